@@ -1,4 +1,4 @@
-"""What every contender asks, and what it must get. Nothing is imported here that a contender's environment lacks."""
+"""The requests of every contender, and the expected replies. Imports nothing that an environment may lack."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ TOOLS = BODY | {
             },
         }
         for name, description in (
-            ("weather", "Tell the weather of a city."),
-            ("population", "Count the people of a city."),
-            ("twin_cities", "List the twins of a city."),
+            ("weather", "Return the weather of a city."),
+            ("population", "Return the population of a city."),
+            ("twin_cities", "Return the twin cities of a city."),
         )
     ]
 }
 MAX_PARALLEL_FLOWS = frozenset({"async_many"})
-"""Operations that make many calls by themselves: they are given how many, and how many at once."""
+"""Operations that make many calls themselves; their arguments are the total number and the concurrency."""
 
 
-class Unavailable(Exception):  # noqa: N818 - not an error: what is not there takes no part
+class Unavailable(Exception):  # noqa: N818 - not an error
     """
-    A contender cannot do this here; says why, unless it never offered it.
+    A contender does not support an operation; the message is the reason, if the library lacks it only here.
     """
 
 
-def check(found: object, wanted: object) -> None:
+def check(found: object, expected: object) -> None:
     """
-    See that a reply is what the server sent: a client that is fast and wrong is no contender.
+    Check that a reply is what the server sent.
     """
-    if found != wanted:
-        raise AssertionError(f"expected {str(wanted)[:200]!r}, got {str(found)[:200]!r}")
+    if found != expected:
+        raise AssertionError(f"expected {str(expected)[:200]!r}, got {str(found)[:200]!r}")

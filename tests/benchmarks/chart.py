@@ -1,4 +1,4 @@
-"""Draw CPU time as bars on a logarithmic scale, in SVG that reads well on light and on dark ground."""
+"""Draws CPU time as bars on a logarithmic scale, in SVG for light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.benchmarks.roster import ROSTER
 
 WIDTH: Final = 760
 LEFT: Final = 150
-"""Where the bars begin: the names stand before."""
+"""The left edge of the bars; the names are on the left of it."""
 
 RIGHT: Final = 660
-"""Where the scale ends: a number may stand behind."""
+"""The right edge of the scale; values may be on the right of it."""
 
 BAR: Final = 16
 STEP: Final = 24
 HEAD: Final = 76
-"""What stands above the bars of a panel: its title, and the scale."""
+"""The height of the title and the scale above the bars of a panel."""
 
 LEGEND: Final = {"budwood": "Budwood", "bare": "bare HTTP clients", "peer": "other libraries"}
 KINDS: Final = {contender.name: contender.kind for contender in ROSTER}
@@ -46,9 +46,9 @@ class Panel:
     One group of bars.
 
     Attributes:
-        title: What stands above them.
-        unit: What the numbers are counted in.
-        bars: Names of contenders and their values, none of them 0.
+        title: The heading.
+        unit: The unit of the values.
+        bars: The contenders' names and values; no value is 0.
     """
 
     title: str
@@ -58,14 +58,14 @@ class Panel:
     @property
     def height(self) -> int:
         """
-        Tell how much room it takes.
+        Return the height of a panel.
         """
         return HEAD + STEP * len(self.bars) + 24
 
 
 def panel(results: Results, measure: str, title: str, unit: str, divided: float) -> Panel:
     """
-    Make a panel of the CPU time of one measure, the cheapest first.
+    Create a panel with the CPU time of one measure, lowest first.
     """
     found = {name: metrics["cpu_us"] for name, metrics in results.samples.get(measure, {}).items()}
     bars = [(name, spread(samples).median / divided) for name, samples in found.items()]
@@ -74,7 +74,7 @@ def panel(results: Results, measure: str, title: str, unit: str, divided: float)
 
 def draw(results: Results) -> str:
     """
-    Draw the chart: a call with 32 in flight, and a stream.
+    Draw the chart of a call with 32 in flight, and of a stream.
     """
     return chart(
         [
@@ -100,35 +100,35 @@ def chart(panels: Sequence[Panel]) -> str:
     ]
     top = 40
     for one in shown:
-        lines += drawn(one, top)
+        lines += draw_panel(one, top)
         top += one.height
     return "\n".join([*lines, "</svg>", ""])
 
 
 def description(panels: Sequence[Panel]) -> str:
     """
-    Say in words what the chart shows.
+    Describe the chart in words.
     """
-    said = []
+    sentences = []
     for one in panels:
         values = "; ".join(f"{LABELS.get(name, name)} {digits(value)} {one.unit}" for name, value in one.bars)
-        said.append(f"{one.title}, shorter is better: {values}.")
-    return " ".join(said)
+        sentences.append(f"{one.title}, shorter is better: {values}.")
+    return " ".join(sentences)
 
 
 def legend() -> Iterator[str]:
     """
-    Say what the colours mean.
+    Draw the legend of the colours.
     """
-    for number, (kind, said) in enumerate(LEGEND.items()):
+    for number, (kind, label) in enumerate(LEGEND.items()):
         x = LEFT + 160 * number
         yield f'<rect class="{kind}" x="{x}" y="14" width="12" height="12"/>'
-        yield f'<text x="{x + 18}" y="25">{said}</text>'
+        yield f'<text x="{x + 18}" y="25">{label}</text>'
 
 
-def drawn(one: Panel, top: int) -> Iterator[str]:
+def draw_panel(one: Panel, top: int) -> Iterator[str]:
     """
-    Draw a panel below ``top``.
+    Draw a panel below the position ``top``.
     """
     low, high = limits([value for _, value in one.bars])
     bottom = top + HEAD + STEP * len(one.bars)
@@ -144,7 +144,7 @@ def drawn(one: Panel, top: int) -> Iterator[str]:
 
 def bar(name: str, value: float, end: float, top: int) -> Iterator[str]:
     """
-    Draw one bar with its name and its number.
+    Draw one bar with its name and value.
     """
     middle = top + BAR - 3
     yield f'<text x="{LEFT - 8}" y="{middle}" text-anchor="end">{escape(LABELS.get(name, name))}</text>'
@@ -155,7 +155,7 @@ def bar(name: str, value: float, end: float, top: int) -> Iterator[str]:
 
 def limits(values: Sequence[float]) -> tuple[int, int]:
     """
-    Choose the powers of ten between which the scale runs: below the least and not below the greatest value.
+    Return the exponents at the ends of the scale: below the lowest value, and at or above the highest.
     """
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     low -= 10.0**low >= min(values)  # the bar of a power of ten would have no length
@@ -165,13 +165,13 @@ def limits(values: Sequence[float]) -> tuple[int, int]:
 
 def position(value: float, low: int, high: int) -> float:
     """
-    Find where a value lies on the scale.
+    Return the position of a value on the scale.
     """
     return LEFT + (RIGHT - LEFT) * (math.log10(value) - low) / (high - low)
 
 
 def digits(value: float) -> str:
     """
-    Write a value as short as it can be read.
+    Format a value briefly.
     """
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.1f}"

@@ -1,4 +1,4 @@
-"""Build each contender's environment under .nox/, once for the same pins, and weigh it."""
+"""Creates each contender's environment under .nox/ when its requirements change, and measures its size."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ TOOLS = ("pip", "setuptools", "wheel")
 
 def interpreter(folder: Path) -> Path:
     """
-    Name the Python of an environment.
+    Return the path of an environment's Python.
     """
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def prepare(contender: Contender) -> Path:
     """
-    Build a contender's environment unless it stands; return its folder.
+    Create a contender's environment unless it exists, and return its folder.
     """
     folder = ROOT / ".nox" / f"bench-{contender.name}"
     stamp = folder / "bench-stamp"
-    wanted = "\n".join([sys.version, *contender.requirements, *map(sources, contender.requirements)])
-    if stamp.is_file() and stamp.read_text("utf-8") == wanted:
+    expected = "\n".join([sys.version, *contender.requirements, *map(sources, contender.requirements)])
+    if stamp.is_file() and stamp.read_text("utf-8") == expected:
         return folder
     print(f"building {folder.relative_to(ROOT)}", file=sys.stderr, flush=True)
     subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)], check=True)
     install = [sys.executable, "-m", "pip", "--python", str(interpreter(folder)), "install", "-qq"]
     subprocess.run([*install, *contender.requirements], check=True, cwd=ROOT)
-    stamp.write_text(wanted, "utf-8")
+    stamp.write_text(expected, "utf-8")
     return folder
 
 
 def sources(requirement: str) -> str:
     """
-    Hash what a folder of ours would install; nothing for what comes from elsewhere.
+    Return a hash of a requirement's sources if it is a folder of this repository, or an empty string.
     """
     if not requirement.startswith("."):
         return ""
@@ -51,14 +51,14 @@ def sources(requirement: str) -> str:
 
 def packages_folder(folder: Path) -> Path:
     """
-    Find where an environment's packages lie.
+    Return the site-packages folder of an environment.
     """
     return next(path for path in folder.glob("[lL]ib/**/site-packages") if path.is_dir())
 
 
 def installed_size(folder: Path) -> float:
     """
-    Weigh the packages of an environment, in megabytes, without bytecode and without what installs packages.
+    Return the size of an environment's packages in megabytes, without bytecode and installers.
     """
     packages = packages_folder(folder)
     paths = (path for path in packages.rglob("*") if path.suffix != ".pyc" and path.is_file())
@@ -67,14 +67,14 @@ def installed_size(folder: Path) -> float:
 
 def is_tool(name: str) -> bool:
     """
-    Tell whether a name at the top of site-packages belongs to what installs packages.
+    Return whether an entry of site-packages belongs to an installer.
     """
     return name.partition("-")[0].lower() in TOOLS
 
 
 def distributions(folder: Path) -> dict[str, str]:
     """
-    Name the distributions of an environment, and their versions.
+    Return the distributions of an environment with their versions.
     """
     found = importlib.metadata.distributions(path=[str(packages_folder(folder))])
     return {one.name: one.version for one in found if one.name.lower() not in TOOLS}

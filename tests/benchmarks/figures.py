@@ -1,4 +1,4 @@
-"""What many rounds say together: medians, how far they lie apart, and ratios within rounds."""
+"""Medians, minima and maxima of rounds, and ratios within rounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMPARED: Final[dict[Comparison, Callable[[float, float], float]]] = {
 
 class Spread(NamedTuple):
     """
-    The median of some rounds, the least and the greatest.
+    The median, minimum and maximum of rounds.
     """
 
     median: float
@@ -27,16 +27,16 @@ class Spread(NamedTuple):
 
 def spread(samples: Sequence[float]) -> Spread:
     """
-    Sum up the samples of all rounds. There must be one.
+    Return the median, minimum and maximum of samples, at least one.
     """
     return Spread(statistics.median(samples), min(samples), max(samples))
 
 
 def compared(ours: Sequence[float], theirs: Sequence[float], how: Comparison = "ratio") -> Spread | None:
     """
-    Compare what was measured in the same round, and never across: what else the machine did then, it did to both.
+    Compare samples of the same round only: other load on the machine affects both alike.
 
-    Rounds that only one of them has count for nothing; None where they share none.
+    Rounds that only one of them has are ignored. Returns None without common rounds.
     """
     pairs = [_COMPARED[how](a, b) for a, b in zip(ours, theirs, strict=False)]
     return spread(pairs) if pairs else None

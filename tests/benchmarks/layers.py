@@ -1,4 +1,4 @@
-"""The parts of one call, each to be run alone: what a transport costs, and what all the rest."""
+"""Runs the parts of a call separately: the transport, and everything else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT: Final = 2**20
 
 class InstantExchange:
     """
-    A reply that is here already, for both kinds of I/O.
+    An exchange whose reply is already in memory.
     """
 
     def __init__(self, head: ReplyHead, pieces: list[bytes]) -> None:
@@ -36,13 +36,13 @@ class InstantExchange:
 
     def close(self) -> None:
         """
-        Do nothing: nothing is open.
+        Do nothing.
         """
 
 
 class InstantTransport:
     """
-    Answers each call with what a real transport once read.
+    Answers each call with a recorded reply, immediately.
     """
 
     def __init__(self, head: ReplyHead, pieces: list[bytes]) -> None:
@@ -53,18 +53,18 @@ class InstantTransport:
 
     def interrupt(self, thread: int) -> None:
         """
-        Do nothing: nobody waits.
+        Do nothing.
         """
 
     def close(self) -> None:
         """
-        Do nothing: nothing is open.
+        Do nothing.
         """
 
 
 class AsyncInstantExchange(InstantExchange):
     """
-    The same, awaited.
+    The async variant.
     """
 
     async def read(self) -> bytes:
@@ -75,13 +75,13 @@ class AsyncInstantExchange(InstantExchange):
 
     async def close(self) -> None:
         """
-        Do nothing: nothing is open.
+        Do nothing.
         """
 
 
 class AsyncInstantTransport(InstantTransport):
     """
-    The same, awaited.
+    The async variant.
     """
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncInstantExchange:
@@ -89,16 +89,16 @@ class AsyncInstantTransport(InstantTransport):
 
     async def close(self) -> None:
         """
-        Do nothing: nothing is open.
+        Do nothing.
         """
 
 
 class Layers:
     """
-    The parts of one kind of call, each to be run alone once a reply was recorded.
+    The parts of a call; they can be run separately after a reply is recorded.
 
     Args:
-        base_url: Where the server is.
+        base_url: The URL of the server.
         transport: The name of the transport.
         streamed: Whether the reply is a stream.
     """
@@ -137,7 +137,7 @@ class BlockingLayers(Layers):
 
     def record(self) -> None:
         """
-        Read what the server sends, in the pieces in which this transport hands it over.
+        Record the server's reply, in the chunks in which this transport returns it.
         """
         transport = self.transports.blocking()
         exchange = transport.open(self.call, self.timing())
@@ -147,7 +147,7 @@ class BlockingLayers(Layers):
 
     def parts(self) -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
         """
-        Yield what each part is called, what runs it once, and what ends it.
+        Yield the name of each part, a function that runs it once, and one that ends it.
         """
         transport = self.transports.blocking()
         whole = budwood.Client(MODEL, transport=self.name, **self.given)
@@ -181,7 +181,7 @@ class AsyncLayers(Layers):
 
     async def record(self) -> None:
         """
-        Read what the server sends, in the pieces in which this transport hands it over.
+        Record the server's reply, in the chunks in which this transport returns it.
         """
         transport = self.transports.asynchronous()
         exchange = await transport.open(self.call, self.timing())
@@ -193,7 +193,7 @@ class AsyncLayers(Layers):
 
     def parts(self) -> Iterator[tuple[str, Callable[[], Awaitable[object]], Callable[[], Awaitable[object]]]]:
         """
-        Yield what each part is called, what runs it once, and what ends it.
+        Yield the name of each part, a function that runs it once, and one that ends it.
         """
         transport = self.transports.asynchronous()
         whole = budwood.AsyncClient(MODEL, transport=self.name, **self.given)

@@ -1,4 +1,4 @@
-"""What the report says of the machine and the versions: enough to compare, and no name or path."""
+"""The description of the machine and the versions in the report, without host names and paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.benchmarks.roster import Contender
 
 def about(contenders: Sequence[Contender]) -> dict[str, Any]:
     """
-    Describe the run.
+    Describe the machine and the versions.
     """
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -34,14 +34,14 @@ def about(contenders: Sequence[Contender]) -> dict[str, Any]:
 
 def cpus() -> int:
     """
-    Count the processors that we may use.
+    Return the number of usable processors.
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:
     """
-    Name the kind of processor.
+    Return the model of the processor.
     """
     file = Path("/proc/cpuinfo")
     if file.exists():
@@ -53,7 +53,7 @@ def processor() -> str:
 
 def memory() -> int | None:
     """
-    Tell the gigabytes of memory, where the system does.
+    Return the memory in gigabytes, or None if unknown.
     """
     names = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" not in names:
@@ -63,7 +63,7 @@ def memory() -> int | None:
 
 def versions(contenders: Sequence[Contender]) -> dict[str, dict[str, str]]:
     """
-    Tell of each contender the versions that count.
+    Return the versions of each contender's main packages.
     """
     ours = {one.name.lower(): one.version for one in importlib.metadata.distributions()}
     found = {}

@@ -1,4 +1,4 @@
-"""What is measured over a living client: each measure is one row of data."""
+"""The measures with an open client, one entry each."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SECONDS: Final = {1: 0.4, 32: 0.4, 256: 0.6, 1000: 1.5}
 
 OTHERS: Final = {0: (2, 3, 2, 1), 50: (0, 0, 1, 0), 500: (0, 0, 0, 1)}
 """
-Rounds of those who are neither Budwood nor the one that everyone is compared with, by latency and number in flight: a
-round of a thousand calls takes minutes, and with latency they are asked only where they cannot keep up.
+Rounds of contenders other than Budwood and the reference, by latency and number in flight: a round of 1,000 calls
+takes minutes, and with latency they are measured only where they become slow.
 """
 
 WARM_UP_SECONDS: Final = 3.0
-"""Longer than httpx keeps idle connections: what the first rush opened too many slows its pool until then."""
+"""Longer than httpx keeps idle connections: surplus ones of the first calls slow its pool until then."""
 
 MOST_TO_WARM_UP: Final = 1000
 
@@ -29,28 +29,28 @@ STORY: Final = "".join(map(word, range(CHUNKS)))
 @dataclass(frozen=True, kw_only=True)
 class Measure:
     """
-    One thing that is measured of everyone who can do it.
+    A measure of all contenders that support its operation.
 
     Attributes:
-        name: What the command line and the results call it.
-        title: What the report calls it.
+        name: The name on the command line and in the results.
+        title: The title in the report.
         operation: The method of the contenders' clients.
-        wanted: What it must return.
-        path: What the server shall do; see `tests.benchmarks.server`.
-        in_flight: How many calls at once.
-        seconds: How long one round takes, at least; None where `count` says it.
-        count: How many calls a round makes.
-        rounds: The most rounds that it gets.
-        other_rounds: The most that those get who are neither Budwood nor the one that everyone is compared with: they
-            are slow, and far from it.
-        group: Measures of one group share their rounds, so that they can be compared with each other.
-        against: The contender with whom the report compares everyone.
+        expected: What it must return.
+        path: How the server behaves; see `tests.benchmarks.server`.
+        in_flight: The number of concurrent calls.
+        seconds: The minimum duration of a round; None if `count` is set.
+        count: The number of calls in a round.
+        rounds: The maximum number of rounds.
+        other_rounds: The maximum for contenders other than Budwood and the reference: they
+            are slow, and far from the bounds.
+        group: Measures of a group share their rounds, so that they can be compared.
+        against: The contender with which the report compares the others.
     """
 
     name: str
     title: str
     operation: str
-    wanted: object = TEXT
+    expected: object = TEXT
     path: str = ""
     in_flight: int = 1
     seconds: float | None = 0.8
@@ -62,10 +62,10 @@ class Measure:
 
     def command(self, factor: float = 1.0) -> dict[str, object]:
         """
-        Write what a worker is told each round; see `tests.benchmarks.worker.Command`. ``factor`` stretches the time.
+        Return a worker's command for a round; see `tests.benchmarks.worker.Command`. ``factor`` scales the duration.
         """
         seconds = None if self.seconds is None else self.seconds * factor
-        fields = ("operation", "wanted", "path", "in_flight", "count")
+        fields = ("operation", "expected", "path", "in_flight", "count")
         common = {field: getattr(self, field) for field in fields}
         warm_up = {
             "warm_up": max(5, min(3 * self.in_flight, MOST_TO_WARM_UP)),
@@ -76,7 +76,7 @@ class Measure:
 
 def async_calls() -> Iterator[Measure]:
     """
-    Yield the calls side by side, for each latency and number in flight; those with a schema or tools among the first.
+    Yield the concurrent calls for each latency and number in flight, with the calls with schemas or tools.
     """
     for milliseconds, others in OTHERS.items():
         for lanes, other_rounds in zip(SECONDS, others, strict=True):
@@ -97,7 +97,7 @@ def async_calls() -> Iterator[Measure]:
 
 def calls_with_options(kind: str, **common: Any) -> Iterator[Measure]:
     """
-    Yield the calls with a schema and those with tools; of the group of the plain calls that they are compared with.
+    Yield the calls with a schema or tools, in the group of the plain calls.
     """
     kinds = (
         ("structured", "structured output into a Pydantic model", OBJECT),
@@ -105,12 +105,12 @@ def calls_with_options(kind: str, **common: Any) -> Iterator[Measure]:
         ("tools", "a call with 3 tools", TEXT),
     )
     lanes = f", {common['in_flight']} in flight" if "in_flight" in common else ""
-    for name, title, wanted in kinds:
+    for name, title, expected in kinds:
         yield Measure(
             name=f"{name}-{kind}",
             title=f"{kind.title()}, {title}{lanes}",
             operation=f"{kind}_{name}",
-            wanted=wanted,
+            expected=expected,
             **common,
         )
 
@@ -130,21 +130,21 @@ MEASURES: Final = (
         name="stream-sync",
         title=f"Sync, a stream of {CHUNKS} chunks",
         operation="sync_stream",
-        wanted=STORY,
+        expected=STORY,
         against="httpx",
     ),
     Measure(
         name="stream-async",
         title=f"Async, a stream of {CHUNKS} chunks",
         operation="async_stream",
-        wanted=STORY,
+        expected=STORY,
         other_rounds=3,
     ),
     Measure(
         name="stream-paced",
         title=f"Async, 8 streams at once, each with {CHUNKS} chunks, one every 2 ms",
         operation="async_stream",
-        wanted=STORY,
+        expected=STORY,
         path=f"/chunks-{CHUNKS}-delay-2",
         in_flight=8,
         seconds=1.2,

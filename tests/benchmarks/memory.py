@@ -1,4 +1,4 @@
-"""Whether memory stays where it is: what a process holds after some calls, and after many."""
+"""Measures whether memory grows: after some calls, and after many."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 from tests.benchmarks.measures import Measure
 from tests.benchmarks.processes import WorkerProcess
 from tests.benchmarks.results import Results
-from tests.benchmarks.rounds import understood
+from tests.benchmarks.rounds import record_answer
 
 EARLY: Final = 20_000
 LATE: Final = 100_000
 LIMIT: Final = 600.0
-"""Seconds for so many calls."""
+"""The time limit of the calls, in seconds."""
 
 MEMORY: Final = {
     Measure(
@@ -27,23 +27,23 @@ MEMORY: Final = {
         in_flight=32,
     ): ("budwood", "budwood-httptools", "budwood-aiohttp", "aiohttp"),
 }
-"""Who makes so many calls: with others they would take an hour."""
+"""The contenders that make so many calls; others would take an hour."""
 
 
 def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) -> None:
     """
-    Make all the calls once with each. It takes minutes.
+    Make all calls once with each contender. It takes minutes.
     """
     print(measure.title, file=sys.stderr, flush=True)
     results.titles[measure.name] = measure.title
     for worker in workers:
         if worker.contender.name not in MEMORY[measure]:
             continue
-        worker.renew()  # what other measures have taken and given back would hide growth
+        worker.renew()  # memory that earlier measures freed would hide growth
         held = []
         for count, keep in ((EARLY, True), (LATE - EARLY, False)):
             command = measure.command() | {"seconds": None, "count": count, "warm_up": 0, "keep": keep}
-            found = understood(measure, worker, worker.ask(command, limit=LIMIT), results)
+            found = record_answer(measure, worker, worker.ask(command, limit=LIMIT), results)
             if found is None:
                 break
             held.append(found["resident_mb"])

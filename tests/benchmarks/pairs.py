@@ -1,5 +1,5 @@
 """
-Compare the CPU time of calls in two environments: pairs of fresh processes, one after the other.
+Compare the CPU time of calls in two environments, in pairs of new processes.
 
 ``python -m tests.benchmarks.pairs OLD_PYTHON NEW_PYTHON [--pairs 12]`` prints, for each way of calling, the median of
 the ratios new to old with its 95 % interval. Each process asks a server on loopback, which runs in this one.
@@ -71,7 +71,7 @@ with budwood.Client("openai-compatible/m", **options) as client:
 
 class Handler(BaseHTTPRequestHandler):
     """
-    Answers each request at once; one whose body asks for a stream, by 200 chunks.
+    Answers each request immediately, or with 200 chunks if the body asks for a stream.
     """
 
     protocol_version = "HTTP/1.1"
@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         """
-        Write nothing.
+        Log nothing.
         """
 
 
@@ -113,7 +113,7 @@ def serving() -> Iterator[str]:
 
 def seconds(python: str, program: str, url: str) -> float:
     """
-    Run a program in a process of its own, and return the CPU seconds that it reports.
+    Run a program in a new process, and return the CPU seconds that it reports.
     """
     run = subprocess.run([python, "-c", PREPARE + program, url], capture_output=True, text=True, check=False)
     if run.returncode:
@@ -123,7 +123,7 @@ def seconds(python: str, program: str, url: str) -> float:
 
 def interval(ratios: Sequence[float], *, draws: int = 10_000) -> tuple[float, float]:
     """
-    Return the 95 % interval of the median, by the bootstrap.
+    Return the 95 % bootstrap interval of the median.
     """
     chance = random.Random(1)
     medians = sorted(statistics.median(chance.choices(ratios, k=len(ratios))) for _ in range(draws))
@@ -132,7 +132,7 @@ def interval(ratios: Sequence[float], *, draws: int = 10_000) -> tuple[float, fl
 
 def main() -> None:
     """
-    Print one line for each way of calling.
+    Print one line per kind of call.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("old")

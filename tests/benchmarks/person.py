@@ -1,4 +1,4 @@
-"""The model into which structured output is read. Apart, since not every contender brings Pydantic."""
+"""The model of structured output, in a separate file because some contenders lack Pydantic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 class Person(BaseModel):
     """
-    What the structured reply holds.
+    The content of the structured reply.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The server and the workers, each a process, on cores of their own where there are two."""
+"""Runs the server and the workers as processes, on separate cores if there are two."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.benchmarks.environments import ROOT, interpreter, prepare
 from tests.benchmarks.roster import Contender
 
 PRIVATE = ("BUDWOOD_", "COVERAGE", "OPENAI_", "LITELLM_", "LANGCHAIN_", "LANGSMITH_")
-"""Settings of whoever runs the suite: they shall change no result."""
+"""Prefixes of the user's variables that must not change results."""
 
 
 HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")
@@ -26,7 +26,7 @@ HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")
 
 def clean_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the environment of a process that is measured: without settings, proxies, keys and caches of the user.
+    Return the environment of a measured process, without the user's settings, proxies, keys and caches.
     """
     kept = {
         name: value
@@ -39,7 +39,7 @@ def clean_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
 @contextmanager
 def on_core(number: int) -> Iterator[None]:
     """
-    Have processes that are started meanwhile stay on one core: the first, or the last, of those we may use.
+    Pin processes that are started meanwhile to the first or the last usable core.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
@@ -55,7 +55,7 @@ def on_core(number: int) -> Iterator[None]:
 @contextmanager
 def serving() -> Iterator[str]:
     """
-    Run the loopback server; yield its address.
+    Run the loopback server, and yield its address.
     """
     with on_core(-1):
         process = subprocess.Popen(
@@ -72,7 +72,7 @@ def serving() -> Iterator[str]:
 
 def statistics_of(address: str) -> dict[str, float]:
     """
-    Ask the server what came since the last time.
+    Return the server's statistics since the last query.
     """
     with urlopen(f"{address}/stats") as reply:
         found: dict[str, float] = json.load(reply)
@@ -81,13 +81,13 @@ def statistics_of(address: str) -> dict[str, float]:
 
 class WorkerProcess:
     """
-    One contender's process. It lives as long as the suite runs, and waits while others are measured.
+    The process of a contender. It runs as long as the suite, and waits while others are measured.
 
     Args:
-        contender: Whose it is.
-        python: What it runs on.
-        address: Where the server is.
-        home: An empty folder, in place of the user's.
+        contender: The contender.
+        python: The Python that runs it.
+        address: The address of the server.
+        home: An empty home folder.
     """
 
     def __init__(self, contender: Contender, python: Path, address: str, home: str) -> None:
@@ -103,11 +103,11 @@ class WorkerProcess:
 
     def ask(self, command: Mapping[str, object], limit: float = 120.0) -> dict[str, Any]:
         """
-        Have a command done, and wait for the answer. Who gives none within ``limit`` seconds is ended, and begins anew.
+        Send a command, and wait for the answer. After ``limit`` seconds the process is restarted.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        with suppress(BrokenPipeError):  # it has ended, which is seen below
+        with suppress(BrokenPipeError):  # the process has ended, which is handled below
             self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
         with selectors.DefaultSelector() as selector:
@@ -119,18 +119,18 @@ class WorkerProcess:
             return answer
         self._process.kill()
         self.renew()
-        return {"failed": "its process ended" if answered else f"no answer within {limit:g} s"}
+        return {"failed": "the process ended" if answered else f"no answer within {limit:g} s"}
 
     def renew(self) -> None:
         """
-        Begin anew, in a process that has done nothing yet.
+        Restart the process.
         """
         self.close()
         self._process = self._started()
 
     def close(self) -> None:
         """
-        Let it end.
+        End the process.
         """
         with suppress(BrokenPipeError):
             self._process.communicate()
@@ -139,7 +139,7 @@ class WorkerProcess:
 
 def suite_python(contender: Contender) -> Path:
     """
-    Name the Python that a contender's worker runs on.
+    Return the Python that runs a contender's worker.
     """
     return Path(sys.executable) if contender.runs_in_suite else interpreter(prepare(contender))
 

@@ -1,9 +1,9 @@
 """
 Print where the CPU time of one call goes.
 
-What each layer costs is measured by itself: the transport with a call that was made before, the engine with a transport
-that answers at once, the provider's encoding and decoding alone. What remains is the engine's. Then comes what cProfile
-counts, which makes small functions look dearer than they are.
+Each layer is measured separately: the transport with an encoded call, the engine with a transport that answers
+immediately, the provider's encoding and decoding alone. The rest is the engine's. Then comes the output of cProfile,
+which overstates the cost of small functions.
 
 Usage: python -m tests.benchmarks.profiling [--calls N]
 """
@@ -34,7 +34,7 @@ TOP: Final = 25
 
 def each(run: Callable[[], object], calls: int) -> float:
     """
-    Run something so often; return the microseconds of CPU of once.
+    Run a function `calls` times, and return the CPU microseconds per call.
     """
     began = time.process_time()
     for _ in range(calls):
@@ -44,7 +44,7 @@ def each(run: Callable[[], object], calls: int) -> float:
 
 async def each_async(run: Callable[[], Awaitable[object]], calls: int, lanes: int) -> float:
     """
-    Run something so often, in lanes side by side; return the microseconds of CPU of once.
+    Run a coroutine function `calls` times, in concurrent lanes, and return the CPU microseconds per call.
     """
     left = iter(range(calls))
 
@@ -59,7 +59,7 @@ async def each_async(run: Callable[[], Awaitable[object]], calls: int, lanes: in
 
 def blocking_costs(layers: BlockingLayers, calls: int) -> dict[str, Spread]:
     """
-    Measure each part in turn, in rounds.
+    Measure the parts in rounds.
     """
     layers.record()
     parts = list(layers.parts())
@@ -76,7 +76,7 @@ def blocking_costs(layers: BlockingLayers, calls: int) -> dict[str, Spread]:
 
 async def async_costs(layers: AsyncLayers, calls: int, lanes: int) -> dict[str, Spread]:
     """
-    Measure each part in turn, in rounds.
+    Measure the parts in rounds.
     """
     await layers.record()
     parts = list(layers.parts())
@@ -93,7 +93,7 @@ async def async_costs(layers: AsyncLayers, calls: int, lanes: int) -> dict[str, 
 
 def provider_costs(layers: Layers, calls: int) -> dict[str, Spread]:
     """
-    Measure what the provider does.
+    Measure the provider's encoding and decoding.
     """
     return {
         "encode": spread([each(layers.encode, calls) for _ in range(ROUNDS)]),
@@ -103,7 +103,7 @@ def provider_costs(layers: Layers, calls: int) -> dict[str, Spread]:
 
 def breakdown(found: dict[str, Spread]) -> str:
     """
-    Write the costs as a table, with their shares of the whole call.
+    Format the costs as a table, with their shares of a call.
     """
     medians = {name: one.median for name, one in found.items()}
     engine = medians["engine and provider"] - medians["encode"] - medians["decode"]
@@ -114,14 +114,14 @@ def breakdown(found: dict[str, Spread]) -> str:
         "provider: decode": medians["decode"],
     }
     whole = medians["whole call"]
-    parts["what appears only together"] = whole - sum(parts.values())
+    parts["interaction of the parts"] = whole - sum(parts.values())
     rows = [[name, number(value), f"{value / whole:.0%}"] for name, value in parts.items()]
     return table(["", "CPU µs", "share"], [*rows, ["whole call", number(whole), "100%"]])
 
 
 def functions(run: Callable[[], object]) -> str:
     """
-    List the functions with the most time of their own.
+    Return the functions with the most time of their own.
     """
     profile = cProfile.Profile()
     profile.enable()
@@ -134,16 +134,16 @@ def functions(run: Callable[[], object]) -> str:
 
 def show(title: str, costs: dict[str, Spread], profiled: str) -> None:
     """
-    Print one kind of call.
+    Print the profile of one kind of call.
     """
     print(f"\n## {title}\n\n{breakdown(costs)}\n")
-    print(f"The {TOP} functions with the most time of their own. cProfile distorts: it slows small functions most.\n")
+    print(f"The {TOP} functions with the most time of their own. cProfile overstates the time of small functions.\n")
     print(profiled)
 
 
 def profile_blocking(base_url: str, calls: int) -> None:
     """
-    Profile blocking calls, over the transport that has blocking I/O.
+    Profile blocking calls.
     """
     for title, streamed, count in (("sync call", False, calls), ("sync stream of 200 chunks", True, calls // 10)):
         layers = BlockingLayers(base_url, "default", streamed=streamed)
@@ -175,7 +175,7 @@ def profile_async(base_url: str, transport: str, calls: int) -> None:
 
 def installed_transports() -> list[str]:
     """
-    Name the transports for async clients that are here.
+    Return the names of the installed async transports.
     """
     instances = Instances(Settings.load())
     return [name for name in ("default", "aiohttp", "httptools") if instances.registry.inventory.find(TRANSPORT, name)]

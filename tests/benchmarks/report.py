@@ -1,4 +1,4 @@
-"""Write results for people: Markdown with the targets first, then one table for each measure."""
+"""Formats results as Markdown: first the targets, then a table per measure."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ COLUMNS: Final = {
     "late_mb": "MB late",
     "growth_percent": "growth, %",
 }
-"""The metrics that tables show, in their order."""
+"""The metrics in tables, in order."""
 
 SPREAD: Final = ("cpu_us", "cpu_ms")
-"""Of these, tables show the least and the greatest too, and the ratio to the one that everyone is compared with."""
+"""The metrics whose minimum, maximum and ratio to the reference are shown too."""
 
 HEAD: Final = """# Benchmarks
 
@@ -49,7 +49,7 @@ time of one call goes.
 
 def number(value: float) -> str:
     """
-    Write a number with three digits that count, or all of those before the point.
+    Format a number with three significant digits, or all digits before the point.
     """
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
@@ -58,7 +58,7 @@ def number(value: float) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """
-    Write a table in Markdown.
+    Format a table in Markdown.
     """
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -66,7 +66,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def page(results: Results, verdicts: Sequence[Verdict]) -> str:
     """
-    Write the whole page.
+    Format the page.
     """
     sections = [HEAD, targets_section(verdicts), *(measure_section(results, name) for name in results.titles)]
     return "\n".join([*filter(None, sections), about_section(results)])
@@ -74,7 +74,7 @@ def page(results: Results, verdicts: Sequence[Verdict]) -> str:
 
 def tables(results: Results, verdicts: Sequence[Verdict]) -> str:
     """
-    Write the tables alone, for a terminal.
+    Format the tables for a terminal.
     """
     judged = [verdict for verdict in verdicts if verdict.found is not None]
     sections = [*(measure_section(results, name) for name in results.titles), targets_section(judged)]
@@ -83,31 +83,34 @@ def tables(results: Results, verdicts: Sequence[Verdict]) -> str:
 
 def targets_section(verdicts: Sequence[Verdict]) -> str:
     """
-    Write what is promised, and what was found.
+    Format the targets and their results.
     """
     head = ["target", "median", "min", "max", "bound", "met"]
     explained = [verdict.target for verdict in verdicts if verdict.target.explanation and verdict.met is False]
     rows = [target_row(verdict) for verdict in verdicts]
-    lines = [f"\n## Targets\n\n{table(head, rows)}\n", *(f"- {one.name}: {one.explanation}" for one in explained)]
+    lines = [
+        f"\n## Targets\n\n{table(head, rows)}\n",
+        *(f"- {target.name}: {target.explanation}" for target in explained),
+    ]
     return "\n".join(lines)
 
 
 def target_row(verdict: Verdict) -> list[str]:
     """
-    Write one target.
+    Format the row of a target.
     """
     target, found, met = verdict
     sign = "≥" if target.at_least else "≤"
     bound = f"{sign} {target.bound:g} {target.unit}".strip()
     if found is None:
         return [target.name, "not measured", "", "", bound, "–"]
-    said = "yes" if met else "explained" if target.explanation else "**no**"
-    return [target.name, *map(number, found), bound, said]
+    result = "yes" if met else "explained" if target.explanation else "**no**"
+    return [target.name, *map(number, found), bound, result]
 
 
 def measure_section(results: Results, measure: str) -> str:
     """
-    Write what was found of everyone in one measure, the cheapest first.
+    Format the results of a measure, lowest first.
     """
     found = results.samples.get(measure, {})
     notes = [f"- {LABELS.get(name, name)} failed: {why}" for name, why in results.failures.get(measure, {}).items()]
@@ -126,7 +129,7 @@ def measure_section(results: Results, measure: str) -> str:
 
 def measure_head(metrics: Sequence[str], against: str) -> list[str]:
     """
-    Write the head of a measure's table.
+    Format the head of a measure's table.
     """
     head = [""]
     for metric in metrics:
@@ -139,7 +142,7 @@ def measure_head(metrics: Sequence[str], against: str) -> list[str]:
 
 def measure_row(results: Results, measure: str, name: str, metrics: Sequence[str], against: str) -> list[str]:
     """
-    Write one contender's row.
+    Format the row of a contender.
     """
     row = [LABELS.get(name, name)]
     for metric in metrics:
@@ -154,21 +157,21 @@ def measure_row(results: Results, measure: str, name: str, metrics: Sequence[str
 
 def extremes(samples: Sequence[float]) -> str:
     """
-    Write how far the rounds lie apart.
+    Format the minimum and maximum.
     """
     return f"{number(min(samples))}–{number(max(samples))}" if samples else ""
 
 
 def times(found: Spread | None) -> str:
     """
-    Write a ratio.
+    Format a ratio.
     """
     return number(found.median) if found else ""
 
 
 def about_section(results: Results) -> str:
     """
-    Write on what it was measured.
+    Format the section about the machine and the versions.
     """
     about = results.about
     memory = f", {about['memory_gb']} GB of memory" if about["memory_gb"] else ""

@@ -1,4 +1,4 @@
-"""What was measured: samples of each round, by measure, contender and metric."""
+"""The samples of each round, by measure, contender and metric."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Metrics = dict[str, list[float]]
 @dataclass
 class Results:
     """
-    All samples, and what went otherwise.
+    All samples, and what failed.
 
     Attributes:
-        samples: Of each measure, of each contender, of each metric: one number a round.
-        titles: What the report calls each measure.
-        missing: Of each measure, of each contender: why it took no part.
-        failures: The same, where it should have.
-        about: The versions, the machine, the date.
+        samples: One number per round, by measure, contender and metric.
+        titles: The titles of the measures in the report.
+        missing: Why a contender was not measured, by measure and contender.
+        failures: Why a contender failed, by measure and contender.
+        about: The versions, the machine and the date.
     """
 
     samples: dict[str, dict[str, Metrics]] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Results:
 
     def add(self, measure: str, contender: str, found: dict[str, float]) -> None:
         """
-        Add what one round found.
+        Add the results of a round.
         """
         metrics = self.samples.setdefault(measure, {}).setdefault(contender, {})
         for name, value in found.items():
@@ -38,13 +38,13 @@ class Results:
 
     def get(self, measure: str, contender: str, metric: str) -> list[float]:
         """
-        Return the samples; none where it was not measured.
+        Return the samples; empty if not measured.
         """
         return self.samples.get(measure, {}).get(contender, {}).get(metric, [])
 
     def as_data(self) -> dict[str, Any]:
         """
-        Return all that JSON can hold.
+        Return the results as JSON data.
         """
         return {
             "about": self.about,
@@ -57,6 +57,6 @@ class Results:
 
 def rounded(value: float) -> float:
     """
-    Keep five digits: no clock here is better.
+    Round to five digits, the precision of the clocks.
     """
     return float(f"{value:.5g}")

@@ -1,7 +1,7 @@
 """
-Who takes part: what each is made of, and the one place where versions are pinned.
+The contenders: their requirements with pinned versions.
 
-A contender without requirements runs in the environment of the suite itself, where all of Budwood is installed.
+A contender without requirements runs in the suite's own environment, which has all of Budwood.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Kind = Literal["budwood", "bare", "peer"]
 
 PYDANTIC = "pydantic==2.14.3"
 BUDWOOD = ("./core", "./plugins/openai-compatible")
-"""Budwood as one who wants one provider installs it: what starts, and is weighed, is this."""
+"""Budwood with one provider, for the measures of startup and size."""
 
 HTTPX_CALL = """
 import httpx
@@ -39,7 +39,7 @@ with httpx.Client() as client:
     response = client.post("BASE_URL/chat/completions", json=asked)
     assert Reply.model_validate_json(response.content).choices[0].message.content == "Hello."
 """
-"""It reads the certificates, as any bare client does; Budwood reads them only for an address that needs them."""
+"""httpx always reads the certificates; Budwood only for https."""
 
 AIOHTTP_CALL = """
 import asyncio
@@ -100,18 +100,18 @@ assert reply.choices[0].message.content == "Hello."
 @dataclass(frozen=True)
 class Contender:
     """
-    One that takes part.
+    A contender.
 
     Attributes:
-        name: What the command line and the results call it; its environment is ``.nox/bench-NAME``.
-        label: What the report calls it.
+        name: The name on the command line and in the results; its environment is ``.nox/bench-NAME``.
+        label: The name in the report.
         kind: Budwood, a bare client, or a peer.
-        requirements: What is installed there.
-        module: The file in contenders/ that asks with it.
-        imports: The program that only imports it.
-        first_call: The program that asks once, and looks at the reply. ``BASE_URL`` stands for the address.
-        packages: The distributions whose versions the report names.
-        environment: Variables of its processes.
+        requirements: What is installed in its environment.
+        module: The file in contenders/ that uses it.
+        imports: A program that only imports it.
+        first_call: A program that asks once and checks the reply. ``BASE_URL`` is replaced by the address.
+        packages: The distributions whose versions the report lists.
+        environment: Environment variables of its processes.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Contender:
     @property
     def runs_in_suite(self) -> bool:
         """
-        Tell whether its workers share the suite's environment, in which every plugin of Budwood is installed.
+        Return whether its workers run in the suite's environment, which has every plugin of Budwood.
         """
         return self.kind == "budwood" or not self.requirements
 
@@ -177,7 +177,7 @@ ROSTER = (
         "httpx",
         "bare httpx",
         "bare",
-        ("httpx==0.28.1", "sniffio==1.3.1", PYDANTIC),  # without sniffio, httpcore fails to import it on every call
+        ("httpx==0.28.1", "sniffio==1.3.1", PYDANTIC),  # without sniffio, httpcore tries to import it on every call
         "bare_httpx",
         "import httpx, pydantic",
         HTTPX_CALL,
@@ -243,7 +243,7 @@ ROSTER = (
         "import litellm",
         LITELLM_CALL,
         ("litellm", "openai", "aiohttp"),
-        # Its table of prices would be fetched otherwise, and its use reported.
+        # Otherwise it would download its price table and send telemetry.
         {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"},
     ),
 )
@@ -251,10 +251,10 @@ ROSTER = (
 
 def named(names: list[str]) -> list[Contender]:
     """
-    Find contenders by name, in the order of the roster.
+    Return contenders by name, in the order of the roster.
 
     Raises:
-        SystemExit: Names one that does not take part.
+        SystemExit: A name is unknown.
     """
     unknown = set(names) - {contender.name for contender in ROSTER}
     if unknown:

@@ -1,4 +1,4 @@
-"""Run the measures in rounds: each round asks everyone once, and begins with another one."""
+"""Runs the measures in rounds: each round measures every contender once, in rotated order."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tests.benchmarks.results import Results
 T = TypeVar("T")
 
 LIMIT = 120.0
-"""Seconds for one round of one contender: who waits for ever shall not stop the others."""
+"""The time limit of a contender's round, in seconds."""
 
 
-def rotated(items: Sequence[T], by: int) -> list[T]:
+def rotate(items: Sequence[T], by: int) -> list[T]:
     """
-    Begin with another one: what each leaves behind falls on others each time.
+    Rotate the order, so that a contender's effects on the next one vary.
     """
     by %= len(items) or 1
     return [*items[by:], *items[:by]]
 
 
-def grouped(measures: Sequence[Measure]) -> Iterator[list[Measure]]:
+def group_measures(measures: Sequence[Measure]) -> Iterator[list[Measure]]:
     """
-    Put together what shares its rounds.
+    Group the measures that share their rounds.
     """
     for _, group in itertools.groupby(measures, key=lambda measure: measure.group or measure.name):
         yield list(group)
@@ -37,7 +37,7 @@ def run(
     group: Sequence[Measure], workers: Sequence[WorkerProcess], rounds: int, factor: float, results: Results
 ) -> None:
     """
-    Take the measures of a group of all who can do them. ``factor`` stretches the time of each round.
+    Run the measures of a group with all contenders that support them. ``factor`` scales the duration of a round.
     """
     results.titles.update({measure.name: measure.title for measure in group})
     for number in range(rounds):
@@ -45,17 +45,17 @@ def run(
             if number >= measure.rounds:
                 continue
             print(f"{measure.title}: round {number + 1}", file=sys.stderr, flush=True)
-            for worker in rotated(workers, number):
+            for worker in rotate(workers, number):
                 if not takes_part(worker, measure, number, results):
                     continue
-                found = understood(measure, worker, worker.ask(measure.command(factor), LIMIT), results)
+                found = record_answer(measure, worker, worker.ask(measure.command(factor), LIMIT), results)
                 if found is not None:
                     results.add(measure.name, worker.contender.name, found)
 
 
 def takes_part(worker: WorkerProcess, measure: Measure, number: int, results: Results) -> bool:
     """
-    Leave out who could not do it before, and who had enough rounds.
+    Return whether a contender supports the measure and needs more rounds.
     """
     name = worker.contender.name
     if number >= measure.other_rounds and worker.contender.kind != "budwood" and name != measure.against:
@@ -63,11 +63,11 @@ def takes_part(worker: WorkerProcess, measure: Measure, number: int, results: Re
     return name not in results.missing[measure.name] and name not in results.failures[measure.name]
 
 
-def understood(
+def record_answer(
     measure: Measure, worker: WorkerProcess, answer: dict[str, Any], results: Results
 ) -> dict[str, float] | None:
     """
-    Return what was found; where there is nothing, note why.
+    Return the result of an answer; without one, record the reason.
     """
     name = worker.contender.name
     if "unavailable" in answer:

@@ -1,8 +1,8 @@
 """
-Measure what Budwood costs, beside bare clients and other libraries.
+Measure the costs of Budwood, bare clients and other libraries.
 
-Without options everything is measured, in some twenty minutes, and docs/benchmarks is written anew; a target that is
-not met, and has no explanation, fails. With any option but --json, nothing is written there, and no target fails.
+Without options everything is measured, in about 20 minutes, and docs/benchmarks is rewritten; a target that is
+not met and has no explanation fails the run. With options other than --json, no page is written and no target fails.
 
 Usage: python -m tests.benchmarks.run [--quick] [--only MEASURE] [--contenders A,B] [--rounds N] [--json FILE]
 """
@@ -38,7 +38,7 @@ QUICK = (
 @dataclass(frozen=True)
 class Choice:
     """
-    What is measured: of whom, in how many rounds at most, and by what factor their time is stretched.
+    What to measure: the contenders, the measures, the maximum number of rounds and the factor of their duration.
     """
 
     contenders: list[Contender]
@@ -48,28 +48,28 @@ class Choice:
     factor: float = 1.0
 
 
-def parsed() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """
-    Read the command line.
+    Parse the command line.
     """
-    parser = argparse.ArgumentParser(description="Measure what Budwood costs; see the head of this file.")
-    parser.add_argument("--quick", action="store_true", help="Budwood and the bare clients, few and short rounds")
+    parser = argparse.ArgumentParser(description="Measure what Budwood costs; see the start of this file.")
+    parser.add_argument("--quick", action="store_true", help="only Budwood and the bare clients, in few short rounds")
     parser.add_argument("--only", action="append", metavar="MEASURE", help=f"may be repeated: {', '.join(NAMES)}")
     parser.add_argument("--contenders", metavar="A,B", help=", ".join(contender.name for contender in ROSTER))
-    parser.add_argument("--rounds", type=int, help="the most rounds of each measure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--rounds", type=int, help="the maximum number of rounds of each measure")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
     return parser.parse_args()
 
 
 def present(contenders: Sequence[Contender]) -> list[Contender]:
     """
-    Leave out those that need what the suite's own environment lacks, and say so.
+    Return the contenders whose packages are installed, and print the others.
     """
     found = []
     for contender in contenders:
         lacking = [] if contender.requirements else [name for name in contender.packages if not is_installed(name)]
         if lacking:
-            print(f"{contender.name} is left out: {', '.join(lacking)} is not installed", file=sys.stderr)
+            print(f"{contender.name} is skipped: not installed: {', '.join(lacking)}", file=sys.stderr)
         else:
             found.append(contender)
     return found
@@ -77,7 +77,7 @@ def present(contenders: Sequence[Contender]) -> list[Contender]:
 
 def is_installed(name: str) -> bool:
     """
-    Tell whether the suite's own environment has a distribution.
+    Return whether a distribution is installed in the suite's environment.
     """
     try:
         importlib.metadata.version(name)
@@ -86,16 +86,16 @@ def is_installed(name: str) -> bool:
     return True
 
 
-def choice(arguments: argparse.Namespace) -> Choice:
+def select(arguments: argparse.Namespace) -> Choice:
     """
-    Understand the command line.
+    Return what the command line selects.
 
     Raises:
-        SystemExit: Names what is unknown.
+        SystemExit: A measure or contender is unknown.
     """
     unknown = set(arguments.only or ()) - set(NAMES)
     if unknown:
-        raise SystemExit(f"no measure is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+        raise SystemExit(f"unknown measure: {', '.join(sorted(unknown))}; known measures: {', '.join(NAMES)}")
     contenders = present(named(arguments.contenders.split(",")) if arguments.contenders else list(ROSTER))
     measures = arguments.only or list(NAMES)
     if not arguments.quick:
@@ -107,7 +107,7 @@ def choice(arguments: argparse.Namespace) -> Choice:
 
 def measure(chosen: Choice) -> Results:
     """
-    Measure all that was chosen.
+    Run the selected measures.
     """
     results = Results()
     for contender in chosen.contenders:
@@ -122,7 +122,7 @@ def measure(chosen: Choice) -> Results:
             startup.start(chosen.contenders, starts, address, chosen.start_rounds, results)
         with working(chosen.contenders, address) as workers:
             measures = [one for one in MEASURES if one.name in chosen.measures]
-            for group in rounds.grouped(measures):
+            for group in rounds.group_measures(measures):
                 rounds.run(group, workers, chosen.rounds, chosen.factor, results)
             for watched in memory.MEMORY:
                 if watched.name in chosen.measures:
@@ -132,7 +132,7 @@ def measure(chosen: Choice) -> Results:
 
 def failures(results: Results) -> list[str]:
     """
-    List the failures of what is ours. That something else fails is told in the report.
+    Return the failures of Budwood; failures of others are only in the report.
     """
     ours = {contender.name for contender in ROSTER if contender.kind == "budwood"}
     return [
@@ -145,7 +145,7 @@ def failures(results: Results) -> list[str]:
 
 def write(results: Results, page: str) -> None:
     """
-    Write the folder of the documentation anew.
+    Rewrite docs/benchmarks.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "README.md").write_text(page, "utf-8")
@@ -155,10 +155,10 @@ def write(results: Results, page: str) -> None:
 
 def main() -> None:
     """
-    Measure and print; the full run writes, and fails where a target is not met. What fails of ours, fails always.
+    Measure and print. A full run writes docs/benchmarks and fails for missed targets; failures of Budwood always fail.
     """
-    arguments = parsed()
-    results = measure(choice(arguments))
+    arguments = parse_arguments()
+    results = measure(select(arguments))
     found = verdicts(results)
     print(report.tables(results, found))
     if arguments.json:

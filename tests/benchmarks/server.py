@@ -1,15 +1,15 @@
 """
-A loopback server that speaks OpenAI's Chat Completions, far faster than any client asks.
+A loopback server with OpenAI's Chat Completions API, faster than any client.
 
-What it does is said in the path, so that a client needs no more than a ``base_url``. Before ``/v1/chat/completions``
-there may stand, in any order:
+The path controls its behaviour, so that a client needs only a ``base_url``. Before ``/v1/chat/completions``
+there may be, in any order:
 
 - ``/fixed-50``: it answers after 50 ms.
-- ``/lognormal-500-0.5``: after a time drawn from the lognormal distribution of mean 500 ms and sigma 0.5.
-- ``/chunks-200-delay-0``: a stream has 200 chunks of text, with so many milliseconds between them: the default.
-- ``/error-429``: it answers with that status.
+- ``/lognormal-500-0.5``: it answers after a random time, lognormal with mean 500 ms and sigma 0.5.
+- ``/chunks-200-delay-0``: a stream has 200 chunks of text, 0 ms apart (the default).
+- ``/error-429``: it answers with this status.
 
-``GET /stats`` tells how many requests came and how many were in flight on average, and begins to count anew.
+``GET /stats`` returns the number of requests and the mean in flight, and resets both.
 
 Usage: python -m tests.benchmarks.server. It prints its port.
 """
@@ -29,12 +29,12 @@ from http import HTTPStatus
 
 CHUNKS = 200
 BACKLOG = 4096
-"""How many connections may wait to be accepted: a thousand come at once."""
+"""The accept backlog: a thousand connections may arrive at once."""
 
 MODEL = "bench"
 TEXT = "Hello."
 OBJECT = {"name": "Ada", "age": 36, "city": "London"}
-"""What is replied, whole, and where the request asks for JSON."""
+"""The content of the reply, and of a structured reply."""
 
 _PATH = re.compile(rb"((?:/[a-z]+-[0-9a-z.-]+)*)/v1/chat/completions")
 _CONDITION = {
@@ -47,21 +47,21 @@ _CONDITION = {
 
 def word(number: int) -> str:
     """
-    Return the text of one chunk of a stream: no two are the same, since some clients take that for a model gone mad.
+    Return the text of a chunk; all differ, because some clients end streams whose chunks repeat.
     """
     return f"word{number} "
 
 
 def as_json(value: object) -> bytes:
     """
-    Write compact JSON.
+    Serialize data as compact JSON.
     """
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def reply(status: int, body: bytes) -> bytes:
     """
-    Write a whole reply.
+    Return an HTTP reply.
     """
     head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
@@ -69,14 +69,14 @@ def reply(status: int, body: bytes) -> bytes:
 
 def failure(status: int, message: str) -> bytes:
     """
-    Write an error in OpenAI's form.
+    Return an error in OpenAI's format.
     """
     return reply(status, as_json({"error": {"message": message, "type": "bench", "param": None, "code": str(status)}}))
 
 
 def completion(text: str) -> bytes:
     """
-    Write a whole chat reply.
+    Return a chat reply without streaming.
     """
     message = {"role": "assistant", "content": text, "refusal": None}
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
@@ -87,7 +87,7 @@ def completion(text: str) -> bytes:
 
 def frames(count: int) -> list[bytes]:
     """
-    Write a streamed chat reply: the head with the first chunk, then chunk by chunk, then the end.
+    Return the parts of a streamed chat reply: the head with the first chunk, the other chunks, the end.
     """
     common = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": MODEL}
 
@@ -103,8 +103,8 @@ def frames(count: int) -> list[bytes]:
     role = {"role": "assistant"}
     words = [choice((role if number == 0 else {}) | {"content": word(number)}) for number in range(count)]
     end = choice({}, "stop") + chunk(as_json(common | {"choices": [], "usage": usage})) + chunk(b"[DONE]")
-    pieces = [*words, end + b"0\r\n\r\n"]
-    return [head + pieces[0], *pieces[1:]]
+    parts = [*words, end + b"0\r\n\r\n"]
+    return [head + parts[0], *parts[1:]]
 
 
 PLAIN = completion(TEXT)
@@ -114,7 +114,7 @@ STRUCTURED = completion(json.dumps(OBJECT))
 @dataclass(frozen=True)
 class Plan:
     """
-    What a path asks for: a status, a latency in seconds, and the pieces of a stream with the seconds before each.
+    The behaviour that a path selects: the status, the latency in seconds, and the chunks of a stream with their delays.
     """
 
     status: int
@@ -127,33 +127,33 @@ class Plan:
 @functools.lru_cache(maxsize=256)
 def plan(path: bytes) -> Plan | None:
     """
-    Understand a path; None where it says nothing that is known.
+    Parse a path; None if it is unknown.
     """
     matched = _PATH.fullmatch(path)
     if matched is None:
         return None
-    said: dict[str, tuple[str, ...]] = {}
+    options: dict[str, tuple[str, ...]] = {}
     for segment in filter(None, matched[1].decode().split("/")):
         kind = segment.partition("-")[0]
         found = _CONDITION[kind].fullmatch(segment) if kind in _CONDITION else None
         if found is None:
             return None
-        said[kind] = found.groups()
-    count, delay = said.get("chunks", (str(CHUNKS), "0"))
-    pieces = frames(int(count))
-    status = int(said.get("error", ("200",))[0])
-    return Plan(status, latency(said), pieces, b"".join(pieces), float(delay) / 1000)
+        options[kind] = found.groups()
+    count, delay = options.get("chunks", (str(CHUNKS), "0"))
+    parts = frames(int(count))
+    status = int(options.get("error", ("200",))[0])
+    return Plan(status, latency(options), parts, b"".join(parts), float(delay) / 1000)
 
 
-def latency(said: dict[str, tuple[str, ...]]) -> Callable[[], float] | None:
+def latency(options: dict[str, tuple[str, ...]]) -> Callable[[], float] | None:
     """
-    Return what draws a latency.
+    Return a function that returns latencies.
     """
-    if "fixed" in said:
-        seconds = float(said["fixed"][0]) / 1000
+    if "fixed" in options:
+        seconds = float(options["fixed"][0]) / 1000
         return lambda: seconds
-    if "lognormal" in said:
-        mean, sigma = (float(number) for number in said["lognormal"])
+    if "lognormal" in options:
+        mean, sigma = (float(number) for number in options["lognormal"])
         chance = random.Random(1)
         location = math.log(mean / 1000) - sigma**2 / 2
         return lambda: chance.lognormvariate(location, sigma)
@@ -163,7 +163,7 @@ def latency(said: dict[str, tuple[str, ...]]) -> Callable[[], float] | None:
 @dataclass
 class Count:
     """
-    How many requests came, and how long they were in flight, since the last look.
+    The number of requests and their time in flight since the last query.
     """
 
     requests: int = 0
@@ -174,7 +174,7 @@ class Count:
 
     def change(self, by: int, now: float) -> None:
         """
-        Note that requests came or were answered.
+        Record that requests arrived or were answered.
         """
         self._busy += self.in_flight * (now - self._changed)
         self._changed = now
@@ -182,7 +182,7 @@ class Count:
 
     def look(self, now: float) -> dict[str, float]:
         """
-        Tell, and begin anew.
+        Return the statistics, and reset them.
         """
         self.change(0, now)
         seconds = now - self._began
@@ -197,7 +197,7 @@ class Count:
 
 class Connection(asyncio.Protocol):
     """
-    One connection. Requests may come in pieces, and before the one ahead of them is answered.
+    A connection. Requests may arrive in parts, and before the previous one is answered.
     """
 
     def __init__(self, count: Count) -> None:
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """
-        Answer every request that is complete.
+        Answer all complete requests.
         """
         self.received += data
         if not self.pending:
@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
 
     def serve(self) -> None:
         """
-        Answer one request after the other, until one takes its time.
+        Answer requests in order until one is delayed.
         """
         while not self.pending and (end := self.received.find(b"\r\n\r\n")) >= 0:
             head = self.received[:end].lower()
@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, status: int, message: str) -> None:
         """
-        Answer what cannot be understood, and hang up.
+        Answer an invalid request, and close the connection.
         """
         self.pending = True
         self.transport.write(failure(status, message))
@@ -257,50 +257,50 @@ class Connection(asyncio.Protocol):
         if method == b"get" and path == b"/stats":
             self.transport.write(reply(200, as_json(self.count.look(self.loop.time()))))
             return
-        asked = plan(path)
-        if method != b"post" or asked is None:
+        selected = plan(path)
+        if method != b"post" or selected is None:
             self.transport.write(failure(404, "Nothing is known under this path."))
             return
         self.count.requests += 1
-        pieces = said(asked, body)
-        wait = asked.latency() if asked.latency else 0.0
-        if wait or len(pieces) > 1:
+        parts = select_reply(selected, body)
+        wait = selected.latency() if selected.latency else 0.0
+        if wait or len(parts) > 1:
             self.pending = True
             self.count.change(1, self.loop.time())
-            self.loop.call_later(wait, self.write, iter(pieces), asked.delay)
+            self.loop.call_later(wait, self.write, iter(parts), selected.delay)
         else:
-            self.transport.write(pieces[0])
+            self.transport.write(parts[0])
 
-    def write(self, pieces: Iterator[bytes], delay: float) -> None:
+    def write(self, parts: Iterator[bytes], delay: float) -> None:
         """
-        Write the next piece, and the others in their time.
+        Write the next part, and schedule the others.
         """
-        piece = next(pieces, None)
+        piece = next(parts, None)
         if piece is None or self.transport.is_closing():
             self.count.change(-1, self.loop.time())
             self.pending = False
             return self.serve()
         self.transport.write(piece)
         if delay:
-            self.loop.call_later(delay, self.write, pieces, delay)
+            self.loop.call_later(delay, self.write, parts, delay)
             return None
-        return self.write(pieces, delay)
+        return self.write(parts, delay)
 
 
-def said(asked: Plan, body: bytes) -> list[bytes]:
+def select_reply(selected: Plan, body: bytes) -> list[bytes]:
     """
-    Choose what is replied, in pieces that go out one by one.
+    Return the parts of the reply, sent one by one.
     """
-    if asked.status != 200:
-        return [failure(asked.status, "The path asked for this.")]
+    if selected.status != 200:
+        return [failure(selected.status, "The path requests this error.")]
     if b'"stream":true' in body or b'"stream": true' in body:
-        return asked.frames if asked.delay else [asked.whole]
+        return selected.frames if selected.delay else [selected.whole]
     return [STRUCTURED if b'"response_format"' in body else PLAIN]
 
 
 async def main() -> None:
     """
-    Serve on a free port, and print it.
+    Listen on a free port, and print it.
     """
     loop = asyncio.get_running_loop()
     count = Count()
@@ -312,7 +312,7 @@ async def main() -> None:
 
 def run() -> None:
     """
-    Serve on uvloop where it is installed.
+    Run the server, on uvloop if it is installed.
     """
     try:
         import uvloop

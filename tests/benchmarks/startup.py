@@ -1,4 +1,4 @@
-"""What a process costs from its start: programs that are run in new interpreters, and what had to be installed."""
+"""Measures new processes from their start, and what is installed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.benchmarks.environments import distributions, installed_size, interpr
 from tests.benchmarks.processes import clean_environment
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import Contender
-from tests.benchmarks.rounds import rotated
+from tests.benchmarks.rounds import rotate
 
 BARE = "bare interpreter"
 SLOW_ROUNDS = 3
-"""A peer takes seconds to start, as do our programs about long texts; all are far from every bound."""
+"""The rounds of slow programs, which take seconds and are far from every bound."""
 
 VERSION = "import sys; sys.argv = ['budwood', '--version']; from budwood_cli.main import main; main()"
 OFFLINE = (
@@ -36,7 +36,7 @@ for number in range(20):
     write_question(passage, seed=1)
     fill_schema(schema, passage)
 """
-# What regular expressions stumble over: of each, eight times as much shall take eight times as long.
+# Texts that are hard for regular expressions; time must grow linearly with their length.
 ENDLESS = """
 import budwood
 
@@ -66,7 +66,7 @@ TITLES = {
 @dataclass(frozen=True)
 class Program:
     """
-    One program of a measure: who runs it, on which Python, and in how many rounds at most.
+    A program of a measure, with its contender, its Python and its maximum number of rounds.
     """
 
     measure: str
@@ -78,7 +78,7 @@ class Program:
 
 def programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]:
     """
-    Yield the programs of all measures. What Budwood is compared with runs in its environment.
+    Yield the programs of all measures. Programs to compare with run in Budwood's environment.
     """
     suite = Path(sys.executable)
     for contender in contenders:
@@ -99,7 +99,7 @@ def programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]
     yield Program("endless", "8 times 2,000", SHORT, suite, SLOW_ROUNDS)
 
 
-# What the kernel tells of a child that has ended counts what it was forked from, so that the program says it itself.
+# The kernel's peak of an ended child includes the process it was forked from, so the program reports its own.
 PEAK = """
 import atexit, os
 
@@ -112,7 +112,7 @@ def tell_peak():
 
 def cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, float]:
     """
-    Run a program in a new interpreter; return its CPU milliseconds, user and system, and its peak in megabytes.
+    Run a program in a new process; return its CPU milliseconds (user and system) and peak memory in megabytes.
     """
     reader, writer = os.pipe()
     text = PEAK.replace("PIPE", str(writer)) + program.text if sys.platform == "linux" else program.text
@@ -138,24 +138,24 @@ def start(
     contenders: Sequence[Contender], measures: Sequence[str], address: str, rounds: int, results: Results
 ) -> None:
     """
-    Run all programs in turn, so often.
+    Run all programs in turn, in rounds.
     """
     variables = {contender.name: contender.environment for contender in contenders}
     chosen = [program for program in programs(contenders, address) if program.measure in measures]
     results.titles.update({name: TITLES[name] for name in measures})
     with tempfile.TemporaryDirectory() as folder:
         for program in chosen:
-            cost(program, folder, variables.get(program.name, {}))  # writes bytecode, fills the disk's cache
+            cost(program, folder, variables.get(program.name, {}))  # warm-up: writes bytecode and fills the disk cache
         for number in range(rounds):
             print(f"{', '.join(measures)}: round {number + 1}", file=sys.stderr, flush=True)
-            for program in rotated([one for one in chosen if number < one.rounds], number):
+            for program in rotate([one for one in chosen if number < one.rounds], number):
                 found = cost(program, folder, variables.get(program.name, {}))
                 results.add(program.measure, program.name, found)
 
 
 def weigh(contenders: Sequence[Contender], results: Results) -> None:
     """
-    Tell what each contender installs. It is no sample of many: it is the same each time.
+    Record the size of each contender's environment, once because it does not vary.
     """
     results.titles["installed"] = "What is installed"
     for contender in contenders:

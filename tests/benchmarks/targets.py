@@ -1,4 +1,4 @@
-"""What is promised, as data: each target says how it is computed from the results, and its bound."""
+"""The performance targets: how each is computed from the results, and its bound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.benchmarks.startup import BARE
 
 class Figure(NamedTuple):
     """
-    Where a number of the results stands.
+    The key of a number in the results.
     """
 
     measure: str
@@ -24,17 +24,17 @@ class Figure(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """
-    One promise.
+    A performance target.
 
     Attributes:
-        name: What is promised, in the report's words.
-        value: The figure that counts.
-        against: The figure that it is compared with; without one the value itself counts.
-        how: By its ratio to that, or by its difference from it.
-        bound: The most that it may be.
-        at_least: The bound is the least that it may be.
-        unit: What the value is counted in.
-        explanation: Why it cannot be met, and what was tried. With one, the suite does not fail.
+        name: The name in the report.
+        value: The figure to check.
+        against: The figure to compare it with; without one the value itself is checked.
+        how: Whether to compare by ratio or by difference.
+        bound: The maximum.
+        at_least: Whether the bound is a minimum instead.
+        unit: The unit of the value.
+        explanation: Why it is not met, and what was tried. With an explanation the suite does not fail.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Target:
 
 class Verdict(NamedTuple):
     """
-    What became of a target: what was found, and whether the bound is met; both None where it was not measured.
+    The result of a target, and whether it meets the bound; both None if it was not measured.
     """
 
     target: Target
@@ -59,14 +59,14 @@ class Verdict(NamedTuple):
     @property
     def fails(self) -> bool:
         """
-        Tell whether the suite fails for it.
+        Whether the suite fails because of it.
         """
         return self.met is False and not self.target.explanation
 
 
 def ratio(name: str, measure: str, ours: str, theirs: str, bound: float, *, explanation: str = "") -> Target:
     """
-    Promise the CPU time of a call, as a ratio to someone else's.
+    Create a target for the ratio of CPU times per call.
     """
     value, against = Figure(measure, ours), Figure(measure, theirs)
     return Target(name=name, value=value, against=against, bound=bound, explanation=explanation)
@@ -74,7 +74,7 @@ def ratio(name: str, measure: str, ours: str, theirs: str, bound: float, *, expl
 
 def fast(name: str, measure: str, bounds: dict[str, float], explanation: str = "") -> list[Target]:
     """
-    Promise the fast transport's CPU time of a call, as ratios to several.
+    Create targets for the CPU time per call over httptools, as ratios to several contenders.
     """
     return [
         ratio(
@@ -243,7 +243,7 @@ TARGETS: Final = (
 
 def judge(target: Target, results: Results) -> Verdict:
     """
-    Compute a target from the results, and hold it against its bound.
+    Compute a target from the results, and check its bound.
     """
     samples = results.get(*target.value)
     if not samples:
@@ -260,6 +260,6 @@ def judge(target: Target, results: Results) -> Verdict:
 
 def verdicts(results: Results, targets: Sequence[Target] = TARGETS) -> list[Verdict]:
     """
-    Judge every target.
+    Check every target.
     """
     return [judge(target, results) for target in targets]

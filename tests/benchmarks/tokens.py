@@ -1,5 +1,5 @@
 """
-Measure how far our estimate of tokens is from what tokenizers count, and how fast it is.
+Measure the error of the token estimate against tokenizers, and its speed.
 
 Usage: python tokens.py. It needs quicktok-v1, which brings the vocabularies of OpenAI, Llama 3 and Qwen 3, and Django,
 of which it reads the translations, the templates and the source.
@@ -27,8 +27,8 @@ LANGUAGES = (
     "de fr es pt_BR it nl sv pl cs hu fi tr vi id ro lt et ga az ru uk bg mn el ar fa ur he hi bn ta te ml kn my km th "
     "ja ko zh_Hans zh_Hant ka hy"
 ).split()
-PIECE = 4000
-"""Characters of each text that is measured."""
+PART = 4000
+"""The number of characters of each part."""
 
 DJANGO = Path(django.__file__).parent
 STANDARD_LIBRARY = Path(inspect.getfile(json)).parents[1]
@@ -36,26 +36,26 @@ STANDARD_LIBRARY = Path(inspect.getfile(json)).parents[1]
 
 def joined(paths: Iterator[Path]) -> str:
     """
-    Put files together, up to what is enough.
+    Join files up to the needed length.
     """
     return "\n".join(path.read_text("utf-8", errors="replace") for path in sorted(paths))[:150_000]
 
 
 def translations(language: str) -> str:
     """
-    Put together what Django says in a language.
+    Join Django's translations in a language.
     """
-    said = []
+    parts = []
     for path in sorted(DJANGO.glob(f"**/locale/{language}/LC_MESSAGES/django.mo")):
         with path.open("rb") as file:
-            texts = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]  # there is no other way in
-        said += [text for key, text in sorted(texts.items(), key=str) if isinstance(text, str) and key]
-    return "\n".join(said)
+            texts = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]  # there is no public access
+        parts += [text for key, text in sorted(texts.items(), key=str) if isinstance(text, str) and key]
+    return "\n".join(parts)
 
 
-def made() -> dict[str, str]:
+def artificial_texts() -> dict[str, str]:
     """
-    Make texts that are no prose, always the same.
+    Create texts other than prose, deterministically.
     """
     chance = random.Random(1)
     rows = (",".join(f"{chance.uniform(-1e4, 1e4):.{chance.randint(0, 6)}f}" for _ in range(8)) for _ in range(500))
@@ -72,7 +72,7 @@ def made() -> dict[str, str]:
 
 def texts() -> dict[str, dict[str, str]]:
     """
-    Gather all texts, by the heading under which the guide speaks of them.
+    Return all texts, by their heading in the guide.
     """
     root = Path(__file__).resolve().parents[2]
     return {
@@ -86,23 +86,23 @@ def texts() -> dict[str, dict[str, str]]:
             "the licence": (root / "LICENSE").read_text("utf-8"),
         },
         "other languages": {name: translations(name) for name in LANGUAGES},
-        "numbers, JSON, emoji": made(),
+        "numbers, JSON, emoji": artificial_texts(),
     }
 
 
 def measured(text: str) -> Iterator[tuple[TokenEstimate, tuple[int, ...]]]:
     """
-    Estimate and count each piece of a text.
+    Estimate and count the tokens of each part of a text.
     """
-    for start in range(0, len(text) - PIECE // 2, PIECE):
-        piece = text[start : start + PIECE]
+    for start in range(0, len(text) - PART // 2, PART):
+        piece = text[start : start + PART]
         counts = tuple(len(quicktok.get_encoding(name).encode_ordinary(piece)) for name in VOCABULARIES)
         yield estimate_text(piece), counts
 
 
 def quantile(values: list[float], share: float) -> float:
     """
-    Find the value below which a share of them lies.
+    Return a quantile of values.
     """
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 

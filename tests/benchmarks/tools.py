@@ -1,25 +1,25 @@
-"""The functions of a call with tools. Nothing calls them: the reply is a text."""
+"""The tools of a request; they are never called, because the reply is text."""
 
 from __future__ import annotations
 
 
 def weather(city: str) -> str:
     """
-    Tell the weather of a city.
+    Return the weather of a city.
     """
     return f"Sun in {city}."
 
 
 def population(city: str) -> int:
     """
-    Count the people of a city.
+    Return the population of a city.
     """
     return len(city)
 
 
 def twin_cities(city: str) -> list[str]:
     """
-    List the twins of a city.
+    Return the twin cities of a city.
     """
     return [city]
 

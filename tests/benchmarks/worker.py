@@ -1,8 +1,8 @@
 """
-Run one contender's operations, as told on standard input, and answer what they cost.
+Runs a contender's operations on command from standard input, and reports their costs.
 
-Each line is a command in JSON, and each answer is one: the fields of a command are those of `Command`. What libraries
-print goes to standard error.
+Commands and answers are lines of JSON; the fields of a command are those of `Command`. Output of libraries
+goes to standard error.
 
 Usage: python -m tests.benchmarks.worker MODULE ADDRESS
 """
@@ -28,14 +28,14 @@ from typing import IO, Any, NamedTuple
 from tests.benchmarks.asking import MAX_PARALLEL_FLOWS, Unavailable, check
 
 MAX_SAMPLES = 10_000
-"""Of so many calls, the last ones, the times are kept: what the suite holds must not look like growth."""
+"""The number of latest calls whose times are kept, so that the suite's own memory does not grow."""
 
 STATUS = Path("/proc/self/status")
 
 
 class Tally:
     """
-    What one run has done so far: seconds of each call, seconds to the first token of each stream.
+    The progress of a run: the seconds of each call, and the seconds to the first token of each stream.
     """
 
     def __init__(self, seconds: float, least: int, most: int | None) -> None:
@@ -49,7 +49,7 @@ class Tally:
 
     def more(self) -> bool:
         """
-        Take one more call, where there is one left.
+        Return whether another call may start, and count it.
         """
         if self.calls >= self.most or (self.calls >= self.least and time.perf_counter() >= self.end):
             return False
@@ -58,76 +58,76 @@ class Tally:
 
     def note(self, began: float) -> None:
         """
-        Note that a call which began then is complete.
+        Record the duration of a completed call.
         """
         self.latencies.append(time.perf_counter() - began)
 
 
-def run_blocking(operation: Callable[[], object], tally: Tally, wanted: object) -> None:
+def run_blocking(operation: Callable[[], object], tally: Tally, expected: object) -> None:
     """
-    Call one after the other.
+    Make calls one after another.
     """
     streamed = inspect.isgeneratorfunction(operation)
     while tally.more():
         began = time.perf_counter()
-        check(read(operation(), tally, began) if streamed else operation(), wanted)
+        check(read(operation(), tally, began) if streamed else operation(), expected)
         tally.note(began)
 
 
-def read(pieces: Iterator[str], tally: Tally, began: float) -> str:
+def read(parts: Iterator[str], tally: Tally, began: float) -> str:
     """
     Read a stream to its end.
     """
-    text = next(pieces)
+    text = next(parts)
     tally.first_tokens.append(time.perf_counter() - began)
-    for piece in pieces:
-        text += piece
+    for part in parts:
+        text += part
     return text
 
 
-async def run_async(operation: Callable[[], Any], tally: Tally, in_flight: int, wanted: object) -> None:
+async def run_async(operation: Callable[[], Any], tally: Tally, in_flight: int, expected: object) -> None:
     """
-    Keep so many calls in flight.
+    Keep `in_flight` calls in flight.
     """
     lane = streams_in_turn if inspect.isasyncgenfunction(operation) else calls_in_turn
-    await asyncio.gather(*(lane(operation, tally, wanted) for _ in range(in_flight)))
+    await asyncio.gather(*(lane(operation, tally, expected) for _ in range(in_flight)))
 
 
-async def calls_in_turn(operation: Callable[[], Awaitable[object]], tally: Tally, wanted: object) -> None:
+async def calls_in_turn(operation: Callable[[], Awaitable[object]], tally: Tally, expected: object) -> None:
     """
-    Call one after the other, in one of the lanes.
+    Make calls one after another, in one of the lanes.
     """
     while tally.more():
         began = time.perf_counter()
-        check(await operation(), wanted)
+        check(await operation(), expected)
         tally.note(began)
 
 
-async def streams_in_turn(operation: Callable[[], AsyncIterator[str]], tally: Tally, wanted: object) -> None:
+async def streams_in_turn(operation: Callable[[], AsyncIterator[str]], tally: Tally, expected: object) -> None:
     """
-    Read one stream after the other, in one of the lanes.
+    Read streams one after another, in one of the lanes.
     """
     while tally.more():
         began = time.perf_counter()
-        pieces = operation()
-        text = await anext(pieces)
+        parts = operation()
+        text = await anext(parts)
         tally.first_tokens.append(time.perf_counter() - began)
-        async for piece in pieces:
-            text += piece
-        check(text, wanted)
+        async for part in parts:
+            text += part
+        check(text, expected)
         tally.note(began)
 
 
 def quantile(values: Collection[float], share: float) -> float:
     """
-    Find the value below which a share of them lies.
+    Return a quantile of values.
     """
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 def memory(field: str) -> float:
     """
-    Tell how many megabytes the process holds, or held at most; where the system tells neither, what it ever held.
+    Return the current or peak memory of the process in megabytes; without both, the peak since its start.
     """
     if STATUS.exists():
         lines = STATUS.read_text("ascii").splitlines()
@@ -137,7 +137,7 @@ def memory(field: str) -> float:
 
 def forget_peak() -> None:
     """
-    Begin a new peak, where the system can.
+    Reset the peak memory, if the system supports it.
     """
     file = Path("/proc/self/clear_refs")
     if file.exists():
@@ -146,22 +146,22 @@ def forget_peak() -> None:
 
 class Command(NamedTuple):
     """
-    What is to be run.
+    What to run.
 
     Attributes:
         operation: The method of the client.
-        wanted: What it must return.
-        path: What the server shall do.
-        in_flight: How many calls at once, where the operation is async.
-        seconds: No call begins later, once every lane had one. Without end where it is None.
-        count: How many calls at most; without bound where it is None.
-        warm_up: How many calls are made before, which do not count: connections are open then, and code is loaded.
-        warm_up_seconds: How long at most.
-        keep: Leave the client open, for the next command.
+        expected: What it must return.
+        path: How the server behaves.
+        in_flight: The number of concurrent calls of an async operation.
+        seconds: When to stop starting calls, after one call per lane; None means no limit.
+        count: The maximum number of calls; None means no limit.
+        warm_up: The number of calls before the measurement, which open connections and load code.
+        warm_up_seconds: The maximum duration of the warm-up.
+        keep: Whether to keep the client open for the next command.
     """
 
     operation: str
-    wanted: object
+    expected: object
     path: str = ""
     in_flight: int = 1
     seconds: float | None = None
@@ -173,7 +173,7 @@ class Command(NamedTuple):
 
 class Worker:
     """
-    One contender, with a new client for each command unless one was kept.
+    A contender with a new client per command unless one was kept.
     """
 
     def __init__(self, module: str, address: str) -> None:
@@ -184,20 +184,20 @@ class Worker:
     @functools.cached_property
     def module(self) -> Any:
         """
-        Import the contender when it is first asked: a failure is an answer.
+        Import the contender on first use, so that a failure becomes an answer.
         """
         return importlib.import_module(f"tests.benchmarks.contenders.{self.name}")
 
     @functools.cached_property
     def runner(self) -> asyncio.Runner:
         """
-        Make the one event loop of the process.
+        Create the event loop of the process.
         """
         return asyncio.Runner(loop_factory=getattr(self.module, "loop_factory", None))
 
     def perform(self, command: Command) -> dict[str, Any]:
         """
-        Do what a command says, and tell what a call costs.
+        Run a command, and return the costs per call.
         """
         keep = False
         if self.client is None:
@@ -225,17 +225,17 @@ class Worker:
         if command.operation in MAX_PARALLEL_FLOWS:
             assert command.count is not None
             texts = self.runner.run(operation(command.count, command.in_flight))
-            check(texts, [command.wanted] * command.count)
+            check(texts, [command.expected] * command.count)
             tally.calls = command.count
         elif inspect.iscoroutinefunction(operation) or inspect.isasyncgenfunction(operation):
-            self.runner.run(run_async(operation, tally, command.in_flight, command.wanted))
+            self.runner.run(run_async(operation, tally, command.in_flight, command.expected))
         else:
-            run_blocking(operation, tally, command.wanted)
+            run_blocking(operation, tally, command.expected)
         return costs(tally, time.process_time() - cpu, time.perf_counter() - tally.began)
 
     def close(self) -> None:
         """
-        End the client.
+        Close the client.
         """
         client, self.client = self.client, None
         if client is not None:
@@ -245,7 +245,7 @@ class Worker:
 
 def costs(tally: Tally, cpu: float, wall: float) -> dict[str, Any]:
     """
-    Tell what a run cost: microseconds of CPU a call, milliseconds of waiting, megabytes.
+    Return the costs of a run: CPU microseconds per call, latencies in milliseconds, memory in megabytes.
     """
     calls = tally.calls
     found = {
@@ -265,20 +265,20 @@ def costs(tally: Tally, cpu: float, wall: float) -> dict[str, Any]:
 
 def answers(worker: Worker, commands: IO[str]) -> Iterator[dict[str, Any]]:
     """
-    Answer each command; a failure is an answer too.
+    Yield an answer to each command, also if it fails.
     """
     for line in commands:
         try:
             yield worker.perform(Command(**json.loads(line)))
         except Unavailable as error:
             yield {"unavailable": str(error)}
-        except Exception:  # noqa: BLE001 - whatever a library raises is told
+        except Exception:  # noqa: BLE001 - any exception is reported
             yield {"failed": traceback.format_exc()}
 
 
 def main(module: str, address: str) -> None:
     """
-    Answer commands until there are no more.
+    Answer commands until standard input ends.
     """
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

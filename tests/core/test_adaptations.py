@@ -20,32 +20,36 @@ RULES = {
 }
 
 
-def told(reply) -> dict[str, str]:
-    """Return what was done to each parameter."""
+def actions(reply) -> dict[str, str]:
+    """
+    Return the action of each adapted parameter.
+    """
     return {receipt.parameter: receipt.action for receipt in reply.adaptations}
 
 
 def sent(scripted) -> dict:
-    """Return the parameters of the last request."""
+    """
+    Return the parameters of the last request.
+    """
     return {name: value for name, value in scripted.sent().items() if name not in ("model", "messages")}
 
 
-def test_what_a_model_refuses_is_dropped_and_told(client, scripted):
+def test_rejected_parameters_are_dropped_and_reported(client, scripted):
     """
-    A reasoning model is sent no sampling parameters; each is in the receipts, with the reason and its source.
+    A reasoning model gets no sampling parameters; each adaptation has the reason and its source.
     """
     scripted.reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model="openai/o3", seed=1, **SAMPLING)
 
     assert sent(scripted) == {"seed": 1}
-    assert told(reply) == dict.fromkeys(SAMPLING, "dropped")
+    assert actions(reply) == dict.fromkeys(SAMPLING, "dropped")
     assert reply.adaptations[0].reason.startswith("o3 rejects it (")
 
 
-def test_what_a_model_wants_under_another_name_is_renamed_and_told(client, scripted):
+def test_renamed_parameters_are_reported(client, scripted):
     """
-    `max_tokens` is `max_completion_tokens` for newer models, and the receipt says so.
+    `max_tokens` is `max_completion_tokens` for newer models.
     """
     scripted.reply(body=chat_reply("Hi"))
 
@@ -58,9 +62,9 @@ def test_what_a_model_wants_under_another_name_is_renamed_and_told(client, scrip
     )  # fmt: skip
 
 
-def test_a_model_that_takes_everything_gets_everything(client, scripted):
+def test_without_rules_nothing_is_adapted(client, scripted):
     """
-    Without rules nothing is changed, and there are no receipts.
+    The request has all parameters, and there are no adaptations.
     """
     scripted.reply(body=chat_reply("Hi"))
 
@@ -85,21 +89,21 @@ def test_a_model_that_takes_everything_gets_everything(client, scripted):
         ("o4-mini", "none", False),
     ],
 )
-def test_some_models_take_sampling_only_while_they_do_not_reason(client, scripted, model, effort, taken):
+def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, taken):
     """
-    Whether the temperature is sent depends on the effort, said or the model's own default.
+    The temperature is sent depending on the effort, given or by default.
     """
     scripted.reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model=f"openai/{model}", temperature=0.5, reasoning_effort=effort)
 
     assert ("temperature" in sent(scripted)) == taken
-    assert ("temperature" in told(reply)) == (not taken)
+    assert ("temperature" in actions(reply)) == (not taken)
 
 
-def test_users_rows_come_before_the_catalogs(make_client, scripted):
+def test_rows_of_the_user_take_precedence(make_client, scripted):
     """
-    Rows of the settings rename and refuse, for new models and in the place of what the catalog says.
+    They rename and reject parameters, also of new models.
     """
     settings = {"models": {**RULES["models"], "openai/o3": {"renames": {}, "refuses": []}}}
     client = make_client(settings=settings)
@@ -107,7 +111,7 @@ def test_users_rows_come_before_the_catalogs(make_client, scripted):
 
     odd = client.ask("Hello", model="openai/odd-1", max_tokens=9, seed=3, stop="END", temperature=0.1)
     assert sent(scripted) == {"most_tokens": 9, "chance": 3, "temperature": 0.1}
-    assert told(odd) == {"max_tokens": "renamed", "seed": "renamed", "stop": "dropped"}
+    assert actions(odd) == {"max_tokens": "renamed", "seed": "renamed", "stop": "dropped"}
     assert "the vendor's page" in odd.adaptations[1].reason + odd.adaptations[2].reason
 
     free = client.ask("Hello", model="openai/o3", temperature=0.1)
@@ -115,9 +119,9 @@ def test_users_rows_come_before_the_catalogs(make_client, scripted):
     assert free.adaptations == ()
 
 
-def test_rows_for_an_instance_bind_it_alone(make_client, scripted):
+def test_rows_of_an_instance_apply_only_to_it(make_client, scripted):
     """
-    A row names an instance or its plugin; the instance's comes first, and the longest pattern wins.
+    The instance's row comes before the plugin's, and the longest pattern applies.
     """
     settings = {
         "providers": {"work": {"plugin": "openai", "api_key": "k"}},
@@ -131,23 +135,23 @@ def test_rows_for_an_instance_bind_it_alone(make_client, scripted):
     dropped = []
     for model in ("openai/m", "work/m", "work/special-1"):
         scripted.reply(body=chat_reply("Hi"))
-        dropped.append(set(told(client.ask("Hello", model=model, seed=1, stop="x", top_p=0.5))))
+        dropped.append(set(actions(client.ask("Hello", model=model, seed=1, stop="x", top_p=0.5))))
 
     assert dropped == [{"seed"}, {"stop"}, {"top_p"}]
 
 
 @pytest.mark.parametrize("row", [{"refuse": ["stop"]}, {"lacks": ["wings"]}, {"renames": ["max_tokens"]}])
-def test_a_row_with_a_mistake_is_refused(make_client, row):
+def test_an_invalid_row_is_an_error(make_client, row):
     """
-    Unknown keys and values in a user's row are configuration errors that name the row.
+    Unknown keys and values are configuration errors that name the row.
     """
     with pytest.raises(ConfigurationError, match="openai/odd"):
         make_client(settings={"models": {"openai/odd": row}})
 
 
-def test_a_warning_is_given_on_demand(make_client, scripted):
+def test_adaptations_can_be_warnings(make_client, scripted):
     """
-    With `on_unsupported="warn"` the request is sent, and a warning says what was changed.
+    With `on_unsupported="warn"` the request is sent, and a warning has the adaptations.
     """
     scripted.reply(body=chat_reply("Hi"))
     client = make_client("openai/o3", on_unsupported="warn")
@@ -155,12 +159,12 @@ def test_a_warning_is_given_on_demand(make_client, scripted):
     with pytest.warns(UserWarning, match=r"openai/o3: temperature: o3 rejects it"):
         reply = client.ask("Hello", temperature=0.5)
 
-    assert told(reply) == {"temperature": "dropped"}
+    assert actions(reply) == {"temperature": "dropped"}
 
 
-def test_without_changes_there_is_no_warning(make_client, scripted):
+def test_without_adaptations_there_is_no_warning(make_client, scripted):
     """
-    A request that is sent as given is nothing to warn of, nor to refuse.
+    There is no error either.
     """
     scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
     with warnings.catch_warnings():
@@ -171,9 +175,9 @@ def test_without_changes_there_is_no_warning(make_client, scripted):
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.5}, {"max_tokens": 5}])
-def test_an_error_is_given_on_demand_and_nothing_is_sent(client, async_client, scripted, options):
+def test_adaptations_can_be_errors(client, async_client, scripted, options):
     """
-    With `on_unsupported="error"` a change is refused before sending, whole, streamed and async.
+    With `on_unsupported="error"` nothing is sent, for complete, streamed and async calls.
     """
     strict = {"model": "openai/o3", "on_unsupported": "error", **options}
 
@@ -187,9 +191,9 @@ def test_an_error_is_given_on_demand_and_nothing_is_sent(client, async_client, s
     assert scripted.calls == []
 
 
-def test_receipts_come_with_streams_and_with_several_rounds(make_client, scripted):
+def test_streams_and_rounds_report_adaptations(make_client, scripted):
     """
-    Each parameter is told of once, however many requests a call takes.
+    Each parameter is reported once per call.
     """
 
     def act() -> str:
@@ -204,14 +208,14 @@ def test_receipts_come_with_streams_and_with_several_rounds(make_client, scripte
         list(stream)
     reply = client.ask("Hello", temperature=0.5, tools=[act])
 
-    assert told(stream.response) == {"temperature": "dropped"}
+    assert actions(stream.response) == {"temperature": "dropped"}
     assert [receipt.parameter for receipt in reply.adaptations] == ["temperature"]
     assert len(reply.attempts) == 3
 
 
-def test_what_a_server_lacks_is_dropped_and_told(make_client, scripted):
+def test_unsupported_parameters_of_a_server_are_reported(make_client, scripted):
     """
-    A server without `tool_choice` is sent the tools alone, with a receipt.
+    Without `tool_choice` only the tools are sent.
     """
 
     def act() -> str:
@@ -227,12 +231,12 @@ def test_what_a_server_lacks_is_dropped_and_told(make_client, scripted):
     reply = make_client(settings=settings).ask("Hi", model="here/m", tools=[act], tool_choice="required")
 
     assert set(sent(scripted)) == {"tools"}
-    assert told(reply) == {"tool_choice": "dropped"}
+    assert actions(reply) == {"tool_choice": "dropped"}
 
 
-def test_the_vendors_own_parameters_are_sent_as_they_are(client, scripted):
+def test_extra_parameters_are_never_adapted(client, scripted):
     """
-    What stands in `extra` is the caller's word: no rule touches it.
+    No rule applies to `extra`.
     """
     scripted.reply(body=chat_reply("Hi"))
 

@@ -21,8 +21,10 @@ from budwood.types import ImagePart, Message, TextDelta
 from budwood_testing import FakeClock, chat_chunks, chat_reply, sse
 
 
-def held(client) -> dict[str, bytes]:
-    """Return what the client's memory cache holds."""
+def cached_values(client) -> dict[str, bytes]:
+    """
+    Return the values in the client's memory cache.
+    """
     return {key: value for key, (value, _) in client._engine.cache.store._entries.items()}
 
 
@@ -36,7 +38,7 @@ def caching(make_client):
 
 def test_the_same_request_is_sent_once(caching, scripted):
     """
-    The second reply comes from the cache, says so, costs nothing, and is the first in all else.
+    The second reply comes from the cache, is marked as cached and costs nothing; otherwise it equals the first.
     """
     scripted.reply(body=chat_reply("Hi"), headers={"x-request-id": "r1"})
 
@@ -50,9 +52,9 @@ def test_the_same_request_is_sent_once(caching, scripted):
     assert second.model_dump(exclude=changed) == first.model_dump(exclude=changed)
 
 
-def test_the_ledger_says_that_nothing_was_sent(caching, scripted):
+def test_a_cached_reply_has_one_attempt_without_a_request(caching, scripted):
     """
-    A reply from the cache has one entry in its ledger, without status, time and key.
+    The attempt has no status, no duration and no key.
     """
     scripted.reply(body=chat_reply("Hi"))
     caching.ask("Hello")
@@ -62,9 +64,9 @@ def test_the_ledger_says_that_nothing_was_sent(caching, scripted):
     assert (attempt.cached, attempt.status, attempt.key, attempt.duration, attempt.usage) == (True, None, None, 0, None)
 
 
-def test_replies_are_kept_for_their_time(make_client, scripted, clock):
+def test_replies_expire(make_client, scripted, clock):
     """
-    After `cache_ttl` seconds the vendor is asked again.
+    After `cache_ttl` seconds the request is sent again.
     """
     scripted.reply(body=chat_reply("old")).reply(body=chat_reply("new"))
     client = make_client(cache="memory", cache_ttl=60)
@@ -125,7 +127,7 @@ CHANGES = [
 
 def test_the_key_depends_on_everything_that_matters(make_client, scripted):
     """
-    Whatever changes the reply makes it another request: words, images, models, endpoints, parameters, tools, schemas.
+    Texts, images, models, endpoints, parameters, tools and schemas change it.
     """
     settings = {
         "providers": {
@@ -145,7 +147,7 @@ def test_the_key_depends_on_everything_that_matters(make_client, scripted):
 
 def test_the_key_does_not_depend_on_what_does_not_matter(caching, scripted):
     """
-    Timeouts, retries, the order of the vendor's own parameters, the form of the prompt and streaming change no reply.
+    Timeouts, retries, the order of vendor parameters, the form of the prompt and streaming do not change it.
     """
     scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
     caching.ask("Hello", extra={"a": 1, "b": 2})
@@ -161,7 +163,7 @@ def test_the_key_does_not_depend_on_what_does_not_matter(caching, scripted):
 
 def test_the_order_of_a_schemas_properties_matters(caching, scripted):
     """
-    Models write properties in the order of the schema, and what they wrote first shapes the rest.
+    Models write properties in the order of the schema, which affects the reply.
     """
     scripted.reply(body=chat_reply("{}")).reply(body=chat_reply("{}"))
 
@@ -176,9 +178,9 @@ AGED = {"type": "object", "properties": {"age": {"type": "integer"}}, "required"
 
 
 @pytest.mark.parametrize("kind", ["blocking", "streamed", "async"])
-def test_a_reply_that_fails_its_schema_is_not_kept(make_client, make_async_client, scripted, kind):
+def test_a_reply_that_does_not_satisfy_its_schema_is_not_stored(make_client, make_async_client, scripted, kind):
     """
-    Asking again asks the vendor again, and the sound reply is kept then.
+    The next request is sent, and its valid reply is stored.
     """
 
     def ask():
@@ -204,9 +206,9 @@ def test_a_reply_that_fails_its_schema_is_not_kept(make_client, make_async_clien
     assert [(reply.parsed, reply.cached) for reply in replies] == [({"age": 36}, False), ({"age": 36}, True)]
 
 
-def test_a_kept_reply_that_no_longer_fits_is_asked_for_anew(caching, scripted):
+def test_a_cached_reply_that_is_no_longer_valid_is_replaced(caching, scripted):
     """
-    A reply that a stricter validator of the same schema refuses is neither given nor repaired, but replaced.
+    If a stricter validator rejects it, the request is sent again.
     """
 
     class Name(BaseModel):
@@ -229,9 +231,9 @@ def test_a_kept_reply_that_no_longer_fits_is_asked_for_anew(caching, scripted):
     assert [(reply.parsed.name, reply.cached) for reply in replies] == [("Bea", False), ("Bea", True)]
 
 
-def test_calls_of_tools_before_the_output_are_kept(caching, scripted):
+def test_calls_of_tools_before_the_output_are_stored(caching, scripted):
     """
-    A reply that calls a tool is no output yet, and is kept as any other.
+    A reply that calls a tool is not validated as output.
     """
     calls = [{"id": "c1", "type": "function", "function": {"name": "tool", "arguments": "{}"}}]
     scripted.reply(body=chat_reply(None, tool_calls=calls, finish_reason="tool_calls"))
@@ -243,9 +245,9 @@ def test_calls_of_tools_before_the_output_are_kept(caching, scripted):
     assert [attempt.cached for attempt in reply.attempts] == [True, True]
 
 
-def test_another_key_to_the_same_endpoint_finds_the_same_reply(make_client, scripted):
+def test_another_api_key_finds_the_same_reply(make_client, scripted):
     """
-    A rotated secret does not empty the cache.
+    Rotating a key does not empty the cache.
     """
     cache = MemoryCache(MemoryCacheSettings(), FakeClock())
     scripted.reply(body=chat_reply("Hi"))
@@ -257,7 +259,7 @@ def test_another_key_to_the_same_endpoint_finds_the_same_reply(make_client, scri
 
 def test_instances_of_one_plugin_share_no_replies(make_client, scripted):
     """
-    A reply holds parts that belong to the instance that gave it, and another would not send them back.
+    A reply may contain parts that belong to its instance, which another would not send back.
     """
     server = {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1"}
     client = make_client(
@@ -273,22 +275,22 @@ def test_instances_of_one_plugin_share_no_replies(make_client, scripted):
 
 def test_no_secret_is_in_the_cache(caching, scripted):
     """
-    Neither keys nor values hold the credential, and keys hold nothing of the prompt.
+    Neither keys nor values contain the credential, and keys contain nothing of the prompt.
     """
     scripted.reply(body=chat_reply("Hi"))
 
     caching.ask("Hello")
 
-    (key, value), = held(caching).items()  # fmt: skip
+    (key, value), = cached_values(caching).items()  # fmt: skip
     assert b"sk-test-secret" not in value
     assert len(key) == 64
     assert set(key) <= set("0123456789abcdef")
     assert json.loads(value)["raw"] == chat_reply("Hi")
 
 
-def test_a_stream_from_the_cache_yields_the_same(caching, scripted):
+def test_a_cached_reply_can_be_streamed(caching, scripted):
     """
-    Events of a kept reply make the same response, whether it was streamed or not when it was kept.
+    Its events build the same response, whether the stored reply was streamed or not.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hel", "lo"])))
     with caching.stream("Hi") as first:
@@ -304,9 +306,9 @@ def test_a_stream_from_the_cache_yields_the_same(caching, scripted):
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter", "error", "strange"])
-def test_what_was_cut_off_is_not_kept(caching, scripted, reason):
+def test_truncated_replies_are_not_stored(caching, scripted, reason):
     """
-    Only whole replies are kept.
+    Only complete replies are.
     """
     scripted.reply(body=chat_reply("Hi", finish_reason=reason)).reply(body=chat_reply("Hi", finish_reason=reason))
 
@@ -314,9 +316,9 @@ def test_what_was_cut_off_is_not_kept(caching, scripted, reason):
     assert not caching.ask("Hello").cached
 
 
-def test_what_failed_or_was_left_is_not_kept(caching, scripted):
+def test_interrupted_streams_are_not_stored(caching, scripted):
     """
-    Neither interrupted streams nor those that the reader left are kept.
+    That includes streams that the reader left.
     """
     scripted.reply(chunks=sse(*chat_chunks(["a"], finish_reason=None), done=False))
     scripted.reply(chunks=sse(*chat_chunks(["a", "b"])))
@@ -326,26 +328,26 @@ def test_what_failed_or_was_left_is_not_kept(caching, scripted):
     with caching.stream("Hi") as stream:
         next(iter(stream))
 
-    assert held(caching) == {}
+    assert cached_values(caching) == {}
 
 
-def test_a_call_may_leave_the_cache_out(caching, scripted):
+def test_a_call_may_bypass_the_cache(caching, scripted):
     """
-    With `cache=False` nothing is read and nothing kept.
+    With `cache=False` nothing is loaded or stored.
     """
     for text in ("1", "2", "3"):
         scripted.reply(body=chat_reply(text))
 
     assert caching.ask("Hi", cache=False).text == "1"
-    assert held(caching) == {}
+    assert cached_values(caching) == {}
     assert caching.ask("Hi").text == "2"
     assert caching.ask("Hi", cache=False).text == "3"
     assert caching.ask("Hi").text == "2"
 
 
-def test_rounds_of_tools_are_kept_one_by_one(caching, scripted):
+def test_rounds_of_tools_are_stored_separately(caching, scripted):
     """
-    Each request of a call has a reply of its own in the cache; the tools run again.
+    The tools run again.
     """
     ran = []
 
@@ -362,7 +364,7 @@ def test_rounds_of_tools_are_kept_one_by_one(caching, scripted):
 
 def test_structured_replies_are_validated_again(caching, scripted):
     """
-    The cache keeps what the vendor said; the value is made of it anew.
+    The cache stores the vendor's text, and the value is parsed from it again.
     """
     scripted.reply(body=chat_reply('{"name": "Ada"}'))
 
@@ -372,9 +374,9 @@ def test_structured_replies_are_validated_again(caching, scripted):
     assert second.cached
 
 
-def test_receipts_come_with_the_reply(make_client, scripted):
+def test_adaptations_are_part_of_a_cached_reply(make_client, scripted):
     """
-    What was not sent as given is told of a kept reply too, and is an error for whoever wants one.
+    They are reported again, and are an error with `on_unsupported="error"`.
     """
     client = make_client("openai/o3", cache="memory")
     scripted.reply(body=chat_reply("Hi"))
@@ -386,7 +388,9 @@ def test_receipts_come_with_the_reply(make_client, scripted):
 
 
 class BrokenCache:
-    """A cache that fails as it was told."""
+    """
+    A cache whose methods fail as configured.
+    """
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -410,7 +414,7 @@ class BrokenCache:
 )
 def test_a_broken_cache_breaks_no_call(make_client, make_async_client, scripted, error):
     """
-    Whatever a cache raises, the vendor is asked and the reply handed over.
+    Whatever a cache raises, the request is sent and the reply returned.
     """
     for _ in range(2):
         scripted.reply(body=chat_reply("Hi"))
@@ -420,22 +424,22 @@ def test_a_broken_cache_breaks_no_call(make_client, make_async_client, scripted,
 
 
 @pytest.mark.parametrize("junk", [b"", b"{", b"null", b"{}", b'{"message": 5}', b"\xff", b"\x80\x04K\x01."])
-def test_a_damaged_entry_is_no_reply(caching, scripted, junk):
+def test_a_damaged_entry_is_replaced(caching, scripted, junk):
     """
-    Bytes that are no reply are passed over, and replaced by one.
+    It counts as missing.
     """
     scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Again"))
     caching.ask("Hello")
-    (key,) = held(caching)
+    (key,) = cached_values(caching)
     caching._engine.cache.store.set(key, junk)
 
     assert caching.ask("Hello").text == "Again"
     assert caching.ask("Hello").cached
 
 
-def test_a_cache_is_closed_by_whoever_made_it(make_client, scripted):
+def test_a_client_closes_only_the_cache_that_it_created(make_client, scripted):
     """
-    Clients may share a cache: closing one takes it from none.
+    Clients can share a cache object.
     """
     cache = BrokenCache(OSError())
     with make_client(cache=cache):
@@ -445,12 +449,12 @@ def test_a_cache_is_closed_by_whoever_made_it(make_client, scripted):
         client.ask("Hello")
 
     assert cache.closed == 0
-    assert held(client) == {}
+    assert cached_values(client) == {}
 
 
-def test_the_settings_choose_a_cache_and_the_program_may_refuse_it(make_client, scripted):
+def test_the_settings_choose_the_default_cache(make_client, scripted):
     """
-    `cache = "memory"` in the settings holds for clients that say nothing, and not for those that say False.
+    `cache=False` of a client disables it.
     """
     settings = {"cache": "memory"}
     scripted.reply(body=chat_reply("Hi"))
@@ -461,9 +465,9 @@ def test_the_settings_choose_a_cache_and_the_program_may_refuse_it(make_client, 
     assert make_client(settings=settings, cache=False)._engine.cache is None
 
 
-def test_an_unknown_cache_and_wrong_settings_are_found_out_at_once(make_client):
+def test_an_unknown_cache_is_an_error_when_the_client_is_created(make_client):
     """
-    A cache that cannot be had fails when the client is made.
+    The same holds for settings of a cache that are not valid.
     """
     with pytest.raises(PluginNotFoundError, match="memory"):
         make_client(cache="memmory")
@@ -471,9 +475,9 @@ def test_an_unknown_cache_and_wrong_settings_are_found_out_at_once(make_client):
         make_client(cache="memory", settings={"caches": {"memory": {"max_entries": 0}}})
 
 
-def test_text_that_cannot_be_sent_is_no_key_either(caching, scripted):
+def test_text_that_cannot_be_encoded_is_the_same_error_with_a_cache(caching, scripted):
     """
-    With a cache the error is the same as without.
+    It is a `PromptError`.
     """
     with pytest.raises(PromptError, match="surrogates"):
         caching.ask("half \ud83c")

@@ -20,7 +20,7 @@ from budwood.types import Capability, ChatRequest, ModelFacts, ModelRules
 
 def data(name):
     """
-    Read one of the catalog's files.
+    Load a file of the catalog.
     """
     return json.loads((resources.files("budwood.catalog") / name).read_text("utf-8"))
 
@@ -31,7 +31,7 @@ PRESETS = data("presets.json")
 
 def rules(rows, model="m", *, instance="work", plugin="acme"):
     """
-    Look a model up among rows of the user.
+    Look up a model with rows of the user.
     """
     return Catalog(rows).rules(instance, plugin, model)
 
@@ -39,16 +39,16 @@ def rules(rows, model="m", *, instance="work", plugin="acme"):
 # Look-up.
 
 
-def test_model_that_nobody_knows_has_no_rules():
+def test_unknown_model_has_no_rules():
     """
-    Nothing known changes nothing.
+    Its request is not changed.
     """
     assert rules({}) == ModelRules()
 
 
-def test_longest_pattern_that_fits_wins():
+def test_longest_matching_pattern_applies():
     """
-    The more precise row stands alone: of the user's own rows one counts.
+    Of the user's own rows only one applies.
     """
     rows = {
         "acme/*": {"max_output_tokens": 1, "traits": ["small"]},
@@ -60,9 +60,9 @@ def test_longest_pattern_that_fits_wins():
     assert rules(rows, "big-one").traits == frozenset()
 
 
-def test_name_itself_wins_over_any_pattern():
+def test_exact_name_takes_precedence_over_patterns():
     """
-    Also over one that is longer.
+    That includes longer patterns.
     """
     rows = {"acme/m": {"max_output_tokens": 1}, "acme/[m]*": {"max_output_tokens": 2}}
 
@@ -70,9 +70,9 @@ def test_name_itself_wins_over_any_pattern():
     assert rules(rows, "m2").max_output_tokens == 2
 
 
-def test_what_rows_of_the_user_say_comes_before_ours():
+def test_rows_of_the_user_take_precedence():
     """
-    However precise ours are; what the user leaves out stays as we know it.
+    Fields that they do not have keep the values of the catalog.
     """
     ours = Catalog().rules("openai", "openai", "gpt-5.1")
     assert ours.refuses_unless_effort_none
@@ -84,9 +84,9 @@ def test_what_rows_of_the_user_say_comes_before_ours():
     )
 
 
-def test_price_of_the_user_leaves_the_rules_as_they_are():
+def test_price_of_the_user_keeps_the_rules():
     """
-    And the limits, where it says nothing of them.
+    It keeps the limits as well.
     """
     priced = Catalog({"openai/gpt-5*": {"prices": {"input": "1", "output": "2"}}})
     rules, facts = priced.rules("openai", "openai", "gpt-5.1"), priced.facts("openai", "openai", "gpt-5.1")
@@ -96,9 +96,9 @@ def test_price_of_the_user_leaves_the_rules_as_they_are():
     assert (facts.prices[0].input, facts.own) == (Decimal(1), {"prices"})
 
 
-def test_rows_of_the_instance_come_before_those_of_its_plugin():
+def test_rows_of_the_instance_take_precedence_over_those_of_its_plugin():
     """
-    One's own server may differ from the vendor's.
+    A server may differ from the vendor's.
     """
     rows = {"work/*": {"max_output_tokens": 1}, "acme/m": {"max_output_tokens": 2}}
 
@@ -106,9 +106,9 @@ def test_rows_of_the_instance_come_before_those_of_its_plugin():
     assert rules(rows, instance="home").max_output_tokens == 2
 
 
-def test_instances_of_a_plugin_share_what_is_known_of_it():
+def test_rows_of_a_plugin_apply_to_its_instances():
     """
-    Another name for the vendor's API changes nothing about its models.
+    Another name for the vendor's API has the same models.
     """
     assert Catalog().rules("work", "openai", "gpt-5.1") == Catalog().rules("openai", "openai", "gpt-5.1")
 
@@ -116,38 +116,38 @@ def test_instances_of_a_plugin_share_what_is_known_of_it():
 @pytest.mark.parametrize("key", ["work/LLaMA-3*", "WORK/llama-3.3-70b", "Work/*-70B"])
 def test_case_does_not_matter(key):
     """
-    Neither that of the row nor that of the model.
+    That is so for rows and models.
     """
     assert rules({key: {"max_output_tokens": 1}}, "Llama-3.3-70B").max_output_tokens == 1
 
 
 @pytest.mark.parametrize("key", ["my-vllm/m", "my_vllm/m", "My.vLLM/m"])
-def test_instance_is_compared_as_all_names_are(key):
+def test_instance_in_a_row_is_normalised(key):
     """
-    A row finds its instance however both are spelt.
+    A row applies in any spelling of the name.
     """
     assert rules({key: {"max_output_tokens": 1}}, instance="my-vllm").max_output_tokens == 1
 
 
 def test_model_may_have_slashes():
     """
-    Only the first one parts the instance from the model.
+    Only the first slash separates the instance from the model.
     """
     assert rules({"work/meta/llama_3*": {"max_output_tokens": 1}}, "meta/llama_3.1").max_output_tokens == 1
 
 
 def test_rows_come_from_the_settings():
     """
-    The section ``[models]`` holds them.
+    They are in the section ``[models]``.
     """
     settings = Settings.load({"models": {"Work_1/m": {"lacks": ["tools"]}}}, environment={})
 
     assert Catalog(settings.model_rows).rules("work-1", "acme", "m").lacks == {Capability.TOOLS}
 
 
-def test_typo_in_a_row_is_told_with_the_row():
+def test_unknown_key_in_a_row_is_reported_with_the_row():
     """
-    The error names the row, the key and the near match.
+    The error has the row, the key and similar keys.
     """
     with pytest.raises(ConfigurationError, match=r"\[models\.'work/m'\]: unknown key 'refuse' \(did you mean refuses"):
         Catalog({"work/m": {"refuse": ["temperature"]}})
@@ -156,7 +156,7 @@ def test_typo_in_a_row_is_told_with_the_row():
 @given(st.text(), st.text(), st.text())
 def test_any_name_can_be_looked_up(instance, plugin, model):
     """
-    Names with brackets, stars and line breaks are names.
+    Brackets, stars and line breaks are characters of names.
     """
     assert isinstance(Catalog({"[/*": {}}).rules(instance, plugin, model), ModelRules)
 
@@ -165,9 +165,9 @@ def test_any_name_can_be_looked_up(instance, plugin, model):
 
 
 @pytest.mark.parametrize("pattern", MODELS)
-def test_row_says_where_it_is_written_and_when_that_was_read(pattern):
+def test_row_has_its_source_and_date(pattern):
     """
-    Each row is valid, belongs to a plugin, and can be checked by whoever reads it.
+    Each row is valid and belongs to a plugin.
     """
     row = ModelRules.model_validate(MODELS[pattern])
 
@@ -178,9 +178,9 @@ def test_row_says_where_it_is_written_and_when_that_was_read(pattern):
 
 
 @pytest.mark.parametrize("pattern", MODELS)
-def test_row_speaks_of_parameters_that_exist(pattern):
+def test_rules_refer_to_existing_parameters(pattern):
     """
-    What is renamed or refused is a field of `ChatRequest`.
+    Renamed and rejected parameters are fields of `ChatRequest`.
     """
     row = ModelRules.model_validate(MODELS[pattern])
 
@@ -196,9 +196,9 @@ def test_row_speaks_of_parameters_that_exist(pattern):
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (resources.files("budwood.catalog") / "facts").iterdir()))
-def test_facts_are_what_the_record_allows(name):
+def test_facts_are_valid(name):
     """
-    They are made without validation, for speed; each would pass it, and tells its source.
+    They are created without validation for speed; all of them would pass it and have a source.
     """
     known = load_vendor(name)
     if known is None:
@@ -212,9 +212,9 @@ def test_facts_are_what_the_record_allows(name):
         assert facts.as_of
 
 
-def test_shutdowns_say_where_they_are_written():
+def test_shutdowns_have_their_sources():
     """
-    Each names its models, its day and its source, and no model stands twice.
+    Each has its models, its day and its source, and no model occurs twice.
     """
     for rows in data("shutdowns.json").values():
         names = [name for row in rows for name in row["names"]]
@@ -228,7 +228,7 @@ def test_shutdowns_say_where_they_are_written():
 @pytest.mark.parametrize("name", ["../presets", "..", "", "a/b", "nobody"])
 def test_no_name_reads_another_file(name):
     """
-    Names of instances come from users.
+    Names of instances are user input.
     """
     assert load_vendor(name) is None
 
@@ -245,17 +245,17 @@ def test_no_name_reads_another_file(name):
         ("gpt-5.2-pro", {"temperature", "top_p", "presence_penalty", "frequency_penalty"}),
     ],
 )
-def test_models_of_openai_refuse_what_their_vendor_says(model, wanted):
+def test_rules_of_openais_models(model, wanted):
     """
-    A sample, through the patterns.
+    A sample, looked up by patterns.
     """
     assert Catalog().rules("openai", "openai", model).refuses == wanted
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_preset_fits_the_settings_of_its_plugin(name):
+def test_preset_is_valid(name):
     """
-    Its own values are valid settings, its variables fill fields that exist, and its source is told.
+    Its settings are valid, its variables fill existing fields, and it has a source.
     """
     preset = load_presets()[name]
     model = Registry().load(PROVIDER, preset.plugin).settings()
@@ -268,29 +268,29 @@ def test_preset_fits_the_settings_of_its_plugin(name):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_preset_of_a_service_is_encrypted(name):
+def test_preset_of_a_service_uses_https(name):
     """
-    Only one's own machine is spoken to in the clear.
+    Only presets of local servers use HTTP.
     """
     assert load_presets()[name].settings["base_url"].startswith(("https://", "http://localhost:"))
 
 
 def test_presets_are_found_by_any_spelling():
     """
-    As all names are; what is no preset is None.
+    Names are normalised; the result for another name is None.
     """
     assert Catalog().preset("Llama_CPP") is load_presets()["llama-cpp"]
     assert Catalog().preset("openai") is None
 
 
-def test_another_plugins_rows_hold_where_there_is_none_of_ones_own():
+def test_rows_of_further_plugins_apply_if_there_are_no_own_ones():
     """
-    A vendor that serves another's models has the other's rows, after its own, the user's before ours.
+    The provider's own rows come first, those of the user before those of the catalog.
     """
     rows = {"work/a": {"max_output_tokens": 1}, "acme/b": {"max_output_tokens": 2}, "maker/*": {"max_output_tokens": 3}}
     catalog = Catalog(rows)
 
-    found = [catalog.rules("work", "acme", model, also=("maker",)).max_output_tokens for model in "abc"]
+    found = [catalog.rules("work", "acme", model, fallbacks=("maker",)).max_output_tokens for model in "abc"]
     assert found == [1, 2, 3]
     assert catalog.rules("work", "acme", "c") == ModelRules()
 
@@ -310,9 +310,9 @@ def test_another_plugins_rows_hold_where_there_is_none_of_ones_own():
         ("gpt-5.1", True),
     ],
 )
-def test_the_oldest_models_of_openai_take_no_schema(model, takes_a_schema):
+def test_the_oldest_models_of_openai_do_not_support_schemas(model, takes_a_schema):
     """
-    A JSON schema of the reply came with gpt-4o-mini and gpt-4o-2024-08-06: others are asked for the output in a tool.
+    JSON schemas were introduced with gpt-4o-mini and gpt-4o-2024-08-06.
     """
     lacks = Catalog().rules("openai", "openai", model).lacks
 

@@ -30,14 +30,14 @@ ONE_CALL = Decimal("0.0028")
 @pytest.fixture
 def work(make_client):
     """
-    A client of models whose prices the settings say: 2 dollars for input, 8 for output.
+    A client of models with prices in the settings: 2 dollars for input, 8 for output.
     """
     return make_client("work/m", settings=SETTINGS)
 
 
 def prices(**given):
     """
-    Make the facts of a model that has such prices.
+    Return the facts of a model with these prices.
     """
     return ModelFacts.model_validate({"prices": given})
 
@@ -45,9 +45,9 @@ def prices(**given):
 # What replies cost.
 
 
-def test_reply_costs_what_its_tokens_cost(work, scripted):
+def test_cost_is_calculated_from_the_tokens(work, scripted):
     """
-    Cached input has its own price, and the attempt says the same.
+    Cached input has its own price, and the attempt has the same cost.
     """
     scripted.reply(body=chat_reply("Hi", usage=CACHED))
 
@@ -59,7 +59,7 @@ def test_reply_costs_what_its_tokens_cost(work, scripted):
 
 def test_known_models_need_no_settings(client, scripted):
     """
-    The catalog knows the vendors' prices.
+    The catalog has the prices of vendors.
     """
     scripted.reply(body=chat_reply("Hi", usage=CACHED))
 
@@ -71,7 +71,7 @@ def test_known_models_need_no_settings(client, scripted):
 
 def test_stream_costs_the_same(work, scripted):
     """
-    Once it is complete.
+    The cost is known when the stream is complete.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hi"]), {"id": "chatcmpl-1", "choices": [], "usage": USAGE}))
 
@@ -83,7 +83,7 @@ def test_stream_costs_the_same(work, scripted):
 
 def test_async_reply_costs_the_same(scripted, async_client):
     """
-    Both drivers count alike.
+    Both drivers calculate it in the same way.
     """
     scripted.reply(body=chat_reply("Hi", usage=USAGE))
 
@@ -92,7 +92,7 @@ def test_async_reply_costs_the_same(scripted, async_client):
 
 def test_all_rounds_and_repairs_count(work, scripted):
     """
-    The cost of a reply is that of all requests that it took.
+    The cost of a reply includes all requests for it.
     """
 
     class City(BaseModel):
@@ -121,9 +121,9 @@ def test_rounds_of_tools_count(work, scripted):
     assert work.ask("Weather?", tools=[weather]).cost == 2 * ONE_CALL
 
 
-def test_round_without_usage_makes_the_whole_unknown(work, scripted):
+def test_round_without_usage_makes_the_total_unknown(work, scripted):
     """
-    A part that is not known is not taken for nothing.
+    Unknown is not zero.
     """
     scripted.reply(body=chat_reply("{}", usage=USAGE)).reply(body=chat_reply("{}", usage=None))
 
@@ -137,9 +137,9 @@ def test_round_without_usage_makes_the_whole_unknown(work, scripted):
 # Attempts that failed.
 
 
-def test_attempt_that_was_turned_down_makes_no_cost_unknown(work, scripted):
+def test_rejected_attempt_does_not_make_the_total_unknown(work, scripted):
     """
-    An error's status brought no reply; its own cost is not claimed to be 0.
+    Its own cost is None, not 0.
     """
     scripted.reply(429, headers={"retry-after": "1"}).reply(body=chat_reply("Hi", usage=USAGE))
 
@@ -150,9 +150,9 @@ def test_attempt_that_was_turned_down_makes_no_cost_unknown(work, scripted):
     assert "failed" in reply.attempts[0].cost_unknown
 
 
-def test_attempt_that_broke_off_makes_the_cost_unknown(work, scripted):
+def test_interrupted_attempt_makes_the_total_unknown(work, scripted):
     """
-    The vendor may have answered and charged: the whole is not known, and the reason says so.
+    The vendor may have charged for it, and the reason says so.
     """
     scripted.fail().reply(body=chat_reply("Hi", usage=USAGE))
 
@@ -164,7 +164,7 @@ def test_attempt_that_broke_off_makes_the_cost_unknown(work, scripted):
 
 def test_stream_that_an_error_ended_has_no_known_cost(work, scripted):
     """
-    What had been written by then is charged, whichever status the error inside the stream stands for.
+    The tokens until then are charged, whatever the status of the error inside the stream.
     """
     chunks = [*chat_chunks(["Once"], finish_reason=None), {"error": {"message": "No.", "code": "server_error"}}]
     scripted.reply(chunks=sse(*chunks, done=False))
@@ -176,9 +176,9 @@ def test_stream_that_an_error_ended_has_no_known_cost(work, scripted):
     assert (caught.value.response.cost, caught.value.response.cost_unknown is None) == (None, False)
 
 
-def test_attempt_that_reached_nobody_costs_nothing(work, scripted):
+def test_attempt_without_a_connection_costs_nothing(work, scripted):
     """
-    Where no connection came about, nothing was asked.
+    Nothing was sent.
     """
     scripted.fail(RequestTimeoutError("No connection.", phase="connect")).reply(body=chat_reply("Hi", usage=USAGE))
 
@@ -187,9 +187,9 @@ def test_attempt_that_reached_nobody_costs_nothing(work, scripted):
     assert (reply.cost, reply.attempts[0].cost) == (ONE_CALL, 0)
 
 
-def test_error_tells_what_its_attempts_cost(work, scripted):
+def test_error_has_the_costs_of_its_attempts(work, scripted):
     """
-    As far as that is known.
+    They are None if they are unknown.
     """
     scripted.reply(body="no JSON")
 
@@ -206,7 +206,7 @@ def test_error_tells_what_its_attempts_cost(work, scripted):
 @pytest.mark.parametrize(("tier", "cost"), [("default", ONE_CALL), ("auto", ONE_CALL), ("flex", None)])
 def test_service_tier_of_the_reply_decides(work, scripted, tier, cost):
     """
-    The standard tier has the standard prices; what another costs is not guessed.
+    The standard tier has standard prices; the price of another is not guessed.
     """
     scripted.reply(body=chat_reply("Hi", usage=USAGE) | {"service_tier": tier})
 
@@ -218,7 +218,7 @@ def test_service_tier_of_the_reply_decides(work, scripted, tier, cost):
 
 def test_service_tier_with_prices_is_charged_by_them(make_client, scripted):
     """
-    Rows of a tier stand beside the standard ones.
+    Rows of a tier are used for replies of that tier.
     """
     rows = [{"input": "2", "output": "8"}, {"service_tier": "flex", "input": "1", "output": "4"}]
     client = make_client("work/m", settings=SETTINGS | {"models": {"work/*": {"prices": rows}}})
@@ -227,9 +227,9 @@ def test_service_tier_with_prices_is_charged_by_them(make_client, scripted):
     assert client.ask("Hello").cost == ONE_CALL / 2
 
 
-def test_model_that_answered_is_charged(make_client, scripted):
+def test_model_in_the_reply_determines_the_price(make_client, scripted):
     """
-    Behind an alias stands another model; the reply names it.
+    An alias refers to another model.
     """
     client = make_client("openai/my-alias", api_key="k")
     scripted.reply(body=chat_reply("Hi", usage=USAGE) | {"model": "gpt-4o-2024-08-06"})
@@ -237,9 +237,9 @@ def test_model_that_answered_is_charged(make_client, scripted):
     assert client.ask("Hello").cost == Decimal("0.0035")
 
 
-def test_prices_of_the_settings_are_for_the_name_that_is_called(make_client, scripted):
+def test_prices_in_the_settings_apply_to_the_requested_name(make_client, scripted):
     """
-    Whatever name the reply bears.
+    The name in the reply does not matter.
     """
     settings = {"models": {"openai/gpt-4o": {"prices": {"input": "1", "output": "1"}}}}
     client = make_client("openai/gpt-4o", api_key="k", settings=settings)
@@ -248,9 +248,9 @@ def test_prices_of_the_settings_are_for_the_name_that_is_called(make_client, scr
     assert client.ask("Hello").cost == Decimal("0.0011")
 
 
-def test_prices_change_from_day_to_day():
+def test_prices_depend_on_the_day():
     """
-    The last row that holds at the moment of the call counts; days are those of UTC.
+    The last row that applies at the time of the call counts; days are in UTC.
     """
     facts = ModelFacts(prices=({"input": 1}, {"input": 2, "since": "2026-11-01"}))
 
@@ -268,9 +268,9 @@ def test_prices_by_the_hour_may_pass_midnight(hour, price):
     assert facts.price(MOMENT.replace(hour=hour)).input == price
 
 
-def test_long_requests_have_prices_of_their_own():
+def test_long_requests_have_their_own_prices():
     """
-    All tokens of a request with more input than the step cost what the step says; what it leaves out stays.
+    They apply to all tokens of a request with more input than the limit; missing ones stay the same.
     """
     long_input = [{"tokens": 100, "input": 10}]
     row = ModelPrices.model_validate({"input": 1, "output": 3, "long_input": long_input})
@@ -279,9 +279,9 @@ def test_long_requests_have_prices_of_their_own():
     assert row.cost(Usage(input_tokens=101, output_tokens=1)).dollars == Decimal(1013) / 1_000_000
 
 
-def test_tokens_with_a_price_apart_are_not_charged_as_text():
+def test_tokens_with_separate_prices_are_not_charged_as_text():
     """
-    A vendor's usage that counts audio makes the cost unknown where no price of audio is known.
+    Audio tokens without a known price make the cost unknown.
     """
     facts = ModelFacts(prices=({"input": 1, "output": 1},), apart={"audio"})
 
@@ -296,7 +296,7 @@ def test_tokens_with_a_price_apart_are_not_charged_as_text():
 
 def test_input_without_any_price_is_not_free():
     """
-    A price that is missing makes the cost unknown, where there are such tokens.
+    A missing price makes the cost unknown if there are such tokens.
     """
     assert prices(input=1).cost(Usage(input_tokens=1, output_tokens=1), MOMENT) == (None, "no price known for output")
     assert prices(input=1).cost(Usage(input_tokens=1), MOMENT).dollars == Decimal(1) / 1_000_000
@@ -313,9 +313,9 @@ def test_input_without_any_price_is_not_free():
         ("https://example.com/v1", "no price known"),
     ],
 )
-def test_reason_says_what_runs_on_this_machine(make_client, scripted, base_url, reason):
+def test_reason_says_that_the_server_is_local(make_client, scripted, base_url, reason):
     """
-    Of one's own server no price is to be looked for.
+    Such a server has no price.
     """
     settings = {"providers": {"here": {"plugin": "openai-compatible", "base_url": base_url}}}
     scripted.reply(body=chat_reply("Hi", usage=USAGE))
@@ -327,7 +327,7 @@ def test_reason_says_what_runs_on_this_machine(make_client, scripted, base_url, 
 
 def test_model_inside_the_process_has_no_price(make_client):
     """
-    Nor a vendor who would have one.
+    It has no vendor.
     """
     reply = make_client("offline/extractive", api_key=None).ask("What?\n\n<passage>The shoot gives fruit.</passage>")
 
@@ -336,7 +336,7 @@ def test_model_inside_the_process_has_no_price(make_client):
 
 def test_section_with_a_presets_name_is_not_that_vendor(make_client, scripted):
     """
-    Whoever serves it is not who has published prices under that name.
+    Its server does not have the prices of the vendor with that name.
     """
     settings = {"providers": {"mistral": {"plugin": "openai-compatible", "base_url": "https://example.com/v1"}}}
     scripted.reply(body=chat_reply("Hi", usage=USAGE))
@@ -346,7 +346,7 @@ def test_section_with_a_presets_name_is_not_that_vendor(make_client, scripted):
 
 def test_preset_is_charged_by_its_vendors_prices(make_client, scripted):
     """
-    Although its plugin serves many.
+    Its plugin serves many vendors.
     """
     scripted.reply(body=chat_reply("Hi", usage=USAGE) | {"model": ""})
 
@@ -359,7 +359,7 @@ def test_preset_is_charged_by_its_vendors_prices(make_client, scripted):
 
 def test_embeddings_cost_their_input(client, scripted):
     """
-    They have no output to pay for.
+    They have no output.
     """
     scripted.reply(body={"data": [{"embedding": [1.0]}], "usage": {"prompt_tokens": 1000, "total_tokens": 1000}})
 
@@ -376,9 +376,9 @@ def test_embeddings_cost_their_input(client, scripted):
         ("omni-moderation-latest", "is a moderation model. It does not support chat. Call client.moderate"),
     ],
 )
-def test_model_that_does_not_chat_is_not_asked(client, scripted, model, said):
+def test_chat_with_another_kind_of_model_is_an_error(client, scripted, model, said):
     """
-    The error says what it is made for and what to do; nothing is sent, and a check finds it too.
+    The error has the kind and what to do; nothing is sent, and `check` finds it too.
     """
     for ask in (lambda: client.ask("Hi", model=f"openai/{model}"), lambda: client.check(model=f"openai/{model}")):
         with pytest.raises(UnsupportedError, match=said.replace(".", r"\.")):
@@ -395,26 +395,26 @@ def test_model_that_does_not_chat_is_not_asked(client, scripted, model, said):
         ("groq/playai-tts", "a speech model"),
     ],
 )
-def test_other_vendors_models_that_do_not_chat_are_not_asked(make_client, scripted, model, said):
+def test_chat_with_other_kinds_of_models_of_other_vendors_is_an_error(make_client, scripted, model, said):
     """
-    Each vendor has some, and the error says what they are for.
+    The error has the kind.
     """
     with pytest.raises(UnsupportedError, match=said):
         make_client(model).ask("Hello")
     assert scripted.calls == []
 
 
-def test_model_of_images_embeds_nothing(client, scripted):
+def test_embeddings_of_an_image_model_are_an_error(client, scripted):
     """
-    What a model is made for bounds all that is asked of it.
+    The kind of a model limits all services.
     """
     with pytest.raises(UnsupportedError, match="does not support embeddings"):
         client.embed("a", model="openai/gpt-image-1")
 
 
-def test_settings_say_otherwise(make_client, scripted):
+def test_settings_override_the_kind(make_client, scripted):
     """
-    A model that the catalog takes for something else is what the user says.
+    A row of the user may make it a chat model.
     """
     client = make_client("openai/gpt-image-chat", api_key="k", settings={"models": {"openai/*": {"kind": "chat"}}})
     scripted.reply(body=chat_reply("Hi"))
@@ -425,9 +425,9 @@ def test_settings_say_otherwise(make_client, scripted):
 # What is known of a model.
 
 
-def test_all_that_is_known_of_a_model(client, scripted):
+def test_details_of_a_model(client, scripted):
     """
-    Abilities, rules, limits, today's price and end stand together; nothing is sent.
+    Capabilities, rules, limits, today's price and shutdown day are returned; nothing is sent.
     """
     details = client.model("openai/gpt-5-mini")
 
@@ -440,9 +440,9 @@ def test_all_that_is_known_of_a_model(client, scripted):
     assert scripted.calls == []
 
 
-def test_unknown_model_is_known_by_nothing(client):
+def test_details_of_an_unknown_model(client):
     """
-    What is not known is None, with a reason for the price.
+    They are None, with a reason for the price.
     """
     details = client.model("openai/nobody-knows")
 
@@ -465,9 +465,9 @@ def test_unknown_model_is_known_by_nothing(client):
         ({"kind": "poem"}, "'kind': input should be 'chat'"),
     ],
 )
-def test_mistake_in_a_row_is_told_with_the_row(make_client, row, said):
+def test_invalid_row_is_reported(make_client, row, said):
     """
-    The error names the row, the place in it and what is wrong.
+    The error has the row, the place in it and the problem.
     """
     with pytest.raises(ConfigurationError, match=rf"\[models\.'openai/m'\]: {said}"):
         make_client("openai/m", settings={"models": {"openai/m": row}})

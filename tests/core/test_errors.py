@@ -57,9 +57,9 @@ def tree(kind):
 KINDS = [cls for cls, _ in tree(BudwoodError)]
 
 
-def made(kind):
+def make_error(kind):
     """
-    Make an error of a class with everything that its constructor takes.
+    Create an error of a class with all arguments of its constructor.
     """
     names = inspect.signature(kind).parameters
     error = kind("What happened.", **{name: value for name, value in DETAILS.items() if name in names})
@@ -71,9 +71,9 @@ def made(kind):
     return error
 
 
-def test_tree_is_the_one_that_is_drawn():
+def test_the_docstring_shows_the_tree():
     """
-    The docstring of the module shows every class under its parent.
+    Every class is under its parent.
     """
     drawn = re.findall(r"^( *)[*.>-] (\w+)$", errors.__doc__, re.MULTILINE)
 
@@ -84,7 +84,7 @@ def test_tree_is_the_one_that_is_drawn():
 
 def test_every_exception_of_the_module_is_in_the_tree():
     """
-    Whoever catches `BudwoodError` catches all.
+    `BudwoodError` is the base of all.
     """
     classes = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, BaseException)]
 
@@ -95,9 +95,9 @@ def test_every_exception_of_the_module_is_in_the_tree():
 @pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
 def test_error_can_be_pickled_and_copied(kind, again):
     """
-    An error from another process has the same class, text, fields and notes.
+    Class, text, fields and notes are restored.
     """
-    error = made(kind)
+    error = make_error(kind)
 
     other = again(error)
 
@@ -109,11 +109,11 @@ def test_error_can_be_pickled_and_copied(kind, again):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_error_tells_what_happened_and_what_to_do(kind):
+def test_text_is_message_and_hint(kind):
     """
-    The text is the message and the hint, and for a provider's error it begins with the provider.
+    The text of a provider's error begins with the provider.
     """
-    error = made(kind)
+    error = make_error(kind)
 
     assert error.message == "What happened."
     assert error.hint == "Do better."
@@ -122,9 +122,9 @@ def test_error_tells_what_happened_and_what_to_do(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_error_says_in_a_sentence_what_it_stands_for(kind):
+def test_docstring_of_an_error_begins_with_a_sentence(kind):
     """
-    One class, one cause.
+    Each class has one cause.
     """
     assert kind.__doc__
     assert kind.__doc__.strip().partition("\n")[0].endswith((".", ").", "?"))
@@ -138,23 +138,23 @@ def test_error_says_in_a_sentence_what_it_stands_for(kind):
         ('[{"type": "missing"}]', '[{"type": "missing"}]. Do better.'),
     ],
 )
-def test_vendors_text_does_not_run_into_the_hint(message, text):
+def test_message_and_hint_are_separate_sentences(message, text):
     """
-    Vendors often write no full stop; the hint begins a new sentence all the same.
+    Messages of vendors often have no full stop.
     """
     assert str(BudwoodError(message, hint="Do better.")) == text
 
 
 def test_error_without_a_hint_is_its_message():
     """
-    No hint adds nothing.
+    Nothing is added.
     """
     assert str(BudwoodError("What happened.")) == "What happened."
 
 
-def test_provider_that_is_known_is_not_renamed():
+def test_known_provider_is_not_replaced():
     """
-    Who raised the error knows better who was called.
+    The code that raises the error knows the provider better.
     """
     error = errors.ServerError("No.", provider="mine")
 
@@ -180,9 +180,9 @@ def test_provider_that_is_known_is_not_renamed():
         (errors.BadResponseError, False),
     ],
 )
-def test_class_knows_whether_waiting_helps(kind, retryable):
+def test_retryable_classes(kind, retryable):
     """
-    What can succeed later is retryable; credentials, quotas, requests and filters are not.
+    Transient errors are retryable; errors of credentials, quotas, requests and filters are not.
     """
     assert kind("No.").retryable is retryable
 
@@ -190,14 +190,14 @@ def test_class_knows_whether_waiting_helps(kind, retryable):
 @pytest.mark.parametrize(("phase", "retryable"), [("connect", True), ("read", True), ("deadline", False)])
 def test_deadline_is_not_retried(phase, retryable):
     """
-    A timeout is retried unless the time for the whole call is over.
+    Other timeouts are.
     """
     assert errors.RequestTimeoutError("Too late.", phase=phase).retryable is retryable
 
 
-def test_instance_may_know_better_than_its_class():
+def test_instance_may_override_retryable():
     """
-    A server may say that trying again is pointless.
+    A server may say that a retry is pointless.
     """
     assert errors.ServerError("No.", retryable=False).retryable is False
     assert errors.BadResponseError("No.", retryable=True).retryable is True
@@ -205,7 +205,7 @@ def test_instance_may_know_better_than_its_class():
 
 def test_errors_are_cheap_to_import():
     """
-    The module that everyone reads imports neither typing nor Pydantic.
+    The module imports neither typing nor Pydantic.
     """
     code = "import sys, budwood.errors; print(sorted({'typing', 'pydantic', 'budwood.types'} & set(sys.modules)))"
 
@@ -227,9 +227,9 @@ REPEATED = f"The key {SECRET} is not good."
 ERROR_BODY = {"error": {"message": REPEATED, "code": SECRET, "param": SECRET, "type": "invalid_request_error"}}
 
 
-def everything_said(error):
+def full_text(error):
     """
-    Write down an error with all its fields and causes.
+    Return the text of an error with all its fields and causes.
     """
     said = ""
     while error is not None:
@@ -240,23 +240,23 @@ def everything_said(error):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 529])
 @pytest.mark.parametrize("body", [ERROR_BODY, REPEATED, f"<html>{SECRET}</html>", {"detail": REPEATED}])
-def test_server_that_repeats_the_key_does_not_reveal_it(status, body, client, scripted):
+def test_key_in_an_error_body_is_removed(status, body, client, scripted):
     """
-    Some servers quote the key that they refuse: it is in no field of the error, and in no cause.
+    It is in no field of the error, and in no cause.
     """
     scripted.reply(status, body)
 
     with pytest.raises(ProviderError) as caught:
         client.ask("hi", retries=0)
 
-    assert SECRET not in everything_said(caught.value)
+    assert SECRET not in full_text(caught.value)
     assert SECRET.encode() not in pickle.dumps(caught.value)
 
 
 @pytest.mark.parametrize("before", [*range(30, 90, 8), *range(MAX_MESSAGE - 20, MAX_MESSAGE)])
-def test_message_that_is_cut_within_the_key_does_not_reveal_its_beginning(before, client, scripted):
+def test_truncated_key_is_removed(before, client, scripted):
     """
-    The key is taken out before the text is shortened, so that no part of it is left at the end.
+    No part of it remains at the end of a shortened message.
     """
     scripted.reply(400, {"error": {"message": "x" * before + SECRET}}).reply(400, "y" * before + SECRET)
 
@@ -264,7 +264,7 @@ def test_message_that_is_cut_within_the_key_does_not_reveal_its_beginning(before
         with pytest.raises(ProviderError) as caught:
             client.ask("hi", retries=0)
 
-        assert SECRET[:4] not in everything_said(caught.value)
+        assert SECRET[:4] not in full_text(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -275,16 +275,16 @@ def test_message_that_is_cut_within_the_key_does_not_reveal_its_beginning(before
         {"body": {"choices": SECRET}},
     ],
 )
-def test_success_that_is_none_does_not_reveal_the_key(reply, client, scripted):
+def test_key_in_a_reply_with_status_200_is_removed(reply, client, scripted):
     """
-    A 200 may hold an error, or nonsense, with the key in it.
+    The reply may be an error or have an unexpected format.
     """
     scripted.reply(200, **reply)
 
     with pytest.raises(ProviderError) as caught:
         client.ask("hi", retries=0)
 
-    assert SECRET not in everything_said(caught.value)
+    assert SECRET not in full_text(caught.value)
     assert SECRET.encode() not in pickle.dumps(caught.value)
 
 
@@ -298,14 +298,14 @@ def test_success_that_is_none_does_not_reveal_the_key(reply, client, scripted):
         [REPEATED.encode()],
     ],
 )
-def test_error_in_a_stream_does_not_reveal_the_key(chunks, client, scripted):
+def test_key_in_a_stream_error_is_removed(chunks, client, scripted):
     """
-    Nor does an event of a stream, before or after the first content.
+    The error may come before or after the first content.
     """
     scripted.reply(200, chunks=chunks, headers={"content-type": "text/event-stream"})
 
     with client.stream("hi", retries=0) as stream, pytest.raises(ProviderError) as caught:
         list(stream)
 
-    assert SECRET not in everything_said(caught.value)
+    assert SECRET not in full_text(caught.value)
     assert SECRET.encode() not in pickle.dumps(caught.value)

@@ -36,7 +36,7 @@ TEST_KIT = "budwood_testing"
 
 def core_violations(package: Path) -> list[str]:
     """
-    Find imports from below, and httpx outside the rooms that carry calls.
+    Find imports from lower layers, and imports of httpx outside the layers that send calls.
     """
     found = []
     for file in source_files(package):
@@ -61,7 +61,7 @@ def _is_above(imported: Import, room: str) -> bool:
 
 def plugin_violations(package: Path, core: Path) -> list[str]:
     """
-    Find what a plugin or an application imports beyond its share of the core, and of other plugins.
+    Find imports of a plugin or an application that are not permitted.
     """
     found = []
     application = package.name in APPLICATIONS
@@ -90,14 +90,14 @@ def plugin_packages() -> list[Path]:
 
 def test_room_of_the_core_imports_only_from_rooms_above_it():
     """
-    The order is fixed, and httpx is for those who carry calls.
+    The order is fixed, and httpx is only for the layers that send calls.
     """
     assert core_violations(CORE) == []
 
 
 def test_order_names_every_room():
     """
-    A new room has to be given its place, and one that is gone loses it.
+    New and removed rooms must be added or removed.
     """
     rooms = {path.name.removesuffix(".py") for path in CORE.iterdir() if path.suffix == ".py" or path.is_dir()}
 
@@ -105,16 +105,16 @@ def test_order_names_every_room():
 
 
 @pytest.mark.parametrize("package", plugin_packages(), ids=lambda path: path.name)
-def test_plugin_imports_only_what_is_there_for_plugins(package):
+def test_plugin_imports_only_the_plugin_api(package):
     """
-    The surface that `requires_api` versions, and no other plugin.
+    It imports the modules that `requires_api` versions, and no other plugin.
     """
     assert plugin_violations(package, CORE) == []
 
 
 def test_plugins_are_found():
     """
-    The test above has something to read.
+    The test above is not empty.
     """
     assert {"budwood_openai", "budwood_openai_compatible"} <= {package.name for package in plugin_packages()}
 
@@ -125,7 +125,7 @@ def test_plugins_are_found():
 @pytest.fixture
 def house(tmp_path):
     """
-    Build a small core and a plugin, and say what is wrong with them.
+    Build a small core and a plugin, and return their violations.
     """
 
     def build(core=None, plugin=None, name="budwood_acme"):
@@ -172,7 +172,7 @@ def house(tmp_path):
 )
 def test_import_from_below_is_caught(file, text, said, house):
     """
-    However it is written and wherever it stands.
+    In any form and at any place of a file.
     """
     (found,) = house({file: text})
 
@@ -192,7 +192,7 @@ def test_import_from_below_is_caught(file, text, said, house):
 )
 def test_import_from_above_is_allowed(file, text, house):
     """
-    The order leaves every room what it needs.
+    It is not a violation.
     """
     assert house({file: text}) == []
 
@@ -213,9 +213,9 @@ def test_import_from_above_is_allowed(file, text, house):
         "from budwood_generation.journal import Journal",
     ],
 )
-def test_plugin_that_reaches_further_is_caught(text, house):
+def test_plugin_that_imports_more_is_caught(text, house):
     """
-    Neither the core's inside nor another plugin is a plugin's business.
+    Internal modules of the core and other plugins are violations.
     """
     assert len(house(plugin=text)) == 1
 
@@ -230,9 +230,9 @@ def test_plugin_that_reaches_further_is_caught(text, house):
         "import os, anthropic",
     ],
 )
-def test_surface_is_open_to_plugins(text, house):
+def test_plugin_api_is_permitted(text, house):
     """
-    What the plugin author's guide shows.
+    These are the modules of the plugin author's guide.
     """
     assert house(plugin=text) == []
 
@@ -251,6 +251,6 @@ def test_surface_is_open_to_plugins(text, house):
 )
 def test_application_uses_public_names(text, violations, house):
     """
-    And what plugins use, settings and plugins; and other applications, but no plugin.
+    It may also use the plugin API, settings, plugins and other applications, but no plugin.
     """
     assert len(house(plugin=text, name="budwood_cli")) == violations

@@ -1,4 +1,4 @@
-"""What a server's refusal teaches a client."""
+"""What a server's rejection teaches a client."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ DEFAULT = (
 UNKNOWN = "openai/unknown-1"
 
 
-def refusal(message, param=None, code=None):
+def rejection(message, param=None, code=None):
     """
-    Make the body of a refusal.
+    Return the body of an error that rejects a parameter.
     """
     return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
 
 
-def refusing(scripted, message, param=None, *, times=1):
+def reject(scripted, message, param=None, *, times=1):
     """
-    Have the next requests refused.
+    Script servers that reject the next requests.
     """
     for _ in range(times):
-        scripted.reply(400, refusal(message, param))
+        scripted.reply(400, rejection(message, param))
     return scripted
 
 
-def told(reply) -> dict[str, str]:
+def actions(reply) -> dict[str, str]:
     """
-    Return what was done to each parameter.
+    Return the action of each adapted parameter.
     """
     return {receipt.parameter: receipt.action for receipt in reply.adaptations}
 
@@ -49,11 +49,11 @@ def sent(scripted, number=-1) -> dict:
     return {name: value for name, value in scripted.sent(number).items() if name not in ("model", "messages")}
 
 
-def test_a_refused_parameter_is_left_out_and_told(client, scripted, clock):
+def test_a_rejected_parameter_is_omitted_and_reported(client, scripted, clock):
     """
-    The request goes out again at once without it; the receipt quotes the server, and the ledger has both attempts.
+    The request is retried immediately without it; the adaptation quotes the server, and there are two attempts.
     """
-    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
+    reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, seed=1)
 
@@ -67,9 +67,9 @@ def test_a_refused_parameter_is_left_out_and_told(client, scripted, clock):
 
 def test_a_parameter_is_renamed_as_the_server_says(client, scripted):
     """
-    A server that names another parameter to use gets the value under that name.
+    The value is sent under the name that the server suggests.
     """
-    refusing(scripted, NEWER, "max_tokens").reply(body=chat_reply("Hi"))
+    reject(scripted, NEWER, "max_tokens").reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model=UNKNOWN, max_tokens=5)
 
@@ -81,10 +81,10 @@ def test_a_parameter_is_renamed_as_the_server_says(client, scripted):
 
 def test_a_rule_is_learned_once(client, scripted):
     """
-    The next request is right at the first try, whole and streamed, with the same receipts.
+    Later requests are correct the first time, complete and streamed, with the same adaptations.
     """
-    refusing(scripted, NEWER, "max_tokens")
-    refusing(scripted, DEFAULT, "temperature")
+    reject(scripted, NEWER, "max_tokens")
+    reject(scripted, DEFAULT, "temperature")
     for _ in range(2):
         scripted.reply(body=chat_reply("Hi"))
     scripted.reply(chunks=sse(*chat_chunks(["Hi"])))
@@ -98,13 +98,13 @@ def test_a_rule_is_learned_once(client, scripted):
     assert set(first.adaptations) == set(second.adaptations) == set(stream.response.adaptations)
 
 
-def test_a_lesson_binds_its_model_and_endpoint_alone(make_client, scripted):
+def test_a_rule_applies_only_to_its_model_and_endpoint(make_client, scripted):
     """
-    Another model, another instance and another client know nothing of it; how the model's name is written is all one.
+    Other models, instances and clients are not affected; the case of the model's name does not matter.
     """
     settings = {"providers": {"work": {"plugin": "openai", "api_key": "sk-work-secret"}}}
     client = make_client(settings=settings)
-    refusing(scripted, DEFAULT, "temperature")
+    reject(scripted, DEFAULT, "temperature")
     for _ in range(5):
         scripted.reply(body=chat_reply("Hi"))
 
@@ -116,16 +116,16 @@ def test_a_lesson_binds_its_model_and_endpoint_alone(make_client, scripted):
     assert ["temperature" in sent(scripted, number) for number in range(6)] == [True, False, False, True, True, True]
 
 
-def test_a_stream_is_refused_unseen(client, scripted):
+def test_a_rejected_stream_is_retried(client, scripted):
     """
-    A refusal comes before the first event: who reads the stream sees one reply.
+    The rejection comes before the first event, so that the reader sees one reply.
     """
-    refusing(scripted, DEFAULT, "temperature").reply(chunks=sse(*chat_chunks(["Hel", "lo"])))
+    reject(scripted, DEFAULT, "temperature").reply(chunks=sse(*chat_chunks(["Hel", "lo"])))
 
     with client.stream("Hello", model=UNKNOWN, temperature=0.2) as stream:
         assert list(stream.text_deltas()) == ["Hel", "lo"]
 
-    assert told(stream.response) == {"temperature": "dropped"}
+    assert actions(stream.response) == {"temperature": "dropped"}
     assert "temperature" not in sent(scripted)
 
 
@@ -133,7 +133,7 @@ def test_async_clients_learn_as_well(async_client, scripted):
     """
     The async driver performs the same flow.
     """
-    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi")).reply(chunks=sse(*chat_chunks(["Hi"])))
+    reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi")).reply(chunks=sse(*chat_chunks(["Hi"])))
 
     async def talk():
         reply = await async_client.ask("Hello", model=UNKNOWN, temperature=0.2)
@@ -142,15 +142,15 @@ def test_async_clients_learn_as_well(async_client, scripted):
         return reply, stream.response
 
     for response in asyncio.run(talk()):
-        assert told(response) == {"temperature": "dropped"}
+        assert actions(response) == {"temperature": "dropped"}
     assert len(scripted.calls) == 3
 
 
-def test_who_wants_an_error_gets_it_at_once(client, scripted):
+def test_a_rejection_can_be_an_error(client, scripted):
     """
-    With `on_unsupported="error"` a refusal is raised as it came, and nothing is learned.
+    With `on_unsupported="error"` the server's error is raised, and nothing is learned.
     """
-    refusing(scripted, DEFAULT, "temperature", times=2)
+    reject(scripted, DEFAULT, "temperature", times=2)
 
     for _ in range(2):
         with pytest.raises(UnsupportedParameterError, match="temperature") as caught:
@@ -160,11 +160,11 @@ def test_who_wants_an_error_gets_it_at_once(client, scripted):
         assert [attempt.status for attempt in caught.value.attempts] == [400]
 
 
-def test_what_was_learned_is_an_error_for_who_wants_errors(client, scripted):
+def test_a_learned_rule_can_be_an_error(client, scripted):
     """
-    What another call has learned is refused before sending, as what the catalog knows is.
+    With `on_unsupported="error"` a parameter that another call has learned is an error before sending.
     """
-    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
+    reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
     client.ask("Hello", model=UNKNOWN, temperature=0.2)
 
     with pytest.raises(UnsupportedError, match="learned from the server"):
@@ -172,16 +172,16 @@ def test_what_was_learned_is_an_error_for_who_wants_errors(client, scripted):
     assert len(scripted.calls) == 2
 
 
-def test_a_warning_is_given_on_demand(client, scripted):
+def test_a_rejection_can_be_a_warning(client, scripted):
     """
-    With `on_unsupported="warn"` the request is sent again, and a warning quotes the server.
+    With `on_unsupported="warn"` the request is retried, and a warning quotes the server.
     """
-    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
+    reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
 
     with pytest.warns(UserWarning, match="learned from the server"):
         reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, on_unsupported="warn")
 
-    assert told(reply) == {"temperature": "dropped"}
+    assert actions(reply) == {"temperature": "dropped"}
 
 
 @pytest.mark.parametrize(
@@ -200,11 +200,11 @@ def test_a_warning_is_given_on_demand(client, scripted):
         ("Unsupported value: 'temperature' does not support 3 with this model.", "temperature", {"temperature": 0.2}),
     ],
 )
-def test_what_cannot_be_spared_is_the_callers_error(client, scripted, message, param, options):
+def test_required_parameters_are_never_omitted(client, scripted, message, param, options):
     """
-    What the caller did not give, what stands in `extra`, and what a request needs is never left out: once sent, raised.
+    The server's error is raised, as for parameters that the caller did not pass, and for `extra`.
     """
-    scripted.reply(400, refusal(message, param, "unsupported_parameter"))
+    scripted.reply(400, rejection(message, param, "unsupported_parameter"))
 
     with pytest.raises(UnsupportedParameterError):
         client.ask("Hello", model=UNKNOWN, **options)
@@ -212,26 +212,26 @@ def test_what_cannot_be_spared_is_the_callers_error(client, scripted, message, p
     assert len(scripted.calls) == 1
 
 
-def test_what_was_not_given_teaches_nothing(client, scripted):
+def test_a_parameter_that_was_not_sent_is_not_learned(client, scripted):
     """
-    A server that takes offence at what it was not sent does not keep a later caller's parameter from it.
+    Later calls may pass it.
     """
-    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
+    reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
     with pytest.raises(UnsupportedParameterError):
         client.ask("Hello", model=UNKNOWN)
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2)
 
     assert sent(scripted) == {"temperature": 0.2}
-    assert told(reply) == {}
+    assert actions(reply) == {}
 
 
-def test_the_receipt_is_of_what_was_sent_at_last(client, scripted):
+def test_the_adaptation_describes_the_last_request(client, scripted):
     """
-    Where the catalog's own way is refused, the lesson's receipt takes the place of the catalog's.
+    If the server rejects the catalog's adaptation, the learned one replaces it.
     """
     message = "Unsupported parameter: 'max_completion_tokens' is not supported. Use 'most_tokens' instead."
-    refusing(scripted, message, "max_completion_tokens").reply(body=chat_reply("Hi"))
+    reject(scripted, message, "max_completion_tokens").reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model="openai/o3", max_tokens=5)
 
@@ -241,11 +241,11 @@ def test_the_receipt_is_of_what_was_sent_at_last(client, scripted):
     ]
 
 
-def test_a_server_that_refuses_again_is_not_asked_for_ever(client, scripted):
+def test_a_repeated_rejection_is_raised(client, scripted):
     """
-    The same refusal of a request that was mended is raised.
+    The same rejection of an adapted request is an error.
     """
-    refusing(scripted, NEWER, "max_tokens", times=2)
+    reject(scripted, NEWER, "max_tokens", times=2)
 
     with pytest.raises(UnsupportedParameterError) as caught:
         client.ask("Hello", model=UNKNOWN, max_tokens=5)
@@ -253,13 +253,13 @@ def test_a_server_that_refuses_again_is_not_asked_for_ever(client, scripted):
     assert len(scripted.calls) == len(caught.value.attempts) == 2
 
 
-def test_a_server_that_thinks_of_new_names_is_not_followed_for_ever(client, scripted):
+def test_the_number_of_rules_per_call_is_limited(client, scripted):
     """
-    One call is written anew eight times at most.
+    A request is adapted at most eight times.
     """
     for number in range(20):
         message = f"Unsupported parameter: 'max_tokens' is not supported. Use 'max_{number}' instead."
-        scripted.reply(400, refusal(message, "max_tokens"))
+        scripted.reply(400, rejection(message, "max_tokens"))
 
     with pytest.raises(UnsupportedParameterError):
         client.ask("Hello", model=UNKNOWN, max_tokens=5)
@@ -267,93 +267,93 @@ def test_a_server_that_thinks_of_new_names_is_not_followed_for_ever(client, scri
     assert len(scripted.calls) == 9
 
 
-def test_many_parameters_may_be_refused_one_by_one(client, scripted):
+def test_several_parameters_may_be_rejected_one_by_one(client, scripted):
     """
-    Servers name one parameter at a time: each is learned, and retries of failures are left for failures.
+    Each is learned, and retries are left for failures.
     """
     options = {"temperature": 0.2, "top_p": 0.5, "presence_penalty": 1.0, "frequency_penalty": 1.0, "stop": "x"}
     for name in options:
-        refusing(scripted, f"Unsupported parameter: '{name}' is not supported with this model.", name)
+        reject(scripted, f"Unsupported parameter: '{name}' is not supported with this model.", name)
     scripted.reply(503).reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model=UNKNOWN, retries=1, **options)
 
-    assert told(reply) == dict.fromkeys(options, "dropped")
+    assert actions(reply) == dict.fromkeys(options, "dropped")
     assert [attempt.status for attempt in reply.attempts] == [400] * 5 + [503, 200]
 
 
 def test_an_effort_is_replaced_by_the_nearest(client, scripted):
     """
-    A refused effort is no reason to drop the parameter: the nearest that the server names is sent; others as before.
+    The parameter is not omitted: the nearest effort that the server lists is sent.
     """
     message = (
         "Unsupported value: 'reasoning_effort' does not support 'xhigh' with this model. "
         "Supported values are: 'low', 'medium', and 'high'."
     )
-    refusing(scripted, message, "reasoning_effort").reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
+    reject(scripted, message, "reasoning_effort").reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model=UNKNOWN, reasoning_effort="xhigh")
     low = client.ask("Hello", model=UNKNOWN, reasoning_effort="low")
 
     assert [sent(scripted, number)["reasoning_effort"] for number in range(3)] == ["xhigh", "high", "low"]
-    assert (told(reply), told(low)) == ({"reasoning_effort": "changed"}, {})
+    assert (actions(reply), actions(low)) == ({"reasoning_effort": "changed"}, {})
 
 
 def test_tool_rounds_and_repairs_learn_too(client, scripted):
     """
-    Each request of a call is sent as its model wants it, and each receipt is given once.
+    Each request of a call follows the learned rules, and each adaptation is reported once.
     """
 
     def act() -> str:
         return "done"
 
     call = {"id": "c1", "function": {"name": "act", "arguments": "{}"}}
-    refusing(scripted, DEFAULT, "temperature")
+    reject(scripted, DEFAULT, "temperature")
     scripted.reply(body=chat_reply(None, tool_calls=[call])).reply(body=chat_reply("Ok."))
 
     reply = client.ask("Hello", model=UNKNOWN, tools=[act], temperature=0.2)
 
     assert [attempt.status for attempt in reply.attempts] == [400, 200, 200]
-    assert told(reply) == {"temperature": "dropped"}
+    assert actions(reply) == {"temperature": "dropped"}
     assert "temperature" not in sent(scripted)
 
 
 def test_plain_completions_learn_as_well(client, scripted):
     """
-    A parameter that `complete` was given is left out in the same way; a new name of chat's is none of completions.
+    Parameters of `complete` are omitted in the same way; renames of chat do not apply.
     """
-    refusing(scripted, DEFAULT, "temperature")
+    reject(scripted, DEFAULT, "temperature")
     scripted.reply(body={"id": "c", "choices": [{"index": 0, "text": "on", "finish_reason": "stop"}]})
 
     reply = client.complete("Go", model=UNKNOWN, temperature=0.2)
 
-    assert (reply.text, told(reply)) == ("on", {"temperature": "dropped"})
-    refusing(scripted, NEWER, "max_tokens")
+    assert (reply.text, actions(reply)) == ("on", {"temperature": "dropped"})
+    reject(scripted, NEWER, "max_tokens")
     with pytest.raises(UnsupportedParameterError):
         client.complete("Go", model=UNKNOWN, max_tokens=5)
 
 
-def test_a_cached_reply_keeps_its_receipts(make_client, scripted):
+def test_a_cached_reply_keeps_its_adaptations(make_client, scripted):
     """
-    What was learned changes no cache key: the same question is answered from the cache, and still told of.
+    Learned rules do not change the cache key.
     """
     client = make_client(cache="memory")
-    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
+    reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
 
     first = client.ask("Hello", model=UNKNOWN, temperature=0.2)
     again = client.ask("Hello", model=UNKNOWN, temperature=0.2)
 
     assert (first.cached, again.cached) == (False, True)
-    assert told(again) == told(first) == {"temperature": "dropped"}
+    assert actions(again) == actions(first) == {"temperature": "dropped"}
     assert len(scripted.calls) == 2
 
 
-def test_users_rows_are_completed_by_lessons(make_client, scripted):
+def test_rows_of_the_user_are_merged_with_learned_rules(make_client, scripted):
     """
-    A row of the user's holds beside what is learned of the same model.
+    Both apply to the same model.
     """
     client = make_client(settings={"models": {UNKNOWN: {"renames": {"seed": "chance"}, "source": "my notes"}}})
-    refusing(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
+    reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, seed=3)
 
@@ -363,12 +363,12 @@ def test_users_rows_are_completed_by_lessons(make_client, scripted):
     assert reasons["seed"] == "unknown-1 calls it chance"
 
 
-def test_the_key_shows_in_no_receipt(make_client, scripted):
+def test_the_key_is_not_in_an_adaptation(make_client, scripted):
     """
-    A server that repeats the key in its refusal does not get it into receipts, cache or ledger.
+    If a server repeats the key in its rejection, it is not in adaptations, cache or attempts.
     """
     client = make_client(api_key="sk-shown")
-    refusing(scripted, "Unsupported parameter: 'temperature' is not supported for sk-shown.", "temperature")
+    reject(scripted, "Unsupported parameter: 'temperature' is not supported for sk-shown.", "temperature")
     scripted.reply(body=chat_reply("Hi"))
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2)
@@ -377,16 +377,16 @@ def test_the_key_shows_in_no_receipt(make_client, scripted):
     assert "sk-shown" not in repr(reply)
 
 
-def test_threads_share_what_one_has_learned(clock):
+def test_threads_share_learned_rules(clock):
     """
-    Two threads that are refused at once both succeed; whoever comes later is not refused.
+    Two concurrent rejections are both retried; later requests are correct.
     """
     both_refused = threading.Barrier(2)
     transport = ScriptedTransport()
 
     def refuse(_call):
         both_refused.wait()
-        return ScriptedTransport().reply(400, refusal(DEFAULT, "temperature"))._script[0]
+        return ScriptedTransport().reply(400, rejection(DEFAULT, "temperature"))._script[0]
 
     transport.answer(refuse).answer(refuse)
     for _ in range(3):
@@ -403,19 +403,19 @@ def test_threads_share_what_one_has_learned(clock):
         replies.append(client.ask("Hello", temperature=0.2))
 
     assert [len(reply.attempts) for reply in replies] == [2, 2, 1]
-    assert [told(reply) for reply in replies] == [{"temperature": "dropped"}] * 3
+    assert [actions(reply) for reply in replies] == [{"temperature": "dropped"}] * 3
 
 
-def test_a_real_server_teaches_once():
+def test_rules_are_learned_from_a_real_server():
     """
-    End to end over loopback: of four calls only the first is refused, once for each parameter.
+    Over loopback, only the first of four calls is rejected, once for each parameter.
     """
 
     def fault(_number, body):
         if "max_tokens" in body:
-            return lambda handler: handler.send(400, refusal(NEWER, "max_tokens", "unsupported_parameter"))
+            return lambda handler: handler.send(400, rejection(NEWER, "max_tokens", "unsupported_parameter"))
         if "temperature" in body:
-            return lambda handler: handler.send(400, refusal(DEFAULT, "temperature", "unsupported_value"))
+            return lambda handler: handler.send(400, rejection(DEFAULT, "temperature", "unsupported_value"))
         return None
 
     with ChatServer(fault=fault) as server, Client("local/tiny", settings=server.settings, cache=False) as client:
@@ -423,4 +423,4 @@ def test_a_real_server_teaches_once():
 
     assert [len(reply.attempts) for reply in replies] == [3, 1, 1, 1]
     assert [body.get("max_completion_tokens") for body in server.requests] == [None, 5, 5, 5, 5, 5]
-    assert all(told(reply) == {"max_tokens": "renamed", "temperature": "dropped"} for reply in replies)
+    assert all(actions(reply) == {"max_tokens": "renamed", "temperature": "dropped"} for reply in replies)

@@ -23,7 +23,7 @@ ANSWER = "what-the-model-replied"
 @pytest.fixture(autouse=True)
 def unconfigured(monkeypatch):
     """
-    Let no test see what another has configured.
+    Reset the configuration of logging before each test.
     """
     monkeypatch.setattr(logs, "_logs_content", False)
     structlog.reset_defaults()
@@ -34,7 +34,7 @@ def unconfigured(monkeypatch):
 @pytest.fixture
 def events():
     """
-    The events as a program gets them that configured structlog itself.
+    Return the events that a program receives that configured structlog itself.
     """
     with capture_logs() as captured:
         yield captured
@@ -42,7 +42,7 @@ def events():
 
 def named(events, name):
     """
-    Pick the events of one name.
+    Select the events with a name.
     """
     return [event for event in events if event["event"] == name]
 
@@ -59,7 +59,7 @@ def plain(reply):
 
 def test_nothing_is_written_by_default(client, scripted, capfd):
     """
-    A library that nobody asked says nothing, whether calls succeed or fail.
+    Neither successful nor failed calls write to the log.
     """
     scripted.reply(500).reply(500).reply(500)
     plain(scripted)
@@ -71,9 +71,9 @@ def test_nothing_is_written_by_default(client, scripted, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_structlog_is_imported_only_once_it_is_wanted():
+def test_structlog_is_imported_only_for_logging():
     """
-    A program that does not log does not pay for it.
+    Programs that do not log do not import it.
     """
     code = (
         "import sys, budwood\n"
@@ -91,7 +91,7 @@ def test_structlog_is_imported_only_once_it_is_wanted():
 
 def test_structlog_that_is_only_imported_is_not_configured(client, scripted, capfd):
     """
-    Another library may use structlog; that alone makes us no louder.
+    Another library may use structlog.
     """
     assert not structlog.is_configured()
 
@@ -106,7 +106,7 @@ def test_structlog_that_is_only_imported_is_not_configured(client, scripted, cap
 
 def test_one_event_for_each_attempt_and_one_for_the_request(client, scripted, events):
     """
-    A retried call is two attempts and one request, told apart from other calls by an id.
+    A retried call has two attempts and one request with the same id.
     """
     plain(scripted.reply(503, headers={"x-request-id": "req_1"}))
 
@@ -128,7 +128,7 @@ def test_one_event_for_each_attempt_and_one_for_the_request(client, scripted, ev
 
 def test_two_calls_have_two_ids(client, scripted, events):
     """
-    Their events can be told apart.
+    Their events can be distinguished.
     """
     plain(plain(scripted))
 
@@ -140,7 +140,7 @@ def test_two_calls_have_two_ids(client, scripted, events):
 
 def test_failed_request_is_a_warning(client, scripted, events):
     """
-    It names the class of the error.
+    It has the class of the error.
     """
     scripted.reply(401, {"error": {"message": f"no {SECRET}"}})
 
@@ -154,7 +154,7 @@ def test_failed_request_is_a_warning(client, scripted, events):
 
 def test_stream_has_the_same_events(client, scripted, events):
     """
-    Once it is read to its end.
+    They are written when the stream ends.
     """
     scripted.reply(200, chunks=sse(*chat_chunks([ANSWER])))
 
@@ -175,9 +175,9 @@ def test_async_client_has_the_same_events(async_client, scripted, events):
     assert [event["event"] for event in events] == ["attempt", "attempt", "request"]
 
 
-def test_a_stream_that_is_left_is_a_request_too(client, scripted, events):
+def test_a_stream_that_is_left_has_an_event(client, scripted, events):
     """
-    Leaving a stream in the middle is how its request ended.
+    Its request has ended.
     """
     scripted.reply(200, chunks=sse(*chat_chunks(["one", "two", "three"])))
 
@@ -187,9 +187,9 @@ def test_a_stream_that_is_left_is_a_request_too(client, scripted, events):
     assert [event["error"] for event in named(events, "request")] == ["Abandoned"]
 
 
-def test_embeddings_and_lists_of_models_are_requests_too(client, scripted, events):
+def test_embeddings_and_lists_of_models_have_events(client, scripted, events):
     """
-    Whatever a caller asks of a vendor has one event.
+    Every service has them.
     """
     scripted.reply(200, {"data": [{"index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 3}})
     scripted.reply(200, {"data": [{"id": "gpt-4o"}]})
@@ -200,9 +200,9 @@ def test_embeddings_and_lists_of_models_are_requests_too(client, scripted, event
     assert [event["input_tokens"] for event in named(events, "request")] == [3, None]
 
 
-def test_tools_have_events_of_their_own(client, scripted, events):
+def test_tools_have_their_own_events(client, scripted, events):
     """
-    The tool's name and success are told, its arguments and result are not.
+    They have the tool's name and success, but not its arguments and result.
     """
 
     def weather(city: str) -> str:
@@ -243,7 +243,7 @@ def test_cached_reply_is_a_request_without_an_attempt(scripted, clock, events):
 @pytest.mark.parametrize("json_lines", [False, True])
 def test_no_secret_reaches_the_log(content, json_lines, client, scripted, capsys):
     """
-    Neither with content nor without, neither of a success nor of a failure in which the server repeats the key.
+    That is so with and without content, for successes and for failures in which the server repeats the key.
     """
     configure_logging(level="debug", json=json_lines, content=content)
     scripted.reply(401, {"error": {"message": f"bad key {SECRET}", "code": SECRET}})
@@ -259,9 +259,9 @@ def test_no_secret_reaches_the_log(content, json_lines, client, scripted, capsys
     assert SECRET not in written.err
 
 
-def test_content_is_redacted_until_it_is_wanted(client, scripted, capsys):
+def test_content_is_redacted_by_default(client, scripted, capsys):
     """
-    Prompts and replies are the users' own.
+    Prompts and replies are written only with `content=True`.
     """
     plain(plain(scripted))
 
@@ -281,7 +281,7 @@ def test_content_is_redacted_until_it_is_wanted(client, scripted, capsys):
 @pytest.mark.parametrize("name", sorted(logs.CONTENT_FIELDS))
 def test_fields_of_content_are_redacted_by_name(name, events):
     """
-    Whoever emits them, plugins too.
+    Events of plugins are redacted as well.
     """
     emit("anything", **{name: PROMPT})
 
@@ -293,9 +293,9 @@ def test_fields_of_content_are_redacted_by_name(name, events):
     ["api_key", "API_KEY", "openai_api_key", "x-api-key", "Authorization", "password", "client_secret", "Set-Cookie"],
 )
 @pytest.mark.parametrize("content", [False, True])
-def test_fields_with_a_telling_name_are_redacted(name, content, events, monkeypatch):
+def test_fields_with_names_of_secrets_are_redacted(name, content, events, monkeypatch):
     """
-    A plugin's author who logs a key does not give it away, and no option changes that.
+    No option changes that.
     """
     monkeypatch.setattr(logs, "_logs_content", content)
 
@@ -304,18 +304,18 @@ def test_fields_with_a_telling_name_are_redacted(name, content, events, monkeypa
     assert events[0][name] == REDACTED
 
 
-def test_tables_are_redacted_inside(events):
+def test_nested_fields_are_redacted(events):
     """
-    Headers are a table, with the key in it.
+    Headers are a table that contains the key.
     """
     emit("sent", headers={"Authorization": f"Bearer {SECRET}", "accept": "*/*", "more": {"x-api-key": SECRET}})
 
     assert events[0]["headers"] == {"Authorization": REDACTED, "accept": "*/*", "more": {"x-api-key": REDACTED}}
 
 
-def test_counts_of_tokens_are_no_secret(events):
+def test_token_counts_are_not_redacted(events):
     """
-    Numbers and names stay what they are.
+    Numbers and names are not changed.
     """
     emit("request", input_tokens=5, key="default", model="gpt-4o", nothing=None)
 
@@ -323,9 +323,9 @@ def test_counts_of_tokens_are_no_secret(events):
     assert events[0]["nothing"] is None
 
 
-def test_secret_values_do_not_show(capsys):
+def test_secret_values_are_not_written(capsys):
     """
-    A `SecretStr` stays one under any name.
+    A `SecretStr` is never written, whatever the name of the field.
     """
     configure_logging()
 
@@ -339,7 +339,7 @@ def test_secret_values_do_not_show(capsys):
 
 def test_events_are_lines_of_json_on_standard_error(capsys):
     """
-    Data go to standard output, and everything else elsewhere.
+    Standard output is only for data.
     """
     configure_logging(json=True)
 
@@ -354,9 +354,9 @@ def test_events_are_lines_of_json_on_standard_error(capsys):
     assert first["timestamp"].endswith("Z")
 
 
-def test_level_is_the_least_that_is_written(capsys):
+def test_events_below_the_level_are_not_written(capsys):
     """
-    What is below it is not.
+    The level is the lowest that is written.
     """
     configure_logging(level="warning")
 
@@ -369,7 +369,7 @@ def test_level_is_the_least_that_is_written(capsys):
 
 def test_logging_can_be_configured_again(capsys):
     """
-    The last configuration holds, also for what was logged before.
+    The last configuration applies.
     """
     configure_logging(json=True, content=True)
     emit("one", prompt=PROMPT)
@@ -383,7 +383,7 @@ def test_logging_can_be_configured_again(capsys):
 
 def test_context_of_the_program_is_part_of_each_event(capsys):
     """
-    What the program binds to its context, such as a request's id, is written with our events.
+    Values that the program binds, such as a request id, are in the events.
     """
     configure_logging(json=True)
 

@@ -20,7 +20,7 @@ SPELLINGS = st.text("aBc-_.", max_size=12)
         ("", ""),
     ],
 )
-def test_names_have_one_form(name, compared):
+def test_names_are_normalised(name, compared):
     """
     Lower case, and one ``-`` for any run of separators.
     """
@@ -28,9 +28,9 @@ def test_names_have_one_form(name, compared):
 
 
 @given(st.text())
-def test_form_is_final(name):
+def test_normalised_names_do_not_change(name):
     """
-    What has the form keeps it.
+    Normalising is idempotent.
     """
     assert normalise(normalise(name)) == normalise(name)
 
@@ -38,16 +38,16 @@ def test_form_is_final(name):
 @given(SPELLINGS)
 def test_spelling_does_not_matter(name):
     """
-    Case and the choice of the separator change nothing.
+    Case and separators do not matter.
     """
     assert normalise(name.swapcase()) == normalise(name)
     assert normalise(name.replace("_", ".")) == normalise(name)
     assert normalise(name.replace("-", "__")) == normalise(name)
 
 
-def test_near_names_are_offered_in_a_sentence():
+def test_similar_names_are_suggested_in_a_sentence():
     """
-    The nearest first, at most three.
+    The most similar first, at most three.
     """
     assert did_you_mean("opnai", ["openai", "groq"]) == "Did you mean openai?"
     assert did_you_mean("modle", {"models", "model", "cache"}) == "Did you mean model or models?"
@@ -55,26 +55,26 @@ def test_near_names_are_offered_in_a_sentence():
 
 
 @pytest.mark.parametrize("known", [[], ["groq", "cohere"]])
-def test_name_that_is_near_to_none_is_offered_none(known):
+def test_name_without_similar_ones_has_no_suggestion(known):
     """
-    A wild guess helps nobody.
+    The result is None.
     """
     assert did_you_mean("xyzzy", known) is None
 
 
 @given(st.text(), st.sets(st.text()))
-def test_only_known_names_are_offered(name, known):
+def test_only_known_names_are_suggested(name, known):
     """
-    Whatever was typed.
+    That is so for any input.
     """
     said = did_you_mean(name, known)
 
     assert said is None or any(other in said for other in known)
 
 
-def test_names_are_listed_in_order():
+def test_names_are_joined_in_order():
     """
-    An empty list says that it is one.
+    The result for no names is ``none``.
     """
     assert join_names(["b", "a", "c"]) == "a, b, c"
     assert join_names([]) == "none"

@@ -17,8 +17,10 @@ from tests.servers import head
 KEY = "sk-test-very-secret"
 
 
-def told(error: BaseException) -> str:
-    """Write down all that is reached from an error by attributes, its causes and contexts included."""
+def reachable_text(error: BaseException) -> str:
+    """
+    Return everything that can be reached from an error by attributes, causes and contexts, as text.
+    """
     seen: dict[int, object] = {}
     waiting: list[object] = [error]
     while waiting:
@@ -69,9 +71,9 @@ def failing(request):
     return ask
 
 
-def test_a_refused_connection_does_not_hold_the_key(failing, loopback_server):
+def test_the_error_of_a_refused_connection_does_not_contain_the_key(failing, loopback_server):
     """
-    Neither the error of a refused connection nor its causes lead to the request, and so to its headers.
+    Neither it nor its causes reference the request and its headers.
     """
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -80,38 +82,38 @@ def test_a_refused_connection_does_not_hold_the_key(failing, loopback_server):
 
     assert isinstance(error, ConnectionFailedError)
     assert error.__cause__ is not None
-    assert KEY not in told(error)
+    assert KEY not in reachable_text(error)
     assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
 
 
 @pytest.mark.parametrize("reply", [b"", head(length=99) + b"half"])
-def test_a_broken_connection_does_not_hold_the_key(failing, loopback_server, reply):
+def test_the_error_of_a_lost_connection_does_not_contain_the_key(failing, loopback_server, reply):
     """
-    The same where the connection breaks before the reply, or within it.
+    The connection may be lost before or within the response.
     """
     loopback_server.play(reply)
 
     error = failing(loopback_server.url)
 
     assert isinstance(error, ConnectionFailedError)
-    assert KEY not in told(error)
+    assert KEY not in reachable_text(error)
     assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
 
 
 @pytest.mark.parametrize("end", ["\nx", "ä"])
 def test_a_key_that_cannot_be_sent_is_not_in_the_error(failing, loopback_server, end):
     """
-    What httpx says of a header shows the header: it is neither cause nor context.
+    The error of httpx, which quotes the header, is neither cause nor context.
     """
     error = failing(loopback_server.url, KEY + end)
 
     assert isinstance(error, ConfigurationError)
-    assert KEY not in told(error)
+    assert KEY not in reachable_text(error)
 
 
-def test_an_error_inside_a_reply_is_scrubbed_to_its_depth(make_client):
+def test_nested_fields_of_an_error_are_scrubbed(make_client):
     """
-    A filter's categories, and lists in them, lose the key too.
+    The key is removed from the categories of a filter, and from lists in them.
     """
     transport = ScriptedTransport()
     found = {"jailbreak": {"seen": [f"Bearer {KEY}", {KEY: True}], "sure": 0.5}}
@@ -120,16 +122,16 @@ def test_an_error_inside_a_reply_is_scrubbed_to_its_depth(make_client):
     with pytest.raises(ContentFilterError) as caught:
         make_client(transport=transport, api_key=KEY).ask("Hi")
 
-    assert KEY not in told(caught.value)
+    assert KEY not in reachable_text(caught.value)
     assert caught.value.categories["jailbreak"]["seen"][0] == "Bearer [redacted]"
     assert caught.value.categories["jailbreak"]["sure"] == 0.5
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("left", [4, 10, len(KEY) - 1])
-def test_a_key_that_was_cut_in_the_middle_is_taken_out(scripted, streamed, left):
+def test_a_truncated_key_is_removed(scripted, streamed, left):
     """
-    An error inside a 200 that repeats the key where its text is shortened: no beginning of the key stays.
+    If the message of an error inside a 200 is shortened within the key, no beginning of the key remains.
     """
     said = {"error": {"message": "x" * (MAX_MESSAGE - 1 - left) + KEY + " was refused", "type": "server_error"}}
     scripted.reply(**({"chunks": sse(said)} if streamed else {"body": said}))
@@ -143,9 +145,9 @@ def test_a_key_that_was_cut_in_the_middle_is_taken_out(scripted, streamed, left)
 
 
 @pytest.mark.parametrize("text", ["y" * (79 - 10) + KEY, " " * 310 + KEY + "z" * 80])
-def test_a_reply_that_is_no_json_and_holds_the_key(scripted, text):
+def test_an_invalid_reply_that_contains_the_key_is_scrubbed(scripted, text):
     """
-    What is repeated of it is its beginning, which may end within the key, in the middle of a sentence of ours.
+    The quoted beginning of the reply may end within the key.
     """
     scripted.reply(body="{" + text)
 
@@ -153,4 +155,4 @@ def test_a_reply_that_is_no_json_and_holds_the_key(scripted, text):
     with Client("openai/gpt-4o", **options) as client, pytest.raises(BudwoodError) as caught:
         client.ask("Hi")
 
-    assert KEY[:4] not in told(caught.value).replace(repr(KEY), "")
+    assert KEY[:4] not in reachable_text(caught.value).replace(repr(KEY), "")

@@ -1,4 +1,4 @@
-"""One client for many threads, many tasks, and processes that are forked in the middle."""
+"""One client used by many threads, many tasks, and forked processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ every_transport = pytest.mark.parametrize("transport", ["default", "aiohttp", "h
 
 class Connection(asyncio.Protocol):
     """
-    Repeats what it is asked, a little later.
+    Sends back what it receives, a little later.
     """
 
     def __init__(self, server):
@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
 
 class EchoServer:
     """
-    A server in a thread that has room for thousands.
+    A server in a thread, for thousands of connections.
     """
 
     def __init__(self):
@@ -88,7 +88,7 @@ class EchoServer:
 
     def settings(self, **transport):
         """
-        Settings of a client that asks it.
+        Return the settings of a client for this server.
         """
         provider = {"plugin": "openai-compatible", "base_url": f"http://127.0.0.1:{self.port}", "api_key": "k"}
         return {
@@ -100,15 +100,15 @@ class EchoServer:
 @pytest.fixture
 def server(loopback_server):
     """
-    A server that repeats what it is asked. The other one is not used, but keeps proxies out of the way.
+    A server that sends back requests. The second fixture is not used, but removes proxies.
     """
     made = EchoServer()
     yield made
     made.close()
 
 
-def in_child(work) -> str:
-    """Return what some work gives back in a forked process."""
+def run_in_child(work) -> str:
+    """Return the result of some work in a forked process."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -125,9 +125,9 @@ def in_child(work) -> str:
     return said
 
 
-def asked_in_threads(client, threads: int, rounds: int, then=lambda: None) -> list[object]:
+def ask_in_threads(client, threads: int, rounds: int, then=lambda: None) -> list[object]:
     """
-    Ask in threads side by side, do something in the meantime, and return what was not repeated.
+    Ask in parallel threads, do something meanwhile, and return the wrong replies.
     """
     wrong: list[object] = []
 
@@ -151,29 +151,29 @@ def asked_in_threads(client, threads: int, rounds: int, then=lambda: None) -> li
 
 def test_64_threads_share_a_client(server):
     """
-    Each gets the reply to what it has asked.
+    Each thread gets the reply to its own request.
     """
     with Client("local/tiny", settings=server.settings(), transport="default") as client:
-        assert asked_in_threads(client, 64, 10) == []
+        assert ask_in_threads(client, 64, 10) == []
 
     assert server.asked == 640
     assert server.most_open <= 64
 
 
-def test_64_threads_wait_for_a_place(server):
+def test_64_threads_wait_for_a_connection(server):
     """
-    No more than `max_connections` are under way at once.
+    No more than `max_connections` requests are in flight.
     """
     settings = server.settings(max_connections=5)
     with Client("local/tiny", settings=settings, transport="default") as client:
-        assert asked_in_threads(client, 64, 5) == []
+        assert ask_in_threads(client, 64, 5) == []
 
     assert server.most_open == 5
 
 
-async def asked_in_tasks(client, tasks: int) -> list[object]:
+async def ask_in_tasks(client, tasks: int) -> list[object]:
     """
-    Ask in tasks side by side, and return what was not repeated.
+    Ask in parallel tasks, and return the wrong replies.
     """
     said = [f"task {number}" for number in range(tasks)]
     replies = await asyncio.gather(*(client.ask(each) for each in said))
@@ -184,12 +184,12 @@ async def asked_in_tasks(client, tasks: int) -> list[object]:
 @pytest.mark.parametrize(("limits", "most"), [({}, 1000), ({"max_connections": 50}, 50)])
 def test_1000_tasks_share_a_client(server, transport, limits, most):
     """
-    Each gets the reply to what it has asked, with as many under way at once as may be, and no more.
+    Each task gets the reply to its own request, with up to the maximum of requests in flight.
     """
 
     async def ask() -> list[object]:
         async with AsyncClient("local/tiny", settings=server.settings(**limits), transport=transport) as client:
-            return [*await asked_in_tasks(client, 1000), *await asked_in_tasks(client, 1000)]
+            return [*await ask_in_tasks(client, 1000), *await ask_in_tasks(client, 1000)]
 
     assert asyncio.run(ask()) == []
     assert server.asked == 2000
@@ -197,16 +197,16 @@ def test_1000_tasks_share_a_client(server, transport, limits, most):
 
 
 @every_transport
-def test_tasks_that_leave_disturb_nobody(server, transport):
+def test_cancelled_tasks_do_not_affect_others(server, transport):
     """
-    Of tasks that share a few places many are cancelled; the others get their replies.
+    Of tasks that share a few connections many are cancelled; the others get their replies.
     """
 
     async def ask() -> list[object]:
         settings = server.settings(max_connections=10)
         async with AsyncClient("local/tiny", settings=settings, transport=transport) as client:
             leavers = [asyncio.create_task(client.ask(f"leaver {number}")) for number in range(200)]
-            staying = asyncio.create_task(asked_in_tasks(client, 300))
+            staying = asyncio.create_task(ask_in_tasks(client, 300))
             for number, leaver in enumerate(leavers):
                 if number % 7 == 0:
                     await client.ask("now and then")
@@ -219,23 +219,23 @@ def test_tasks_that_leave_disturb_nobody(server, transport):
 
 
 @forking
-def test_a_fork_among_threads(server):
+def test_process_forked_from_threads_has_its_own_connections(server):
     """
-    A process that is forked while threads ask goes on by itself, and the threads of the parent do not notice.
+    A process that is forked while threads ask works on its own, and the threads of the parent are not affected.
     """
     with Client("local/tiny", settings=server.settings(), transport="default") as client:
         said: list[str] = []
 
         def in_children() -> None:
-            said.extend(in_child(lambda: asked_alone(client, "child")) for _ in range(5))
+            said.extend(run_in_child(lambda: ask_in_turn(client, "child")) for _ in range(5))
 
-        assert asked_in_threads(client, 16, 40, in_children) == []
+        assert ask_in_threads(client, 16, 40, in_children) == []
         assert said == ["right"] * 5
 
 
-def asked_alone(client, name: str) -> str:
+def ask_in_turn(client, name: str) -> str:
     """
-    Ask a few times, one after the other.
+    Ask several times, one after the other.
     """
     wrong = [turn for turn in range(10) if client.ask(f"{name}/{turn}").text != f"{name}/{turn}"]
     return f"wrong: {wrong}" if wrong else "right"
@@ -243,26 +243,26 @@ def asked_alone(client, name: str) -> str:
 
 @forking
 @every_transport
-def test_a_fork_among_tasks(server, transport):
+def test_process_forked_from_tasks_has_its_own_connections(server, transport):
     """
-    A process that is forked while tasks ask goes on with a loop of its own, and the tasks of the parent do not notice.
+    A process that is forked while tasks ask works with its own loop, and the tasks of the parent are not affected.
     """
     said: list[str] = []
 
     async def ask() -> list[object]:
         async with AsyncClient("local/tiny", settings=server.settings(), transport=transport) as client:
-            staying = asyncio.create_task(asked_in_tasks(client, 300))
+            staying = asyncio.create_task(ask_in_tasks(client, 300))
             for _ in range(3):
                 await client.ask("now and then")
-                said.append(in_child(lambda: in_thread(lambda: str(asyncio.run(asked_in_tasks(client, 50))))))
+                said.append(run_in_child(lambda: run_in_thread(lambda: str(asyncio.run(ask_in_tasks(client, 50))))))
             return await staying
 
     assert asyncio.run(ask()) == []
     assert said == ["[]"] * 3
 
 
-def in_thread(work):
-    """Return what work gives back in a thread, where no event loop runs."""
+def run_in_thread(work):
+    """Return the result of some work in a thread without an event loop."""
     said = []
     thread = threading.Thread(target=lambda: said.append(work()))
     thread.start()

@@ -17,14 +17,14 @@ TEXT = "A word or two of English prose, and a few more. " * 20
 
 def request_of(text, **parameters):
     """
-    Make a request of one text.
+    Return a request with one text.
     """
     return ChatRequest(model="m", messages=(Message.user(text),), **parameters)
 
 
 def learned(factor, *texts):
     """
-    Make a calibration by a vendor that counts so many times what is estimated.
+    Return a calibration by a vendor whose counts are this multiple of the estimates.
     """
     calibration = Calibration()
     for text in texts:
@@ -33,35 +33,35 @@ def learned(factor, *texts):
     return calibration
 
 
-def applied(calibration, request, endpoint="acme"):
+def corrected(calibration, request, endpoint="acme"):
     """
-    Estimate by what was learned.
+    Return the corrected estimate of a request.
     """
     return calibration.correct(endpoint, request, estimate_request(request))
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.0, 1.3, 2.5])
-def test_the_estimate_becomes_what_the_vendor_counts(factor):
+def test_the_estimate_approaches_the_vendors_count(factor):
     """
-    After a few replies it is within a twentieth, and its bounds within a fifth of it.
+    After a few replies it is within 5 percent, and its bounds within 20.
     """
     calibration = learned(factor, *[TEXT] * 4)
     request = request_of(TEXT + TEXT)
     counted = estimate_request(request).tokens * factor
 
-    low, tokens, high = applied(calibration, request)
+    low, tokens, high = corrected(calibration, request)
 
     assert tokens == pytest.approx(counted, rel=0.05)
     assert 0.8 * counted < low < tokens < high < 1.2 * counted
 
 
-def test_one_reply_moves_the_estimate_and_leaves_the_bounds():
+def test_one_reply_changes_the_estimate_but_not_the_bounds():
     """
-    Bounds narrow only after several.
+    Bounds become narrower only after several replies.
     """
     plain = estimate_request(request_of(TEXT))
 
-    low, tokens, high = applied(learned(1.3, TEXT), request_of(TEXT))
+    low, tokens, high = corrected(learned(1.3, TEXT), request_of(TEXT))
 
     assert tokens == pytest.approx(1.3 * plain.tokens, rel=0.02)
     assert (low, high) == (plain.low, plain.high)
@@ -69,41 +69,41 @@ def test_one_reply_moves_the_estimate_and_leaves_the_bounds():
 
 def test_replies_that_disagree_leave_the_bounds_wide():
     """
-    A vendor that counts now this, now that is not known well.
+    A vendor whose counts vary is not predictable.
     """
     calibration = Calibration()
     for factor in (0.8, 1.4) * 4:
         calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * factor))
-        applied(calibration, request_of(TEXT))
+        corrected(calibration, request_of(TEXT))
     plain = estimate_request(request_of(TEXT))
 
-    low, _, high = applied(calibration, request_of(TEXT))
+    low, _, high = corrected(calibration, request_of(TEXT))
 
     assert low <= 0.8 * plain.tokens
     assert high >= 1.4 * plain.tokens
 
 
-def test_a_vendor_that_counts_otherwise_from_now_on_is_followed():
+def test_a_change_of_the_vendors_count_is_followed():
     """
-    Late replies weigh more than early ones.
+    Later replies have more weight.
     """
     calibration = learned(1.0, *[TEXT] * 4)
-    applied(calibration, request_of(TEXT))
+    corrected(calibration, request_of(TEXT))
     for _ in range(12):
         calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * 1.5))
-        applied(calibration, request_of(TEXT))
+        corrected(calibration, request_of(TEXT))
 
-    assert applied(calibration, request_of(TEXT)).tokens > 1.4 * estimate_request(request_of(TEXT)).tokens
+    assert corrected(calibration, request_of(TEXT)).tokens > 1.4 * estimate_request(request_of(TEXT)).tokens
 
 
-def test_no_count_is_believed_beyond_reason():
+def test_corrections_are_limited():
     """
-    Four times the estimate is the most, a quarter the least.
+    They are between a quarter and four times the estimate.
     """
     plain = estimate_request(request_of(TEXT)).tokens
 
-    assert applied(learned(100, TEXT), request_of(TEXT)).tokens == pytest.approx(4 * plain)
-    assert applied(learned(0.01, TEXT), request_of(TEXT)).tokens == pytest.approx(plain / 4)
+    assert corrected(learned(100, TEXT), request_of(TEXT)).tokens == pytest.approx(4 * plain)
+    assert corrected(learned(0.01, TEXT), request_of(TEXT)).tokens == pytest.approx(plain / 4)
 
 
 @pytest.mark.parametrize(
@@ -122,34 +122,34 @@ def test_no_count_is_believed_beyond_reason():
     ],
     ids=["short", "far longer", "with tools", "another model", "with an image"],
 )
-def test_nothing_is_said_of_other_requests_than_those_learned_from(request_):
+def test_corrections_apply_only_to_similar_requests(request_):
     """
-    What was learned of texts holds for texts of that model, of about that length.
+    They apply to texts of the same model with a similar length.
     """
-    assert applied(learned(1.3, *[TEXT] * 4), request_) is None
+    assert corrected(learned(1.3, *[TEXT] * 4), request_) is None
 
 
-def test_another_endpoint_is_another_matter():
+def test_corrections_apply_only_to_one_endpoint():
     """
-    The same name of a model may be another model elsewhere.
+    The same name may be another model elsewhere.
     """
-    assert applied(learned(1.3, TEXT), request_of(TEXT), endpoint="other") is None
+    assert corrected(learned(1.3, TEXT), request_of(TEXT), endpoint="other") is None
 
 
 @pytest.mark.parametrize("counted", [None, 0])
-def test_a_reply_without_usage_teaches_nothing(counted):
+def test_a_reply_without_usage_is_ignored(counted):
     """
     Unknown is not zero.
     """
     calibration = Calibration()
     calibration.learn("acme", request_of(TEXT), counted)
 
-    assert applied(calibration, request_of(TEXT)) is None
+    assert corrected(calibration, request_of(TEXT)) is None
 
 
-def test_only_a_few_requests_are_kept():
+def test_only_a_few_requests_are_stored():
     """
-    Until somebody counts, a model's last few wait; enormous ones are not kept at all.
+    A model's last few requests are stored until a count is requested; very long ones are not stored.
     """
     calibration = learned(1.0, *[TEXT] * (MAX_WAITING + 5))
     calibration.learn("acme", request_of("word " * 50_000), 50_000)
@@ -158,9 +158,9 @@ def test_only_a_few_requests_are_kept():
     assert len(ratio.waiting) == MAX_WAITING
 
 
-def test_threads_learn_side_by_side():
+def test_threads_learn_concurrently():
     """
-    No count is lost or torn by another thread's.
+    No count is lost.
     """
     calibration = learned(1.2, TEXT)
     begin = threading.Barrier(8)
@@ -169,7 +169,7 @@ def test_threads_learn_side_by_side():
         begin.wait()
         for _ in range(50):
             calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * 1.2))
-            applied(calibration, request_of(TEXT))
+            corrected(calibration, request_of(TEXT))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -177,14 +177,14 @@ def test_threads_learn_side_by_side():
     for thread in threads:
         thread.join()
 
-    assert applied(calibration, request_of(TEXT)).tokens == pytest.approx(
+    assert corrected(calibration, request_of(TEXT)).tokens == pytest.approx(
         1.2 * estimate_request(request_of(TEXT)).tokens, rel=0.02
     )
 
 
 def test_a_client_learns_from_its_replies(scripted, clock):
     """
-    The count says that it was calibrated, and no other client knows of it.
+    The count is marked as calibrated, and other clients are not affected.
     """
     with Client("openrouter/x", api_key="k", transport=scripted, clock=clock, cache=False) as client:
         plain = client.count_tokens(TEXT)

@@ -19,7 +19,7 @@ LONG = "A word or two of English prose. " * 250
 @pytest.fixture
 def small(make_client):
     """
-    A client of a model that holds 1,000 tokens.
+    A client of a model with a context window of 1,000 tokens.
     """
     with make_client("openai/small", settings=SMALL) as made:
         yield made
@@ -27,7 +27,7 @@ def small(make_client):
 
 def test_a_request_that_cannot_fit_is_not_sent(small, scripted):
     """
-    The error has both numbers, and says what to do, also where the figure is wrong.
+    The error has both numbers, and says what to do, also if the window is wrong.
     """
     with pytest.raises(ContextLengthError) as caught:
         small.ask(LONG)
@@ -40,9 +40,9 @@ def test_a_request_that_cannot_fit_is_not_sent(small, scripted):
     assert (caught.value.status, caught.value.retryable, caught.value.attempts) == (None, False, ())
 
 
-def test_streams_and_many_and_async_calls_are_looked_at_too(small, scripted, make_async_client):
+def test_streams_and_many_and_async_calls_are_checked(small, scripted, make_async_client):
     """
-    It is the same engine.
+    All use the same engine.
     """
     with pytest.raises(ContextLengthError), small.stream(LONG) as stream:
         list(stream)
@@ -58,9 +58,9 @@ def test_streams_and_many_and_async_calls_are_looked_at_too(small, scripted, mak
     assert scripted.calls == []
 
 
-def test_what_may_fit_is_sent(small, scripted):
+def test_a_request_that_may_fit_is_sent(small, scripted):
     """
-    An estimate just above the window is no reason to refuse: its lower bound may be below.
+    An estimate above the window is sent if its lower bound is below.
     """
     scripted.reply(body=chat_reply("Yes."))
     text = "A word or two of English prose. " * 145
@@ -70,9 +70,9 @@ def test_what_may_fit_is_sent(small, scripted):
     assert small.ask(text).text == "Yes."
 
 
-def test_a_window_that_is_not_known_refuses_nothing(make_client, scripted):
+def test_an_unknown_window_rejects_nothing(make_client, scripted):
     """
-    Nothing is guessed.
+    It is not guessed.
     """
     scripted.reply(body=chat_reply("Yes."))
     with make_client("openai/unheard-of") as client:
@@ -81,16 +81,16 @@ def test_a_window_that_is_not_known_refuses_nothing(make_client, scripted):
 
 def test_the_catalog_knows_the_windows_of_most_models(client, scripted):
     """
-    What gpt-4o surely cannot hold is not sent to it.
+    A request that gpt-4o cannot hold is not sent.
     """
     with pytest.raises(ContextLengthError, match="context window of gpt-4o is"):
         client.ask(LONG * 100)
     assert scripted.calls == []
 
 
-def test_a_round_figure_of_the_catalog_is_taken_with_a_twentieth_more(make_client, scripted):
+def test_round_windows_of_the_catalog_have_a_tolerance(make_client, scripted):
     """
-    A million stands there for 1,048,576 too; what users say is taken at its word.
+    A million may stand for 1,048,576; windows in the settings are exact.
     """
     scripted.reply(body=chat_reply("Yes."))
     text = "🙂" * 330_000  # at least 132,000 tokens
@@ -101,9 +101,9 @@ def test_a_round_figure_of_the_catalog_is_taken_with_a_twentieth_more(make_clien
         client.ask(text)
 
 
-def test_the_output_counts_where_the_vendor_counts_it(small, scripted, make_client):
+def test_the_output_counts_if_the_vendor_counts_it(small, scripted, make_client):
     """
-    OpenAI refuses what with max_tokens exceeds the window; others write until it is full.
+    OpenAI rejects requests whose input and max_tokens exceed the window; others do not.
     """
     scripted.reply(body=chat_reply("Yes."))
 
@@ -114,9 +114,9 @@ def test_the_output_counts_where_the_vendor_counts_it(small, scripted, make_clie
         assert other.ask("A word or two of English prose. " * 20, max_tokens=990).text == "Yes."
 
 
-def test_tools_and_images_do_not_make_a_request_longer_than_it_surely_is(small, scripted):
+def test_tools_and_images_count_as_little_as_possible(small, scripted):
     """
-    An image may be small; what it costs is not known before.
+    The tokens of an image are not known before it is sent.
     """
 
     def weather(city: str) -> str:
@@ -135,9 +135,9 @@ def test_tools_and_images_do_not_make_a_request_longer_than_it_surely_is(small, 
 
 
 @pytest.mark.parametrize("extra", [{"truncation": "auto"}, {"context_management": []}, {"transforms": ["x"]}])
-def test_what_the_vendor_shortens_or_widens_is_sent(make_client, scripted, extra):
+def test_a_request_that_the_vendor_truncates_is_sent(make_client, scripted, extra):
     """
-    Whoever asks the vendor to leave something out knows that it is long.
+    The caller has requested truncation.
     """
     scripted.reply(body=chat_reply("Yes."))
     with make_client("openrouter/small", settings=SMALL) as client:
@@ -152,9 +152,9 @@ def test_truncation_that_is_off_changes_nothing(small):
         small.ask(LONG, extra={"truncation": "disabled"})
 
 
-def test_models_inside_the_process_are_looked_at_too(make_client):
+def test_local_models_are_checked(make_client):
     """
-    They have windows as others have.
+    They have windows as well.
     """
     rows = {"models": {"offline/extractive": {"context_window": 100}}}
     with make_client("offline/extractive", settings=rows, api_key=None) as client:
@@ -163,9 +163,9 @@ def test_models_inside_the_process_are_looked_at_too(make_client):
             client.ask(LONG)
 
 
-def test_a_kept_reply_needs_no_room(make_client, scripted):
+def test_a_cached_reply_is_not_checked(make_client, scripted):
     """
-    What the cache answers is not sent.
+    Nothing is sent.
     """
     scripted.reply(body=chat_reply("Yes."))
     wide = {"models": {"openai/small": {"context_window": 100_000}}}
@@ -174,9 +174,9 @@ def test_a_kept_reply_needs_no_room(make_client, scripted):
         assert client.ask(LONG).cached
 
 
-def test_more_output_than_the_model_writes_is_lowered_with_a_receipt(make_client, scripted):
+def test_max_tokens_is_reduced_to_the_output_limit(make_client, scripted):
     """
-    The reply says what was sent instead.
+    The adaptation is reported.
     """
     scripted.reply(body=chat_reply("Yes."))
     with make_client(settings=SHORT) as client:
@@ -187,18 +187,18 @@ def test_more_output_than_the_model_writes_is_lowered_with_a_receipt(make_client
     assert "at most 50 tokens" in receipt.reason
 
 
-def test_more_output_than_the_model_writes_is_an_error_where_that_is_wanted(make_client, scripted):
+def test_max_tokens_above_the_output_limit_can_be_an_error(make_client, scripted):
     """
-    on_unsupported="error" sends nothing that was not given.
+    With `on_unsupported="error"` nothing is sent.
     """
     with make_client(settings=SHORT) as client, pytest.raises(UnsupportedError, match="at most 50 tokens"):
         client.ask("Hello", max_tokens=51, on_unsupported="error")
     assert scripted.calls == []
 
 
-def test_as_much_output_as_the_model_writes_is_sent_as_given(make_client, scripted):
+def test_max_tokens_up_to_the_output_limit_is_unchanged(make_client, scripted):
     """
-    Without a receipt.
+    There is no adaptation.
     """
     scripted.reply(body=chat_reply("Yes."))
     with make_client(settings=SHORT) as client:

@@ -13,7 +13,7 @@ from tests.benchmarks.way import Step
 @pytest.fixture(scope="module")
 def steps():
     """
-    The functions of one ``client.ask`` over openai-compatible, followed in a process that does nothing else.
+    The functions of one ``client.ask`` with openai-compatible, traced in a separate process.
     """
     command = [sys.executable, "-m", "tests.benchmarks.way", "--json"]
     run = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
@@ -22,7 +22,7 @@ def steps():
 
 def test_request_passes_through_few_functions_and_files(steps):
     """
-    At most 120 functions in at most 30 files, with none of the policies in use.
+    Without optional policies it passes through at most 120 functions in at most 30 files.
     """
     files = {step.file for step in steps}
 
@@ -32,14 +32,14 @@ def test_request_passes_through_few_functions_and_files(steps):
 
 def test_no_function_on_the_way_is_long(steps):
     """
-    Fewer functions are no gain if they are longer: at most 30 lines each, docstrings included.
+    Each has at most 30 lines, including its docstring.
     """
     assert [step for step in steps if step.lines > 30] == []
 
 
-def test_what_is_counted_is_the_whole_way(steps):
+def test_the_trace_is_complete(steps):
     """
-    From the client to the provider and back, over the default transport.
+    It goes from the client to the provider and back, over the default transport.
     """
     names = {step.name for step in steps}
 

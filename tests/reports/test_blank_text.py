@@ -124,7 +124,7 @@ def test_a_chat_survives_a_blank_reply():
     assert texts(transport.sent()) == ["Hi", "Are you there?"]
 
 
-def test_gemini_gets_no_instruction_without_words():
+def test_gemini_gets_no_blank_instruction():
     """
     Gemini requires text in a system instruction, but accepts blank turns.
     """

@@ -11,14 +11,14 @@ from budwood_testing import chat_reply
 from tests.reports.compatible import as_event, ask, chunk, events, open_client, weather
 
 
-def text_event(written, name="content"):
+def text_event(encoded, name="content"):
     """
     Encode a chunk with a text that is already JSON, or is bytes.
     """
-    return as_event(json.dumps(chunk({name: "@"})).encode().replace(b'"@"', b'"' + written + b'"'))
+    return as_event(json.dumps(chunk({name: "@"})).encode().replace(b'"@"', b'"' + encoded + b'"'))
 
 
-def vendor_stream(vendor, *written):
+def vendor_stream(vendor, *encoded):
     """
     Encode a vendor's stream with texts that are already JSON.
     """
@@ -29,24 +29,24 @@ def vendor_stream(vendor, *written):
     if vendor == "gemini":
         part = {"candidates": [{"content": {"role": "model", "parts": [{"text": "@"}]}}]}
         last = {"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}
-        return [*(as_event(put(part, text)) for text in written), as_event(last)]
+        return [*(as_event(put(part, text)) for text in encoded), as_event(last)]
     if vendor == "anthropic":
         delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "@"}}
         message = {"id": "m", "role": "assistant", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}
         return [
             as_event({"type": "message_start", "message": message}),
             as_event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-            *(as_event(put(delta, text)) for text in written),
+            *(as_event(put(delta, text)) for text in encoded),
             as_event({"type": "content_block_stop", "index": 0}),
             as_event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}}),
             as_event({"type": "message_stop"}),
         ]
     line = {"model": "m", "message": {"role": "assistant", "content": "@"}, "done": False}
     last = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
-    return [*(put(line, text) + b"\n" for text in written), json.dumps(last).encode() + b"\n"]
+    return [*(put(line, text) + b"\n" for text in encoded), json.dumps(last).encode() + b"\n"]
 
 
-WHOLE = [
+COMPLETE = [
     pytest.param(b"cut \\ud83d", "cut \ufffd", id="first half alone"),
     pytest.param(b"cut \\ude00", "cut \ufffd", id="second half alone"),
     pytest.param(b"\\ude00\\ud83d", "\ufffd\ufffd", id="halves in the wrong order"),
@@ -59,12 +59,12 @@ WHOLE = [
 
 
 @pytest.mark.report("pydantic/jiter#120", outcome="mended")
-@pytest.mark.parametrize(("written", "expected"), WHOLE)
-def test_a_complete_reply_keeps_all_other_characters(written, expected, scripted, clock):
+@pytest.mark.parametrize(("encoded", "expected"), COMPLETE)
+def test_a_complete_reply_keeps_all_other_characters(encoded, expected, scripted, clock):
     """
     Half a surrogate pair and an invalid byte become U+FFFD; the rest of the reply is unchanged.
     """
-    body = json.dumps(chat_reply("@")).encode().replace(b'"@"', b'"' + written + b'"')
+    body = json.dumps(chat_reply("@")).encode().replace(b'"@"', b'"' + encoded + b'"')
     scripted.reply(200, body)
 
     response = ask(scripted, clock)
@@ -86,13 +86,13 @@ SPLIT = [
 
 
 @pytest.mark.report("pydantic/jiter#120", outcome="mended")
-@pytest.mark.parametrize(("written", "expected"), SPLIT)
+@pytest.mark.parametrize(("encoded", "expected"), SPLIT)
 @pytest.mark.parametrize("name", ["content", "reasoning_content"])
-def test_a_character_that_is_split_over_chunks_is_one(name, written, expected, scripted, clock):
+def test_a_character_that_is_split_over_chunks_is_one(name, encoded, expected, scripted, clock):
     """
     The halves of a character in two chunks are joined, in text and in reasoning.
     """
-    scripted.reply(200, chunks=[*(text_event(one, name) for one in written), *events(chunk({}, "stop"))])
+    scripted.reply(200, chunks=[*(text_event(one, name) for one in encoded), *events(chunk({}, "stop"))])
 
     response = ask(scripted, clock, streamed=True)
     assert (response.text if name == "content" else response.reasoning) == expected
@@ -100,17 +100,17 @@ def test_a_character_that_is_split_over_chunks_is_one(name, written, expected, s
 
 
 @pytest.mark.parametrize("vendor", ["anthropic", "gemini", "ollama"])
-@pytest.mark.parametrize(("written", "expected"), SPLIT)
-def test_a_character_that_is_split_is_one_with_every_vendor(vendor, written, expected, scripted, clock):
+@pytest.mark.parametrize(("encoded", "expected"), SPLIT)
+def test_a_character_that_is_split_is_one_with_every_vendor(vendor, encoded, expected, scripted, clock):
     """
     The decoders of all vendors join the halves.
     """
-    scripted.reply(200, chunks=vendor_stream(vendor, *written))
+    scripted.reply(200, chunks=vendor_stream(vendor, *encoded))
 
     assert ask(scripted, clock, streamed=True, model=f"{vendor}/claude-or-other").text == expected
 
 
-def test_what_the_caller_sees_of_a_stream_holds_whole_characters(scripted, clock):
+def test_stream_events_contain_complete_characters(scripted, clock):
     """
     No event of a stream contains half a character.
     """
@@ -126,12 +126,14 @@ def test_arguments_of_a_tool_are_joined_too(scripted, clock):
     """
     Halves of characters in tool arguments are joined, escaped or not.
     """
-    pieces = [b'{\\"city\\": \\"\xf0\x9f', b"\x98\x80 \\ud83d", b'\\ude00\\"}']
+    fragments = [b'{\\"city\\": \\"\xf0\x9f', b"\x98\x80 \\ud83d", b'\\ude00\\"}']
     calls = []
-    for number, piece in enumerate(pieces):
+    for number, fragment in enumerate(fragments):
         call = {"index": 0, "function": {"arguments": "@"}} | ({} if number else {"id": "a"})
         call["function"] |= {} if number else {"name": "weather"}
-        calls.append(as_event(json.dumps(chunk({"tool_calls": [call]})).encode().replace(b'"@"', b'"' + piece + b'"')))
+        calls.append(
+            as_event(json.dumps(chunk({"tool_calls": [call]})).encode().replace(b'"@"', b'"' + fragment + b'"'))
+        )
     scripted.reply(200, chunks=[*calls, *events(chunk({}, "tool_calls"))])
     scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))
 
@@ -159,7 +161,7 @@ def test_a_byte_order_mark_before_a_reply_is_skipped(scripted, clock):
 
 
 @pytest.mark.parametrize("body", [b'{"choices": [' + b"[" * 100_000, b'{"choices": "\\ud83d', b"\xff\xfe{}"], ids=len)
-def test_what_is_no_json_stays_an_error(body, scripted, clock):
+def test_invalid_json_is_still_an_error(body, scripted, clock):
     """
     A truncated body, too deeply nested JSON, and UTF-16 raise errors.
     """

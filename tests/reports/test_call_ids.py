@@ -33,7 +33,7 @@ def hand_over(scripted, clock, own, first, second):
     "own",
     ["call_abcdefghijklmnop", "toolu_01A09q90qw90lq917835lq9", "functions.weather:0", "7", "abcdefgh_", "Ünïcødeé"],
 )
-def test_ids_of_others_go_to_mistral_as_nine_letters_and_digits(own, scripted, clock):
+def test_ids_for_mistral_have_nine_letters_and_digits(own, scripted, clock):
     """
     Mistral accepts only ids of nine letters and digits: other ids are replaced, in the call and its result alike.
     """
@@ -44,7 +44,7 @@ def test_ids_of_others_go_to_mistral_as_nine_letters_and_digits(own, scripted, c
 
 
 @pytest.mark.parametrize("own", [None, ""])
-def test_made_ids_go_to_every_vendor_as_they_are(own, scripted, clock):
+def test_generated_ids_are_valid_for_every_vendor(own, scripted, clock):
     """
     A call without an id gets an id of nine letters and digits, which every vendor accepts.
     """
@@ -56,7 +56,7 @@ def test_made_ids_go_to_every_vendor_as_they_are(own, scripted, clock):
 
 
 @pytest.mark.parametrize("second", ["openai/gpt-4.1", "mistral/mistral-small-latest", "groq/llama-3.3-70b-versatile"])
-def test_ids_of_mistral_go_to_every_vendor_as_they_are(second, scripted, clock):
+def test_ids_of_mistral_are_sent_unchanged_to_every_vendor(second, scripted, clock):
     """
     Ids of nine letters and digits are sent unchanged to every vendor.
     """
@@ -76,7 +76,7 @@ def test_ids_that_are_too_long_for_openai_are_shortened(scripted, clock):
     assert len(calls[0]) <= 40
 
 
-def test_equal_ids_stay_equal_and_different_ones_different(scripted, clock):
+def test_ids_are_replaced_consistently(scripted, clock):
     """
     Two calls of one reply get two different ids for Mistral, each with its result.
     """

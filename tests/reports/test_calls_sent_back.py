@@ -19,7 +19,7 @@ OPEN_CALL = ToolCallPart(id="call_1", name="weather", arguments='{"city": "Oslo"
 @pytest.mark.report("vllm-project/vllm#19419", outcome="mended")
 @pytest.mark.report("openai/openai-agents-js#664", outcome="mended")
 @pytest.mark.parametrize("arguments", ["", "  ", None, "null"])
-def test_a_call_without_arguments_runs_and_goes_back_as_an_object(arguments, scripted, make_client):
+def test_a_call_without_arguments_runs_and_is_sent_back_as_an_object(arguments, scripted, make_client):
     """
     Models call tools without parameters with empty arguments; vLLM rejects these in the history.
     """

@@ -36,7 +36,7 @@ def client_of(model: str, transport: ScriptedTransport | None = None) -> Client:
 
 
 @pytest.mark.parametrize("model", CHAT_MODELS)
-def test_a_chat_model_lists_what_chat_models_can_do(model):
+def test_a_chat_model_lists_its_capabilities(model):
     """
     A chat model lists neither embeddings nor plain completions nor moderation.
     """
@@ -50,7 +50,7 @@ def test_a_chat_model_lists_what_chat_models_can_do(model):
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-5", "openai/gpt-4o", "gemini/gemini-2.5-flash"])
-def test_embeddings_of_a_chat_model_are_refused_before_sending(model):
+def test_embeddings_with_a_chat_model_are_rejected_before_sending(model):
     """
     Embeddings with a chat model raise an error before anything is sent.
     """
@@ -62,7 +62,7 @@ def test_embeddings_of_a_chat_model_are_refused_before_sending(model):
 
 
 @pytest.mark.parametrize("model", ["openai/gpt-5", "openai/gpt-3.5-turbo", "openai/gpt-4o-mini"])
-def test_completions_and_moderations_of_a_chat_model_are_refused_before_sending(model):
+def test_completions_and_moderations_with_a_chat_model_are_rejected_before_sending(model):
     """
     Completions and moderations with a chat model raise errors before anything is sent.
     """
@@ -112,7 +112,7 @@ def test_names_that_begin_like_chat_models_keep_their_kind(model, kind):
         assert Capability.CHAT not in client.capabilities()
 
 
-def test_an_unknown_model_says_that_nothing_is_known_and_is_asked():
+def test_requests_to_unknown_models_are_sent():
     """
     An unknown model has the capabilities of its provider, and the request is sent.
     """

@@ -83,13 +83,13 @@ def test_the_only_choice_may_have_any_index(index, streamed, scripted, clock):
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_choices_that_were_asked_for_stay_apart(streamed, scripted, clock):
+def test_requested_choices_remain_separate(streamed, scripted, clock):
     """
     With ``n``, further choices are returned as alternatives.
     """
     if streamed:
-        said = [chunk({"content": "a"}), chunk({"content": "b"}, index=1)]
-        scripted.reply(200, chunks=events(*said, chunk({}, "stop", index=1), chunk({}, "stop")))
+        chunks = [chunk({"content": "a"}), chunk({"content": "b"}, index=1)]
+        scripted.reply(200, chunks=events(*chunks, chunk({}, "stop", index=1), chunk({}, "stop")))
     else:
         scripted.reply(200, two_choices({"content": "a"}, {"content": "b"}, "stop", "stop"))
 

@@ -82,7 +82,7 @@ def test_a_log_on_a_terminal_has_colors_unless_they_are_turned_off(environment, 
     assert (b"\x1b" in text) is has_colors
 
 
-def test_a_chat_replaces_no_file_by_chance(tmp_path):
+def test_save_does_not_replace_other_files(tmp_path):
     """
     `/save` replaces only a file that this conversation wrote; for other files it prints an error.
     """
@@ -137,7 +137,7 @@ def test_presets_are_listed_with_the_plugins():
 
 
 @pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
-def test_completion_for_a_named_shell_is_refused(option):
+def test_completion_for_a_named_shell_is_rejected(option):
     """
     The completion script is always for the current shell, so naming another shell is an error.
     """

@@ -78,7 +78,7 @@ def ask(loopback_server, transport):
 
 @every_transport
 @pytest.mark.parametrize(("encoding", "compress"), PACKERS)
-def test_compressed_reply_that_is_cut_off_is_an_error(loopback_server, ask, encoding, compress):
+def test_truncated_compressed_reply_is_an_error(loopback_server, ask, encoding, compress):
     """
     A truncated reply is an error, even if only the checksum is incomplete; a complete one is read.
     """
@@ -122,7 +122,7 @@ def test_all_members_of_gzip_are_read(loopback_server, ask, after):
 
 
 @every_transport
-def test_member_that_is_cut_off_is_an_error(loopback_server, ask):
+def test_truncated_gzip_member_is_an_error(loopback_server, ask):
     """
     A truncated member is an error, even if the data before it is a valid reply.
     """
@@ -134,7 +134,7 @@ def test_member_that_is_cut_off_is_an_error(loopback_server, ask):
 
 
 @every_transport
-def test_compressed_stream_that_is_cut_off_is_interrupted(loopback_server, ask):
+def test_truncated_compressed_stream_is_interrupted(loopback_server, ask):
     """
     The error has the partial reply; a complete stream is read.
     """
@@ -201,7 +201,7 @@ def test_large_reply_with_few_values_is_read(loopback_server, ask):
 
 
 @pytest.mark.parametrize("transport", ["blocking"])
-def test_error_with_a_bomb_in_it_is_an_error(loopback_server, ask):
+def test_decompression_bomb_in_an_error_body_is_not_read(loopback_server, ask):
     """
     Only the beginning of an error's body is decompressed.
     """

@@ -47,7 +47,7 @@ REASONING_ONLY = ["<think>Hm", "<think>Hm.</think>\n", "Hm.\n</think>", "<|chann
 
 
 @pytest.mark.parametrize("reply", LEFT_IN_THE_TEXT)
-def test_rows_hold_the_answer_alone(tmp_path, reply):
+def test_rows_contain_only_the_answer(tmp_path, reply):
     """
     Reasoning is removed from questions and answers, in each form that models write it.
     """
@@ -71,7 +71,7 @@ def test_later_turns_do_not_repeat_the_reasoning_of_earlier_ones(tmp_path):
 
 
 @pytest.mark.parametrize("reply", REASONING_ONLY)
-def test_reasoning_without_an_answer_is_no_row(tmp_path, reply):
+def test_a_row_without_an_answer_fails(tmp_path, reply):
     """
     A row fails with a reason if its reasoning block does not end, or if nothing follows it.
     """
@@ -79,7 +79,7 @@ def test_reasoning_without_an_answer_is_no_row(tmp_path, reply):
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=1), settings=server.settings)
 
     assert report.rows == 0
-    assert "holds reasoning only" in report.failures[0].reason
+    assert "contains only reasoning" in report.failures[0].reason
 
 
 def test_values_are_read_after_the_reasoning(tmp_path):
@@ -104,16 +104,16 @@ def test_values_are_read_after_the_reasoning(tmp_path):
         "Use <|im_end|> with care.",
     ],
 )
-def test_tags_that_an_answer_speaks_of_stay(text):
+def test_tags_inside_a_line_remain(text):
     """
     Tags inside a line are text: only a block at the start of a line is reasoning.
     """
     assert answer_text(text) == text
 
 
-@pytest.mark.parametrize("piece", ["<think>", "</think>", "a <think>", "<think></think>", "<|a|> ", " ", "\n", "`<"])
-def test_long_texts_take_no_more_than_their_length(piece):
+@pytest.mark.parametrize("text", ["<think>", "</think>", "a <think>", "<think></think>", "<|a|> ", " ", "\n", "`<"])
+def test_long_texts_are_read_in_linear_time(text):
     """
     A text of a million characters is read in linear time.
     """
-    assert len(answer_text(piece * 100_000 + "x")) <= len(piece) * 100_000 + 1
+    assert len(answer_text(text * 100_000 + "x")) <= len(text) * 100_000 + 1

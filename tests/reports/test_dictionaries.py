@@ -1,4 +1,4 @@
-"""Messages as dictionaries in OpenAI's form: each field is sent, rejected or reported, and never silently dropped."""
+"""Messages as dictionaries in OpenAI's form: fields are sent, refused or reported, and never lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read(*messages):
 
 @pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
 @pytest.mark.parametrize(
-    ("given", "lifetime"),
+    ("fields", "lifetime"),
     [
         ({"content": [{"type": "text", "text": "long", "cache_control": MARK}]}, "default"),
         ({"content": [{"type": "text", "text": "long", "cache_control": {**MARK, "ttl": "1h"}}]}, "1h"),
@@ -35,16 +35,16 @@ def read(*messages):
         ({"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "cache_control": MARK}, "default"),
     ],
 )
-def test_cache_control_is_a_mark(given, lifetime):
+def test_cache_control_becomes_a_cache_mark(fields, lifetime):
     """
     `cache_control` of a part or a message becomes the cache mark of a part.
     """
-    (message,) = read({"role": "user", **given})
+    (message,) = read({"role": "user", **fields})
 
     assert [part.cache for part in message.parts][-1] == lifetime
 
 
-def test_cache_control_reaches_the_vendor_that_takes_it():
+def test_cache_control_is_sent_to_anthropic():
     """
     `cache_control` is sent to Anthropic, also for system prompts and tool results.
     """
@@ -81,9 +81,9 @@ def anthropic_reply():
 
 @pytest.mark.report("langchain-ai/langchain#39370", outcome="mended")
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
-def test_reasoning_is_kept_under_its_field(field):
+def test_reasoning_keeps_its_field_name(field):
     """
-    Reasoning in a dictionary becomes a part of the message that remembers its field name.
+    Reasoning becomes a part that stores the name of its field for the server.
     """
     (message,) = read({"role": "assistant", "content": "Rain.", field: "Clouds, so rain."})
 
@@ -91,9 +91,9 @@ def test_reasoning_is_kept_under_its_field(field):
 
 
 @pytest.mark.report("securo-finance/securo#884", outcome="mended")
-def test_what_else_a_vendor_said_of_a_call_is_kept():
+def test_unknown_fields_of_a_call_are_retained():
     """
-    Unknown fields of a call and of its function are retained in the part's data.
+    Fields of a call that Budwood does not model are in the data of the part.
     """
     extra = {"google": {"thought_signature": "SIG"}}
     call = {**CALL, "extra_content": extra, "function": {**CALL["function"], "note": 1}}
@@ -114,20 +114,20 @@ def test_what_else_a_vendor_said_of_a_call_is_kept():
         (Image(url=PNG), ImagePart(url=PNG)),
     ],
 )
-def test_forms_with_one_meaning_are_taken(part, expected):
+def test_other_forms_of_parts_are_accepted(part, expected):
     """
-    An image can be given as a URL instead of an object, and parts can have the type names of Responses or be Budwood's.
+    An image's URL may replace its object, and parts may have the names of Responses.
     """
     (message,) = read({"role": "user", "content": [part]})
 
     assert message.parts == (expected,)
 
 
-def test_the_older_form_of_function_calls_is_read():
+def test_the_older_form_of_function_calls_is_supported():
     """
-    A message with the role ``function`` is the result of the last call of that function.
+    A result with the role ``function`` belongs to the last call of that function; arguments may be an object.
     """
-    _, first, told, second, again = read(
+    _, first, result, second, again = read(
         {"role": "user", "content": "Weather?"},
         {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": '{"city": "Oslo"}'}},
         {"role": "function", "name": "weather", "content": "rain"},
@@ -136,7 +136,7 @@ def test_the_older_form_of_function_calls_is_read():
     )
 
     calls = [message.tool_calls[0] for message in (first, second)]
-    results = [message.tool_results[0] for message in (told, again)]
+    results = [message.tool_results[0] for message in (result, again)]
     assert [call.parse_arguments() for call in calls] == [{"city": "Oslo"}, {"city": "Rome"}]
     assert [result.call_id for result in results] == [call.id for call in calls]
     assert calls[0].id != calls[1].id
@@ -145,7 +145,7 @@ def test_the_older_form_of_function_calls_is_read():
 
 def test_arguments_may_be_an_object():
     """
-    The arguments of a call can be an object instead of JSON text.
+    Arguments may be an object instead of JSON text.
     """
     call = {**CALL, "function": {"name": "shot", "arguments": {"x": 1}}}
     (message,) = read({"role": "assistant", "tool_calls": [call]})
@@ -153,9 +153,9 @@ def test_arguments_may_be_an_object():
     assert json.loads(message.tool_calls[0].arguments) == {"x": 1}
 
 
-def test_our_parts_and_empty_fields_are_taken():
+def test_empty_fields_and_own_calls_are_accepted():
     """
-    Empty fields, as OpenAI's SDK writes them, and Budwood's own tool calls inside dictionaries are accepted.
+    Empty fields of OpenAI's SDK are ignored, and `ToolCallPart` objects are accepted.
     """
     dumped = {
         "role": "assistant",
@@ -170,9 +170,9 @@ def test_our_parts_and_empty_fields_are_taken():
     assert read(dumped)[0].parts == (TextPart(text="Hi"), ToolCallPart(id="c1", name="f"))
 
 
-def test_objects_of_an_sdk_are_read(client, scripted):
+def test_objects_of_an_sdk_are_accepted(client, scripted):
     """
-    A message can be an object with a method that converts it to a dictionary.
+    A message object with a method `model_dump` is accepted.
     """
 
     class SDKMessage:
@@ -188,7 +188,7 @@ def test_objects_of_an_sdk_are_read(client, scripted):
 
 @pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
 @pytest.mark.parametrize(
-    ("given", "text"),
+    ("messages", "text"),
     [
         ({"role": "assistant", "audio": {"id": "a1"}}, "'audio' is not supported.*transcript"),
         (
@@ -216,23 +216,23 @@ def test_objects_of_an_sdk_are_read(client, scripted):
         ({"role": "tool", "tool_call_id": "c", "content": {"a": 1}}, "content is of the type dict"),
     ],
 )
-def test_what_cannot_be_sent_is_refused(given, text):
+def test_invalid_messages_are_explained(messages, text):
     """
-    The error names the message and the field, and recommends a correction.
+    The error names the message and the field, and says what to do.
     """
     with pytest.raises(PromptError, match=f"(?s)Message 0: .*{text}"):
-        read(given)
+        read(messages)
 
 
-def test_images_in_results_of_tools_are_kept():
+def test_tool_results_keep_their_images():
     """
-    A tool result keeps its texts and images in order.
+    A result with an image contains both, in order.
     """
     content = [{"type": "text", "text": "the screen"}, {"type": "image_url", "image_url": PNG}]
-    *_, told = read(
+    *_, result = read(
         {"role": "assistant", "tool_calls": [CALL]}, {"role": "tool", "tool_call_id": "c1", "content": content}
     )
 
-    assert told.tool_results == (
+    assert result.tool_results == (
         ToolResultPart(call_id="c1", name="shot", content=(TextPart(text="the screen"), ImagePart(url=PNG))),
     )

@@ -129,7 +129,7 @@ def test_an_incomplete_response_has_its_reason(scripted, collect):
 @pytest.mark.report("BerriAI/litellm#32724", outcome="right")
 def test_items_that_were_streamed_are_the_output(scripted, collect):
     """
-    Streamed items are kept if the output of the last event is empty.
+    Streamed items are returned even if the output of the last event is empty.
     """
     response = {"id": "resp_1", "model": "gpt-5", "status": "completed", "output": []}
     scripted.reply(200, chunks=[response_stream({"type": "response.completed", "response": response})])

@@ -69,7 +69,7 @@ def test_a_request_id_is_mentioned_where_there_is_one():
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
 @pytest.mark.parametrize("model", VENDORS)
-def test_every_class_that_repeats_the_vendor_shows_the_status(model, status):
+def test_every_error_that_quotes_the_vendor_shows_the_status(model, status):
     """
     Every error that quotes a vendor also shows the status.
     """
@@ -78,7 +78,7 @@ def test_every_class_that_repeats_the_vendor_shows_the_status(model, status):
 
 @pytest.mark.parametrize("body", FORMS, ids=json.dumps)
 @pytest.mark.parametrize("model", VENDORS)
-def test_the_words_of_a_server_survive_any_form(model, body):
+def test_the_server_message_is_found_in_any_form(model, body):
     """
     The error contains the server's message in whatever form a gateway sends it, and the status decides the class.
     """
@@ -92,7 +92,7 @@ def test_the_words_of_a_server_survive_any_form(model, body):
     "body", [b"", b"<html><title>Bad gateway</title>", b"upstream gone", b"[]", b"{}", b"null", b"7"]
 )
 @pytest.mark.parametrize("model", VENDORS)
-def test_a_body_without_words_leaves_the_status(model, body):
+def test_a_body_without_a_message_leaves_the_status(model, body):
     """
     Without a message, the error names the status, which decides the class.
     """
@@ -114,7 +114,7 @@ HOSTILE_FIELDS = (
 
 @pytest.mark.parametrize("fields", HOSTILE_FIELDS, ids=str)
 @pytest.mark.parametrize("model", VENDORS)
-def test_hostile_fields_leave_the_class_of_an_error(model, fields):
+def test_hostile_fields_do_not_change_the_class_of_an_error(model, fields):
     """
     Fields with numbers of 400 digits or of the wrong type do not change the class of the error.
     """
@@ -150,7 +150,7 @@ HOSTILE_HEADERS = (
 
 @pytest.mark.parametrize("headers", HOSTILE_HEADERS, ids=",".join)
 @pytest.mark.parametrize("model", VENDORS)
-def test_hostile_headers_leave_the_class_of_an_error(model, headers):
+def test_hostile_headers_do_not_change_the_class_of_an_error(model, headers):
     """
     Numbers and dates out of range in headers are ignored.
     """
@@ -161,7 +161,7 @@ def test_hostile_headers_leave_the_class_of_an_error(model, headers):
 
 
 @pytest.mark.parametrize("model", VENDORS)
-def test_counts_that_no_model_reaches_are_unknown(model):
+def test_impossible_token_counts_are_unknown(model):
     """
     A reply with a token count of 400 digits keeps its text; the count is unknown.
     """
@@ -182,7 +182,7 @@ def test_counts_that_no_model_reaches_are_unknown(model):
     assert reply.usage.input_tokens is None
 
 
-def test_numbers_are_read_in_every_form_that_has_one_meaning():
+def test_token_counts_can_be_texts_or_floats():
     """
     Token counts can be texts or floats; other values are unknown.
     """

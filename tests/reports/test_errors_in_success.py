@@ -34,7 +34,7 @@ FORMS = [
 @pytest.mark.report("n8n-io/n8n#37959", outcome="mended")
 @pytest.mark.parametrize("body", FORMS)
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_what_the_server_says_is_quoted(streamed, body, scripted, clock):
+def test_the_server_message_is_quoted(streamed, body, scripted, clock):
     """
     The error quotes the server's message, and its hint does not mention base_url.
     """
@@ -73,7 +73,7 @@ def test_other_services_quote_the_server_too(call, body, scripted, clock):
 @pytest.mark.parametrize(
     ("code", "expected"), [(401, AuthenticationError), ("429", RateLimitError), (1113, ProviderError)]
 )
-def test_a_code_that_is_a_status_gives_the_class(code, expected, scripted, clock):
+def test_a_status_in_the_body_decides_the_class(code, expected, scripted, clock):
     """
     An HTTP status inside the body decides the class of the error.
     """
@@ -84,7 +84,7 @@ def test_a_code_that_is_a_status_gives_the_class(code, expected, scripted, clock
 
 
 @pytest.mark.parametrize("body", [{}, {"choices": []}, {"id": "x", "model": "m"}, {"code": 0, "msg": "ok"}], ids=str)
-def test_a_reply_that_says_nothing_is_shown(body, scripted, clock):
+def test_a_reply_without_a_reason_is_quoted(body, scripted, clock):
     """
     If the server gives no reason, the error quotes the body.
     """
@@ -107,7 +107,7 @@ def test_a_reply_that_says_nothing_is_shown(body, scripted, clock):
     ids=str,
 )
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_a_report_of_success_beside_a_reply_is_no_error(streamed, more, scripted, clock):
+def test_a_success_field_beside_a_reply_is_not_an_error(streamed, more, scripted, clock):
     """
     Some servers report success in a field of each reply; that is not an error.
     """
@@ -119,7 +119,7 @@ def test_a_report_of_success_beside_a_reply_is_no_error(streamed, more, scripted
     assert ask(scripted, clock, streamed=streamed).text == "Hi"
 
 
-def test_a_chunk_of_success_without_choices_is_no_error(scripted, clock):
+def test_a_success_chunk_without_choices_is_not_an_error(scripted, clock):
     """
     MiniMax ends its streams with a chunk that reports success and has no choices.
     """

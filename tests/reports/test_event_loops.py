@@ -144,7 +144,7 @@ def test_deadlines_hold_in_a_second_event_loop(loopback_server, transport):
 
 @every_transport
 @pytest.mark.usefixtures("abandoned_connections")
-def test_loop_that_is_closed_abruptly_does_not_matter(loopback_server, transport):
+def test_client_works_after_a_loop_that_did_not_shut_down(loopback_server, transport):
     """
     If a loop ends without shutting down, even during a reply, the client works in the next loop.
     """
@@ -210,7 +210,7 @@ def test_threads_with_a_loop_each_share_a_client(loopback_server, transport):
         asyncio.run(ask(client))
 
 
-def test_client_of_httpx_stays_in_its_event_loop(loopback_server):
+def test_httpx_client_works_in_one_event_loop(loopback_server):
     """
     A second loop raises an error, since the connections of an `httpx.AsyncClient` belong to the first.
     """
@@ -318,7 +318,7 @@ def test_tasks_share_the_failure_of_a_token_source(make_azure_client, scripted, 
     assert asyncio.run(ask(client)) == "Hello."
 
 
-def test_cancelled_fetch_of_a_token_is_taken_over(make_azure_client, scripted, clock):
+def test_cancelled_token_fetch_is_repeated_by_another_task(make_azure_client, scripted, clock):
     """
     If the task that fetches a token is cancelled, another waiting task fetches it.
     """
@@ -340,7 +340,7 @@ def test_cancelled_fetch_of_a_token_is_taken_over(make_azure_client, scripted, c
     assert source.asked == 2
 
 
-def test_fetch_in_a_loop_that_was_closed_is_taken_over(make_azure_client, scripted, clock):
+def test_token_fetch_of_a_closed_loop_is_repeated(make_azure_client, scripted, clock):
     """
     If the loop of the fetch was closed, a call in the next loop fetches the token itself.
     """

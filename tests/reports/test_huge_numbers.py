@@ -51,7 +51,7 @@ def replies(number: object) -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"{str(number)[:6]}…")
 @pytest.mark.parametrize("model", list(replies(0)))
-def test_a_reply_whose_counts_are_huge_is_a_reply_or_an_error_of_ours(model, number):
+def test_huge_counts_in_a_reply_are_read_or_raise_budwood_error(model, number):
     """
     The reply is priced, cached, counted and logged like any other, or the call raises a BudwoodError.
     """
@@ -68,7 +68,7 @@ def test_a_reply_whose_counts_are_huge_is_a_reply_or_an_error_of_ours(model, num
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"{str(number)[:6]}…")
-def test_a_stream_whose_counts_are_huge_is_read(number):
+def test_huge_counts_in_a_stream_are_read_or_raise_budwood_error(number):
     """
     A stream with huge counts is read to its end, or raises a BudwoodError.
     """
@@ -80,7 +80,7 @@ def test_a_stream_whose_counts_are_huge_is_read(number):
 
 
 @pytest.mark.parametrize("delay", [HUGE, f"{HUGE}s", "1e999s", 1e300, -HUGE, [HUGE]])
-def test_a_delay_that_is_huge_leaves_the_error_what_it_is(delay):
+def test_a_huge_delay_does_not_change_the_error(delay):
     """
     A huge delay does not change the class of the error, and the client does not wait.
     """
@@ -105,7 +105,7 @@ def test_a_delay_that_is_huge_leaves_the_error_what_it_is(delay):
     ],
 )
 @pytest.mark.parametrize("name", ["retry-after", "retry-after-ms", "x-ratelimit-reset-tokens"])
-def test_a_header_that_is_huge_or_no_number_is_ignored(name, header):
+def test_huge_and_invalid_headers_are_ignored(name, header):
     """
     Dates in the year 99999999999999 and endless numbers in headers are ignored.
     """
@@ -117,7 +117,7 @@ def test_a_header_that_is_huge_or_no_number_is_ignored(name, header):
 
 @pytest.mark.parametrize("digits", [400, 4000, 5000])
 @pytest.mark.parametrize("keyword", [{"multipleOf": 0.1}, {"multipleOf": 3}, {"maximum": 1e300}, {"type": "integer"}])
-def test_output_with_a_huge_number_satisfies_the_schema_or_does_not(keyword, digits):
+def test_huge_numbers_in_structured_output_are_validated(keyword, digits):
     """
     If the validator fails with an exception of its own, the reply does not satisfy the schema.
     """
@@ -134,7 +134,7 @@ def test_output_with_a_huge_number_satisfies_the_schema_or_does_not(keyword, dig
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error":' * 100_000, b'{"error": ' + b"9" * 5000 + b"}"])
 @pytest.mark.parametrize("status", [200, 400, 429])
-def test_a_body_beyond_all_bounds_is_an_error_of_ours(body, status):
+def test_extreme_json_raises_budwood_error(body, status):
     """
     Deeply nested JSON and numbers of 5,000 digits raise a BudwoodError.
     """

@@ -47,7 +47,7 @@ ENDS = [
 @pytest.mark.report("omnigent-ai/omnigent#1474", outcome="mended")
 @pytest.mark.parametrize("filler", FILLERS, ids=str)
 @pytest.mark.parametrize("place", ["before", "between", "after"])
-def test_what_keeps_a_stream_alive_is_no_event(place, filler, scripted, clock):
+def test_keep_alives_do_not_change_the_reply(place, filler, scripted, clock):
     """
     A keep-alive before, between or after the chunks does not change the reply.
     """
@@ -62,7 +62,7 @@ def test_what_keeps_a_stream_alive_is_no_event(place, filler, scripted, clock):
 
 
 @pytest.mark.parametrize("filler", [b"event: ping\ndata: {}\n\n", b"data:\n\n", b"data: null\n\n"], ids=str)
-def test_what_keeps_a_stream_of_responses_alive_is_no_event(filler, scripted, clock):
+def test_keep_alives_do_not_change_a_stream_of_responses(filler, scripted, clock):
     """
     A keep-alive before the first event of Responses does not change the reply.
     """
@@ -85,7 +85,7 @@ def test_what_keeps_a_stream_of_responses_alive_is_no_event(filler, scripted, cl
 
 
 @pytest.mark.parametrize("end", ENDS, ids=str)
-def test_the_end_mark_may_be_written_in_many_ways(end, scripted, clock):
+def test_the_end_mark_has_several_spellings(end, scripted, clock):
     """
     Each spelling of the end mark completes a stream without a finish reason.
     """
@@ -96,7 +96,7 @@ def test_the_end_mark_may_be_written_in_many_ways(end, scripted, clock):
 
 
 @pytest.mark.parametrize("fillers", [[b"data: ping\n\n"] * 2, [b"data:\n\n"], [b"data: {}\n\n"]], ids=str)
-def test_fillers_alone_are_an_interrupted_stream(fillers, scripted, clock):
+def test_keep_alives_without_a_reply_are_an_interrupted_stream(fillers, scripted, clock):
     """
     A stream of keep-alives without a reply is interrupted.
     """
@@ -107,7 +107,7 @@ def test_fillers_alone_are_an_interrupted_stream(fillers, scripted, clock):
 
 
 @pytest.mark.parametrize("event", [b"data: overloaded\n\n", b"data: 17\n\n", b"event: error\ndata: ping\n\n"], ids=str)
-def test_what_cannot_be_read_is_no_filler(event, scripted, clock):
+def test_other_events_that_are_not_json_are_errors(event, scripted, clock):
     """
     Any other event that is not JSON raises an error that quotes it.
     """

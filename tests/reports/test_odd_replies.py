@@ -21,27 +21,27 @@ def reply(scripted, message, reason="stop", *, streamed, body=(), choice=()):
         last["choices"][0] |= dict(choice)
         scripted.reply(200, chunks=events(first, last))
         return
-    whole = chat_reply(None, finish_reason=reason, usage=None) | dict(body)
-    whole["choices"][0] |= {"message": {"role": "assistant", **message}, **dict(choice)}
-    scripted.reply(200, whole)
+    complete = chat_reply(None, finish_reason=reason, usage=None) | dict(body)
+    complete["choices"][0] |= {"message": {"role": "assistant", **message}, **dict(choice)}
+    scripted.reply(200, complete)
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param([{"text": "Hi"}], id="piece without a type"),
+        pytest.param([{"text": "Hi"}], id="part without a type"),
         pytest.param([{"type": None, "text": "Hi"}], id="type of null"),
         pytest.param([{"type": "output_text", "text": "Hi"}], id="type of Responses"),
         pytest.param([{"type": "text", "text": {"value": "Hi"}}], id="text in an object"),
         pytest.param([{"type": "text", "content": "Hi"}], id="text under content"),
-        pytest.param([{"type": "text", "text": "H"}, None, "i"], id="pieces of several types"),
-        pytest.param({"type": "text", "text": "Hi"}, id="one piece without a list"),
+        pytest.param([{"type": "text", "text": "H"}, None, "i"], id="parts of several types"),
+        pytest.param({"type": "text", "text": "Hi"}, id="one part without a list"),
         pytest.param({"text": "Hi"}, id="object"),
         pytest.param([["H", "i"]], id="list in a list"),
     ],
 )
 @WAYS
-def test_content_in_pieces_keeps_its_text(streamed, content, scripted, clock):
+def test_content_in_several_parts_is_joined(streamed, content, scripted, clock):
     """
     The text of the content is read from a string, a list or an object.
     """
@@ -63,7 +63,7 @@ def test_a_number_as_content_is_its_text(streamed, content, text, scripted, cloc
 
 @pytest.mark.parametrize("nothing", [None, "", [], {}, False, [None], [""], [{"type": "text", "text": ""}]], ids=repr)
 @WAYS
-def test_content_that_says_nothing_is_no_part(streamed, nothing, scripted, clock):
+def test_empty_content_adds_no_part(streamed, nothing, scripted, clock):
     """
     Empty content of any type adds no part to the message.
     """
@@ -97,15 +97,15 @@ def test_reasoning_of_other_types_is_read(streamed, value, text, scripted, clock
 
 @pytest.mark.parametrize("name", ["reasoning", "refusal"])
 @WAYS
-def test_what_cannot_be_read_is_kept(streamed, name, scripted, clock):
+def test_unreadable_values_are_vendor_parts(streamed, name, scripted, clock):
     """
     A value without text is retained as a vendor part.
     """
     reply(scripted, {"content": "Hi", name: {"level": 3}}, streamed=streamed)
 
     parts = ask(scripted, clock, streamed=streamed).message.parts
-    kept = VendorPart(provider="openai-compatible", kind=name, data={"level": 3})
-    assert sorted(parts, key=lambda part: part.type) == [TextPart(text="Hi"), kept]
+    vendor_part = VendorPart(provider="openai-compatible", kind=name, data={"level": 3})
+    assert sorted(parts, key=lambda part: part.type) == [TextPart(text="Hi"), vendor_part]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_cannot_be_read_is_kept(streamed, name, scripted, clock):
     ],
 )
 @WAYS
-def test_finish_reasons_of_others_are_known(streamed, raw, expected, scripted, clock):
+def test_finish_reasons_of_other_vendors_are_known(streamed, raw, expected, scripted, clock):
     """
     Finish reasons of other vendors are known, also in capitals, with hyphens, or inside an object.
     """
@@ -138,7 +138,7 @@ def test_finish_reasons_of_others_are_known(streamed, raw, expected, scripted, c
 
 
 @pytest.mark.parametrize("unfinished", ["null", "", None, "NONE"])
-def test_a_word_for_no_reason_ends_no_stream(unfinished, scripted, clock):
+def test_the_text_null_is_not_a_finish_reason(unfinished, scripted, clock):
     """
     Some servers write the text ``null`` as the finish reason of each chunk; it does not end the stream.
     """
@@ -230,7 +230,7 @@ def test_ids_of_other_types_are_texts(streamed, own, expected, scripted, clock):
 )
 @pytest.mark.parametrize("nothing", [None, [], {}, ""], ids=repr)
 @WAYS
-def test_fields_that_say_nothing_change_nothing(streamed, nothing, name, scripted, clock):
+def test_empty_fields_are_ignored(streamed, nothing, name, scripted, clock):
     """
     Null, and an empty list, object or text, in any field of a message count as missing.
     """
@@ -240,7 +240,7 @@ def test_fields_that_say_nothing_change_nothing(streamed, nothing, name, scripte
     assert (response.message.parts, response.finish_reason) == ((TextPart(text="Hi"),), "stop")
 
 
-def test_the_whole_message_at_the_end_of_a_stream_is_not_said_twice(scripted, clock):
+def test_a_repeated_message_at_the_end_of_a_stream_is_ignored(scripted, clock):
     """
     Some servers repeat the complete message in the last chunk; it is not appended.
     """

@@ -63,7 +63,7 @@ def ask(model, body):
         return client.ask("Hi", max_tokens=50)
 
 
-KEPT = {
+READABLE = {
     "a wrong index": [start(), delta("Hel"), delta("lo", 1), stop()],
     "after its stop": [start(), delta("Hel"), stop(), delta("lo")],
     "no start": [delta("Hel"), delta("lo")],
@@ -81,8 +81,8 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("events", KEPT.values(), ids=KEPT)
-def test_text_of_odd_blocks_is_kept(events):
+@pytest.mark.parametrize("events", READABLE.values(), ids=READABLE)
+def test_text_of_unusual_blocks_is_read(events):
     """
     The reply contains all text of the blocks.
     """
@@ -92,7 +92,7 @@ def test_text_of_odd_blocks_is_kept(events):
     assert response.finish_reason == "stop"
 
 
-def test_events_without_type_are_known_by_their_name():
+def test_events_without_a_type_use_their_name():
     """
     If the data has no type, the name of the server-sent event is its type.
     """
@@ -109,7 +109,7 @@ def test_events_without_type_are_known_by_their_name():
     assert stream.response.text == "Hello"
 
 
-def test_thinking_that_no_event_started_is_kept():
+def test_thinking_without_a_start_event_is_read():
     """
     Thinking without a start event is read with its signature, which Anthropic requires later.
     """
@@ -148,7 +148,7 @@ RAISED = {
 
 
 @pytest.mark.parametrize("events", RAISED.values(), ids=RAISED)
-def test_what_cannot_be_kept_is_an_error(events):
+def test_unreadable_content_is_an_error(events):
     """
     A stream whose content cannot be read raises an error instead of returning a shorter reply.
     """
@@ -156,7 +156,7 @@ def test_what_cannot_be_kept_is_an_error(events):
         read(ANTHROPIC, [START, *events, *END])
 
 
-def test_arguments_as_an_object_are_kept():
+def test_arguments_as_an_object_are_read():
     """
     Some gateways send the arguments as an object in one event.
     """
@@ -182,7 +182,7 @@ def ollama(**message):
 @pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
 @pytest.mark.parametrize("streamed", [False, True], ids=["reply", "stream"])
 @pytest.mark.parametrize("vendor", ["anthropic", "gemini", "ollama", "ollama thinking"])
-def test_a_text_that_is_none_is_an_error(vendor, streamed, value):
+def test_values_that_are_not_text_are_errors(vendor, streamed, value):
     """
     A number or a list instead of text raises an error, with and without streaming.
     """
@@ -208,7 +208,7 @@ CONTENTS = (
 
 @pytest.mark.parametrize("content", CONTENTS, ids=json.dumps)
 @pytest.mark.parametrize("streamed", [False, True], ids=["reply", "stream"])
-def test_gemini_content_in_odd_forms_is_kept(content, streamed):
+def test_gemini_content_in_unusual_forms_is_read(content, streamed):
     """
     A string instead of parts, a part instead of a list, and a part whose text is null are read.
     """
@@ -219,7 +219,7 @@ def test_gemini_content_in_odd_forms_is_kept(content, streamed):
 
 
 @pytest.mark.parametrize("content", [5, {"parts": 5}, {"parts": ["Hello"]}, [["Hello"]]], ids=json.dumps)
-def test_gemini_content_without_meaning_is_an_error(content):
+def test_gemini_content_of_another_type_is_an_error(content):
     """
     Content of another type raises an error instead of returning an empty reply.
     """
@@ -229,7 +229,7 @@ def test_gemini_content_without_meaning_is_an_error(content):
 
 @pytest.mark.parametrize("reason", [5, ["STOP"], {"a": 1}], ids=json.dumps)
 @pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
-def test_a_finish_reason_of_another_type_is_an_unknown_one(model, reason):
+def test_a_finish_reason_of_another_type_is_unknown(model, reason):
     """
     A finish reason that is not a string counts as unknown, and the text is returned.
     """
@@ -253,7 +253,7 @@ REPORTS = (
 
 @pytest.mark.parametrize("body", REPORTS, ids=json.dumps)
 @pytest.mark.parametrize("model", [ANTHROPIC, GEMINI, OLLAMA])
-def test_a_reply_without_content_quotes_what_the_server_reports(model, body):
+def test_a_reply_without_content_quotes_the_server(model, body):
     """
     The error quotes the server's message and does not blame base_url.
     """
@@ -290,7 +290,7 @@ def test_ids_and_names_that_are_numbers_become_texts(model, streamed):
     assert (made.id, made.name, made.parse_arguments()) == ("5", "7", {"city": "Oslo"})
 
 
-def test_a_block_whose_type_is_no_text_keeps_its_text():
+def test_text_of_a_block_with_an_invalid_type_is_read():
     """
     The text of a block is read even if its type is not a string.
     """

@@ -89,7 +89,7 @@ def test_proxy_that_is_not_needed_is_not_checked(server, environment, transport,
 @pytest.mark.report("HKUDS/nanobot#5425", outcome="mended")
 @pytest.mark.parametrize("transport", ["blocking", "auto", "default", "aiohttp"])
 @pytest.mark.parametrize("all_proxy", ["socks://127.0.0.1:1", "socks4://127.0.0.1:1", " ", "nonsense"])
-def test_proxy_beside_the_one_that_is_needed_is_not_checked(server, environment, transport, all_proxy):
+def test_all_proxy_is_not_checked_if_http_proxy_is_set(server, environment, transport, all_proxy):
     """
     If HTTP_PROXY is set, ALL_PROXY is not checked; blanks around values are ignored.
     """
@@ -105,7 +105,7 @@ def test_proxy_beside_the_one_that_is_needed_is_not_checked(server, environment,
 @pytest.mark.parametrize(
     "address", ["socks4://me:hush@127.0.0.1:1", "http://me:hush@127.0.0.1:port", "ftp://me:hush@h"]
 )
-def test_proxy_that_is_needed_and_cannot_be_used_names_its_variable(environment, transport, address):
+def test_error_for_an_invalid_proxy_names_its_variable(environment, transport, address):
     """
     The error names the variable and shows no password.
     """
@@ -117,7 +117,7 @@ def test_proxy_that_is_needed_and_cannot_be_used_names_its_variable(environment,
     assert "hush" not in str(caught.value)
 
 
-def test_transport_without_proxies_says_so_when_one_is_needed(environment):
+def test_transport_without_proxies_raises_an_error_if_one_is_needed(environment):
     """
     Httptools raises an error if a request needs a proxy, instead of connecting directly.
     """
@@ -128,7 +128,7 @@ def test_transport_without_proxies_says_so_when_one_is_needed(environment):
 
 
 @pytest.mark.parametrize("scheme", ["socks", "SOCKS", "socks5"])
-def test_socks_means_version_5(environment, scheme):
+def test_socks_url_means_version_5(environment, scheme):
     """
     ``socks://``, as desktops write it, means SOCKS 5.
     """
@@ -194,7 +194,7 @@ def test_proxy_with_a_password_beyond_ascii(server, environment):
     assert {request.headers["proxy-authorization"] for request in server.requests} == {"Basic bWU6aMO8c2g="}
 
 
-def test_proxy_of_the_settings_is_checked_at_once(server):
+def test_proxy_of_the_settings_is_checked_at_creation(server):
     """
     A proxy in the settings is checked when the client is created; blanks around it are ignored.
     """

@@ -41,10 +41,13 @@ def test_thinking_in_a_list_of_content_is_reasoning(scripted, make_client, colle
     scripted.reply(200, chunks=[data(*chunks, chunk(last), chunk({"content": "lo."}), chunk({}, "stop"))])
     scripted.reply(200, chat_reply([*thinking("A greeting.")["content"], {"type": "text", "text": "Hello."}]))
 
-    streamed, whole = collect("mistral/magistral-medium-2509"), make_client("mistral/magistral-medium-2509").ask("Hi")
+    streamed, complete = (
+        collect("mistral/magistral-medium-2509"),
+        make_client("mistral/magistral-medium-2509").ask("Hi"),
+    )
 
     assert (streamed.reasoning, streamed.text) == ("'s a greeting, I should return", "Hello.")
-    assert (whole.reasoning, whole.text) == ("A greeting.", "Hello.")
+    assert (complete.reasoning, complete.text) == ("A greeting.", "Hello.")
 
 
 @pytest.mark.report("BerriAI/litellm#20737", outcome="right")
@@ -62,7 +65,7 @@ def test_all_chunks_of_thinking_are_read(scripted, collect):
 
 
 @pytest.mark.report("BerriAI/litellm#41962", outcome="right")
-def test_a_reply_of_thinking_alone_is_not_empty(scripted, make_client):
+def test_a_reply_with_only_thinking_is_not_empty(scripted, make_client):
     """
     A reply of Ollama with only `thinking` has reasoning and an empty text.
     """
@@ -77,7 +80,7 @@ def test_a_reply_of_thinking_alone_is_not_empty(scripted, make_client):
 @pytest.mark.report("simonw/llm-anthropic#81", outcome="right")
 @pytest.mark.report("diegosouzapw/OmniRoute#2191", outcome="right")
 @pytest.mark.parametrize("streamed", [False, True])
-def test_thinking_that_cannot_be_read_goes_back_unchanged(streamed, scripted, make_client, collect):
+def test_encrypted_thinking_is_sent_back_unchanged(streamed, scripted, make_client, collect):
     """
     Thinking with a signature but no text, and redacted thinking, are sent back before the tool call.
     """

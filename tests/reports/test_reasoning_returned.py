@@ -29,7 +29,7 @@ def converse(scripted, clock, *, streamed=False, model=MODEL, tools=(), turns=2)
 @pytest.mark.report("langchain-ai/langchain#39370", outcome="mended")
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-def test_reasoning_goes_back_beside_the_call_of_a_tool(name, streamed, scripted, clock):
+def test_reasoning_is_sent_back_with_the_tool_call(name, streamed, scripted, clock):
     """
     Reasoning before a tool call is sent back with the call, in the field of the reply.
     """
@@ -47,7 +47,7 @@ def test_reasoning_goes_back_beside_the_call_of_a_tool(name, streamed, scripted,
 
 @pytest.mark.report("charmbracelet/crush#2754", outcome="mended")
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_reasoning_goes_back_in_a_plain_conversation(streamed, scripted, clock):
+def test_reasoning_is_sent_back_in_a_plain_conversation(streamed, scripted, clock):
     """
     The second turn of a conversation without tools contains the reasoning of the first.
     """
@@ -64,7 +64,7 @@ def test_reasoning_goes_back_in_a_plain_conversation(streamed, scripted, clock):
 
 @pytest.mark.report("QwenLM/qwen-code#11045", outcome="mended")
 @pytest.mark.report("janhq/jan#8136", outcome="mended")
-def test_reasoning_goes_back_under_the_only_name_that_the_server_takes(scripted, clock):
+def test_reasoning_is_sent_back_in_the_accepted_field(scripted, clock):
     """
     Groq accepts ``reasoning`` and rejects ``reasoning_content``; only the former is sent.
     """
@@ -90,7 +90,7 @@ def test_reasoning_of_another_server_is_not_sent(scripted, clock):
     assert scripted.sent()["messages"][1] == {"role": "assistant", "content": "Hello"}
 
 
-def test_reasoning_in_dictionaries_goes_to_servers_that_take_it(scripted, clock):
+def test_reasoning_in_dictionaries_is_sent_or_reported(scripted, clock):
     """
     Reasoning in the caller's dictionaries is sent in a field that the server accepts, or its omission is reported.
     """
@@ -115,7 +115,7 @@ def test_reasoning_in_dictionaries_goes_to_servers_that_take_it(scripted, clock)
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_thinking_among_the_content_goes_back_there(streamed, scripted, clock):
+def test_thinking_in_the_content_is_sent_back_there(streamed, scripted, clock):
     """
     Mistral's reasoning is part of the content, and is sent back there before the text.
     """
@@ -134,7 +134,7 @@ def test_thinking_among_the_content_goes_back_there(streamed, scripted, clock):
     assert message["content"] == [thinking, text]
 
 
-def test_structured_reasoning_goes_back_in_place_of_its_text(scripted, clock):
+def test_structured_reasoning_is_sent_back_without_its_text(scripted, clock):
     """
     OpenRouter's ``reasoning_details`` are sent back unchanged, without the plain reasoning text.
     """

@@ -61,7 +61,7 @@ def ask(model: str, body: object, **options: object):
 
 @pytest.mark.report("BerriAI/litellm#15448", outcome="mended")
 @pytest.mark.parametrize("model", ["openrouter/lab/model-x", "gateway/lab/model-x"])
-def test_a_model_that_the_catalog_does_not_know_has_the_reported_cost(model):
+def test_an_unknown_model_has_the_reported_cost(model):
     """
     The reply, its attempt and its usage have the cost that the server reports, even without a price in the catalog.
     """
@@ -81,7 +81,7 @@ def test_each_form_of_a_reported_cost_is_read(stated, dollars):
 
 
 @pytest.mark.parametrize("stated", NO_REPORTS)
-def test_what_is_no_amount_of_money_is_no_cost(stated):
+def test_an_invalid_cost_is_unknown(stated):
     """
     An invalid cost counts as unknown, with a reason.
     """
@@ -121,7 +121,7 @@ def test_a_stream_reports_the_cost_at_its_end(last):
     assert stream.response.cost == asyncio.run(read()).cost == Decimal("0.25")
 
 
-def test_a_cost_in_a_chunk_of_its_own_is_kept():
+def test_a_cost_in_a_separate_chunk_is_retained():
     """
     A later chunk with only token counts does not remove the cost.
     """

@@ -106,7 +106,7 @@ def test_a_reference_has_no_keywords_beside_it(openai_schema):
 @pytest.mark.report("pydantic/pydantic-ai#7315", outcome="mended")
 def test_a_tuple_of_one_type_is_a_list_of_that_length_in_strict_mode(openai_schema):
     """
-    Strict mode rejects `prefixItems`: a tuple of one type is sent as a list; lengths of strings are kept.
+    Strict mode rejects `prefixItems`: a tuple of one type is sent as a list; lengths of strings are sent unchanged.
     """
 
     class Place(Closed):

@@ -32,8 +32,8 @@ def fail(body: object, *, status: int = 401, key: str = KEY, headers: dict[str, 
     """
     transport = ScriptedTransport().reply(status, body, headers=headers or {})
     settings = {"providers": {"work": {"plugin": "openai-compatible", "base_url": "http://work.test/v1"}}}
-    given = {"settings": settings, "api_key": key, "transport": transport, "retries": 0, **options}
-    with pytest.raises(BudwoodError) as caught, Client("work/test-model", **given) as client:
+    arguments = {"settings": settings, "api_key": key, "transport": transport, "retries": 0, **options}
+    with pytest.raises(BudwoodError) as caught, Client("work/test-model", **arguments) as client:
         client.ask("Hi")
     return caught.value
 
@@ -57,7 +57,7 @@ def test_a_dummy_key_does_not_change_the_class_of_an_error(key):
 
 
 @pytest.mark.parametrize("key", ["x", "e", "test", "none", "EMPTY", "ollama"])
-def test_a_short_key_leaves_texts_alone(key):
+def test_a_short_key_is_not_redacted(key):
     """
     A key with fewer than eight characters is a dummy and is not redacted.
     """
@@ -70,7 +70,7 @@ def test_a_short_key_leaves_texts_alone(key):
     assert missing.message == "No test-model EMPTY."
 
 
-def test_a_dummy_key_that_equals_a_name_leaves_the_name_alone():
+def test_a_dummy_key_that_equals_a_name_is_not_redacted():
     """
     A key such as ``lm-studio`` does not redact the name of the provider or the model.
     """
@@ -110,7 +110,7 @@ def test_a_repeated_key_is_removed_in_every_form(echo):
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "Token ", "Basic "])
-def test_a_key_that_is_given_with_its_scheme_is_removed_without_it(scheme):
+def test_a_key_with_a_scheme_is_also_redacted_without_it(scheme):
     """
     If the key includes a scheme, the key alone is redacted as well.
     """
@@ -121,7 +121,7 @@ def test_a_key_that_is_given_with_its_scheme_is_removed_without_it(scheme):
 
 
 @pytest.mark.parametrize("cut", [slice(0, -2), slice(3, None), slice(0, None)])
-def test_a_request_id_that_holds_the_key_is_cleaned(cut):
+def test_a_request_id_with_part_of_the_key_is_redacted(cut):
     """
     A request id that contains part of the key is redacted in the error and in its attempts.
     """
@@ -164,7 +164,7 @@ def test_a_secret_header_of_the_settings_is_removed():
 @pytest.mark.parametrize(
     "body", [f"\xff{KEY}".encode("latin-1"), b"<html>" + KEY.encode(), b'{"error": "' + KEY.encode()]
 )
-def test_a_body_that_cannot_be_read_shows_no_key(body):
+def test_an_unreadable_body_shows_no_key(body):
     """
     Neither the quoted body nor the chained error of the parser contains the key.
     """
@@ -173,7 +173,7 @@ def test_a_body_that_cannot_be_read_shows_no_key(body):
 
 
 @pytest.mark.parametrize("name", ["budwood.toml", ".env"])
-def test_a_settings_file_that_is_not_utf8_leaves_no_bytes_behind(tmp_path, name):
+def test_an_error_for_an_undecodable_file_has_no_bytes_of_it(tmp_path, name):
     """
     The decoding error, which contains the file, is neither the cause nor the context.
     """
@@ -187,7 +187,7 @@ def test_a_settings_file_that_is_not_utf8_leaves_no_bytes_behind(tmp_path, name)
 
 
 @pytest.mark.parametrize("text", [f"api_key = '{KEY}", f"[options]\nretries = '{KEY}'", f"n = {'9' * 5000} # {KEY}"])
-def test_a_settings_file_that_is_wrong_leaves_no_context_behind(tmp_path, text):
+def test_an_error_for_an_invalid_file_has_no_context(tmp_path, text):
     """
     The errors of parsers and validators, which contain the file, are not in the context.
     """
@@ -201,7 +201,7 @@ def test_a_settings_file_that_is_wrong_leaves_no_context_behind(tmp_path, text):
 
 
 @pytest.mark.parametrize("key", [f" {KEY}", f"{KEY}\n", f"\t{KEY} ", f"{KEY}\r\n"])
-def test_a_key_with_white_space_around_it_is_refused(key):
+def test_a_key_with_white_space_is_rejected(key):
     """
     The call raises an error before anything is sent, since no vendor accepts such a key.
     """
@@ -211,7 +211,7 @@ def test_a_key_with_white_space_around_it_is_refused(key):
     assert KEY not in reachable_text(caught.value)
 
 
-def test_a_token_with_white_space_around_it_is_refused():
+def test_a_token_with_white_space_is_rejected():
     """
     The same is true for the tokens of a token source.
     """
@@ -226,7 +226,7 @@ def test_a_token_with_white_space_around_it_is_refused():
     assert transport.calls == []
 
 
-def test_a_header_that_cannot_be_read_is_logged_without_the_key(monkeypatch):
+def test_an_unreadable_header_is_logged_without_the_key(monkeypatch):
     """
     If a plugin fails to parse a rate limit header, the log does not show the key.
     """

@@ -48,7 +48,7 @@ def test_a_dotenv_with_a_byte_order_mark_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["budwood.toml", ".env"])
-def test_a_settings_file_in_another_encoding_says_how_to_save_it(tmp_path, name):
+def test_the_error_for_another_encoding_explains_how_to_save_the_file(tmp_path, name):
     """
     The error for a file in UTF-16 explains how to save it as UTF-8.
     """
@@ -59,7 +59,7 @@ def test_a_settings_file_in_another_encoding_says_how_to_save_it(tmp_path, name)
 
 
 @pytest.mark.parametrize("text", [DEEP_TABLE, DEEP_LIST, DEEP_INLINE, LONG_NUMBER])
-def test_a_settings_file_beyond_all_bounds_is_a_configuration_error(tmp_path, text):
+def test_an_extreme_settings_file_is_a_configuration_error(tmp_path, text):
     """
     3,000 nested tables or lists, and a number of 5,000 digits, raise an error that names the file.
     """
@@ -70,7 +70,7 @@ def test_a_settings_file_beyond_all_bounds_is_a_configuration_error(tmp_path, te
 
 
 @pytest.mark.parametrize("text", [DEEP_TABLE, DEEP_LIST, DEEP_INLINE, LONG_NUMBER])
-def test_a_specification_beyond_all_bounds_is_a_configuration_error(tmp_path, text):
+def test_an_extreme_specification_is_a_configuration_error(tmp_path, text):
     """
     The same is true for specifications of datasets.
     """
@@ -114,7 +114,7 @@ def test_a_variable_with_thousands_of_keys_is_a_configuration_error(tmp_path, en
 @pytest.mark.parametrize(
     "name", ["BUDWOOD_OPTIONS__RETRIES", "BUDWOOD_OPTIONS", "BUDWOOD_PROVIDERS__A", "BUDWOOD_CACHES"]
 )
-def test_a_variable_with_a_value_beyond_all_bounds_is_a_configuration_error(tmp_path, name, value):
+def test_a_variable_with_an_extreme_value_is_a_configuration_error(tmp_path, name, value):
     """
     Long numbers and deeply nested JSON raise ConfigurationError.
     """
@@ -125,7 +125,7 @@ def test_a_variable_with_a_value_beyond_all_bounds_is_a_configuration_error(tmp_
 @pytest.mark.parametrize(
     "options", [{"retries": 10**5000}, {"timeout": 10**400}, {"timeout": 1e400}, {"retries": "9" * 5000}]
 )
-def test_an_argument_beyond_all_bounds_is_a_configuration_error(options):
+def test_an_extreme_argument_is_a_configuration_error(options):
     """
     The same is true for values in `settings=`.
     """
@@ -159,7 +159,7 @@ def test_a_variable_that_is_not_utf8_is_named(name):
 
 
 @pytest.mark.parametrize("setting", [{"base_url": "http://\ud800.test"}, {"base_url": "http://[::1/v1"}])
-def test_an_explicit_address_that_is_none_is_an_error_of_ours(setting):
+def test_an_invalid_base_url_argument_is_a_configuration_error(setting):
     """
     Lone surrogates and invalid brackets in a URL raise ConfigurationError.
     """
@@ -168,7 +168,7 @@ def test_an_explicit_address_that_is_none_is_an_error_of_ours(setting):
 
 
 @pytest.mark.parametrize("path", ["a\0b", "\ud800", None, 5.5])
-def test_a_chat_is_not_loaded_from_what_is_no_path(path):
+def test_loading_a_chat_from_an_invalid_path_is_an_error(path):
     """
     Values that are not paths, and invalid file names, raise a BudwoodError.
     """
@@ -191,7 +191,7 @@ def test_a_saved_chat_with_a_byte_order_mark_is_loaded(tmp_path):
         assert client.load_chat(path).system == "Be brief."
 
 
-def test_a_specification_is_not_loaded_from_what_is_no_path():
+def test_loading_a_specification_from_an_invalid_path_is_an_error():
     """
     The same is true for specifications.
     """
@@ -200,7 +200,7 @@ def test_a_specification_is_not_loaded_from_what_is_no_path():
 
 
 @pytest.mark.parametrize("settings", ["budwood.toml", ["a"], 5, {"providers": {1: {}}}, {1: 2}, {"models": {5: {}}}])
-def test_settings_that_are_no_table_of_names_are_a_configuration_error(settings):
+def test_settings_of_another_type_are_a_configuration_error(settings):
     """
     `settings=` rejects lists, numbers, and keys that are not strings.
     """

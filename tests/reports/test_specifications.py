@@ -97,7 +97,7 @@ def test_a_path_can_be_planned(tmp_path):
 
 @pytest.mark.parametrize("act", [generate, make_plan, load_spec, resume, show_run, list_runs])
 @pytest.mark.parametrize("source", [None, 5, 1.5, b"spec.toml", ["spec.toml"], {"rows"}, "a\0b", "\ud800", "x" * 9000])
-def test_what_is_no_specification_is_refused(act, source):
+def test_invalid_specification_arguments_are_rejected(act, source):
     """
     Other types and invalid file names raise errors of Budwood.
     """
@@ -106,7 +106,7 @@ def test_what_is_no_specification_is_refused(act, source):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: GenerationSpec(**{**CONVERSATION, "rows": 0}), "GenerationSpec: 'rows'"),
         (
@@ -121,19 +121,19 @@ def test_what_is_no_specification_is_refused(act, source):
         (Choice, "'plugin' is missing"),
     ],
 )
-def test_classes_explain_values_that_are_not_valid(make, said):
+def test_classes_explain_invalid_values(make, message):
     """
     Invalid values in Python raise the same errors as in a file, with the place of the value.
     """
     with pytest.raises(ConfigurationError) as raised:
         make()
 
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert raised.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
-    ("turns", "said"),
+    ("turns", "message"),
     [
         ([4, 1], "turns must be [minimum, maximum]; got [4, 1]."),
         ((4, 1), "turns must be [minimum, maximum]; got [4, 1]."),
@@ -150,11 +150,11 @@ def test_classes_explain_values_that_are_not_valid(make, said):
         (None, "got null."),
     ],
 )
-def test_turns_that_are_not_valid_are_shown(turns, said):
+def test_invalid_turns_are_shown(turns, message):
     """
     The error shows the expected form and the value.
     """
-    assert said in refused(with_key("conversation.turns", turns))
+    assert message in refused(with_key("conversation.turns", turns))
 
 
 @pytest.mark.parametrize(
@@ -193,24 +193,24 @@ def test_turns_that_are_not_valid_are_shown(turns, said):
         ("conversation.reasoning", "reasoning_effort"),
     ],
 )
-def test_keys_of_other_programs_have_an_answer(key, hint):
+def test_keys_of_other_programs_are_explained(key, hint):
     """
     The error for a key of another program names Budwood's equivalent.
     """
-    said = refused(with_key(key))
+    message = refused(with_key(key))
 
-    assert f"unknown key '{key}'" in said
-    assert hint in said
+    assert f"unknown key '{key}'" in message
+    assert hint in message
 
 
-def test_a_misspelt_key_gets_one_answer():
+def test_a_misspelt_key_gets_one_suggestion():
     """
     If a similar key exists in the same table, only this key is suggested.
     """
-    said = refused({**CONVERSATION, "documents": {"path": ["a.md"]}})
+    message = refused({**CONVERSATION, "documents": {"path": ["a.md"]}})
 
-    assert "did you mean paths" in said
-    assert "output" not in said
+    assert "did you mean paths" in message
+    assert "output" not in message
 
 
 def test_stop_is_an_option(tmp_path):
@@ -232,7 +232,7 @@ def test_stop_is_an_option(tmp_path):
     ],
 )
 @pytest.mark.parametrize("value", [10**400, -(10**5000), float("inf"), float("nan"), "9" * 5000], ids=range(5))
-def test_huge_numbers_are_refused(tmp_path, key, value):
+def test_huge_numbers_are_rejected(tmp_path, key, value):
     """
     Huge numbers raise an error before the plan is made.
     """
@@ -242,7 +242,7 @@ def test_huge_numbers_are_refused(tmp_path, key, value):
 
 
 @pytest.mark.parametrize("output", ["", ".", "..", "/", "a\0b", "docs/.."])
-def test_an_output_that_is_no_file_is_refused(output):
+def test_an_invalid_output_is_rejected(output):
     """
     Folders and invalid file names raise an error.
     """
@@ -250,7 +250,7 @@ def test_an_output_that_is_no_file_is_refused(output):
 
 
 @pytest.mark.parametrize("paths", [["a\0b"], ["docs/*\0"], [""], [1], [], "docs/*"])
-def test_document_paths_that_are_not_valid_are_refused(paths):
+def test_invalid_document_paths_are_rejected(paths):
     """
     The error names the key.
     """
@@ -267,7 +267,7 @@ def nested(depth):
     return schema
 
 
-def test_a_schema_beyond_all_bounds_is_refused(tmp_path):
+def test_an_extreme_schema_is_rejected(tmp_path):
     """
     Thousands of nested levels raise an error, in a dictionary and in a file.
     """
@@ -291,7 +291,7 @@ def test_a_schema_may_be_any_type(kind):
 
 
 @pytest.mark.parametrize("kind", [object(), ["a"], "schema.json", 5, dt.date(2026, 1, 1)])
-def test_a_schema_that_is_no_type_is_refused(kind):
+def test_an_invalid_schema_is_rejected(kind):
     """
     The error names the key.
     """

@@ -47,7 +47,7 @@ def test_characters_may_arrive_byte_by_byte(model, scripted, collect):
 
 @pytest.mark.report("openai/openai-python#2722", outcome="right")
 @pytest.mark.parametrize("filler", [b"retry: 3000\n\n", b"id: 7\n\n", b": ping\n\n", b"event: ping\n\n"])
-def test_an_event_without_data_is_no_chunk(filler, scripted, collect):
+def test_an_event_without_data_is_ignored(filler, scripted, collect):
     """
     Comments, and events without data, are skipped.
     """
@@ -70,7 +70,7 @@ def test_blank_lines_before_a_reply_are_skipped(blank, scripted, make_client):
 
 @pytest.mark.report("bespokelabsai/curator#463", outcome="mended")
 @pytest.mark.parametrize("body", [b"", b"\n\n\n"])
-def test_a_reply_of_blank_lines_alone_is_an_error_that_is_retried(body, scripted, make_client):
+def test_a_reply_of_blank_lines_is_retried(body, scripted, make_client):
     """
     A reply of status 200 with an empty body is retried, and finally raises BadResponseError.
     """
@@ -98,7 +98,7 @@ def test_a_first_chunk_without_choices_is_skipped(scripted, collect):
 
 
 @pytest.mark.report("ollama/ollama#4357", outcome="right")
-def test_an_empty_finish_reason_is_none(scripted, collect):
+def test_an_empty_finish_reason_does_not_end_the_stream(scripted, collect):
     """
     An empty `finish_reason` in a chunk does not end the reply.
     """

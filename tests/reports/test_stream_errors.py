@@ -40,7 +40,7 @@ ERRORS = {
 @pytest.mark.report("karthink/gptel#1512", outcome="right")
 @pytest.mark.report("use-agent-os/agent-os#2608", outcome="right")
 @pytest.mark.parametrize("model", ERRORS)
-def test_an_error_in_a_stream_interrupts_it_and_keeps_what_arrived(model, scripted, collect):
+def test_an_error_in_a_stream_has_the_partial_reply(model, scripted, collect):
     """
     An error event after the first text raises StreamInterruptedError with the partial reply.
     """

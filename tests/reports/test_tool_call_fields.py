@@ -19,7 +19,7 @@ def call_sent_back(scripted):
 
 @pytest.mark.report("securo-finance/securo#884", outcome="mended")
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_a_signature_beside_the_function_goes_back(streamed, scripted, clock):
+def test_a_signature_beside_the_function_is_sent_back(streamed, scripted, clock):
     """
     Gemini 3 rejects the next turn if the signature of a call is missing.
     """
@@ -35,7 +35,7 @@ def test_a_signature_beside_the_function_goes_back(streamed, scripted, clock):
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_a_field_inside_the_function_goes_back_inside_it(streamed, scripted, clock):
+def test_a_field_inside_the_function_is_sent_back_inside_it(streamed, scripted, clock):
     """
     Unknown fields are sent back at the same place.
     """

@@ -55,8 +55,8 @@ def streamed_calls(scripted, clock, *fragments, tools=(weather,)):
         pytest.param([{"id": 1}, {"id": 2}], id="ids as numbers"),
     ],
 )
-@pytest.mark.parametrize("cut", [False, True], ids=["complete", "in pieces"])
-def test_two_calls_of_one_tool_stay_two(fields, cut, scripted, clock):
+@pytest.mark.parametrize("cut", [False, True], ids=["complete", "in parts"])
+def test_two_calls_of_one_tool_remain_two(fields, cut, scripted, clock):
     """
     Parallel calls of a tool with the same index or id are separated when the arguments are complete.
     """
@@ -77,10 +77,10 @@ def test_a_new_id_in_each_fragment_is_one_call(named, index, scripted, clock):
     """
     A new id starts a new call only if the arguments before it are complete.
     """
-    pieces = ['{"ci', 'ty": ', '"Oslo"}']
+    parts = ['{"ci', 'ty": ', '"Oslo"}']
     fragments = [
-        fragment(piece, "weather" if named or not number else None, id=f"id_{number}", **index)
-        for number, piece in enumerate(pieces)
+        fragment(part, "weather" if named or not number else None, id=f"id_{number}", **index)
+        for number, part in enumerate(parts)
     ]
 
     assert streamed_calls(scripted, clock, *fragments) == ONE
@@ -88,7 +88,7 @@ def test_a_new_id_in_each_fragment_is_one_call(named, index, scripted, clock):
 
 @pytest.mark.parametrize("ids", [[None, None, None], ["a", None, None], ["a", "a", "a"]], ids=str)
 @pytest.mark.parametrize("names", [("wea", "ther"), ("we", "at", "her"), ("wea", "weather")], ids=str)
-def test_a_name_in_pieces_is_one_name(names, ids, scripted, clock):
+def test_parts_of_a_name_are_joined(names, ids, scripted, clock):
     """
     Parts of a name are joined; a name of another tool of the request starts a new call.
     """
@@ -99,7 +99,7 @@ def test_a_name_in_pieces_is_one_name(names, ids, scripted, clock):
     assert streamed_calls(scripted, clock, *fragments, fragment(OSLO, index=0)) == ONE
 
 
-def test_a_name_in_pieces_before_a_second_call(scripted, clock):
+def test_parts_of_a_name_are_joined_before_a_second_call(scripted, clock):
     """
     With one index, a complete call ends before the next name.
     """
@@ -114,7 +114,7 @@ def test_a_name_in_pieces_before_a_second_call(scripted, clock):
     assert streamed_calls(scripted, clock, *fragments) == BOTH
 
 
-def test_calls_without_arguments_are_told_apart_by_their_names(scripted, clock):
+def test_calls_without_arguments_are_separated_by_their_names(scripted, clock):
     """
     The name of another tool starts a new call, even if the first has no arguments yet.
     """
@@ -124,16 +124,16 @@ def test_calls_without_arguments_are_told_apart_by_their_names(scripted, clock):
 
 
 @pytest.mark.parametrize("own", [{"index": 0}, {"index": 0, "id": "a"}], ids=["no id", "one id"])
-def test_a_name_that_is_repeated_with_each_fragment_begins_no_call(own, scripted, clock):
+def test_a_repeated_name_does_not_start_a_call(own, scripted, clock):
     """
     Some servers repeat the id and the name in each fragment; that does not start a new call.
     """
-    pieces = ["", OSLO[:5], OSLO[5:], ""]
+    parts = ["", OSLO[:5], OSLO[5:], ""]
 
-    assert streamed_calls(scripted, clock, *(fragment(piece, "weather", **own) for piece in pieces)) == ONE
+    assert streamed_calls(scripted, clock, *(fragment(part, "weather", **own) for part in parts)) == ONE
 
 
-def test_an_index_of_its_own_for_each_fragment_is_one_call(scripted, clock):
+def test_fragments_without_id_and_name_belong_to_one_call(scripted, clock):
     """
     A fragment without id and name belongs to the previous call, whatever its index.
     """
@@ -190,7 +190,7 @@ def test_name_and_arguments_may_be_in_other_places(call, expected, streamed, scr
 
 @pytest.mark.parametrize("calls", [{"tool_calls": tool_call()}, {"tool_calls": [None, tool_call()]}], ids=str)
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
-def test_calls_may_be_one_object_or_hold_null(calls, streamed, scripted, clock):
+def test_a_single_call_and_null_are_read(calls, streamed, scripted, clock):
     """
     A single call instead of a list is read, and null in the list is ignored.
     """

@@ -8,7 +8,7 @@ import json
 import pytest
 
 import budwood
-from budwood.types import ImagePart, Message, TextPart, ToolResultPart
+from budwood.types import ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
 from budwood_testing import FakeClock, ScriptedTransport, chat_reply
 
 PIXEL = base64.b64decode("iVBORw0KGgo=")
@@ -70,6 +70,22 @@ def test_anthropic_gets_images_inside_the_result():
     (result,) = body["messages"][2]["content"]
     assert result["content"] == [{"type": "text", "text": "the screen"}, {"type": "image", "source": source}]
     assert response.adaptations == ()
+
+
+def test_anthropic_gets_no_error_with_images():
+    """
+    A tool_result with ``is_error`` takes only text: the images are sent, and the change is reported.
+    """
+    parts = (TextPart(text="the screen"), ImagePart(data=PIXEL, media_type="image/png"))
+    result = ToolResultPart(call_id="c1", name="shot", content=parts, is_error=True)
+    call = Message(role="assistant", parts=(ToolCallPart(id="c1", name="shot"),))
+    messages = [Message.user("Look."), call, Message.tool(result)]
+    response, body = ask("anthropic/claude-sonnet-4-5", ANTHROPIC_REPLY, messages)
+
+    (block,) = body["messages"][2]["content"]
+    assert [one["type"] for one in block["content"]] == ["text", "image"]
+    assert "is_error" not in block
+    assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
 
 
 @pytest.mark.report("BerriAI/litellm#6953", outcome="mended")
@@ -164,7 +180,7 @@ def test_ollama_gets_images_beside_the_text_of_the_result():
     assert body["messages"][2]["images"] == ["iVBORw0KGgo="]
 
 
-def test_a_model_that_reads_no_images_refuses_those_of_a_result():
+def test_images_in_results_are_rejected_for_models_without_vision():
     """
     The call raises an error before the result is sent.
     """
@@ -197,7 +213,7 @@ def test_a_tool_can_return_an_image(returned):
 
 
 @pytest.mark.parametrize("model", ["here/m", "ollama/m", "gemini/gemini-2.5-flash", "anthropic/claude-opus-4-5"])
-def test_images_where_the_api_takes_none_are_refused(model):
+def test_images_in_system_messages_are_rejected(model):
     """
     An image in a system message raises an error before anything is sent.
     """

@@ -111,7 +111,7 @@ def test_an_error_in_a_stream_that_was_not_requested_is_raised(scripted, make_cl
         make_client(COMPATIBLE).ask("Hi")
 
 
-def test_a_stream_that_was_not_requested_can_be_cut_off(scripted, make_client):
+def test_a_truncated_stream_that_was_not_requested_is_retried(scripted, make_client):
     """
     Without a finish reason and without an end mark the reply is incomplete, and the request is repeated.
     """

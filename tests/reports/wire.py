@@ -103,8 +103,8 @@ def stream_of(model, *texts):
     if model == CLAUDE:
         return named(*claude_start(), *map(claude_text, texts), *CLAUDE_END)
     if model == GEMINI:
-        said = [gemini_reply({"text": text}, finish=None) for text in texts]
-        return data(*said, gemini_reply({"text": ""}), end=b"")
-    said = [{"model": "m", "message": {"role": "assistant", "content": text}, "done": False} for text in texts]
+        chunks = [gemini_reply({"text": text}, finish=None) for text in texts]
+        return data(*chunks, gemini_reply({"text": ""}), end=b"")
+    chunks = [{"model": "m", "message": {"role": "assistant", "content": text}, "done": False} for text in texts]
     last = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
-    return lines(*said, last)
+    return lines(*chunks, last)

@@ -1,4 +1,4 @@
-"""any-llm, by a client that is kept: its functions build one for each call."""
+"""any-llm, with a client that is reused: its functions create one for each call."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ USAGE = {"include_usage": True}
 
 
 @cache
-def kept(base_url: str) -> AnyLLM:
+def create_client(base_url: str) -> AnyLLM:
     """
-    Make the client of an address, for good.
+    Create the client of an address, and never close it.
 
-    It cannot be closed. Were it dropped, its sockets would be closed without the event loop's knowledge, which then
-    waits for ever for the next socket of that number.
+    If it was garbage-collected, its sockets would close without the event loop noticing, which then waits forever for
+    the next socket with the same number.
     """
     return AnyLLM.create("openai", api_key="none", api_base=base_url)
 
 
 class Client:
     """
-    One client, which serves both kinds of calls.
+    One client for blocking and async calls.
     """
 
     def __init__(self, base_url: str) -> None:
-        self.client = kept(base_url)
+        self.client = create_client(base_url)
 
     def sync_call(self) -> str:
         return self.client.completion(model=MODEL, messages=MESSAGES).choices[0].message.content
@@ -60,10 +60,10 @@ class Client:
 
     def close(self) -> None:
         """
-        Do nothing: see `kept`.
+        Do nothing; see `create_client`.
         """
 
     async def aclose(self) -> None:
         """
-        Do nothing either.
+        Do nothing.
         """

@@ -1,4 +1,4 @@
-"""aiohttp with orjson: the least that an async program can spend without writing its own protocol."""
+"""aiohttp with orjson: the cheapest option of an async program without a protocol of its own."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ HEADERS = {"content-type": "application/json"}
 
 class Client:
     """
-    One session, which is made where its loop runs.
+    One session, created in its event loop.
     """
 
     def __init__(self, base_url: str) -> None:
         self.url = f"{base_url}/chat/completions"
-        self.made: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        if self.made is None:
-            self.made = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        return self.made
+        if self._session is None:
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        return self._session
 
     async def async_call(self) -> str:
         response = await self.session.post(self.url, data=orjson.dumps(BODY), headers=HEADERS)
@@ -63,9 +63,9 @@ class Client:
 
     def close(self) -> None:
         """
-        Do nothing: nothing here blocks.
+        Do nothing; there is no blocking client.
         """
 
     async def aclose(self) -> None:
-        if self.made is not None:
-            await self.made.close()
+        if self._session is not None:
+            await self._session.close()

@@ -1,4 +1,4 @@
-"""httpx without a library around it."""
+"""httpx without another library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""httpx2 without a library around it."""
+"""httpx2 without another library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sockets, and as little HTTP as this one server needs: what Python itself costs. No client can be cheaper."""
+"""Sockets with minimal HTTP: the lower bound of the costs in Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZE = 65536
 
 class Client:
     """
-    One blocking connection, and as many others as calls were in flight.
+    One blocking connection, and one async connection per call in flight.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -58,7 +58,7 @@ class Client:
 
 class Connection(asyncio.Protocol):
     """
-    One connection of the loop.
+    An async connection.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
 
 def is_complete(received: bytes) -> bool:
     """
-    Tell whether the whole reply has come.
+    Return whether the reply is complete.
     """
     head, found, body = received.partition(b"\r\n\r\n")
     return bool(found) and len(body) >= int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
@@ -86,6 +86,6 @@ def is_complete(received: bytes) -> bool:
 
 def text_of(received: bytes) -> str:
     """
-    Read a reply.
+    Return the text of a reply.
     """
     return json.loads(received.partition(b"\r\n\r\n")[2])["choices"][0]["message"]["content"]

@@ -48,7 +48,7 @@ class Client:
 
     def close(self) -> None:
         """
-        Do nothing: nothing here blocks.
+        Do nothing; there is no blocking client.
         """
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""Budwood over its default transport: the async client, and the blocking one."""
+"""Budwood over its default transport: the async client and the blocking client."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tests.benchmarks.tools import TOOLS
 
 class Client(budwood_aiohttp.Client):
     """
-    One client of each kind, and one for each cache.
+    One blocking client, one async client, and one client per cache.
     """
 
     transport = "default"
 
     def __init__(self, base_url: str) -> None:
         super().__init__(base_url)
-        self.blocking = self.made(cache=False)
+        self.blocking = self.create(cache=False)
         self.caching: dict[str, budwood.Client] = {}
 
-    def made(self, cache: str | bool) -> budwood.Client:
+    def create(self, cache: str | bool) -> budwood.Client:
         """
-        Make a blocking client.
+        Create a blocking client.
         """
         return budwood.Client(MODEL, base_url=self.base_url, api_key="none", transport=self.transport, cache=cache)
 
@@ -54,10 +54,10 @@ class Client(budwood_aiohttp.Client):
 
     def from_cache(self, cache: str) -> str:
         """
-        Ask a client with a cache; the first time it fills it.
+        Ask a client with a cache; the first call fills the cache.
         """
         if cache not in self.caching:
-            self.caching[cache] = self.made(cache)
+            self.caching[cache] = self.create(cache)
             self.caching[cache].ask(QUESTION)
         reply = self.caching[cache].ask(QUESTION)
         return reply.text if reply.cached else "not cached"

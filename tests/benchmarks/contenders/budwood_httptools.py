@@ -1,4 +1,4 @@
-"""Budwood's async client over the shortest way."""
+"""Budwood's async client over httptools."""
 
 from __future__ import annotations
 

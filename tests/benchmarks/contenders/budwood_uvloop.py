@@ -1,4 +1,4 @@
-"""Budwood's async client over the shortest way, on another event loop."""
+"""Budwood's async client over httptools, with uvloop."""
 
 from __future__ import annotations
 

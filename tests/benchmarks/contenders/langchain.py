@@ -14,16 +14,16 @@ from tests.benchmarks.person import Person
 
 class Client:
     """
-    One chat model, which serves both kinds of calls.
+    One chat model for blocking and async calls.
     """
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
-        self.chat = self.made()
+        self.chat = self.create()
 
-    def made(self, **options: object) -> ChatOpenAI:
+    def create(self, **options: object) -> ChatOpenAI:
         """
-        Make a chat model that asks for usage, as the others do.
+        Create a chat model that requests usage, as the others do.
         """
         return ChatOpenAI(model=MODEL, base_url=self.base_url, api_key="none", stream_usage=True, **options)
 
@@ -33,7 +33,7 @@ class Client:
 
     @cached_property
     def caching(self) -> ChatOpenAI:
-        return self.made(cache=InMemoryCache())
+        return self.create(cache=InMemoryCache())
 
     def sync_call(self) -> str:
         return self.chat.invoke(QUESTION).content
@@ -62,10 +62,10 @@ class Client:
 
     def close(self) -> None:
         """
-        Do nothing: its clients are shared by all that it makes for an address.
+        Do nothing; all chat models of an address share their HTTP clients.
         """
 
     async def aclose(self) -> None:
         """
-        Do nothing either.
+        Do nothing.
         """

@@ -1,4 +1,4 @@
-"""A client of httpx, or of httpx2, which has the same API, as one uses it without a library around it."""
+"""A client of httpx or httpx2, which have the same API."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.benchmarks.asking import BODY, STREAMED, STRUCTURED, TOOLS
 from tests.benchmarks.person import Person
 
 TIMEOUT = 600.0
-"""As long as the others wait: with a thousand in flight, five seconds pass."""
+"""The timeout of the other contenders: with 1,000 calls in flight, calls take over five seconds."""
 
 
 class HTTPXClient:
     """
-    One client of each kind, wide enough for a thousand calls at once.
+    One blocking and one async client, with enough connections for 1,000 concurrent calls.
     """
 
     library: ClassVar[ModuleType]
@@ -70,7 +70,7 @@ class HTTPXClient:
 
 def text_of(line: str) -> str:
     """
-    Read one line of a stream.
+    Return the text of one line of a stream.
     """
     if not line.startswith("data: ") or line == "data: [DONE]":
         return ""

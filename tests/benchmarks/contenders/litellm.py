@@ -1,4 +1,4 @@
-"""LiteLLM's functions, which keep their clients themselves."""
+"""LiteLLM's functions, which reuse HTTP clients internally."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ litellm.suppress_debug_info = True
 
 class Client:
     """
-    What each call is given.
+    The arguments of each call.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -60,10 +60,10 @@ class Client:
 
     def close(self) -> None:
         """
-        Do nothing: its clients are its own.
+        Do nothing; LiteLLM owns the HTTP clients.
         """
 
     async def aclose(self) -> None:
         """
-        Do nothing either.
+        Do nothing.
         """

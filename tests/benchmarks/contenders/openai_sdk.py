@@ -1,4 +1,4 @@
-"""OpenAI's own client."""
+"""OpenAI's client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USAGE = {"include_usage": True}
 
 class Client:
     """
-    One client of each kind.
+    One blocking and one async client.
     """
 
     def __init__(self, base_url: str) -> None:

@@ -15,7 +15,7 @@ from tests.benchmarks.person import Person
 
 class Client:
     """
-    One agent for texts and one for structured output, over one client. Its blocking calls run an event loop.
+    An agent for text and one for structured output, with one HTTP client. Blocking calls run an event loop.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -43,7 +43,7 @@ class Client:
 
     def close(self) -> None:
         """
-        Do nothing: nothing here blocks.
+        Do nothing; there is no blocking client.
         """
 
     async def aclose(self) -> None:

@@ -6,13 +6,13 @@ import pytest
 from tests.benchmarks.processes import WorkerProcess, clean_environment, on_core, serving, statistics_of
 from tests.benchmarks.roster import named
 
-COMMAND = {"operation": "sync_call", "wanted": "Hello.", "count": 3}
+COMMAND = {"operation": "sync_call", "expected": "Hello.", "count": 3}
 
 
 @pytest.fixture
 def worker(tmp_path):
     """
-    A worker that asks over a socket, and the server's address.
+    A worker with the socket contender, and the server's address.
     """
     with serving() as address:
         made = WorkerProcess(named(["socket"])[0], sys.executable, address, str(tmp_path))
@@ -20,9 +20,9 @@ def worker(tmp_path):
         made.close()
 
 
-def test_a_worker_asks_the_server_and_tells_what_it_cost(worker):
+def test_worker_reports_the_costs_of_its_calls(worker):
     """
-    The calls that it tells are those that reached the server.
+    The worker's number of calls is the number of requests at the server.
     """
     process, address = worker
 
@@ -30,9 +30,9 @@ def test_a_worker_asks_the_server_and_tells_what_it_cost(worker):
     assert statistics_of(address)["requests"] == 3
 
 
-def test_a_worker_that_hangs_is_ended_and_begins_anew(worker):
+def test_hanging_worker_is_restarted(worker):
     """
-    A client that waits for ever costs one measure, and not the run.
+    A client that hangs fails one measure, and not the run.
     """
     process, _ = worker
 
@@ -40,22 +40,22 @@ def test_a_worker_that_hangs_is_ended_and_begins_anew(worker):
     assert process.ask(COMMAND)["calls"] == 3
 
 
-def test_a_worker_that_ends_is_told_and_begins_anew(worker):
+def test_crashed_worker_is_restarted(worker):
     """
-    A client that crashes the interpreter costs one measure, and not the run.
+    A client that crashes the interpreter fails one measure, and not the run.
     """
     process, _ = worker
 
     process._process.kill()
     process._process.wait()
 
-    assert process.ask(COMMAND) == {"failed": "its process ended"}
+    assert process.ask(COMMAND) == {"failed": "the process ended"}
     assert process.ask(COMMAND)["calls"] == 3
 
 
-def test_a_worker_can_begin_anew(worker):
+def test_worker_can_be_restarted(worker):
     """
-    Memory is watched in a process that has done nothing before.
+    A restarted worker is a new process.
     """
     process, _ = worker
     before = process._process.pid
@@ -66,9 +66,9 @@ def test_a_worker_can_begin_anew(worker):
     assert process.ask(COMMAND)["calls"] == 3
 
 
-def test_a_process_that_is_measured_sees_nothing_of_the_user(monkeypatch, tmp_path):
+def test_measured_process_has_a_clean_environment(monkeypatch, tmp_path):
     """
-    Keys, proxies, settings and caches of whoever runs the suite change no result.
+    The user's keys, proxies, settings and caches are removed from the environment.
     """
     for name in ("OPENAI_API_KEY", "BUDWOOD_CACHE", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "secret")
@@ -80,9 +80,9 @@ def test_a_process_that_is_measured_sees_nothing_of_the_user(monkeypatch, tmp_pa
     assert found["MORE"] == "1"
 
 
-def test_the_core_is_given_back():
+def test_affinity_is_restored():
     """
-    What the suite does for its processes does not bind itself.
+    Pinning processes does not pin the suite afterwards.
     """
     before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 

@@ -11,16 +11,16 @@ from tests.benchmarks.processes import serving
 @pytest.fixture(scope="module")
 def base_url():
     """
-    The server of the benchmarks, in a process of its own.
+    The benchmark server, in a separate process.
     """
     with serving() as address:
         yield f"{address}/v1"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_each_part_of_a_blocking_call_can_be_run_alone(base_url, streamed):
+def test_parts_of_a_blocking_call_run_separately(base_url, streamed):
     """
-    The transport, the engine and the provider are measured with what the server really sends.
+    The transport, the engine and the provider are measured with recorded replies.
     """
     layers = BlockingLayers(base_url, "default", streamed=streamed)
     costs = profiling.blocking_costs(layers, 2) | profiling.provider_costs(layers, 2)
@@ -31,9 +31,9 @@ def test_each_part_of_a_blocking_call_can_be_run_alone(base_url, streamed):
 
 @pytest.mark.parametrize("transport", profiling.installed_transports())
 @pytest.mark.parametrize("streamed", [False, True])
-def test_each_part_of_an_async_call_can_be_run_alone(base_url, transport, streamed):
+def test_parts_of_an_async_call_run_separately(base_url, transport, streamed):
     """
-    The same, over every transport that is installed.
+    The parts run over every installed transport.
     """
     layers = AsyncLayers(base_url, transport, streamed=streamed)
     costs = asyncio.run(profiling.async_costs(layers, 4, 2))
@@ -42,13 +42,13 @@ def test_each_part_of_an_async_call_can_be_run_alone(base_url, transport, stream
     assert b"".join(layers.pieces)
 
 
-def test_the_shares_of_a_breakdown_are_those_of_the_whole_call():
+def test_breakdown_adds_up_to_the_call():
     """
-    What the parts do not explain is shown as what appears only together.
+    The difference between a call and its parts has a row of its own.
     """
     costs = {"whole call": 100.0, "transport": 50.0, "engine and provider": 30.0, "encode": 4.0, "decode": 6.0}
 
     written = profiling.breakdown({name: Spread(cost, cost, cost) for name, cost in costs.items()})
 
     assert "| engine: the rest of a call whose transport answers at once | 20 | 20% |" in written
-    assert "| what appears only together | 20 | 20% |" in written
+    assert "| interaction of the parts | 20 | 20% |" in written

@@ -39,18 +39,18 @@ def results():
     return made
 
 
-def test_the_page_has_the_targets_first(results):
+def test_page_starts_with_the_targets(results):
     """
-    Who opens the page sees what was promised, and what was found.
+    The page starts with the targets and their results.
     """
     headings = re.findall(r"^## (.+)$", report.page(results, verdicts(results)), re.MULTILINE)
 
     assert headings == ["Targets", "Async, 32 in flight", "A stream", "Versions and machine"]
 
 
-def test_a_target_is_shown_with_its_spread_and_its_bound(results):
+def test_target_row_has_spread_and_bound(results):
     """
-    The ratio is that of the rounds, not of the medians.
+    The ratio is the median of the rounds' ratios.
     """
     page = report.page(results, verdicts(results))
 
@@ -61,9 +61,9 @@ def test_a_target_is_shown_with_its_spread_and_its_bound(results):
     assert "| stream of 200 chunks, over httptools, to litellm | 0.03 | 0.03 | 0.03 | ≤ 0.04 × | yes |" in page
 
 
-def test_a_measure_lists_the_cheapest_first_with_ratios(results):
+def test_measure_is_sorted_and_has_ratios(results):
     """
-    Each row has the median, the extremes, and the ratio to the one that everyone is compared with.
+    Each row has the median, the extremes and the ratio to the reference.
     """
     section = report.measure_section(results, "async-32")
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
@@ -75,9 +75,9 @@ def test_a_measure_lists_the_cheapest_first_with_ratios(results):
     ]
 
 
-def test_who_took_no_part_is_named(results):
+def test_missing_contenders_are_listed(results):
     """
-    A contender that failed, or could not, is told with the reason.
+    Contenders that failed or lack the operation are listed with the reason.
     """
     section = report.measure_section(results, "async-32")
 
@@ -85,9 +85,9 @@ def test_who_took_no_part_is_named(results):
     assert "- langchain-openai: it needs more" in section
 
 
-def test_an_explanation_stands_below_the_targets(results):
+def test_explanation_is_below_the_targets(results):
     """
-    A target that is missed and explained says so.
+    A missed target with an explanation is marked as explained.
     """
     target = next(one for one in TARGETS if one.name.startswith("async, 32 in flight, over httptools, to bare"))
     explained = type(target)(**{**vars(target), "bound": 1.0, "explanation": "The engine takes the rest."})
@@ -98,9 +98,9 @@ def test_an_explanation_stands_below_the_targets(results):
     assert "The engine takes the rest." in section
 
 
-def test_rows_of_tables_have_as_many_cells_as_their_heads(results):
+def test_rows_have_as_many_cells_as_the_head(results):
     """
-    What is missing in one contender leaves its cell empty.
+    A missing value leaves its cell empty.
     """
     results.add("async-32", "httpx", {"cpu_us": 1.0, "first_token_ms": 2.0})
     lines = report.page(results, verdicts(results)).splitlines()
@@ -113,9 +113,9 @@ def test_rows_of_tables_have_as_many_cells_as_their_heads(results):
                 assert row.count("|") == line.count("|")
 
 
-def test_results_survive_json(results):
+def test_results_can_be_saved_as_json(results):
     """
-    What is written can be read again.
+    The JSON data contains all results.
     """
     data = results.as_data()
 
@@ -127,14 +127,14 @@ def test_results_survive_json(results):
 )
 def test_numbers_have_three_digits(value, written):
     """
-    More digits would promise more than was measured.
+    Numbers have three significant digits.
     """
     assert report.number(value) == written
 
 
-def test_the_chart_is_xml_that_says_what_it_shows(results):
+def test_chart_is_accessible_xml(results):
     """
-    It has a title and a description for those who do not see it, and a number at each bar.
+    The chart has a title, a description and a value at each bar.
     """
     root = ET.fromstring(chart.draw(results))
     texts = [one.text for one in root.iter(f"{SVG}text")]
@@ -145,31 +145,31 @@ def test_the_chart_is_xml_that_says_what_it_shows(results):
     assert {"Budwood", "bare HTTP clients", "other libraries", "Budwood, httptools", "138", "4,400"} <= set(texts)
 
 
-def test_a_chart_of_nothing_is_xml_too():
+def test_empty_chart_is_xml():
     """
-    Without samples there is a legend, and no bar.
+    A chart without samples has a legend and no bars.
     """
     assert ET.fromstring(chart.draw(Results())).find(f"{SVG}desc") is not None
 
 
 @example([1.0], "less < more & more")
 @given(st.lists(st.floats(1e-3, 1e7), min_size=1, max_size=12), st.text(st.characters(codec="utf-8", min_codepoint=32)))
-def test_bars_lie_within_the_chart(values, title):
+def test_bars_are_within_the_chart(values, title):
     """
-    Whatever was measured, bars begin at the axis, have a length, and end before the edge; any title is XML.
+    For any values, bars start at the axis, have a length and end before the edge; any title is escaped.
     """
-    drawn = chart.chart([Panel(title, "µs", [("budwood", value) for value in values])])
+    svg = chart.chart([Panel(title, "µs", [("budwood", value) for value in values])])
 
     if not any(character in title for character in "\ufffe\uffff"):
-        bars = [one for one in ET.fromstring(drawn).iter(f"{SVG}rect") if one.get("rx")]
+        bars = [one for one in ET.fromstring(svg).iter(f"{SVG}rect") if one.get("rx")]
         assert len(bars) == len(values)
         assert all(0 < float(one.get("width")) <= chart.RIGHT - chart.LEFT for one in bars)
 
 
 @given(st.floats(1e-3, 1e7))
-def test_the_scale_encloses_its_values(value):
+def test_scale_includes_its_values(value):
     """
-    Both ends of the scale are powers of ten, the value between them.
+    The ends of the scale are powers of ten around the value.
     """
     low, high = limits([value])
 

@@ -6,18 +6,18 @@ from tests.benchmarks import run
 from tests.benchmarks.measures import MEASURES
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import Contender, named
-from tests.benchmarks.rounds import grouped
+from tests.benchmarks.rounds import group_measures
 
 
 def chosen(monkeypatch, *options):
-    """Understand a command line."""
+    """Return the selection of a command line."""
     monkeypatch.setattr("sys.argv", ["run", *options])
-    return run.choice(run.parsed())
+    return run.select(run.parse_arguments())
 
 
-def test_without_options_everything_is_measured(monkeypatch):
+def test_default_measures_everything(monkeypatch):
     """
-    The full run leaves nothing out: every target is judged.
+    A full run includes every measure, so that every target is checked.
     """
     found = chosen(monkeypatch)
 
@@ -25,9 +25,9 @@ def test_without_options_everything_is_measured(monkeypatch):
     assert {contender.kind for contender in found.contenders} == {"budwood", "bare", "peer"}
 
 
-def test_quick_asks_no_peer(monkeypatch):
+def test_quick_excludes_peers(monkeypatch):
     """
-    Budwood and the bare clients are enough to see that it runs.
+    A quick run includes only Budwood and the bare clients.
     """
     found = chosen(monkeypatch, "--quick")
 
@@ -35,19 +35,19 @@ def test_quick_asks_no_peer(monkeypatch):
     assert set(found.measures) < set(run.NAMES)
 
 
-def test_who_lacks_a_package_is_left_out(capsys):
+def test_contender_without_its_package_is_skipped(capsys):
     """
-    A transport that is not installed takes no part, and the reader is told.
+    A contender whose package is not installed is skipped with a message.
     """
     contenders = [Contender("odd", "Odd", "budwood", (), "odd", packages=("no-such-distribution",)), *named(["socket"])]
 
     assert [one.name for one in run.present(contenders)] == ["socket"]
-    assert "odd is left out: no-such-distribution is not installed" in capsys.readouterr().err
+    assert "odd is skipped: not installed: no-such-distribution" in capsys.readouterr().err
 
 
-def test_the_suite_fails_for_what_is_ours():
+def test_only_failures_of_budwood_fail_the_run():
     """
-    That another library fails is told in the report, and does not stop anyone.
+    Failures of other libraries are only in the report.
     """
     results = Results()
     results.failures["sync"] = {"budwood": "ValueError: no", "litellm": "RuntimeError: no", "httpx": "no answer"}
@@ -55,9 +55,9 @@ def test_the_suite_fails_for_what_is_ours():
     assert run.failures(results) == ["sync, budwood: ValueError: no"]
 
 
-def test_one_measure_of_two_contenders(monkeypatch):
+def test_options_select_measures_and_contenders(monkeypatch):
     """
-    What is named on the command line is what is measured.
+    Only the named measures and contenders are selected.
     """
     found = chosen(monkeypatch, "--only", "sync", "--contenders", "httpx,budwood", "--rounds", "2")
 
@@ -67,19 +67,19 @@ def test_one_measure_of_two_contenders(monkeypatch):
 
 
 @pytest.mark.parametrize(("option", "known"), [("--only", "async-32"), ("--contenders", "litellm")])
-def test_an_unknown_name_is_answered_with_the_known_ones(monkeypatch, option, known):
+def test_unknown_name_lists_the_known_ones(monkeypatch, option, known):
     """
-    Whoever mistypes a name is told which there are.
+    The error for an unknown name lists the known ones.
     """
     with pytest.raises(SystemExit, match=known):
         chosen(monkeypatch, option, "unknown")
 
 
-def test_measures_of_one_group_share_their_rounds():
+def test_measures_of_a_group_share_rounds():
     """
-    Within each round 1,000 in flight are compared with 32, and calls with a schema with plain ones.
+    Calls with 1,000 and 32 in flight share rounds, as do calls with a schema and plain ones.
     """
-    groups = [[measure.name for measure in group] for group in grouped(MEASURES)]
+    groups = [[measure.name for measure in group] for group in group_measures(MEASURES)]
 
     assert ["sync", "structured-sync", "dictionary-sync", "tools-sync"] in groups
     plain = ["async-1", "async-32", "async-256", "async-1000"]

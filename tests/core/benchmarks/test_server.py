@@ -14,7 +14,7 @@ ASKED = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
 
 
 async def served(use):
-    """Run a server on the running loop while ``use(port)`` is awaited."""
+    """Run a server in the event loop while ``use(port)`` is awaited."""
     loop = asyncio.get_running_loop()
     count = Count()
     count.look(loop.time())
@@ -26,7 +26,7 @@ async def served(use):
 
 
 def post(path, body=ASKED):
-    """Ask over a connection of its own, with httpx."""
+    """Send a request over a new connection with httpx."""
 
     async def use(port):
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -36,7 +36,7 @@ def post(path, body=ASKED):
 
 
 def raw(*pieces, replies=1):
-    """Send pieces of bytes over one connection; return what came, once so many replies, or the end, are there."""
+    """Send parts of bytes over a connection; return what was received after a number of replies or the end."""
 
     async def use(port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -59,14 +59,14 @@ def raw(*pieces, replies=1):
 
 
 def request(path=CHAT, body=ASKED):
-    """Write a request."""
+    """Return the bytes of a request."""
     data = json.dumps(body).encode()
     return b"POST %s HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(data), data)
 
 
-def test_a_call_gets_a_whole_reply():
+def test_reply_has_the_format_of_openai():
     """
-    The reply has the form of OpenAI's.
+    A reply has the format of OpenAI.
     """
     reply = post(CHAT)
 
@@ -77,7 +77,7 @@ def test_a_call_gets_a_whole_reply():
 
 def test_structured_output_is_json():
     """
-    Where a response format is asked for, the content is JSON.
+    With a response format the content is JSON.
     """
     reply = post(CHAT, ASKED | {"response_format": {"type": "json_object"}})
 
@@ -85,9 +85,9 @@ def test_structured_output_is_json():
 
 
 @pytest.mark.parametrize(("path", "count"), [(CHAT, CHUNKS), (f"/chunks-3-delay-1{CHAT}", 3)])
-def test_a_stream_has_its_chunks_a_reason_usage_and_an_end(path, count):
+def test_stream_is_complete(path, count):
     """
-    A stream is what OpenAI's is: chunks of text, the reason for the end, usage, and the marker.
+    A stream has chunks of text, the finish reason, usage and the end marker.
     """
     *events, last = post(path, ASKED | {"stream": True}).text.strip().split("\n\n")
     chunks = [json.loads(event.removeprefix("data: ")) for event in events]
@@ -98,17 +98,17 @@ def test_a_stream_has_its_chunks_a_reason_usage_and_an_end(path, count):
     assert chunks[-1]["usage"]["completion_tokens"] == count
 
 
-def test_no_two_chunks_are_the_same():
+def test_chunks_differ():
     """
-    A client that ends streams whose chunks repeat reads this one to its end.
+    All chunks of a stream differ.
     """
     assert len({word(one) for one in range(CHUNKS)}) == CHUNKS
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_an_error_is_what_the_path_says(streamed):
+def test_path_selects_the_error(streamed):
     """
-    The status is the path's, for streams too, and the body has the form of OpenAI's errors.
+    The path selects the status, also of streams, and the body is an error of OpenAI.
     """
     reply = post(f"/error-429{CHAT}", ASKED | {"stream": streamed})
 
@@ -117,9 +117,9 @@ def test_an_error_is_what_the_path_says(streamed):
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/chat", "/fixed-x/v1/chat/completions", "/slow-1/v1/chat/completions"])
-def test_what_the_path_does_not_say_is_not_found(path):
+def test_unknown_path_is_not_found(path):
     """
-    A condition that is mistyped is no reply without it.
+    A path with an unknown condition gets status 404.
     """
     assert post(path).status_code == 404
 
@@ -132,9 +132,9 @@ def test_what_the_path_does_not_say_is_not_found(path):
         (b"POST /v1/chat/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"411"),
     ],
 )
-def test_what_is_no_request_is_refused_and_hung_up(sent, status):
+def test_invalid_request_closes_the_connection(sent, status):
     """
-    After what cannot be understood, the rest of the connection means nothing.
+    An invalid request gets an error, and the connection is closed.
     """
     received, ended = raw(sent, replies=9)
 
@@ -143,7 +143,7 @@ def test_what_is_no_request_is_refused_and_hung_up(sent, status):
 
 
 class Written(asyncio.Queue):
-    """What a connection writes: the little of a transport that it needs."""
+    """A fake asyncio transport that collects the output."""
 
     def write(self, data):
         self.put_nowait(data)
@@ -152,9 +152,9 @@ class Written(asyncio.Queue):
         return False
 
 
-def test_a_request_waits_for_the_one_ahead_of_it():
+def test_replies_are_in_order_of_requests():
     """
-    What comes while a reply takes its time is answered after it.
+    Requests that arrive during a delayed reply are answered after it.
     """
 
     async def use():
@@ -171,9 +171,9 @@ def test_a_request_waits_for_the_one_ahead_of_it():
     assert second.startswith(b"HTTP/1.1 500")
 
 
-def test_a_connection_serves_one_request_after_the_other():
+def test_connection_is_reused():
     """
-    Requests that come at once are answered in their order, and the connection stays.
+    Pipelined requests are answered in order on one connection.
     """
     received, ended = raw(request(f"/fixed-5{CHAT}") + request(f"/error-500{CHAT}"), replies=2)
 
@@ -183,9 +183,9 @@ def test_a_connection_serves_one_request_after_the_other():
 
 @settings(max_examples=20)
 @given(st.lists(st.integers(1, 200), max_size=6))
-def test_how_a_request_is_cut_changes_nothing(cuts):
+def test_request_may_arrive_in_any_parts(cuts):
     """
-    The same bytes in other pieces get the same replies.
+    The same bytes in any parts get the same replies.
     """
     sent = request() + request(f"/error-404{CHAT}")
     edges = [0, *sorted({min(cut, len(sent)) for cut in cuts}), len(sent)]
@@ -195,27 +195,27 @@ def test_how_a_request_is_cut_changes_nothing(cuts):
 
 
 @given(st.binary(max_size=60))
-def test_no_path_breaks_the_server(path):
+def test_any_path_is_handled(path):
     """
-    Any bytes in place of a path are understood, or are not.
+    Any path is parsed or rejected.
     """
     found = plan(path)
 
     assert found is None or found.status >= 200
 
 
-def test_the_lognormal_latency_has_the_mean_that_its_name_says():
+def test_lognormal_latency_has_its_mean():
     """
-    The first number of a lognormal latency is its mean, in milliseconds.
+    The first number of a lognormal latency is its mean in milliseconds.
     """
-    drawn = [plan(b"/lognormal-500-0.5/v1/chat/completions").latency() for _ in range(20_000)]
+    samples = [plan(b"/lognormal-500-0.5/v1/chat/completions").latency() for _ in range(20_000)]
 
-    assert sum(drawn) / len(drawn) == pytest.approx(0.5, rel=0.02)
+    assert sum(samples) / len(samples) == pytest.approx(0.5, rel=0.02)
 
 
-def test_statistics_tell_what_came_and_begin_anew():
+def test_statistics_are_reset_by_each_query():
     """
-    The first look counts the calls, and the second none.
+    The first query counts the calls, and the second none.
     """
 
     async def use(port):
@@ -230,9 +230,9 @@ def test_statistics_tell_what_came_and_begin_anew():
     assert second["requests"] == 0
 
 
-def test_the_mean_in_flight_is_weighed_by_time():
+def test_mean_in_flight_is_weighted_by_time():
     """
-    Two requests for one second and none for three are half a request in flight.
+    Two requests for one second and none for three give a mean of 0.5 in flight.
     """
     count = Count()
     count.look(10.0)

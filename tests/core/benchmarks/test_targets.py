@@ -12,7 +12,7 @@ THEIRS = Figure("sync", "httpx")
 
 
 def results(ours, theirs=()):
-    """Make results of one measure."""
+    """Create results of one measure."""
     made = Results()
     for name, samples in (("budwood", ours), ("httpx", theirs)):
         for sample in samples:
@@ -21,9 +21,9 @@ def results(ours, theirs=()):
 
 
 @pytest.mark.parametrize(("bound", "met"), [(0.49, False), (0.5, True)])
-def test_a_ratio_may_be_what_its_bound_says(bound, met):
+def test_bound_is_inclusive(bound, met):
     """
-    A target is met at its bound, and not above.
+    A target is met at its bound, and not above it.
     """
     target = Target(name="ratio", value=OURS, against=THEIRS, bound=bound)
 
@@ -31,26 +31,26 @@ def test_a_ratio_may_be_what_its_bound_says(bound, met):
 
 
 @pytest.mark.parametrize(("bound", "met"), [(0.95, True), (1.01, False)])
-def test_at_least_turns_the_bound_around(bound, met):
+def test_at_least_makes_the_bound_a_minimum(bound, met):
     """
-    A share of completed calls is met at its bound, and not below.
+    With `at_least` a target is met at its bound, and not below it.
     """
     target = Target(name="share", value=OURS, against=THEIRS, bound=bound, at_least=True)
 
     assert judge(target, results([1.0], [1.0])).met is met
 
 
-def test_a_value_counts_by_itself():
+def test_value_without_a_reference_is_checked_itself():
     """
-    Without another figure the value is held against the bound.
+    Without a reference the value itself is checked.
     """
     assert judge(Target(name="size", value=OURS, bound=15.0), results([12.0])).found == Spread(12.0, 12.0, 12.0)
 
 
 @pytest.mark.parametrize("made", [results([]), results([1.0])])
-def test_what_was_not_measured_is_neither_met_nor_missed(made):
+def test_unmeasured_target_has_no_verdict(made):
     """
-    Where one side is missing there is no verdict, and nothing fails.
+    A target without samples has no verdict and does not fail.
     """
     verdict = judge(Target(name="ratio", value=OURS, against=THEIRS, bound=1.0), made)
 
@@ -59,18 +59,18 @@ def test_what_was_not_measured_is_neither_met_nor_missed(made):
 
 
 @pytest.mark.parametrize(("explanation", "fails"), [("", True), ("The rest is spent on sockets.", False)])
-def test_a_missed_target_fails_unless_it_is_explained(explanation, fails):
+def test_missed_target_fails_without_an_explanation(explanation, fails):
     """
-    An explanation beside the target is what keeps the suite from failing.
+    A missed target fails only without an explanation.
     """
     target = Target(name="ratio", value=OURS, against=THEIRS, bound=0.1, explanation=explanation)
 
     assert judge(target, results([1.0], [1.0])).fails is fails
 
 
-def test_every_target_speaks_of_what_is_measured():
+def test_every_target_uses_existing_measures():
     """
-    A target whose measure or contender is mistyped would never be judged.
+    Every target's measure and contender exist.
     """
     measured = {*startup.TITLES, "installed", *(one.name for one in (*MEASURES, *memory.MEMORY))}
     programs = {startup.BARE, "import typer", "its imports", "16,000 characters", "8 times 2,000"}
@@ -82,9 +82,9 @@ def test_every_target_speaks_of_what_is_measured():
             assert figure.contender in known
 
 
-def test_every_contender_has_its_file_and_pinned_versions():
+def test_every_contender_has_a_file_and_pinned_versions():
     """
-    What is installed is pinned, but for what is ours.
+    Every requirement is pinned, except Budwood's own.
     """
     for contender in ROSTER:
         assert all(one.startswith("./") or "==" in one for one in contender.requirements)

@@ -11,7 +11,7 @@ from tests.benchmarks.worker import Command, Worker, answers
 
 
 class Sample:
-    """A contender that asks nobody."""
+    """A contender that sends no requests."""
 
     made = 0
     closed = 0
@@ -42,7 +42,7 @@ class Sample:
     async def async_many(self, count, in_flight):
         return ["x"] * count
 
-    def wanting(self):
+    def incomplete(self):
         raise Unavailable("it needs more")
 
     def close(self):
@@ -55,18 +55,18 @@ class Sample:
 @pytest.fixture
 def sample(monkeypatch):
     """
-    The contender, as the module that a worker imports.
+    The contender as a module that a worker can import.
     """
     made = type("Client", (Sample,), {})
     found = ModuleType("tests.benchmarks.contenders.sample")
     found.Client = made
     monkeypatch.setitem(sys.modules, found.__name__, found)
-    monkeypatch.setattr(module, "forget_peak", lambda: None)  # it is the peak of whoever runs the tests
+    monkeypatch.setattr(module, "forget_peak", lambda: None)  # it would reset the peak of the test process
     return made
 
 
 def answer(**command):
-    """Have one command done."""
+    """Run one command."""
     worker = Worker("sample", "http://here")
     try:
         return next(answers(worker, [json.dumps(command)]))
@@ -78,13 +78,13 @@ URL = "http://here/fixed-1/v1"
 
 
 @pytest.mark.parametrize(
-    ("operation", "wanted"), [("sync_call", URL), ("async_call", URL), ("sync_stream", "ab"), ("async_stream", "ab")]
+    ("operation", "expected"), [("sync_call", URL), ("async_call", URL), ("sync_stream", "ab"), ("async_stream", "ab")]
 )
-def test_an_operation_is_run_as_often_as_was_said(sample, operation, wanted):
+def test_operation_runs_as_often_as_requested(sample, operation, expected):
     """
-    Each kind of operation is called so often, checked each time, and its costs told.
+    Each kind of operation is called `count` times, and its costs are reported.
     """
-    found = answer(operation=operation, wanted=wanted, path="/fixed-1", in_flight=3, count=7)
+    found = answer(operation=operation, expected=expected, path="/fixed-1", in_flight=3, count=7)
 
     assert found["calls"] == 7
     assert found["cpu_us"] >= 0
@@ -92,47 +92,47 @@ def test_an_operation_is_run_as_often_as_was_said(sample, operation, wanted):
     assert ("first_token_ms" in found) is operation.endswith("stream")
 
 
-def test_calls_are_in_flight_at_once(sample):
+def test_calls_are_concurrent(sample):
     """
-    There are as many lanes as was said.
+    As many calls run concurrently as requested.
     """
-    answer(operation="async_call", wanted=URL, path="/fixed-1", in_flight=5, count=20)
+    answer(operation="async_call", expected=URL, path="/fixed-1", in_flight=5, count=20)
 
     assert sample.most == 5
 
 
-def test_every_lane_has_a_call_though_the_time_is_over(sample):
+def test_every_lane_makes_at_least_one_call(sample):
     """
-    With many lanes and little time, each still takes its turn.
+    Each lane makes a call even if the time is over.
     """
-    assert answer(operation="async_call", wanted=URL, path="/fixed-1", in_flight=9, seconds=1e-9)["calls"] == 9
+    assert answer(operation="async_call", expected=URL, path="/fixed-1", in_flight=9, seconds=1e-9)["calls"] == 9
 
 
-def test_operations_that_make_many_calls_are_told_how_many(sample):
+def test_bulk_operation_gets_the_number_of_calls(sample):
     """
-    What one call of many costs is a share of the whole.
+    The costs per call are a share of the total.
     """
-    assert answer(operation="async_many", wanted="x", in_flight=2, count=50)["calls"] == 50
+    assert answer(operation="async_many", expected="x", in_flight=2, count=50)["calls"] == 50
 
 
-def test_a_wrong_reply_fails(sample):
+def test_wrong_reply_is_a_failure(sample):
     """
-    A client that is fast and wrong is no contender.
+    A wrong reply fails the command.
     """
-    assert "AssertionError" in answer(operation="sync_call", wanted="something else", count=1)["failed"]
+    assert "AssertionError" in answer(operation="sync_call", expected="something else", count=1)["failed"]
 
 
-@pytest.mark.parametrize(("operation", "reason"), [("wanting", "it needs more"), ("unknown", "")])
-def test_what_cannot_be_done_is_told(sample, operation, reason):
+@pytest.mark.parametrize(("operation", "reason"), [("incomplete", "it needs more"), ("unknown", "")])
+def test_missing_operation_is_unavailable(sample, operation, reason):
     """
-    A contender without an operation is no failure.
+    A missing operation is reported as unavailable.
     """
-    assert answer(operation=operation, wanted="", count=1) == {"unavailable": reason}
+    assert answer(operation=operation, expected="", count=1) == {"unavailable": reason}
 
 
-def test_a_client_is_made_for_each_command_unless_it_is_kept(sample):
+def test_each_command_has_a_new_client_unless_kept(sample):
     """
-    A measure does not inherit what another left in a pool, but for that of memory, which goes on.
+    A new client is created for each command, unless the previous one was kept.
     """
     worker = Worker("sample", "http://here")
     for keep in (False, True, False):
@@ -142,8 +142,8 @@ def test_a_client_is_made_for_each_command_unless_it_is_kept(sample):
     assert (sample.made, sample.closed) == (2, 2)
 
 
-def test_a_warm_up_counts_for_nothing(sample):
+def test_warm_up_is_not_counted(sample):
     """
-    Its calls are made, and not told.
+    Calls of the warm-up are not in the results.
     """
-    assert answer(operation="sync_call", wanted="http://here/v1", count=2, warm_up=30)["calls"] == 2
+    assert answer(operation="sync_call", expected="http://here/v1", count=2, warm_up=30)["calls"] == 2

@@ -9,9 +9,9 @@ from budwood.caching import MemoryCache, MemoryCacheSettings
 from budwood_testing import FakeClock
 
 
-def test_the_value_used_longest_ago_goes_first():
+def test_the_least_recently_used_value_is_removed_first():
     """
-    Reading counts as using.
+    Reading a value counts as using it.
     """
     cache = MemoryCache(MemoryCacheSettings(max_entries=2), FakeClock())
     cache.set("a", b"1")
@@ -23,9 +23,9 @@ def test_the_value_used_longest_ago_goes_first():
     assert [cache.get(key) for key in "abc"] == [b"1", None, b"3"]
 
 
-def test_bytes_are_bounded_and_a_giant_pushes_nothing_out():
+def test_the_size_in_bytes_is_limited():
     """
-    The sum of the values stays below the bound; what is above it alone is not kept.
+    A value above the limit is not stored, and evicts nothing.
     """
     cache = MemoryCache(MemoryCacheSettings(max_bytes=10), FakeClock())
     cache.set("a", b"12345")
@@ -45,9 +45,9 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_the_memory_cache_is_a_dictionary_that_forgets(steps):
+def test_the_memory_cache_behaves_like_a_dictionary_with_limits(steps):
     """
-    What it returns is the last value of the key within its time, and its bounds hold after every step.
+    It returns the last value of a key within its lifetime, and its limits hold after every step.
     """
     clock = FakeClock()
     cache = MemoryCache(MemoryCacheSettings(max_entries=3, max_bytes=12), clock)
@@ -64,7 +64,7 @@ def test_the_memory_cache_is_a_dictionary_that_forgets(steps):
 
 def test_threads_share_the_memory_cache():
     """
-    Reading and writing at the same time loses no count and crashes nobody.
+    Concurrent reads and writes keep the size correct.
     """
     cache = MemoryCache(MemoryCacheSettings(max_entries=8, max_bytes=64), FakeClock())
 

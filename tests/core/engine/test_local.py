@@ -37,7 +37,9 @@ CLOSED = "closed"
 
 
 class Slow:
-    """Writes a word, then waits until it may go on."""
+    """
+    Writes a word, then waits until it may continue.
+    """
 
     capabilities = frozenset({Capability.CHAT, Capability.STREAM, Capability.COUNT_TOKENS})
 
@@ -65,7 +67,9 @@ class Slow:
 
 
 class Choosy(Slow):
-    """Takes no seed, and counts."""
+    """
+    Does not support seeds, and counts tokens.
+    """
 
     def adaptations(self, request):
         return (Adaptation(parameter="seed", action="dropped", reason="it has no dice"),)
@@ -77,7 +81,7 @@ class Choosy(Slow):
 @pytest.fixture
 def call_of(clock):
     """
-    Makes a call to a model inside the process.
+    Return a call to a local model.
     """
 
     def make(local, *, streamed=False, **options):
@@ -110,15 +114,15 @@ def call_of(clock):
 
 def answer(call):
     """
-    Answers the request by the whole pipeline.
+    Answer the request with the complete pipeline.
     """
     return answer_chat(Round(call, CHAT, REQUEST))
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_cancelled_task_leaves_at_once_and_the_model_stops_at_its_next_event(call_of, clock, streamed):
+def test_cancelled_task_does_not_wait_for_the_model(call_of, clock, streamed):
     """
-    Nobody waits for a model that still writes; the thread that reads it closes it as soon as it comes back.
+    The thread that reads the model closes it at its next event.
     """
     local = Slow()
 
@@ -145,7 +149,7 @@ def test_cancelled_task_leaves_at_once_and_the_model_stops_at_its_next_event(cal
 
 def test_stream_that_is_left_between_two_events_is_closed(call_of, clock):
     """
-    Leaving closes the plugin's generator before anything else happens.
+    Leaving the stream closes the plugin's generator.
     """
     local = Slow()
     events = BlockingDriver(lambda: None, clock).stream(answer(call_of(local, streamed=True)))
@@ -158,7 +162,7 @@ def test_stream_that_is_left_between_two_events_is_closed(call_of, clock):
 
 def test_left_reply_yields_nothing_more():
     """
-    Who reads on after leaving finds the end.
+    Reading after leaving returns the end.
     """
     reply = LocalReply(TextDelta(text) for text in "ab")
 
@@ -168,9 +172,9 @@ def test_left_reply_yields_nothing_more():
     assert reply.read(None) == []
 
 
-def test_receipts_of_a_local_model_are_kept(call_of, clock):
+def test_adaptations_of_a_local_model_are_recorded(call_of, clock):
     """
-    What a model inside the process does not take as given is noted as a vendor's encoder notes it.
+    They are like those of a vendor's encoder.
     """
     local = Choosy()
     local.gate.set()
@@ -181,9 +185,9 @@ def test_receipts_of_a_local_model_are_kept(call_of, clock):
     assert list(call.adaptations) == ["seed"]
 
 
-def test_who_wants_everything_as_given_gets_an_error_before_the_model_is_asked(call_of, clock):
+def test_adaptations_of_a_local_model_can_be_errors(call_of, clock):
     """
-    `on_unsupported="error"` holds for models inside the process as well.
+    With `on_unsupported="error"` the model is not called.
     """
     local = Choosy()
 
@@ -193,9 +197,9 @@ def test_who_wants_everything_as_given_gets_an_error_before_the_model_is_asked(c
     assert not local.log
 
 
-def test_local_model_counts_tokens_itself_where_it_can(call_of, clock):
+def test_local_model_may_count_tokens(call_of, clock):
     """
-    Its count is exact; without one it is an estimate.
+    Its count is exact; otherwise the count is an estimate.
     """
     driver = BlockingDriver(lambda: None, clock)
 
@@ -204,9 +208,9 @@ def test_local_model_counts_tokens_itself_where_it_can(call_of, clock):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_events_of_which_no_reply_can_be_made_are_the_plugins_fault(call_of, clock, streamed):
+def test_events_that_do_not_form_a_reply_are_the_plugins_fault(call_of, clock, streamed):
     """
-    A text that is none is found when the reply is put together; the plugin is named all the same.
+    The error is found when the reply is built, and names the plugin.
     """
 
     class Numbers(Slow):

@@ -16,7 +16,7 @@ SECRET = "sk-test-secret"
 
 def raising(error):
     """
-    Make a method that raises an error.
+    Return a method that raises an error.
     """
 
     def method(*_args, **_kwargs):
@@ -28,7 +28,7 @@ def raising(error):
 @pytest.fixture
 def replaces(make_client, monkeypatch):
     """
-    Make a client whose provider has another method, or whose decoders have.
+    Create a client with another method of its provider or decoders.
     """
 
     def replace_method(method, function):
@@ -53,7 +53,7 @@ def replaces(make_client, monkeypatch):
 @pytest.fixture
 def breaks(replaces):
     """
-    Make a client whose provider raises an error in one method, or in one method of its decoder.
+    Create a client whose provider, or its decoder, raises an error in one method.
     """
     return lambda method, error: replaces(method, raising(error))
 
@@ -70,7 +70,7 @@ def consume(client):
 @pytest.mark.parametrize("method", ["encode", "authorize"])
 def test_a_fault_before_sending_names_plugin_and_method(method, raised, breaks, scripted):
     """
-    Whatever the encoder raises, nothing is sent, and the plugin is named with distribution and version.
+    Nothing is sent, and the error has the plugin, its distribution and its version.
     """
     with pytest.raises(
         PluginFaultError, match=rf"^Plugin 'openai' \(budwood-openai .*\) failed in {method}\(\)"
@@ -82,9 +82,9 @@ def test_a_fault_before_sending_names_plugin_and_method(method, raised, breaks, 
 
 
 @pytest.mark.parametrize("raised", [ZeroDivisionError("zero"), SystemExit(3)])
-def test_a_fault_in_reading_a_reply_is_the_plugins(raised, breaks, scripted):
+def test_a_fault_of_decode_is_the_plugins(raised, breaks, scripted):
     """
-    An error that no reply can cause is not blamed on the server, and not repeated.
+    It is not blamed on the server, and not retried.
     """
     scripted.reply(body=chat_reply("Hello."))
 
@@ -95,9 +95,9 @@ def test_a_fault_in_reading_a_reply_is_the_plugins(raised, breaks, scripted):
 
 
 @pytest.mark.parametrize("method", ["decoder", "feed", "close"])
-def test_a_fault_in_reading_a_stream_is_the_plugins(method, breaks, scripted):
+def test_a_fault_of_a_stream_decoder_is_the_plugins(method, breaks, scripted):
     """
-    Making the decoder, feeding it and closing it are inside the boundary.
+    Creating, feeding and closing the decoder are inside the boundary.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
 
@@ -108,7 +108,7 @@ def test_a_fault_in_reading_a_stream_is_the_plugins(method, breaks, scripted):
 @pytest.mark.parametrize(("method", "status"), [("decode", 200), ("error", 400)])
 def test_an_unexpected_reply_is_quoted(method, status, breaks, scripted):
     """
-    A missing field is a bad response that names the field, the plugin and the beginning of the reply.
+    A missing field is a bad response with the field, the plugin and the beginning of the reply.
     """
     scripted.reply(status, body={"error": {"message": "odd"}})
 
@@ -120,9 +120,9 @@ def test_an_unexpected_reply_is_quoted(method, status, breaks, scripted):
 
 
 @pytest.mark.parametrize("method", ["authorize", "decode"])
-def test_no_fault_tells_the_key(method, breaks, scripted):
+def test_no_fault_contains_the_key(method, breaks, scripted):
     """
-    The key is taken out of what plugins raise, chained errors included.
+    It is removed from the error and from chained errors.
     """
     scripted.reply(body=chat_reply("Hello."))
 
@@ -135,7 +135,7 @@ def test_no_fault_tells_the_key(method, breaks, scripted):
 @pytest.mark.parametrize("raised", [RuntimeError("disk"), SystemExit(3)])
 def test_a_cache_that_fails_is_a_miss(raised, make_client, scripted):
     """
-    Neither reading nor writing a cache ends the call, or the program.
+    Neither loading nor storing fails the call or ends the program.
     """
 
     class Cache:
@@ -160,7 +160,7 @@ def test_a_cache_that_fails_is_a_miss(raised, make_client, scripted):
 )
 def test_a_wrong_result_is_the_plugins_fault(method, status, expected, replaces, scripted):
     """
-    A method that returns another type than its contract says is named, with what it returned.
+    The error has the method and the type of its result.
     """
     scripted.reply(status, body=chat_reply("Hello."))
 
@@ -173,7 +173,7 @@ def test_a_wrong_result_is_the_plugins_fault(method, status, expected, replaces,
 
 def test_wrong_rules_of_a_model_are_the_plugins_fault(make_client, monkeypatch):
     """
-    The methods that are called for each model are checked likewise.
+    The methods for each model are checked as well.
     """
     monkeypatch.setattr(type(make_client()._engine.endpoints.get("openai").remote), "model_rules", lambda *_args: None)
 
@@ -183,7 +183,7 @@ def test_wrong_rules_of_a_model_are_the_plugins_fault(make_client, monkeypatch):
 
 def test_a_decoder_that_is_none_is_the_plugins_fault(replaces, scripted):
     """
-    Where no decoder is made, the server is not blamed.
+    The server is not blamed.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
 
@@ -193,7 +193,7 @@ def test_a_decoder_that_is_none_is_the_plugins_fault(replaces, scripted):
 
 def test_an_unknown_event_is_the_plugins_fault(replaces, scripted):
     """
-    What a decoder yields must be stream events; otherwise the server is not blamed.
+    A decoder must yield stream events; the server is not blamed.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
 
@@ -204,7 +204,7 @@ def test_an_unknown_event_is_the_plugins_fault(replaces, scripted):
 @pytest.mark.parametrize("raised", [KeyError("x"), SystemExit(3)])
 def test_a_fault_in_the_token_source_property_is_the_plugins(raised, make_client, monkeypatch):
     """
-    Properties of a provider are inside the boundary too.
+    Properties of a provider are inside the boundary.
     """
     provider = type(make_client()._engine.endpoints.get("openai").remote)
     monkeypatch.setattr(provider, "token_source", property(raising(raised)), raising=False)
@@ -215,7 +215,7 @@ def test_a_fault_in_the_token_source_property_is_the_plugins(raised, make_client
 
 def test_a_fault_in_may_truncate_is_the_plugins(breaks):
     """
-    The question whether a long request may be shortened is inside the boundary.
+    The method is inside the boundary.
     """
     client = breaks("may_truncate", KeyError("x"))
 
@@ -225,7 +225,7 @@ def test_a_fault_in_may_truncate_is_the_plugins(breaks):
 
 def test_an_error_that_cannot_be_read_keeps_its_status(breaks, scripted):
     """
-    Where a plugin cannot read the vendor's error, its status is known all the same.
+    The status is known even if the plugin cannot decode the error.
     """
     scripted.reply(503, body={"odd": True})
 
@@ -235,9 +235,9 @@ def test_an_error_that_cannot_be_read_keeps_its_status(breaks, scripted):
     assert caught.value.status == 503
 
 
-def test_a_provider_that_cannot_be_closed_leaves_the_others_closed(make_client, monkeypatch):
+def test_a_provider_that_fails_to_close_does_not_keep_others_open(make_client, monkeypatch):
     """
-    The fault is raised once everything else has been closed, the cache too.
+    The fault is raised after everything else is closed, including the cache.
     """
     closed = []
     client = make_client(cache="memory")
@@ -255,7 +255,7 @@ def test_a_provider_that_cannot_be_closed_leaves_the_others_closed(make_client, 
 @pytest.mark.parametrize(("status", "outcome"), [(200, "Hello."), (401, "AuthenticationError")])
 def test_rate_limits_that_cannot_be_read_hide_nothing(status, outcome, make_client, scripted, monkeypatch):
     """
-    Neither the reply nor the vendor's error is lost for its headers, and observers are told of the attempt.
+    The reply, or the vendor's error, is returned, and observers are notified.
     """
     scripted.reply(status, body=chat_reply("Hello."))
     monkeypatch.setattr(
@@ -272,9 +272,9 @@ def test_rate_limits_that_cannot_be_read_hide_nothing(status, outcome, make_clie
     assert [event.attempt.status for event in seen if isinstance(event, AttemptFinished)] == [status]
 
 
-def test_a_price_tier_that_cannot_be_read_costs_no_reply(make_client, scripted, monkeypatch):
+def test_a_price_tier_that_cannot_be_read_makes_the_cost_unknown(make_client, scripted, monkeypatch):
     """
-    The reply is there and paid for: only its cost is unknown, and says why.
+    The reply is returned, and the reason says so.
     """
     scripted.reply(body=chat_reply("Hello."))
     monkeypatch.setattr(

@@ -28,8 +28,10 @@ from budwood.types import TextDelta
 from budwood_testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 
 
-def complaint(code=None, message="No."):
-    """Make the body of an error in OpenAI's form."""
+def error_body(code=None, message="No."):
+    """
+    Return the body of an error in OpenAI's format.
+    """
     return {"error": {"message": message, "type": None, "param": None, "code": code}}
 
 
@@ -47,9 +49,9 @@ def complaint(code=None, message="No."):
 )
 def test_rate_limit_waits_as_long_as_the_server_asks(client, scripted, clock, headers, seconds):
     """
-    A 429 is retried after exactly as long as its headers say, once.
+    A 429 is retried once, after exactly the delay in its headers.
     """
-    scripted.reply(429, complaint(), headers=headers).reply(body=chat_reply("hello"))
+    scripted.reply(429, error_body(), headers=headers).reply(body=chat_reply("hello"))
 
     response = client.ask("hi")
 
@@ -57,11 +59,11 @@ def test_rate_limit_waits_as_long_as_the_server_asks(client, scripted, clock, he
     assert clock.slept == [seconds]
 
 
-def test_async_calls_wait_as_long_too(async_client, scripted, clock):
+def test_async_calls_wait_as_long(async_client, scripted, clock):
     """
-    The async client waits by the same policy.
+    Both drivers have the same policy.
     """
-    scripted.reply(429, complaint(), headers={"retry-after": "7"}).reply(body=chat_reply("hello"))
+    scripted.reply(429, error_body(), headers={"retry-after": "7"}).reply(body=chat_reply("hello"))
 
     assert asyncio.run(async_client.ask("hi")).text == "hello"
     assert clock.slept == [7.0]
@@ -69,10 +71,10 @@ def test_async_calls_wait_as_long_too(async_client, scripted, clock):
 
 def test_retry_after_may_be_a_date(make_client, scripted, clock):
     """
-    A date in the future is waited for; the real clock goes on a little between writing and reading it.
+    The call waits until then; the real clock advances a little between writing and reading it.
     """
     date = formatdate(time.time() + 3600, usegmt=True)
-    scripted.reply(503, complaint(), headers={"retry-after": date}).reply(body=chat_reply("hello"))
+    scripted.reply(503, error_body(), headers={"retry-after": date}).reply(body=chat_reply("hello"))
 
     make_client(max_retry_after=4000, timeout=5000).ask("hi")
 
@@ -80,11 +82,11 @@ def test_retry_after_may_be_a_date(make_client, scripted, clock):
     assert 1800 < slept <= 3601
 
 
-def test_a_date_that_has_passed_is_no_wait(client, scripted, clock):
+def test_a_date_in_the_past_means_no_delay(client, scripted, clock):
     """
-    A date in the past means now.
+    The request is retried immediately.
     """
-    scripted.reply(429, complaint(), headers={"retry-after": formatdate(0, usegmt=True)}).reply(body=chat_reply())
+    scripted.reply(429, error_body(), headers={"retry-after": formatdate(0, usegmt=True)}).reply(body=chat_reply())
 
     client.ask("hi")
 
@@ -92,22 +94,22 @@ def test_a_date_that_has_passed_is_no_wait(client, scripted, clock):
 
 
 @pytest.mark.parametrize("value", ["soon", "", "nan", "inf", "1e999", "Mon, 99 Foo 2026 00:00:00 GMT"])
-def test_a_retry_after_that_says_nothing_is_ignored(client, scripted, clock, value):
+def test_an_invalid_retry_after_is_ignored(client, scripted, clock, value):
     """
-    What is neither a number nor a date leaves the pause to the backoff.
+    The delay is that of the backoff.
     """
-    scripted.reply(429, complaint(), headers={"retry-after": value}).reply(body=chat_reply())
+    scripted.reply(429, error_body(), headers={"retry-after": value}).reply(body=chat_reply())
 
     client.ask("hi")
 
     assert 0 <= clock.slept[0] <= 0.5
 
 
-def test_a_wait_beyond_the_cap_is_the_callers(client, scripted, clock):
+def test_a_retry_after_above_the_limit_is_raised(client, scripted, clock):
     """
-    A Retry-After of more than 120 s is not slept through: the error goes to the caller at once, and tells how long.
+    If it exceeds 120 s, the error is raised immediately, with the delay.
     """
-    scripted.reply(429, complaint(), headers={"retry-after": "121"})
+    scripted.reply(429, error_body(), headers={"retry-after": "121"})
 
     with pytest.raises(RateLimitError) as caught:
         client.ask("hi")
@@ -115,12 +117,12 @@ def test_a_wait_beyond_the_cap_is_the_callers(client, scripted, clock):
     assert (caught.value.retry_after, clock.slept) == (121.0, [])
 
 
-def test_the_cap_is_an_option(client, scripted, clock):
+def test_the_limit_of_retry_after_is_an_option(client, scripted, clock):
     """
-    `max_retry_after` moves the cap in both directions.
+    `max_retry_after` raises and lowers it.
     """
     for _ in range(2):
-        scripted.reply(429, complaint(), headers={"retry-after": "200"})
+        scripted.reply(429, error_body(), headers={"retry-after": "200"})
     scripted.reply(body=chat_reply("hello"))
 
     with pytest.raises(RateLimitError):
@@ -140,11 +142,11 @@ def failing() -> tuple[Client, ScriptedTransport, FakeClock]:
 @given(st.integers(0, 2**32), st.integers(1, 8))
 def test_backoff_is_full_jitter(seed, retries):
     """
-    Without Retry-After the pause is random between nothing and 0.5 s, doubling with each attempt up to 8 s.
+    Without Retry-After the delay is random between zero and 0.5 s, a limit that doubles up to 8 s.
     """
     client, scripted, clock = failing()
     for _ in range(retries):
-        scripted.reply(500, complaint())
+        scripted.reply(500, error_body())
     scripted.reply(body=chat_reply())
     client._engine.random.seed(seed)
     clock.slept.clear()
@@ -156,13 +158,13 @@ def test_backoff_is_full_jitter(seed, retries):
         assert 0 <= pause <= min(8.0, 0.5 * 2**number)
 
 
-def test_backoff_spreads_over_its_whole_range(scripted, clock, make_client):
+def test_backoff_covers_its_full_range(scripted, clock, make_client):
     """
-    Jitter is full: of many pauses some are short, some long, and none are alike.
+    Of many delays some are short, some long, and all differ.
     """
     client = make_client(retries=1)
     for _ in range(200):
-        scripted.reply(500, complaint()).reply(body=chat_reply())
+        scripted.reply(500, error_body()).reply(body=chat_reply())
         client.ask("hi")
 
     assert min(clock.slept) < 0.1
@@ -179,12 +181,12 @@ def test_backoff_spreads_over_its_whole_range(scripted, clock, make_client):
         *((status, CapacityError) for status in (503, 529)),
     ],
 )
-def test_what_may_succeed_later_is_retried(client, scripted, clock, status, kind):
+def test_transient_errors_are_retried(client, scripted, clock, status, kind):
     """
-    These statuses are asked again twice, and then the last error is raised.
+    These statuses are retried twice, and then the last error is raised.
     """
     for _ in range(3):
-        scripted.reply(status, complaint())
+        scripted.reply(status, error_body())
 
     with pytest.raises(kind) as caught:
         client.ask("hi")
@@ -207,11 +209,11 @@ def test_what_may_succeed_later_is_retried(client, scripted, clock, status, kind
         (429, "billing_hard_limit_reached", QuotaExhaustedError),
     ],
 )
-def test_what_cannot_succeed_is_never_retried(client, scripted, status, code, kind):
+def test_permanent_errors_are_never_retried(client, scripted, status, code, kind):
     """
-    Bad requests, wrong credentials, content filters and exhausted quotas are the caller's at once.
+    Invalid requests, wrong credentials, content filters and exhausted quotas are raised immediately.
     """
-    scripted.reply(status, complaint(code), headers={"retry-after": "1"})
+    scripted.reply(status, error_body(code), headers={"retry-after": "1"})
 
     with pytest.raises(kind) as caught:
         client.ask("hi", retries=5)
@@ -222,11 +224,11 @@ def test_what_cannot_succeed_is_never_retried(client, scripted, status, code, ki
 @pytest.mark.parametrize(
     ("status", "code"), [(401, None), (403, None), (400, "content_filter"), (429, "insufficient_quota")]
 )
-def test_no_header_makes_the_hopeless_worth_a_retry(client, scripted, status, code):
+def test_no_header_makes_permanent_errors_retryable(client, scripted, status, code):
     """
-    A server's `x-should-retry: true` does not turn credentials, filters and quotas into what may succeed later.
+    `x-should-retry: true` does not apply to credentials, filters and quotas.
     """
-    scripted.reply(status, complaint(code), headers={"x-should-retry": "true"})
+    scripted.reply(status, error_body(code), headers={"x-should-retry": "true"})
 
     with pytest.raises(Exception, match="No"):
         client.ask("hi")
@@ -234,11 +236,11 @@ def test_no_header_makes_the_hopeless_worth_a_retry(client, scripted, status, co
     assert len(scripted.calls) == 1
 
 
-def test_a_server_may_say_that_retrying_is_in_vain(client, scripted):
+def test_a_server_may_forbid_retries(client, scripted):
     """
     `x-should-retry: false` ends the call.
     """
-    scripted.reply(500, complaint(), headers={"x-should-retry": "false"})
+    scripted.reply(500, error_body(), headers={"x-should-retry": "false"})
 
     with pytest.raises(ServerError):
         client.ask("hi")
@@ -246,11 +248,11 @@ def test_a_server_may_say_that_retrying_is_in_vain(client, scripted):
     assert len(scripted.calls) == 1
 
 
-def test_no_retries_are_none(client, scripted, clock):
+def test_retries_can_be_disabled(client, scripted, clock):
     """
-    With `retries=0` the first error is the last.
+    With `retries=0` the first error is raised.
     """
-    scripted.reply(500, complaint(), headers={"retry-after": "1"})
+    scripted.reply(500, error_body(), headers={"retry-after": "1"})
 
     with pytest.raises(ServerError):
         client.ask("hi", retries=0)
@@ -265,9 +267,9 @@ def test_no_retries_are_none(client, scripted, clock):
         *(RequestTimeoutError("Too slow.", phase=phase) for phase in ("connect", "read")),
     ],
 )
-def test_broken_connections_and_timeouts_are_retried(client, scripted, failure):
+def test_lost_connections_and_timeouts_are_retried(client, scripted, failure):
     """
-    What failed on the wire is sent again, before its reply and in the midst of it; the ledger has the status that came.
+    They may occur before or within the response; the attempt has the status if there was one.
     """
     scripted.fail(failure).reply(chunks=[b'{"choi'], failure=failure).reply(body=chat_reply("hello"))
 
@@ -277,9 +279,9 @@ def test_broken_connections_and_timeouts_are_retried(client, scripted, failure):
     assert [attempt.status for attempt in response.attempts] == [None, 200, 200]
 
 
-def test_an_address_that_cannot_be_used_is_not_tried_again(client, scripted):
+def test_an_invalid_address_is_not_retried(client, scripted):
     """
-    A failure that its maker knows to be final is not repeated.
+    The error is not retryable.
     """
     scripted.fail(ConnectionFailedError("The address cannot be used.", retryable=False))
 
@@ -289,13 +291,13 @@ def test_an_address_that_cannot_be_used_is_not_tried_again(client, scripted):
     assert len(scripted.calls) == 1
 
 
-def test_one_deadline_bounds_all_attempts(client, scripted, clock):
+def test_one_deadline_limits_all_attempts(client, scripted, clock):
     """
-    Every attempt gets the same deadline, and a pause that would pass it is not begun.
+    Every attempt has the same deadline, and a delay beyond it is not started.
     """
     begin = clock.now
     for _ in range(3):
-        scripted.reply(429, complaint(), headers={"retry-after": "40"})
+        scripted.reply(429, error_body(), headers={"retry-after": "40"})
 
     with pytest.raises(RateLimitError):
         client.ask("hi", timeout=100, retries=10)
@@ -306,7 +308,7 @@ def test_one_deadline_bounds_all_attempts(client, scripted, clock):
 
 def test_a_deadline_that_has_passed_ends_the_call(client, scripted):
     """
-    When the whole time is used up there is nothing to retry with.
+    There is no retry.
     """
     scripted.fail(RequestTimeoutError("Too slow.", phase="deadline"))
 
@@ -316,9 +318,9 @@ def test_a_deadline_that_has_passed_ends_the_call(client, scripted):
     assert len(scripted.calls) == 1
 
 
-def test_every_attempt_stands_in_the_ledger(client, scripted, clock):
+def test_every_attempt_is_recorded(client, scripted, clock):
     """
-    The ledger tells of each request whom it asked, with which key, how it ended, how long it took and what preceded it.
+    A record has the target, the key, the result, the duration and the delay before it.
     """
 
     def slowly(status, body, headers):
@@ -328,7 +330,7 @@ def test_every_attempt_stands_in_the_ledger(client, scripted, clock):
 
         return answer
 
-    scripted.answer(slowly(429, complaint(), {"retry-after": "7", "x-request-id": "r1"}))
+    scripted.answer(slowly(429, error_body(), {"retry-after": "7", "x-request-id": "r1"}))
     scripted.fail()
     scripted.answer(slowly(200, chat_reply("hello"), {"x-request-id": "r3"}))
 
@@ -344,11 +346,11 @@ def test_every_attempt_stands_in_the_ledger(client, scripted, clock):
     assert (first.usage, third.usage.output_tokens) == (None, 7)
 
 
-def test_an_error_carries_its_ledger_and_whom_it_asked(client, scripted):
+def test_an_error_has_its_attempts_and_its_target(client, scripted):
     """
-    A failed call tells as much of its attempts as one that succeeded.
+    They are the same as those of a successful call.
     """
-    scripted.reply(500, complaint()).reply(401, complaint(), headers={"x-request-id": "r2"})
+    scripted.reply(500, error_body()).reply(401, error_body(), headers={"x-request-id": "r2"})
 
     with pytest.raises(AuthenticationError) as caught:
         client.ask("hi")
@@ -357,11 +359,11 @@ def test_an_error_carries_its_ledger_and_whom_it_asked(client, scripted):
     assert (caught.value.provider, caught.value.model, caught.value.request_id) == ("openai", "gpt-4o", "r2")
 
 
-def test_a_stream_is_repeated_only_before_its_first_content(client, scripted):
+def test_a_stream_is_retried_only_before_its_first_content(client, scripted):
     """
-    What fails before any content is retried unseen: the caller sees one stream.
+    The caller sees one stream.
     """
-    scripted.reply(503, complaint())
+    scripted.reply(503, error_body())
     scripted.reply(chunks=sse({"id": "lost", "choices": []}, done=False))
     scripted.reply(chunks=sse({"error": {"message": "overloaded", "code": "server_is_overloaded"}}))
     scripted.reply(chunks=sse(*chat_chunks(["hel", "lo"])))
@@ -379,9 +381,9 @@ def test_a_stream_is_repeated_only_before_its_first_content(client, scripted):
 @pytest.mark.parametrize(
     "end", [b"", b'data: {"error": {"message": "overloaded", "code": "server_is_overloaded"}}\n\n', b"data: {oops\n\n"]
 )
-def test_a_stream_is_not_repeated_after_its_first_content(client, scripted, end):
+def test_a_stream_is_not_retried_after_its_first_content(client, scripted, end):
     """
-    However it breaks, the caller gets what came, and nothing is sent again.
+    The caller gets the partial reply, and nothing is sent again.
     """
     scripted.reply(chunks=[*sse(*chat_chunks(["hel"], finish_reason=None), done=False), end])
 
@@ -396,9 +398,9 @@ def test_a_stream_is_not_repeated_after_its_first_content(client, scripted, end)
 
 def test_an_error_inside_a_200_is_an_error(client, scripted):
     """
-    HTTP 200 is not success: what is retryable is retried, what is not is raised.
+    It is retried if it is transient, and raised otherwise.
     """
-    scripted.reply(200, complaint("server_is_overloaded")).reply(200, complaint("insufficient_quota"))
+    scripted.reply(200, error_body("server_is_overloaded")).reply(200, error_body("insufficient_quota"))
 
     with pytest.raises(QuotaExhaustedError) as caught:
         client.ask("hi")
@@ -406,12 +408,12 @@ def test_an_error_inside_a_200_is_an_error(client, scripted):
     assert len(caught.value.attempts) == 2
 
 
-def test_embeddings_and_lists_of_models_are_retried_alike(client, scripted, clock):
+def test_all_services_are_retried(client, scripted, clock):
     """
-    Every operation has the same policy.
+    Embeddings and lists of models have the same policy.
     """
-    scripted.reply(429, complaint(), headers={"retry-after": "3"}).reply(body={"data": [{"embedding": [1.0]}]})
-    scripted.reply(429, complaint(), headers={"retry-after": "4"}).reply(body={"data": []})
+    scripted.reply(429, error_body(), headers={"retry-after": "3"}).reply(body={"data": [{"embedding": [1.0]}]})
+    scripted.reply(429, error_body(), headers={"retry-after": "4"}).reply(body={"data": []})
 
     assert len(client.embed("a", model="openai/text-embedding-3-small").attempts) == 2
     assert client.models() == ()

@@ -9,7 +9,7 @@ from budwood.engine.services import SERVICES
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_methods_of_a_service_are_those_of_its_protocol(service):
     """
-    The table names methods as text: each must be one that providers of the service have.
+    The table has names of methods, which the Protocol must have.
     """
     methods = [name for name in (service.encode, service.decode, service.decoder) if name]
 
@@ -17,16 +17,16 @@ def test_methods_of_a_service_are_those_of_its_protocol(service):
     assert service.decode or service.decoder
 
 
-def test_each_service_has_a_name_of_its_own():
+def test_each_service_has_its_own_name():
     """
-    Observers tell services apart by their names.
+    Observers distinguish services by name.
     """
     assert len({service.name for service in SERVICES}) == len(SERVICES)
 
 
-def test_details_of_models_are_a_protocol_of_their_own():
+def test_details_of_models_have_their_own_protocol():
     """
-    The row that is made from another keeps none of its methods.
+    The row is derived from another, but has none of its methods.
     """
     (detail,) = (service for service in SERVICES if service.protocol is ModelDetailProvider)
 

@@ -61,7 +61,7 @@ class AsyncExchange(Exchange):
 @pytest.fixture
 def break_transport(monkeypatch):
     """
-    Have clients use the transport of a plugin that raises in one method.
+    Use the transport of a plugin that raises in one method.
     """
 
     def install(broken, error):
@@ -87,7 +87,7 @@ def break_transport(monkeypatch):
 
 def ask(*, is_async, streamed):
     """
-    Ask once, over the transport.
+    Ask once over the transport.
     """
 
     async def ask_async():
@@ -113,7 +113,7 @@ def ask(*, is_async, streamed):
 )
 def test_a_fault_of_a_transport_names_it(break_transport, method, streamed, error, is_async):
     """
-    Whatever it raises, and wherever: never a raw error, never the end of the program.
+    Whatever it raises in any method, the error is a `PluginFaultError`.
     """
     break_transport(method, error)
 
@@ -128,7 +128,7 @@ def test_a_fault_of_a_transport_names_it(break_transport, method, streamed, erro
 @pytest.mark.parametrize("is_async", [False, True])
 def test_an_error_of_budwood_passes_unchanged(break_transport, is_async):
     """
-    A transport that says itself what went wrong is believed.
+    The transport knows the cause.
     """
     break_transport("open", ConnectionFailedError("The modem is off.", retryable=False))
 
@@ -136,9 +136,9 @@ def test_an_error_of_budwood_passes_unchanged(break_transport, is_async):
         ask(is_async=is_async, streamed=False)
 
 
-def test_a_transport_that_the_program_supplies_is_left_alone(clock):
+def test_an_error_of_a_supplied_transport_passes_unchanged(clock):
     """
-    What its own code raises reaches the program as it is.
+    It is the program's own code.
     """
 
     def fail(call, timing):
@@ -152,9 +152,9 @@ def test_a_transport_that_the_program_supplies_is_left_alone(clock):
         client.ask("Hi")
 
 
-def test_replies_are_as_before(make_client, scripted):
+def test_replies_do_not_change_without_faults(make_client, scripted):
     """
-    Where nothing fails, nothing changes.
+    A transport that does not fail works as usual.
     """
     scripted.reply(200, chat_reply("Hi"))
 

@@ -61,7 +61,7 @@ def test_shorter_of_timeout_and_deadline_applies(make_backend, deadline, clock, 
     """
     deadline.moment = clock.monotonic() + 3
 
-    assert make_backend().left(timeout) == granted
+    assert make_backend().time_left(timeout) == granted
 
 
 @pytest.mark.parametrize("timeout", [None, 5])
@@ -69,7 +69,7 @@ def test_timeouts_without_a_deadline_are_unchanged(make_backend, timeout):
     """
     Outside of a call, nothing shortens them.
     """
-    assert make_backend().left(timeout) == timeout
+    assert make_backend().time_left(timeout) == timeout
 
 
 @pytest.mark.parametrize("late", [0, 1])
@@ -81,7 +81,7 @@ def test_no_step_starts_after_the_deadline(make_backend, deadline, clock, late, 
     deadline.moment = clock.monotonic() - late
 
     with pytest.raises(httpcore.ReadTimeout):
-        make_backend().left(timeout)
+        make_backend().time_left(timeout)
 
 
 def test_each_step_gets_what_is_left(make_backend, deadline, clock):

@@ -80,7 +80,12 @@ class AsyncExchange(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """Sends HTTP requests, with async I/O; see `Transport`. A transport belongs to one event loop."""
+    """
+    Sends HTTP requests, with async I/O; see `Transport`. A transport belongs to one event loop.
+
+    A client creates one for each event loop in which it is used, and closes it when the loop shuts down. If a loop was
+    closed without shutting down, `close` runs in another loop.
+    """
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncExchange:
         """Send a request and wait for the response headers; see `Transport.open`."""

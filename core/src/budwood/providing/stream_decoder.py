@@ -71,7 +71,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
         head: The status and headers of the reply.
         framer: Splits the bytes into the frames that `_decode` gets.
         decode_body: Decodes a body that is not a stream but a JSON value or HTML, which some servers and gateways send
-            in answer to a streaming request. None where a stream itself starts with JSON.
+            in answer to a streaming request. None if the stream itself starts with JSON.
     """
 
     def __init__(

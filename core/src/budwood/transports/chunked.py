@@ -12,7 +12,7 @@ from typing import Final
 import h11
 import httpcore
 
-from budwood.transports.httpcore_adapter import h11_state
+from budwood.transports.httpcore_adapter import get_h11_state
 from budwood.types import ReplyHead
 from budwood.wire.chunks import ChunkFramer
 
@@ -65,7 +65,7 @@ def take_chunked(connection: object, head: ReplyHead) -> ChunkedBody | None:
     """Take over a chunked body from h11; None for other bodies and for HTTP/2."""
     if head.headers.get("transfer-encoding", "").lower() != "chunked":
         return None
-    state = h11_state(connection)
+    state = get_h11_state(connection)
     if state is None or state.their_state is not h11.SEND_BODY or not hasattr(state, "_receive_buffer"):
         return None
     return ChunkedBody(state)

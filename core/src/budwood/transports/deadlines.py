@@ -91,7 +91,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         self._monotonic = monotonic
         self._handshakes = handshakes
 
-    def left(self, timeout: float | None) -> float | None:
+    def time_left(self, timeout: float | None) -> float | None:
         """
         Return the shortest of a timeout, the idle timeout and the time that the call has left.
 
@@ -116,7 +116,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Connect within the time that the call has left."""
-        stream = self._backend.connect_tcp(host, port, self.left(timeout), local_address, socket_options)
+        stream = self._backend.connect_tcp(host, port, self.time_left(timeout), local_address, socket_options)
         register_opened(stream.close)
         if self._handshakes and timeout is not None:
             return _ConnectingStream(stream, self, self._waiting, timeout, self._handshakes)
@@ -126,7 +126,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.NetworkStream:
         """Connect within the time that the call has left."""
-        stream = self._backend.connect_unix_socket(path, self.left(timeout), socket_options)
+        stream = self._backend.connect_unix_socket(path, self.time_left(timeout), socket_options)
         return _DeadlineStream(stream, self, self._waiting)
 
     def sleep(self, seconds: float) -> None:
@@ -143,14 +143,14 @@ class _DeadlineStream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self._waiting.enter(self._stream)
         try:
-            return self._stream.read(max_bytes, self._backend.left(timeout))
+            return self._stream.read(max_bytes, self._backend.time_left(timeout))
         finally:
             self._waiting.leave()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._waiting.enter(self._stream)
         try:
-            self._stream.write(buffer, self._backend.left(timeout))
+            self._stream.write(buffer, self._backend.time_left(timeout))
         finally:
             self._waiting.leave()
 
@@ -160,7 +160,7 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.time_left(timeout))
         return _DeadlineStream(stream, self._backend, self._waiting)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's own signature
@@ -193,5 +193,5 @@ class _ConnectingStream(_DeadlineStream):
     ) -> httpcore.NetworkStream:
         if self._handshakes == 1:
             return super().start_tls(ssl_context, server_hostname, timeout)
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._backend.time_left(timeout))
         return _ConnectingStream(stream, self._backend, self._waiting, self._timeout, self._handshakes - 1)

@@ -70,11 +70,11 @@ def has_trailing_data(connection: object) -> bool:
 
     httpcore does not check, and would take them for the reply to the next request.
     """
-    state = h11_state(connection)
+    state = get_h11_state(connection)
     return state is not None and bool(state.trailing_data[0])
 
 
-def h11_state(connection: object) -> h11.Connection | None:
+def get_h11_state(connection: object) -> h11.Connection | None:
     """Return the state of h11 for a connection of httpcore; None for HTTP/2, or before it is connected."""
     while (inner := getattr(connection, "_connection", None)) is not None:
         connection = inner

@@ -100,11 +100,11 @@ class Origins(Generic[P, C]):
         self._origins: dict[tuple[str, str, int], Origin[P, C]] = {}
         self.targets: dict[str, Target[P, C]] = {}
 
-    def target(self, call: HTTPCall) -> Target[P, C]:
+    def find_target(self, call: HTTPCall) -> Target[P, C]:
         """Return the target of a call."""
         return self.targets.get(call.url) or self._new_target(call)
 
-    def all(self) -> list[Origin[P, C]]:
+    def list_servers(self) -> list[Origin[P, C]]:
         """Return all servers, with their connections."""
         return list(self._origins.values())
 

@@ -81,7 +81,7 @@ class PooledTransport:
         left = moment - (now := self._monotonic())
         if left <= 0:
             raise head_timeout_error(timing, now)
-        target = self._origins.targets.get(call.url) or self._origins.target(call)
+        target = self._origins.targets.get(call.url) or self._origins.find_target(call)
         request = self._request(call, target, timing)
         self._deadline.moment, self._deadline.idle = moment, None
         if not self._slots.acquire(timeout=left):
@@ -173,7 +173,7 @@ class PooledTransport:
     def close(self) -> None:
         """Close all connections, and end the waits of threads; closing twice is no error."""
         self._waiting.interrupt_all()
-        for server in self._origins.all():
+        for server in self._origins.list_servers():
             for connection in server.remove_all():
                 connection.close()
 

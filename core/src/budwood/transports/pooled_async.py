@@ -65,7 +65,7 @@ class AsyncPooledTransport:
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:
         """Send the call and wait for the head of the reply."""
         left = check_head_deadline(timing, self.monotonic())
-        target = self._origins.target(call)
+        target = self._origins.find_target(call)
         try:
             with self.deadlines.within(left):
                 body = await prepare_body_async(call.body)
@@ -123,7 +123,7 @@ class AsyncPooledTransport:
     async def close(self) -> None:
         """Close all connections; closing twice is no error."""
         self.deadlines.stop()
-        for server in self._origins.all():
+        for server in self._origins.list_servers():
             for connection in server.remove_all():
                 await connection.aclose()
             await server.pool.aclose()

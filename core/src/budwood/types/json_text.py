@@ -120,7 +120,9 @@ def find_json(text: str) -> list[str]:
     """
     start, spans = _scan(text)
     if not spans:
-        return [_strip_answer(text[start:])]
+        answer = _strip_answer(text[start:])
+        inner = _decode_string(answer)
+        return [answer] if inner is None else [*find_json(inner), answer]
     before = text[start : spans[0].start].strip()
     if before and not _FENCE.fullmatch(before):
         spans = sorted(spans, key=lambda span: (span.is_fenced, span.start), reverse=True)
@@ -196,6 +198,17 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _decode_string(text: str) -> str | None:
+    """Return the text inside a JSON string, if it looks like JSON that was encoded twice."""
+    if not text.startswith('"'):
+        return None
+    try:
+        inner = parse_json(text)
+    except ValueError:
+        return None
+    return inner if isinstance(inner, str) and inner.lstrip()[:1] in ("{", "[") else None
 
 
 def _strip_answer(text: str) -> str:

@@ -146,20 +146,20 @@ def proxy_connection_error(call: HTTPCall, proxy: Proxy, reason: str) -> Connect
 
 def is_server_certificate_error(error: BaseException) -> bool:
     """Tell whether a connection failed because the server's certificate is not trusted."""
-    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _causes(error))
 
 
 def is_client_certificate_error(error: BaseException) -> bool:
     """Tell whether a server rejected the client certificate, or required one."""
-    return any(getattr(link, "reason", None) in _CLIENT_CERTIFICATE_ALERTS for link in _chain(error))
+    return any(getattr(link, "reason", None) in _CLIENT_CERTIFICATE_ALERTS for link in _causes(error))
 
 
 def is_tls_error(error: BaseException) -> bool:
     """Tell whether a connection failed during TLS, so that it was established before."""
-    return any(isinstance(link, ssl.SSLError) for link in _chain(error))
+    return any(isinstance(link, ssl.SSLError) for link in _causes(error))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -81,11 +81,11 @@ def _drop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) -> No
 
 
 def _close(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:
-    _closing.add(task := loop.create_task(_closed(connector)))
+    _closing.add(task := loop.create_task(_close_connector(connector)))
     task.add_done_callback(_closing.discard)
 
 
-async def _closed(connector: aiohttp.BaseConnector) -> None:
+async def _close_connector(connector: aiohttp.BaseConnector) -> None:
     await connector.close()
 
 

@@ -170,7 +170,9 @@ class _Encoder:
         block: Block = {"type": "tool_result", "tool_use_id": call_id}
         if content := self.result_content(part):
             block["content"] = content
-        if part.is_error:
+        if part.is_error and part.images:
+            self.adapt("messages", "changed", "an error takes only text: a result with images was sent as no error")
+        elif part.is_error:
             block["is_error"] = True
         return with_cache_control(block, part.cache)
 

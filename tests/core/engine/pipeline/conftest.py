@@ -12,7 +12,7 @@ from budwood_testing import chat_reply
 
 class Recorder:
     """
-    Keeps all events.
+    Stores all events.
     """
 
     def __init__(self):
@@ -21,23 +21,23 @@ class Recorder:
     def observe(self, event):
         self.events.append(event)
 
-    def of(self, *kinds):
+    def events_of(self, *kinds):
         """
-        Pick the events of these kinds.
+        Select the events of these kinds.
         """
         return [event for event in self.events if isinstance(event, kinds)]
 
-    def counted(self):
+    def count_pairs(self):
         """
-        Count beginnings and ends of requests, by call.
+        Count starts and ends of requests, by call.
         """
-        return Counter((event.call, type(event)) for event in self.of(RequestStarted, RequestFinished))
+        return Counter((event.call, type(event)) for event in self.events_of(RequestStarted, RequestFinished))
 
 
 @pytest.fixture
 def recorder():
     """
-    An observer that keeps all events.
+    An observer that stores all events.
     """
     return Recorder()
 
@@ -45,7 +45,7 @@ def recorder():
 @pytest.fixture
 def tool_reply():
     """
-    Make a reply that calls a tool.
+    Return a reply that calls a tool.
     """
 
     def make(name, arguments="{}"):

@@ -26,7 +26,7 @@ def ok(text="Hi"):
 
 def late(clock, seconds):
     """
-    A server that takes so many seconds, for a transport that keeps the deadline of the attempt.
+    A server that takes this many seconds, for a transport that observes the deadline of the attempt.
     """
 
     def answer(call):
@@ -36,9 +36,9 @@ def late(clock, seconds):
     return answer
 
 
-def test_attempt_that_takes_too_long_is_repeated(make_client, scripted, clock):
+def test_attempt_that_takes_too_long_is_retried(make_client, scripted, clock):
     """
-    The limit of one attempt leaves the rest of the call's time to the next.
+    The next attempt has the rest of the call's time.
     """
     scripted.answer(late(clock, 20.0)).reply(200, chat_reply("Hi"))
 
@@ -50,9 +50,9 @@ def test_attempt_that_takes_too_long_is_repeated(make_client, scripted, clock):
     assert scripted.timings[0].deadline == 1020.0
 
 
-def test_attempt_that_took_too_long_is_told_as_such(make_client, scripted, clock):
+def test_error_names_the_limit_of_the_attempt(make_client, scripted, clock):
     """
-    The last error names the limit that was reached.
+    The last error says that attempt_timeout passed.
     """
     scripted.answer(late(clock, 20.0))
 
@@ -63,9 +63,9 @@ def test_attempt_that_took_too_long_is_told_as_such(make_client, scripted, clock
     assert "attempt_timeout (20 s)" in str(caught.value)
 
 
-def test_deadline_of_the_call_is_not_repeated(make_client, scripted, clock):
+def test_deadline_of_the_call_is_not_retried(make_client, scripted, clock):
     """
-    Whatever the limit of one attempt: when the call's own time is over, it is over.
+    That is so whatever the limit of an attempt is.
     """
     scripted.answer(late(clock, 30.0))
 
@@ -76,9 +76,9 @@ def test_deadline_of_the_call_is_not_repeated(make_client, scripted, clock):
     assert len(scripted.calls) == 1
 
 
-def test_whole_reply_has_no_limit_of_its_own_by_default(make_client, scripted):
+def test_complete_reply_has_no_attempt_timeout_by_default(make_client, scripted):
     """
-    A model that thinks for minutes may.
+    A model may reason for minutes.
     """
     scripted.reply(200, chat_reply("Hi"))
 
@@ -90,9 +90,9 @@ def test_whole_reply_has_no_limit_of_its_own_by_default(make_client, scripted):
 
 
 @pytest.mark.parametrize(("options", "seconds"), [({}, 60.0), ({"attempt_timeout": 7.0}, 7.0)])
-def test_stream_must_begin_in_time_and_may_then_go_on(make_client, scripted, options, seconds):
+def test_stream_must_start_in_time(make_client, scripted, options, seconds):
     """
-    The limit holds until the head of the reply, by default a minute; the whole stream has the call's time.
+    The limit applies until the response headers, by default a minute; the stream itself has the call's time.
     """
     scripted.reply(200, chunks=sse(*chat_chunks(["Hi"])))
 
@@ -104,7 +104,7 @@ def test_stream_must_begin_in_time_and_may_then_go_on(make_client, scripted, opt
 
 
 @pytest.mark.parametrize("value", [0, -1, "soon", float("inf")])
-def test_impossible_limit_is_refused(make_client, value):
+def test_invalid_limit_is_an_error(make_client, value):
     """
     Seconds are a positive number.
     """
@@ -117,9 +117,7 @@ def test_impossible_limit_is_refused(make_client, value):
 
 class RevokingServer:
     """
-    Accepts ``token-2`` alone, and lets each refusal arrive only after the call of the one before is over.
-
-    The first request comes before the revocation.
+    Accepts only ``token-2``, and delays each rejection until the previous call has finished.
     """
 
     def __init__(self):
@@ -142,7 +140,7 @@ class RevokingServer:
 @pytest.fixture
 def source(clock):
     """
-    Returns one token after the other, each for an hour, and lists them.
+    Returns a new token each time, each valid for an hour, and stores them.
     """
     tokens = []
 
@@ -161,9 +159,9 @@ def settings(source):
     return {"providers": {"azure": {"base_url": ENDPOINT, "token_source": source}}}
 
 
-def test_revoked_token_fails_no_call_of_those_under_way(make_client, scripted, source):
+def test_revoked_token_fails_no_concurrent_call(make_client, scripted, source):
     """
-    Eight calls are refused one after the other, and each succeeds with the next token, which is fetched once.
+    Eight calls are rejected one after the other, and each succeeds with the next token, which is fetched once.
     """
     server = RevokingServer()
     scripted.reply(200, chat_reply("Hi"))
@@ -187,9 +185,9 @@ def test_revoked_token_fails_no_call_of_those_under_way(make_client, scripted, s
     assert source.tokens == ["token-1", "token-2"]
 
 
-def test_revoked_token_fails_no_task_of_those_under_way(make_async_client, scripted, source):
+def test_revoked_token_fails_no_concurrent_task(make_async_client, scripted, source):
     """
-    The same for tasks, with refusals that arrive after another task has already renewed the token.
+    Rejections may arrive after another task has renewed the token.
     """
     replies = asyncio.Queue()
 
@@ -228,9 +226,9 @@ def test_revoked_token_fails_no_task_of_those_under_way(make_async_client, scrip
     assert source.tokens == ["token-1", "token-2"]
 
 
-def test_new_token_that_is_refused_is_not_fetched_for_ever(make_client, scripted, source):
+def test_rejected_new_token_is_not_fetched_again(make_client, scripted, source):
     """
-    A token that was fetched for this very attempt is refused for another reason than its age.
+    It was rejected for a reason other than its age.
     """
     for _ in range(3):
         scripted.reply(401, {"error": {"message": "no", "code": "401"}})

@@ -24,7 +24,7 @@ SECRET_PROMPT = "what-nobody-else-shall-read"
 @pytest.fixture
 def logged(monkeypatch):
     """
-    The events as a program gets them that configured structlog itself.
+    Return the events that a program receives that configured structlog itself.
     """
     monkeypatch.setattr(logs, "_logs_content", False)
     structlog.configure()
@@ -33,9 +33,9 @@ def logged(monkeypatch):
     structlog.reset_defaults()
 
 
-def failures(events):
+def reports(events):
     """
-    Pick the reports of observers that failed.
+    Select the reports of observers that failed.
     """
     return [event for event in events if event["event"] == "observer failed"]
 
@@ -102,7 +102,7 @@ SCOPES = [
 
 def observer_with(make_scope):
     """
-    Make an observer whose context managers are these.
+    Return an observer with these context managers.
     """
 
     class Tracer:
@@ -123,7 +123,7 @@ def observer_with(make_scope):
 @pytest.mark.parametrize("error", [ValueError("no such city"), StopIteration("empty"), RuntimeError("out")], ids=repr)
 def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope, error):
     """
-    Whatever the observer's context manager does, the model reads what the tool raised.
+    Whatever the observer's context manager does, the model gets the tool's error.
     """
 
     def find() -> str:
@@ -146,7 +146,7 @@ def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, too
 @pytest.mark.parametrize("make_scope", SCOPES)
 def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope):
     """
-    What a context manager raises at its beginning or end is none of the tool's errors.
+    An error of the context manager is not an error of the tool.
     """
 
     def find() -> str:
@@ -167,7 +167,7 @@ def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, to
 @pytest.mark.parametrize("make_scope", SCOPES)
 def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scripted, tool_reply, make_scope):
     """
-    A context manager that swallows everything does not keep a cancelled task alive.
+    A context manager that suppresses all exceptions does not keep a cancelled task alive.
     """
 
     async def run():
@@ -194,7 +194,7 @@ def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scr
 
 def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_client, scripted, tool_reply):
     """
-    Ctrl-C within the second one's beginning ends the first one.
+    Ctrl-C while the second one starts closes the first one.
     """
     steps = []
 
@@ -239,7 +239,7 @@ def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_cli
 )
 def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, scripted, logged, headers):
     """
-    The request goes out without them, and another observer's are sent.
+    The request is sent without them, but with those of other observers.
     """
 
     class Broken:
@@ -259,12 +259,12 @@ def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, script
 
     assert scripted.calls[0].headers["x-sound"] == "1"
     assert not {"traceparent", "trace parent", "x-injected", 1} & set(scripted.calls[0].headers)
-    assert [event["observer"] for event in failures(logged)] == ["Broken"]
+    assert [event["observer"] for event in reports(logged)] == ["Broken"]
 
 
-def test_headers_replace_none_of_another_observer_or_of_the_transport(make_client, scripted):
+def test_headers_replace_no_other_headers(make_client, scripted):
     """
-    The first observer's header is sent, whatever the case of its name; those that frame the request are nobody's.
+    The first observer's header is sent, whatever its case; headers that frame the request cannot be set.
     """
 
     def observer(headers):
@@ -291,7 +291,7 @@ def test_headers_replace_none_of_another_observer_or_of_the_transport(make_clien
 
 def test_exit_of_an_observer_does_not_end_the_program(make_client, scripted):
     """
-    What `sys.exit` raises in it is an error like any other.
+    `SystemExit` in an observer is an error like any other.
     """
 
     class Exits:
@@ -303,9 +303,9 @@ def test_exit_of_an_observer_does_not_end_the_program(make_client, scripted):
         assert client.ask("Hello").text == "Hi"
 
 
-def test_report_of_an_error_holds_no_content(make_client, scripted, logged):
+def test_report_of_an_error_contains_no_content(make_client, scripted, logged):
     """
-    An error's text may repeat the prompt: the log names the error and its line.
+    The text may quote the prompt, so that the log has only the error's type and line.
     """
 
     class Quotes:
@@ -316,15 +316,15 @@ def test_report_of_an_error_holds_no_content(make_client, scripted, logged):
     with make_client(observers=[Quotes()]) as client:
         client.ask(SECRET_PROMPT)
 
-    (report,) = failures(logged)
+    (report,) = reports(logged)
     assert SECRET_PROMPT not in str(report)
     assert (report["observer"], report["error"], report["text"]) == ("Quotes", "ValueError", logs.REDACTED)
     assert report["line"].startswith("test_observer_faults.py:")
 
 
-def test_error_is_reported_once_however_many_threads_meet_it(logged):
+def test_error_is_reported_once_by_concurrent_threads(logged):
     """
-    Threads that fail at the same moment write one report.
+    Threads that fail at the same time write one report.
     """
 
     class Broken:
@@ -342,12 +342,12 @@ def test_error_is_reported_once_however_many_threads_meet_it(logged):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(tell, range(8)))
 
-    assert len(failures(logged)) == 2
+    assert len(reports(logged)) == 2
 
 
 def test_log_that_fails_breaks_no_call(make_client, scripted):
     """
-    A program may have closed the stream that its log goes to.
+    A program may have closed the stream of its log.
     """
 
     def fail(logger, method, event):
@@ -362,9 +362,9 @@ def test_log_that_fails_breaks_no_call(make_client, scripted):
         structlog.reset_defaults()
 
 
-def test_async_observer_is_refused(make_client):
+def test_async_observer_is_an_error(make_client):
     """
-    Nobody would await it.
+    It would never be awaited.
     """
 
     class Awaited:

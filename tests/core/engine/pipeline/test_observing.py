@@ -29,7 +29,7 @@ from budwood_testing import chat_chunks, chat_reply, sse
 
 class Recorder:
     """
-    Keeps all events.
+    Stores all events.
     """
 
     def __init__(self):
@@ -45,7 +45,7 @@ class Recorder:
 
 def tool_reply(name="add", arguments='{"a": 1, "b": 2}'):
     """
-    A reply that calls a tool.
+    Return a reply that calls a tool.
     """
     call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
     reply = chat_reply("")
@@ -61,9 +61,9 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-def test_whole_call_is_told_in_order(make_client, scripted):
+def test_events_of_a_call_are_in_order(make_client, scripted):
     """
-    Request, attempts, retry, end: with the ids and the records that the reply has too.
+    Request, attempts, retry and end have the ids and records of the reply.
     """
     recorder = Recorder()
     scripted.reply(500, {"error": {"message": "no"}}).reply(200, chat_reply("Hi"))
@@ -88,9 +88,9 @@ def test_whole_call_is_told_in_order(make_client, scripted):
     assert (finished.response, finished.error, finished.attempts) == (reply, None, 2)
 
 
-def test_failed_call_is_told_with_its_error(make_client, scripted):
+def test_failed_call_has_its_error(make_client, scripted):
     """
-    The last record holds what the caller gets.
+    The last event has the error that the caller gets.
     """
     recorder = Recorder()
     scripted.reply(500, {"error": {"message": "no"}})
@@ -102,9 +102,9 @@ def test_failed_call_is_told_with_its_error(make_client, scripted):
     assert recorder.events[-1].response is None
 
 
-def test_rate_limits_are_told_on_success_and_on_errors(make_client, scripted):
+def test_rate_limits_are_reported_on_success_and_on_errors(make_client, scripted):
     """
-    What the headers say of the limits is there whatever the status.
+    They are read from the headers of every response.
     """
     recorder = Recorder()
     headers = {"x-ratelimit-remaining-requests": "7"}
@@ -117,9 +117,9 @@ def test_rate_limits_are_told_on_success_and_on_errors(make_client, scripted):
     assert [event.rate_limits.remaining_requests for event in finished] == [7, 7]
 
 
-def test_error_holds_the_rate_limits_of_its_reply(make_client, scripted):
+def test_error_has_the_rate_limits_of_its_response(make_client, scripted):
     """
-    Who catches the error can read when to come back.
+    The caller can read when to retry.
     """
     scripted.reply(429, {"error": {"message": "slow"}}, headers={"x-ratelimit-remaining-tokens": "0"})
 
@@ -129,9 +129,9 @@ def test_error_holds_the_rate_limits_of_its_reply(make_client, scripted):
     assert caught.value.rate_limits.remaining_tokens == 0
 
 
-def test_first_token_of_a_stream_is_told(make_client, scripted):
+def test_first_token_of_a_stream_is_reported(make_client, scripted):
     """
-    Between the start of the attempt and its end.
+    It comes between the start and the end of the attempt.
     """
     recorder = Recorder()
     scripted.reply(200, chunks=sse(*chat_chunks(["Hi", "!"])))
@@ -142,7 +142,7 @@ def test_first_token_of_a_stream_is_told(make_client, scripted):
     assert recorder.kinds == [RequestStarted, AttemptStarted, FirstToken, AttemptFinished, RequestFinished]
 
 
-def test_cache_hit_is_told(make_client, scripted):
+def test_cache_hit_is_reported(make_client, scripted):
     """
     The second call sends nothing.
     """
@@ -156,9 +156,9 @@ def test_cache_hit_is_told(make_client, scripted):
     assert recorder.kinds[-3:] == [RequestStarted, CacheHit, RequestFinished]
 
 
-def test_learned_parameter_is_told(make_client, scripted):
+def test_learned_parameter_is_reported(make_client, scripted):
     """
-    With the name of the parameter.
+    The event has the name of the parameter.
     """
     recorder = Recorder()
     message = "Unsupported parameter: 'temperature' is not supported with this model."
@@ -179,7 +179,7 @@ def test_learned_parameter_is_told(make_client, scripted):
 
 def test_tool_runs_inside_the_observers_context_manager(make_client, scripted):
     """
-    An observer may open a span; it is open while the tool runs.
+    A span of the observer is open while the tool runs.
     """
     steps = []
 
@@ -211,7 +211,7 @@ def test_tool_runs_inside_the_observers_context_manager(make_client, scripted):
 
 def test_async_tool_runs_inside_the_context_manager(make_async_client, scripted):
     """
-    Until it has been awaited.
+    It is open until the tool has been awaited.
     """
     steps = []
 
@@ -243,7 +243,7 @@ def test_async_tool_runs_inside_the_context_manager(make_async_client, scripted)
 
 def test_headers_of_an_observer_are_sent_with_each_attempt(make_client, scripted):
     """
-    They are made for the attempt, and replace no header of the request.
+    They are created for the attempt, and replace no header of the request.
     """
 
     class Tracer(Recorder):
@@ -263,7 +263,7 @@ def test_headers_of_an_observer_are_sent_with_each_attempt(make_client, scripted
 @pytest.mark.parametrize("method", ["observe", "attempt_headers", "around_tool"])
 def test_observer_that_fails_breaks_no_call(make_client, scripted, method):
     """
-    Its error is logged once, and the call goes on.
+    Its error is logged once, and the call continues.
     """
 
     class Broken(Recorder):
@@ -291,7 +291,7 @@ def test_observer_that_fails_breaks_no_call(make_client, scripted, method):
 
 def test_nothing_is_built_without_observers(make_client, scripted, monkeypatch):
     """
-    Who observes nothing pays nothing.
+    No event is created.
     """
     from budwood.types import observations
 
@@ -307,7 +307,7 @@ def test_nothing_is_built_without_observers(make_client, scripted, monkeypatch):
         assert client.ask("Hello").text == "Hi"
 
 
-def test_services_are_told_by_their_names(make_client, scripted):
+def test_services_are_reported_by_name(make_client, scripted):
     """
     An embedding is a request like any other.
     """
@@ -321,9 +321,9 @@ def test_services_are_told_by_their_names(make_client, scripted):
     assert (recorder.events[0].service, recorder.events[0].prompt) == ("embeddings", "Hello")
 
 
-def test_installed_observer_runs_only_where_it_is_named(make_client):
+def test_installed_observer_runs_only_if_it_is_listed(make_client):
     """
-    A name that no distribution brings is an error; a text in place of a list too.
+    An unknown name, and a text instead of a list, are errors.
     """
     with pytest.raises(PluginNotFoundError, match="telemetry-of-nobody"):
         make_client(observers=["telemetry-of-nobody"])
@@ -337,7 +337,7 @@ def test_installed_observer_runs_only_where_it_is_named(make_client):
 
 def test_protocols_are_recognised():
     """
-    An observer has what it needs, and no more.
+    An observer is asked only for the methods that it has.
     """
 
     class Whole(Recorder):

@@ -27,9 +27,9 @@ TAGS = {"models": [{"name": f"m{number}", "model": f"m{number}", "size": 5, "det
 SHOWN = {"details": {}, "model_info": {}, "capabilities": ["completion"]}
 
 
-class Held:
+class StalledTransport:
     """
-    A transport whose replies never come.
+    A transport whose replies never arrive.
     """
 
     def __init__(self):
@@ -45,12 +45,12 @@ class Held:
 
 def assert_paired(recorder, requests=1):
     """
-    See that each request and each attempt has begun once and ended once.
+    Check that each request and each attempt has started once and ended once.
     """
-    assert len(recorder.counted()) == 2 * requests
-    assert set(recorder.counted().values()) == {1}
-    started = {(event.call, event.number) for event in recorder.of(AttemptStarted)}
-    finished = [(event.call, event.number) for event in recorder.of(AttemptFinished)]
+    assert len(recorder.count_pairs()) == 2 * requests
+    assert set(recorder.count_pairs().values()) == {1}
+    started = {(event.call, event.number) for event in recorder.events_of(AttemptStarted)}
+    finished = [(event.call, event.number) for event in recorder.events_of(AttemptFinished)]
     assert len(finished) == len(started)
     assert set(finished) == started
     assert isinstance(recorder.events[-1], RequestFinished)
@@ -59,7 +59,7 @@ def assert_paired(recorder, requests=1):
 @pytest.mark.parametrize("read", [1, 2])
 def test_stream_that_is_left_has_ended(make_client, scripted, recorder, read):
     """
-    Leaving the block ends the request and its attempt, after the first event as after the last.
+    Leaving the block ends the request and its attempt, after the first event and after the last.
     """
     scripted.reply(200, chunks=sse(*chat_chunks(["Hi", "!"])))
 
@@ -68,15 +68,15 @@ def test_stream_that_is_left_has_ended(make_client, scripted, recorder, read):
             next(iter(stream))
 
     assert_paired(recorder)
-    (attempt,) = recorder.of(AttemptFinished)
+    (attempt,) = recorder.events_of(AttemptFinished)
     assert (attempt.attempt.error, attempt.attempt.status, attempt.attempt.cost) == ("Abandoned", 200, None)
-    (finished,) = recorder.of(RequestFinished)
+    (finished,) = recorder.events_of(RequestFinished)
     assert (type(finished.error), finished.response, finished.attempts) == (Abandoned, None, 1)
 
 
 def test_stream_that_is_closed_twice_ends_once(make_client, scripted, recorder):
     """
-    So does one that was read to its end, and then closed.
+    A stream that was read to its end may be closed.
     """
     scripted.reply(200, chunks=sse(*chat_chunks(["Hi"]))).reply(200, chunks=sse(*chat_chunks(["Hi"])))
 
@@ -91,9 +91,9 @@ def test_stream_that_is_closed_twice_ends_once(make_client, scripted, recorder):
     assert_paired(recorder, requests=2)
 
 
-def test_stream_that_never_began_is_not_told(make_client, recorder):
+def test_stream_that_never_started_is_not_reported(make_client, recorder):
     """
-    Nothing was asked.
+    Nothing was sent.
     """
     with make_client(observers=[recorder]) as client, client.stream("Hello"):
         pass
@@ -103,7 +103,7 @@ def test_stream_that_never_began_is_not_told(make_client, recorder):
 
 def test_dropped_stream_has_ended(make_client, scripted):
     """
-    Also where nobody closes it: the collector of garbage ends it in a thread of its own.
+    Without a close, garbage collection ends it in a separate thread.
     """
     ended = threading.Event()
 
@@ -120,9 +120,9 @@ def test_dropped_stream_has_ended(make_client, scripted):
         assert ended.wait(MAX_WAIT)
 
 
-def test_dropped_async_stream_tells_no_observer_within_the_collector(make_async_client, scripted):
+def test_dropped_async_stream_is_reported_by_its_loop(make_async_client, scripted):
     """
-    Its end is told by the loop, so that an observer may hold a lock while garbage is collected.
+    An observer may hold a lock during garbage collection.
     """
 
     class Locking:
@@ -158,11 +158,11 @@ def test_dropped_async_stream_tells_no_observer_within_the_collector(make_async_
 
 def test_cancelled_task_has_ended(make_async_client, recorder):
     """
-    With the cancellation as its error, and the attempt with it.
+    The error is the cancellation, and the attempt has ended too.
     """
 
     async def run():
-        transport = Held()
+        transport = StalledTransport()
         async with make_async_client(observers=[recorder], transport=transport) as client:
             task = asyncio.create_task(client.ask("Hello"))
             await transport.opened.wait()
@@ -182,7 +182,7 @@ def test_cancelled_stream_has_ended(make_async_client, recorder):
     """
 
     async def run():
-        transport = Held()
+        transport = StalledTransport()
 
         async def read(client):
             async with client.stream("Hello") as stream:
@@ -202,7 +202,7 @@ def test_cancelled_stream_has_ended(make_async_client, recorder):
 
 def test_interrupted_call_has_ended(make_client, scripted, recorder):
     """
-    Ctrl-C while the vendor is waited for reaches the caller, and is told.
+    Ctrl-C while waiting for the vendor reaches the caller, and is reported.
     """
     scripted.fail(KeyboardInterrupt())
 
@@ -215,7 +215,7 @@ def test_interrupted_call_has_ended(make_client, scripted, recorder):
 
 def test_interrupt_within_an_observer_ends_the_call(make_client, recorder):
     """
-    Ctrl-C is none of the observer's errors; what has begun to be told is told to have ended.
+    Ctrl-C is not an error of the observer; events that have started are ended.
     """
 
     class Interrupted:
@@ -231,7 +231,7 @@ def test_interrupt_within_an_observer_ends_the_call(make_client, recorder):
 
 def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
     """
-    Those that were under way have begun and ended; those that were not are not told.
+    Calls in progress have started and ended; others are not reported.
     """
     first = threading.Event()
 
@@ -247,13 +247,13 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
     with make_client(observers=[recorder]) as client, pytest.raises(KeyboardInterrupt):
         client.ask_many(["a", "b", "c", "d"], concurrency=2)
 
-    assert set(recorder.counted().values()) == {1}
-    assert len(recorder.of(RequestStarted)) == len(recorder.of(RequestFinished))
+    assert set(recorder.count_pairs().values()) == {1}
+    assert len(recorder.events_of(RequestStarted)) == len(recorder.events_of(RequestFinished))
 
 
-def test_many_are_calls_of_their_own(make_client, scripted, recorder, echo):
+def test_many_prompts_are_separate_calls(make_client, scripted, recorder, echo):
     """
-    Each has an id, a beginning and an end.
+    Each has an id, a start and an end.
     """
     for _ in range(8):
         scripted.answer(echo)
@@ -266,11 +266,11 @@ def test_many_are_calls_of_their_own(make_client, scripted, recorder, echo):
 
 def test_many_of_a_cancelled_task_have_ended(make_async_client, recorder):
     """
-    All that had begun.
+    All calls that had started have ended.
     """
 
     async def run():
-        transport = Held()
+        transport = StalledTransport()
         async with make_async_client(observers=[recorder], transport=transport) as client:
             task = asyncio.create_task(client.ask_many(["a", "b", "c"], concurrency=2))
             await transport.opened.wait()
@@ -283,9 +283,9 @@ def test_many_of_a_cancelled_task_have_ended(make_async_client, recorder):
     assert_paired(recorder, requests=2)
 
 
-def test_details_of_models_are_calls_of_their_own(make_client, scripted, recorder):
+def test_details_of_models_are_separate_calls(make_client, scripted, recorder):
     """
-    Requests that run side by side are told apart by their ids.
+    Concurrent requests have different ids.
     """
     scripted.reply(body=TAGS)
     for _ in range(4):
@@ -297,9 +297,9 @@ def test_details_of_models_are_calls_of_their_own(make_client, scripted, recorde
     assert_paired(recorder, requests=5)
 
 
-def test_model_inside_the_process_is_told_like_any_other(make_client, recorder):
+def test_local_model_is_reported_like_any_other(make_client, recorder):
     """
-    Its attempt begins and ends, also where its stream is left.
+    Its attempt starts and ends, also if its stream is left.
     """
     with make_client("offline/extractive", api_key=None, transport=None, observers=[recorder]) as client:
         client.ask("Hello")
@@ -307,12 +307,12 @@ def test_model_inside_the_process_is_told_like_any_other(make_client, recorder):
             next(iter(stream))
 
     assert_paired(recorder, requests=2)
-    assert len(recorder.of(AttemptStarted)) == 2
+    assert len(recorder.events_of(AttemptStarted)) == 2
 
 
-def test_attempt_that_was_never_sent_has_an_end_alone(make_client, recorder):
+def test_attempt_that_was_never_sent_has_only_an_end(make_client, recorder):
     """
-    Where no token can be had nothing begins; the ledger and its record say what failed.
+    If no token is available, nothing starts; the record has the error.
     """
 
     def source():
@@ -323,13 +323,13 @@ def test_attempt_that_was_never_sent_has_an_end_alone(make_client, recorder):
     with client, pytest.raises(ServerError):
         client.ask("Hello")
 
-    assert recorder.of(AttemptStarted) == []
-    assert [event.number for event in recorder.of(AttemptFinished)] == [1]
+    assert recorder.events_of(AttemptStarted) == []
+    assert [event.number for event in recorder.events_of(AttemptFinished)] == [1]
 
 
 def test_call_without_a_key_has_no_attempt(make_client, recorder, monkeypatch):
     """
-    It begins and ends.
+    The request starts and ends.
     """
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
@@ -341,7 +341,7 @@ def test_call_without_a_key_has_no_attempt(make_client, recorder, monkeypatch):
 
 def test_failing_code_ends_its_attempt(make_client, scripted, recorder):
     """
-    An error that is not the vendor's leaves no attempt open.
+    An error that is not the vendor's ends the attempt.
     """
     scripted.fail(RuntimeError("broken transport"))
 
@@ -349,12 +349,12 @@ def test_failing_code_ends_its_attempt(make_client, scripted, recorder):
         client.ask("Hello")
 
     assert_paired(recorder)
-    assert recorder.of(AttemptFinished)[0].attempt.error == "RuntimeError"
+    assert recorder.events_of(AttemptFinished)[0].attempt.error == "RuntimeError"
 
 
-def test_tool_that_is_left_has_ended(make_async_client, scripted, recorder, tool_reply):
+def test_tool_that_is_cancelled_has_ended(make_async_client, scripted, recorder, tool_reply):
     """
-    One that is cancelled at the deadline has failed, without a result.
+    It has failed, without a result.
     """
 
     async def wait() -> str:
@@ -372,14 +372,14 @@ def test_tool_that_is_left_has_ended(make_async_client, scripted, recorder, tool
     with pytest.raises(RequestTimeoutError):
         asyncio.run(run())
 
-    assert [type(event) for event in recorder.of(ToolStarted, ToolFinished)] == [ToolStarted, ToolFinished]
-    (finished,) = recorder.of(ToolFinished)
+    assert [type(event) for event in recorder.events_of(ToolStarted, ToolFinished)] == [ToolStarted, ToolFinished]
+    (finished,) = recorder.events_of(ToolFinished)
     assert (finished.failed, finished.result) == (True, "")
 
 
-def test_refused_tool_has_an_end_alone(make_client, scripted, recorder, tool_reply):
+def test_refused_tool_has_only_an_end(make_client, scripted, recorder, tool_reply):
     """
-    It never began.
+    It never started.
     """
 
     def remove() -> None:
@@ -392,5 +392,5 @@ def test_refused_tool_has_an_end_alone(make_client, scripted, recorder, tool_rep
     with make_client(observers=[recorder]) as client:
         client.ask("Hello", tools=[remove], approve=lambda _: False)
 
-    (finished,) = recorder.of(ToolStarted, ToolFinished)
+    (finished,) = recorder.events_of(ToolStarted, ToolFinished)
     assert finished.failed

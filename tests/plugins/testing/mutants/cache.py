@@ -1,4 +1,4 @@
-"""A sound cache, and caches that are broken in one place each."""
+"""A correct cache, and broken ones."""
 
 import threading
 import unicodedata
@@ -11,20 +11,20 @@ from budwood.hooks import CACHE, CacheSpec
 from budwood_testing import CacheSuite
 from tests.plugins.testing.mutants.registering import registry_of
 
-SHELVES = {}
-"""What persists: entries by store, which outlive the caches that wrote them."""
+STORES = {}
+"""The entries of all stores; they remain when a cache is closed."""
 
 
-class ShelfSettings(BaseModel):
+class MemorySettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: Path
     namespace: str = "here"
 
 
-class Shelf:
+class MemoryCache:
     """
-    It keeps entries in a table of this process.
+    Stores entries in the memory of the process.
     """
 
     def __init__(self, settings, context):
@@ -36,7 +36,7 @@ class Shelf:
     def entries(self):
         if not self.settings.path.parent.is_dir():
             raise NotADirectoryError(str(self.settings.path))
-        return SHELVES.setdefault(self.settings.path, {})
+        return STORES.setdefault(self.settings.path, {})
 
     def name(self, key):
         return self.settings.namespace, key
@@ -57,33 +57,33 @@ class Shelf:
 
 class Correct(CacheSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
-    plugin = "shelf"
+    plugin = "memory-store"
     persists = True
     caught_by: ClassVar = ()
-    Mutant: ClassVar = Shelf
+    Mutant: ClassVar = MemoryCache
 
     def __init_subclass__(cls):
         spec = CacheSpec(
-            name="shelf",
-            settings=lambda: ShelfSettings,
+            name="memory-store",
+            settings=lambda: MemorySettings,
             build=cls.Mutant,
             requires_api=(2, 0),
-            summary="It keeps.",
+            summary="Stores entries in memory.",
         )
         cls.registry = registry_of(CACHE, spec)
 
     def settings(self, folder):
-        return {"path": folder / "shelf"}
+        return {"path": folder / "memory-store"}
 
     def other_namespace(self, folder):
         return {"namespace": "there"}
 
     def broken_settings(self, folder):
         (folder / "file").write_text("")
-        return {"path": folder / "file" / "shelf"}
+        return {"path": folder / "file" / "memory-store"}
 
     def break_store(self, folder):
         (folder / "broken").write_text("")
@@ -97,25 +97,25 @@ class TestCorrect(Correct):
 class TestRaisesForUnknownKeys(Correct):
     caught_by = ("test_unknown_key_returns_none",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             return self.entries[self.name(key)][0]
 
 
-class TestForgetsWhatWasRead(Correct):
+class TestRemovesValuesOnRead(Correct):
     caught_by = ("test_get_returns_the_stored_value",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             value = super().get(key)
             self.entries.pop(self.name(key), None)
             return value
 
 
-class TestReturnsOtherBytes(Correct):
+class TestReturnsBytearray(Correct):
     caught_by = ("test_get_returns_the_stored_value",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             value = super().get(key)
             return None if value is None else bytearray(value)
@@ -124,23 +124,23 @@ class TestReturnsOtherBytes(Correct):
 class TestLosesEmptyValues(Correct):
     caught_by = ("test_any_bytes_can_be_stored",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             return super().get(key) or None
 
 
-class TestKeepsTextAlone(Correct):
+class TestStoresOnlyText(Correct):
     caught_by = ("test_any_bytes_can_be_stored",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             super().set(key, value.decode("utf-8", "ignore").encode(), ttl=ttl)
 
 
-class TestRefusesStrangeKeys(Correct):
+class TestRejectsUnusualKeys(Correct):
     caught_by = ("test_any_text_can_be_a_key",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def name(self, key):
             return super().name(key.encode())
 
@@ -148,73 +148,73 @@ class TestRefusesStrangeKeys(Correct):
 class TestIgnoresCase(Correct):
     caught_by = ("test_similar_keys_are_distinct",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def name(self, key):
             return super().name(key.lower())
 
 
-class TestComposesKeys(Correct):
+class TestNormalizesKeys(Correct):
     caught_by = ("test_similar_keys_are_distinct",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def name(self, key):
             return super().name(unicodedata.normalize("NFC", key))
 
 
-class TestCutsKeys(Correct):
+class TestTruncatesKeys(Correct):
     caught_by = ("test_similar_keys_are_distinct",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def name(self, key):
             return super().name(key[:255])
 
 
-class TestKeepsTheFirst(Correct):
+class TestNeverOverwrites(Correct):
     caught_by = ("test_new_value_replaces_the_old_one",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             if self.get(key) is None:
                 super().set(key, value, ttl=ttl)
 
 
-class TestNeverForgets(Correct):
+class TestIgnoresTTL(Correct):
     caught_by = ("test_value_expires_after_its_ttl", "test_value_expires_while_the_cache_is_closed")
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             super().set(key, value)
 
 
-class TestForgetsTooLate(Correct):
+class TestExpiresTooLate(Correct):
     caught_by = ("test_value_expires_after_its_ttl",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             value, end = self.entries.get(self.name(key), (None, None))
             return value if end is None or self.now() <= end else None
 
 
-class TestWholeSecondsAlone(Correct):
+class TestRoundsTTLToSeconds(Correct):
     caught_by = ("test_ttl_may_be_a_fraction_of_a_second",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             super().set(key, value, ttl=None if ttl is None else int(ttl))
 
 
-class TestForgetsInTheEnd(Correct):
+class TestExpiresWithoutTTL(Correct):
     caught_by = ("test_value_without_a_ttl_does_not_expire",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             super().set(key, value, ttl=86400 * 365 if ttl is None else ttl)
 
 
-class TestKeepsTheOldTime(Correct):
+class TestKeepsOldTTL(Correct):
     caught_by = ("test_new_value_has_its_own_ttl",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             old = self.entries.get(self.name(key))
             super().set(key, value, ttl=ttl)
@@ -222,10 +222,10 @@ class TestKeepsTheOldTime(Correct):
                 self.entries[self.name(key)] = (value, old[1])
 
 
-class TestReadingProlongs(Correct):
+class TestReadingExtendsTTL(Correct):
     caught_by = ("test_reading_does_not_extend_the_ttl",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             value = super().get(key)
             if value is not None and self.entries[self.name(key)][1] is not None:
@@ -233,34 +233,34 @@ class TestReadingProlongs(Correct):
             return value
 
 
-class TestOneThreadAtATime(Correct):
+class TestAllowsOneThread(Correct):
     caught_by = ("test_is_thread_safe",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def __init__(self, settings, context):
             super().__init__(settings, context)
-            self.mine = threading.get_ident()
+            self.creator = threading.get_ident()
 
         def set(self, key, value, *, ttl=None):
-            if threading.get_ident() != self.mine:
-                raise RuntimeError("made in another thread")
+            if threading.get_ident() != self.creator:
+                raise RuntimeError("created in another thread")
             super().set(key, value, ttl=ttl)
 
 
-class TestClosesOnce(Correct):
+class TestClosingTwiceFails(Correct):
     caught_by = ("test_closing_twice_is_no_error",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def close(self):
             if self.closed:
-                raise RuntimeError("closed already")
+                raise RuntimeError("already closed")
             super().close()
 
 
-class TestPersistsInWordsAlone(Correct):
+class TestDoesNotPersist(Correct):
     caught_by = ("test_stored_values_are_visible_to_other_instances",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def __init__(self, settings, context):
             super().__init__(settings, context)
             self.own = {}
@@ -271,26 +271,26 @@ class TestPersistsInWordsAlone(Correct):
             return self.own
 
 
-class TestLosesAllWhenClosed(Correct):
+class TestClearsOnClose(Correct):
     caught_by = ("test_stored_values_are_visible_to_other_instances",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def close(self):
-            SHELVES.pop(self.settings.path, None)
+            STORES.pop(self.settings.path, None)
 
 
-class TestOneNamespaceForAll(Correct):
+class TestIgnoresNamespace(Correct):
     caught_by = ("test_namespaces_are_separate",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def name(self, key):
             return key
 
 
-class TestSwallowsFaults(Correct):
+class TestHidesErrors(Correct):
     caught_by = ("test_unusable_store_raises_os_error",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             try:
                 super().set(key, value, ttl=ttl)
@@ -298,10 +298,10 @@ class TestSwallowsFaults(Correct):
                 return
 
 
-class TestFaultsOfItsOwn(Correct):
+class TestRaisesRuntimeErrorOnGet(Correct):
     caught_by = ("test_unusable_store_raises_os_error",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             try:
                 return super().get(key)
@@ -309,21 +309,21 @@ class TestFaultsOfItsOwn(Correct):
                 raise RuntimeError(str(error)) from error
 
 
-class TestEndsCallsWhenItsStoreBreaks(Correct):
+class TestGetRaisesRuntimeErrorAfterFailure(Correct):
     caught_by = ("test_store_that_breaks_during_use_raises_os_error",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def get(self, key):
             if (self.settings.path.parent / "broken").exists():
-                raise RuntimeError("the store is away")
+                raise RuntimeError("the store is unavailable")
             return super().get(key)
 
 
-class TestWritesIntoABrokenStore(Correct):
+class TestSetRaisesValueErrorAfterFailure(Correct):
     caught_by = ("test_store_that_breaks_during_use_raises_os_error",)
 
-    class Mutant(Shelf):
+    class Mutant(MemoryCache):
         def set(self, key, value, *, ttl=None):
             if (self.settings.path.parent / "broken").exists():
-                raise ValueError("the store is away")
+                raise ValueError("the store is unavailable")
             super().set(key, value, ttl=ttl)

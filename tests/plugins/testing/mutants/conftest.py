@@ -1,12 +1,12 @@
-"""Mutants are run by the tests beside this folder: each against the tests that must catch it, the sound ones whole."""
+"""Limits each mutant to the tests that must catch it; correct plugins run the whole suite."""
 
 
 def pytest_collection_modifyitems(items):
     """
-    Leave out what a mutant need not be caught by.
+    Deselect the tests that are not listed in a mutant's `caught_by`.
     """
-    items[:] = [item for item in items if _is_wanted(item, getattr(item.cls, "caught_by", ()))]
+    items[:] = [item for item in items if _is_selected(item, getattr(item.cls, "caught_by", ()))]
 
 
-def _is_wanted(item, caught_by):
+def _is_selected(item, caught_by):
     return not caught_by or item.originalname in caught_by

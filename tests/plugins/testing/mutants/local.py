@@ -1,4 +1,4 @@
-"""A sound model inside the process, and models that are broken in one place each."""
+"""A correct local provider, and broken ones."""
 
 import random
 import socket
@@ -32,7 +32,7 @@ class ParrotSettings(BaseModel):
 
 class Parrot:
     """
-    It repeats words of the prompt, in an order that the seed decides.
+    Repeats words of the prompt, in an order that depends on the seed.
     """
 
     capabilities = CAPABILITIES
@@ -81,7 +81,7 @@ class Parrot:
 
 class Correct(LocalProviderSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "parrot"
@@ -97,7 +97,7 @@ class Correct(LocalProviderSuite):
             settings=lambda: ParrotSettings,
             build=cls.Mutant,
             requires_api=(2, 0),
-            summary="It repeats.",
+            summary="Repeats the prompt.",
             capabilities=CAPABILITIES,
         )
         cls.registry = registry_of(PROVIDER, spec)
@@ -122,7 +122,7 @@ class TestListsNothing(Correct):
             return ()
 
 
-class TestNeverEnds(Correct):
+class TestNeverFinishes(Correct):
     caught_by = ("test_stream_ends_with_finished", "test_any_prompt_gives_an_answer_or_a_budwood_error")
 
     class Mutant(Parrot):
@@ -130,7 +130,7 @@ class TestNeverEnds(Correct):
             return (event for event in super().events(request) if not isinstance(event, Finished))
 
 
-class TestTalksOn(Correct):
+class TestContinuesAfterFinished(Correct):
     caught_by = ("test_stream_ends_with_finished",)
 
     class Mutant(Parrot):
@@ -147,7 +147,7 @@ class TestCountsZero(Correct):
             return 0
 
 
-class TestCountsTheSame(Correct):
+class TestCountIsConstant(Correct):
     caught_by = ("test_longer_prompt_has_more_input_tokens",)
 
     class Mutant(Parrot):
@@ -155,7 +155,7 @@ class TestCountsTheSame(Correct):
             return 5
 
 
-class TestIgnoresItsSeed(Correct):
+class TestIgnoresSeed(Correct):
     caught_by = ("test_same_request_gives_the_same_answer", "test_all_clients_give_the_same_answer")
 
     class Mutant(Parrot):
@@ -166,7 +166,7 @@ class TestIgnoresItsSeed(Correct):
             return [f"{self.turns} and {id(self)} ", *super().words(request)]
 
 
-class TestIgnoresItsBound(Correct):
+class TestIgnoresMaxTokens(Correct):
     caught_by = ("test_max_tokens_limits_the_answer",)
 
     class Mutant(Parrot):
@@ -174,7 +174,7 @@ class TestIgnoresItsBound(Correct):
             return super().cut(words, request.model_copy(update={"max_tokens": None}))
 
 
-class TestSaysStopAtItsBound(Correct):
+class TestReportsStopAtMaxTokens(Correct):
     caught_by = ("test_max_tokens_limits_the_answer",)
 
     class Mutant(Parrot):
@@ -190,7 +190,7 @@ class TestIgnoresStops(Correct):
             return super().cut(words, request.model_copy(update={"stop": ()}))
 
 
-class TestSaysTheStop(Correct):
+class TestIncludesStopSequence(Correct):
     caught_by = ("test_stop_sequence_ends_the_answer",)
 
     class Mutant(Parrot):
@@ -199,7 +199,7 @@ class TestSaysTheStop(Correct):
             return [*kept, *request.stop], reason
 
 
-class TestHoldsItsLock(Correct):
+class TestKeepsLockAfterClose(Correct):
     caught_by = ("test_closed_stream_yields_nothing_more", "test_caller_can_break_out_of_a_stream")
 
     class Mutant(Parrot):
@@ -209,7 +209,7 @@ class TestHoldsItsLock(Correct):
 
         def events(self, request):
             if not self.lock.acquire(blocking=False):
-                raise RuntimeError("still answering")
+                raise RuntimeError("a request is active")
             yield from super().events(request)
             self.lock.release()
 
@@ -222,7 +222,7 @@ class TestCannotBeClosed(Correct):
             return iter(list(super().events(request)))
 
 
-class TestMixesThreads(Correct):
+class TestSharesRequestsBetweenThreads(Correct):
     caught_by = ("test_concurrent_requests_do_not_mix",)
 
     class Mutant(Parrot):
@@ -239,7 +239,7 @@ class TestMixesThreads(Correct):
             return super().events(self.request)
 
 
-class TestChangesTheRequest(Correct):
+class TestModifiesRequest(Correct):
     caught_by = ("test_request_is_not_modified",)
 
     class Mutant(Parrot):
@@ -248,7 +248,7 @@ class TestChangesTheRequest(Correct):
             return super().events(request)
 
 
-class TestAsksTheNetwork(Correct):
+class TestUsesNetwork(Correct):
     caught_by = ("test_answering_uses_no_network",)
 
     class Mutant(Parrot):
@@ -265,7 +265,7 @@ class TestAnswersForAnyModel(Correct):
             return self.events(request)
 
 
-class TestCrashesAtStrangePrompts(Correct):
+class TestFailsForUnusualPrompts(Correct):
     caught_by = ("test_any_prompt_gives_an_answer_or_a_budwood_error",)
 
     class Mutant(Parrot):
@@ -274,7 +274,7 @@ class TestCrashesAtStrangePrompts(Correct):
             return super().words(request)
 
 
-class TestKnowsOnlyQuestions(Correct):
+class TestRejectsConversations(Correct):
     caught_by = ("test_system_messages_and_earlier_turns_are_accepted",)
 
     class Mutant(Parrot):
@@ -291,11 +291,11 @@ class TestIgnoresTheSchema(Correct):
             return super().words(request.model_copy(update={"output_schema": None}))
 
 
-class TestClosesOnce(Correct):
+class TestClosingTwiceFails(Correct):
     caught_by = ("test_closing_twice_is_no_error",)
 
     class Mutant(Parrot):
         def close(self):
             super().close()
             if self.closed == 2:
-                raise RuntimeError("closed already")
+                raise RuntimeError("already closed")

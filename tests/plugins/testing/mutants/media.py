@@ -1,4 +1,4 @@
-"""A sound media handler, and handlers that are broken in one place each."""
+"""A correct media handler, and broken ones."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +18,7 @@ class NoSettings(BaseModel):
 
 class Notes:
     """
-    It reads notes, which begin with a word of their own, and pictures of them.
+    Reads text and image files that begin with NOTE.
     """
 
     def parts(self, name, data, media_type):
@@ -37,7 +37,7 @@ class Notes:
 
 class Correct(MediaHandlerSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "notes"
@@ -51,7 +51,7 @@ class Correct(MediaHandlerSuite):
             settings=lambda: NoSettings,
             build=lambda _settings, _context: cls.Mutant(),
             requires_api=(2, 0),
-            summary="It reads.",
+            summary="Reads notes.",
             media_types=cls.media_types,
         )
         cls.registry = registry_of(MEDIA_HANDLER, spec)
@@ -64,17 +64,17 @@ class TestCorrect(Correct):
     pass
 
 
-class TestMediaTypeThatIsNone(Correct):
+class TestInvalidMediaType(Correct):
     caught_by = ("test_media_types_are_valid",)
     media_types = ("note",)
 
 
-class TestClaimsWithoutSample(Correct):
+class TestMissingSample(Correct):
     caught_by = ("test_every_media_type_has_a_sample",)
     media_types = ("text/x-note", "image/x-note", "audio/x-note")
 
 
-class TestReadsNothing(Correct):
+class TestReturnsNoParts(Correct):
     caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
@@ -83,7 +83,7 @@ class TestReadsNothing(Correct):
             return ()
 
 
-class TestReadsAnotherFile(Correct):
+class TestOpensFileByName(Correct):
     caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
@@ -94,7 +94,7 @@ class TestReadsAnotherFile(Correct):
                 return super().text(name, data)
 
 
-class TestAnswersForTools(Correct):
+class TestReturnsToolResult(Correct):
     caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
@@ -103,7 +103,7 @@ class TestAnswersForTools(Correct):
             return (ToolResultPart(call_id="1", name="read", content=str(data)),)
 
 
-class TestCountsItsFiles(Correct):
+class TestNumbersFiles(Correct):
     caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
@@ -114,7 +114,7 @@ class TestCountsItsFiles(Correct):
             return f"{self.files} {super().text(name, data)}"
 
 
-class TestForgetsTheMediaType(Correct):
+class TestOmitsMediaType(Correct):
     caught_by = ("test_image_has_a_media_type",)
 
     class Mutant(Notes):
@@ -123,7 +123,7 @@ class TestForgetsTheMediaType(Correct):
             return (part.model_copy(update={"media_type": None}) if isinstance(part, ImagePart) else part,)
 
 
-class TestPartThatCannotBeSaved(Correct):
+class TestPartCannotBeSerialized(Correct):
     caught_by = ("test_parts_can_be_serialized",)
 
     class Mutant(Notes):
@@ -132,7 +132,7 @@ class TestPartThatCannotBeSaved(Correct):
             return (part.model_copy(update={"provider": 7}) if isinstance(part, TextPart) else part,)
 
 
-class TestSaysAlwaysTheSame(Correct):
+class TestReturnsSamePart(Correct):
     caught_by = ("test_different_files_give_different_parts",)
 
     class Mutant(Notes):
@@ -141,7 +141,7 @@ class TestSaysAlwaysTheSame(Correct):
             return (TextPart(text="A note."),)
 
 
-class TestTakesJunk(Correct):
+class TestAcceptsInvalidFiles(Correct):
     caught_by = ("test_invalid_file_raises_prompt_error",)
 
     class Mutant(Notes):
@@ -149,7 +149,7 @@ class TestTakesJunk(Correct):
             return super().parts(name, data if data.startswith(b"NOTE") else b"NOTE", media_type)
 
 
-class TestErrorWithoutAName(Correct):
+class TestErrorOmitsFileName(Correct):
     caught_by = ("test_invalid_file_raises_prompt_error",)
 
     class Mutant(Notes):
@@ -157,7 +157,7 @@ class TestErrorWithoutAName(Correct):
             return super().parts("The file", data, media_type)
 
 
-class TestCrashesAtEmptyFiles(Correct):
+class TestFailsForEmptyFiles(Correct):
     caught_by = ("test_any_bytes_give_parts_or_prompt_error", "test_damaged_file_gives_parts_or_prompt_error")
 
     class Mutant(Notes):
@@ -167,7 +167,7 @@ class TestCrashesAtEmptyFiles(Correct):
             return super().parts(name, data, media_type)
 
 
-class TestCrashesAtDamage(Correct):
+class TestFailsForDamagedFiles(Correct):
     caught_by = ("test_damaged_file_gives_parts_or_prompt_error",)
 
     class Mutant(Notes):
@@ -175,7 +175,7 @@ class TestCrashesAtDamage(Correct):
             return f"{name}: {data.decode()}"
 
 
-class TestCrashesAtNames(Correct):
+class TestFailsForNonASCIINames(Correct):
     caught_by = ("test_any_file_name_is_accepted",)
 
     class Mutant(Notes):

@@ -1,4 +1,4 @@
-"""A sound prompt modifier, and modifiers that are broken in one place each."""
+"""A correct prompt modifier, and broken ones."""
 
 import random
 from pathlib import Path
@@ -18,7 +18,7 @@ class NoSettings(BaseModel):
 
 class Pirate:
     """
-    It has the model speak like a pirate.
+    Tells the model to speak like a pirate.
     """
 
     def words(self, cell):
@@ -33,7 +33,7 @@ class Pirate:
 
 class Correct(PromptModifierSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "pirate"
@@ -46,7 +46,7 @@ class Correct(PromptModifierSuite):
             settings=lambda: NoSettings,
             build=lambda _settings, _context: cls.Mutant(),
             requires_api=(2, 0),
-            summary="It changes.",
+            summary="Makes the model speak like a pirate.",
         )
         cls.registry = registry_of(PROMPT_MODIFIER, spec)
 
@@ -55,7 +55,7 @@ class TestCorrect(Correct):
     pass
 
 
-class TestTakesTheLastWord(Correct):
+class TestAppendsAssistantMessage(Correct):
     caught_by = ("test_result_ends_with_the_users_question",)
 
     class Mutant(Pirate):
@@ -63,7 +63,7 @@ class TestTakesTheLastWord(Correct):
             return (*super().modify(messages, cell), Message.assistant("Arr."))
 
 
-class TestForgetsHistory(Correct):
+class TestOmitsHistory(Correct):
     caught_by = ("test_turns_are_preserved",)
 
     class Mutant(Pirate):
@@ -79,7 +79,7 @@ class TestTwoSystemMessages(Correct):
             return (Message.system(self.words(cell)), *messages)
 
 
-class TestReplacesTheSystem(Correct):
+class TestReplacesSystemMessage(Correct):
     caught_by = ("test_only_the_first_message_may_be_a_system_message",)
 
     class Mutant(Pirate):
@@ -88,7 +88,7 @@ class TestReplacesTheSystem(Correct):
             return (Message.system(self.words(cell)), *asked)
 
 
-class TestSpeaksByChance(Correct):
+class TestUsesRandomness(Correct):
     caught_by = ("test_result_depends_only_on_the_arguments",)
 
     class Mutant(Pirate):
@@ -115,7 +115,7 @@ class TestReadsFiles(Correct):
                 return super().words(cell)
 
 
-class TestNeedsAPassage(Correct):
+class TestRequiresPassage(Correct):
     caught_by = ("test_result_ends_with_the_users_question",)
 
     class Mutant(Pirate):
@@ -123,7 +123,7 @@ class TestNeedsAPassage(Correct):
             return cell.passage.text
 
 
-class TestCrashesAtStrangeTexts(Correct):
+class TestFailsForBlankTexts(Correct):
     caught_by = ("test_any_text_is_handled",)
 
     class Mutant(Pirate):

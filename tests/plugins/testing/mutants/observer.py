@@ -1,4 +1,4 @@
-"""A sound observer, and observers that are broken in one place each."""
+"""A correct observer, and broken ones."""
 
 import asyncio
 import contextlib
@@ -24,13 +24,13 @@ class TallySettings(BaseModel):
     path: Path | None = None
 
 
-class NeedsToken(TallySettings):
+class RequiredToken(TallySettings):
     token: SecretStr
 
 
 class Tally:
     """
-    It counts requests and tokens, and adds a header and a context manager.
+    Counts requests and tokens, and adds a header and a context manager.
     """
 
     def __init__(self, settings, context):
@@ -47,9 +47,9 @@ class Tally:
             case AttemptFinished(attempt=attempt):
                 self.add("tokens", attempt.usage.total_tokens if attempt.usage else 0)
             case RequestFinished():
-                self.ended(event)
+                self.finished(event)
 
-    def ended(self, event):
+    def finished(self, event):
         self.context.log("tally", call=event.call)
 
     def add(self, name, number):
@@ -69,7 +69,7 @@ class Tally:
 
 class Correct(ObserverSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "tally"
@@ -83,7 +83,7 @@ class Correct(ObserverSuite):
             settings=lambda: cls.settings_of,
             build=cls.Mutant,
             requires_api=(2, 0),
-            summary="It counts.",
+            summary="Counts requests.",
         )
         cls.registry = registry_of(OBSERVER, spec)
 
@@ -98,7 +98,7 @@ class TestCorrect(Correct):
     pass
 
 
-class TestSoundAndKeepsContent(Correct):
+class TestCorrectWithContent(Correct):
     keeps_content = True
 
     class Mutant(Tally):
@@ -107,22 +107,22 @@ class TestSoundAndKeepsContent(Correct):
             self.last = event
 
 
-class TestSoundAndNeedsSettings(Correct):
+class TestCorrectWithSettings(Correct):
     needs_settings = True
-    settings_of = NeedsToken
+    settings_of = RequiredToken
 
 
-class TestNeedsSettingsUnsaid(Correct):
+class TestRequiresUndeclaredSettings(Correct):
     caught_by = ("test_default_settings_work",)
-    settings_of = NeedsToken
+    settings_of = RequiredToken
 
 
-class TestNeedsNoneInTruth(Correct):
+class TestDeclaresUnneededSettings(Correct):
     caught_by = ("test_default_settings_work",)
     needs_settings = True
 
 
-class TestNeedsUsage(Correct):
+class TestRequiresUsage(Correct):
     caught_by = ("test_every_event_is_accepted", "test_works_with_a_client")
 
     class Mutant(Tally):
@@ -139,7 +139,7 @@ class TestIsAsync(Correct):
             return asyncio.sleep(0)
 
 
-class TestRefusesWhatItDoesNotKnow(Correct):
+class TestRejectsUnknownEvents(Correct):
     caught_by = ("test_unknown_event_is_ignored",)
 
     class Mutant(Tally):
@@ -149,7 +149,7 @@ class TestRefusesWhatItDoesNotKnow(Correct):
             super().observe(event)
 
 
-class TestWantsTheBeginning(Correct):
+class TestRequiresRequestStarted(Correct):
     caught_by = ("test_events_are_accepted_in_any_order",)
 
     class Mutant(Tally):
@@ -164,7 +164,7 @@ class TestWantsTheBeginning(Correct):
                 self.open[event.call]
 
 
-class TestKnowsOneCallAtATime(Correct):
+class TestAllowsOneCall(Correct):
     caught_by = ("test_events_are_accepted_in_any_order",)
 
     class Mutant(Tally):
@@ -173,76 +173,76 @@ class TestKnowsOneCallAtATime(Correct):
         def observe(self, event):
             if isinstance(event, RequestStarted):
                 if self.call is not None:
-                    raise RuntimeError("another call runs")
+                    raise RuntimeError("another call is active")
                 self.call = event.call
             if isinstance(event, RequestFinished):
                 self.call = None
 
 
-class TestWritesEachTime(Correct):
+class TestWritesFile(Correct):
     caught_by = ("test_observing_does_no_io",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             with contextlib.suppress(OSError), self.settings.path.open("a") as file:
                 file.write(event.call)
 
 
-class TestWaits(Correct):
+class TestSleeps(Correct):
     caught_by = ("test_observing_does_no_io",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             with contextlib.suppress(OSError):
                 time.sleep(0.0)
 
 
-class TestWaitsByTheClock(Correct):
+class TestSleepsByClock(Correct):
     caught_by = ("test_observing_does_no_io",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             self.context.clock.sleep(0.1)
 
 
-class TestOneThreadAlone(Correct):
+class TestAllowsOneThread(Correct):
     caught_by = ("test_is_thread_safe",)
 
     class Mutant(Tally):
         def __init__(self, settings, context):
             super().__init__(settings, context)
-            self.mine = threading.get_ident()
+            self.creator = threading.get_ident()
 
         def observe(self, event):
-            if threading.get_ident() != self.mine:
-                raise RuntimeError("made in another thread")
+            if threading.get_ident() != self.creator:
+                raise RuntimeError("created in another thread")
             super().observe(event)
 
 
-class TestLosesCounts(Correct):
+class TestHasDataRace(Correct):
     caught_by = ("test_counts_are_complete_with_threads",)
 
     class Mutant(Tally):
         """
-        Another thread always comes between reading and writing, but where there is only one.
+        With several threads, another one always writes between the read and the write.
         """
 
         def __init__(self, settings, context):
             super().__init__(settings, context)
-            self.first = {}
-            self.overtaken = threading.Event()
+            self.first_thread = {}
+            self.written = threading.Event()
 
         def add(self, name, number):
             before = self.counts[name]
             here = threading.current_thread()
             if here is threading.main_thread():
                 self.counts[name] = before + number
-            elif self.first.setdefault(name, here) is here:
-                self.overtaken.wait()
+            elif self.first_thread.setdefault(name, here) is here:
+                self.written.wait()
                 self.counts[name] = before + number
             else:
                 self.counts[name] = before + number
-                self.overtaken.set()
+                self.written.set()
 
 
 class TestCountsNothing(Correct):
@@ -253,7 +253,7 @@ class TestCountsNothing(Correct):
             pass
 
 
-class TestKeepsEvents(Correct):
+class TestRetainsEvents(Correct):
     caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
@@ -261,20 +261,20 @@ class TestKeepsEvents(Correct):
             self.last = event
 
 
-class TestKeepsErrors(Correct):
+class TestRetainsErrors(Correct):
     caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             if event.error is not None:
                 self.show = lambda: event.error
 
 
-class TestKeepsCopies(Correct):
+class TestRetainsCopies(Correct):
     caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             self.counts[event.prompt.encode()[:200]] += 1
 
 
@@ -282,7 +282,7 @@ class TestWritesContent(Correct):
     caught_by = ("test_content_is_not_retained",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             self.settings.path.write_text(event.prompt)
 
 
@@ -290,7 +290,7 @@ class TestLogsContent(Correct):
     caught_by = ("test_content_is_not_logged",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             self.context.log("tally", question=event.prompt)
 
 
@@ -298,11 +298,11 @@ class TestPrintsContent(Correct):
     caught_by = ("test_content_is_not_logged",)
 
     class Mutant(Tally):
-        def ended(self, event):
+        def finished(self, event):
             sys.stderr.write(event.prompt)
 
 
-class TestLogsErrorsOfTools(Correct):
+class TestLogsToolErrors(Correct):
     caught_by = ("test_content_is_not_logged",)
 
     class Mutant(Tally):
@@ -315,7 +315,7 @@ class TestLogsErrorsOfTools(Correct):
                 raise
 
 
-class TestLogsItsToken(Correct):
+class TestLogsToken(Correct):
     caught_by = ("test_secrets_are_not_logged",)
 
     class Mutant(Tally):
@@ -324,7 +324,7 @@ class TestLogsItsToken(Correct):
                 self.context.log("closed", server=f"https://{self.settings.token.get_secret_value()}@tally.example")
 
 
-class TestShowsItsToken(Correct):
+class TestReprShowsToken(Correct):
     caught_by = ("test_secrets_are_not_logged",)
 
     class Mutant(Tally):
@@ -332,7 +332,7 @@ class TestShowsItsToken(Correct):
             return f"Tally({self.settings.token.get_secret_value()})"
 
 
-class TestHeaderOfTwoLines(Correct):
+class TestHeaderWithNewline(Correct):
     caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
@@ -340,7 +340,7 @@ class TestHeaderOfTwoLines(Correct):
             return {"x-call": f"{event.call}\r\n"}
 
 
-class TestHeaderOfANumber(Correct):
+class TestHeaderIsNumber(Correct):
     caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
@@ -348,7 +348,7 @@ class TestHeaderOfANumber(Correct):
             return {"x-number": event.number}
 
 
-class TestHeaderOfTheTransport(Correct):
+class TestSetsHostHeader(Correct):
     caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
@@ -356,7 +356,7 @@ class TestHeaderOfTheTransport(Correct):
             return {"Host": "tally.example"}
 
 
-class TestHeadersNeedAKey(Correct):
+class TestHeadersRequireKey(Correct):
     caught_by = ("test_headers_are_valid",)
 
     class Mutant(Tally):
@@ -364,7 +364,7 @@ class TestHeadersNeedAKey(Correct):
             return {"x-key": event.key.lower()}
 
 
-class TestScopeThatDoesNotBegin(Correct):
+class TestReturnsNoContextManager(Correct):
     caught_by = ("test_tool_runs_inside_its_context_manager",)
 
     class Mutant(Tally):
@@ -372,7 +372,7 @@ class TestScopeThatDoesNotBegin(Correct):
             return None
 
 
-class TestOneScopeForAll(Correct):
+class TestReusesContextManager(Correct):
     caught_by = ("test_tool_runs_inside_its_context_manager",)
 
     class Mutant(Tally):
@@ -384,7 +384,7 @@ class TestOneScopeForAll(Correct):
             return self.scope
 
 
-class TestSwallowsExceptions(Correct):
+class TestSuppressesExceptions(Correct):
     caught_by = ("test_tool_exception_propagates",)
 
     class Mutant(Tally):
@@ -404,17 +404,17 @@ class TestReplacesExceptions(Correct):
                 raise ValueError("a tool failed") from error
 
 
-class TestClosesOnce(Correct):
+class TestClosingTwiceFails(Correct):
     caught_by = ("test_closed_observer_accepts_calls",)
 
     class Mutant(Tally):
         def close(self):
             if self.closed:
-                raise RuntimeError("closed already")
+                raise RuntimeError("already closed")
             super().close()
 
 
-class TestRefusesWhatComesLate(Correct):
+class TestRejectsEventsAfterClose(Correct):
     caught_by = ("test_closed_observer_accepts_calls",)
 
     class Mutant(Tally):
@@ -424,7 +424,7 @@ class TestRefusesWhatComesLate(Correct):
             super().observe(event)
 
 
-class TestFailsToClose(Correct):
+class TestCloseFails(Correct):
     caught_by = ("test_works_with_a_client",)
 
     class Mutant(Tally):

@@ -1,4 +1,4 @@
-"""A sound distribution, and distributions that are broken in one place each; they are written when they are tested."""
+"""A correct distribution, and broken ones; a fixture writes them."""
 
 import re
 import sys
@@ -49,7 +49,7 @@ A mutant for tests.
 
 class Correct(PackagingSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     caught_by: ClassVar = ()
@@ -77,7 +77,7 @@ class Correct(PackagingSuite):
     @classmethod
     def write(cls, site):
         """
-        Write the distribution as it would be installed.
+        Write the files of the installed distribution.
         """
         info = f"{cls.distribution.replace('-', '_')}-1.0.dist-info"
         fields = {field: getattr(cls, field) for field in FIELDS}
@@ -101,10 +101,10 @@ class Correct(PackagingSuite):
 @pytest.fixture(scope="module", autouse=True)
 def site(tmp_path_factory):
     """
-    Where all of them are installed.
+    The folder in which all distributions are installed.
     """
     folder = tmp_path_factory.mktemp("site")
-    for kind in (*Correct.__subclasses__(), *ReadsNotes.__subclasses__()):
+    for kind in (*Correct.__subclasses__(), *MediaHandlerDistribution.__subclasses__()):
         kind.write(folder)
     sys.path.append(str(folder))
     yield folder
@@ -120,14 +120,14 @@ class TestWithoutPlugin(Correct):
     group = "budwood.cache"
 
 
-class TestShoutingEntryPoint(Correct):
+class TestInvalidEntryPointName(Correct):
     caught_by = ("test_entry_points_are_valid",)
 
 
-TestShoutingEntryPoint.entry_point = "Shouting.Entry_Point"
+TestInvalidEntryPointName.entry_point = "Shouting.Entry_Point"
 
 
-class TestWithoutItsHook(Correct):
+class TestMissingHook(Correct):
     caught_by = ("test_plugins_can_be_loaded",)
     group = "budwood.storages"
 
@@ -139,9 +139,9 @@ class TestOtherName(Correct):
 TestOtherName.name = "some-other-name"
 
 
-class ReadsNotes(Correct):
+class MediaHandlerDistribution(Correct):
     """
-    What media handlers have besides.
+    A distribution with a media handler.
     """
 
     group: ClassVar = "budwood.media_handlers"
@@ -150,25 +150,25 @@ class ReadsNotes(Correct):
     also: ClassVar = 'media_types=("text/x-note",)'
 
 
-class TestMediaTypes(ReadsNotes):
+class TestMediaTypes(MediaHandlerDistribution):
     pass
 
 
 TestMediaTypes.entry_point = "media-types text/x-note"
 
 
-class TestOtherMediaTypes(ReadsNotes):
+class TestOtherMediaTypes(MediaHandlerDistribution):
     caught_by = ("test_plugins_can_be_loaded",)
 
 
 TestOtherMediaTypes.entry_point = "other-media-types text/x-note text/x-memo"
 
 
-class TestMediaTypesInTheSpecAlone(ReadsNotes):
+class TestMediaTypesOnlyInSpec(MediaHandlerDistribution):
     caught_by = ("test_plugins_can_be_loaded",)
 
 
-class TestModelsInTheSpecAlone(Correct):
+class TestModelsOnlyInSpec(Correct):
     caught_by = ("test_plugins_can_be_loaded",)
     group = "budwood.tokenizers"
     hook = "budwood_tokenizers"
@@ -186,12 +186,12 @@ class TestMisspeltGroup(Correct):
     }
 
 
-class TestOtherAPI(Correct):
+class TestUnsupportedAPI(Correct):
     caught_by = ("test_plugins_can_be_loaded",)
     api = "(9, 0)"
 
 
-class TestTakesAnyKey(Correct):
+class TestAcceptsUnknownSettings(Correct):
     caught_by = ("test_specs_are_complete",)
     extra = "ignore"
 
@@ -206,7 +206,7 @@ class TestWithoutSummary(Correct):
     summary = ""
 
 
-class TestRequiresNoBudwood(Correct):
+class TestDoesNotRequireBudwood(Correct):
     caught_by = ("test_budwood_requirement_has_both_bounds",)
     requires = ("pydantic>=2",)
 
@@ -226,7 +226,7 @@ class TestWithoutLicence(Correct):
     headers = ("Requires-Python: >=3.11",)
 
 
-class TestForAnyPython(Correct):
+class TestWithoutPythonRequirement(Correct):
     caught_by = ("test_metadata_is_complete",)
     headers = ("License-Expression: MIT", "License-File: LICENSE")
 
@@ -236,7 +236,7 @@ class TestWithoutTypes(Correct):
     typed = False
 
 
-class TestInstallsItsTests(Correct):
+class TestInstallsTests(Correct):
     caught_by = ("test_wheel_installs_only_its_own_packages",)
     more = {"tests_of_mutants/__init__.py": ""}
 
@@ -251,37 +251,37 @@ class TestPrints(Correct):
     begin = "print('Thank you for using this plugin!')"
 
 
-class TestHeavy(Correct):
+class TestImportsHeavyPackage(Correct):
     caught_by = ("test_import_loads_no_heavy_packages",)
     begin = "import ollama"
 
 
-class TestLoadsAnother(Correct):
+class TestImportsAnotherPlugin(Correct):
     caught_by = ("test_import_loads_no_other_plugin",)
     begin = "import budwood_groq"
 
 
-class TestTalks(Correct):
+class TestUsesNetwork(Correct):
     caught_by = ("test_import_does_no_io",)
     begin = "import socket; socket.getaddrinfo('127.0.0.1', 80)"
 
 
-class TestWrites(Correct):
+class TestWritesFile(Correct):
     caught_by = ("test_import_does_no_io",)
     begin = "import os; open(os.devnull, 'w').close()"
 
 
-class TestStartsAThread(Correct):
+class TestStartsThread(Correct):
     caught_by = ("test_import_does_no_io",)
     begin = "import threading; e = threading.Event(); threading.Thread(target=e.wait, daemon=True).start()"
 
 
-class TestReadsTheEnvironment(Correct):
+class TestReadsEnvironment(Correct):
     caught_by = ("test_import_does_not_change_the_process",)
     begin = "import os; KEY = os.environ.get('ACME_API_KEY')"
 
 
-class TestChangesTheEnvironment(Correct):
+class TestChangesEnvironment(Correct):
     caught_by = ("test_import_does_not_change_the_process",)
     begin = "import os; os.environ['TOKENIZERS_PARALLELISM'] = 'false'"
 

@@ -1,4 +1,4 @@
-"""Plugins that are not installed, found all the same."""
+"""Registers plugins without installing them."""
 
 import sys
 from itertools import count
@@ -13,7 +13,7 @@ _numbers = count()
 
 def registry_of(kind, spec, name=None):
     """
-    Make a registry that knows one plugin.
+    Create a registry with one plugin.
     """
     module = ModuleType(f"mutant_{next(_numbers)}")
     setattr(module, kind.hook, hookimpl(lambda: [spec]))

@@ -1,4 +1,4 @@
-"""Run files of mutants in processes of their own, and tell which tests failed for which of them."""
+"""Runs the mutants in subprocesses, and collects which tests failed."""
 
 import importlib
 import subprocess
@@ -13,14 +13,14 @@ ROOT = FOLDER.parents[3]
 
 def files_of(suite):
     """
-    List the files of a suite's mutants: those in its folder, or the one of its name.
+    Return the files with a suite's mutants: those in the folder of its name, or the file of its name.
     """
     return sorted(FOLDER.glob(f"{suite}/*.py")) or [FOLDER / f"{suite}.py"]
 
 
 def mutants_of(suite):
     """
-    List a suite's mutants by their names, each with the tests that must catch it.
+    Return the tests that must catch each mutant of a suite, by the mutant's name.
     """
     names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files_of(suite)]
     return {
@@ -33,9 +33,9 @@ def mutants_of(suite):
 
 def run_file(file, folder):
     """
-    Run the tests of a file. Return what they printed and the elements of its report, a test each.
+    Run the tests of a file, and return their output and the test cases of the JUnit report.
 
-    Nothing is told of why an assertion fails: the differences of large bodies would take minutes.
+    Assertions are not rewritten: comparing large bodies would take minutes.
     """
     report = folder / f"{file.parent.name}-{file.stem}.xml"
     options = ["-q", "-p", "no:cacheprovider", "--assert=plain", f"--junitxml={report}"]
@@ -47,7 +47,7 @@ def run_file(file, folder):
 
 class Outcomes:
     """
-    What became of the tests of a suite's mutants: by class, the names of all, of failures and of errors.
+    The names of the tests of a suite's mutants, by class: all, the failed ones and those with errors.
     """
 
     def __init__(self, runs):

@@ -1,4 +1,4 @@
-"""A sound storage, and storages that are broken in one place each."""
+"""A correct storage, and broken ones."""
 
 import json
 import uuid
@@ -20,7 +20,7 @@ class ListSettings(BaseModel):
 
 class ListStorage:
     """
-    It writes one JSON list.
+    Writes a JSON list.
     """
 
     def __init__(self, settings, context):
@@ -32,20 +32,20 @@ class ListStorage:
     def id(self, row):
         return row.id
 
-    def dumped(self, data):
+    def serialize(self, data):
         return json.dumps(data).encode()
 
     def write(self, rows):
         data = [{"id": self.id(row), "data": self.data(row)} for row in rows]
         part = self.path.with_name(f"{self.path.name}.part")
-        part.write_bytes(self.dumped(data))
+        part.write_bytes(self.serialize(data))
         part.replace(self.path)
         return len(data)
 
 
 class Correct(StorageSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "list"
@@ -58,7 +58,7 @@ class Correct(StorageSuite):
             settings=lambda: ListSettings,
             build=cls.Mutant,
             requires_api=(2, 0),
-            summary="It writes.",
+            summary="Writes a JSON list.",
         )
         cls.registry = registry_of(STORAGE, spec)
 
@@ -83,15 +83,15 @@ class TestCountsWrong(Correct):
             return super().write(rows) + 1
 
 
-class TestWritesBackwards(Correct):
+class TestReversesRows(Correct):
     caught_by = ("test_rows_are_written_and_counted", "test_rows_are_read_once_in_order")
 
     class Mutant(ListStorage):
-        def dumped(self, data):
-            return super().dumped(data[::-1])
+        def serialize(self, data):
+            return super().serialize(data[::-1])
 
 
-class TestTextsAlone(Correct):
+class TestStoresOnlyText(Correct):
     caught_by = ("test_nested_data_is_preserved",)
 
     class Mutant(ListStorage):
@@ -116,21 +116,21 @@ class TestWritesNoEmptyOutput(Correct):
             return super().write(rows) if rows else 0
 
 
-class TestAddsToTheOld(Correct):
+class TestAppendsToOldOutput(Correct):
     caught_by = ("test_output_is_replaced",)
 
     class Mutant(ListStorage):
-        def dumped(self, data):
+        def serialize(self, data):
             old = json.loads(self.path.read_bytes()) if self.path.exists() else []
-            return super().dumped(old + data)
+            return super().serialize(old + data)
 
 
-class TestWritesByChance(Correct):
+class TestUsesRandomness(Correct):
     caught_by = ("test_same_rows_give_the_same_bytes",)
 
     class Mutant(ListStorage):
-        def dumped(self, data):
-            return super().dumped(data) + b" " * (uuid.uuid4().int % 1000)
+        def serialize(self, data):
+            return super().serialize(data) + b" " * (uuid.uuid4().int % 1000)
 
 
 class TestReadsRowsTwice(Correct):
@@ -152,7 +152,7 @@ class TestWritesInPlace(Correct):
             return super().write(rows)
 
 
-class TestLeavesItsParts(Correct):
+class TestLeavesTemporaryFiles(Correct):
     caught_by = ("test_exception_leaves_the_old_output", "test_exception_during_the_first_write_leaves_nothing")
 
     class Mutant(ListStorage):
@@ -163,20 +163,20 @@ class TestLeavesItsParts(Correct):
             return count
 
 
-class TestWritesWhatThereIs(Correct):
+class TestWritesPartialOutput(Correct):
     caught_by = ("test_exception_leaves_the_old_output", "test_exception_during_the_first_write_leaves_nothing")
 
     class Mutant(ListStorage):
         def write(self, rows):
-            got = []
+            received = []
             try:
-                got.extend(rows)
-            except Exception:  # noqa: BLE001 - what is broken
-                return super().write(got)
-            return super().write(got)
+                received.extend(rows)
+            except Exception:  # noqa: BLE001 - this is the defect
+                return super().write(received)
+            return super().write(received)
 
 
-class TestSwallowsFaults(Correct):
+class TestHidesErrors(Correct):
     caught_by = ("test_unwritable_path_is_an_error",)
 
     class Mutant(ListStorage):
@@ -187,7 +187,7 @@ class TestSwallowsFaults(Correct):
                 return 0
 
 
-class TestMendsNames(Correct):
+class TestChangesFileName(Correct):
     caught_by = ("test_any_path_name_is_accepted",)
 
     class Mutant(ListStorage):
@@ -196,7 +196,7 @@ class TestMendsNames(Correct):
             self.path = self.path.with_name(self.path.name.replace(" ", "_"))
 
 
-class TestCountsByTheLastNumber(Correct):
+class TestCountsByLastIndex(Correct):
     caught_by = ("test_returns_the_number_of_rows",)
 
     class Mutant(ListStorage):
@@ -206,7 +206,7 @@ class TestCountsByTheLastNumber(Correct):
             return rows[-1].index + 1 if rows else 0
 
 
-class TestCountsItsFirstBatch(Correct):
+class TestCountsOnlyFirstBatch(Correct):
     caught_by = ("test_returns_the_number_of_rows",)
 
     class Mutant(ListStorage):
@@ -214,16 +214,16 @@ class TestCountsItsFirstBatch(Correct):
             return min(super().write(rows), 1000)
 
 
-class TestWritesEqualRowsOnce(Correct):
+class TestRemovesDuplicates(Correct):
     caught_by = ("test_returns_the_number_of_rows",)
 
     class Mutant(ListStorage):
-        def dumped(self, data):
+        def serialize(self, data):
             once = {json.dumps(row["data"]): row for row in data}
-            return super().dumped(list(once.values()))
+            return super().serialize(list(once.values()))
 
 
-class TestNumbersItsRows(Correct):
+class TestReplacesIds(Correct):
     caught_by = ("test_ids_are_preserved",)
 
     class Mutant(ListStorage):
@@ -231,7 +231,7 @@ class TestNumbersItsRows(Correct):
             return f"row-{row.index}"
 
 
-class TestPutsItsIdIntoTheData(Correct):
+class TestOverwritesIdField(Correct):
     caught_by = ("test_any_field_name_is_preserved",)
 
     class Mutant(ListStorage):
@@ -239,6 +239,6 @@ class TestPutsItsIdIntoTheData(Correct):
             return {**row.data, **({"id": row.id} if "id" in row.data else {})}
 
 
-class TestListsAllRows(Correct):
+class TestCollectsAllRows(Correct):
     caught_by = ("test_rows_are_written_incrementally",)
     streams = True

@@ -1,4 +1,4 @@
-"""A sound strategy, and strategies that are broken in one place each."""
+"""A correct strategy, and broken ones."""
 
 import random as python_random
 from pathlib import Path
@@ -19,12 +19,12 @@ class NoSettings(BaseModel):
 
 class Riddles:
     """
-    It asks for riddles about passages in turn.
+    Asks for riddles about each passage in turn.
     """
 
     def plan(self, passages, count, random):
         if not passages:
-            raise ConfigurationError("Riddles are about passages, and there are none.")
+            raise ConfigurationError("Riddles need documents.")
         order = random.sample(passages, len(passages))
         return [self.draft(order[number % len(order)], number) for number in range(count)]
 
@@ -39,7 +39,7 @@ class Riddles:
 
 class Correct(InstructionStrategySuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "riddles"
@@ -52,7 +52,7 @@ class Correct(InstructionStrategySuite):
             settings=lambda: NoSettings,
             build=lambda _settings, _context: cls.Mutant(),
             requires_api=(2, 0),
-            summary="It asks.",
+            summary="Asks for riddles.",
         )
         cls.registry = registry_of(INSTRUCTION_STRATEGY, spec)
 
@@ -61,7 +61,7 @@ class TestCorrect(Correct):
     pass
 
 
-class TestPlansOneMore(Correct):
+class TestPlansOneTooMany(Correct):
     caught_by = ("test_plan_has_the_requested_number_of_cells",)
 
     class Mutant(Riddles):
@@ -69,7 +69,7 @@ class TestPlansOneMore(Correct):
             return super().plan(passages, count + 1, random)
 
 
-class TestPlansNoMoreThanPassages(Correct):
+class TestLimitsPlanToPassages(Correct):
     caught_by = ("test_plan_has_the_requested_number_of_cells",)
 
     class Mutant(Riddles):
@@ -77,7 +77,7 @@ class TestPlansNoMoreThanPassages(Correct):
             return super().plan(passages, min(count, len(passages)), random)
 
 
-class TestChanceOfItsOwn(Correct):
+class TestUsesOwnRandomness(Correct):
     caught_by = ("test_plan_depends_only_on_its_random_generator",)
 
     class Mutant(Riddles):
@@ -85,7 +85,7 @@ class TestChanceOfItsOwn(Correct):
             return CellDraft(passage=passage, material={"number": python_random.random()})
 
 
-class TestCountsItsPlans(Correct):
+class TestKeepsStateBetweenPlans(Correct):
     caught_by = ("test_plans_are_independent", "test_plan_depends_only_on_its_random_generator")
 
     class Mutant(Riddles):
@@ -96,7 +96,7 @@ class TestCountsItsPlans(Correct):
             return super().plan(passages[self.plans % 3 :], count, random)
 
 
-class TestAlwaysTheFirst(Correct):
+class TestUsesOnlyFirstPassage(Correct):
     caught_by = ("test_cells_are_spread_evenly_over_the_passages",)
 
     class Mutant(Riddles):
@@ -104,7 +104,7 @@ class TestAlwaysTheFirst(Correct):
             return super().plan(passages[:1], count, random)
 
 
-class TestForgetsThePassage(Correct):
+class TestOmitsPassageFromDraft(Correct):
     caught_by = ("test_cells_are_spread_evenly_over_the_passages",)
 
     class Mutant(Riddles):
@@ -115,7 +115,7 @@ class TestForgetsThePassage(Correct):
             return Instruction(text="Tell me a riddle.")
 
 
-class TestPlansOfNothing(Correct):
+class TestReturnsNoCellsWithoutDocuments(Correct):
     caught_by = ("test_missing_documents_are_handled",)
 
     class Mutant(Riddles):
@@ -123,7 +123,7 @@ class TestPlansOfNothing(Correct):
             return super().plan(passages, count, random) if passages else []
 
 
-class TestMaterialThatIsNoJSON(Correct):
+class TestMaterialIsNotJSON(Correct):
     caught_by = ("test_drafts_can_be_serialized",)
 
     class Mutant(Riddles):
@@ -131,7 +131,7 @@ class TestMaterialThatIsNoJSON(Correct):
             return CellDraft(passage=passage, material={"place": (number, number)})
 
 
-class TestNoTurns(Correct):
+class TestMaxTurnsIsZero(Correct):
     caught_by = ("test_drafts_can_be_serialized",)
 
     class Mutant(Riddles):
@@ -139,7 +139,7 @@ class TestNoTurns(Correct):
             return CellDraft(passage=passage, max_turns=0)
 
 
-class TestSaysNothing(Correct):
+class TestEmptyInstruction(Correct):
     caught_by = ("test_instruction_has_text_or_messages",)
 
     class Mutant(Riddles):
@@ -147,7 +147,7 @@ class TestSaysNothing(Correct):
             return Instruction()
 
 
-class TestAsksWithoutAQuestion(Correct):
+class TestMessagesWithoutQuestion(Correct):
     caught_by = ("test_instruction_has_text_or_messages",)
 
     class Mutant(Riddles):
@@ -155,7 +155,7 @@ class TestAsksWithoutAQuestion(Correct):
             return Instruction(ask=(Message.system("You ask riddles."),))
 
 
-class TestRemembersWhatItAsked(Correct):
+class TestKeepsStateBetweenInstructions(Correct):
     caught_by = ("test_instruction_depends_only_on_its_arguments",)
 
     class Mutant(Riddles):
@@ -178,7 +178,7 @@ class TestReadsFiles(Correct):
             return []
 
 
-class TestCrashesAtStrangeTexts(Correct):
+class TestFailsForBlankTexts(Correct):
     caught_by = ("test_any_passage_is_handled",)
 
     class Mutant(Riddles):
@@ -186,7 +186,7 @@ class TestCrashesAtStrangeTexts(Correct):
             return CellDraft(passage=passage, material={"first": passage.text.split()[0]})
 
 
-class TestAsksBlindly(Correct):
+class TestOmitsPassageFromPrompt(Correct):
     caught_by = ("test_question_prompt_contains_the_passage",)
 
     class Mutant(Riddles):
@@ -194,7 +194,7 @@ class TestAsksBlindly(Correct):
             return Instruction(ask=(Message.user("Make a riddle!"),))
 
 
-class TestForgetsThePassageLater(Correct):
+class TestOmitsPassageFromLaterPrompts(Correct):
     caught_by = ("test_question_prompt_contains_the_passage",)
 
     class Mutant(Riddles):
@@ -204,7 +204,7 @@ class TestForgetsThePassageLater(Correct):
             return Instruction(ask=(Message.user("\n".join(["Make a riddle!", about, *said])),))
 
 
-class TestForgetsWhatWasSaid(Correct):
+class TestOmitsEarlierTurns(Correct):
     caught_by = ("test_question_prompt_contains_earlier_turns",)
 
     class Mutant(Riddles):
@@ -212,7 +212,7 @@ class TestForgetsWhatWasSaid(Correct):
             return Instruction(ask=(Message.user(f"Make a riddle of this: {cell.passage.text}!"),))
 
 
-class TestShowsTheLastTurnAlone(Correct):
+class TestIncludesOnlyLastTurn(Correct):
     caught_by = ("test_question_prompt_contains_earlier_turns",)
 
     class Mutant(Riddles):

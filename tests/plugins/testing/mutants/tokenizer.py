@@ -1,4 +1,4 @@
-"""A sound tokenizer, and tokenizers that are broken in one place each."""
+"""A correct tokenizer, and broken ones."""
 
 import threading
 from pathlib import Path
@@ -18,7 +18,7 @@ class NoSettings(BaseModel):
 
 class Letters:
     """
-    It counts each letter, and one for each message.
+    Counts each character, and one for each message.
     """
 
     def count(self, request):
@@ -38,7 +38,7 @@ class Letters:
 
 class Correct(TokenizerSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "letters"
@@ -54,7 +54,7 @@ class Correct(TokenizerSuite):
             build=lambda _settings, _context: cls.Mutant(),
             requires_api=(2, 0),
             models=cls.models,
-            summary="It counts letters.",
+            summary="Counts characters.",
         )
         cls.registry = registry_of(TOKENIZER, spec)
 
@@ -63,12 +63,12 @@ class TestCorrect(Correct):
     pass
 
 
-class TestStatesOtherModels(Correct):
+class TestDeclaresOtherModels(Correct):
     caught_by = ("test_spec_matches_the_model",)
     models = ("other/*",)
 
 
-class TestClaimsToBeExact(Correct):
+class TestExactWithWrongBounds(Correct):
     caught_by = ("test_requests_are_counted",)
 
     class Mutant(Letters):
@@ -76,7 +76,7 @@ class TestClaimsToBeExact(Correct):
             return super().counted(tokens).model_copy(update={"high": tokens + 1})
 
 
-class TestBoundsMissTheCount(Correct):
+class TestBoundsExcludeCount(Correct):
     caught_by = ("test_requests_are_counted",)
 
     class Mutant(Letters):
@@ -84,7 +84,7 @@ class TestBoundsMissTheCount(Correct):
             return super().counted(tokens).model_copy(update={"exact": False, "low": tokens + 1})
 
 
-class TestSpeaksForTheVendor(Correct):
+class TestReportsVendorAsSource(Correct):
     caught_by = ("test_requests_are_counted",)
 
     class Mutant(Letters):
@@ -100,7 +100,7 @@ class TestCountsForAnyModel(Correct):
             return super().count(request.model_copy(update={"model": "large"}))
 
 
-class TestLooksAtNoText(Correct):
+class TestIgnoresText(Correct):
     caught_by = ("test_longer_requests_have_more_tokens",)
 
     class Mutant(Letters):
@@ -108,7 +108,7 @@ class TestLooksAtNoText(Correct):
             return 1
 
 
-class TestLooksAtOneMessage(Correct):
+class TestCountsOnlyFirstMessage(Correct):
     caught_by = ("test_longer_requests_have_more_tokens",)
 
     class Mutant(Letters):
@@ -116,7 +116,7 @@ class TestLooksAtOneMessage(Correct):
             return super().count(request.model_copy(update={"messages": request.messages[:1]}))
 
 
-class TestRemembers(Correct):
+class TestKeepsState(Correct):
     caught_by = ("test_count_depends_only_on_the_request",)
 
     class Mutant(Letters):
@@ -127,7 +127,7 @@ class TestRemembers(Correct):
             return super().of_text(text) + self.seen
 
 
-class TestReadsEachTime(Correct):
+class TestReadsFileEachTime(Correct):
     caught_by = ("test_counting_again_does_no_io",)
 
     class Mutant(Letters):
@@ -138,17 +138,17 @@ class TestReadsEachTime(Correct):
                 return super().of_text(text)
 
 
-class TestStumblesOverMarks(Correct):
+class TestFailsForSpecialTokens(Correct):
     caught_by = ("test_any_text_is_counted",)
 
     class Mutant(Letters):
         def of_text(self, text):
             if "<|" in text:
-                raise ValueError("a mark of the vocabulary")
+                raise ValueError("a special token")
             return super().of_text(text)
 
 
-class TestCountsOthersTexts(Correct):
+class TestDependsOnThread(Correct):
     caught_by = ("test_threads_get_the_same_count",)
 
     class Mutant(Letters):

@@ -1,4 +1,4 @@
-"""A sound provider, and providers that are broken in one place each."""
+"""A correct provider, and broken ones."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from tests.plugins.testing.mutants.registering import registry_of
 
 class Correct(ProviderSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "acme"

@@ -1,4 +1,4 @@
-"""Providers that make wrong errors of replies."""
+"""Providers that raise the wrong errors."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.plugins.testing.mutants.provider.correct import Correct
 from tests.plugins.testing.mutants.provider.modifications import failing, noted
 
 
-class TestOneErrorForAll(Correct):
+class TestAlwaysRaisesServerError(Correct):
     caught_by = (
         "test_status_maps_to_its_error_class",
         "test_stream_raises_the_same_error",
@@ -17,22 +17,22 @@ class TestOneErrorForAll(Correct):
     Mutant = failing(lambda error, reply: ServerError(error.message, status=reply.status))
 
 
-class TestOverloadIsAFailure(Correct):
+class TestOverloadedIsServerError(Correct):
     caught_by = ("test_status_maps_to_its_error_class", "test_unreadable_error_body_falls_back_to_the_status")
     Mutant = failing(lambda error, reply: ServerError(error.message, status=529) if reply.status == 529 else error)
 
 
-class TestForgetsTheTimeToWait(Correct):
+class TestOmitsRetryAfter(Correct):
     caught_by = ("test_retry_after_sets_the_delay",)
     Mutant = failing(lambda error, _: noted(error, retry_after=None))
 
 
-class TestMakesUpATimeToWait(Correct):
+class TestInventsRetryAfter(Correct):
     caught_by = ("test_rate_limit_without_retry_after",)
     Mutant = failing(lambda error, _: noted(error, retry_after=error.retry_after or 30.0))
 
 
-class TestNeverTriesAgain(Correct):
+class TestNeverRetryable(Correct):
     caught_by = ("test_status_maps_to_its_error_class", "test_retry_after_sets_the_delay")
     Mutant = failing(lambda error, _: noted(error, retryable=False))
 
@@ -42,27 +42,27 @@ class TestCannotBePickled(Correct):
     Mutant = failing(lambda error, _: noted(error, again=lambda: None))
 
 
-class TestKeepsTheMessageToItself(Correct):
+class TestOmitsVendorMessage(Correct):
     caught_by = ("test_error_includes_the_vendors_message",)
     Mutant = failing(lambda error, _: noted(error, message="Something went wrong."))
 
 
-class TestForgetsTheStatus(Correct):
+class TestOmitsStatus(Correct):
     caught_by = ("test_status_maps_to_its_error_class",)
     Mutant = failing(lambda error, _: noted(error, status=None))
 
 
-class TestForgetsTheRequest(Correct):
+class TestOmitsRequestId(Correct):
     caught_by = ("test_error_has_the_request_id",)
     Mutant = failing(lambda error, _: noted(error, request_id=None))
 
 
-class TestRepeatsAnything(Correct):
+class TestRepeatsWholeBody(Correct):
     caught_by = ("test_vendor_message_is_shortened_and_cleaned",)
     Mutant = failing(lambda error, reply: noted(error, message=reply.body.decode("utf-8", "replace") * 10))
 
 
-class TestCrashesOnPages(Correct):
+class TestFailsForHTMLPages(Correct):
     caught_by = ("test_unreadable_error_body_falls_back_to_the_status", "test_any_error_body_gives_provider_error")
 
     class Mutant(OpenAICompatible):
@@ -70,6 +70,6 @@ class TestCrashesOnPages(Correct):
             return noted(super().error(reply), message=json.loads(reply.body)["error"]["message"])
 
 
-class TestFilterIsABadRequest(Correct):
+class TestContentFilterIsInvalidRequest(Correct):
     caught_by = ("test_content_filter_has_its_own_error",)
     Mutant = failing(lambda error, _: InvalidRequestError(error.message, status=400))

@@ -1,4 +1,4 @@
-"""Providers that give their key away."""
+"""Providers that leak their key."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
 from tests.plugins.testing.mutants.provider.correct import Correct
 
 
-class TestShowsItsKey(Correct):
+class TestReprShowsKey(Correct):
     caught_by = ("test_repr_does_not_show_the_key",)
 
     class Mutant(OpenAICompatible):
@@ -19,7 +19,7 @@ class TestShowsItsKey(Correct):
             return f"Mutant({self._settings.api_key.get_secret_value()})"
 
 
-class TestKeepsItsKeyInTheOpen(Correct):
+class TestStoresKeyAsText(Correct):
     caught_by = ("test_repr_does_not_show_the_key",)
 
     class Mutant(OpenAICompatible):
@@ -28,7 +28,7 @@ class TestKeepsItsKeyInTheOpen(Correct):
             self._key = settings.api_key.get_secret_value() if settings.api_key else None
 
 
-class TestSendsItsKeyTooEarly(Correct):
+class TestEncodesKey(Correct):
     caught_by = ("test_encoded_request_does_not_contain_the_key",)
 
     class Mutant(OpenAICompatible):
@@ -36,7 +36,7 @@ class TestSendsItsKeyTooEarly(Correct):
             return self.authorize(super().encode(request, stream=stream), Credential(secret=self._settings.api_key))
 
 
-class TestKeyInTheAddress(Correct):
+class TestKeyInURL(Correct):
     caught_by = ("test_authorize_adds_the_credential_as_a_header", "test_repr_of_an_authorized_call_hides_the_key")
 
     class Mutant(OpenAICompatible):
@@ -44,7 +44,7 @@ class TestKeyInTheAddress(Correct):
             return replace(call, url=f"{call.url}?key={credential.secret.get_secret_value()}")
 
 
-class TestKeyInTheBody(Correct):
+class TestKeyInBody(Correct):
     caught_by = ("test_authorize_adds_the_credential_as_a_header",)
 
     class Mutant(OpenAICompatible):
@@ -53,7 +53,7 @@ class TestKeyInTheBody(Correct):
             return super().authorize(replace(call, body=call.body + key.encode()), credential)
 
 
-class TestAlwaysTheSameKey(Correct):
+class TestIgnoresCredential(Correct):
     caught_by = ("test_authorize_adds_the_credential_as_a_header",)
 
     class Mutant(OpenAICompatible):
@@ -61,7 +61,7 @@ class TestAlwaysTheSameKey(Correct):
             return super().authorize(call, Credential(secret=self._settings.api_key))
 
 
-class TestChangesTheCallItWasGiven(Correct):
+class TestModifiesCall(Correct):
     caught_by = ("test_authorize_does_not_modify_the_call",)
 
     class Mutant(OpenAICompatible):
@@ -70,7 +70,7 @@ class TestChangesTheCallItWasGiven(Correct):
             return call
 
 
-class TestKeyUnderANameThatNobodyRedacts(Correct):
+class TestKeyInUnknownHeader(Correct):
     caught_by = ("test_repr_of_an_authorized_call_hides_the_key",)
 
     class Mutant(OpenAICompatible):
@@ -78,7 +78,7 @@ class TestKeyUnderANameThatNobodyRedacts(Correct):
             return replace(call, headers={**call.headers, "x-acme": credential.secret.get_secret_value()})
 
 
-class TestErrorWithTheKey(Correct):
+class TestErrorIncludesKey(Correct):
     caught_by = ("test_error_does_not_contain_the_configured_key",)
 
     class Mutant(OpenAICompatible):
@@ -88,7 +88,7 @@ class TestErrorWithTheKey(Correct):
             return error
 
 
-class TestBringsAKeyOfItsOwn(Correct):
+class TestHasDefaultKey(Correct):
     caught_by = ("test_missing_key_is_reported_before_sending",)
 
     class Settings(OpenAICompatibleSettings):

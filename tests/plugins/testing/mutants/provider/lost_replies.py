@@ -1,4 +1,4 @@
-"""Providers that are broken in one place each of what they read besides content."""
+"""Providers that lose what a reply contains besides text and tool calls."""
 
 from dataclasses import replace
 
@@ -21,40 +21,40 @@ from tests.plugins.testing.mutants.provider.streams import Wrapped, streaming
 
 def replacing_events(change):
     """
-    Make a provider whose streams tell other events; None leaves one out.
+    Create a provider that changes the events of its streams, or leaves out those that become None.
     """
 
     class Decoder(Wrapped):
         def feed(self, data):
-            return [event for told in self.inner.feed(data) if (event := change(told)) is not None]
+            return [event for read in self.inner.feed(data) if (event := change(read)) is not None]
 
         def close(self):
-            return [event for told in self.inner.close() if (event := change(told)) is not None]
+            return [event for read in self.inner.close() if (event := change(read)) is not None]
 
     return streaming(Decoder)
 
 
-def on(kind, **fields):
+def changing(kind, **fields):
     """
-    Make a function that changes fields of one kind of events.
+    Return a function that changes fields of the events of one class.
     """
     return lambda event: replace(event, **fields) if isinstance(event, kind) else event
 
 
-# Who answered.
+# Ids and model.
 
 
-class TestForgetsTheId(Correct):
+class TestOmitsId(Correct):
     caught_by = ("test_reply_has_id_and_model",)
     Mutant = decoding(changed(id=None))
 
 
-class TestForgetsTheModel(Correct):
+class TestOmitsModel(Correct):
     caught_by = ("test_reply_has_id_and_model",)
     Mutant = decoding(changed(model=""))
 
 
-class TestTellsTheModelThatWasAsked(Correct):
+class TestReportsRequestedModel(Correct):
     caught_by = ("test_reply_has_id_and_model",)
 
     class Mutant(OpenAICompatible):
@@ -62,61 +62,61 @@ class TestTellsTheModelThatWasAsked(Correct):
             return super().decode(request, reply).model_copy(update={"model": request.model})
 
 
-class TestForgetsTheIdOfStreams(Correct):
+class TestOmitsIdInStreams(Correct):
     caught_by = ("test_stream_has_id_and_model",)
-    Mutant = replacing_events(on(ResponseStarted, id=None))
+    Mutant = replacing_events(changing(ResponseStarted, id=None))
 
 
-class TestForgetsTheModelOfStreams(Correct):
+class TestOmitsModelInStreams(Correct):
     caught_by = ("test_stream_has_id_and_model",)
-    Mutant = replacing_events(on(ResponseStarted, model=None))
+    Mutant = replacing_events(changing(ResponseStarted, model=None))
 
 
-class TestForgetsTheReply(Correct):
+class TestOmitsRawReply(Correct):
     caught_by = ("test_raw_is_the_full_reply",)
     Mutant = decoding(changed(raw=None))
 
 
-class TestForgetsTheRequestIdOfStreams(Correct):
+class TestOmitsRequestIdInStreams(Correct):
     caught_by = ("test_stream_has_the_request_id",)
-    Mutant = replacing_events(on(ResponseMetadata, request_id=None))
+    Mutant = replacing_events(changing(ResponseMetadata, request_id=None))
 
 
-class TestForgetsTheLimitsOfStreams(Correct):
+class TestOmitsRateLimitsInStreams(Correct):
     caught_by = ("test_rate_limits_of_a_stream_are_read",)
-    Mutant = replacing_events(on(ResponseMetadata, rate_limits=None))
+    Mutant = replacing_events(changing(ResponseMetadata, rate_limits=None))
 
 
-# What was counted.
+# Usage.
 
 
-def recounting(**fields):
+def changing_usage(**fields):
     """
-    Make a function that changes counts of a response.
+    Return a function that changes the usage of a response.
     """
     return lambda response: response.model_copy(update={"usage": response.usage.model_copy(update=fields)})
 
 
-def recounting_streams(change):
+def changing_stream_usage(change):
     """
-    Make a provider whose streams report other counts.
+    Create a provider that changes the usage in its streams.
     """
     return replacing_events(
         lambda event: UsageReported(change(event.usage)) if isinstance(event, UsageReported) else event
     )
 
 
-class TestForgetsWhatWasCached(Correct):
+class TestOmitsCachedTokens(Correct):
     caught_by = ("test_each_usage_count_is_read", "test_usage_count_of_zero_is_not_unknown")
-    Mutant = decoding(recounting(cache_read_tokens=None))
+    Mutant = decoding(changing_usage(cache_read_tokens=None))
 
 
-class TestForgetsWhatWasThought(Correct):
+class TestOmitsReasoningTokens(Correct):
     caught_by = ("test_each_usage_count_is_read",)
-    Mutant = decoding(recounting(reasoning_tokens=None))
+    Mutant = decoding(changing_usage(reasoning_tokens=None))
 
 
-class TestCountsThoughtsTwice(Correct):
+class TestCountsReasoningTwice(Correct):
     caught_by = ("test_each_usage_count_is_read",)
     Mutant = decoding(
         lambda response: response.model_copy(
@@ -131,25 +131,27 @@ class TestCountsThoughtsTwice(Correct):
     )
 
 
-class TestForgetsWhatTheVendorCounted(Correct):
+class TestOmitsRawUsage(Correct):
     caught_by = ("test_each_usage_count_is_read",)
-    Mutant = decoding(recounting(raw=None))
+    Mutant = decoding(changing_usage(raw=None))
 
 
-class TestZeroIsUnknown(Correct):
+class TestZeroBecomesUnknown(Correct):
     caught_by = ("test_usage_count_of_zero_is_not_unknown",)
-    Mutant = decoding(lambda response: recounting(cache_read_tokens=response.usage.cache_read_tokens or None)(response))
+    Mutant = decoding(
+        lambda response: changing_usage(cache_read_tokens=response.usage.cache_read_tokens or None)(response)
+    )
 
 
-class TestForgetsWhatStreamsCached(Correct):
+class TestOmitsCachedTokensInStreams(Correct):
     caught_by = ("test_each_usage_count_of_a_stream_is_read",)
-    Mutant = recounting_streams(lambda usage: usage.model_copy(update={"cache_read_tokens": None}))
+    Mutant = changing_stream_usage(lambda usage: usage.model_copy(update={"cache_read_tokens": None}))
 
 
-# Why it ended.
+# Finish reasons.
 
 
-class TestSwapsReasons(Correct):
+class TestSwapsFinishReasons(Correct):
     caught_by = ("test_each_finish_reason_is_mapped",)
     Mutant = decoding(
         lambda response: response.model_copy(
@@ -162,7 +164,7 @@ class TestSwapsReasons(Correct):
     )
 
 
-class TestKnowsNoFilter(Correct):
+class TestContentFilterIsOther(Correct):
     caught_by = ("test_each_finish_reason_is_mapped",)
     Mutant = decoding(
         lambda response: (
@@ -173,17 +175,17 @@ class TestKnowsNoFilter(Correct):
     )
 
 
-class TestForgetsTheWord(Correct):
+class TestOmitsRawFinishReason(Correct):
     caught_by = ("test_each_finish_reason_is_mapped", "test_unknown_finish_reason_is_other")
     Mutant = decoding(changed(raw_finish_reason=None))
 
 
-class TestForgetsTheWordInStreams(Correct):
+class TestOmitsRawFinishReasonInStreams(Correct):
     caught_by = ("test_each_finish_reason_of_a_stream_is_mapped", "test_unknown_finish_reason_is_other")
-    Mutant = replacing_events(on(Finished, raw=None))
+    Mutant = replacing_events(changing(Finished, raw=None))
 
 
-class TestUnknownIsStop(Correct):
+class TestUnknownFinishReasonIsStop(Correct):
     caught_by = ("test_unknown_finish_reason_is_other",)
     Mutant = decoding(
         lambda response: response.model_copy(
@@ -192,7 +194,7 @@ class TestUnknownIsStop(Correct):
     )
 
 
-class TestCrashesAtNewWords(Correct):
+class TestFailsForUnknownFinishReason(Correct):
     caught_by = ("test_unknown_finish_reason_is_other",)
 
     class Mutant(OpenAICompatible):
@@ -205,7 +207,7 @@ class TestCrashesAtNewWords(Correct):
 # Errors.
 
 
-class TestPassesOverErrorsOfOneForm(Correct):
+class TestIgnoresOneErrorFormat(Correct):
     caught_by = ("test_each_error_format_in_a_stream_is_raised",)
 
     class Decoder(Wrapped):
@@ -218,7 +220,7 @@ class TestPassesOverErrorsOfOneForm(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestSaysLittleOfErrorsOfOneForm(Correct):
+class TestOmitsMessageOfOneErrorFormat(Correct):
     caught_by = ("test_each_error_format_in_a_stream_is_raised",)
 
     class Decoder(Wrapped):
@@ -230,7 +232,7 @@ class TestSaysLittleOfErrorsOfOneForm(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestExpectsAStream(Correct):
+class TestIgnoresErrorBody(Correct):
     caught_by = ("test_error_body_instead_of_a_stream_is_raised",)
 
     class Decoder(Wrapped):
@@ -240,7 +242,7 @@ class TestExpectsAStream(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestHeedsNoRules(Correct):
+class TestIgnoresModelRules(Correct):
     caught_by = ("test_rejected_parameter_is_dropped_and_remembered",)
 
     class Mutant(OpenAICompatible):
@@ -250,25 +252,25 @@ class TestHeedsNoRules(Correct):
             return ModelRules()
 
 
-class TestRefusalIsABadRequest(Correct):
+class TestUnsupportedParameterIsInvalidRequest(Correct):
     caught_by = ("test_rejected_parameter_is_dropped_and_remembered",)
     Mutant = failing(lambda error, reply: InvalidRequestError(error.message, status=reply.status))
 
 
-# What goes back.
+# Vendor content and headers.
 
 
-class TestDropsItsOwnContent(Correct):
+class TestDropsVendorContent(Correct):
     caught_by = ("test_vendor_content_is_sent_back",)
     Mutant = decoding(lambda response: with_parts(response, lambda part: not isinstance(part, VendorPart)))
 
 
-class TestDropsItsOwnContentInStreams(Correct):
+class TestDropsVendorContentInStreams(Correct):
     caught_by = ("test_vendor_content_is_sent_back",)
     Mutant = replacing_events(lambda event: None if isinstance(event, VendorContent) else event)
 
 
-class TestForgetsHeadsOfStreams(Correct):
+class TestIgnoresHeadersOfStreams(Correct):
     caught_by = ("test_stream_has_the_request_id", "test_rate_limits_of_a_stream_are_read")
 
     class Mutant(OpenAICompatible):

@@ -1,4 +1,4 @@
-"""Providers that are broken in one place each of what they write, in ways that only several values or turns show."""
+"""Providers with defects in requests that only several values or turns show."""
 
 import json
 from dataclasses import replace
@@ -16,12 +16,12 @@ from budwood_openai_compatible import OpenAICompatible
 from budwood_testing import OpenAIChatExamples
 from tests.plugins.testing.mutants.provider.correct import Correct
 from tests.plugins.testing.mutants.provider.modifications import with_parts
-from tests.plugins.testing.mutants.provider.requests import forgetting
+from tests.plugins.testing.mutants.provider.requests import omitting
 
 
 def rewriting(change, *, when=lambda _request, _stream: True):
     """
-    Make a provider that changes the body that it writes.
+    Create a provider that changes the body of its requests.
     """
 
     class Mutant(OpenAICompatible):
@@ -36,9 +36,9 @@ def rewriting(change, *, when=lambda _request, _stream: True):
     return Mutant
 
 
-def asking(change):
+def changing_request(change):
     """
-    Make a provider that changes the request before it writes it.
+    Create a provider that changes the request before encoding it.
     """
 
     class Mutant(OpenAICompatible):
@@ -50,14 +50,14 @@ def asking(change):
 
 def with_messages(request, change):
     """
-    Change each message of a request.
+    Apply a function to each message of a request.
     """
     return request.model_copy(update={"messages": tuple(map(change, request.messages))})
 
 
 def changing_parts(kind, **fields):
     """
-    Make a function that changes fields in all parts of one kind.
+    Return a function that changes fields of all parts of one class.
     """
 
     def change(message):
@@ -67,12 +67,12 @@ def changing_parts(kind, **fields):
     return lambda request: with_messages(request, change)
 
 
-# Whole and streamed.
+# Streamed requests.
 
 
-def only_whole(**fields):
+def streaming_with(**fields):
     """
-    Make a provider that sends some fields only where it does not stream.
+    Create a provider that changes fields of streamed requests.
     """
 
     class Mutant(OpenAICompatible):
@@ -82,37 +82,37 @@ def only_whole(**fields):
     return Mutant
 
 
-class TestToolsOnlyWhole(Correct):
+class TestStreamsWithoutTools(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = only_whole(tools=())
+    Mutant = streaming_with(tools=())
 
 
-class TestSchemaOnlyWhole(Correct):
+class TestStreamsWithoutSchema(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = only_whole(output_schema=None)
+    Mutant = streaming_with(output_schema=None)
 
 
-class TestTemperatureOnlyWhole(Correct):
+class TestStreamsWithoutTemperature(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = only_whole(temperature=None)
+    Mutant = streaming_with(temperature=None)
 
 
-class TestStopOnlyWhole(Correct):
+class TestStreamsWithoutStop(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = only_whole(stop=())
+    Mutant = streaming_with(stop=())
 
 
-class TestSeedOnlyWhole(Correct):
+class TestStreamsWithoutSeed(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = only_whole(seed=None)
+    Mutant = streaming_with(seed=None)
 
 
-class TestExtraOnlyWhole(Correct):
+class TestStreamsWithoutExtra(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = only_whole(extra={})
+    Mutant = streaming_with(extra={})
 
 
-class TestImagesOnlyWhole(Correct):
+class TestStreamsWithoutImages(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
 
     class Mutant(OpenAICompatible):
@@ -122,7 +122,7 @@ class TestImagesOnlyWhole(Correct):
             return super().encode(request, stream=stream)
 
 
-class TestHeadersOnlyWhole(Correct):
+class TestStreamsWithoutHeaders(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
 
     class Mutant(OpenAICompatible):
@@ -131,10 +131,10 @@ class TestHeadersOnlyWhole(Correct):
             return call if stream or not request.tools else call.with_headers({"x-acme-beta": "tools"})
 
 
-# The request is the caller's.
+# Modifying the request, and keeping state.
 
 
-class TestFillsInTools(Correct):
+class TestModifiesTools(Correct):
     caught_by = ("test_encode_does_not_modify_the_request",)
 
     class Mutant(OpenAICompatible):
@@ -144,7 +144,7 @@ class TestFillsInTools(Correct):
             return super().encode(request, stream=stream)
 
 
-class TestTakesExtraOut(Correct):
+class TestModifiesExtra(Correct):
     caught_by = ("test_encode_does_not_modify_the_request",)
 
     class Mutant(OpenAICompatible):
@@ -153,7 +153,7 @@ class TestTakesExtraOut(Correct):
             return super().encode(request.model_copy(update={"extra": {"x_conformance": own}}), stream=stream)
 
 
-class TestCountsItsRequests(Correct):
+class TestNumbersRequests(Correct):
     caught_by = ("test_encode_does_not_modify_the_request", "test_encode_is_deterministic")
 
     class Mutant(OpenAICompatible):
@@ -164,7 +164,7 @@ class TestCountsItsRequests(Correct):
             return super().encode(request, stream=stream).with_headers({"x-acme-number": str(self.number)})
 
 
-class TestGathersReceipts(Correct):
+class TestAccumulatesAdaptations(Correct):
     caught_by = ("test_adaptations_do_not_accumulate",)
 
     class Mutant(OpenAICompatible):
@@ -175,36 +175,38 @@ class TestGathersReceipts(Correct):
 
             call = super().encode(request, stream=stream)
             if request.seed is not None:
-                self.collect += (Adaptation(parameter="seed", action="dropped", reason="there is none"),)
+                self.collect += (Adaptation(parameter="seed", action="dropped", reason="unsupported"),)
             return replace(call, adaptations=self.collect)
 
 
 # Values.
 
 
-def dropping_false(name):
+def zero_as_none(name):
     """
-    Make a provider that takes zero for nothing.
+    Create a provider that treats zero as None.
     """
-    return asking(lambda request: request if getattr(request, name) else request.model_copy(update={name: None}))
+    return changing_request(
+        lambda request: request if getattr(request, name) else request.model_copy(update={name: None})
+    )
 
 
 class TestZeroTemperatureIsNone(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = dropping_false("temperature")
+    Mutant = zero_as_none("temperature")
 
 
 class TestZeroSeedIsNone(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = dropping_false("seed")
+    Mutant = zero_as_none("seed")
 
 
-class TestSendsTheFirstStop(Correct):
+class TestSendsOneStopSequence(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = asking(lambda request: request.model_copy(update={"stop": request.stop[:1]}))
+    Mutant = changing_request(lambda request: request.model_copy(update={"stop": request.stop[:1]}))
 
 
-class TestClipsTemperature(Correct):
+class TestLimitsTemperature(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
     Mutant = rewriting(
         lambda body: body.update(temperature=min(body["temperature"], 1.0)),
@@ -212,28 +214,28 @@ class TestClipsTemperature(Correct):
     )
 
 
-class TestClipsTokens(Correct):
+class TestLimitsMaxTokens(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = asking(
+    Mutant = changing_request(
         lambda request: request.model_copy(update={"max_tokens": request.max_tokens and min(request.max_tokens, 4096)})
     )
 
 
-class TestOneEffort(Correct):
+class TestAlwaysHighEffort(Correct):
     caught_by = ("test_reasoning_efforts_differ",)
-    Mutant = asking(
+    Mutant = changing_request(
         lambda request: request.model_copy(update={"reasoning_effort": request.reasoning_effort and "high"})
     )
 
 
-class TestSendsTheFirstTool(Correct):
+class TestSendsOneTool(Correct):
     caught_by = ("test_each_tool_definition_is_sent",)
-    Mutant = asking(lambda request: request.model_copy(update={"tools": request.tools[:1]}))
+    Mutant = changing_request(lambda request: request.model_copy(update={"tools": request.tools[:1]}))
 
 
-class TestSwapsChoices(Correct):
+class TestInvertsToolChoice(Correct):
     caught_by = ("test_tool_choice_is_not_inverted",)
-    Mutant = asking(
+    Mutant = changing_request(
         lambda request: (
             request.model_copy(
                 update={"tool_choice": {"none": "required", "required": "none"}.get(request.tool_choice)}
@@ -244,9 +246,9 @@ class TestSwapsChoices(Correct):
     )
 
 
-class TestForgetsWhichTool(Correct):
+class TestIgnoresNamedTool(Correct):
     caught_by = ("test_named_tool_choice_is_sent_or_reported",)
-    Mutant = asking(
+    Mutant = changing_request(
         lambda request: (
             request.model_copy(update={"tool_choice": "required"})
             if isinstance(request.tool_choice, NamedTool)
@@ -257,29 +259,29 @@ class TestForgetsWhichTool(Correct):
 
 def with_tools(**fields):
     """
-    Make a function that changes fields of all tools.
+    Return a function that changes fields of all tools.
     """
     return lambda request: request.model_copy(
         update={"tools": tuple(tool.model_copy(update=fields) for tool in request.tools)}
     )
 
 
-class TestForgetsStrict(Correct):
+class TestOmitsStrict(Correct):
     caught_by = ("test_strict_tool_is_sent_or_reported",)
-    Mutant = asking(with_tools(strict=None))
+    Mutant = changing_request(with_tools(strict=None))
 
 
-class TestForgetsOptionsOfTools(Correct):
+class TestOmitsToolExtra(Correct):
     caught_by = ("test_extra_options_of_a_tool_are_sent",)
-    Mutant = asking(with_tools(extra={}))
+    Mutant = changing_request(with_tools(extra={}))
 
 
-class TestForgetsItsOwnTools(Correct):
+class TestOmitsVendorTools(Correct):
     caught_by = ("test_vendor_tools_are_sent_or_reported",)
-    Mutant = forgetting(vendor_tools=())
+    Mutant = omitting(vendor_tools=())
 
 
-class TestKnowsBetterThanExtra(Correct):
+class TestOverridesExtra(Correct):
     caught_by = ("test_extra_takes_precedence",)
 
     class Mutant(OpenAICompatible):
@@ -296,42 +298,42 @@ class TestKnowsBetterThanExtra(Correct):
 
 def results_of(request, change):
     """
-    Change the id of each result of a tool; ``change`` gets its place and the ids of all.
+    Change the id of each tool result; ``change`` gets its position and all ids.
     """
 
     def changed(message):
         ids = [result.call_id for result in message.tool_results]
         parts = tuple(
-            part.model_copy(update={"call_id": change(place, ids)}) if isinstance(part, ToolResultPart) else part
-            for place, part in enumerate(message.parts)
+            part.model_copy(update={"call_id": change(position, ids)}) if isinstance(part, ToolResultPart) else part
+            for position, part in enumerate(message.parts)
         )
         return message.model_copy(update={"parts": parts})
 
     return with_messages(request, changed)
 
 
-class TestSwapsIdsOfResults(Correct):
+class TestSwapsResultIds(Correct):
     caught_by = (
         "test_tool_results_match_their_calls",
         "test_tool_results_in_another_order_match_their_calls",
         "test_received_tool_calls_are_sent_back_with_results",
     )
-    Mutant = asking(lambda request: results_of(request, lambda place, ids: ids[::-1][place]))
+    Mutant = changing_request(lambda request: results_of(request, lambda position, ids: ids[::-1][position]))
 
 
-class TestNumbersResultsByTheirPlace(Correct):
+class TestAssignsResultIdsByPosition(Correct):
     caught_by = ("test_tool_results_in_another_order_match_their_calls",)
-    Mutant = asking(lambda request: results_of(request, lambda place, ids: sorted(ids)[place]))
+    Mutant = changing_request(lambda request: results_of(request, lambda position, ids: sorted(ids)[position]))
 
 
-class TestOneIdInTheHistory(Correct):
+class TestUsesOneCallId(Correct):
     caught_by = ("test_tool_results_match_their_calls", "test_received_tool_calls_are_sent_back_with_results")
-    Mutant = asking(
+    Mutant = changing_request(
         lambda request: changing_parts(ToolCallPart, id="call")(changing_parts(ToolResultPart, call_id="call")(request))
     )
 
 
-class TestCutsIds(Correct):
+class TestTruncatesCallIds(Correct):
     caught_by = ("test_tool_results_match_their_calls",)
 
     class Mutant(OpenAICompatible):
@@ -339,32 +341,32 @@ class TestCutsIds(Correct):
             call = super().encode(request, stream=stream)
             body = json.loads(call.body)
             for message in body["messages"]:
-                for made in message.get("tool_calls") or ():
-                    made["id"] = made["id"][:9]
+                for tool_call in message.get("tool_calls") or ():
+                    tool_call["id"] = tool_call["id"][:9]
                 if "tool_call_id" in message:
                     message["tool_call_id"] = message["tool_call_id"][:9]
             return replace(call, body=json.dumps(body).encode())
 
 
-class TestForgetsTextBesideCalls(Correct):
+class TestOmitsTextBeforeToolCalls(Correct):
     caught_by = ("test_text_before_tool_calls_is_sent",)
     Mutant = rewriting(
         lambda body: [message.update(content=None) for message in body["messages"] if message.get("tool_calls")]
     )
 
 
-class TestForgetsTheDeveloper(Correct):
+class TestOmitsDeveloperMessages(Correct):
     caught_by = ("test_developer_message_is_sent",)
-    Mutant = asking(
+    Mutant = changing_request(
         lambda request: request.model_copy(
-            update={"messages": tuple(one for one in request.messages if one.role != "developer")}
+            update={"messages": tuple(message for message in request.messages if message.role != "developer")}
         )
     )
 
 
 class TestImagesFirst(Correct):
     caught_by = ("test_order_of_images_and_text_is_preserved",)
-    Mutant = asking(
+    Mutant = changing_request(
         lambda request: with_messages(
             request,
             lambda message: message.model_copy(
@@ -374,7 +376,7 @@ class TestImagesFirst(Correct):
     )
 
 
-class TestTellsThoughtsOfOthers(Correct):
+class TestSendsForeignReasoning(Correct):
     caught_by = ("test_reasoning_of_another_vendor_is_not_sent",)
 
     class Mutant(OpenAICompatible):
@@ -388,14 +390,14 @@ class TestTellsThoughtsOfOthers(Correct):
             return super().encode(with_messages(request, change), stream=stream)
 
 
-class TestForgetsItsOwnContent(Correct):
+class TestOmitsVendorContent(Correct):
     caught_by = ("test_vendor_content_is_sent_back",)
-    Mutant = asking(lambda request: with_parts(request, lambda part: part.type != "vendor"))
+    Mutant = changing_request(lambda request: with_parts(request, lambda part: part.type != "vendor"))
 
 
-class TestClaimsIdsThatItMakesUp(Correct):
+class TestReordersResultsWithoutIds(Correct):
     """
-    It has no ids of its own, and says so: then the order tells.
+    The API has no call ids, so the order of the results matters.
     """
 
     caught_by = ("test_tool_results_match_their_calls",)
@@ -405,5 +407,5 @@ class TestClaimsIdsThatItMakesUp(Correct):
 
     examples = Examples()
     Mutant = rewriting(
-        lambda body: body.update(messages=sorted(body["messages"], key=lambda one: one["role"] != "tool")[::-1])
+        lambda body: body.update(messages=sorted(body["messages"], key=lambda message: message["role"] != "tool")[::-1])
     )

@@ -1,4 +1,4 @@
-"""What mutants change: providers, requests, responses and errors."""
+"""Functions that change providers, requests, responses and errors."""
 
 from budwood.types import (
     ChatResponse,
@@ -10,7 +10,7 @@ from budwood_openai_compatible import OpenAICompatible
 
 def with_parts(thing, keep):
     """
-    Leave parts out: of a request's messages, or of a response's.
+    Filter the parts of a request's messages or of a response.
     """
     if isinstance(thing, ChatResponse):
         return thing.model_copy(update={"message": kept(thing.message, keep)})
@@ -19,21 +19,21 @@ def with_parts(thing, keep):
 
 def kept(message, keep):
     """
-    Leave parts of a message out.
+    Filter the parts of a message.
     """
     return message.model_copy(update={"parts": tuple(filter(keep, message.parts))})
 
 
 def saying(text):
     """
-    Make the message of a text.
+    Create an answer with a text.
     """
     return Message(role="assistant", parts=(TextPart(text=text),) if text else ())
 
 
 def failing(change):
     """
-    Make a provider that makes other errors of replies.
+    Create a provider that changes its errors.
     """
 
     class Mutant(OpenAICompatible):
@@ -45,7 +45,7 @@ def failing(change):
 
 def noted(error, **fields):
     """
-    Change fields of an error.
+    Set attributes of an error.
     """
     for name, value in fields.items():
         setattr(error, name, value)

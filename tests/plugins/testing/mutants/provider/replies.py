@@ -1,4 +1,4 @@
-"""Providers that read whole replies badly."""
+"""Providers with defects in decoding replies."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from tests.plugins.testing.mutants.provider.modifications import saying, with_pa
 
 def decoding(change):
     """
-    Make a provider that changes what it has read.
+    Create a provider that changes its responses.
     """
 
     class Mutant(OpenAICompatible):
@@ -30,12 +30,12 @@ def decoding(change):
 
 def changed(**fields):
     """
-    Make a function that replaces fields of a response.
+    Return a function that changes fields of a response.
     """
     return lambda response: response.model_copy(update=fields)
 
 
-class TestZeroForUnknown(Correct):
+class TestReportsZeroForUnknownUsage(Correct):
     caught_by = ("test_missing_usage_is_none",)
     Mutant = decoding(
         lambda response: response.model_copy(
@@ -44,7 +44,7 @@ class TestZeroForUnknown(Correct):
     )
 
 
-class TestSwapsCounts(Correct):
+class TestSwapsTokenCounts(Correct):
     caught_by = ("test_reply_is_decoded", "test_streamed_and_complete_replies_are_equal")
     Mutant = decoding(
         lambda response: response.model_copy(
@@ -60,27 +60,27 @@ class TestStripsReplies(Correct):
     Mutant = decoding(lambda response: response.model_copy(update={"message": saying(response.text.strip())}))
 
 
-class TestAlwaysSaysStop(Correct):
+class TestAlwaysReportsStop(Correct):
     caught_by = ("test_truncated_reply_has_finish_reason_length", "test_tool_calls_are_decoded")
     Mutant = decoding(changed(finish_reason="stop"))
 
 
-class TestForgetsRefusal(Correct):
+class TestOmitsRefusal(Correct):
     caught_by = ("test_refusal_is_recognizable",)
     Mutant = decoding(lambda response: with_parts(response, lambda part: not isinstance(part, RefusalPart)))
 
 
-class TestForgetsRequestId(Correct):
+class TestOmitsRequestId(Correct):
     caught_by = ("test_request_id_is_read",)
     Mutant = decoding(changed(request_id=None))
 
 
-class TestForgetsLimits(Correct):
+class TestOmitsRateLimits(Correct):
     caught_by = ("test_rate_limits_are_read",)
     Mutant = decoding(changed(rate_limits=None))
 
 
-class TestReadsLimitsOfSuccessesAlone(Correct):
+class TestReadsRateLimitsOnlyOnSuccess(Correct):
     caught_by = ("test_rate_limits_are_read_for_any_status",)
 
     class Mutant(OpenAICompatible):
@@ -88,7 +88,7 @@ class TestReadsLimitsOfSuccessesAlone(Correct):
             return super().rate_limits(head) if head.ok else None
 
 
-class TestThinksAloud(Correct):
+class TestMixesReasoningIntoText(Correct):
     caught_by = ("test_reasoning_is_separate_from_the_text",)
     Mutant = decoding(
         lambda response: (
@@ -99,14 +99,14 @@ class TestThinksAloud(Correct):
     )
 
 
-class TestKeepsOneCall(Correct):
+class TestKeepsOneToolCall(Correct):
     caught_by = ("test_tool_calls_are_decoded", "test_streamed_tool_calls_are_decoded")
     Mutant = decoding(
         lambda response: with_parts(response, lambda part: part.type != "tool_call" or part == response.tool_calls[0])
     )
 
 
-class TestOneIdForAllCalls(Correct):
+class TestUsesOneCallId(Correct):
     caught_by = ("test_tool_calls_are_decoded",)
     Mutant = decoding(
         lambda response: response.model_copy(
@@ -124,7 +124,7 @@ class TestOneIdForAllCalls(Correct):
     )
 
 
-class TestMendsArguments(Correct):
+class TestChangesArguments(Correct):
     caught_by = ("test_any_tool_arguments_are_decoded",)
     Mutant = decoding(
         lambda response: response.model_copy(
@@ -144,14 +144,14 @@ class TestMendsArguments(Correct):
     )
 
 
-class TestTalksBeforeItsJSON(Correct):
+class TestAddsTextBeforeJSON(Correct):
     caught_by = ("test_structured_output_is_parsed",)
     Mutant = decoding(lambda response: response.model_copy(update={"message": saying(f"No! {response.text[1:]}")}))
 
 
 def is_async():
     """
-    Tell whether an event loop runs.
+    Return whether an event loop is running.
     """
     try:
         asyncio.get_running_loop()
@@ -160,7 +160,7 @@ def is_async():
     return True
 
 
-class TestOtherwiseInAsyncCode(Correct):
+class TestDiffersInAsyncCode(Correct):
     caught_by = ("test_both_clients_give_the_same_response", "test_both_clients_give_the_same_stream")
 
     class Mutant(OpenAICompatible):
@@ -172,7 +172,7 @@ class TestOtherwiseInAsyncCode(Correct):
             return super().decoder(request, ReplyHead(200, {"x-request-id": "async"}) if is_async() else head)
 
 
-class TestRemembersReplies(Correct):
+class TestKeepsState(Correct):
     caught_by = ("test_decode_does_no_io_and_has_no_state",)
 
     class Mutant(OpenAICompatible):
@@ -183,17 +183,17 @@ class TestRemembersReplies(Correct):
             return super().decode(request, reply).model_copy(update={"id": f"reply-{self.replies}"})
 
 
-class TestRefusesWhatIsNew(Correct):
+class TestRejectsUnknownFields(Correct):
     caught_by = ("test_unknown_fields_are_ignored",)
 
     class Mutant(OpenAICompatible):
         def decode(self, request, reply):
             if b"x_conformance" in reply.body:
-                raise BadResponseError("The reply holds an unknown field.")
+                raise BadResponseError("The reply has an unknown field.")
             return super().decode(request, reply)
 
 
-class TestEmptyAnswerForJunk(Correct):
+class TestReturnsEmptyAnswerForErrors(Correct):
     caught_by = (
         "test_malformed_reply_is_an_error",
         "test_unexpected_json_is_an_error",
@@ -209,11 +209,11 @@ class TestEmptyAnswerForJunk(Correct):
                 return ChatResponse(message=saying(""))
 
 
-class TestEndsTheProgram(Correct):
+class TestRaisesOSError(Correct):
     caught_by = ("test_any_json_gives_a_response_or_a_budwood_error",)
 
     class Mutant(OpenAICompatible):
         def decode(self, request, reply):
             if not isinstance(json.loads(reply.body)["choices"], list):
-                raise OSError("nobody foresaw this")
+                raise OSError("unexpected reply")
             return super().decode(request, reply)

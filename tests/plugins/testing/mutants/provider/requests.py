@@ -1,4 +1,4 @@
-"""Providers that write requests badly."""
+"""Providers with defects in encoding requests."""
 
 import socket
 import uuid
@@ -15,81 +15,82 @@ from tests.plugins.testing.mutants.provider.correct import Correct
 from tests.plugins.testing.mutants.provider.modifications import with_parts
 
 
-def forgetting(**fields):
+def omitting(**fields):
     """
-    Make a provider that does not send some fields of a request.
+    Create a provider that omits fields of requests.
     """
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
-            return super().chat_body(request.model_copy(update=fields), stream=stream)
+        def build_chat_body(self, request, *, stream):
+            return super().build_chat_body(request.model_copy(update=fields), stream=stream)
 
     return Mutant
 
 
-class TestForgetsTemperature(Correct):
+class TestOmitsTemperature(Correct):
     caught_by = ("test_parameter_is_sent_or_reported",)
-    Mutant = forgetting(temperature=None)
+    Mutant = omitting(temperature=None)
 
 
-class TestForgetsStop(Correct):
+class TestOmitsStop(Correct):
     caught_by = ("test_parameter_is_sent_or_reported",)
-    Mutant = forgetting(stop=())
+    Mutant = omitting(stop=())
 
 
-class TestForgetsEffort(Correct):
+class TestOmitsEffort(Correct):
     caught_by = ("test_parameter_changes_the_request_or_is_reported",)
-    Mutant = forgetting(reasoning_effort=None)
+    Mutant = omitting(reasoning_effort=None)
 
 
-class TestForgetsSchema(Correct):
+class TestOmitsSchema(Correct):
     caught_by = ("test_schema_is_sent",)
-    Mutant = forgetting(output_schema=None)
+    Mutant = omitting(output_schema=None)
 
 
-class TestForgetsTools(Correct):
+class TestOmitsTools(Correct):
     caught_by = ("test_tool_definition_is_sent",)
-    Mutant = forgetting(tools=())
+    Mutant = omitting(tools=())
 
 
-class TestForgetsChoiceOfTools(Correct):
+class TestOmitsToolChoice(Correct):
     caught_by = ("test_tool_choice_is_sent_or_reported",)
-    Mutant = forgetting(tool_choice=None)
+    Mutant = omitting(tool_choice=None)
 
 
-class TestForgetsExtra(Correct):
+class TestOmitsExtra(Correct):
     caught_by = ("test_extra_parameters_are_sent_unchanged",)
-    Mutant = forgetting(extra={})
+    Mutant = omitting(extra={})
 
 
-class TestForgetsHistory(Correct):
+class TestOmitsHistory(Correct):
     caught_by = ("test_conversation_is_sent_in_order", "test_tool_results_are_sent")
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
+        def build_chat_body(self, request, *, stream):
             last = request.model_copy(update={"messages": request.messages[-1:]})
-            return super().chat_body(last, stream=stream)
+            return super().build_chat_body(last, stream=stream)
 
 
-class TestForgetsImages(Correct):
+class TestOmitsImages(Correct):
     caught_by = ("test_image_is_sent", "test_image_url_is_sent_or_rejected")
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
-            return super().chat_body(with_parts(request, lambda part: not isinstance(part, ImagePart)), stream=stream)
+        def build_chat_body(self, request, *, stream):
+            without_images = with_parts(request, lambda part: not isinstance(part, ImagePart))
+            return super().build_chat_body(without_images, stream=stream)
 
 
-class TestSendsWhatIsAnothers(Correct):
+class TestSendsForeignContent(Correct):
     caught_by = ("test_content_of_another_vendor_is_not_sent", "test_message_with_only_foreign_content_is_handled")
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
-            values, receipts = super().chat_body(request, stream=stream)
+        def build_chat_body(self, request, *, stream):
+            values, adaptations = super().build_chat_body(request, stream=stream)
             data = [part.data for message in request.messages for part in message.parts if isinstance(part, VendorPart)]
-            return type(super().chat_body(request, stream=stream))({**values, "more": data}, receipts)
+            return type(super().build_chat_body(request, stream=stream))({**values, "more": data}, adaptations)
 
 
-class TestSendsSignaturesOfOthers(Correct):
+class TestSendsForeignSignatures(Correct):
     caught_by = ("test_signature_of_another_vendors_tool_call_is_not_sent",)
 
     class Mutant(OpenAICompatible):
@@ -99,7 +100,7 @@ class TestSendsSignaturesOfOthers(Correct):
             return super().encode(request.model_copy(update={"extra": extra}), stream=stream)
 
 
-class TestForgetsMessagesWithThoughts(Correct):
+class TestOmitsMessagesWithReasoning(Correct):
     caught_by = ("test_reply_with_reasoning_can_be_sent_back",)
 
     class Mutant(OpenAICompatible):
@@ -112,7 +113,7 @@ class TestForgetsMessagesWithThoughts(Correct):
             return super().encode(request.model_copy(update={"messages": messages}), stream=stream)
 
 
-class TestAddressWithoutScheme(Correct):
+class TestURLWithoutScheme(Correct):
     caught_by = ("test_encoded_call_is_valid",)
 
     class Mutant(OpenAICompatible):
@@ -120,17 +121,17 @@ class TestAddressWithoutScheme(Correct):
             return replace(super().encode(request, stream=stream), url="acme.example/v1/chat/completions")
 
 
-class TestCrashesAtHalvesOfCharacters(Correct):
+class TestFailsForLoneSurrogates(Correct):
     caught_by = ("test_lone_surrogate_is_handled",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
             if "\ud800" in request.messages[-1].text:
-                raise RuntimeError("what is this?")
+                raise RuntimeError("unexpected character")
             return super().encode(request, stream=stream)
 
 
-class TestStripsPrompts(Correct):
+class TestReplacesCharacters(Correct):
     caught_by = ("test_any_prompt_text_is_preserved",)
 
     class Mutant(OpenAICompatible):
@@ -139,7 +140,7 @@ class TestStripsPrompts(Correct):
             return replace(call, body=call.body.replace("\u2028".encode(), b" "))
 
 
-class TestChoosesNames(Correct):
+class TestReplacesModelName(Correct):
     caught_by = ("test_unknown_model_name_is_sent_unchanged",)
 
     class Mutant(OpenAICompatible):
@@ -157,7 +158,7 @@ class TestNeverStreams(Correct):
             return super().encode(request, stream=False)
 
 
-class TestWritesByChance(Correct):
+class TestUsesRandomness(Correct):
     caught_by = ("test_encode_is_deterministic",)
 
     class Mutant(OpenAICompatible):
@@ -179,7 +180,7 @@ class TestReadsFiles(Correct):
             return super().encode(request, stream=stream)
 
 
-class TestLooksUpAddresses(Correct):
+class TestResolvesHost(Correct):
     caught_by = ("test_encode_does_no_io",)
 
     class Mutant(OpenAICompatible):
@@ -188,12 +189,12 @@ class TestLooksUpAddresses(Correct):
             return super().encode(request, stream=stream)
 
 
-class TestReceiptsForNothing(Correct):
+class TestReportsUnneededAdaptations(Correct):
     caught_by = ("test_plain_request_has_no_adaptations",)
 
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
             from budwood.types import Adaptation
 
-            receipt = Adaptation(parameter="top_p", action="dropped", reason="out of habit")
-            return replace(super().encode(request, stream=stream), adaptations=(receipt,))
+            adaptation = Adaptation(parameter="top_p", action="dropped", reason="unsupported")
+            return replace(super().encode(request, stream=stream), adaptations=(adaptation,))

@@ -1,4 +1,4 @@
-"""Providers whose services besides chat are broken."""
+"""Providers with defects in services other than chat."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from tests.plugins.testing.mutants.provider.correct import Correct
 from tests.plugins.testing.mutants.provider.modifications import failing, noted, saying
 
 
-class TestVectorsAtTheWrongTexts(Correct):
+class TestReversesVectors(Correct):
     caught_by = ("test_embeddings_are_in_input_order",)
 
     class Mutant(OpenAICompatible):
@@ -18,7 +18,7 @@ class TestVectorsAtTheWrongTexts(Correct):
             return response.model_copy(update={"vectors": response.vectors[::-1]})
 
 
-class TestFewerVectorsWillDo(Correct):
+class TestAcceptsMissingVectors(Correct):
     caught_by = ("test_missing_embeddings_are_an_error",)
 
     class Mutant(OpenAICompatible):
@@ -28,7 +28,7 @@ class TestFewerVectorsWillDo(Correct):
             return super().decode_embedding(fewer, reply)
 
 
-class TestModelsOfOtherNames(Correct):
+class TestChangesModelNames(Correct):
     caught_by = ("test_models_are_listed",)
 
     class Mutant(OpenAICompatible):
@@ -39,7 +39,7 @@ class TestModelsOfOtherNames(Correct):
             )
 
 
-class TestCountsByItself(Correct):
+class TestEstimatesTokenCount(Correct):
     caught_by = ("test_tokens_are_counted",)
 
     class Mutant(OpenAICompatible):
@@ -47,7 +47,7 @@ class TestCountsByItself(Correct):
             return len(request.messages[0].text) // 4
 
 
-class TestFlagsNothing(Correct):
+class TestOmitsFlags(Correct):
     caught_by = ("test_moderation_results_are_in_input_order",)
 
     class Mutant(OpenAICompatible):
@@ -57,7 +57,7 @@ class TestFlagsNothing(Correct):
             return response.model_copy(update={"results": results})
 
 
-class TestCompletesTrimmed(Correct):
+class TestStripsCompletions(Correct):
     caught_by = ("test_text_is_completed",)
 
     class Mutant(OpenAICompatible):
@@ -66,7 +66,7 @@ class TestCompletesTrimmed(Correct):
             return response.model_copy(update={"message": saying(response.text.strip())})
 
 
-class TestServicesByChance(Correct):
+class TestUsesRandomness(Correct):
     caught_by = ("test_service_requests_are_deterministic",)
 
     class Mutant(OpenAICompatible):
@@ -74,6 +74,6 @@ class TestServicesByChance(Correct):
             return replace(super().encode_models(), url=f"https://acme.example/v1/models?{uuid.uuid4()}")
 
 
-class TestServicesFailSilently(Correct):
+class TestOmitsVendorMessage(Correct):
     caught_by = ("test_service_raises_the_same_error",)
     Mutant = failing(lambda error, _: noted(error, message="Something went wrong."))

@@ -1,4 +1,4 @@
-"""Providers of a vendor that signs what it wants back, broken in one place each."""
+"""Providers that lose the signatures of reasoning and tool calls."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -13,7 +13,7 @@ from tests.plugins.testing.mutants.registering import registry_of
 
 class Signing(ProviderSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
     plugin = "anthropic"
@@ -35,14 +35,14 @@ class Signing(ProviderSuite):
 
     def settings(self, folder):
         """
-        Nothing is needed.
+        Return no settings.
         """
         return {}
 
 
 def unsigned(message, kind):
     """
-    Forget what the vendor wants back with parts of one kind.
+    Remove the signatures of parts of one class.
     """
     parts = (
         part.model_copy(update={"data": None, "provider": None}) if isinstance(part, kind) else part
@@ -51,9 +51,9 @@ def unsigned(message, kind):
     return message.model_copy(update={"parts": tuple(parts)})
 
 
-def forgetting_signatures(kind):
+def reading_unsigned(kind):
     """
-    Make a provider that reads parts of one kind without their signatures.
+    Create a provider that decodes parts of one class without their signatures.
     """
 
     class Mutant(Anthropic):
@@ -64,9 +64,9 @@ def forgetting_signatures(kind):
     return Mutant
 
 
-def forgetting_signatures_in_streams(event_kind):
+def reading_unsigned_in_streams(event_kind):
     """
-    Make a provider whose streams tell parts of one kind without their signatures.
+    Create a provider whose streams omit the signatures of parts of one class.
     """
 
     class Mutant(Anthropic):
@@ -78,29 +78,29 @@ def forgetting_signatures_in_streams(event_kind):
 
 class Unsigned:
     """
-    A decoder that forgets signatures.
+    A decoder that removes signatures.
     """
 
     def __init__(self, inner, kind):
         self.inner = inner
         self.kind = kind
 
-    def told(self, events):
+    def remove_signatures(self, events):
         return [
             replace(event, part=event.part.model_copy(update={"data": None})) if isinstance(event, self.kind) else event
             for event in events
         ]
 
     def feed(self, data):
-        return self.told(self.inner.feed(data))
+        return self.remove_signatures(self.inner.feed(data))
 
     def close(self):
-        return self.told(self.inner.close())
+        return self.remove_signatures(self.inner.close())
 
 
 def sending_unsigned(kind):
     """
-    Make a provider that sends parts of one kind without their signatures.
+    Create a provider that sends parts of one class without their signatures.
     """
 
     class Mutant(Anthropic):
@@ -115,31 +115,31 @@ class TestCorrect(Signing):
     pass
 
 
-class TestReadsNoSignature(Signing):
+class TestLosesReasoningSignature(Signing):
     caught_by = ("test_signed_reasoning_is_sent_back",)
-    Mutant = forgetting_signatures(ReasoningPart)
+    Mutant = reading_unsigned(ReasoningPart)
 
 
-class TestReadsNoSignatureInStreams(Signing):
+class TestLosesReasoningSignatureInStreams(Signing):
     caught_by = ("test_signed_reasoning_is_sent_back",)
-    Mutant = forgetting_signatures_in_streams(ReasoningClosed)
+    Mutant = reading_unsigned_in_streams(ReasoningClosed)
 
 
-class TestSendsNoSignature(Signing):
+class TestDoesNotSendReasoningSignature(Signing):
     caught_by = ("test_signed_reasoning_is_sent_back",)
     Mutant = sending_unsigned(ReasoningPart)
 
 
-class TestReadsNoSignatureOfCalls(Signing):
+class TestLosesToolCallSignature(Signing):
     caught_by = ("test_signed_tool_calls_are_sent_back",)
-    Mutant = forgetting_signatures(ToolCallPart)
+    Mutant = reading_unsigned(ToolCallPart)
 
 
-class TestReadsNoSignatureOfCallsInStreams(Signing):
+class TestLosesToolCallSignatureInStreams(Signing):
     caught_by = ("test_signed_tool_calls_are_sent_back",)
-    Mutant = forgetting_signatures_in_streams(ToolCallClosed)
+    Mutant = reading_unsigned_in_streams(ToolCallClosed)
 
 
-class TestSendsNoSignatureOfCalls(Signing):
+class TestDoesNotSendToolCallSignature(Signing):
     caught_by = ("test_signed_tool_calls_are_sent_back",)
     Mutant = sending_unsigned(ToolCallPart)

@@ -1,4 +1,4 @@
-"""Providers that describe themselves badly."""
+"""Providers with an incorrect specification."""
 
 import socket
 
@@ -17,12 +17,12 @@ class TestWithoutSummary(Correct):
     changes = {"summary": " "}
 
 
-class TestShoutingName(Correct):
+class TestInvalidName(Correct):
     caught_by = ("test_name_is_valid",)
     changes = {"name": "ACME"}
 
 
-class TestTakesAnySetting(Correct):
+class TestAcceptsUnknownSettings(Correct):
     caught_by = ("test_settings_reject_unknown_keys",)
 
     class Settings(OpenAICompatibleSettings):
@@ -36,7 +36,7 @@ class TestKeyInPlainText(Correct):
         api_key: str | None = None
 
 
-class TestTalksWhenItIsMade(Correct):
+class TestConnectsOnCreation(Correct):
     caught_by = ("test_building_uses_no_network",)
 
     class Mutant(OpenAICompatible):
@@ -50,7 +50,7 @@ class TestClaimsMoreThanItsSpec(Correct):
     changes = {"capabilities": frozenset({Capability.CHAT})}
 
 
-class TestClaimsWithoutMethods(Correct):
+class TestClaimsMissingMethods(Correct):
     caught_by = ("test_capabilities_have_their_methods", "test_embeddings_are_in_input_order")
 
     class Mutant(OpenAICompatible):
@@ -64,7 +64,7 @@ class TestLacksAMethod(Correct):
         error = None
 
 
-class TestVariableOfNoSetting(Correct):
+class TestVariableWithoutSetting(Correct):
     caught_by = ("test_environment_variables_match_settings",)
     changes = {"environment": {"apikey": ("ACME_API_KEY",)}}
 

@@ -1,4 +1,4 @@
-"""Providers that read streams badly."""
+"""Providers with defects in decoding streams."""
 
 from budwood.errors import BadResponseError, StreamInterruptedError
 from budwood.types import (
@@ -14,7 +14,7 @@ from tests.plugins.testing.mutants.provider.correct import Correct
 
 class Wrapped:
     """
-    A decoder around the sound one.
+    A decoder that wraps the correct one.
     """
 
     def __init__(self, inner):
@@ -29,7 +29,7 @@ class Wrapped:
 
 def streaming(wrapper):
     """
-    Make a provider with another decoder.
+    Create a provider with another decoder.
     """
 
     class Mutant(OpenAICompatible):
@@ -39,7 +39,7 @@ def streaming(wrapper):
     return Mutant
 
 
-class TestDropsHalves(Correct):
+class TestDropsPartialLines(Correct):
     caught_by = ("test_any_split_of_the_bytes_gives_the_same_events", "test_streamed_tool_calls_are_decoded")
 
     class Decoder(Wrapped):
@@ -49,7 +49,7 @@ class TestDropsHalves(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestDecodesHalvesOfCharacters(Correct):
+class TestDecodesPartialCharacters(Correct):
     caught_by = ("test_any_split_of_the_bytes_gives_the_same_events",)
 
     class Decoder(Wrapped):
@@ -59,7 +59,7 @@ class TestDecodesHalvesOfCharacters(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestEndsLinesWherePythonDoes(Correct):
+class TestSplitsLinesAtUnicodeSeparators(Correct):
     caught_by = ("test_any_streamed_text_is_preserved", "test_stream_is_decoded")
 
     class Decoder(Wrapped):
@@ -69,7 +69,7 @@ class TestEndsLinesWherePythonDoes(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestHoldsTextBack(Correct):
+class TestBuffersText(Correct):
     caught_by = ("test_text_arrives_incrementally",)
 
     class Decoder(Wrapped):
@@ -85,7 +85,7 @@ class TestHoldsTextBack(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestMakesUpTheEnd(Correct):
+class TestInventsFinish(Correct):
     caught_by = (
         "test_interrupted_stream_is_an_error",
         "test_stream_cut_at_any_byte_is_handled",
@@ -102,7 +102,7 @@ class TestMakesUpTheEnd(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestNeverInterrupted(Correct):
+class TestHidesInterruption(Correct):
     caught_by = ("test_interrupted_stream_is_an_error",)
 
     class Decoder(Wrapped):
@@ -115,7 +115,7 @@ class TestNeverInterrupted(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestPassesOverErrors(Correct):
+class TestIgnoresErrors(Correct):
     caught_by = ("test_error_event_in_a_stream_is_raised",)
 
     class Decoder(Wrapped):
@@ -125,25 +125,25 @@ class TestPassesOverErrors(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestZeroAtTheEnd(Correct):
+class TestReportsZeroForUnknownUsage(Correct):
     caught_by = ("test_missing_usage_of_a_stream_is_none",)
 
     class Decoder(Wrapped):
-        told = False
+        reported = False
 
         def feed(self, data):
             events = self.inner.feed(data)
-            self.told = self.told or any(isinstance(event, UsageReported) for event in events)
+            self.reported = self.reported or any(isinstance(event, UsageReported) for event in events)
             return events
 
         def close(self):
             events = list(self.inner.close())
-            return events if self.told else [*events, UsageReported(Usage(input_tokens=0, output_tokens=0))]
+            return events if self.reported else [*events, UsageReported(Usage(input_tokens=0, output_tokens=0))]
 
     Mutant = streaming(Decoder)
 
 
-class TestEndsTwice(Correct):
+class TestFinishesTwice(Correct):
     caught_by = ("test_stream_has_one_finished_event",)
 
     class Decoder(Wrapped):
@@ -153,7 +153,7 @@ class TestEndsTwice(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestRefusesNewEvents(Correct):
+class TestRejectsUnknownEvents(Correct):
     caught_by = ("test_pings_and_unknown_events_are_ignored", "test_unknown_event_fields_are_ignored")
 
     class Decoder(Wrapped):
@@ -165,7 +165,7 @@ class TestRefusesNewEvents(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestAlwaysSaysStopInStreams(Correct):
+class TestAlwaysReportsStopInStreams(Correct):
     caught_by = ("test_truncated_stream_has_finish_reason_length",)
 
     class Decoder(Wrapped):
@@ -175,7 +175,7 @@ class TestAlwaysSaysStopInStreams(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestThinksAloudInStreams(Correct):
+class TestMixesReasoningIntoTextInStreams(Correct):
     caught_by = ("test_streamed_reasoning_is_separate_from_the_text",)
 
     class Decoder(Wrapped):
@@ -187,7 +187,7 @@ class TestThinksAloudInStreams(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestTakesPagesForReplies(Correct):
+class TestAcceptsHTMLPages(Correct):
     caught_by = ("test_html_page_instead_of_a_stream_is_an_error",)
 
     class Decoder(Wrapped):
@@ -203,13 +203,13 @@ class TestTakesPagesForReplies(Correct):
     Mutant = streaming(Decoder)
 
 
-class TestCrashesAtControlCharacters(Correct):
+class TestFailsForControlCharacters(Correct):
     caught_by = ("test_any_bytes_give_events_or_a_budwood_error",)
 
     class Decoder(Wrapped):
         def feed(self, data):
             if b"\x1b" in data:
-                raise OSError("nobody foresaw this")
+                raise OSError("unexpected byte")
             return self.inner.feed(data)
 
     Mutant = streaming(Decoder)
@@ -226,7 +226,7 @@ class TestMixesStreams(Correct):
             return self.shared
 
 
-class TestPassesOverMalformedEvents(Correct):
+class TestIgnoresMalformedEvents(Correct):
     caught_by = ("test_malformed_event_is_an_error",)
 
     class Decoder(Wrapped):

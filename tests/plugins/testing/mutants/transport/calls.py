@@ -1,16 +1,16 @@
-"""Transports that change calls on their way."""
+"""Transports that change calls."""
 
 import dataclasses
 from typing import ClassVar
 
 from budwood.transports.pooled import PooledTransport
-from tests.plugins.testing.mutants.transport.correct import Correct, Exchanging
+from tests.plugins.testing.mutants.transport.correct import Correct, ModifyingTransport
 
 
 class TestLosesTheQuery(Correct):
     caught_by = ("test_call_is_sent_unchanged", "test_path_and_query_are_encoded_once")
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             return dataclasses.replace(call, url=call.url.partition("?")[0])
 
@@ -18,56 +18,56 @@ class TestLosesTheQuery(Correct):
 class TestEncodesTwice(Correct):
     caught_by = ("test_call_is_sent_unchanged", "test_path_and_query_are_encoded_once")
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             return dataclasses.replace(call, url=call.url.replace("%", "%25"))
 
 
-class TestAlwaysSaysALength(Correct):
+class TestAlwaysSendsContentLength(Correct):
     caught_by = ("test_call_without_a_body",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             return dataclasses.replace(call, headers={"content-length": str(len(call.body)), **call.headers})
 
 
-class TestSendsTheBeginning(Correct):
+class TestTruncatesBody(Correct):
     caught_by = ("test_large_bodies_are_sent_and_received",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             return dataclasses.replace(call, body=call.body[:1_000_000])
 
 
-class TestOffersMore(Correct):
+class TestOffersUnsupportedEncoding(Correct):
     caught_by = ("test_compressed_body_is_decompressed",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             return dataclasses.replace(call, headers={**call.headers, "accept-encoding": "gzip, br"})
 
 
-class TestDropsTheUser(Correct):
+class TestDropsUser(Correct):
     caught_by = ("test_user_and_password_become_basic_authorization",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             scheme, _, rest = call.url.partition("://")
             return dataclasses.replace(call, url=f"{scheme}://{rest.rpartition('@')[2]}")
 
 
-class TestSpellsHostsByEar(Correct):
+class TestReplacesUmlautsInHosts(Correct):
     caught_by = ("test_international_host_is_sent_as_idna",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             return dataclasses.replace(call, url=call.url.replace("ü", "ue"))
 
 
-class TestStripsKeys(Correct):
+class TestRemovesInvalidCharacters(Correct):
     caught_by = ("test_invalid_characters_in_a_key_are_reported", "test_invalid_header_name_is_rejected")
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             kept = {name.strip() or "x": "".join(filter(str.isalnum, value)) for name, value in call.headers.items()}
             return dataclasses.replace(
@@ -78,10 +78,10 @@ class TestStripsKeys(Correct):
             )
 
 
-class TestKeepsCookies(Correct):
+class TestStoresCookies(Correct):
     caught_by = ("test_cookies_are_not_stored",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         jar: ClassVar = {}
 
         def call(self, call):
@@ -105,10 +105,10 @@ class TestFollowsRedirects(Correct):
             return super().open(dataclasses.replace(call, url=exchange.head.headers["location"]), timing)
 
 
-class TestTakesAnyAddress(Correct):
+class TestAcceptsInvalidURL(Correct):
     caught_by = ("test_invalid_url_is_reported_immediately", "test_errors_hide_secrets_in_urls")
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def error(self, error):
             return ValueError(error) if "base_url" in str(error) else error
 
@@ -119,9 +119,9 @@ class TestTakesAnyAddress(Correct):
                 raise RuntimeError(call.url) from None
 
 
-class TestSendsThePasswordInPlaceOfTheKey(Correct):
+class TestReplacesKeyByPassword(Correct):
     caught_by = ("test_credentials_of_the_url_do_not_replace_the_key",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             return dataclasses.replace(call, headers={}) if "@" in call.url else call

@@ -1,4 +1,4 @@
-"""Transports that close, cancel and interrupt badly."""
+"""Transports with defects in closing, cancelling and interrupting."""
 
 import asyncio
 
@@ -6,21 +6,21 @@ from budwood.errors import ConnectionFailedError
 from budwood.transports.origins import ActiveConnection
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
-from tests.plugins.testing.mutants.transport.correct import Carrier, Correct, Exchanging
+from tests.plugins.testing.mutants.transport.correct import Correct, ModifyingTransport, Wrapper
 
 
-class TestStays(Correct):
+class TestKeepsConnectionOpen(Correct):
     caught_by = (
         "test_closing_during_a_reply_closes_the_connection",
         "test_closing_before_the_body_closes_the_connection",
     )
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def end(self, exchange):
             pass
 
 
-class TestLeavesTheRestOpen(Correct):
+class TestCloseDoesNothing(Correct):
     caught_by = ("test_closing_the_transport_closes_its_connections", "test_closing_the_transport_ends_active_calls")
 
     class Mutant(PooledTransport):
@@ -28,16 +28,16 @@ class TestLeavesTheRestOpen(Correct):
             pass
 
 
-class TestLeavesTasksWaiting(Correct):
+class TestAsyncCloseDoesNothing(Correct):
     caught_by = ("test_closing_the_transport_ends_active_tasks", "test_cancelling_at_any_step_releases_everything")
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         class Async(AsyncPooledTransport):
             async def close(self):
                 pass
 
 
-class TestClosesOnce(Correct):
+class TestClosingTwiceFails(Correct):
     caught_by = ("test_closing_twice_is_no_error",)
 
     class Mutant(PooledTransport):
@@ -45,7 +45,7 @@ class TestClosesOnce(Correct):
 
         def close(self):
             if self.closed:
-                raise RuntimeError("closed already")
+                raise RuntimeError("already closed")
             self.closed = True
             super().close()
 
@@ -65,23 +65,23 @@ class TestInterruptsTheNextCall(Correct):
             return super().open(call, timing)
 
 
-class TestForgetsWhatWasCancelled(Correct):
+class TestLeaksCancelledConnections(Correct):
     caught_by = (
         "test_cancelling_at_any_step_releases_everything",
         "test_cancelling_at_any_step_of_tls_releases_everything",
     )
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         class Async(AsyncPooledTransport):
             async def _send(self, target, request):
                 connection = target.server.pool.create_connection(target.server.origin)
                 return ActiveConnection(target.server, connection), await connection.handle_async_request(request)
 
 
-class TestTakesCancellingForAFailure(Correct):
+class TestReportsCancellationAsError(Correct):
     caught_by = ("test_cancelling_a_task_closes_the_connection",)
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         class Async(AsyncPooledTransport):
             async def open(self, call, timing):
                 try:
@@ -90,25 +90,25 @@ class TestTakesCancellingForAFailure(Correct):
                     raise ConnectionFailedError("The connection broke.") from None
 
 
-class TestWaitersKeepTheirPlace(Correct):
+class TestLeaksSlotOnCancellation(Correct):
     caught_by = ("test_cancelling_a_queued_call_takes_no_connection",)
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         class Async(AsyncPooledTransport):
             async def open(self, call, timing):
                 try:
                     return await super().open(call, timing)
                 except asyncio.CancelledError:
-                    self._kept = asyncio.ensure_future(self._slots.acquire())
+                    self._leaked = asyncio.ensure_future(self._slots.acquire())
                     raise
 
 
-class TestComplains(Correct):
+class TestLogsUnclosedTransport(Correct):
     caught_by = ("test_unclosed_transport_prints_nothing",)
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         class Async(AsyncPooledTransport):
             def __del__(self):
                 import logging
 
-                logging.getLogger("carrier").error("Unclosed transport")
+                logging.getLogger("wrapper").error("Unclosed transport")

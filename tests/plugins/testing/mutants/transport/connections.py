@@ -1,33 +1,33 @@
-"""Transports that keep their connections badly."""
+"""Transports with defects in reusing connections."""
 
 from budwood.errors import ConnectionFailedError
 from budwood.transports import pooled
 from budwood.transports.pooled import PooledTransport
-from tests.plugins.testing.mutants.transport.correct import Carrier, Correct
+from tests.plugins.testing.mutants.transport.correct import Correct, Wrapper
 
 
-class TestUsesEachOnce(Correct):
+class TestNeverReusesConnections(Correct):
     caught_by = ("test_connection_is_reused", "test_reply_without_a_body")
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         changed = {"max_idle_connections": 0}
 
 
-class TestNeverForgets(Correct):
+class TestNeverExpiresConnections(Correct):
     caught_by = ("test_idle_connection_expires",)
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         changed = {"keepalive_expiry": 3600.0}
 
 
-class TestKeepsSome(Correct):
+class TestKeepsIdleConnections(Correct):
     caught_by = ("test_no_idle_connections_when_the_limit_is_zero",)
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         changed = {"max_idle_connections": 5}
 
 
-class TestCarriesOneCall(Correct):
+class TestAllowsOneCall(Correct):
     caught_by = (
         "test_connection_close_header_prevents_reuse",
         "test_closed_idle_connection_is_replaced",
@@ -37,22 +37,22 @@ class TestCarriesOneCall(Correct):
     )
 
     class Mutant(PooledTransport):
-        tired = False
+        is_used = False
 
         def open(self, call, timing):
-            if self.tired:
+            if self.is_used:
                 raise ConnectionFailedError("The connection broke.")
-            self.tired = True
+            self.is_used = True
             return super().open(call, timing)
 
 
-class TestTakesWhatFollows(Correct):
+class TestAcceptsTrailingData(Correct):
     caught_by = ("test_bytes_after_a_reply_are_not_the_next_reply",)
 
     class Mutant(PooledTransport):
         def release(self, active):
-            looks, pooled.has_trailing_data = pooled.has_trailing_data, lambda _: False
+            original, pooled.has_trailing_data = pooled.has_trailing_data, lambda _: False
             try:
                 super().release(active)
             finally:
-                pooled.has_trailing_data = looks
+                pooled.has_trailing_data = original

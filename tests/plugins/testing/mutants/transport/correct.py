@@ -1,4 +1,4 @@
-"""A sound transport, and transports that are broken in one place each."""
+"""A correct transport, and broken ones."""
 
 from typing import ClassVar
 
@@ -17,9 +17,9 @@ for module in (loopback, bench, cancellation, sink_server):  # a mutant may make
 bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 5.0) | {"head": None}
 
 
-class Carrier:
+class Wrapper:
     """
-    It makes the default transports, of changed settings, and of other classes.
+    Creates the default transports, with changed settings or other classes.
     """
 
     Blocking: ClassVar = PooledTransport
@@ -37,9 +37,9 @@ class Carrier:
         return self.Async(self.settings, monotonic=self.monotonic)
 
 
-class Exchanging(PooledTransport):
+class ModifyingTransport(PooledTransport):
     """
-    Changes calls, heads, bodies and errors on their way.
+    A transport that can change calls, heads, bodies and errors.
     """
 
     def open(self, call, timing):
@@ -47,7 +47,7 @@ class Exchanging(PooledTransport):
             exchange = super().open(self.call(call), self.timing(timing))
         except Exception as error:
             raise self.error(error) from error
-        return Changed(exchange, self)
+        return ModifiedExchange(exchange, self)
 
     def call(self, call):
         return call
@@ -58,7 +58,7 @@ class Exchanging(PooledTransport):
     def head(self, head):
         return head
 
-    def piece(self, data):
+    def chunk(self, data):
         return data
 
     def limit(self, limit):
@@ -71,7 +71,7 @@ class Exchanging(PooledTransport):
         exchange.close()
 
 
-class Changed:
+class ModifiedExchange:
     def __init__(self, exchange, by):
         self.exchange = exchange
         self.by = by
@@ -79,13 +79,13 @@ class Changed:
 
     def read(self):
         try:
-            return self.by.piece(self.exchange.read())
+            return self.by.chunk(self.exchange.read())
         except Exception as error:
             raise self.by.error(error) from error
 
     def read_all(self, limit):
         try:
-            return self.by.piece(self.exchange.read_all(self.by.limit(limit)))
+            return self.by.chunk(self.exchange.read_all(self.by.limit(limit)))
         except Exception as error:
             raise self.by.error(error) from error
 
@@ -95,24 +95,26 @@ class Changed:
 
 class Correct(TransportSuite):
     """
-    All that a mutant states is what is broken, and by which tests it must be caught.
+    The suite with the correct plugin; mutants replace `Mutant` and list the tests that must fail in `caught_by`.
     """
 
-    plugin = "carrier"
+    plugin = "wrapper"
     caught_by: ClassVar = ()
-    Mutant: ClassVar = Carrier
+    Mutant: ClassVar = Wrapper
 
     def __init_subclass__(cls):
-        made = cls.Mutant if issubclass(cls.Mutant, Carrier) else type("Made", (Carrier,), {"Blocking": cls.Mutant})
+        transport = (
+            cls.Mutant if issubclass(cls.Mutant, Wrapper) else type("Created", (Wrapper,), {"Blocking": cls.Mutant})
+        )
         spec = TransportSpec(
-            name="carrier",
+            name="wrapper",
             settings=lambda: TransportSettings,
-            build=made,
+            build=transport,
             requires_api=(2, 0),
-            summary="It carries.",
+            summary="Wraps the default transport.",
         )
         cls.registry = registry_of(TRANSPORT, spec)
-        if cls.caught_by:  # mutants leave sockets behind, which are found at any time, also while a report is made
+        if cls.caught_by:  # mutants leave sockets open, and the garbage collector may find them at any time
             cls.pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 

@@ -1,34 +1,34 @@
-"""Transports that change replies and errors on their way."""
+"""Transports that change replies and errors."""
 
 from budwood.types import ReplyHead
-from tests.plugins.testing.mutants.transport.correct import Correct, Exchanging
+from tests.plugins.testing.mutants.transport.correct import Correct, ModifyingTransport
 
 
-class TestSpellsHeadersItsWay(Correct):
+class TestChangesCaseOfHeaders(Correct):
     caught_by = ("test_head_has_lower_case_names_and_all_values",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def head(self, head):
             return ReplyHead(head.status, {name.title(): value for name, value in head.headers.items()})
 
 
-class TestCutsHeaders(Correct):
+class TestTruncatesHeaders(Correct):
     caught_by = ("test_many_and_long_headers_are_read",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def head(self, head):
             return ReplyHead(head.status, {name: value[:8000] for name, value in head.headers.items()})
 
 
-class TestTakesTheGreeting(Correct):
+class TestReportsInformationalResponse(Correct):
     caught_by = ("test_informational_responses_are_skipped",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def head(self, head):
             return ReplyHead(100, head.headers)
 
 
-class TestLosesAByte(Correct):
+class TestLosesByte(Correct):
     caught_by = (
         "test_chunked_body_is_decoded",
         "test_reply_split_at_any_byte_is_read",
@@ -44,12 +44,12 @@ class TestLosesAByte(Correct):
         "test_no_proxy_excludes_hosts",
     )
 
-    class Mutant(Exchanging):
-        def piece(self, data):
+    class Mutant(ModifyingTransport):
+        def chunk(self, data):
             return data[1:]
 
 
-class TestSaysValueError(Correct):
+class TestRaisesValueError(Correct):
     caught_by = (
         "test_unsupported_encoding_is_an_error",
         "test_decompression_bomb_is_rejected",
@@ -73,15 +73,15 @@ class TestSaysValueError(Correct):
         "test_interrupt_ends_a_blocked_read",
     )
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def error(self, error):
             return ValueError(str(error))
 
 
-class TestShowsTheKey(Correct):
+class TestErrorIncludesKey(Correct):
     caught_by = ("test_errors_hide_all_secrets", "test_invalid_http_is_a_connection_error")
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def call(self, call):
             self.last = call
             return call

@@ -1,14 +1,14 @@
-"""Transports that mind neither deadlines nor limits."""
+"""Transports that ignore deadlines or limits."""
 
 import dataclasses
 import time
 
 from budwood.errors import RequestTimeoutError
 from budwood.transports.pooled import PooledTransport
-from tests.plugins.testing.mutants.transport.correct import Carrier, Correct, Exchanging
+from tests.plugins.testing.mutants.transport.correct import Correct, ModifyingTransport, Wrapper
 
 
-class TestEveryDelayIsOfReading(Correct):
+class TestReportsReadTimeout(Correct):
     caught_by = (
         "test_connect_timeout_limits_connecting",
         "test_deadline_limits_waiting_for_the_head",
@@ -23,36 +23,36 @@ class TestEveryDelayIsOfReading(Correct):
         "test_connect_timeout_limits_the_tunnel",
     )
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def error(self, error):
             return RequestTimeoutError(str(error), phase="read") if isinstance(error, RequestTimeoutError) else error
 
 
-class TestIsNeverSilent(Correct):
+class TestIgnoresIdleTimeout(Correct):
     caught_by = ("test_idle_timeout_limits_silence_during_a_reply",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def timing(self, timing):
             return dataclasses.replace(timing, idle_timeout=3600.0)
 
 
-class TestHurriesModels(Correct):
+class TestAppliesIdleTimeoutToHead(Correct):
     caught_by = ("test_idle_timeout_does_not_apply_before_the_head",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def timing(self, timing):
             return dataclasses.replace(timing, deadline=min(timing.deadline, time.monotonic() + timing.idle_timeout))
 
 
-class TestHasAClockOfItsOwn(Correct):
+class TestUsesOwnClock(Correct):
     caught_by = ("test_deadline_uses_the_clock_of_the_context",)
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         def blocking(self):
             return PooledTransport(self.settings, monotonic=lambda: 0.0)
 
 
-class TestHasAnyNumberOfPlaces(Correct):
+class TestIgnoresConnectionLimit(Correct):
     caught_by = (
         "test_call_waits_for_a_free_connection",
         "test_threads_share_the_connections",
@@ -60,14 +60,14 @@ class TestHasAnyNumberOfPlaces(Correct):
         "test_closing_an_exchange_twice_is_no_error",
     )
 
-    class Mutant(Carrier):
+    class Mutant(Wrapper):
         changed = {"max_connections": 1000}
 
 
-class TestLosesPlaces(Correct):
+class TestLeaksSlots(Correct):
     caught_by = ("test_failed_call_releases_its_connection",)
 
-    class Mutant(Exchanging):
+    class Mutant(ModifyingTransport):
         def error(self, error):
             self._slots.acquire(blocking=False)
             return error
