@@ -112,10 +112,10 @@ def wrap_root(schema: dict[str, Any], name: str) -> dict[str, Any] | None:
         return None
     if not all(reference.startswith(("#/$defs/", "#/definitions/")) for reference in _references(schema)):
         return None
-    definitions = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    definitions: dict[str, Any] = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
     value = {key: inner for key, inner in schema.items() if key not in definitions}
-    root = {"type": "object", "properties": {name: value}, "required": [name], "additionalProperties": False}
-    return {**root, **definitions}
+    root: dict[str, Any] = {"type": "object", "properties": {name: value}, "required": [name]}
+    return {**root, "additionalProperties": False, **definitions}
 
 
 def _references(schema: object) -> Iterator[str]:
