@@ -11,8 +11,8 @@ from budwood.types import HTTPReply, ReasoningPart, RefusalPart
 from tests.contract import naive
 from tests.contract.replay import REQUEST, build, play, split
 
-SAID_OTHERWISE = ("object", "created", "role", "type", "index", "obfuscation")
-"""Fields whose values need not be found again: markers of the form, times, and numbers that become positions."""
+NOT_COMPARED = ("object", "created", "role", "type", "index", "obfuscation")
+"""Fields that are not compared: markers of the form, times, and indexes."""
 
 FINISH = {
     "stop": "stop",
@@ -115,7 +115,7 @@ def assert_complete_reply(provider, head, body):
     assert response.id == (reply["id"] or None)
     assert response.model == reply["model"]
     kept = naive.leaves(response.model_dump(exclude={"raw"}))
-    lost = naive.leaves(naive.without(reply, *SAID_OTHERWISE)) - kept
+    lost = naive.leaves(naive.without(reply, *NOT_COMPARED)) - kept
     alternatives = naive.leaves([naive.without(choice, "message") for choice in reply["choices"][1:]])
     assert lost <= alternatives
     return response
@@ -134,7 +134,7 @@ def assert_stream(provider, head, body):
     assert_same_usage(response.usage, naive.last_usage(chunks))
     assert response.id == next((chunk["id"] for chunk in chunks if chunk.get("id")), None)
     kept = naive.leaves(response.model_dump())
-    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *SAID_OTHERWISE)) <= kept
+    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *NOT_COMPARED)) <= kept
     for seed in range(3):
         assert play(provider.decoder(request, head), split(body, seed)) == events
     return response

@@ -86,7 +86,7 @@ def make_context(tmp_path):
     def make(name, *, rules=None, also=()):
         return PluginContext(
             instance=name,
-            rules=lambda model: Catalog().rules(name, name, model, also=also) if rules is None else rules,
+            rules=lambda model: Catalog().rules(name, name, model, fallbacks=also) if rules is None else rules,
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,

@@ -8,23 +8,23 @@ from typing import Any
 from tests.contract import endpoints, recorded
 from tests.contract.endpoints import COVERED, Endpoint
 
-REFUSED_AS_WELL = "what our request cannot hold, the vendor refused as well"
+REFUSED_AS_WELL = "`ChatRequest` rejects it, as the vendor did"
 
 COLUMNS = ("provider", "endpoint", "decoded", "requests equal", "with extra", "SDK agrees", "unsaid")
 
 
 class Ledger:
     """
-    Notes of what was proved, by the keys of `endpoints.everything`.
+    The recordings that tests have replayed, by the keys of `endpoints.everything`.
 
-    A note is made by the last line of a proof: what fails is not noted.
+    Tests record a replay in their last line, so a failed test records nothing.
 
     Attributes:
-        decoded: Replies that were read, errors among them.
-        written: Requests that were written again as they were, each with the names of what went into ``extra``.
-        unsaid: Requests that ours cannot say, each with the reason.
-        agreed: Replies that the vendor's own SDK reads as we do.
-        no_oracle: Replies that the vendor's own SDK cannot read, each with the reason.
+        decoded: Replies that were decoded, errors included.
+        written: Requests that were encoded as recorded, with the names of the parameters in ``extra``.
+        unsaid: Requests that cannot be expressed, with reasons.
+        agreed: Replies that the vendor's SDK decodes equally.
+        no_oracle: Replies that the vendor's SDK cannot decode, with reasons.
     """
 
     def __init__(self) -> None:

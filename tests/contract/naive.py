@@ -1,7 +1,7 @@
 """
-Read Chat Completions as a reader would who knows nothing of the codec: straight from the JSON.
+Read replies of Chat Completions from their JSON, independently of the codec.
 
-What is read here is compared with what the codec says of the same bytes.
+Tests compare the result with what the codec decodes from the same bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def read_reply(body):
 
 
 def _read_choice(choice):
-    message = choice.get("message") or {}  # Azure leaves it out of what its filter stopped
+    message = choice.get("message") or {}  # Azure omits it if the filter blocked the reply
     calls = message.get("tool_calls") or []
     legacy = [{"function": message["function_call"]}] if message.get("function_call") else []
     return Reading(
@@ -43,7 +43,7 @@ def _read_choice(choice):
     )
 
 
-MADE = "one that the server did not give"
+MADE = "an id that the server did not send"
 
 
 def _read_call(call):

@@ -1,7 +1,7 @@
 """
-Read recorded requests into ours, as a reader would who knows nothing of the codec, and compare what is sent instead.
+Convert recorded requests to `ChatRequest` independently of the codec, and compare the encoded request with them.
 
-What Budwood writes otherwise than the recorded client is listed here, each with its reason; all else must be equal.
+The accepted differences between Budwood and the recorded client are listed here, with reasons.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ PLAIN = (
     "reasoning_effort",
     "parallel_tool_calls",
 )
-"""Parameters whose names and values are the same on both sides."""
+"""Parameters with the same name and value in `ChatRequest`."""
 
-BOUNDS = ("max_tokens", "max_completion_tokens")
-"""The two names of the bound of the output; which one a model wants is a rule of the catalog."""
+MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
+"""The two names of max_tokens. A rule of the catalog determines the one for a model."""
 
 NOT_SENT = {
-    "annotations": "of an assistant's message: OpenAI writes them and does not read them",
-    "refusal": "null, which means none",
+    "annotations": "of an assistant message: OpenAI sends them, and ignores them in requests",
+    "refusal": "null, which means that there is none",
 }
-"""Fields of recorded messages that are not sent, and why."""
+"""Fields of recorded messages that are not sent, with reasons."""
 
 
 def read_request(body, vendor):
@@ -50,11 +50,11 @@ def read_request(body, vendor):
     Convert a recorded body; fields without an equivalent go into ``extra``, as a user would pass them.
     """
     known = {name: body[name] for name in PLAIN if body.get(name) is not None and _is_ours(name, body[name])}
-    bound = next((body[name] for name in BOUNDS if body.get(name) is not None), None)
+    bound = next((body[name] for name in MAX_TOKENS_NAMES if body.get(name) is not None), None)
     stop = body.get("stop") or ()
     tools, choice = body.get("tools") or (), body.get("tool_choice")
     schema = body.get("response_format") if _is_schema(body) else None
-    modelled = {*known, *BOUNDS, "model", "messages", "stop", "stream", "stream_options"}
+    modelled = {*known, *MAX_TOKENS_NAMES, "model", "messages", "stop", "stream", "stream_options"}
     if _all_functions(tools):
         modelled |= {"tools"}
         if isinstance(choice, dict) and choice["type"] != "function":
@@ -168,7 +168,7 @@ def canonical(body):
     """
     body = {name: value for name, value in body.items() if value is not None and name != "stream_options"}
     body = {name: value for name, value in body.items() if (name, value) != ("stream", False)}
-    for name in BOUNDS:
+    for name in MAX_TOKENS_NAMES:
         if name in body:
             body["bound"] = body.pop(name)
     if isinstance(body.get("stop"), str):

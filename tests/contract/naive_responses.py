@@ -1,7 +1,7 @@
 """
-Read Responses as a reader would who knows nothing of the codec: straight from the JSON.
+Read replies of Responses from their JSON, independently of the codec.
 
-What is read here is compared with what the codec says of the same bytes.
+Tests compare the result with what the codec decodes from the same bytes.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ECHOES = (
     "prompt_cache_options",
     "prompt_cache_retention",
 )
-"""Fields in which a reply repeats its request."""
+"""Fields of a reply that repeat the request."""
 
-SAID_OTHERWISE = ("object", "created_at", "type", "role")
-"""Fields whose values need not be found again: markers of the form, and times."""
+NOT_COMPARED = ("object", "created_at", "type", "role")
+"""Fields that are not compared: markers of the form, and times."""
 
 FINISH = {"completed": "stop", "complete": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 
@@ -90,7 +90,7 @@ def read_stream(events):
     last = events[-1]["response"]
     done = {event["output_index"] for event in events if event["type"] == "response.output_item.done"}
     known = {item.get("id") for item in items} - {None}
-    items += [  # cut off in the middle
+    items += [  # items without an end
         item for number, item in enumerate(last["output"]) if number not in done and item.get("id") not in known
     ]
     reading = read_items(items)

@@ -1,7 +1,7 @@
 """
-Read recorded requests of Responses into ours, as a reader would who knows nothing of the codec.
+Convert recorded requests of Responses to `ChatRequest`, independently of the codec.
 
-What Budwood writes otherwise than the recorded client is said in `canonical`, each with its reason; all else is equal.
+`canonical` removes the accepted differences between Budwood and the recorded client, with reasons.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from budwood.types import (
 )
 
 PLAIN = ("temperature", "top_p", "parallel_tool_calls")
-"""Parameters whose names and values are the same on both sides."""
+"""Parameters with the same name and value in `ChatRequest`."""
 
-OF_TOOLS = ("type", "name", "description", "parameters", "strict")
+TOOL_FIELDS = ("type", "name", "description", "parameters", "strict")
 
-VENDORS_OWN = {
-    "background": "runs the request at the vendor, to be asked for later",
-    "context_management": "the vendor's own compaction",
-    "include": "what else the vendor shall say",
-    "moderation": "the vendor's own moderation of the request",
-    "previous_response_id": "a conversation that the vendor keeps",
-    "prompt": "a template that the vendor keeps",
-    "prompt_cache_key": "the vendor's own cache",
+VENDOR_PARAMETERS = {
+    "background": "runs the request in the background",
+    "context_management": "compaction by the vendor",
+    "include": "additional output",
+    "moderation": "moderation of the request by the vendor",
+    "previous_response_id": "a conversation that the vendor stores",
+    "prompt": "a template that the vendor stores",
+    "prompt_cache_key": "the cache of the vendor",
     "prompt_cache_options": "the same",
-    "reasoning": "but for the effort: how the vendor sums it up",
-    "service_tier": "what the vendor charges",
-    "store": "whether the vendor keeps the reply",
-    "tool_choice": "where it names a list of tools, or a tool that the vendor runs",
-    "text": "where it is no JSON schema: JSON of any form",
-    "truncation": "the vendor's own shortening",
-    "user": "whom the vendor holds responsible",
+    "reasoning": "without the effort: how reasoning is summarized",
+    "service_tier": "the price and speed of the request",
+    "store": "whether the vendor stores the reply",
+    "tool_choice": "if it names a list of tools, or a server-side tool",
+    "text": "if it is not a JSON schema",
+    "truncation": "truncation by the vendor",
+    "user": "the end user",
 }
-"""What has no field of its own and is given as ``extra``: parameters of this vendor alone."""
+"""Parameters of this vendor, which `ChatRequest` has no field for and which are passed as ``extra``."""
 
 
 def read_request(body, vendor):
@@ -57,7 +57,7 @@ def read_request(body, vendor):
     reasoning = dict(body.get("reasoning") or {})
     effort = reasoning.pop("effort", None)
     form = (body.get("text") or {}).get("format") or {}
-    extra = {name: body[name] for name in VENDORS_OWN if body.get(name) is not None and name != "tool_choice"}
+    extra = {name: body[name] for name in VENDOR_PARAMETERS if body.get(name) is not None and name != "tool_choice"}
     extra.pop("reasoning", None)
     if reasoning:
         extra["reasoning"] = reasoning
@@ -65,7 +65,7 @@ def read_request(body, vendor):
         del extra["text"]
     choice = body.get("tool_choice")
     if isinstance(choice, dict) and choice["type"] != "function":
-        extra["tool_choice"] = choice  # one of the vendor's own: a list of tools, or a tool that it runs
+        extra["tool_choice"] = choice  # a list of tools, or a server-side tool
         choice = None
     return ChatRequest(
         model=body["model"],
@@ -87,7 +87,7 @@ def _read_tool(tool):
         description=tool.get("description") or "",
         parameters=tool.get("parameters") or {},
         strict=tool.get("strict"),
-        extra={name: value for name, value in tool.items() if name not in OF_TOOLS},
+        extra={name: value for name, value in tool.items() if name not in TOOL_FIELDS},
     )
 
 
@@ -153,7 +153,7 @@ def _read_piece(piece, head, vendor):
         return RefusalPart(text=piece["refusal"], **own)
     if piece["type"] in ("input_text", "output_text") and "prompt_cache_breakpoint" not in piece:
         return TextPart(text=piece["text"], **own)
-    if piece["type"] != "input_image" or "image_url" not in piece:  # a file is known by its id to the vendor alone
+    if piece["type"] != "input_image" or "image_url" not in piece:  # a reference to a file at the vendor
         return VendorPart(provider=vendor, kind=piece["type"], data=piece)
     url, detail = piece["image_url"], piece.get("detail")
     if not url.startswith("data:"):

@@ -12,13 +12,13 @@ from tests.contract.naive_requests import canonical, read_request
 from tests.contract.replay import REQUEST, build, is_stream, parse_head, play
 from tests.contract.test_embeddings import naive_vector
 
-OTHERWISE = {
-    "model": "of the deployments: Azure goes by the address, and some clients leave it out or give another",
+DIFFERENCES = {
+    "model": "of deployments: the URL has the deployment, and some clients omit the model or send another",
     "n": "1, which is the default",
-    "response_format": "of the type json_object, which asks for some JSON or other: a user's extra",
-    "user": "deprecated in OpenAI's description of its API: a user's extra",
+    "response_format": "of the type json_object: passed as extra",
+    "user": "deprecated in OpenAI's description: passed as extra",
 }
-"""What is not written as it was recorded, and why."""
+"""The accepted differences from the recording, with reasons."""
 
 
 def is_chat(entry):
@@ -115,7 +115,7 @@ def test_recorded_requests(ledger, azure, file):
         if deployment is not None:
             said["model"] = deployment
         request = read_request(said, "azure")
-        assert set(request.extra) <= set(OTHERWISE)
+        assert set(request.extra) <= set(DIFFERENCES)
 
         call = azure(one.request.url).encode(request, stream=bool(said.get("stream")))
 
@@ -126,7 +126,7 @@ def test_recorded_requests(ledger, azure, file):
         assert canonical(json.loads(call.body)) == expected
         written, address = urlsplit(call.url), urlsplit(one.request.url)
         assert (written.netloc, written.path) == (address.netloc, address.path.replace("//", "/"))
-        assert written.query == (address.query or "api-version=2024-10-21")  # a gateway adds it to one recording
+        assert written.query == (address.query or "api-version=2024-10-21")  # in one recording, a gateway adds it
         ledger.has_written(one, extra=request.extra)
 
 
@@ -220,7 +220,7 @@ DESCRIPTIONS = {
     "deployments": ("inference-2025-03-01-preview.json", "createChatCompletionRequest"),
     "v1": ("foundry-v1.json", "AzureCreateChatCompletionRequest"),
 }
-"""Microsoft's descriptions of its API. The older stable one knows no JSON schemas; Foundry's addresses have none."""
+"""Microsoft's descriptions. The older stable one has no JSON schemas, and there is none for Foundry's addresses."""
 
 
 @pytest.fixture(scope="module")

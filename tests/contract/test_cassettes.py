@@ -1,4 +1,4 @@
-"""Real traffic of vendors goes through a cassette, and comes out as it went in."""
+"""Recorded traffic of vendors is the same after it is recorded in a cassette and replayed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDERS = "anthropic azure gemini groq ollama openai-chat openai-media openai-re
 
 def some(fits, *folders, every):
     """
-    List a part of the recordings of some vendors.
+    Return some recordings of some vendors.
     """
     found = []
     for folder in folders:
@@ -29,14 +29,14 @@ def some(fits, *folders, every):
 
 def is_answer(entry):
     """
-    Whether a recorded interaction has a reply.
+    Return whether a recorded exchange has a reply.
     """
     return entry["status"] >= 200
 
 
 def is_chat_at(endpoint):
     """
-    Make a test of whether a recorded interaction is an answered chat.
+    Return a function that returns whether an exchange is a chat with a reply.
     """
     return lambda entry: (
         entry["method"] == "POST" and entry["status"] == 200 and recorded.ends_with(entry["url"], endpoint)
@@ -46,14 +46,14 @@ def is_chat_at(endpoint):
 @pytest.fixture
 def through_cassette(loopback_server, tmp_path):
     """
-    Serve recorded replies on loopback, record asking for them, and play the cassette: calls, and what was replied.
+    Return a function that serves recorded replies, records and replays them, and returns both results.
     """
 
     def run(interactions):
         path, calls, live = tmp_path / "cassette.json", [], []
         transport = RecordingTransport(path)
         for number, one in enumerate(interactions):
-            loopback_server.play(*steps(one.response, number))
+            loopback_server.play(*make_steps(one.response, number))
             calls.append(HTTPCall(method="POST", url=f"{loopback_server.url}/{number}", body=one.request.body))
             live.append(read(transport, calls[-1]))
         replay = ReplayTransport(path)
@@ -64,9 +64,9 @@ def through_cassette(loopback_server, tmp_path):
     return run
 
 
-def steps(response, seed):
+def make_steps(response, seed):
     """
-    Write a recorded reply for the server: a stream in pieces, anything else whole.
+    Return a recorded reply for the server; a stream is split into chunks.
     """
     kind = response.replay_headers.get("content-type", [""])[-1]
     if not is_stream(response) and "ndjson" not in kind:
@@ -81,7 +81,7 @@ def steps(response, seed):
 
 def read(transport, call):
     """
-    Read a reply: its status, its type, and its pieces.
+    Read the status, the type and the chunks of a reply.
     """
     exchange = transport.open(call, TIMING)
     pieces = list(iter(exchange.read, b""))
@@ -90,9 +90,9 @@ def read(transport, call):
 
 
 @pytest.mark.parametrize("file", some(is_answer, *FOLDERS, every=9))
-def test_replies_of_vendors_come_out_as_they_went_in(file, shared_folder, through_cassette):
+def test_replayed_replies_are_equal(file, shared_folder, through_cassette):
     """
-    Status, type and every byte, in the same pieces: event streams, lines of JSON, JSON, audio.
+    Status, type and every byte are equal, in the same chunks, for streams, lines of JSON, JSON and audio.
     """
     interactions = recorded.interactions(file)
 
@@ -108,9 +108,9 @@ def test_replies_of_vendors_come_out_as_they_went_in(file, shared_folder, throug
     some(is_chat_at("/chat/completions"), "openai-chat", "groq", every=9)
     + some(is_chat_at("/api/chat"), "ollama", every=3),
 )
-def test_replayed_chats_are_read_alike(file, shared_folder, through_cassette, provider, ollama):
+def test_replayed_chats_are_decoded_equally(file, shared_folder, through_cassette, provider, ollama):
     """
-    The events of a stream, or the response, are those of the recorded bytes themselves.
+    The events or the response of a replayed chat are those of the recorded bytes.
     """
     reader = ollama() if file.startswith("ollama") else provider(file)
     endpoint = "/api/chat" if file.startswith("ollama") else "/chat/completions"

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tests.contract import recorded
 from tests.contract.ledger import REFUSED_AS_WELL
-from tests.contract.naive_requests import BOUNDS, canonical, read_request
+from tests.contract.naive_requests import MAX_TOKENS_NAMES, canonical, read_request
 from tests.contract.test_chat_completions import FOLDERS, is_chat
 
 
@@ -55,7 +55,7 @@ def test_accepted_parameters_are_sent_unchanged(shared_folder, provider, file):
         dropped = {receipt.parameter for receipt in call.adaptations if receipt.action == "dropped"}
         assert {name: said[name] for name in dropped} in ({}, {"temperature": 1})
         if any(receipt.action == "renamed" for receipt in call.adaptations):
-            assert not (set(BOUNDS) & set(said)) - set(json.loads(call.body))
+            assert not (set(MAX_TOKENS_NAMES) & set(said)) - set(json.loads(call.body))
 
 
 @pytest.mark.parametrize("file", recorded.files(is_accepted_by_openai))

@@ -11,14 +11,14 @@ from tests.contract.ledger import REFUSED_AS_WELL
 from tests.contract.replay import REQUEST, assert_quotes, build, is_stream, parse_head, play, play_to_end, split
 
 PLAIN = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
-"""Parameters whose names and values are the same on both sides."""
+"""Parameters with the same name and value in `ChatRequest`."""
 
-VENDORS_OWN = ("best_of", "echo", "logit_bias", "logprobs", "n", "suffix", "user")
-"""Parameters of this API alone, given as ``extra``."""
+VENDOR_PARAMETERS = ("best_of", "echo", "logit_bias", "logprobs", "n", "suffix", "user")
+"""Parameters of this API, passed as ``extra``."""
 
 FOLDER = "openai-completions"
 
-SAID_OTHERWISE = ("object", "created", "index")
+NOT_COMPARED = ("object", "created", "index")
 
 
 def is_completion(entry):
@@ -66,7 +66,7 @@ def read_request(body):
     Convert a recorded body. Several prompts, and prompts of tokens, go into ``extra``.
     """
     prompt = body["prompt"][0] if body["prompt"] and len(body["prompt"]) == 1 else body["prompt"]
-    extra = {name: body[name] for name in VENDORS_OWN if body.get(name) is not None}
+    extra = {name: body[name] for name in VENDOR_PARAMETERS if body.get(name) is not None}
     if not isinstance(prompt, str):
         extra["prompt"] = prompt
     stop = body.get("stop") or ()
@@ -108,7 +108,7 @@ def test_recorded_completions(ledger, speaker, file):
             response = speaker.decode_completion(REQUEST, HTTPReply(head, body))
             kept = naive.leaves(response.model_dump(exclude={"raw"}))
             first = {**said, "choices": said["choices"][:1]}
-            assert naive.leaves(naive.without(first, *SAID_OTHERWISE)) <= kept
+            assert naive.leaves(naive.without(first, *NOT_COMPARED)) <= kept
         readings = read_reply(choices)
         assert [message.text for message in (response.message, *response.alternatives)] == [
             text for text, _ in readings

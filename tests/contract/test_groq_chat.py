@@ -11,17 +11,17 @@ from tests.contract.chat_replies import assert_complete_reply, assert_stream, jo
 from tests.contract.naive_requests import canonical, read_request
 from tests.contract.replay import REQUEST, build, is_stream, parse_head, play_to_end, split
 
-OF_THE_SETTINGS = ("service_tier", "reasoning_format")
-"""Parameters that an instance's settings give."""
+SETTINGS = ("service_tier", "reasoning_format")
+"""Parameters that are passed as settings."""
 
-OTHERWISE = {
-    "n": "1, which is Groq's default and the only value that it takes",
-    "reasoning_format": "parsed, where a client left it out of a request to a model that then thinks in its text",
+DIFFERENCES = {
+    "n": "1, which is the default and the only value that Groq accepts",
+    "reasoning_format": "parsed, if the client did not set it for a model that would write its reasoning into the text",
 }
-"""What is written otherwise than the recorded client did, and why."""
+"""The accepted differences from the recorded client, with reasons."""
 
-EXTRA = {"search_settings": "of the search that compound systems run at Groq: a parameter of no other vendor"}
-"""What a user has to give as ``extra``, and why."""
+EXTRA = {"search_settings": "options of the search of compound systems"}
+"""Parameters that users pass as ``extra``, with reasons."""
 
 
 def is_groq(entry):
@@ -119,10 +119,10 @@ def test_recorded_requests(ledger, groq, file):
     """
     for one in recorded.of(file, is_groq):
         said = one.request.json()
-        settings = {name: said[name] for name in OF_THE_SETTINGS if name in said}
-        ours = {name: value for name, value in said.items() if name not in (*OF_THE_SETTINGS, "n")}
+        settings = {name: said[name] for name in SETTINGS if name in said}
+        ours = {name: value for name, value in said.items() if name not in (*SETTINGS, "n")}
         if ours.get("reasoning_effort") == "default":
-            ours["reasoning_effort"] = "medium"  # Groq's own word for a model that knows no other effort
+            ours["reasoning_effort"] = "medium"  # Groq's only effort for some models
         request = read_request(ours, "groq")
         assert set(request.extra) <= set(EXTRA)
 

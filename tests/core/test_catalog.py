@@ -290,7 +290,7 @@ def test_rows_of_further_plugins_apply_if_there_are_no_own_ones():
     rows = {"work/a": {"max_output_tokens": 1}, "acme/b": {"max_output_tokens": 2}, "maker/*": {"max_output_tokens": 3}}
     catalog = Catalog(rows)
 
-    found = [catalog.rules("work", "acme", model, also=("maker",)).max_output_tokens for model in "abc"]
+    found = [catalog.rules("work", "acme", model, fallbacks=("maker",)).max_output_tokens for model in "abc"]
     assert found == [1, 2, 3]
     assert catalog.rules("work", "acme", "c") == ModelRules()
 

@@ -231,7 +231,7 @@ def test_leaving_a_stream_closes_its_connection(client, scripted):
 
 def test_interrupted_streams_raise_with_the_partial_reply(client, scripted):
     """
-    After the first content nothing is retried: the error has the text, the ledger, the provider and the model.
+    After the first content nothing is retried: the error has the text, the attempts, the provider and the model.
     """
     scripted.reply(chunks=sse(*chat_chunks(["half a "], finish_reason=None), done=False))
 

@@ -210,7 +210,7 @@ def test_empty_texts_are_not_completed(client, scripted, prompt):
 
 def test_errors_of_completions_are_raised(client, scripted):
     """
-    The error has its class and the ledger.
+    The error has its class and the attempts.
     """
     scripted.reply(429, {"error": {"message": "Slow down.", "code": "rate_limit_exceeded"}})
 

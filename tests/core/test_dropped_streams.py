@@ -19,7 +19,7 @@ BEGUN = b"".join(sse(*chat_chunks(["Hel", "lo"])[:2], done=False))
 @pytest.fixture
 def settings(loopback_server):
     """
-    Settings by which ``local/tiny`` begins to answer, and goes on when the client has left.
+    Return settings in which ``local/tiny`` starts a reply and records whether the client left.
     """
     loopback_server.play(head(**EVENT_STREAM), BEGUN, WAIT_FOR_CLOSE)
     return {"providers": {"local": {"plugin": "openai-compatible", "base_url": loopback_server.url, "api_key": "k"}}}
@@ -28,7 +28,7 @@ def settings(loopback_server):
 @pytest.fixture
 def unraisable(monkeypatch):
     """
-    What would have been printed as "Exception ignored".
+    Collect what would be printed as "Exception ignored".
     """
     seen = []
     monkeypatch.setattr(sys, "unraisablehook", seen.append)
@@ -37,7 +37,7 @@ def unraisable(monkeypatch):
 
 def test_a_dropped_stream_closes_its_connection(settings, loopback_server, unraisable):
     """
-    Leaving a loop over a stream that nobody holds ends it, without a word.
+    A stream without other references is closed when its loop is left, without a warning.
     """
     with Client("local/tiny", settings=settings) as client:
         for text in client.stream("Hi").text_deltas():
@@ -49,9 +49,9 @@ def test_a_dropped_stream_closes_its_connection(settings, loopback_server, unrai
     assert unraisable == []
 
 
-def test_a_dropped_stream_in_a_cycle_closes_too(settings, loopback_server, unraisable):
+def test_dropped_streams_in_cycles_are_closed(settings, loopback_server, unraisable):
     """
-    The collector of garbage may take a stream in any order.
+    The garbage collector may free the objects of a stream in any order.
     """
     with Client("local/tiny", settings=settings) as client:
         events = iter(client.stream("Hi"))
@@ -67,7 +67,7 @@ def test_a_dropped_stream_in_a_cycle_closes_too(settings, loopback_server, unrai
 
 def test_a_dropped_async_stream_warns_and_closes_its_connection(settings, loopback_server, unraisable):
     """
-    An async stream that is dropped is told of like an open file, and its connection is closed by the loop.
+    A dropped async stream causes a ResourceWarning, and the event loop closes its connection.
     """
 
     async def begin() -> None:
@@ -84,9 +84,9 @@ def test_a_dropped_async_stream_warns_and_closes_its_connection(settings, loopba
     assert unraisable == []
 
 
-def test_a_stream_that_was_closed_or_read_warns_of_nothing(async_client, scripted, unraisable):
+def test_closed_and_complete_streams_cause_no_warning(async_client, scripted, unraisable):
     """
-    Only what was dropped is told of.
+    Only dropped streams cause a warning.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hel", "lo"]))).reply(chunks=sse(*chat_chunks(["Hel", "lo"])))
 
@@ -104,9 +104,9 @@ def test_a_stream_that_was_closed_or_read_warns_of_nothing(async_client, scripte
 
 
 @pytest.mark.parametrize("kind", ["blocking", "async"])
-def test_a_program_may_end_in_the_middle_of_a_stream(settings, kind):
+def test_programs_may_end_during_a_stream(settings, kind):
     """
-    Nothing is printed where a program ends with a stream half read.
+    Nothing is printed if a program ends while a stream is open.
     """
     program = f"""
 import asyncio

@@ -20,7 +20,7 @@ class Settings(BaseModel):
 
 class Embedder:
     """
-    Makes embeddings and nothing else; it inherits nothing.
+    A provider of embeddings only, without a base class.
     """
 
     capabilities = frozenset({Capability.EMBEDDINGS})
@@ -43,7 +43,7 @@ class Embedder:
 
 class Claiming(Embedder):
     """
-    Says that it chats, and cannot.
+    A provider that claims chat without its methods.
     """
 
     capabilities = frozenset({Capability.EMBEDDINGS, Capability.CHAT})
@@ -70,9 +70,9 @@ def client_of(scripted, clock):
     return make
 
 
-def test_provider_of_embeddings_alone_is_used(client_of, scripted):
+def test_providers_of_embeddings_are_supported(client_of, scripted):
     """
-    It is authorized, repeated after an error that may be transient, and told in the ledger as any other.
+    Requests are authorized, retried and listed in `attempts`.
     """
     scripted.reply(429, b"slow").reply(200, [[1.0, 2.0]])
 
@@ -84,9 +84,9 @@ def test_provider_of_embeddings_alone_is_used(client_of, scripted):
     assert scripted.calls[0].headers["authorization"] == "Key sk-secret"
 
 
-def test_provider_without_chat_is_not_asked(client_of, scripted):
+def test_chats_are_refused_without_chat_support(client_of, scripted):
     """
-    What it cannot do is said before anything is sent.
+    The error is raised before anything is sent.
     """
     with client_of(Embedder) as client:
         with pytest.raises(UnsupportedError, match="acme/e does not support chat"):
@@ -97,9 +97,9 @@ def test_provider_without_chat_is_not_asked(client_of, scripted):
     assert not scripted.calls
 
 
-def test_provider_that_claims_chat_must_have_its_methods(client_of):
+def test_claimed_chat_support_needs_its_methods(client_of):
     """
-    The error lists what is missing.
+    The error lists the missing methods.
     """
     with pytest.raises(PluginInvalidError, match=r"has the capability chat.*Missing: decode, decoder, encode\."):
         client_of(Claiming)

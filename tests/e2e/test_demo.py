@@ -61,9 +61,9 @@ def said(row, role):
     return [message["content"] for message in row["messages"] if message["role"] == role]
 
 
-def test_the_demo_makes_200_conversations_and_shows_three(demo, rows):
+def test_the_demo_creates_200_conversations_and_prints_three(demo, rows):
     """
-    There are 200 rows, each of several turns; three are printed, and where the file is.
+    Each has several turns. The path of the file is printed.
     """
     assert len(rows) == 200
     assert all(len(row["messages"]) >= 4 for row in rows)
@@ -73,14 +73,14 @@ def test_the_demo_makes_200_conversations_and_shows_three(demo, rows):
 
 def test_two_runs_are_byte_identical(demo, tmp_path):
     """
-    A second run elsewhere writes the same bytes.
+    A second run in another folder writes the same bytes.
     """
     assert run_demo(tmp_path)[0] == demo[0]
 
 
 def test_questions_differ(rows):
     """
-    At least 90 % of all questions are different ones.
+    At least 90 % of the questions are unique.
     """
     questions = [question for row in rows for question in said(row, "user")]
 
@@ -89,7 +89,7 @@ def test_questions_differ(rows):
 
 def test_answers_are_sentences_of_their_passage(rows):
     """
-    Every answer consists of text of the passage, and nothing else.
+    An answer contains only text of the passage.
     """
     for row in rows:
         passage = " ".join(row["source"]["passage"].split())
@@ -109,7 +109,7 @@ def consists_of(answer, passage):
 
 def test_turns_of_a_conversation_do_not_repeat(rows):
     """
-    No conversation asks or answers the same twice.
+    Questions and answers of a conversation are unique.
     """
     for row in rows:
         for role in ("user", "assistant"):
@@ -117,9 +117,9 @@ def test_turns_of_a_conversation_do_not_repeat(rows):
             assert len(set(turns)) == len(turns), turns
 
 
-def test_rows_hold_no_time_and_no_path(demo):
+def test_rows_contain_no_time_and_no_path(demo):
     """
-    Nothing in the dataset tells when or where it was made.
+    The dataset does not depend on when or where it was created.
     """
     assert str(Path.home()).encode() not in demo[0]
     assert str(DEMO.parents[2]).encode() not in demo[0]

@@ -30,9 +30,9 @@ def every_seventh(fault):
     return lambda number, _body: fault if number % 7 == 0 else None
 
 
-def test_a_server_makes_the_conversations(tmp_path):
+def test_a_server_receives_the_requests_of_the_plan(tmp_path):
     """
-    Each call of the plan arrives once, with what the asker and the answerer must see; the replies are the rows.
+    Each call is sent once, with the messages for asker or answerer, and the replies are the rows.
     """
     spec = conversation_spec(tmp_path, job=JOB, rows=30)
 
@@ -52,7 +52,7 @@ def test_a_server_makes_the_conversations(tmp_path):
 
 def test_the_answerer_sees_the_conversation_so_far(tmp_path):
     """
-    What was said before stands in the request, in its order, as roles.
+    The earlier turns are in the request, in order, with their roles.
     """
     with ChatServer() as server:
         spec = conversation_spec(tmp_path, job=JOB | {"turns": 3}, rows=1)
@@ -62,9 +62,9 @@ def test_the_answerer_sees_the_conversation_so_far(tmp_path):
     assert last["messages"][1:] == row["messages"][:-1]
 
 
-def test_requests_go_out_side_by_side(tmp_path):
+def test_requests_are_sent_in_parallel(tmp_path):
     """
-    As many as the specification allows are under way at once.
+    As many as the specification allows.
     """
     together = threading.Barrier(8)
 
@@ -80,9 +80,9 @@ def test_requests_go_out_side_by_side(tmp_path):
 @pytest.mark.parametrize(
     "fault", [failure(500, **NOW), failure(429, **NOW), disconnect], ids=["500", "429", "disconnect"]
 )
-def test_failures_that_pass_are_not_seen_in_the_rows(tmp_path, whole, fault):
+def test_transient_failures_do_not_change_the_rows(tmp_path, whole, fault):
     """
-    Every seventh request fails, and is sent again: the dataset is the same to the byte.
+    Every seventh request fails and is retried. The output is byte-identical.
     """
     often = {"asker_options": {"retries": 20}, "answerer_options": {"retries": 20}}
     with ChatServer(fault=every_seventh(fault)) as server:
@@ -95,9 +95,9 @@ def test_failures_that_pass_are_not_seen_in_the_rows(tmp_path, whole, fault):
 
 
 @pytest.mark.parametrize("fault", [failure(500), disconnect], ids=["500", "disconnect"])
-def test_rows_that_failed_are_made_in_the_end(tmp_path, fault):
+def test_failed_rows_are_created_when_resuming(tmp_path, fault):
     """
-    Without retries there is a shortfall; resuming as often as it takes fills it, and no committed call is made again.
+    Without retries rows are missing. Resuming creates them, and repeats no committed call.
     """
     spec = conversation_spec(tmp_path / "failing", job=JOB | WITHOUT_RETRIES, rows=30, concurrency=4)
     with ChatServer(fault=every_seventh(fault)) as server:
@@ -115,9 +115,9 @@ def test_rows_that_failed_are_made_in_the_end(tmp_path, fault):
         assert generate(spec, settings=server.settings).output.read_bytes() == reports[-1].output.read_bytes()
 
 
-def test_values_survive_failures_too(tmp_path):
+def test_transient_failures_do_not_change_values(tmp_path):
     """
-    The same for structured rows: none is missing, none is twice there.
+    The same for structured rows: none is missing or duplicated.
     """
     with ChatServer(lambda _body: VALUE, every_seventh(failure(500, **NOW))) as server:
         spec = row_spec(tmp_path, job={"model": "local/tiny", "options": {"retries": 20}}, rows=30)

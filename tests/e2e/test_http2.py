@@ -164,9 +164,9 @@ class TestAiohttp(TLSBench):
             make(http2=True)
 
 
-def test_auto_takes_no_other_than_was_set_up():
+def test_auto_uses_only_the_configured_transport():
     """
-    Where the settings want HTTP/2 of aiohttp, no other transport takes its place: it would not know the settings.
+    If the settings enable HTTP/2 for aiohttp, no other transport is used, as it would ignore the settings.
     """
 
     async def choose(transport: str) -> AsyncTransport:

@@ -76,7 +76,7 @@ def no_proxies(monkeypatch):
 
 def test_it_answers(server):
     """
-    Text, usage and finish reason are the server's; the preset names the bound of the output as llama.cpp knows it.
+    Text, usage and finish reason are those of the server. The preset uses llama.cpp's name of max_tokens.
     """
     with Client(MODEL, settings=server) as client:
         reply = client.ask("Say something.", system="Be brief.", seed=3, **OPTIONS)
@@ -89,7 +89,7 @@ def test_it_answers(server):
 
 def test_the_seed_repeats_the_answer(server):
     """
-    What a dataset's run relies on when it is repeated.
+    Repeated runs of a dataset depend on it.
     """
     with Client(MODEL, settings=server, cache=False) as client:
         texts = [client.ask("Say something.", seed=seed, **OPTIONS).text for seed in (1, 1, 2)]
@@ -99,7 +99,7 @@ def test_the_seed_repeats_the_answer(server):
 
 def test_it_streams(server):
     """
-    The deltas are the text, and the stream ends as the reply does.
+    The deltas form the text, and the stream ends like a complete reply.
     """
     with Client(MODEL, settings=server) as client, client.stream("Say something.", seed=3, **OPTIONS) as stream:
         deltas = [event.text for event in stream if isinstance(event, TextDelta)]
@@ -109,9 +109,9 @@ def test_it_streams(server):
     assert stream.response.finish_reason == "length"
 
 
-def test_it_answers_side_by_side(server):
+def test_it_answers_in_parallel(server):
     """
-    The async client gets each answer to its own question.
+    Each call of the async client gets its own answer.
     """
 
     async def ask():
@@ -125,7 +125,7 @@ def test_it_answers_side_by_side(server):
 
 def test_it_lists_its_model(server):
     """
-    The list is the server's own.
+    The list is that of the server.
     """
     with Client(MODEL, settings=server) as client:
         listed = client.models("llama-cpp")
@@ -133,9 +133,9 @@ def test_it_lists_its_model(server):
     assert [(found.id, found.provider) for found in listed] == [("tiny", "llama-cpp")]
 
 
-def test_too_long_a_prompt_is_the_requests_fault(server):
+def test_a_prompt_that_is_too_long_is_not_retried(server):
     """
-    The server's 400 becomes an error that is not tried again.
+    The server's status 400 is an error of the request.
     """
     with Client(MODEL, settings=server) as client, pytest.raises(InvalidRequestError) as raised:
         client.ask("word " * 5000)
@@ -147,7 +147,7 @@ def test_too_long_a_prompt_is_the_requests_fault(server):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_dataset_survives_kills(server, tmp_path):
     """
-    A run that is killed twice and resumed makes no committed call again, and ends with all its rows.
+    A run that is killed twice and resumed repeats no committed call, and has all rows.
     """
     options = OPTIONS | {"keep_truncated": True}
     job = {"answerer": MODEL, "turns": (1, 2), "asker_options": options, "answerer_options": options}

@@ -344,9 +344,9 @@ class TestAiohttp(Proxied):
             make(proxy=f"socks5://{socks_proxy}")
 
 
-def test_auto_takes_a_transport_that_can(loopback_server, socks_proxy, monkeypatch):
+def test_auto_uses_a_transport_that_supports_the_proxy(loopback_server, socks_proxy, monkeypatch):
     """
-    Where the environment names a SOCKS proxy, the default transport carries the calls of async clients.
+    With a SOCKS proxy in the environment, the default transport sends the requests of async clients.
     """
     monkeypatch.setenv("ALL_PROXY", f"socks5://{socks_proxy}")
 

@@ -74,7 +74,7 @@ def test_journal_on_a_full_disk(tmp_path, disk, complete):
     spec = conversation_spec(tmp_path, rows=ROWS, output="disk/data.jsonl")
     disk.leave(0)
 
-    with pytest.raises(JournalError, match=r"data\.jsonl\.run: the journal cannot be used.*Make room on the disk"):
+    with pytest.raises(JournalError, match=r"data\.jsonl\.run: the journal cannot be used.*Free disk space"):
         generate(spec)
 
     disk.make_room()
@@ -88,7 +88,7 @@ def test_disk_that_fills_up_during_a_run(tmp_path, disk, complete):
     spec = conversation_spec(tmp_path, rows=ROWS, output="disk/data.jsonl")
     disk.leave(300 * KIB)
 
-    with pytest.raises(JournalError, match="Make room on the disk") as raised:
+    with pytest.raises(JournalError, match="Free disk space") as raised:
         generate(spec)
     assert "budwood runs resume" in raised.value.__notes__[0]
 
@@ -108,7 +108,7 @@ def test_output_on_a_full_disk(tmp_path, disk, complete):
     generate(spec)
     disk.leave(80 * KIB)  # enough for SQLite to open the journal
 
-    with pytest.raises(OutputError, match=r"data\.jsonl cannot be written: No space left.*no call is made again"):
+    with pytest.raises(OutputError, match=r"Cannot write the output data\.jsonl: No space left.*no call is repeated"):
         resume(spec.run_folder)
     assert spec.output_path.read_bytes() == complete
     assert not list(disk.folder.glob(".*.part"))
@@ -136,7 +136,7 @@ def test_journal_with_a_size_limit(tmp_path, complete, size):
     output = run_limited("generate", write_spec(spec), size)
 
     assert output.startswith("JournalError: data.jsonl.run: the journal cannot be used")
-    assert "Make room on the disk" in output
+    assert "Free disk space" in output
     assert f"budwood runs resume {spec.run_folder}" in output
     assert generate(spec).output.read_bytes() == complete
 
@@ -151,6 +151,6 @@ def test_output_with_a_size_limit(tmp_path, complete):
 
     output = run_limited("resume", spec.run_folder, 64 * KIB)
 
-    assert output.startswith("OutputError: The output data.jsonl cannot be written: File too large.")
+    assert output.startswith("OutputError: Cannot write the output data.jsonl: File too large.")
     assert not spec.output_path.exists()
     assert (resume(spec.run_folder).calls, spec.output_path.read_bytes()) == (0, complete)

@@ -1,4 +1,4 @@
-"""Arguments as users of other libraries write them: accepted if their meaning is clear, otherwise explained."""
+"""Arguments that users of other libraries pass: accepted if they have one meaning, explained otherwise."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Person(BaseModel):
 )
 def test_options_of_other_libraries_are_explained(client, scripted, name, hint):
     """
-    The error for an option of another library names Budwood's equivalent.
+    An option of another library is refused with a hint what to use instead.
     """
     with pytest.raises(ConfigurationError, match=f"Unknown option '{name}'.*{hint}"):
         client.ask("Hi", **{name: SECRET})
@@ -71,7 +71,7 @@ def test_options_of_other_libraries_are_explained(client, scripted, name, hint):
 @pytest.mark.parametrize("name", ["api_key", "apikey", "access_token", "base_url", "url", "key", "token"])
 def test_no_hint_recommends_extra_for_a_key(client, name):
     """
-    No hint recommends `extra` for a key, since a key in `extra` would be sent in the body; no error shows the key.
+    In `extra` a key would be sent in the request body.
     """
     with pytest.raises(ConfigurationError) as caught:
         client.ask("Hi", **{name: SECRET})
@@ -99,7 +99,7 @@ def test_no_hint_recommends_extra_for_a_key(client, name):
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_client_options_in_the_wrong_place_are_explained(kind, options, hint):
     """
-    If a client gets an option of a call or of another library, the error names the right place for it.
+    A client refuses an option of a call, or another library's name, with the right place.
     """
     with pytest.raises(ConfigurationError, match=hint):
         kind("openai/gpt-4o", **options)
@@ -109,7 +109,7 @@ def test_client_options_in_the_wrong_place_are_explained(kind, options, hint):
 @pytest.mark.parametrize("method", ["ask", "complete", "embed", "moderate"])
 def test_credentials_in_extra_are_rejected(client, scripted, name, method):
     """
-    A key in `extra` is an error that names the field without its value; nothing is sent.
+    A key is not sent in the request body; the error does not contain its value.
     """
     with pytest.raises(ConfigurationError, match="body of the request") as caught:
         getattr(client, method)("Hi", extra={name: SECRET})
@@ -121,7 +121,7 @@ def test_credentials_in_extra_are_rejected(client, scripted, name, method):
 @pytest.mark.parametrize("method", ["ask", "complete", "embed", "moderate"])
 def test_extra_is_a_dictionary(client, scripted, method):
     """
-    If `extra` is not a dictionary, every method raises an error that names the expected type.
+    Other types are refused by every method.
     """
     with pytest.raises(ConfigurationError, match="extra= must be a dictionary; got list"):
         getattr(client, method)("Hi", extra=[1])
@@ -152,7 +152,7 @@ def test_extra_is_a_dictionary(client, scripted, method):
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_invalid_client_arguments_are_rejected(kind, arguments, text):
     """
-    Creating a client with an argument of the wrong type or value raises an error.
+    Invalid arguments are refused when the client is created.
     """
     with pytest.raises(ConfigurationError, match=text):
         kind(**{"model": "openai/gpt-4o", **arguments})
@@ -160,7 +160,7 @@ def test_invalid_client_arguments_are_rejected(kind, arguments, text):
 
 def test_settings_may_be_a_path(scripted, tmp_path):
     """
-    `settings=` accepts a path; this file takes precedence over all other files, with or without a byte order mark.
+    A file in the form of budwood.toml takes precedence over other files; a byte order mark is ignored.
     """
     (tmp_path / "budwood.toml").write_text('model = "openai/gpt-4o"\n')
     file = tmp_path / "mine.toml"
@@ -174,7 +174,7 @@ def test_settings_may_be_a_path(scripted, tmp_path):
 @pytest.mark.parametrize("content", [b"model = ", b'key = "\xff"'])
 def test_a_broken_settings_file_is_explained(tmp_path, content):
     """
-    The error names the file and does not quote its content.
+    The error contains the path, and nothing of the content.
     """
     file = tmp_path / "mine.toml"
     file.write_bytes(content)
@@ -200,7 +200,7 @@ def test_a_broken_settings_file_is_explained(tmp_path, content):
 )
 def test_options_of_a_wrong_type_are_rejected(client, scripted, option, text):
     """
-    An option of the wrong type raises an error that names the expected type.
+    The error names the required type.
     """
     with pytest.raises(ConfigurationError, match=text):
         client.ask("Hi", **option)
@@ -210,7 +210,7 @@ def test_options_of_a_wrong_type_are_rejected(client, scripted, option, text):
 
 def test_files_accept_bytes(client, scripted):
     """
-    Bytes are sent as an image or as text, depending on how they begin.
+    The first bytes decide whether content is an image or text.
     """
     scripted.reply(body=chat_reply())
 
@@ -236,7 +236,7 @@ def test_files_accept_bytes(client, scripted):
 )
 def test_invalid_files_are_explained(client, scripted, file, text):
     """
-    A URL, bytes of an unknown type or another object in `files` raises an error that explains how to send it.
+    The error explains how to pass a URL.
     """
     with pytest.raises(PromptError, match=text):
         client.ask("Look.", files=[file])
@@ -246,7 +246,7 @@ def test_invalid_files_are_explained(client, scripted, file, text):
 
 def test_a_path_with_a_colon_is_a_path(client, scripted):
     """
-    File names can contain colons; only URLs are rejected.
+    File names may contain colons.
     """
     Path("notes: today.txt").write_text("words")
     scripted.reply(body=chat_reply())
@@ -259,7 +259,7 @@ def test_a_path_with_a_colon_is_a_path(client, scripted):
 @pytest.mark.parametrize("arguments", [{}, {"url": "https://x", "data": PNG}, {"media_type": "image/png"}])
 def test_an_image_has_one_source(arguments):
     """
-    An image without a source, or with two, raises an error.
+    An image without a source, or with two, is refused.
     """
     with pytest.raises(ValueError, match="either data, with its media_type, or a url"):
         Image(**arguments)
@@ -282,7 +282,7 @@ FUNCTION = {"name": "weather", "description": "Tell the weather.", "parameters":
 )
 def test_tools_without_a_function_are_left_to_the_caller(client, scripted, tool):
     """
-    A tool can be a dictionary in a vendor's form; its calls are returned in the reply and not run.
+    The calls of a tool that is a dictionary are in the reply, and nothing runs.
     """
     scripted.reply(body=calling(("weather", '{"city": "Oslo"}')))
 
@@ -295,7 +295,7 @@ def test_tools_without_a_function_are_left_to_the_caller(client, scripted, tool)
 
 def test_functions_run_beside_tools_of_the_caller(client, scripted):
     """
-    Functions run until the model calls a tool without a function; that reply is returned with all its calls.
+    Functions run until a tool of the caller is called: that reply is returned with all its calls.
     """
 
     def clock() -> str:
@@ -312,7 +312,7 @@ def test_functions_run_beside_tools_of_the_caller(client, scripted):
 
 def test_the_caller_continues_with_its_own_results(client, scripted):
     """
-    The messages of the reply together with the caller's results are a valid prompt.
+    The messages of the reply and the results of the caller are the next prompt.
     """
     scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Rain."))
     tools = [{"type": "function", "function": FUNCTION}]
@@ -339,7 +339,7 @@ def test_the_caller_continues_with_its_own_results(client, scripted):
 )
 def test_dictionaries_that_are_not_tools_are_explained(client, scripted, tool, text):
     """
-    A dictionary that is not a tool raises an error that shows the form of a tool.
+    The error for an invalid tool shows the right form.
     """
     with pytest.raises(ConfigurationError, match=text):
         client.ask("?", tools=[tool])
@@ -356,9 +356,9 @@ def test_dictionaries_that_are_not_tools_are_explained(client, scripted, tool, t
         ({"type": "auto"}, "auto"),
     ],
 )
-def test_a_choice_may_be_a_dictionary(client, scripted, choice, sent):
+def test_tool_choice_may_be_a_dictionary(client, scripted, choice, sent):
     """
-    `tool_choice` accepts the vendors' forms.
+    The forms of vendors are accepted.
     """
     scripted.reply(body=calling(("weather", "{}")))
 
@@ -369,7 +369,7 @@ def test_a_choice_may_be_a_dictionary(client, scripted, choice, sent):
 
 def test_a_schema_may_be_a_response_format(client, scripted):
     """
-    `schema` accepts the `response_format` of Chat Completions and uses its JSON schema.
+    The JSON schema inside a `response_format` of Chat Completions is used.
     """
     inner = {"name": "city", "schema": {**SCHEMA, "additionalProperties": False}, "strict": True}
     scripted.reply(body=chat_reply('{"city": "Oslo"}'))
@@ -402,9 +402,9 @@ def echo_all(first, /, second: int = 2, *rest: str, key: bool = False, **more: f
         (lambda one, /: json.dumps(one), {"one": 1}, 1),
     ],
 )
-def test_a_tool_may_take_any_number_of_arguments(client, scripted, function, arguments, result):
+def test_tools_may_have_any_parameters(client, scripted, function, arguments, result):
     """
-    Arguments of all kinds are described as one object, and passed to the function correctly.
+    All kinds of parameters are described as properties, and arguments reach the right parameters.
     """
     if function is not echo_all:
         function.__name__ = "echo_all"
@@ -415,9 +415,9 @@ def test_a_tool_may_take_any_number_of_arguments(client, scripted, function, arg
     assert json.loads(scripted.sent()["messages"][-1]["content"]) == result
 
 
-def test_any_number_of_arguments_is_described(client, scripted):
+def test_variable_parameters_are_described(client, scripted):
     """
-    ``*args`` is described as a list, and ``**kwargs`` as additional properties, neither of which is required.
+    ``*args`` is a list, and ``**kwargs`` are further properties.
     """
     scripted.reply(body=chat_reply())
 
@@ -434,7 +434,7 @@ def test_any_number_of_arguments_is_described(client, scripted):
 
 def test_the_model_gets_errors_in_variable_arguments(client, scripted):
     """
-    If a value in the list has the wrong type, the function is not run, and the model gets the error.
+    The model receives the error for a value of the wrong type.
     """
     scripted.reply(body=calling(("echo_all", '{"first": 1, "rest": [{}]}'))).reply(body=chat_reply("Sorry."))
 
@@ -447,9 +447,28 @@ def test_the_model_gets_errors_in_variable_arguments(client, scripted):
 @pytest.mark.parametrize("value", [5, None, b"a"])
 def test_services_for_text_reject_other_types(client, scripted, method, value):
     """
-    Services whose input is text raise an error for other types.
+    Services for texts name the required type.
     """
     with pytest.raises(BudwoodError, match="must be a text or a list of them"):
         getattr(client, method)(value)
+
+    assert scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda client: client.embed(["a", 5]), "texts.1: Input should be a valid string"),
+        (lambda client: client.embed("a", dimensions="many"), "dimensions: Input should be a valid integer"),
+        (lambda client: client.complete(5), "The prompt is of the type int"),
+        (lambda client: client.stream_completion(None), "The prompt is of the type NoneType"),
+    ],
+)
+def test_services_name_the_invalid_value(client, scripted, call, text):
+    """
+    Invalid values for embeddings and completions are errors of Budwood, and nothing is sent.
+    """
+    with pytest.raises(BudwoodError, match=text):
+        call(client)
 
     assert scripted.calls == []

@@ -79,7 +79,7 @@ def test_a_row_without_an_answer_fails(tmp_path, reply):
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=1), settings=server.settings)
 
     assert report.rows == 0
-    assert "holds reasoning only" in report.failures[0].reason
+    assert "contains only reasoning" in report.failures[0].reason
 
 
 def test_values_are_read_after_the_reasoning(tmp_path):

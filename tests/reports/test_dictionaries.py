@@ -1,4 +1,4 @@
-"""Messages as dictionaries in OpenAI's form: each field is sent, rejected or reported, and never silently dropped."""
+"""Messages as dictionaries in OpenAI's form: fields are sent, refused or reported, and never lost."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def anthropic_reply():
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
 def test_reasoning_keeps_its_field_name(field):
     """
-    Reasoning in a dictionary becomes a part of the message that remembers its field name.
+    Reasoning becomes a part that stores the name of its field for the server.
     """
     (message,) = read({"role": "assistant", "content": "Rain.", field: "Clouds, so rain."})
 
@@ -93,7 +93,7 @@ def test_reasoning_keeps_its_field_name(field):
 @pytest.mark.report("securo-finance/securo#884", outcome="mended")
 def test_unknown_fields_of_a_call_are_retained():
     """
-    Unknown fields of a call and of its function are retained in the part's data.
+    Fields of a call that Budwood does not model are in the data of the part.
     """
     extra = {"google": {"thought_signature": "SIG"}}
     call = {**CALL, "extra_content": extra, "function": {**CALL["function"], "note": 1}}
@@ -116,16 +116,16 @@ def test_unknown_fields_of_a_call_are_retained():
 )
 def test_other_forms_of_parts_are_accepted(part, expected):
     """
-    An image can be given as a URL instead of an object, and parts can have the type names of Responses or be Budwood's.
+    An image's URL may replace its object, and parts may have the names of Responses.
     """
     (message,) = read({"role": "user", "content": [part]})
 
     assert message.parts == (expected,)
 
 
-def test_the_older_form_of_function_calls_is_read():
+def test_the_older_form_of_function_calls_is_supported():
     """
-    A message with the role ``function`` is the result of the last call of that function.
+    A result with the role ``function`` belongs to the last call of that function; arguments may be an object.
     """
     _, first, result, second, again = read(
         {"role": "user", "content": "Weather?"},
@@ -145,7 +145,7 @@ def test_the_older_form_of_function_calls_is_read():
 
 def test_arguments_may_be_an_object():
     """
-    The arguments of a call can be an object instead of JSON text.
+    Arguments may be an object instead of JSON text.
     """
     call = {**CALL, "function": {"name": "shot", "arguments": {"x": 1}}}
     (message,) = read({"role": "assistant", "tool_calls": [call]})
@@ -155,7 +155,7 @@ def test_arguments_may_be_an_object():
 
 def test_empty_fields_and_own_calls_are_accepted():
     """
-    Empty fields, as OpenAI's SDK writes them, and Budwood's own tool calls inside dictionaries are accepted.
+    Empty fields of OpenAI's SDK are ignored, and `ToolCallPart` objects are accepted.
     """
     dumped = {
         "role": "assistant",
@@ -170,9 +170,9 @@ def test_empty_fields_and_own_calls_are_accepted():
     assert read(dumped)[0].parts == (TextPart(text="Hi"), ToolCallPart(id="c1", name="f"))
 
 
-def test_objects_of_an_sdk_are_read(client, scripted):
+def test_objects_of_an_sdk_are_accepted(client, scripted):
     """
-    A message can be an object with a method that converts it to a dictionary.
+    A message object with a method `model_dump` is accepted.
     """
 
     class SDKMessage:
@@ -218,7 +218,7 @@ def test_objects_of_an_sdk_are_read(client, scripted):
 )
 def test_invalid_messages_are_explained(messages, text):
     """
-    The error names the message and the field, and recommends a correction.
+    The error names the message and the field, and says what to do.
     """
     with pytest.raises(PromptError, match=f"(?s)Message 0: .*{text}"):
         read(messages)
@@ -226,7 +226,7 @@ def test_invalid_messages_are_explained(messages, text):
 
 def test_tool_results_keep_their_images():
     """
-    A tool result keeps its texts and images in order.
+    A result with an image contains both, in order.
     """
     content = [{"type": "text", "text": "the screen"}, {"type": "image_url", "image_url": PNG}]
     *_, result = read(

@@ -61,9 +61,9 @@ SURROUNDINGS = [
 @pytest.mark.report("garrytan/gbrain#4640", outcome="mended")
 @pytest.mark.parametrize("mode", ["native", "tool", "prompt"])
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
-def test_json_is_found_in_its_surroundings(client, scripted, surroundings, mode):
+def test_json_is_found_inside_other_text(client, scripted, surroundings, mode):
     """
-    JSON is read without the reasoning and the prose around it, in every schema mode.
+    Reasoning is not the answer, and words around the JSON are ignored, in every schema mode.
     """
     scripted.reply(body=chat_reply(surroundings.format(ADA)))
 
@@ -74,7 +74,7 @@ def test_json_is_found_in_its_surroundings(client, scripted, surroundings, mode)
 @pytest.mark.parametrize("surroundings", SURROUNDINGS)
 def test_json_is_found_in_streams(client, scripted, surroundings):
     """
-    The same is true for streams, and the last partial object is the answer.
+    Streams behave the same, and the last partial object is the answer.
     """
     scripted.reply(chunks=sse(*chat_chunks(list(surroundings.format(ADA)))))
 
@@ -87,7 +87,7 @@ def test_json_is_found_in_streams(client, scripted, surroundings):
 
 def test_drafts_in_reasoning_are_not_partial_objects(client, scripted):
     """
-    Partial objects come from the answer only, even if the reasoning contains JSON.
+    Partial objects contain only the answer, even if the reasoning contains JSON.
     """
     text = f'<think>```json\n{{"name": "x", "age": 1}}\n```</think>{ADA}'
     scripted.reply(chunks=sse(*chat_chunks(list(text))))
@@ -111,7 +111,7 @@ def test_drafts_in_reasoning_are_not_partial_objects(client, scripted):
 )
 def test_json_in_reasoning_or_in_invalid_json_is_not_the_answer(client, scripted, text):
     """
-    JSON inside reasoning or inside invalid JSON is not used as the answer.
+    JSON inside reasoning, or inside broken JSON, is not used.
     """
     scripted.reply(body=chat_reply(text))
 
@@ -122,7 +122,7 @@ def test_json_in_reasoning_or_in_invalid_json_is_not_the_answer(client, scripted
 @pytest.mark.parametrize(
     "text", [json.dumps(ADA), f"<think>hm</think>{json.dumps(ADA)}", f"```json\n{json.dumps(ADA)}\n```"]
 )
-def test_json_that_was_encoded_twice_is_read(client, scripted, text):
+def test_json_that_was_encoded_twice_is_decoded(client, scripted, text):
     """
     A JSON string that contains the JSON is decoded.
     """
@@ -133,7 +133,7 @@ def test_json_that_was_encoded_twice_is_read(client, scripted, text):
 
 def test_tags_inside_a_value_are_content(client, scripted):
     """
-    A string with reasoning tags or code fences remains unchanged.
+    A string that contains reasoning tags and fences is unchanged.
     """
     note = {"text": "Close it: <think>a</think>, then\n```json\n{}\n```"}
     scripted.reply(body=chat_reply(f"Here you are:\n{json.dumps(note)}\nDone."))
@@ -155,9 +155,9 @@ def test_tags_inside_a_value_are_content(client, scripted):
         ('Sure:\n{"text": "one\ntwo"}', "one\ntwo"),
     ],
 )
-def test_structured_output_with_control_characters_is_read(client, scripted, schema, text, value):
+def test_structured_output_is_repaired(client, scripted, schema, text, value):
     """
-    Raw control characters in JSON strings are accepted without a further request.
+    Errors with one possible meaning are repaired without another request.
     """
     scripted.reply(body=chat_reply(text))
 
@@ -167,9 +167,9 @@ def test_structured_output_with_control_characters_is_read(client, scripted, sch
 
 
 @pytest.mark.report("mistralai/mistral-vibe#615", outcome="mended")
-def test_partial_objects_with_control_characters_are_read(client, scripted):
+def test_partial_objects_are_repaired(client, scripted):
     """
-    Raw line breaks in a streamed string do not interrupt the partial objects.
+    Raw line breaks in a streamed string do not stop the partial objects.
     """
     scripted.reply(chunks=sse(*chat_chunks(['{"text": "one\n', "two\n", 'three"}'])))
 
@@ -201,7 +201,7 @@ def test_partial_objects_with_control_characters_are_read(client, scripted):
 )
 def test_unambiguous_arguments_are_parsed(arguments, value):
     """
-    Tool arguments that are not JSON but clearly mean one object are parsed, and sent back as valid JSON.
+    Tool arguments that are not JSON but mean one object are parsed, and become valid JSON for the next request.
     """
     call = ToolCallPart(id="c", name="f", arguments=arguments)
 
@@ -212,7 +212,7 @@ def test_unambiguous_arguments_are_parsed(arguments, value):
 @pytest.mark.parametrize("arguments", ['{"a": ', '{"a": 1}{"a": 2}', "7", "[1]", "weather in Oslo", "{\ud800"])
 def test_ambiguous_arguments_are_sent_back_in_an_object(arguments):
     """
-    Arguments without a clear meaning are rejected, and sent back wrapped in a valid object.
+    Arguments that mean no object, or several, are a ValueError, and are wrapped for the next request.
     """
     call = ToolCallPart(id="c", name="f", arguments=arguments)
 
@@ -223,7 +223,7 @@ def test_ambiguous_arguments_are_sent_back_in_an_object(arguments):
 
 def test_valid_arguments_are_sent_back_unchanged():
     """
-    The text of valid arguments is sent back unchanged, so that the vendor's cache still matches.
+    The text of valid arguments is not changed, because vendors compare it with their prompt cache.
     """
     arguments = '{ "b":1.0,\n"a" : "\\u00e9" }'
 
@@ -254,7 +254,7 @@ def weather(city: str) -> str:
 )
 def test_names_with_additional_characters_run_the_tool(client, scripted, name, streamed):
     """
-    A tool name with additional characters runs the tool, and is sent back as the tool's name.
+    A name with additions runs the tool, and is sent back as the name that the server knows.
     """
     call = {"id": "c1", "type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
     if streamed:
@@ -276,7 +276,7 @@ def test_names_with_additional_characters_run_the_tool(client, scripted, name, s
 
 def test_unknown_names_are_sent_back_as_valid_names(client, scripted):
     """
-    A name that matches no tool is sent back as a valid name, since servers reject invalid ones.
+    Servers reject a conversation with invalid tool names: an unknown name is sent back as a valid one.
     """
     call = {"id": "c1", "type": "function", "function": {"name": "get time!<|x|>", "arguments": "{}"}}
     scripted.reply(body=chat_reply(None, tool_calls=[call], finish_reason="tool_calls"))
@@ -291,7 +291,7 @@ def test_unknown_names_are_sent_back_as_valid_names(client, scripted):
 
 def test_the_output_tool_is_recognized_despite_a_special_token(client, scripted):
     """
-    The tool for structured output is recognized although a special token follows its name.
+    Structured output is found if a special token follows the name of the output tool.
     """
     call = {"id": "c1", "type": "function", "function": {"name": "return_output<|channel|>json", "arguments": ADA}}
     scripted.reply(body=chat_reply(None, tool_calls=[call], finish_reason="tool_calls"))
@@ -301,7 +301,7 @@ def test_the_output_tool_is_recognized_despite_a_special_token(client, scripted)
 
 def test_models_without_schema_support_can_reason_before_json(scripted, clock):
     """
-    A model without JSON schema support gets the schema as text, and can reason before the JSON.
+    A model that is asked in the prompt may reason before it answers.
     """
     scripted.reply(body=chat_reply(f"<think>{{name}}?</think>{ADA}"))
 

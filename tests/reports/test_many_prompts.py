@@ -48,7 +48,7 @@ MISTAKES = [
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_errors_of_all_prompts_are_raised(scripted, mistake, method):
     """
-    An error that concerns all prompts is raised before anything is sent.
+    Errors that concern all prompts are raised before anything is sent.
     """
     prompts, options, error, text = mistake
     client = Client("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=lacking_json_schemas())
@@ -101,9 +101,9 @@ def test_a_missing_model_is_raised():
         client.ask_many(["a", "b"])
 
 
-def test_a_cache_needs_no_key(scripted, clock):
+def test_with_a_cache_no_key_is_required(scripted, clock):
     """
-    With a cache, a missing key is the error of only those prompts that are not in the cache.
+    With a cache, a missing key is only an error of prompts that are not cached.
     """
     with Client("openai/gpt-4o", transport=scripted, clock=clock, cache="memory") as client:
         (error,) = client.ask_many(["a"])
@@ -113,7 +113,7 @@ def test_a_cache_needs_no_key(scripted, clock):
 
 def test_an_invalid_prompt_does_not_affect_others(client, scripted):
     """
-    An error that concerns one prompt is returned in its place.
+    An error of one prompt is in its place.
     """
     scripted.reply(body=chat_reply("fine"))
 
@@ -169,7 +169,7 @@ def make_transport():
 
 def test_an_iterator_of_prompts_has_no_total(client, scripted):
     """
-    Prompts can come from an iterator without a length, which is read only as requests are sent.
+    Prompts may come from an iterator without a length, which is read as requests are sent.
     """
     read = []
 
@@ -190,9 +190,9 @@ def test_an_iterator_of_prompts_has_no_total(client, scripted):
     assert read_at_first == [0]
 
 
-def test_errors_are_replies_too(client, scripted):
+def test_errors_are_yielded(client, scripted):
     """
-    The error of one prompt does not end the iteration.
+    A prompt that fails does not end the iteration.
     """
     scripted.reply(400, body={"error": {"message": "no"}}).reply(body=chat_reply("fine"))
 
@@ -205,7 +205,7 @@ def test_errors_are_replies_too(client, scripted):
 
 def test_leaving_the_loop_cancels_running_requests(client, scripted):
     """
-    After a break nothing more is sent, and closing twice is allowed.
+    After a break nothing more is sent, and closing twice is no error.
     """
     for _ in range(2):
         scripted.reply(body=chat_reply("a"))

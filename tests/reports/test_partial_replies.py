@@ -27,7 +27,7 @@ class Person(BaseModel):
 
 def test_a_stream_after_break_has_a_partial_reply(client, scripted):
     """
-    After a break, the response has the text so far, the model and the adaptations, and is marked as partial.
+    The partial reply has the text so far, its mark, the provider and the attempts.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon ", "a time"])))
 
@@ -60,7 +60,7 @@ def test_the_partial_reply_can_be_read_inside_the_block(client, scripted):
 
 def test_an_async_stream_after_break_has_a_partial_reply(async_client, scripted):
     """
-    The same is true for async streams.
+    Async streams behave the same.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
 
@@ -92,7 +92,7 @@ def test_a_partial_reply_is_not_added_to_the_chat(client, scripted):
 
 def test_a_cached_stream_after_break_has_a_partial_reply(scripted, clock):
     """
-    A stream from the cache has a partial reply, too.
+    A cached reply that was not read to its end is partial, too.
     """
     scripted.reply(body=chat_reply("Once upon"))
 
@@ -106,7 +106,7 @@ def test_a_cached_stream_after_break_has_a_partial_reply(scripted, clock):
 
 def test_void_text_is_not_in_the_partial_reply(client, scripted):
     """
-    Text that a later event declares void is not part of the partial reply.
+    Text before a `Restarted` event is not part of the partial reply.
     """
     scripted.reply(chunks=sse(*chat_chunks(["No."]))).reply(chunks=sse(*chat_chunks(['{"name": "Ada"}'])))
 
@@ -120,7 +120,7 @@ def test_void_text_is_not_in_the_partial_reply(client, scripted):
 
 def test_an_unread_stream_has_no_response(client):
     """
-    Before anything is read, accessing the response raises an error with a hint.
+    The error for a stream that was not read says what to do.
     """
     with client.stream("A story") as stream, pytest.raises(BudwoodError, match="Read the events"):
         _ = stream.response
@@ -128,7 +128,7 @@ def test_an_unread_stream_has_no_response(client):
 
 def test_an_interrupted_stream_has_a_partial_reply(client, scripted):
     """
-    After an interruption, the stream and its error have the partial reply.
+    After the error the stream has the partial reply, and that of the error is marked.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once "])[:1], done=False))
 
@@ -141,7 +141,7 @@ def test_an_interrupted_stream_has_a_partial_reply(client, scripted):
 
 def test_a_partial_reply_has_the_text_of_the_last_round(client, scripted):
     """
-    If the caller leaves after tools ran, the partial reply has only the text since then.
+    After tools have run, the partial reply is the text of the current round.
     """
     scripted.reply(body=None, chunks=stream_of_calls()).reply(chunks=sse(*chat_chunks(["Rain ", "in Oslo"])))
 
@@ -179,7 +179,7 @@ def stream_of_calls():
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_invalid_stream_arguments_are_rejected_at_creation(kind, make_stream, error, scripted):
     """
-    Wrong arguments of a stream raise errors when it is created, before it is read.
+    Errors are raised where the stream is created, not where it is read.
     """
     settings = {"providers": {"gemini": {"api_key": "no-key-123"}}}
     client = kind("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=settings)
@@ -193,7 +193,7 @@ def test_invalid_stream_arguments_are_rejected_at_creation(kind, make_stream, er
 @pytest.mark.parametrize(("method", "result"), [("feed", None), ("close", None), ("feed", 7), ("feed", b"{}")])
 def test_a_decoder_that_returns_none_is_a_plugin_fault(client, scripted, monkeypatch, method, result):
     """
-    If a decoder returns None, the error blames the plugin, not the server.
+    The error names the plugin and does not blame the server.
     """
     from budwood_openai_compatible.stream_decoder import ChatStreamDecoder
 

@@ -1,4 +1,4 @@
-"""The output of `print` and of notebooks."""
+"""The output of `print` and reprs in notebooks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Person(BaseModel):
 
 def test_print_shows_the_text_of_a_reply(client, scripted):
     """
-    `str` of a reply is its text; its repr briefly shows the model and the usage.
+    A reply converts to its text; its repr is short.
     """
     scripted.reply(body=chat_reply("Hello there."))
 
@@ -80,7 +80,7 @@ def test_print_shows_the_text_of_a_reply(client, scripted):
 )
 def test_reprs_are_short(record):
     """
-    The repr of a record leaves out fields without a value, and shortens long ones.
+    The repr of a record leaves out empty and long fields.
     """
     shown = repr(record)
 
@@ -92,7 +92,7 @@ def test_reprs_are_short(record):
 
 def test_reprs_show_all_values_that_differ_from_defaults():
     """
-    Values that differ from the default are shown, also false ones.
+    Values that differ from the default are shown, even if they are falsy.
     """
     assert repr(Usage(input_tokens=0, output_tokens=5)) == str(Usage(input_tokens=0, output_tokens=5))
     assert str(Usage(input_tokens=0, output_tokens=5)) == "Usage(input_tokens=0, output_tokens=5)"
@@ -119,7 +119,7 @@ def test_reprs_show_all_values_that_differ_from_defaults():
 
 def test_clients_chats_and_streams_have_a_short_repr(client, scripted):
     """
-    They show the model and their state, but never a key.
+    The reprs have the model and the progress, and never a key.
     """
     scripted.reply(chunks=sse(*chat_chunks(["ab", "cd"])))
     chat = client.chat()
@@ -139,7 +139,7 @@ def test_clients_chats_and_streams_have_a_short_repr(client, scripted):
 
 def test_the_first_example_of_the_readme_prints_readable_lines():
     """
-    The first example of the README prints a sentence, a number, a finish reason, and a usage without empty fields.
+    The example prints sentences, a number, a finish reason and a short usage.
     """
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[:1]
 

@@ -1,4 +1,4 @@
-"""The type of a structured reply's value for type checkers."""
+"""The static type of `parsed`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Person(BaseModel):
 
 def test_the_value_has_the_type_of_the_schema(tmp_path):
     """
-    A strict type checker infers the type of `parsed` from the schema.
+    A strict type checker derives the type of `parsed` from the schema.
     """
     pytest.importorskip("mypy")
     (tmp_path / "program.py").write_text(PROGRAM)
@@ -52,9 +52,9 @@ def test_the_value_has_the_type_of_the_schema(tmp_path):
     assert run.returncode == 0, run.stdout
 
 
-def test_a_response_of_a_type_is_still_a_response():
+def test_typed_responses_are_ordinary_responses():
     """
-    A typed response is saved and loaded like any other.
+    The type parameter does not affect pickling and JSON.
     """
     response = ChatResponse(message=Message.assistant("a"), parsed=Person(name="Ada"))
 

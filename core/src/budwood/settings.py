@@ -183,11 +183,11 @@ class Settings:
         ]
         return cls(*sources)
 
-    def names(self, section: str) -> list[str]:
+    def instance_names(self, section: str) -> list[str]:
         """List the instances in a section, such as ``"providers"``."""
         return sorted({name for source in self.sources for name in source.tree.get(section, {})})
 
-    def instance(
+    def instance_settings(
         self,
         section: str,
         name: str,

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from budwood.hooks import ProviderSpec, hookimpl
 from budwood.types import Adaptation, ChatRequest, Message
 from budwood_azure import ENVIRONMENT, AzureBase, AzureSettings
-from budwood_openai_compatible import Address, Body, OpenAICompatible, OpenAICompatibleSettings
+from budwood_openai_compatible import BaseURL, Body, OpenAICompatible, OpenAICompatibleSettings
 
 BUDGET_MODELS = "muse-*"
 THINKING_TOKENS = {
@@ -38,7 +38,7 @@ THINKING_TOKENS = {
 class MintSettings(OpenAICompatibleSettings):
     """The vendor's address and the API key."""
 
-    base_url: Address = "https://api.mint.example/v1"
+    base_url: BaseURL = "https://api.mint.example/v1"
     api_key: SecretStr | None = None
 
 
@@ -47,9 +47,9 @@ class Mint(OpenAICompatible):
 
     vendor: ClassVar[str] = "mint"
 
-    def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
+    def build_chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Convert the effort into a number of tokens, for the models that take one."""
-        values, adaptations = super().chat_body(request, stream=stream)
+        values, adaptations = super().build_chat_body(request, stream=stream)
         if fnmatchcase(request.model, BUDGET_MODELS) and "reasoning_effort" in values:
             tokens = THINKING_TOKENS[values.pop("reasoning_effort")]
             values["thinking"] = {"tokens": tokens}
@@ -69,13 +69,13 @@ class Mint(OpenAICompatible):
 class LaboratoryAzure(AzureBase):
     """Azure, where some deployments take no system message."""
 
-    def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
+    def build_chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Send the system message as a user message to such a deployment."""
         if "no_system" not in self.rules(request).traits or request.messages[0].role != "system":
-            return super().chat_body(request, stream=stream)
+            return super().build_chat_body(request, stream=stream)
         system, *others = request.messages
         request = request.model_copy(update={"messages": (Message.user(system.text), *others)})
-        values, adaptations = super().chat_body(request, stream=stream)
+        values, adaptations = super().build_chat_body(request, stream=stream)
         reason = f"{request.model} takes no system message: it is sent as a user message"
         return Body(values, (*adaptations, Adaptation(parameter="messages", action="changed", reason=reason)))
 

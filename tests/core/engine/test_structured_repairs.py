@@ -55,7 +55,7 @@ def test_calls_of_unknown_tools_get_a_result(client, scripted):
 @pytest.mark.parametrize("repairs", [0, 1, 3])
 def test_repairs_are_limited(client, scripted, repairs):
     """
-    After the last repair, the error has the text, the validation errors and the reply with its ledger.
+    After the last repair, the error has the text, the validation errors and the reply with its attempts.
     """
     for number in range(repairs + 1):
         scripted.reply(body=chat_reply(f'{{"name": "{number}"}}'), headers={"x-request-id": f"r{number}"})
@@ -93,7 +93,7 @@ def test_final_replies_are_not_repaired(client, scripted, changes, complaint):
 
 def test_errors_during_a_repair_are_raised(client, scripted):
     """
-    An error of the vendor during a repair is raised, with all attempts in its ledger.
+    An error of the vendor during a repair is raised, with all attempts.
     """
     scripted.reply(body=chat_reply("no"))
     scripted.answer(lambda _: ScriptedReply(401, {}, (b'{"error": {"message": "No."}}',)))

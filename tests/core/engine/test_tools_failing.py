@@ -87,7 +87,7 @@ def test_missing_arguments_are_an_empty_object(client, scripted):
 
 def test_the_deadline_includes_tools(client, scripted, clock):
     """
-    If a tool ends after the deadline, the call fails with an error that has the ledger.
+    If a tool ends after the deadline, the call fails with an error that has the attempts.
     """
 
     def slow() -> str:

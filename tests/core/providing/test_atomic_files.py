@@ -8,9 +8,9 @@ import pytest
 from budwood.providing import replace_file
 
 
-def test_the_new_file_takes_the_place_of_the_old(tmp_path):
+def test_the_new_file_replaces_the_old(tmp_path):
     """
-    Until the block has ended well the old file is there, and afterwards nothing but the new one.
+    The old file exists until the block succeeds; afterwards only the new file remains.
     """
     path, part = tmp_path / "rows", tmp_path / ".rows.part"
     path.write_text("old")

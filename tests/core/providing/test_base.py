@@ -71,7 +71,7 @@ def test_default_capabilities_are_chat_and_stream(context):
 
 
 @pytest.mark.parametrize("status", [200, 429])
-def test_rate_limits_of_any_reply_are_read(context, status):
+def test_rate_limits_are_parsed(context, status):
     """
     The common headers are read from a success and from an error.
     """
@@ -93,7 +93,7 @@ def test_rules_are_those_of_the_requests_model(context):
 
 def test_an_error_is_classified_by_its_status(context):
     """
-    Without knowledge of the vendor's form the status decides, and the body is described.
+    By default the status determines the class, and the message describes the body.
     """
     error = Minimal(context).error(HTTPReply(ReplyHead(503, {"retry-after": "2"}), b"<title>Down</title>"))
 

@@ -168,9 +168,9 @@ def test_the_type_replaces_a_missing_code():
 @pytest.mark.parametrize(
     ("header", "status", "retryable"), [("true", 400, True), ("false", 503, False), ("x", 503, True)]
 )
-def test_the_server_may_say_whether_to_retry(header, status, retryable):
+def test_the_server_controls_retries(header, status, retryable):
     """
-    `x-should-retry` overrules the status.
+    `x-should-retry` overrides the status.
     """
     assert classify(status, {"x-should-retry": header}).retryable is retryable
 
@@ -183,9 +183,9 @@ def test_fatal_errors_are_not_retried(word):
     assert not classify(429, {"x-should-retry": "true"}, code=word).retryable
 
 
-def test_what_a_filter_found_is_kept():
+def test_a_content_filter_error_has_details():
     """
-    Stage and categories are those that the plugin read.
+    Stage and categories are those of the plugin.
     """
     found = {"violence": {"filtered": True, "severity": "high"}}
 
@@ -205,9 +205,9 @@ def test_a_vendor_can_have_its_own_codes():
     assert type(classify_error(reply, VendorError(message="x", code="insufficient_quota"), words)) is RateLimitError
 
 
-def test_parsed_json_is_handed_over():
+def test_json_is_parsed():
     """
-    A body that is JSON is its value.
+    A body that is JSON returns its value.
     """
     assert parse_body(HTTPReply(ReplyHead(200, {}), b'{"a": [1]}')) == {"a": [1]}
 
@@ -238,7 +238,7 @@ def test_a_body_that_is_not_json_is_described(body, description):
 @given(st.binary())
 def test_any_body_is_described_on_one_printable_line(body):
     """
-    A description is short and cannot steer a terminal.
+    A description is short and cannot control a terminal.
     """
     description = describe_body(body)
 

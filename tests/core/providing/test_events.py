@@ -117,9 +117,9 @@ def test_usage_follows_the_end():
     assert events[-1] == UsageReported(Usage())
 
 
-def test_a_part_that_no_model_writes_is_a_mistake():
+def test_a_part_that_no_model_returns_is_an_error():
     """
-    An image in a model's message has no event.
+    An image in an assistant message has no event.
     """
     response = ChatResponse(message=Message(role="assistant", parts=(ImagePart(url="https://vendor.example/a.png"),)))
 

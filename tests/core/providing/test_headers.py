@@ -118,7 +118,7 @@ def test_any_duration_is_finite(text):
     assert seconds is None or math.isfinite(seconds)
 
 
-def test_rate_limits_are_read():
+def test_rate_limits_are_parsed():
     """
     OpenAI's six headers become six fields; resets are seconds.
     """
@@ -150,7 +150,7 @@ def test_no_rate_limits_are_none():
 
 def test_unknown_counts_are_none_and_not_zero():
     """
-    A header that is missing or no number is unknown.
+    A header that is missing or not a number is None, not zero.
     """
     limits = parse_rate_limits({"x-ratelimit-limit-requests": "many", "x-ratelimit-limit-tokens": "10"})
 
@@ -158,9 +158,9 @@ def test_unknown_counts_are_none_and_not_zero():
 
 
 @given(st.text())
-def test_any_rate_limit_is_read_or_unknown(text):
+def test_any_rate_limit_is_parsed_or_none(text):
     """
-    No header crashes.
+    No header raises an exception.
     """
     names = ("limit-requests", "remaining-requests", "reset-requests", "limit-tokens", "reset-tokens")
 

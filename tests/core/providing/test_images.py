@@ -13,9 +13,9 @@ from budwood.types import ImagePart
 
 
 @given(st.binary(), st.sampled_from(["image/png", "image/webp"]))
-def test_bytes_and_data_addresses_are_the_same(data, media_type):
+def test_bytes_and_data_urls_are_equivalent(data, media_type):
     """
-    An image at hand is read out of either form, as base64.
+    Both are returned in base64.
     """
     image = ImagePart(data=data, media_type=media_type)
 

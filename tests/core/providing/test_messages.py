@@ -16,7 +16,7 @@ TOOL_CALL = Message(role="assistant", parts=(ToolCallPart(id="1", name="f", argu
 @pytest.mark.parametrize("messages", [[], [Message.system("Be brief.")], [Message(role="developer", parts=())]])
 def test_nothing_to_answer(messages):
     """
-    Instructions alone are no question.
+    System messages alone are not enough.
     """
     with pytest.raises(PromptError, match="no message to answer") as caught:
         check_messages(messages)
@@ -54,16 +54,16 @@ def test_an_empty_prompt_after_others(last, later):
         [Message(role="assistant", parts=(TextPart(text="Once upon"),))],
     ],
 )
-def test_what_can_be_answered(messages):
+def test_valid_messages(messages):
     """
-    Text, an image alone, a result of a tool and the beginning of a reply are enough.
+    A text, an image alone, a tool result, and the start of a reply are enough.
     """
     check_messages(messages)
 
 
 def test_images_need_a_model_that_takes_them():
     """
-    An image in any message is refused for a model without that capability, and the model is named.
+    Without the capability an image in any message is an error that names the model.
     """
     messages = [WITH_IMAGE, Message.user("What is it?")]
 
@@ -75,6 +75,6 @@ def test_images_need_a_model_that_takes_them():
 
 def test_text_needs_no_capability():
     """
-    Plain text is for every model.
+    Every model takes text.
     """
     check_capabilities([Message.user("hi")], frozenset(), "openai/m")

@@ -16,9 +16,9 @@ def request(**parameters: object) -> ChatRequest:
     return ChatRequest(model="m", messages=(Message.user("hi"),), **parameters)
 
 
-def test_only_what_was_said_is_written():
+def test_only_parameters_that_are_set_are_encoded():
     """
-    None and an empty list are the vendor's default, and not sent; zero and False are.
+    None and an empty list are left out; zero and False are sent.
     """
     encoded = adapt_parameters(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
 
@@ -46,9 +46,9 @@ def test_every_listed_parameter_is_encoded():
     assert set(values) == set(PARAMETERS)
 
 
-def test_a_vendors_own_name_needs_no_receipt():
+def test_a_vendors_own_name_is_no_adaptation():
     """
-    A name that the vendor has for all its models is how it is written, and no adaptation.
+    A name that applies to all models of the vendor is not reported.
     """
     encoded = adapt_parameters(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
 

@@ -34,9 +34,9 @@ def test_the_start_of_a_message_names_the_parameter(message, parameter):
     assert find_refused_parameter(message) == parameter
 
 
-def test_a_vendor_may_have_refusals_of_its_own():
+def test_a_vendor_can_have_its_own_patterns():
     """
-    Further expressions are looked for from the beginning of the text, after the common ones.
+    They are matched at the start of the message, after the common ones.
     """
     others = (r"We know no (\w+)",)
 

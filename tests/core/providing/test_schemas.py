@@ -7,7 +7,7 @@ from budwood.providing import convert_once
 
 def test_a_schema_is_converted_once():
     """
-    Equal schemas share a result; one that was changed is converted anew.
+    Equal schemas share a result; a schema that was changed is converted again.
     """
     converted = []
 

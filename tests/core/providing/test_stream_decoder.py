@@ -77,9 +77,9 @@ def test_any_split_gives_the_same_events(payload, splits):
     assert texts([*events, *decoder.close()]) == [*payload, "(the end)"]
 
 
-def test_what_came_before_an_error_is_told_first():
+def test_events_before_an_error_come_first():
     """
-    An error in the same read is raised by the next call, and by each after it.
+    An error in the same read is raised by the next call, and by each later one.
     """
     decoder = Lines()
 
@@ -131,9 +131,9 @@ def test_a_complete_reply_in_place_of_a_stream(body):
     assert texts(decoder.close()) == [body.decode().strip()]
 
 
-def test_events_are_no_whole_reply():
+def test_events_are_not_a_complete_reply():
     """
-    A stream of events is read as one, also after empty lines.
+    A stream of events is decoded as a stream, also after empty lines.
     """
     decoder = Events()
 

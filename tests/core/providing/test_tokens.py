@@ -18,16 +18,16 @@ from budwood.types import (
 )
 
 
-def test_english_prose_is_about_right():
+def test_english_prose_is_estimated():
     """
-    A sentence of ten tokens is estimated within a half.
+    A sentence of ten tokens is estimated with at most 50 % error.
     """
     assert 7 <= estimate_tokens([Message.user("The quick brown fox jumps over the lazy dog.")]) <= 20
 
 
 def test_no_messages_are_no_tokens():
     """
-    Nothing costs nothing.
+    The estimate is zero.
     """
     assert estimate_tokens([]) == 0
 
@@ -46,9 +46,9 @@ def test_more_text_is_more_tokens(texts, more):
     )
 
 
-def test_images_count_as_what_vendors_charge_for_them():
+def test_the_bounds_of_images():
     """
-    That is a few tokens for the smallest, and tens of thousands for the largest of one vendor.
+    From a few tokens for the smallest image to tens of thousands for the largest.
     """
     image = Message(role="user", parts=(ImagePart(url="https://vendor.example/a.png"),))
     estimate = estimate_request(ChatRequest(model="m", messages=(image,)))
@@ -90,9 +90,9 @@ def test_a_long_run_of_one_kind_is_estimated(text):
         ("🙂🙃🙂🙃", 8),
     ],
 )
-def test_texts_of_many_kinds_lie_within_the_bounds(text, tokens):
+def test_the_bounds_include_many_kinds_of_text(text, tokens):
     """
-    The numbers are about those of OpenAI's o200k_base.
+    The expected numbers are those of OpenAI's o200k_base.
     """
     estimate = estimate_text(text)
 

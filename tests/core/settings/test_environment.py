@@ -23,7 +23,7 @@ def test_variable_is_a_path_of_keys(variable, value, instance, wanted, load):
     """
     Double underscores separate keys, ``_`` replaces ``-`` in names, and lists and tables are JSON.
     """
-    assert load(**{variable: value}).instance("providers", instance) == wanted
+    assert load(**{variable: value}).instance_settings("providers", instance) == wanted
 
 
 def test_variables_set_options(load):

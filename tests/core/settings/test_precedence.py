@@ -66,14 +66,14 @@ def test_instances_are_merged_key_by_key(load):
         user='[providers.My_vLLM]\nbase_url = "http://user"\ncolour = "blue"',
     )
 
-    assert settings.instance("providers", "my.vllm") == {
+    assert settings.instance_settings("providers", "my.vllm") == {
         "plugin": "openai-compatible",
         "base_url": "http://file",
         "colour": "blue",
         "api_key": SECRET,
     }
-    assert settings.names("providers") == ["my-vllm", "other"]
-    assert settings.instance("providers", "mine") == {}
+    assert settings.instance_names("providers") == ["my-vllm", "other"]
+    assert settings.instance_settings("providers", "mine") == {}
 
 
 def test_tables_within_an_instance_are_merged_key_by_key(load):
@@ -87,7 +87,7 @@ def test_tables_within_an_instance_are_merged_key_by_key(load):
     )
 
     for _ in range(2):
-        headers = settings.instance("providers", "mine")["headers"]
+        headers = settings.instance_settings("providers", "mine")["headers"]
         assert headers == {"x-team": "a", "x-job": "c", "x-site": "e"}
 
 
@@ -127,10 +127,10 @@ def test_merging_changes_no_source(load):
     before = json.dumps(explicit)
 
     settings = load(explicit, file='[providers.work.headers]\nb = "2"\n[options]\nrepairs = 2')
-    settings.instance("providers", "work")["api_key"] = SECRET
+    settings.instance_settings("providers", "work")["api_key"] = SECRET
 
     assert json.dumps(explicit) == before
-    assert "api_key" not in settings.instance("providers", "work")
+    assert "api_key" not in settings.instance_settings("providers", "work")
 
 
 def test_overriding_changes_no_source():
@@ -162,14 +162,14 @@ def test_vendors_variables_have_the_precedence_of_their_source(sources, wanted, 
     """
     They rank just below Budwood's own variables of the same source.
     """
-    assert load(**sources).instance("providers", "acme", KEY)["api_key"] == wanted
+    assert load(**sources).instance_settings("providers", "acme", KEY)["api_key"] == wanted
 
 
 def test_vendors_variables_apply_only_to_their_instance(load):
     """
     A key in the environment is used only by the instance that declares its variable.
     """
-    assert load(ACME_KEY=SECRET).instance("providers", "acme") == {}
+    assert load(ACME_KEY=SECRET).instance_settings("providers", "acme") == {}
 
 
 KEYS = ("token", "key")
@@ -191,4 +191,4 @@ def test_exclusive_keys_of_one_source_replace_those_of_others(given, wanted, loa
     """
     A key of one source is never combined with an exclusive key of another; of several variables the first counts.
     """
-    assert load(**given).instance("providers", "acme", KEY_VARIABLES, KEYS) == wanted
+    assert load(**given).instance_settings("providers", "acme", KEY_VARIABLES, KEYS) == wanted

@@ -147,7 +147,7 @@ def test_a_missing_key_is_an_error_before_sending(scripted):
     assert scripted.calls == []
 
 
-def test_key_and_address_come_from_the_vendors_variables(scripted, monkeypatch):
+def test_the_vendors_environment_variables(scripted, monkeypatch):
     """
     ``ANTHROPIC_API_KEY`` and ``ANTHROPIC_BASE_URL`` are enough.
     """
@@ -161,9 +161,9 @@ def test_key_and_address_come_from_the_vendors_variables(scripted, monkeypatch):
     assert scripted.calls[0].headers["x-api-key"] == "sk-ant-env"
 
 
-def test_overload_is_waited_out_and_a_spend_cap_is_not(claude, scripted, clock):
+def test_overload_is_retried_and_a_spend_cap_is_not(claude, scripted, clock):
     """
-    A 529 is tried again after a pause; a 429 of a spend cap goes to the caller at once.
+    A 529 is retried after a delay; a 429 of a spend cap is raised immediately.
     """
     scripted.reply(529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
     scripted.reply(200, message("Hello"))

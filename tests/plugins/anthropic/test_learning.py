@@ -66,7 +66,7 @@ def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
 
 def test_an_effort_is_replaced_by_the_nearest(unknown, scripted):
     """
-    The levels that the refusal names are learned, streamed as well; the others go out as before.
+    The levels in the error message are learned, also for streams; other efforts are sent unchanged.
     """
     scripted.reply(400, refusal(LEVEL)).reply(200, chunks=stream_of("Hi")).reply(200, message("Hi"))
 

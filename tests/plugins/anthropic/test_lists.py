@@ -42,9 +42,9 @@ def test_without_a_date_our_clock_counts():
     assert parse_limits(headers, now=1764187350.0).reset_tokens == 8.0
 
 
-def test_limits_of_the_input_alone_are_read_as_well():
+def test_limits_of_the_input_are_parsed():
     """
-    An account without a common limit of tokens has one of the input.
+    Accounts without a common token limit have one for the input.
     """
     headers = {"anthropic-ratelimit-input-tokens-limit": "9", "anthropic-ratelimit-input-tokens-remaining": "8"}
 
@@ -64,20 +64,20 @@ def test_invalid_headers_are_ignored(headers):
     assert limits is None or isinstance(limits, RateLimits)
 
 
-def test_the_list_of_models_is_read(speaker):
+def test_the_list_of_models_is_decoded(make_provider):
     """
-    Each model has its id, the moment of its release and its context window; a release in 1970 means that it is unknown.
+    Each model has its id, release date and context window; a release in 1970 means unknown.
     """
     rows = [
         {"id": "claude-a", "created_at": "2026-01-02T00:00:00Z", "max_input_tokens": 200000, "display_name": "A"},
         {"id": "claude-b", "created_at": "1970-01-01T00:00:00Z"},
         {"type": "news"},
     ]
-    models = speaker().decode_models(HTTPReply(ReplyHead(200, {}), json.dumps({"data": rows}).encode()))
+    models = make_provider().decode_models(HTTPReply(ReplyHead(200, {}), json.dumps({"data": rows}).encode()))
 
     assert [(model.id, model.created, model.context_window) for model in models] == [
         ("claude-a", 1767312000, 200000),
         ("claude-b", None, None),
     ]
     assert models[0].raw["display_name"] == "A"
-    assert speaker().encode_models().url == "https://api.anthropic.com/v1/models?limit=1000"
+    assert make_provider().encode_models().url == "https://api.anthropic.com/v1/models?limit=1000"

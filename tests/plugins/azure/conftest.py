@@ -23,7 +23,7 @@ def azure(tmp_path):
     def make(kind=Azure, **settings):
         context = PluginContext(
             instance="azure",
-            rules=lambda model, family=None: Catalog().rules("azure", "azure", family or model, also=("openai",)),
+            rules=lambda model, family=None: Catalog().rules("azure", "azure", family or model, fallbacks=("openai",)),
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,

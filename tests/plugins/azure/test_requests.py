@@ -126,13 +126,13 @@ class Renaming(AzureBase):
     A provider for models with another name of max_tokens, and the text of replies in another field.
     """
 
-    def chat_body(self, request, *, stream):
-        values, receipts = super().chat_body(request, stream=stream)
+    def build_chat_body(self, request, *, stream):
+        values, receipts = super().build_chat_body(request, stream=stream)
         values["max_new_tokens"] = values.pop("max_tokens", 100)
         return Body(values, receipts)
 
-    def normalize(self, said):
-        return {**said, "choices": [{"message": {"content": said["output"]}, "finish_reason": "stop"}]}
+    def normalize(self, body):
+        return {**body, "choices": [{"message": {"content": body["output"]}, "finish_reason": "stop"}]}
 
 
 def test_derived_provider(azure):

@@ -25,7 +25,7 @@ IMPATIENCE = 3.0
 @pytest.fixture(autouse=True)
 def buffered(monkeypatch):
     """
-    Let Python buffer standard output, as it does for users: what is not flushed by us comes late, or fails at exit.
+    Let Python buffer standard output, as for users, so that missing flushes show.
     """
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
@@ -33,7 +33,7 @@ def buffered(monkeypatch):
 @pytest.fixture
 def budwood():
     """
-    Run the command to its end; variables of the environment go by keyword.
+    Run the command. Keyword arguments are environment variables.
     """
 
     def run(*arguments, stdin="", **environment):
@@ -52,7 +52,7 @@ def budwood():
 @pytest.fixture
 def started():
     """
-    Start the command with pipes, and end it with the test.
+    Start the command with pipes. It is stopped after the test.
     """
     processes = []
 
@@ -124,11 +124,11 @@ class Vendor:
 
     @property
     def prompts(self):
-        """The last message of each request."""
+        """Return the last message of each request."""
         return [request["messages"][-1]["content"] for request in self.requests]
 
     def chunks(self):
-        """The events of a streamed reply."""
+        """Return the events of a streamed reply."""
         for word in self.words:
             yield _chunk({"delta": {"content": word}, "finish_reason": None})
             if self.held is not None:
@@ -137,7 +137,7 @@ class Vendor:
         yield b"data: [DONE]\n\n"
 
     def body(self):
-        """A whole reply."""
+        """Return a complete reply."""
         message = {"role": "assistant", "content": "".join(self.words)}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
@@ -199,7 +199,7 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture
 def vendor(monkeypatch):
     """
-    A server on loopback, to which the model ``local/tiny`` belongs.
+    A server on loopback that serves the model ``local/tiny``.
     """
     with Server(("127.0.0.1", 0), Handler) as server:
         made = server.vendor = Vendor(f"http://127.0.0.1:{server.server_port}/v1")
@@ -243,12 +243,12 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def wait_for(self, text):
-        """Read until the text was shown, after what was waited for before."""
+        """Read until a text was printed."""
         while (found := self.shown.find(text, self._passed)) < 0:
             if not self._readable(MAX_WAIT):
-                self._give_up(f"{text!r} was not shown")
+                self._fail(f"{text!r} was not shown")
             if not self._read():
-                self._give_up(f"the command ended before {text!r} was shown")
+                self._fail(f"the command ended before {text!r} was shown")
         self._passed = found + len(text)
 
     def interrupt(self):
@@ -257,7 +257,7 @@ class Terminal:
         self.process.send_signal(signal.SIGINT)
         while not self._readable(IMPATIENCE):
             if time.monotonic() > deadline:
-                self._give_up("Ctrl-C had no effect")
+                self._fail("Ctrl-C had no effect")
             self.process.send_signal(signal.SIGINT)
 
     def end(self):
@@ -265,12 +265,12 @@ class Terminal:
         reading = True
         while reading:
             if not self._readable(MAX_WAIT):
-                self._give_up("the command did not end")
+                self._fail("the command did not end")
             reading = bool(self._read())
         return self.process.wait()
 
     def close(self):
-        """End the command, whatever it does."""
+        """Stop the command."""
         self.process.kill()
         self.process.wait()
         os.close(self._master)
@@ -278,8 +278,8 @@ class Terminal:
     def _readable(self, seconds):
         return bool(select.select([self._master], [], [], seconds)[0])
 
-    def _give_up(self, reason):
-        """Fail, with all that was seen; `close` ends the command."""
+    def _fail(self, reason):
+        """Fail with all output; `close` stops the command."""
         pytest.fail(f"{reason}, but: {self.shown[self._passed :]!r}; the exit status is {self.process.poll()}")
 
     def _read(self):
@@ -294,7 +294,7 @@ class Terminal:
 @pytest.fixture
 def terminal():
     """
-    Start the command at a pseudo terminal.
+    Start the command at a pseudo-terminal.
     """
     if sys.platform == "win32":
         pytest.skip("Windows has no pseudo terminals of this kind")

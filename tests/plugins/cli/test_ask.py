@@ -12,9 +12,9 @@ PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "require
 pytestmark = pytest.mark.one_python
 
 
-def test_the_text_goes_to_standard_output_and_nothing_else(budwood):
+def test_only_the_text_goes_to_standard_output(budwood):
     """
-    A model's text is the whole of standard output, ended by a newline; standard error stays empty.
+    Standard output is the text of the model, ended by a newline. Standard error is empty.
     """
     run = budwood("ask", "-m", "offline/extractive", "What is grafted onto a rootstock?", stdin=ROOTSTOCK)
 
@@ -23,7 +23,7 @@ def test_the_text_goes_to_standard_output_and_nothing_else(budwood):
 
 def test_standard_input_is_the_prompt(budwood, vendor):
     """
-    Without an argument, what comes through the pipe is asked.
+    Without an argument, the prompt is read from the pipe.
     """
     assert budwood("ask", stdin="Why is the sky blue?\n").returncode == 0
 
@@ -32,7 +32,7 @@ def test_standard_input_is_the_prompt(budwood, vendor):
 
 def test_standard_input_is_appended_to_the_argument(budwood, vendor):
     """
-    With both, the argument comes first.
+    The argument comes first.
     """
     budwood("ask", "Summarise:", stdin="Long text – with an ä.\n")
 
@@ -41,7 +41,7 @@ def test_standard_input_is_appended_to_the_argument(budwood, vendor):
 
 def test_options_reach_the_vendor(budwood, vendor, tmp_path):
     """
-    Model, system prompt, files, temperature and most tokens are what the request holds.
+    The request contains the model, system prompt, files, temperature and max_tokens.
     """
     (tmp_path / "note.txt").write_text("The note.")
 
@@ -56,7 +56,7 @@ def test_options_reach_the_vendor(budwood, vendor, tmp_path):
 
 def test_json_is_one_object(budwood, vendor):
     """
-    What a program may want to know of a reply is one JSON object on one line.
+    With --json, the output is one JSON object on one line.
     """
     run = budwood("ask", "--json", "Hi")
 
@@ -68,9 +68,9 @@ def test_json_is_one_object(budwood, vendor):
     assert [attempt["status"] for attempt in reply["attempts"]] == [200]
 
 
-def test_text_comes_while_the_model_still_writes(started, vendor):
+def test_text_is_written_as_it_arrives(started, vendor):
     """
-    The first word can be read before the vendor has sent the second.
+    The first word is written before the vendor sends the second.
     """
     vendor.held = threading.Event()
     process = started("ask", "Hi")
@@ -81,9 +81,9 @@ def test_text_comes_while_the_model_still_writes(started, vendor):
     assert process.stdout.read().decode().splitlines() == [" there."]
 
 
-def test_no_stream_asks_for_a_whole_reply(budwood, vendor):
+def test_no_stream_requests_a_complete_reply(budwood, vendor):
     """
-    --no-stream leaves `stream` out of the request.
+    With --no-stream, the request does not have `stream`.
     """
     run = budwood("ask", "--no-stream", "Hi")
 
@@ -91,9 +91,9 @@ def test_no_stream_asks_for_a_whole_reply(budwood, vendor):
     assert "stream" not in vendor.requests[0]
 
 
-def test_a_schema_yields_json(budwood, vendor, tmp_path):
+def test_a_schema_produces_json(budwood, vendor, tmp_path):
     """
-    With --schema standard output holds the value that satisfies it.
+    With --schema, standard output is the value that satisfies it.
     """
     (tmp_path / "person.json").write_text(json.dumps(PERSON))
     vendor.words = ['```json\n{"name": "Ada"}\n```']
@@ -104,9 +104,9 @@ def test_a_schema_yields_json(budwood, vendor, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]"])
-def test_a_schema_that_is_none_is_a_matter_of_usage(budwood, vendor, tmp_path, content):
+def test_an_invalid_schema_is_a_usage_error(budwood, vendor, tmp_path, content):
     """
-    A missing file, broken JSON and JSON that is no object end with 2 before anything is sent.
+    A missing file, invalid JSON, and JSON that is not an object end with status 2, before a request is sent.
     """
     if content is not None:
         (tmp_path / "schema.json").write_text(content)
@@ -117,9 +117,9 @@ def test_a_schema_that_is_none_is_a_matter_of_usage(budwood, vendor, tmp_path, c
     assert run.stderr.startswith("error: Invalid value for --schema: schema.json")
 
 
-def test_a_reply_that_was_cut_off_is_remarked_on(budwood, vendor):
+def test_a_truncated_reply_is_noted(budwood, vendor):
     """
-    That the most tokens were reached is said on standard error, and is no failure.
+    Standard error says that max_tokens was reached. The status is 0.
     """
     vendor.finish_reason = "length"
 
@@ -129,9 +129,9 @@ def test_a_reply_that_was_cut_off_is_remarked_on(budwood, vendor):
     assert run.stderr == "note: the reply reached max_tokens and was truncated.\n"
 
 
-def test_a_pipe_gets_the_text_as_it_is(started, vendor):
+def test_a_pipe_receives_the_text_unchanged(started, vendor):
     """
-    Control characters are left alone where no terminal is.
+    Control characters are escaped only at a terminal.
     """
     vendor.words = ["\x1b[31mred\x1b[0m", "\r\n", "\x9b\u202e"]
     process = started("ask", "Hi")
@@ -144,7 +144,7 @@ def test_a_pipe_gets_the_text_as_it_is(started, vendor):
 
 def test_a_closed_pipe_ends_quietly(started, vendor):
     """
-    When the reader has seen enough, the command ends with 0 and says nothing.
+    If the reader closes the pipe, the command ends with status 0 and no message.
     """
     vendor.held = threading.Event()
     process = started("ask", "Hi")
@@ -160,7 +160,7 @@ def test_a_closed_pipe_ends_quietly(started, vendor):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
 def test_an_interrupt_ends_with_130(started, interrupt, vendor):
     """
-    Ctrl-C in the middle of a reply ends the command at once, without a traceback.
+    Ctrl-C during a reply ends the command, without a traceback.
     """
     vendor.held = threading.Event()
     process = started("ask", "Hi")
@@ -171,9 +171,9 @@ def test_an_interrupt_ends_with_130(started, interrupt, vendor):
     assert process.wait() == 130
 
 
-def test_a_prompt_that_is_no_text_is_refused(started, vendor):
+def test_a_prompt_that_is_not_utf8_is_rejected(started, vendor):
     """
-    Bytes that are no UTF-8 are a matter of usage, with the way to send a file.
+    It is a usage error, and the hint says how to send a file.
     """
     process = started("ask")
 

@@ -9,14 +9,14 @@ import pytest
 
 def contents(request):
     """
-    The texts of a request, from the system prompt on.
+    Return the texts of a request, starting with the system prompt.
     """
     return [message["content"] for message in request["messages"]]
 
 
-def test_a_piped_chat_remembers(budwood, vendor):
+def test_a_piped_chat_sends_the_history(budwood, vendor):
     """
-    Each line is a turn, and what was said before goes with it; replies alone go to standard output.
+    Each line is a turn, sent with the previous ones. Only replies go to standard output.
     """
     run = budwood("chat", "-s", "Be kind.", stdin="One\n\nTwo\n")
 
@@ -24,9 +24,9 @@ def test_a_piped_chat_remembers(budwood, vendor):
     assert contents(vendor.requests[-1]) == ["Be kind.", "One", "Hello there.", "Two"]
 
 
-def test_quit_leaves(budwood, vendor):
+def test_quit_ends_the_chat(budwood, vendor):
     """
-    Nothing after /quit is said.
+    Lines after /quit are not sent.
     """
     assert budwood("chat", stdin="One\n/quit\nTwo\n").returncode == 0
 
@@ -35,7 +35,7 @@ def test_quit_leaves(budwood, vendor):
 
 def test_a_chat_is_saved_and_loaded(budwood, vendor, tmp_path):
     """
-    --load goes on where /save was, with the same model and system prompt.
+    --load continues the conversation that /save wrote, with the same model and system prompt.
     """
     budwood("chat", "-m", "local/large", "-s", "Be kind.", stdin="One\n/save talk.json\n")
     budwood("chat", "--load", "talk.json", stdin="Two\n")
@@ -46,7 +46,7 @@ def test_a_chat_is_saved_and_loaded(budwood, vendor, tmp_path):
 
 def test_the_system_prompt_can_be_changed(budwood, vendor):
     """
-    /system TEXT holds from the next turn on; /system alone shows it, on standard error.
+    /system TEXT applies from the next turn on. /system alone shows it, on standard error.
     """
     run = budwood("chat", stdin="/system Be brief.\nOne\n/system\n")
 
@@ -63,9 +63,9 @@ def test_the_system_prompt_can_be_changed(budwood, vendor):
         ("/nonsense", "error: unknown command /nonsense"),
     ],
 )
-def test_commands_are_not_said_to_the_model(budwood, vendor, line, told):
+def test_commands_are_not_sent_to_the_model(budwood, vendor, line, told):
     """
-    What begins with a slash stays here, known or not, and is answered on standard error.
+    Lines that start with a slash are answered locally, on standard error, also if the command is unknown.
     """
     run = budwood("chat", stdin=f"{line}\n")
 
@@ -75,7 +75,7 @@ def test_commands_are_not_said_to_the_model(budwood, vendor, line, told):
 
 def test_history_is_shown(budwood, vendor):
     """
-    /history repeats both sides.
+    /history shows both roles.
     """
     run = budwood("chat", stdin="One\n/history\n")
 
@@ -84,7 +84,7 @@ def test_history_is_shown(budwood, vendor):
 
 def test_an_error_ends_a_piped_chat(budwood, vendor):
     """
-    The next line may build on the reply that is missing: it is not said, and the status is the error's.
+    The next line may depend on the missing reply, so it is not sent. The exit status is that of the error.
     """
     vendor.status = 500
 
@@ -93,9 +93,9 @@ def test_an_error_ends_a_piped_chat(budwood, vendor):
     assert (run.returncode, vendor.prompts) == (6, ["One"])
 
 
-def test_a_line_that_is_no_text_is_refused(started, vendor):
+def test_a_line_that_is_not_utf8_is_rejected(started, vendor):
     """
-    Bytes that are no UTF-8 are a matter of usage, as they are for `ask`; nothing of the line is sent.
+    It is a usage error, as for `ask`, and the line is not sent.
     """
     process = started("chat")
 
@@ -106,7 +106,7 @@ def test_a_line_that_is_no_text_is_refused(started, vendor):
     assert vendor.prompts == ["One"]
 
 
-def test_a_file_that_is_no_chat_ends_with_3(budwood, vendor, tmp_path):
+def test_an_invalid_chat_file_ends_with_3(budwood, vendor, tmp_path):
     """
     --load says what is wrong with the file.
     """
@@ -115,12 +115,12 @@ def test_a_file_that_is_no_chat_ends_with_3(budwood, vendor, tmp_path):
     run = budwood("chat", "--load", "talk.json", stdin="One\n")
 
     assert run.returncode == 3
-    assert run.stderr.startswith("error: talk.json is in the form 'else'")
+    assert run.stderr.startswith("error: talk.json has the format 'else'")
 
 
-def test_a_model_that_cannot_be_used_is_told_before_the_first_turn(budwood):
+def test_an_unusable_model_is_reported_before_the_first_turn(budwood):
     """
-    Nobody types a question in vain.
+    The error is raised before the user types a question.
     """
     run = budwood("chat", "-m", "nobody/tiny", stdin="")
 
@@ -128,9 +128,9 @@ def test_a_model_that_cannot_be_used_is_told_before_the_first_turn(budwood):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, interrupt, vendor):
+def test_an_interrupt_stops_only_the_reply(started, interrupt, vendor):
     """
-    After Ctrl-C in a reply the next line is answered, and the stopped turn is forgotten.
+    After Ctrl-C during a reply, the next line is answered. The stopped turn is not part of the history.
     """
     vendor.held = threading.Event()
     process = started("chat")
@@ -146,9 +146,9 @@ def test_an_interrupt_stops_the_reply_and_not_a_piped_chat(started, interrupt, v
     assert contents(vendor.requests[-1]) == ["Two"]
 
 
-def test_a_person_chats(terminal, vendor):
+def test_a_chat_at_a_terminal(terminal, vendor):
     """
-    At a terminal there is a prompt; Ctrl-C stops a reply, or drops a line that was begun; Ctrl-D leaves.
+    There is a prompt. Ctrl-C stops a reply or discards the current line, and Ctrl-D leaves.
     """
     vendor.held = threading.Event()
     screen = terminal("chat")
@@ -172,9 +172,9 @@ def test_a_person_chats(terminal, vendor):
     assert contents(vendor.requests[-1]) == ["Two"]
 
 
-def test_an_error_does_not_end_the_chat_of_a_person(terminal, vendor):
+def test_an_error_does_not_end_a_chat_at_a_terminal(terminal, vendor):
     """
-    At a terminal an error is told, and the same can be asked again.
+    The error is printed, and the same question can be sent again.
     """
     vendor.status = 500
     screen = terminal("chat")

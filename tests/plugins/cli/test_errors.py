@@ -22,9 +22,9 @@ EXPECTED = {
 pytestmark = pytest.mark.one_python
 
 
-def test_every_error_has_its_exit_status():
+def test_every_error_has_an_exit_status():
     """
-    The whole tree of errors is mapped, and each class as the documentation says.
+    The classes of errors are mapped as documented.
     """
     kinds = {
         kind.__name__: kind
@@ -54,9 +54,9 @@ def test_every_error_has_its_exit_status():
         (["ask", "Hi", "-m", "openai/gpt-4o"], 4, "error: openai: no API key."),
     ],
 )
-def test_a_failure_before_anything_is_sent(budwood, vendor, arguments, status, told):
+def test_errors_before_a_request(budwood, vendor, arguments, status, told):
     """
-    Wrong arguments end with 2, wrong settings with 3, a missing key with 4; nothing is sent.
+    Invalid arguments end with 2, invalid settings with 3, and a missing key with 4. No request is sent.
     """
     run = budwood(*arguments)
 
@@ -76,9 +76,9 @@ def test_a_failure_before_anything_is_sent(budwood, vendor, arguments, status, t
         (503, {"message": "Too many."}, 6),
     ],
 )
-def test_a_failure_of_the_vendor(budwood, vendor, answer, complaint, status):
+def test_errors_of_the_vendor(budwood, vendor, answer, complaint, status):
     """
-    What the vendor says is told with the id of the request, and without a traceback.
+    The vendor's message and the request id are printed, without a traceback.
     """
     vendor.status, vendor.complaint = answer, complaint
 
@@ -93,7 +93,7 @@ def test_a_failure_of_the_vendor(budwood, vendor, answer, complaint, status):
 
 def test_no_connection_ends_with_6(budwood, vendor):
     """
-    A server that is not there is a matter of the network.
+    An unreachable server is a network error.
     """
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
@@ -104,9 +104,9 @@ def test_no_connection_ends_with_6(budwood, vendor):
     assert run.stderr.startswith("error: local: ")
 
 
-def test_a_broken_settings_file_ends_with_3(budwood, tmp_path):
+def test_an_invalid_settings_file_ends_with_3(budwood, tmp_path):
     """
-    The file and what is wrong with it are named.
+    The error names the file and the problem.
     """
     (tmp_path / "budwood.toml").write_text("model = ")
 
@@ -116,9 +116,9 @@ def test_a_broken_settings_file_ends_with_3(budwood, tmp_path):
     assert "budwood.toml is not valid TOML" in run.stderr
 
 
-def test_no_model_is_told_with_the_options_of_the_command(budwood):
+def test_a_missing_model_is_explained_for_the_command_line(budwood):
     """
-    Without any model, the hint names -m and the settings.
+    The hint names -m and the settings.
     """
     run = budwood("ask", "Hi")
 
@@ -127,9 +127,9 @@ def test_no_model_is_told_with_the_options_of_the_command(budwood):
 
 
 @pytest.mark.parametrize(("flags", "environment"), [(["--debug"], {}), ([], {"BUDWOOD_DEBUG": "1"})])
-def test_debug_shows_where_an_error_came_from(budwood, flags, environment):
+def test_debug_prints_the_traceback(budwood, flags, environment):
     """
-    The flag and the variable add the traceback; the error stays the last that is said.
+    The option and the variable add the traceback before the error.
     """
     run = budwood(*flags, "ask", "Hi", "-m", "openai/gpt-4o", **environment)
 
@@ -138,9 +138,9 @@ def test_debug_shows_where_an_error_came_from(budwood, flags, environment):
     assert "error: openai: no API key.\nhint: Set OPENAI_API_KEY" in run.stderr
 
 
-def test_an_error_cannot_rule_the_terminal(budwood, vendor):
+def test_errors_escape_control_characters(budwood, vendor):
     """
-    Control characters in what an error repeats are made visible.
+    Control characters in the text of an error are visible.
     """
     run = budwood("ask", "Hi", "-f", "\x1b]0;mine\x07")
 

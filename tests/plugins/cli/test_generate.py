@@ -16,7 +16,7 @@ pytestmark = pytest.mark.one_python
 @pytest.fixture
 def spec(tmp_path):
     """
-    A specification of four conversations with the vendor, one after the other.
+    A specification of four conversations with the vendor, created one at a time.
     """
     path = tmp_path / "spec.toml"
     path.write_text(
@@ -27,22 +27,22 @@ def spec(tmp_path):
     return path
 
 
-def rows_of(path):
+def read_rows(path):
     """
-    The rows of an output.
+    Return the rows of an output.
     """
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def test_a_dataset_is_made(budwood, vendor, spec, tmp_path):
+def test_a_dataset_is_created(budwood, vendor, spec, tmp_path):
     """
-    The path of the output goes to standard output; progress and the summary go to standard error.
+    The path of the output goes to standard output, and progress and summary to standard error.
     """
     run = budwood("generate", "spec.toml")
 
     output = tmp_path / "talks.jsonl"
     assert (run.returncode, run.stdout) == (0, f"{output}\n")
-    assert len(rows_of(output)) == len(vendor.requests) == 4
+    assert len(read_rows(output)) == len(vendor.requests) == 4
     first, *_, last = run.stderr.splitlines()
     assert first == "0/4 rows, 1 call, 8 tokens, cost unknown, 0 errors" or first.startswith("1/4 rows, ")
     assert last.startswith("4 of 4 rows, 4 calls, 32 tokens, cost unknown, ")
@@ -50,7 +50,7 @@ def test_a_dataset_is_made(budwood, vendor, spec, tmp_path):
 
 def test_quiet_is_quiet(budwood, vendor, spec):
     """
-    With --quiet nothing goes to standard error.
+    With --quiet, standard error is empty.
     """
     run = budwood("generate", "spec.toml", "--quiet")
 
@@ -59,7 +59,7 @@ def test_quiet_is_quiet(budwood, vendor, spec):
 
 def test_the_report_as_json(budwood, vendor, spec, tmp_path):
     """
-    With --json standard output is one object.
+    With --json, standard output is one object.
     """
     report = json.loads(budwood("generate", "spec.toml", "--json").stdout)
 
@@ -82,7 +82,7 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
 
 def test_a_dry_run_sends_and_writes_nothing(budwood, vendor, spec, tmp_path):
     """
-    The plan is told with the number of calls and the estimated tokens, for people and for programs.
+    The plan has the number of calls and the estimated tokens, as text and as JSON.
     """
     table = budwood("generate", "spec.toml", "--dry-run").stdout
     plan = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json").stdout)
@@ -97,9 +97,9 @@ def test_a_dry_run_sends_and_writes_nothing(budwood, vendor, spec, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("talks")] == []
 
 
-def test_a_dry_run_tells_what_the_run_will_cost(budwood, vendor, spec, monkeypatch):
+def test_a_dry_run_estimates_the_cost(budwood, vendor, spec, monkeypatch):
     """
-    Where the models' prices are known, here from the settings.
+    The prices come from the settings.
     """
     monkeypatch.setenv("BUDWOOD_MODELS", '{"local/*": {"prices": {"input": "1000000", "output": "0"}}}')
 
@@ -109,9 +109,9 @@ def test_a_dry_run_tells_what_the_run_will_cost(budwood, vendor, spec, monkeypat
     assert plan["cost_unknown"] is None
 
 
-def test_documents_that_give_nothing_are_named(budwood, vendor, spec, tmp_path):
+def test_unusable_documents_are_reported(budwood, vendor, spec, tmp_path):
     """
-    Files of other kinds are counted, and documents without a passage are named, in a dry run; a run counts as well.
+    A dry run names documents without a passage, and counts files of unsupported types. A run counts them too.
     """
     docs = tmp_path / "docs"
     docs.mkdir()
@@ -134,9 +134,9 @@ def test_documents_that_give_nothing_are_named(budwood, vendor, spec, tmp_path):
     assert left_out in budwood("generate", "spec.toml").stderr
 
 
-def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):
+def test_failed_rows_end_with_7(budwood, vendor, spec, tmp_path):
     """
-    What could be made is written, the failures are told with their reason, and resuming makes up for them.
+    The other rows are written, the failures are listed with their reasons, and resuming completes the run.
     """
     vendor.refuses = "blue?"
 
@@ -148,7 +148,7 @@ def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):
     assert failure["reason"].startswith("InvalidRequestError: local: HTTP 400: No.")
     assert f"failed: {failure['reason']}\n" in run.stderr
     assert "error: 1 of 4 rows are missing.\nhint: `budwood runs resume " in run.stderr
-    assert len(rows_of(tmp_path / "talks.jsonl")) == 3
+    assert len(read_rows(tmp_path / "talks.jsonl")) == 3
 
     vendor.refuses = None
     shown = budwood("runs", "show", "talks.jsonl")
@@ -160,9 +160,9 @@ def test_a_part_that_failed_ends_with_7(budwood, vendor, spec, tmp_path):
     assert (again.returncode, json.loads(again.stdout)["rows"], len(vendor.requests)) == (0, 4, 5)
 
 
-def test_what_stops_a_run_keeps_its_own_exit_status(budwood, vendor, spec):
+def test_an_error_that_stops_a_run_has_its_own_status(budwood, vendor, spec):
     """
-    A refused key stops the whole run with 4; of going on is spoken only where something was finished.
+    A rejected key ends with 4. The resume hint is printed only if there is finished work.
     """
     vendor.status = 401
 
@@ -173,9 +173,9 @@ def test_what_stops_a_run_keeps_its_own_exit_status(budwood, vendor, spec):
     assert "budwood runs resume" not in run.stderr
 
 
-def test_a_specification_that_is_wrong_ends_with_3(budwood, spec):
+def test_an_invalid_specification_ends_with_3(budwood, spec):
     """
-    The unknown key is named.
+    The error names the unknown key.
     """
     spec.write_text(f"row_count = 5\n{spec.read_text()}")
 
@@ -186,9 +186,9 @@ def test_a_specification_that_is_wrong_ends_with_3(budwood, spec):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupted_run_goes_on(started, budwood, vendor, spec, tmp_path):
+def test_an_interrupted_run_can_be_resumed(started, budwood, vendor, spec, tmp_path):
     """
-    Ctrl-C ends with 130 and prints the command that goes on; that one pays for no finished call again.
+    Ctrl-C ends with 130 and prints the resume command, which repeats no finished call.
     """
     vendor.held, vendor.free = threading.Event(), 2
     process = started("generate", "spec.toml")
@@ -207,14 +207,14 @@ def test_an_interrupted_run_goes_on(started, budwood, vendor, spec, tmp_path):
     assert (shown["state"], shown["rows_done"], shown["rows"]) == ("unfinished", 2, 4)
 
     assert budwood(*command.split(" ", 2)).returncode == 0
-    assert len(rows_of(tmp_path / "talks.jsonl")) == 4
+    assert len(read_rows(tmp_path / "talks.jsonl")) == 4
     assert len(vendor.requests) == 5  # four, and the one that was under way
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_two_interrupts_are_told_as_one(started, vendor, spec):
+def test_two_interrupts_print_one_message(started, vendor, spec):
     """
-    Whatever sends a second one while the run ends: there is one message, and no word of asyncio's.
+    A second signal during shutdown prints no further message, and no text of asyncio.
     """
     spec.write_text(spec.read_text().replace("concurrency = 1", "concurrency = 4"))
     vendor.held = threading.Event()
@@ -232,7 +232,7 @@ def test_two_interrupts_are_told_as_one(started, vendor, spec):
 
 def test_runs_are_listed(budwood, vendor, spec, tmp_path):
     """
-    A folder's runs are a table or a list of objects; by default those of the current folder.
+    The runs in a folder are printed as a table or as JSON. The default is the current folder.
     """
     budwood("generate", "spec.toml", "--quiet")
 
@@ -246,7 +246,7 @@ def test_runs_are_listed(budwood, vendor, spec, tmp_path):
 
 def test_a_run_is_shown(budwood, vendor, spec):
     """
-    A run is found by its folder and by its output.
+    A run can be named by its folder or by its output.
     """
     budwood("generate", "spec.toml", "--quiet")
 
@@ -256,7 +256,7 @@ def test_a_run_is_shown(budwood, vendor, spec):
 
 def test_a_damaged_run_is_shown_with_its_problem(budwood, tmp_path):
     """
-    A journal that is none is listed and shown, and not a failure of the command.
+    An invalid journal is listed and shown. It is not an error of the command.
     """
     folder = tmp_path / "talks.jsonl.run"
     folder.mkdir()
@@ -269,9 +269,9 @@ def test_a_damaged_run_is_shown_with_its_problem(budwood, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["show", "resume"])
-def test_a_run_that_is_not_there_ends_with_3(budwood, command):
+def test_a_missing_run_ends_with_3(budwood, command):
     """
-    The path is named.
+    The error names the path.
     """
     run = budwood("runs", command, "nothing.jsonl")
 
@@ -280,9 +280,9 @@ def test_a_run_that_is_not_there_ends_with_3(budwood, command):
 
 
 @pytest.mark.parametrize("command", [["generate", "spec.toml"], ["runs", "list"], ["runs", "resume", "x"]])
-def test_without_the_package_the_cure_is_told(budwood, spec, tmp_path, command):
+def test_a_missing_package_is_explained(budwood, spec, tmp_path, command):
     """
-    Where budwood-generation is not installed, the hint installs it.
+    If budwood-generation is not installed, the hint says how to install it.
     """
     folder = tmp_path / "without"
     folder.mkdir()
@@ -296,7 +296,7 @@ def test_without_the_package_the_cure_is_told(budwood, spec, tmp_path, command):
 
 def test_progress_is_live_at_a_terminal(terminal, vendor, spec):
     """
-    The numbers move while the vendor still works; what remains is the output and the summary.
+    The bar is updated during the run. Only the output and the summary remain.
     """
     vendor.held, vendor.free = threading.Event(), 2
     screen = terminal("generate", "spec.toml", COLUMNS="120")
@@ -310,9 +310,9 @@ def test_progress_is_live_at_a_terminal(terminal, vendor, spec):
     assert COLOUR.search(screen.shown)
 
 
-def test_nothing_of_the_progress_is_cut_on_a_narrow_terminal(terminal, vendor, spec):
+def test_progress_fits_a_narrow_terminal(terminal, vendor, spec):
     """
-    Eighty columns show all of it, on a second line where need be.
+    At 80 columns all values are visible, on a second line if necessary.
     """
     vendor.held, vendor.free = threading.Event(), 2
     screen = terminal("generate", "spec.toml", COLUMNS="80")
@@ -325,9 +325,9 @@ def test_nothing_of_the_progress_is_cut_on_a_narrow_terminal(terminal, vendor, s
     assert screen.end() == 0
 
 
-def test_no_colours_where_none_are_wanted(terminal, vendor, spec):
+def test_no_color_is_respected(terminal, vendor, spec):
     """
-    NO_COLOR is respected.
+    With NO_COLOR, progress has no color.
     """
     screen = terminal("generate", "spec.toml", NO_COLOR="1")
 
@@ -336,9 +336,9 @@ def test_no_colours_where_none_are_wanted(terminal, vendor, spec):
     assert not COLOUR.search(screen.shown)
 
 
-def test_a_terminal_that_cannot_move_its_cursor_gets_lines(terminal, vendor, spec):
+def test_a_dumb_terminal_gets_lines(terminal, vendor, spec):
     """
-    On a dumb terminal progress is told as it is in a log.
+    Progress is printed as in a log.
     """
     screen = terminal("generate", "spec.toml", TERM="dumb")
 

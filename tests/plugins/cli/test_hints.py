@@ -23,16 +23,16 @@ from budwood_cli.hints import to_command_line
         ("Is the server running, and base_url right?", "Is the server running, and base_url right?"),
     ],
 )
-def test_arguments_of_calls_become_what_a_user_can_type(hint, told):
+def test_arguments_become_options_variables_and_settings(hint, told):
     """
-    What the core words for programs is said in options, variables and settings; all else stays as it is.
+    Other text is unchanged.
     """
     assert to_command_line(hint) == told
 
 
-def test_an_error_is_told_in_words_of_the_command_line(budwood, vendor):
+def test_hints_of_errors_fit_the_command_line(budwood, vendor):
     """
-    Nobody at a prompt can pass an argument of Python.
+    A hint for Python programs is converted.
     """
     run = budwood("ask", "-m", "openrouter/x", "Hi")
 

@@ -17,9 +17,9 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
-def imported_by(*arguments):
+def imported_packages(*arguments):
     """
-    The packages that are imported once a command has run.
+    Return the packages that a command imports.
     """
     run = subprocess.run(
         [sys.executable, "-c", IMPORTED, json.dumps(arguments)],
@@ -32,18 +32,18 @@ def imported_by(*arguments):
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
-def test_the_version_costs_nothing(budwood, option):
+def test_the_version_is_fast(budwood, option):
     """
-    The version is the library's, and is said without importing what commands need.
+    It is the version of the library, printed without importing other packages.
     """
     assert budwood(option).stdout == f"budwood {library.__version__}\n"
 
-    assert not imported_by(option) & {"typer", "rich", "pydantic", "httpx", "pluggy", "structlog"}
+    assert not imported_packages(option) & {"typer", "rich", "pydantic", "httpx", "pluggy", "structlog"}
 
 
-def test_a_closed_pipe_does_not_matter_to_the_version(started):
+def test_the_version_ignores_a_closed_pipe(started):
     """
-    Nobody needs to read the answer.
+    The status is 0 if the reader closes the pipe.
     """
     process = started("--version")
     process.stdout.close()
@@ -51,15 +51,15 @@ def test_a_closed_pipe_does_not_matter_to_the_version(started):
     assert (process.wait(), process.stderr.read()) == (0, b"")
 
 
-def test_help_imports_no_library_but_typer(budwood):
+def test_help_imports_only_typer(budwood):
     """
-    What a command needs is imported when it runs.
+    Commands import their dependencies when they run.
     """
     run = budwood("--help")
 
     assert run.returncode == 0
     assert all(f"  {name} " in run.stdout for name in ("ask", "chat", "generate", "runs", "plugins", "models"))
-    assert not imported_by("--help") & {"pydantic", "httpx", "pluggy", "structlog", "budwood_generation"}
+    assert not imported_packages("--help") & {"pydantic", "httpx", "pluggy", "structlog", "budwood_generation"}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_help_imports_no_library_but_typer(budwood):
 )
 def test_every_command_has_help(budwood, command):
     """
-    Help goes to standard output, and is fine.
+    Help goes to standard output, and the status is 0.
     """
     run = budwood(*command, "--help")
 
@@ -88,8 +88,8 @@ def test_every_command_has_help(budwood, command):
     assert run.stdout.startswith(f"Usage: budwood {' '.join(command)} ")
 
 
-def test_the_version_may_follow_other_options(budwood):
+def test_the_version_can_follow_other_options(budwood):
     """
-    Also behind a flag, --version is known.
+    --version also works after a flag.
     """
     assert budwood("--debug", "--version").stdout == f"budwood {library.__version__}\n"

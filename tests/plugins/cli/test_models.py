@@ -7,9 +7,9 @@ import pytest
 pytestmark = pytest.mark.one_python
 
 
-def test_models_are_listed_as_they_are_asked_for(budwood, vendor):
+def test_models_are_listed_by_address(budwood, vendor):
     """
-    Each line is a PROVIDER/MODEL; the provider is by default that of the settings' model.
+    Each line is PROVIDER/MODEL. The default provider is that of the model in the settings.
     """
     assert budwood("models", "list").stdout == "local/tiny\nlocal/large\n"
     assert budwood("models", "list", "offline").stdout == "offline/extractive\n"
@@ -17,16 +17,16 @@ def test_models_are_listed_as_they_are_asked_for(budwood, vendor):
 
 def test_models_as_json(budwood, vendor):
     """
-    With --json there is one list of objects.
+    With --json, the output is one list of objects.
     """
     models = json.loads(budwood("models", "list", "local", "--json").stdout)
 
     assert [(model["provider"], model["id"]) for model in models] == [("local", "tiny"), ("local", "large")]
 
 
-def test_models_with_what_is_known_of_them(budwood, vendor, monkeypatch):
+def test_models_with_windows_and_prices(budwood, vendor, monkeypatch):
     """
-    With --long there are context windows and prices, those of the settings too; unknown is a dash.
+    With --long, there are context windows and prices, also those from the settings. Unknown values are a dash.
     """
     monkeypatch.setenv(
         "BUDWOOD_MODELS", '{"local/tiny": {"context_window": 4096, "prices": {"input": 0, "output": 1}}}'
@@ -41,7 +41,7 @@ def test_models_with_what_is_known_of_them(budwood, vendor, monkeypatch):
 
 def test_a_model_is_shown(budwood):
     """
-    Limits, abilities, rules, prices, end and sources stand below each other.
+    Limits, capabilities, rules, prices, shutdown date and sources are listed.
     """
     shown = budwood("models", "show", "anthropic/claude-sonnet-4-5").stdout
 
@@ -54,7 +54,7 @@ def test_a_model_is_shown(budwood):
 
 def test_a_model_as_json(budwood):
     """
-    With --json there is one object, prices are text.
+    With --json, the output is one object, and prices are text.
     """
     shown = json.loads(budwood("models", "show", "openai/gpt-5", "--json").stdout)
 
@@ -63,16 +63,16 @@ def test_a_model_as_json(budwood):
     assert (shown["facts"]["shutdown"], shown["facts"]["successor"]) == ("2026-12-11", "gpt-6.1-sol")
 
 
-def test_nobody_knows_the_price_of_a_model_here(budwood, vendor):
+def test_an_unknown_price_is_explained(budwood, vendor):
     """
-    The reason stands where the prices would be.
+    The reason is shown instead of prices.
     """
     assert "prices          no price known: it runs on this machine\n" in budwood("models", "show").stdout
 
 
-def test_without_any_provider_the_hint_says_how_to_name_one(budwood):
+def test_a_missing_provider_is_explained(budwood):
     """
-    Nothing is asked of a vendor that nobody named.
+    No request is sent.
     """
     run = budwood("models", "list")
 

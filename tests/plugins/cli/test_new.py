@@ -37,14 +37,14 @@ pytestmark = pytest.mark.one_python
 
 def package(name, kind=KindOfPlugin.CACHE, family=Family.OWN):
     """
-    Make a package, without writing it.
+    Create a package without writing it.
     """
     return Package(names=Names.of(name), kind=kind, family=family)
 
 
-def test_package_is_written_beside_the_caller(budwood, tmp_path, monkeypatch):
+def test_package_is_written_to_the_current_folder(budwood, tmp_path, monkeypatch):
     """
-    The folder is called like the distribution, and is what goes to standard output.
+    The folder has the name of the distribution, and is printed to standard output.
     """
     monkeypatch.chdir(tmp_path)
 
@@ -57,9 +57,9 @@ def test_package_is_written_beside_the_caller(budwood, tmp_path, monkeypatch):
     assert 'my-vendor = "budwood_my_vendor"' in (written / "pyproject.toml").read_text("utf-8")
 
 
-def test_report_is_json_for_programs(budwood, tmp_path):
+def test_report_as_json(budwood, tmp_path):
     """
-    It names the folder, all files, and what their author has to know of the plugin.
+    It names the folder, all files, and the parts of the plugin.
     """
     folder = tmp_path / "here"
     run = budwood("plugins", "new", "acme", "-k", "media", "--folder", folder, "--module", "acme_tables", "--json")
@@ -75,9 +75,9 @@ def test_report_is_json_for_programs(budwood, tmp_path):
     assert run.stderr == ""
 
 
-def test_printed_commands_name_what_exists(budwood, tmp_path):
+def test_printed_commands_use_existing_paths(budwood, tmp_path):
     """
-    Budwood is installed from where it was installed here; the folder is quoted.
+    Budwood is installed from the same source as here, and the folder is quoted.
     """
     folder = tmp_path / "a folder"
     run = budwood("plugins", "new", "acme", "-k", "provider", "--family", "openai", "--folder", folder)
@@ -93,9 +93,9 @@ def test_printed_commands_name_what_exists(budwood, tmp_path):
     ]
 
 
-def test_printed_commands_find_the_test_kit_beside_the_core(tmp_path, monkeypatch):
+def test_printed_commands_find_the_test_kit_in_the_checkout(tmp_path, monkeypatch):
     """
-    The new package's tests need it; where it is not installed, the checkout that the core came from has it.
+    If the kit is not installed, its path is in the checkout of the core.
     """
     origins = {"budwood": ROOT / "core", "budwood-cli": ROOT / "plugins/cli"}
     monkeypatch.setattr(steps, "_origin", origins.get)
@@ -103,9 +103,9 @@ def test_printed_commands_find_the_test_kit_beside_the_core(tmp_path, monkeypatc
     assert f" {ROOT / 'plugins/testing'}\n" in steps.next_steps(package("acme"), tmp_path)
 
 
-def test_printed_commands_name_a_checkout_that_is_not_known(tmp_path, monkeypatch):
+def test_printed_commands_have_a_placeholder_for_the_checkout(tmp_path, monkeypatch):
     """
-    Installed from wheels, nothing says where a checkout is.
+    It is used if Budwood was installed from wheels.
     """
     monkeypatch.setattr(steps, "_origin", lambda _: None)
 
@@ -117,7 +117,7 @@ def test_printed_commands_name_a_checkout_that_is_not_known(tmp_path, monkeypatc
 
 def test_nothing_is_overwritten(budwood, tmp_path):
     """
-    A folder that holds anything is refused, and there is no way to insist.
+    A folder that is not empty is rejected, and there is no option to force it.
     """
     folder = tmp_path / "acme"
     folder.mkdir()
@@ -132,16 +132,16 @@ def test_nothing_is_overwritten(budwood, tmp_path):
     assert budwood("plugins", "new", "acme", "-k", "cache", "--folder", folder, "--force").returncode == 2
 
 
-def test_new_repository_of_git_is_no_obstacle(budwood, tmp_path):
+def test_a_new_git_repository_is_accepted(budwood, tmp_path):
     """
-    Whoever ran `git init` first may write into that folder.
+    The package can be written after `git init`.
     """
     (tmp_path / "acme" / ".git").mkdir(parents=True)
 
     assert budwood("plugins", "new", "acme", "-k", "cache", "--folder", tmp_path / "acme").returncode == 0
 
 
-def test_file_in_the_place_of_the_folder_is_an_error(budwood, tmp_path):
+def test_a_file_instead_of_the_folder_is_an_error(budwood, tmp_path):
     """
     The error names it.
     """
@@ -167,18 +167,18 @@ def test_file_in_the_place_of_the_folder_is_an_error(budwood, tmp_path):
         ("a" * (MAX_LENGTH + 1), f"at most {MAX_LENGTH}"),
     ],
 )
-def test_name_that_cannot_be_used_is_refused(name, said):
+def test_invalid_name_is_rejected(name, said):
     """
-    The error says what could be used.
+    The error says which names are valid.
     """
     with pytest.raises(ArgumentError, match=re.escape(said)):
         Names.of(name)
 
 
 @pytest.mark.parametrize("folder", sorted(file.parent.name for file in (ROOT / "plugins").glob("*/pyproject.toml")))
-def test_name_of_our_own_distribution_is_refused(folder):
+def test_name_of_a_budwood_distribution_is_rejected(folder):
     """
-    Nobody begins a second budwood-groq.
+    A second budwood-groq cannot be created.
     """
     with pytest.raises(ArgumentError, match="Budwood already"):
         Names.of(folder)
@@ -187,18 +187,18 @@ def test_name_of_our_own_distribution_is_refused(folder):
 @pytest.mark.parametrize(
     "module", ["class", "match", "json", "budwood", "budwood_openai", "my-module", "My", "ünï", ""]
 )
-def test_module_that_cannot_be_used_is_refused(module):
+def test_invalid_module_is_rejected(module):
     """
-    Words of Python, modules of its library and packages of ours stay what they are.
+    Python keywords, standard modules and packages of Budwood are rejected.
     """
     with pytest.raises(ArgumentError):
         Names.of("acme", module)
 
 
 @given(st.text(max_size=50) | st.from_regex(r"\A[a-z][a-z0-9-]{0,45}\Z"))
-def test_any_name_is_refused_or_has_usable_forms(name):
+def test_any_name_is_rejected_or_valid(name):
     """
-    What is accepted is in normal form, and its module and class can be written in Python.
+    An accepted name is normalized, and its module and class are valid identifiers.
     """
     try:
         names = Names.of(name)
@@ -210,9 +210,9 @@ def test_any_name_is_refused_or_has_usable_forms(name):
     assert re.fullmatch(r"[A-Z0-9_]+", names.variable)
 
 
-def test_wrong_arguments_are_usage(budwood, tmp_path):
+def test_invalid_arguments_are_usage_errors(budwood, tmp_path):
     """
-    An unknown kind, a bad name, or a family where there is none: status 2, and nothing is written.
+    An unknown kind, an invalid name, or a family for another kind: the status is 2, and no file is written.
     """
     for arguments in (
         ("acme", "--kind", "engine"),
@@ -226,9 +226,9 @@ def test_wrong_arguments_are_usage(budwood, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_every_kind_of_plugin_can_be_begun():
+def test_every_kind_of_plugin_has_a_template():
     """
-    A further kind needs its template.
+    A new kind needs a template.
     """
     begun = sorted((SECTIONS[kind], group_of(kind)) for kind in KindOfPlugin)
 
@@ -237,9 +237,9 @@ def test_every_kind_of_plugin_can_be_begun():
 
 @every_package
 @pytest.mark.parametrize("name", ["a", "a" + "-b" * (MAX_LENGTH // 2 - 1) + "c"], ids=["short", "long"])
-def test_rendered_files_are_whole(kind, family, name):
+def test_rendered_files_are_valid(kind, family, name):
     """
-    No placeholder is left, Python is Python, and no line is too long, whatever the length of the name.
+    No placeholder remains, Python code compiles, and no line is too long, for short and long names.
     """
     for path, text in package(name, kind, family).files().items():
         assert "$" not in path
@@ -250,9 +250,9 @@ def test_rendered_files_are_whole(kind, family, name):
 
 
 @every_package
-def test_classes_are_not_called_as_what_is_imported(kind, family):
+def test_classes_do_not_hide_imports(kind, family):
     """
-    A name whose class would hide one of Budwood's, such as BaseProvider, is refused.
+    A name whose class would hide one of Budwood's, such as BaseProvider, is rejected.
     """
     for path, text in package("qqq", kind, family).files().items():
         tree = ast.parse(text if path.endswith(".py") else "")
@@ -266,9 +266,9 @@ def test_classes_are_not_called_as_what_is_imported(kind, family):
 
 
 @every_package
-def test_this_budwood_is_required(kind, family):
+def test_the_present_version_is_required(kind, family):
     """
-    The bounds hold the version that wrote the package, and the spec asks for its API.
+    The bounds contain the version that wrote the package, and the spec requires its API.
     """
     made = package("acme", kind, family)
     ours = [Requirement(line) for line in made.requirements if line.startswith("budwood")]
@@ -307,9 +307,9 @@ def test_tests_run_beside_pytest_asyncio(budwood, tmp_path, warning):
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_licence_is_that_of_budwood_to_begin_with():
+def test_the_default_license_is_that_of_budwood():
     """
-    The file that is written is the licence that the metadata names.
+    The license file matches the metadata.
     """
     files = package("acme").files()
 

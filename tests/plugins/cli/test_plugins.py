@@ -13,7 +13,7 @@ BROKEN = {
 @pytest.fixture
 def broken(tmp_path):
     """
-    A folder with an installed plugin that cannot be imported; it leaves a trace of every try.
+    A folder with an installed plugin that cannot be imported, and records every attempt.
     """
     folder = tmp_path / "site"
     information = folder / "broken_shoot-3.2.1.dist-info"
@@ -28,7 +28,7 @@ def broken(tmp_path):
 
 def row(rows, name):
     """
-    The one row of that name.
+    Return the row with this name.
     """
     (found,) = (row for row in rows if row["name"] == name)
     return found
@@ -36,7 +36,7 @@ def row(rows, name):
 
 def test_list_imports_no_plugin(budwood, broken):
     """
-    A plugin that breaks when it is imported is listed as all others are.
+    A plugin whose import fails is listed like the others.
     """
     run = budwood("plugins", "list", "--json", PYTHONPATH=str(broken))
 
@@ -46,9 +46,9 @@ def test_list_imports_no_plugin(budwood, broken):
     assert not (broken / "imported").exists()
 
 
-def test_list_is_a_table_for_people(budwood):
+def test_list_prints_a_table(budwood):
     """
-    Without --json there is one line a plugin, below a line of titles.
+    Without --json, there is one line per plugin, after a header.
     """
     lines = budwood("plugins", "list").stdout.splitlines()
 
@@ -56,9 +56,9 @@ def test_list_is_a_table_for_people(budwood):
     assert any(line.split()[:3] == ["provider", "offline", "budwood-offline"] for line in lines)
 
 
-def test_what_is_disabled_is_listed_as_disabled(budwood, broken):
+def test_disabled_plugins_are_listed_as_disabled(budwood, broken):
     """
-    The settings' block shows, and the doctor leaves the plugin alone.
+    The list shows the setting, and the doctor skips the plugin.
     """
     environment = {"PYTHONPATH": str(broken), "BUDWOOD_PLUGINS_DISABLED": "broken"}
 
@@ -68,9 +68,9 @@ def test_what_is_disabled_is_listed_as_disabled(budwood, broken):
     assert not (broken / "imported").exists()
 
 
-def test_the_doctor_finds_what_is_broken(budwood, broken):
+def test_the_doctor_finds_broken_plugins(budwood, broken):
     """
-    One broken plugin is named with its cause and makes the status 3; the others are fine.
+    The broken plugin is reported with the cause, and the status is 3. The others are ok.
     """
     run = budwood("plugins", "doctor", "--json", "--timeout", "60", PYTHONPATH=str(broken))
 
@@ -83,7 +83,7 @@ def test_the_doctor_finds_what_is_broken(budwood, broken):
 
 def test_the_doctor_prints_a_table(budwood, broken):
     """
-    For people the problem is the last column.
+    The problem is the last column.
     """
     run = budwood("plugins", "doctor", "--timeout", "60", PYTHONPATH=str(broken))
 
@@ -91,9 +91,9 @@ def test_the_doctor_prints_a_table(budwood, broken):
     assert "no sap" in line
 
 
-def test_list_tells_where_plugins_come_from(budwood, broken):
+def test_list_shows_the_origin_of_plugins(budwood, broken):
     """
-    With --json each row has its folder, whether it is a link to sources, and its patterns.
+    With --json, each row has the folder, whether the installation is editable, and the patterns.
     """
     rows = json.loads(budwood("plugins", "list", "--json", PYTHONPATH=str(broken)).stdout)
 
@@ -101,9 +101,9 @@ def test_list_tells_where_plugins_come_from(budwood, broken):
     assert row(rows, "text")["patterns"] == ["text/*"]
 
 
-def test_a_shadowed_copy_is_listed_and_a_finding(budwood, broken, tmp_path):
+def test_a_shadowed_copy_is_listed_and_reported(budwood, broken, tmp_path):
     """
-    Two versions of one distribution on the path: the one that Python does not import is shadowed, in both commands.
+    Of two versions of a distribution on the path, the one that Python does not import is shadowed, in both commands.
     """
     older = tmp_path / "older" / "broken_shoot-1.0.dist-info"
     older.mkdir(parents=True)

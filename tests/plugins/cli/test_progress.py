@@ -8,7 +8,7 @@ from budwood_generation import Progress
 
 def progress(**known):
     """
-    The progress of a run that has begun.
+    Return the progress of a run.
     """
     begun = {
         "rows_done": 0,
@@ -27,9 +27,9 @@ def progress(**known):
     return Progress(**begun | known)
 
 
-def test_what_is_unknown_is_never_a_number():
+def test_unknown_values_are_not_numbers():
     """
-    At the beginning there is neither a rate nor a time; tokens and costs that nobody knows are said to be unknown.
+    At the start there is no rate and no time. Unknown tokens and costs are named as unknown.
     """
     nothing = progress(input_tokens=None, output_tokens=None)
 
@@ -38,9 +38,9 @@ def test_what_is_unknown_is_never_a_number():
     assert format_progress(progress(calls=0, errors=1)) == "0/2,000 rows, 0 calls, 1 error"
 
 
-def test_what_is_known_is_told():
+def test_known_values_are_shown():
     """
-    Rows, rate, calls, tokens, cost, errors and the time that is left stand in one line.
+    Rows, rate, calls, tokens, cost, errors and remaining time are in one line.
     """
     told = format_progress(
         progress(
@@ -51,9 +51,9 @@ def test_what_is_known_is_told():
     assert told == "1,000/2,000 rows, 12.3 rows/s, 2,500 calls, 15 tokens, $0.1234, 1 error, 0:01:21 left"
 
 
-def test_lines_come_every_few_seconds(clock):
+def test_lines_are_written_every_few_seconds(clock):
     """
-    However often there is progress, a log gets a line at once and then one in `SECONDS_BETWEEN_LINES`.
+    A log gets a line at once, and then one every `SECONDS_BETWEEN_LINES`.
     """
     written = []
     lines = ProgressLines(written.append, clock.monotonic)

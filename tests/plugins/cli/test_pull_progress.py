@@ -39,7 +39,7 @@ def ollama(loopback_server, monkeypatch):
 
 def test_a_model_is_pulled(budwood, ollama):
     """
-    Its name goes to standard output; elsewhere than on a terminal each part is a line on standard error.
+    The name goes to standard output. Without a terminal, each part is a line on standard error.
     """
     ollama.play(head(), written(*RECORDS))
 
@@ -52,7 +52,7 @@ def test_a_model_is_pulled(budwood, ollama):
 
 def test_a_pull_as_json(budwood, ollama):
     """
-    With --json each step is a line on standard output, and standard error is empty.
+    With --json, each step is a line on standard output, and standard error is empty.
     """
     ollama.play(head(), written(*RECORDS))
 
@@ -66,7 +66,7 @@ def test_a_pull_as_json(budwood, ollama):
 
 def test_a_quiet_pull(budwood, ollama):
     """
-    With --quiet nothing goes to standard error.
+    With --quiet, standard error is empty.
     """
     ollama.play(head(), written(*RECORDS))
 
@@ -77,7 +77,7 @@ def test_a_quiet_pull(budwood, ollama):
 
 def test_bars_are_live_at_a_terminal(terminal, ollama):
     """
-    The size of a part and how much of it is there are shown while the server works; a status cannot rule the terminal.
+    Size and progress of each part are shown during the download. Control characters are escaped.
     """
     seen = threading.Event()
     ollama.play(head(), written(RECORDS[0], {"status": "\x1b]0;evil\x07"}, *RECORDS[1:3]), seen, written(RECORDS[-1]))
@@ -91,9 +91,9 @@ def test_bars_are_live_at_a_terminal(terminal, ollama):
     assert "\x1b]0;evil" not in screen.shown
 
 
-def test_a_model_that_nobody_published(budwood, ollama):
+def test_an_unknown_model_is_an_error(budwood, ollama):
     """
-    What the server says inside its reply is an error with its cure, and no name goes to standard output.
+    The server's error is printed with a hint, and no name goes to standard output.
     """
     ollama.play(head(), written(RECORDS[0], {"error": "pull model manifest: file does not exist"}))
 
@@ -104,9 +104,9 @@ def test_a_model_that_nobody_published(budwood, ollama):
     assert "hint: No model is published under this name" in run.stderr
 
 
-def test_no_server_to_pull_with(budwood, ollama):
+def test_a_missing_server_is_explained(budwood, ollama):
     """
-    Where nobody answers, the hint says how to start the server.
+    The hint says how to start the server.
     """
     ollama.__exit__()
 
@@ -119,7 +119,7 @@ def test_no_server_to_pull_with(budwood, ollama):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
 def test_an_interrupt_ends_a_pull(started, interrupt, ollama):
     """
-    Ctrl-C closes the connection, says that nothing is lost, and ends with 130.
+    Ctrl-C closes the connection, says how to continue, and ends with 130.
     """
     ollama.play(head(), written(RECORDS[0]), WAIT_FOR_CLOSE)
     process = started("models", "pull", "ollama/llama3.2")
@@ -132,9 +132,9 @@ def test_an_interrupt_ends_a_pull(started, interrupt, ollama):
     assert ollama.closed_by_client.wait(60)
 
 
-def test_lines_come_with_each_part_and_every_few_seconds(clock):
+def test_lines_are_written_for_each_part_and_every_few_seconds(clock):
     """
-    However often the server tells, a log gets a line for what is new, and one in `SECONDS_BETWEEN_LINES`.
+    A log gets a line when the step changes, and one every `SECONDS_BETWEEN_LINES`.
     """
     told = []
     lines = PullLines(told.append, clock.monotonic)
@@ -159,6 +159,6 @@ def test_lines_come_with_each_part_and_every_few_seconds(clock):
 )
 def test_a_step_is_a_line(step, text):
     """
-    Sizes are written as people read them; what is unknown is left out.
+    Sizes are human-readable, and unknown values are left out.
     """
     assert format_step(step) == text

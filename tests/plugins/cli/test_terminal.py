@@ -10,9 +10,9 @@ from budwood_cli.terminal import escape, write_json, write_table
 
 
 @given(st.text())
-def test_nothing_that_rules_a_terminal_is_left(text):
+def test_control_characters_are_escaped(text):
     """
-    After escaping there is no control character but tab and newline, and no character that turns the direction.
+    Only tabs and newlines remain, and no character that changes the direction of text.
     """
     left = set(escape(text)) - {"\t", "\n"}
 
@@ -24,17 +24,17 @@ _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cf"])))
-def test_plain_text_is_left_alone(text):
+def test_plain_text_is_unchanged(text):
     """
-    Text without control characters is shown as it is.
+    Text without control characters is not escaped.
     """
     assert escape(text) == text
 
 
 @given(st.text(), st.integers(0))
-def test_escaping_works_piece_by_piece(text, cut):
+def test_escaping_works_in_chunks(text, cut):
     """
-    However a stream cuts a text, it is escaped as the whole is.
+    Chunks of any size are escaped like the complete text.
     """
     cut %= len(text) + 1
 
@@ -42,34 +42,34 @@ def test_escaping_works_piece_by_piece(text, cut):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_escaped_json_is_still_json(text):
+def test_escaped_json_is_equal_json(text):
     """
-    What `--json` writes means the same on a terminal as in a pipe.
+    The output of `--json` has the same meaning at a terminal and in a pipe.
     """
     assert json.loads(escape(json.dumps([text], ensure_ascii=False))) == [text]
 
 
 def test_json_is_one_line(capsys):
     """
-    Letters stay readable, and line ends within the text do not end the line.
+    Letters are not escaped, but line breaks in the text are.
     """
     write_json({"text": "ä\n"})
 
     assert capsys.readouterr().out == '{"text": "ä\\n"}\n'
 
 
-def test_a_table_has_straight_columns(capsys):
+def test_a_table_has_aligned_columns(capsys):
     """
-    Columns are as wide as their longest cell; a cell is one line, and None is empty.
+    Columns are as wide as their longest cell. A cell is one line, and None is empty.
     """
     write_table(("kind", "name"), [("cache", "memory"), ("provider", None), ("", "two\nlines")])
 
     assert capsys.readouterr().out == "kind      name\ncache     memory\nprovider\n          two lines\n"
 
 
-def test_a_model_cannot_rule_the_terminal(terminal, vendor):
+def test_a_model_cannot_control_the_terminal(terminal, vendor):
     """
-    Escape sequences in a reply, also those that are cut in two by the stream, are shown and not obeyed.
+    Escape sequences in a reply are shown as text, also if the stream splits them.
     """
     vendor.words = ["safe \x1b", "]0;mine\x07", "\x9b2J", "over\rwritten"]
     screen = terminal("ask", "Hi", "--stream")
@@ -81,9 +81,9 @@ def test_a_model_cannot_rule_the_terminal(terminal, vendor):
     assert "\\u001b]0;mine\\u0007\\u009b2Joverwritten" in screen.shown
 
 
-def test_a_person_without_a_prompt_is_not_kept_waiting(terminal, vendor):
+def test_a_terminal_is_not_read_for_a_prompt(terminal, vendor):
     """
-    At a terminal the command does not read the keyboard for a prompt.
+    Without a prompt, the command ends with an error.
     """
     screen = terminal("ask")
 

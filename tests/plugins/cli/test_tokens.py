@@ -9,9 +9,9 @@ PRICES = '{"local/tiny": {"context_window": 4096, "prices": {"input": 2, "output
 pytestmark = pytest.mark.one_python
 
 
-def test_the_number_is_the_whole_of_standard_output(budwood, vendor):
+def test_only_the_number_goes_to_standard_output(budwood, vendor):
     """
-    How it came about goes to standard error; the model is not asked.
+    The method goes to standard error. The model is not called.
     """
     run = budwood("tokens", "Why is the sky blue?", "-s", "Be brief.", BUDWOOD_MODELS=PRICES)
 
@@ -24,7 +24,7 @@ def test_the_number_is_the_whole_of_standard_output(budwood, vendor):
 
 def test_a_longer_prompt_has_more_tokens(budwood, vendor, tmp_path):
     """
-    Standard input and files are counted, as `ask` would send them.
+    Standard input and files are counted as `ask` would send them.
     """
     (tmp_path / "note.txt").write_text("A note of some length. " * 20)
 
@@ -40,7 +40,7 @@ def test_a_longer_prompt_has_more_tokens(budwood, vendor, tmp_path):
 
 def test_json_has_bounds_source_and_cost(budwood, vendor):
     """
-    One object, for programs; what is not known is null.
+    The output is one object, and unknown values are null.
     """
     known = json.loads(budwood("tokens", "Hello", "--json", BUDWOOD_MODELS=PRICES).stdout)
     unknown = json.loads(budwood("tokens", "Hello", "--json").stdout)
@@ -53,7 +53,7 @@ def test_json_has_bounds_source_and_cost(budwood, vendor):
 
 def test_offline_needs_no_key(budwood):
     """
-    Without --offline the vendor would be asked, and there is no key for it.
+    Without --offline, the vendor would be called, which needs a key.
     """
     assert budwood("tokens", "-m", "anthropic/claude-sonnet-4-5", "Hello").returncode == 4
 
@@ -63,16 +63,16 @@ def test_offline_needs_no_key(budwood):
     assert "estimated" in run.stderr
 
 
-def test_what_would_make_it_exact_is_said(budwood):
+def test_the_hint_says_how_to_count_exactly(budwood):
     """
-    Where the plugin lacks its vocabulary, the remark says how to get it.
+    If the plugin has no vocabulary, the hint says how to install it.
     """
     run = budwood("tokens", "-m", "openai/gpt-4o", "--offline", "Hello")
 
     assert "Set download = true in [tokenizers.tiktoken]" in run.stderr
 
 
-def test_nothing_to_count_is_an_error(budwood, vendor):
+def test_a_missing_prompt_is_an_error(budwood, vendor):
     """
     As for `ask`.
     """

@@ -76,7 +76,7 @@ def test_stream(asking, scripted):
 
 def test_async_client(scripted, clock):
     """
-    The async client reads the same.
+    The async client returns the same reply.
     """
 
     async def main():
@@ -130,9 +130,9 @@ def test_equal_calls_of_replies_without_ids_have_two_ids(asking, scripted, strea
     assert len(ids) == len(set(ids)) == 2
 
 
-def test_a_schema_is_asked_for_and_satisfied(asking, scripted):
+def test_structured_output(asking, scripted):
     """
-    A Pydantic model becomes the schema of the reply, and the reply one of its objects.
+    A Pydantic model becomes the response schema, and the reply an instance.
     """
     scripted.reply(200, reply(text('{"name":"Oslo","inhabitants":700000}')))
     response = asking.ask("A city.", schema=City)
@@ -191,7 +191,7 @@ def test_a_wrong_key(asking, scripted):
 
 def test_no_key(scripted, clock):
     """
-    Without a key the error names the variable, and nothing is sent.
+    The error names the environment variable, and nothing is sent.
     """
     with (
         Client("gemini/gemini-3-flash", transport=scripted, clock=clock, cache=False) as client,
@@ -228,9 +228,9 @@ def test_a_rate_limit_is_retried_after_its_delay(asking, scripted, clock):
     assert clock.slept == [7.0]
 
 
-def test_a_long_wait_goes_to_the_caller(asking, scripted):
+def test_a_long_delay_is_raised(asking, scripted):
     """
-    A wait of an hour is not slept through.
+    A delay of an hour exceeds the maximum.
     """
     scripted.reply(429, refusal(429, "RESOURCE_EXHAUSTED", "Slow down.", RetryInfo={"retryDelay": "3600s"}))
     with pytest.raises(RateLimitError) as caught:
@@ -253,9 +253,9 @@ def test_a_blocked_prompt_is_not_retried(asking, scripted, streaming):
     assert len(scripted.calls) == 1
 
 
-def test_a_conversation_that_was_saved_goes_on(asking, scripted):
+def test_a_saved_conversation_can_be_continued(asking, scripted):
     """
-    Signatures outlive a message's way through JSON.
+    Saved messages keep their signatures.
     """
     scripted.reply(200, reply(text("Hi", thoughtSignature="S"))).reply(200, reply(text("Fine")))
     message = asking.ask("Hello").message

@@ -15,9 +15,9 @@ from budwood.types import ChatResponse, Message, Usage
         ({"serviceTier": "FLEX"}, "flex"),
     ],
 )
-def test_tiers_have_prices_of_their_own(gemini, payload, tier):
+def test_tiers_have_prices(gemini, payload, tier):
     """
-    Service tiers and throughput that was paid beforehand are read from the usage of a reply.
+    Service tier and traffic type are read from the usage of a reply.
     """
     reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw=payload))
 

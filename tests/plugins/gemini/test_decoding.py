@@ -169,9 +169,9 @@ def test_a_blocked_prompt_is_an_error(gemini):
 
 
 @pytest.mark.parametrize("reason", ["SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY"])
-def test_a_reply_that_was_held_back_is_an_error(read, reason):
+def test_a_reply_that_was_blocked_completely_is_an_error(read, reason):
     """
-    A reply of which the filter left nothing is an error of the output, with its categories.
+    The error has the categories of the filter.
     """
     ratings = [{"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "MEDIUM"}]
     with pytest.raises(ContentFilterError, match=reason) as caught:
@@ -201,7 +201,7 @@ def test_a_reply_without_candidates_is_an_error(gemini, body):
 
 def test_an_error_inside_a_200_is_raised(gemini):
     """
-    HTTP 200 is not success.
+    A reply with status 200 may contain an error.
     """
     with pytest.raises(ServerError, match="Oh no") as caught:
         decode(gemini, {"error": {"code": 500, "message": "Oh no", "status": "INTERNAL"}})

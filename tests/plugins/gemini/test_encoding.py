@@ -36,7 +36,7 @@ def assistant(*parts):
 
 def test_roles_and_the_instruction(encode):
     """
-    System messages become the one instruction, the model's role is ``model``, and everyone else is a user.
+    System messages become the system instruction, assistant messages have the role ``model``, others ``user``.
     """
     body, adaptations = encode(Message.system("Be brief."), Message.user("Hello"), Message.assistant("Hi"))
 
@@ -133,9 +133,9 @@ def test_rejected_thinking_is_dropped(encode):
     assert adaptations == [("reasoning_effort", "dropped"), ("reasoning_budget", "dropped")]
 
 
-def test_tools_and_their_choice(encode):
+def test_tools_and_tool_choice(encode):
     """
-    Functions carry their JSON schema as it is, and each choice has its mode.
+    Functions have their JSON schema, and each choice has a mode.
     """
     body, _ = encode(tools=(WEATHER,))
     assert body["tools"] == [
@@ -175,9 +175,9 @@ def test_parallel_calls_cannot_be_disabled(encode):
     assert encode(tools=(WEATHER,), parallel_tool_calls=True)[1] == []
 
 
-def test_the_vendors_own_tools_stand_beside_functions(encode):
+def test_vendor_tools_together_with_functions(encode):
     """
-    Tools that run at Google are sent as they are, with the flag that both together need; others' stay away.
+    Google's tools are sent unchanged, with the flag that both together need; tools of others are not sent.
     """
     own = VendorTool(provider="gemini", data={"googleSearch": {}})
     other = VendorTool(provider="anthropic", data={"type": "web_search"})
@@ -310,9 +310,9 @@ def test_arguments_that_are_no_json(encode):
     assert body["contents"][0]["parts"][0]["functionCall"]["args"] == {"INVALID_JSON": "{oops"}
 
 
-def test_images_as_bytes_and_by_address(encode):
+def test_images_as_bytes_and_by_url(encode):
     """
-    Bytes and ``data:`` addresses are sent inline, other addresses for Gemini to fetch.
+    Bytes and ``data:`` URLs are sent inline; Gemini fetches other URLs.
     """
     images = (
         ImagePart(data=b"png", media_type="image/png"),
@@ -373,17 +373,17 @@ def test_vendor_parts_are_sent_back_only_to_their_vendor(encode):
     assert adaptations == [("messages", "changed")]
 
 
-def test_a_message_that_holds_nothing_is_left_out(encode):
+def test_an_empty_message_is_left_out(encode):
     """
-    The API refuses a content without parts.
+    The API rejects a content without parts.
     """
     body, _ = encode(Message.user("Hello"), assistant(ReasoningPart(text="Hm.")), Message.user("Well?"))
     assert [content["parts"] for content in body["contents"]] == [[{"text": "Hello"}], [{"text": "Well?"}]]
 
 
-def test_extra_completes_objects(encode):
+def test_extra_is_merged(encode):
     """
-    Gemini's own parameters join those that are set already.
+    The caller's objects are merged with ours.
     """
     extra = {"generationConfig": {"topK": 3}, "cachedContent": "cachedContents/1"}
     body, _ = encode(temperature=0.5, extra=extra)
@@ -409,9 +409,9 @@ def test_safety_settings_come_from_the_settings(encode):
         ("a b?key=c", "models/a%20b%3Fkey%3Dc"),
     ],
 )
-def test_the_model_stands_in_the_address(gemini, model, path):
+def test_the_model_is_in_the_url(gemini, model, path):
     """
-    The address names the model, streams are events, and nothing of a model's name can leave the path.
+    Streams use server-sent events, and no name of a model can change the path.
     """
     request = ChatRequest(model=model, messages=(Message.user("Hello"),))
     base = "https://generativelanguage.googleapis.com/v1beta"

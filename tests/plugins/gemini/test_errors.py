@@ -79,9 +79,9 @@ def test_a_wrong_key_has_status_400(error_of):
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [("34s", 34.0), ("34.074824224s", 34.074824224), ("soon", None)])
-def test_the_wait_stands_in_the_body(error_of, delay, seconds):
+def test_the_delay_is_in_the_body(error_of, delay, seconds):
     """
-    How long to wait is a detail of the body, not a header.
+    It is in the details of the error, not in a header.
     """
     error = error_of(429, "RESOURCE_EXHAUSTED", "Slow down.", detail("RetryInfo", retryDelay=delay))
     assert error.retry_after == seconds
@@ -169,9 +169,9 @@ def test_a_body_without_an_error(gemini, body):
     assert (error.status, error.code) == (502, None)
 
 
-def test_details_in_no_known_form_are_passed_over(error_of):
+def test_unknown_details_are_ignored(error_of):
     """
-    Details are looked at with care: nothing in them breaks the classification.
+    No value in the details raises an exception.
     """
     odd = ["text", None, {"@type": 5}, detail("QuotaFailure", violations=["x"]), detail("ErrorInfo")]
     assert type(error_of(429, "RESOURCE_EXHAUSTED", "Slow.", *odd)) is RateLimitError

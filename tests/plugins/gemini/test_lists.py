@@ -18,9 +18,9 @@ def reply(body):
     return HTTPReply(HEAD, json.dumps(body).encode())
 
 
-def test_one_text_is_embedded_alone(gemini):
+def test_one_text_is_embedded(gemini):
     """
-    One text goes to ``embedContent``, with its length and the vendor's own parameters.
+    With ``embedContent``, the dimensions and the vendor's own parameters.
     """
     request = EmbeddingRequest(model="embed-1", texts=("a",), dimensions=3, extra={"taskType": "RETRIEVAL_QUERY"})
     call = gemini().encode_embedding(request)
@@ -37,9 +37,9 @@ def test_one_text_is_embedded_alone(gemini):
     assert response.usage.input_tokens is None
 
 
-def test_several_texts_are_embedded_together(gemini):
+def test_several_texts_are_embedded_in_one_request(gemini):
     """
-    Several texts go to ``batchEmbedContents``, each with a vector of its own, in their order.
+    With ``batchEmbedContents``; the vectors are in the order of the texts.
     """
     request = EmbeddingRequest(model="embed-1", texts=("a", "b"))
     call = gemini().encode_embedding(request)
@@ -54,9 +54,9 @@ def test_several_texts_are_embedded_together(gemini):
         gemini().decode_embedding(request, reply({"embeddings": [{"values": [1.0]}]}))
 
 
-def test_the_whole_request_is_counted(gemini):
+def test_the_complete_request_is_counted(gemini):
     """
-    A count is of all that a request would send: instruction, tools and conversation.
+    Including instruction and tools.
     """
     tool = ToolDefinition(name="a", parameters={"type": "object"})
     request = ChatRequest(model="gemini-9", messages=(Message.system("Be brief."), Message.user("Hi")), tools=(tool,))
@@ -72,7 +72,7 @@ def test_the_whole_request_is_counted(gemini):
 
 def test_models_are_listed_by_their_short_names(gemini):
     """
-    The list names models as users write them.
+    Names have no prefix.
     """
     call = gemini().encode_models()
     assert (call.method, call.url, call.body) == ("GET", f"{BASE}/models?pageSize=1000", b"")
@@ -91,9 +91,9 @@ def test_a_reply_must_be_an_object(gemini, payload):
         gemini().decode_models(reply(payload))
 
 
-def test_errors_inside_a_200_are_raised_here_too(gemini):
+def test_errors_inside_a_200_are_raised_for_lists(gemini):
     """
-    HTTP 200 is not success for lists either.
+    A reply with status 200 may contain an error.
     """
     with pytest.raises(ServerError, match="Oh no"):
         gemini().decode_models(reply([{"error": {"message": "Oh no"}}]))

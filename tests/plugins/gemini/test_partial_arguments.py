@@ -56,9 +56,9 @@ def test_names_in_brackets():
 
 
 @pytest.mark.parametrize("path", ["$..a", "$.a[", "$.a[*]", "$[0]", "$.list.name", "$.text.name", "$.list[999999999]"])
-def test_a_path_that_leads_nowhere_is_an_error(path):
+def test_an_invalid_path_is_an_error(path):
     """
-    Paths that do not fit are the server's mistake, and fill no memory.
+    Paths that contradict others, or whose index is too large.
     """
     with pytest.raises(BadResponseError):
         add_partial_argument({"list": ["a"], "text": "a"}, {"jsonPath": path, "stringValue": "a"})

@@ -16,9 +16,9 @@ KNOWN = {
 }
 
 
-def test_a_schema_that_gemini_knows_is_left_as_it_is():
+def test_a_supported_schema_is_unchanged():
     """
-    Nothing is changed that needs no change.
+    It has only supported keywords.
     """
     assert convert_schema(KNOWN) == KNOWN
 
@@ -50,7 +50,7 @@ def test_unsupported_keywords(schema, expected):
 @given(st.sampled_from(["const", "examples", "$schema", "discriminator", "format", "enum"]))
 def test_properties_may_have_the_names_of_keywords(name):
     """
-    A property that is called like a keyword stays.
+    A property with the name of a keyword is not removed.
     """
     schema = {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
     assert convert_schema(schema) == schema

@@ -8,9 +8,9 @@ from budwood_gemini import Gemini, GeminiSettings, budwood_providers
 from tests.plugins.gemini.conftest import SECRET
 
 
-def test_the_key_is_in_the_header_alone(gemini):
+def test_the_key_is_only_in_a_header(gemini):
     """
-    The key goes into ``x-goog-api-key``, never into an address, and shows nowhere.
+    It is in ``x-goog-api-key``, not in the URL, and in no repr.
     """
     provider = gemini(api_key=SECRET)
     request = ChatRequest(model="gemini-9", messages=(Message.user("Hello"),))
@@ -45,9 +45,9 @@ def test_the_base_url_is_checked(url):
         GeminiSettings(base_url=url)
 
 
-def test_address_and_headers_of_a_proxy(gemini):
+def test_the_url_and_headers_of_a_proxy(gemini):
     """
-    A proxy is reached at its own address, with headers of its own.
+    Both are settings.
     """
     call = gemini(base_url="https://proxy.example.org/v1/", headers={"x-team": "a"}).encode_models()
     assert call.url == "https://proxy.example.org/v1/models?pageSize=1000"

@@ -78,7 +78,7 @@ def test_a_signed_text_is_not_joined_to_others(streamed):
 
 def test_a_signed_thought_is_not_joined_to_others(streamed):
     """
-    The same of thoughts.
+    Each signed thought is separate.
     """
     response = streamed(
         chunk(text("a", thought=True)), chunk(text("b", thought=True, thoughtSignature="S")), reply(text("Hi"))
@@ -237,9 +237,9 @@ def test_a_reply_that_is_no_stream_is_described(body):
         decode(body)
 
 
-def test_the_list_that_comes_without_sse_is_read():
+def test_a_list_of_chunks_is_decoded():
     """
-    Proxies that drop the query get a JSON list of chunks, or one reply: both are read.
+    A proxy that drops the query gets a JSON list of chunks, or one reply.
     """
     chunks = [chunk(text("a")), reply(text("b"))]
     expected = decode(sent(*chunks))
@@ -251,9 +251,9 @@ def test_the_list_that_comes_without_sse_is_read():
 
 
 @given(st.lists(st.integers(0, 400), max_size=8))
-def test_bytes_may_be_cut_anywhere(places):
+def test_bytes_may_be_split_anywhere(places):
     """
-    However the bytes arrive, the events are the same.
+    However the bytes are split, the events are the same.
     """
     body = sent(chunk(text("Grüße", thought=True)), chunk(text("a")), reply(text("ü", thoughtSignature="S"), call()))
     edges = [0, *sorted(min(place, len(body)) for place in places), len(body)]

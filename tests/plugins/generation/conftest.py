@@ -16,7 +16,7 @@ MAKE = Path(__file__).parent / "programs" / "make.py"
 @pytest.fixture
 def start():
     """
-    Start a run in a process of its own, which is ended with the test. It writes a line for every commit.
+    Start a run in a process of its own, which is stopped after the test. It writes a line for every commit.
     """
     with contextlib.ExitStack() as processes:
 

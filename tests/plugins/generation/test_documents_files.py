@@ -15,7 +15,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="Windows makes no links or
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Make a folder of documents and of files that are none."""
+    """Create a folder of documents and other files."""
     for name in (
         "README.md",
         "notes.TXT",
@@ -35,13 +35,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def names(root: Path, *patterns: str) -> list[str]:
-    """Find files and name them."""
+    """Find files, and return their names."""
     return [document_name(path, folder) for path, folder in find_files(patterns, root)]
 
 
-def test_files_come_in_the_order_of_their_names_and_once(root):
+def test_files_are_sorted_and_unique(root):
     """
-    Whatever the order of the patterns and however often they match, files come sorted and none twice.
+    In any order of patterns, and if several match.
     """
     assert names(root, "docs/**/*.*", "README.md", "docs/guide/../index.rst", "*.md") == [
         "README.md",
@@ -68,16 +68,16 @@ def test_files_come_in_the_order_of_their_names_and_once(root):
         ("docs/.*", ["docs/.hidden.md"]),
     ],
 )
-def test_a_pattern_takes_readable_files_and_hidden_ones_only_by_name(root, pattern, expected):
+def test_a_pattern_matches_supported_files(root, pattern, expected):
     """
-    Wildcards match within one part of a path, `**` any number of folders; hidden and unreadable kinds are left out.
+    `**` matches any number of folders. Hidden files and unsupported types are excluded.
     """
     assert names(root, pattern) == expected
 
 
-def test_patterns_may_be_absolute_and_lead_out_of_the_root(root):
+def test_patterns_can_leave_the_root(root):
     """
-    A file elsewhere is found too; it is named by what follows the last folder of its pattern without a wildcard.
+    A file elsewhere is named relative to the part of the pattern before the first wildcard.
     """
     inside = root / "docs" / "guide"
 
@@ -87,16 +87,16 @@ def test_patterns_may_be_absolute_and_lead_out_of_the_root(root):
     assert names(root / "elsewhere", "../docs/guide/start.md") == ["start.md"]
 
 
-def test_a_pattern_that_leads_out_and_back_names_files_as_any_other(root):
+def test_a_pattern_that_returns_to_the_root_gives_the_usual_names(root):
     """
-    What lies in the root is named relative to it, however it was found.
+    A file in the root is named relative to it.
     """
     assert names(root, f"../{root.name}/docs/*.rst", str(root / "*.md")) == ["README.md", "docs/index.rst"]
 
 
-def test_two_documents_of_one_name_are_refused(root):
+def test_two_documents_with_one_name_are_rejected(root):
     """
-    Rows could not tell them apart; the error names both. The same file found twice is one.
+    The error names both. A file that is found twice is not an error.
     """
     (root / "docs" / "README.md").write_text("other")
     (root / "elsewhere").mkdir()
@@ -108,16 +108,16 @@ def test_two_documents_of_one_name_are_refused(root):
 
 def test_the_working_folder_does_not_matter(root, monkeypatch):
     """
-    A relative root is taken from the working folder, and the names come out the same.
+    A relative root is resolved from the current folder, and the names are the same.
     """
     monkeypatch.chdir(root)
 
     assert names(Path("docs"), "guide/*") == names(root / "docs", "guide/*") == ["guide/b.html", "guide/start.md"]
 
 
-def test_a_name_with_brackets_is_found_as_it_stands(root):
+def test_a_name_with_brackets_is_found(root):
     """
-    A file whose own name looks like a pattern can be named.
+    A file whose name looks like a pattern can be named.
     """
     (root / "notes[1].md").write_text("text")
 
@@ -125,9 +125,9 @@ def test_a_name_with_brackets_is_found_as_it_stands(root):
 
 
 @posix
-def test_one_file_under_two_names_is_taken_once(root):
+def test_a_linked_file_is_found_once(root):
     """
-    A link to a file that is found anyway adds nothing, and a link that leads upwards no circle.
+    A link to a found file adds nothing, and a link to a parent folder does not loop.
     """
     (root / "docs" / "again.md").symlink_to(root / "docs" / "guide" / "start.md")
     (root / "docs" / "guide" / "up").symlink_to(root)
@@ -148,9 +148,9 @@ def test_one_file_under_two_names_is_taken_once(root):
         ("\0", "does not exist"),
     ],
 )
-def test_a_pattern_without_a_document_is_an_error_that_names_it(root, pattern, message):
+def test_a_pattern_without_a_match_is_an_error(root, pattern, message):
     """
-    A pattern that yields nothing stops the run with its own text and what to do, even if others match.
+    The error names the pattern and a solution, also if other patterns match.
     """
     with pytest.raises(ConfigurationError, match=message) as caught:
         find_files(["README.md", pattern], root)
@@ -159,9 +159,9 @@ def test_a_pattern_without_a_document_is_an_error_that_names_it(root, pattern, m
     assert caught.value.hint
 
 
-def test_a_pattern_without_a_match_says_where_it_was_searched(root):
+def test_the_error_names_the_searched_folder(root):
     """
-    The message names the folder, since the mistake is often there.
+    The folder is often the mistake.
     """
     with pytest.raises(ConfigurationError) as caught:
         find_files(["*.rst"], root)
@@ -170,9 +170,9 @@ def test_a_pattern_without_a_match_says_where_it_was_searched(root):
 
 
 @posix
-def test_what_is_no_regular_file_is_refused(root):
+def test_a_special_file_is_rejected(root):
     """
-    A pipe would block the reader for ever: it is an error by name and left out by wildcard.
+    A pipe would block the reader. Named, it is an error; wildcards skip it.
     """
     os.mkfifo(root / "pipe.md")
 
@@ -181,9 +181,9 @@ def test_what_is_no_regular_file_is_refused(root):
         find_files(["pipe.md"], root)
 
 
-def test_a_folder_that_may_not_be_read_is_an_error(root, monkeypatch):
+def test_an_unreadable_folder_is_an_error(root, monkeypatch):
     """
-    Files below an unreadable folder are not left out in silence.
+    Its files are not skipped silently.
     """
 
     def refuse(folder):
@@ -196,9 +196,9 @@ def test_a_folder_that_may_not_be_read_is_an_error(root, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems store names as Unicode")
-def test_a_name_that_is_not_unicode_is_refused(root):
+def test_a_name_that_is_not_unicode_is_rejected(root):
     """
-    A name that no JSON file can hold is an error before anything is spent.
+    JSON cannot contain it. The error is raised before a request is sent.
     """
     Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.md")).write_text("text")
 
@@ -207,8 +207,8 @@ def test_a_name_that_is_not_unicode_is_refused(root):
 
 
 @pytest.mark.parametrize("ending", KINDS)
-def test_every_kind_is_known_by_its_ending_in_any_case(ending):
+def test_suffixes_are_case_insensitive(ending):
     """
-    `README.MD` is Markdown as `readme.md` is.
+    `README.MD` is Markdown, like `readme.md`.
     """
     assert document_kind("a" + ending) == document_kind("A" + ending.upper()) == KINDS[ending]

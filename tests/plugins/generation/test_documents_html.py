@@ -9,13 +9,13 @@ from budwood_generation.documents.html import read_html
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """Read a page and list its paragraphs."""
+    """Read a page, and return its paragraphs."""
     return tuple(paragraph for section in read_html(text).sections() for paragraph in section.paragraphs)
 
 
-def test_headings_become_the_chain_above_a_section():
+def test_sections_have_their_headings():
     """
-    Headings order the page wherever they stand in its boxes, without the marks that generators hang on them.
+    Headings are found in any box, without the permalinks of generators.
     """
     page = """
         <html><head><title>Tea - Drinks</title></head><body>
@@ -33,16 +33,16 @@ def test_headings_become_the_chain_above_a_section():
     )
 
 
-def test_a_page_without_heading_is_called_by_its_title_element():
+def test_the_title_element_is_the_fallback_title():
     """
-    `<title>` is what remains when no heading of level 1 is in the text.
+    It is used if the page has no heading of level 1.
     """
     assert read_html("<title>Green\n tea</title><h2>Leaves</h2><p>Text.").title == "Green tea"
 
 
-def test_prose_is_taken_from_paragraphs_lists_definitions_and_quotations():
+def test_prose_comes_from_paragraphs_lists_definitions_and_quotations():
     """
-    Blocks inside blocks are paragraphs of their own, in reading order.
+    Nested blocks are separate paragraphs, in reading order.
     """
     page = """
         <p>One <b>bold</b><i>face</i><br>word.</p>
@@ -85,39 +85,39 @@ def test_prose_is_taken_from_paragraphs_lists_definitions_and_quotations():
         "<button>Press it.</button>",
     ],
 )
-def test_furniture_of_a_page_is_left_out(furniture):
+def test_navigation_and_code_are_excluded(furniture):
     """
-    What is not the author's prose disappears and separates the paragraphs around it, if it is a block.
+    An excluded block separates the paragraphs around it.
     """
     assert paragraphs(f"<body><p>Before.</p>{furniture}<p>After.</p>") == ("Before.", "After.")
 
 
-def test_a_script_inside_a_paragraph_does_not_divide_it():
+def test_a_script_does_not_split_a_paragraph():
     """
-    Inline elements that are left out leave the words around them together.
+    Excluded inline elements do not split the text around them.
     """
     assert paragraphs("<p>One<script>x</script> word.</p>") == ("One word.",)
 
 
-def test_a_code_block_inside_an_item_divides_it():
+def test_a_code_block_splits_an_item():
     """
-    The words before and after a block are not run together.
+    The text before and after a block is not joined.
     """
     assert paragraphs("<ul><li>before<pre>code</pre>after</li></ul>") == ("before", "after")
 
 
-def test_text_outside_paragraphs_is_taken_where_it_holds_a_sentence():
+def test_text_outside_paragraphs_needs_a_sentence():
     """
-    Pages older than `<p>`, and tables that lay out a page, keep their text; labels and menus do not.
+    Old pages without `<p>` and layout tables keep their text. Labels and menus are excluded.
     """
     page = "<body>Menu<table><tr><td>This is<br>a sentence.</td><td>Home</td></tr></table><div>And this one!</div>"
 
     assert paragraphs(page) == ("This is a sentence.", "And this one!")
 
 
-def test_a_layout_table_is_kept_when_a_data_table_lies_in_it():
+def test_a_layout_table_can_contain_a_data_table():
     """
-    Header cells count only for the table that they belong to.
+    Header cells count only for their own table.
     """
     page = "<table><tr><td><p>Kept.</p><table><tr><th>Lost.</th></tr></table></td></tr></table>"
 
@@ -125,27 +125,27 @@ def test_a_layout_table_is_kept_when_a_data_table_lies_in_it():
 
 
 @pytest.mark.parametrize("main", ["<main>{}</main>", "<div role='main'>{}</div>"])
-def test_where_a_page_names_its_main_part_only_that_is_read(main):
+def test_only_the_main_part_is_read(main):
     """
-    Banners and lists of links around the main part are not prose of the document.
+    Banners and link lists around it are excluded.
     """
     page = f"<p>Cookies!</p>{main.format('<h1>Tea</h1><p>Leaves.</p>')}<ul><li>Imprint</li></ul>"
 
     assert read_html(page).sections() == (Section(("Tea",), ("Leaves.",)),)
 
 
-def test_unclosed_tags_end_where_the_next_block_begins():
+def test_unclosed_tags_end_at_the_next_block():
     """
-    Old pages leave out end tags: paragraphs stay paragraphs, and an unclosed heading does not swallow the page.
+    Paragraphs without end tags are separate, and an unclosed heading does not contain the rest of the page.
     """
     assert read_html("<h1>Tea<p>One.<p>Two.<ul><li>three<li>four</ul>").sections() == (
         Section(("Tea",), ("One.", "Two.", "three", "four")),
     )
 
 
-def test_a_page_nested_as_deep_as_it_is_long_is_read():
+def test_deeply_nested_pages_are_read():
     """
-    Thousands of unclosed tags neither exhaust the stack nor take long.
+    Thousands of unclosed tags neither exhaust the stack nor take quadratic time.
     """
     page = "<a name=x><p>A sentence.\n" * 5000
 
@@ -155,33 +155,33 @@ def test_a_page_nested_as_deep_as_it_is_long_is_read():
 @pytest.mark.parametrize(
     "text", ["<?xml version='1.0'?><html><p>Tea &lt; coffee.</p></html>", "<p>Tea < coffee.", "<p>Tea &lt; coffee."]
 )
-def test_declarations_and_entities_are_understood(text):
+def test_declarations_and_entities_are_parsed(text):
     """
-    XHTML is read like HTML, without a warning, and entities become their characters.
+    XHTML is read like HTML, without a warning.
     """
     assert paragraphs(text) == ("Tea < coffee.",)
 
 
 @pytest.mark.parametrize("text", ["https://example.com/", "page.html", "?"])
-def test_text_that_looks_like_a_name_is_no_reason_to_warn(text):
+def test_text_like_a_file_name_causes_no_warning(text):
     """
-    A file that holds just an address is read as any other: warnings are errors in this test.
+    A file with only a URL is read like any other.
     """
     assert paragraphs(text) in {(), (text,)}
 
 
 @given(st.text(alphabet="ab .<>/=\"'&;!-?#\n", max_size=60))
-def test_no_text_breaks_the_reader(text):
+def test_any_text_can_be_read(text):
     """
-    Whatever the markup, paragraphs come out with single spaces and never empty.
+    Paragraphs have single spaces and are never empty.
     """
     assert all(paragraph and paragraph == " ".join(paragraph.split()) for paragraph in paragraphs(text))
 
 
 @given(st.lists(st.sampled_from(["<p>", "</p>", "<li>", "<div>", "</div>", "<b>", "</b>", "<h1>", "<ul>", "w. "])))
-def test_no_word_is_lost_between_tags_in_any_order(pieces):
+def test_no_sentence_is_lost_between_tags(pieces):
     """
-    However badly the tags are nested, each sentence outside the furniture is read exactly once.
+    For any nesting of tags, each sentence outside excluded elements is read once.
     """
     outline = read_html("".join(pieces))
     sections = outline.sections()

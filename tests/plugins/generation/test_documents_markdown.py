@@ -18,13 +18,13 @@ def sections(text: str) -> tuple[Section, ...]:
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """Read an indented text and list its paragraphs."""
+    """Read an indented text, and return its paragraphs."""
     return tuple(paragraph for section in sections(text) for paragraph in section.paragraphs)
 
 
-def test_headings_become_the_chain_above_a_section():
+def test_sections_have_their_headings():
     """
-    A heading ends those of its level and deeper; headings without prose leave no section.
+    A heading ends those of its level and below. Headings without prose create no section.
     """
     text = """\
         Before any heading.
@@ -50,9 +50,9 @@ def test_headings_become_the_chain_above_a_section():
     )
 
 
-def test_prose_is_taken_from_lists_and_quotations():
+def test_prose_comes_from_lists_and_quotations():
     """
-    Items and quotations are paragraphs of their own, in reading order, however deep.
+    Items and quotations are separate paragraphs, in reading order, at any depth.
     """
     text = """\
         Two teas:
@@ -78,9 +78,9 @@ def test_prose_is_taken_from_lists_and_quotations():
     )
 
 
-def test_boxes_of_task_lists_are_no_prose():
+def test_boxes_of_task_lists_are_removed():
     """
-    Whether a task is done says nothing; a box elsewhere, in code or with a link behind it is text like any other.
+    Boxes elsewhere, in code or followed by a link, are text.
     """
     text = """\
         - [ ] water the tree
@@ -106,9 +106,9 @@ def test_boxes_of_task_lists_are_no_prose():
     )
 
 
-def test_code_html_tables_images_and_definitions_are_no_prose():
+def test_code_html_tables_images_and_definitions_are_excluded():
     """
-    Only what a reader would read aloud stays.
+    Only prose is read.
     """
     text = """\
         Kept.
@@ -150,16 +150,16 @@ def test_code_html_tables_images_and_definitions_are_no_prose():
         ("a&#xD800;b", "a\ufffdb"),
     ],
 )
-def test_inline_markup_becomes_its_text(markup, text):
+def test_inline_markup_becomes_text(markup, text):
     """
-    Emphasis, code, links and entities leave their words, in one line, and nothing that UTF-8 cannot hold.
+    Emphasis, code, links and entities become text on one line, without lone surrogates.
     """
     assert paragraphs(markup) == (text,)
 
 
-def test_headings_inside_other_blocks_divide_nothing():
+def test_headings_inside_other_blocks_start_no_section():
     """
-    A heading in a quotation or a list is text of its section.
+    A heading in a quotation or list is text.
     """
     assert sections("# Tea\n\n> ## Quoted\n\n- # Listed\n") == (Section(("Tea",), ("Quoted", "Listed")),)
 
@@ -174,9 +174,9 @@ def test_headings_inside_other_blocks_divide_nothing():
         ('+++\ntitle = "Tea"\n+++\n', "Tea"),
     ],
 )
-def test_front_matter_is_left_out_except_for_the_title(front_matter, title):
+def test_front_matter_only_sets_the_title(front_matter, title):
     """
-    Front matter in YAML or TOML is no prose; its title is that of the document, else the first heading is.
+    YAML and TOML are supported. Without a title in it, the first heading is the title.
     """
     outline = read_markdown(front_matter + "# Heading\n\nText.\n")
 
@@ -187,7 +187,7 @@ def test_front_matter_is_left_out_except_for_the_title(front_matter, title):
 @pytest.mark.parametrize("text", ["---\n\nText: one.\n\n---\n", "---\nText goes on.\n", "---\na: b\n"])
 def test_a_rule_at_the_top_is_not_front_matter(text):
     """
-    What has no closing fence or does not begin with a key is read as text.
+    Text without a closing fence, or without a key at the start, is read as text.
     """
     assert paragraphs(text)
 
@@ -195,15 +195,15 @@ def test_a_rule_at_the_top_is_not_front_matter(text):
 @pytest.mark.parametrize("text", ["## Second\n\nText.", "Text.", "#\n\nText."])
 def test_only_a_heading_of_the_first_level_is_a_title(text):
     """
-    A document that begins with smaller headings is not called by the first of them.
+    A smaller heading at the start is not the title.
     """
     assert read_markdown(text).title == ""
 
 
 @given(st.lists(st.lists(words, min_size=1, max_size=12), max_size=8))
-def test_words_of_paragraphs_come_back_in_order(texts):
+def test_words_of_paragraphs_are_read_in_order(texts):
     """
-    Plain paragraphs are read as they were written.
+    Plain paragraphs are unchanged.
     """
     expected = tuple(" ".join(text) for text in texts)
 
@@ -211,9 +211,9 @@ def test_words_of_paragraphs_come_back_in_order(texts):
 
 
 @given(st.text(alphabet="ab \n\t#*_-+>`~[]()<>!&;:=|.1\\\"'/"))
-def test_no_text_breaks_the_reader(text):
+def test_any_text_can_be_read(text):
     """
-    Whatever the markup, paragraphs come out with single spaces and never empty.
+    Paragraphs have single spaces and are never empty.
     """
     found = [paragraph for section in read_markdown(text).sections() for paragraph in section.paragraphs]
 

@@ -12,23 +12,23 @@ SENTENCE = "The leaves of the tea plant are picked by hand in spring."  # 57 cha
 
 
 def document(*sections: tuple[str, ...], name: str = "tea.md") -> Document:
-    """Make a document of sections, each under a heading of its own."""
+    """Return a document with sections, each below a heading of its own."""
     return Document(name, "Tea", tuple(Section(("Tea", str(i)), texts) for i, texts in enumerate(sections)), "0" * 64)
 
 
 def texts(*sections: tuple[str, ...], target_chars: int = 1200) -> list[str]:
-    """List the texts of the passages of such a document."""
+    """Return the texts of the passages of such a document."""
     return [passage.text for passage in split_document(document(*sections), target_chars=target_chars)]
 
 
 def letters(parts: list[str]) -> str:
-    """Put texts together without their white space."""
+    """Join texts, without white space."""
     return "".join("".join(parts).split())
 
 
-def test_whole_paragraphs_are_grouped_up_to_the_target():
+def test_paragraphs_are_joined_up_to_the_target():
     """
-    Paragraphs are joined by an empty line for as long as they fit, and never cut to fill a passage.
+    They are joined with a blank line, and not split to fill a passage.
     """
     first, second, third = SENTENCE + " 1.", SENTENCE + " 2.", SENTENCE + " 3."
 
@@ -36,9 +36,9 @@ def test_whole_paragraphs_are_grouped_up_to_the_target():
     assert texts((first, second, third), target_chars=121) == [first, second, third]
 
 
-def test_a_passage_never_crosses_a_section():
+def test_a_passage_is_in_one_section():
     """
-    Each passage stands under one chain of headings and names it.
+    It has the headings of that section.
     """
     found = split_document(document((SENTENCE * 2,), (SENTENCE * 2,)))
 
@@ -48,9 +48,9 @@ def test_a_passage_never_crosses_a_section():
     ]
 
 
-def test_a_long_paragraph_is_cut_at_the_ends_of_sentences():
+def test_a_long_paragraph_is_split_after_sentences():
     """
-    A paragraph beyond twice the target falls into whole sentences, near the target; one below stays whole.
+    A paragraph longer than twice the target is split near the target; a shorter one is not.
     """
     long = " ".join([SENTENCE] * 10)
 
@@ -61,18 +61,18 @@ def test_a_long_paragraph_is_cut_at_the_ends_of_sentences():
     assert [len(piece) for piece in pieces] == [173, 173, 231]
 
 
-def test_sentences_that_go_on_in_lower_case_have_not_ended():
+def test_abbreviations_do_not_end_a_sentence():
     """
-    An abbreviation is no place to cut.
+    Text is not split before a lower-case letter.
     """
     long = " ".join(["Green teas, e.g. sencha from Japan, are steamed after picking."] * 10)
 
     assert all(piece.startswith("Green") for piece in texts((long,), target_chars=100))
 
 
-def test_chinese_and_japanese_sentences_are_cut_without_spaces():
+def test_chinese_and_japanese_sentences_are_split_without_spaces():
     """
-    The full stop of Chinese and Japanese ends a sentence although no space follows.
+    Their full stop ends a sentence without a space.
     """
     sentence = "\u8336\u306f\u98f2\u307f\u7269\u3067\u3059\u3002"
     pieces = texts((sentence * 60,), target_chars=100)
@@ -81,9 +81,9 @@ def test_chinese_and_japanese_sentences_are_cut_without_spaces():
     assert all(piece.endswith("\u3002") for piece in pieces)
 
 
-def test_a_text_without_sentences_is_cut_at_spaces_or_else_anywhere():
+def test_a_text_without_sentences_is_split_at_spaces_or_anywhere():
     """
-    No passage grows without bound, whatever the text, and nothing is lost.
+    No passage exceeds the limit, and no text is lost.
     """
     spaced = "leaf " * 200
     solid = "x" * 1000
@@ -93,25 +93,25 @@ def test_a_text_without_sentences_is_cut_at_spaces_or_else_anywhere():
     assert "".join(texts((solid,), target_chars=100)) == solid
 
 
-def test_a_fragment_stays_with_what_it_leads_to():
+def test_a_fragment_is_joined_to_the_next_paragraph():
     """
-    A label at the border of a passage goes to the next one, with the text that it announces.
+    A label is in the passage of the text that it introduces.
     """
     found = texts((SENTENCE * 2, "Green tea", SENTENCE * 2), target_chars=130)
 
     assert found == [SENTENCE * 2, f"Green tea\n\n{SENTENCE * 2}"]
 
 
-def test_a_fragment_at_the_end_stays_with_what_it_follows():
+def test_a_final_fragment_is_joined_to_the_previous_paragraph():
     """
-    The last items of a list do not stand alone.
+    The last items of a list are not a passage of their own.
     """
     assert texts((SENTENCE * 2, "green", "black"), target_chars=120) == [f"{SENTENCE * 2}\n\ngreen\n\nblack"]
 
 
-def test_a_long_list_of_labels_is_still_divided():
+def test_a_long_list_of_labels_is_split():
     """
-    Fragments alone make passages of the target's size, or twice that at the end, and not one without bounds.
+    Fragments form passages of the target length, or twice that at the end.
     """
     found = texts(tuple(f"label number {i}" for i in range(200)), target_chars=200)
 
@@ -119,25 +119,25 @@ def test_a_long_list_of_labels_is_still_divided():
     assert all(40 <= len(text) <= 400 for text in found)
 
 
-def test_a_section_that_says_next_to_nothing_is_left_out():
+def test_a_tiny_section_is_dropped():
     """
-    Less than 80 characters in all without a sentence are not worth a question; 80 are.
+    It has less than 80 characters and no sentence. A section with 80 is not dropped.
     """
     assert texts(("x" * 39, "y" * 40)) == []
     assert texts(("x" * 40, "y" * 40)) == ["x" * 40 + "\n\n" + "y" * 40]
     assert texts(()) == texts((" ", " " * 100)) == []
 
 
-def test_a_short_section_that_holds_a_sentence_is_kept():
+def test_a_short_section_with_a_sentence_is_included():
     """
-    A statement is worth a question however brief it is.
+    Its length does not matter.
     """
     assert texts(("Boil the water first.",), ("See also", "Index")) == ["Boil the water first."]
 
 
-def test_ids_tell_document_position_and_text_apart():
+def test_ids_depend_on_document_position_and_text():
     """
-    The id of a passage is the same in every run, and differs where document, place or text do.
+    They are the same in every run.
     """
     twice = document((SENTENCE * 2,), (SENTENCE * 2,))
     elsewhere = document((SENTENCE * 2,), name="other.md")
@@ -148,9 +148,9 @@ def test_ids_tell_document_position_and_text_apart():
     assert split_document(twice) == split_document(twice)
 
 
-def test_a_target_below_the_smallest_section_is_refused():
+def test_a_small_target_is_rejected():
     """
-    A mistaken setting is an error with the least that is possible.
+    The error names the minimum.
     """
     with pytest.raises(ConfigurationError, match="80 or more"):
         split_document(document(), target_chars=79)
@@ -163,9 +163,9 @@ paragraph = st.text(alphabet='abcXYZ  .!?,)"\u3002\u8336', max_size=400) | st.sa
     st.lists(st.lists(paragraph, max_size=8).map(tuple), max_size=4),
     st.integers(min_value=80, max_value=300),
 )
-def test_nothing_is_lost_and_the_order_is_kept(sections, target):
+def test_no_text_is_lost_or_reordered(sections, target):
     """
-    The passages hold every letter of the sections that say something, in order, in pieces within the bounds.
+    Passages contain every letter of the sections that are not dropped, within the limits.
     """
     for section in sections:
         parts = [part.strip() for part in section]

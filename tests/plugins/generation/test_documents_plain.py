@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from budwood_generation.documents.plain import read_plain
 
 
-def test_paragraphs_stand_between_empty_lines():
+def test_blank_lines_separate_paragraphs():
     """
-    Lines of one paragraph are joined, and lines of white space alone separate.
+    Lines of a paragraph are joined. Lines with only white space are blank.
     """
     (section,) = read_plain("One line,\n  and another.\n \t\n\nA second paragraph.\n").sections()
 
@@ -17,9 +17,9 @@ def test_paragraphs_stand_between_empty_lines():
 
 
 @given(st.text())
-def test_every_word_of_a_plain_text_is_kept_in_order(text):
+def test_words_of_a_plain_text_are_read_in_order(text):
     """
-    Reading changes white space and nothing else.
+    Only white space changes.
     """
     paragraphs = [paragraph for section in read_plain(text).sections() for paragraph in section.paragraphs]
 

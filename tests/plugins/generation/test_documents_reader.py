@@ -12,20 +12,20 @@ from budwood_generation.documents import Section, read_document
 from budwood_generation.documents.reader import SIZE_LIMIT
 
 
-def written(folder: Path, name: str, content: bytes) -> Path:
-    """Write a file and the folders that it needs."""
+def write_document(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file, and create its folders."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def test_a_document_knows_its_relative_name_and_its_bytes(tmp_path):
+def test_a_document_has_a_relative_name_and_a_digest(tmp_path):
     """
-    The name is relative to the root, with forward slashes, and the digest is that of the bytes on disk.
+    The name has forward slashes, and the digest is that of the bytes.
     """
     content = b"\xef\xbb\xbf# Tea\r\n\r\nGreen tea is\r\nnot oxidised.\r\n"
-    document = read_document(written(tmp_path, "docs/a b/tea.md", content), tmp_path)
+    document = read_document(write_document(tmp_path, "docs/a b/tea.md", content), tmp_path)
 
     assert document.name == "docs/a b/tea.md"
     assert document.title == "Tea"
@@ -46,11 +46,11 @@ def test_a_document_knows_its_relative_name_and_its_bytes(tmp_path):
         ("a.rst.txt", "Tea ``is`` a\ndrink."),
     ],
 )
-def test_every_ending_finds_its_reader(tmp_path, name, content):
+def test_every_suffix_has_a_reader(tmp_path, name, content):
     """
-    Each format comes out as plain words with single spaces.
+    Each format is read as plain text with single spaces.
     """
-    document = read_document(written(tmp_path, name, content.encode()), tmp_path)
+    document = read_document(write_document(tmp_path, name, content.encode()), tmp_path)
 
     assert " ".join(document.sections[0].paragraphs) == "Tea is a drink."
 
@@ -58,20 +58,20 @@ def test_every_ending_finds_its_reader(tmp_path, name, content):
 @pytest.mark.parametrize(
     ("name", "title"), [("notes.txt", "notes"), ("index.rst.txt", "index"), ("a.b.HTML", "a.b"), (".md", ".md")]
 )
-def test_a_document_without_a_title_is_called_by_its_file(tmp_path, name, title):
+def test_the_file_name_is_the_fallback_title(tmp_path, name, title):
     """
-    The title falls back to the file's name without the ending that tells its kind.
+    The suffix is removed.
     """
-    assert read_document(written(tmp_path, name, b"Text."), tmp_path).title == title
+    assert read_document(write_document(tmp_path, name, b"Text."), tmp_path).title == title
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html", "a.rst"])
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b" \r\n\t\n"])
 def test_an_empty_document_has_no_sections(tmp_path, name, content):
     """
-    A file without text is no error.
+    An empty file is not an error.
     """
-    assert read_document(written(tmp_path, name, content), tmp_path).sections == ()
+    assert read_document(write_document(tmp_path, name, content), tmp_path).sections == ()
 
 
 @pytest.mark.parametrize(
@@ -83,19 +83,19 @@ def test_an_empty_document_has_no_sections(tmp_path, name, content):
         ("Tea".encode("utf-16"), "is binary: byte 3 .*UTF-16"),
     ],
 )
-def test_what_is_not_text_in_utf8_is_refused_with_its_offset(tmp_path, content, message):
+def test_invalid_utf8_is_rejected_with_its_offset(tmp_path, content, message):
     """
-    The error names the file and the first byte that is wrong, counted from the start of the file.
+    The error names the file and the first invalid byte.
     """
     with pytest.raises(ConfigurationError, match=message) as caught:
-        read_document(written(tmp_path, "a.md", content), tmp_path)
+        read_document(write_document(tmp_path, "a.md", content), tmp_path)
 
     assert caught.value.hint
 
 
-def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
+def test_a_missing_file_is_rejected(tmp_path):
     """
-    A file that has gone, or a folder in its place, is an error that says so.
+    So is a folder in its place.
     """
     (tmp_path / "folder.md").mkdir()
 
@@ -105,9 +105,9 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
         read_document(tmp_path / "folder.md", tmp_path)
 
 
-def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
+def test_an_unreadable_file_is_rejected(tmp_path, monkeypatch):
     """
-    Missing permission is an error that names the file; tests may run as root, so the refusal is made up.
+    The error names the file. The failure is simulated, as tests may run as root.
     """
 
     def refuse(path, mode):
@@ -119,19 +119,19 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch):
         read_document(tmp_path / "a.md", tmp_path)
 
 
-def test_a_file_of_an_unknown_kind_is_refused(tmp_path):
+def test_a_file_of_an_unsupported_type_is_rejected(tmp_path):
     """
-    No reader guesses: the error lists the kinds.
+    The error lists the supported types.
     """
     with pytest.raises(ConfigurationError, match=r"'a\.pdf' has an unsupported type.*\.rst"):
-        read_document(written(tmp_path, "a.pdf", b"text"), tmp_path)
+        read_document(write_document(tmp_path, "a.pdf", b"text"), tmp_path)
 
 
-def test_a_file_above_the_limit_is_refused(tmp_path):
+def test_a_large_file_is_rejected(tmp_path):
     """
-    64 MiB and no more are taken into memory.
+    At most 64 MiB are read.
     """
-    path = written(tmp_path, "a.txt", b"")
+    path = write_document(tmp_path, "a.txt", b"")
     with path.open("r+b") as file:
         file.truncate(SIZE_LIMIT + 1)
 
@@ -147,22 +147,22 @@ def test_a_file_above_the_limit_is_refused(tmp_path):
         ("a.rst", "".join("  " * depth + "* item\n\n" for depth in range(1000))),
     ],
 )
-def test_a_text_nested_too_deeply_is_refused(tmp_path, name, content):
+def test_a_deeply_nested_text_is_rejected(tmp_path, name, content):
     """
-    A text that would exhaust the stack, or be cut short by its parser, is an error and not a shorter document.
+    It is an error, not a truncated document.
     """
     with pytest.raises(ConfigurationError, match="nested too deeply"):
-        read_document(written(tmp_path, name, content.encode()), tmp_path)
+        read_document(write_document(tmp_path, name, content.encode()), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "own"), [("a.txt", ""), ("a.md", "markdown_it"), ("a.html", "bs4"), ("a.rst", "docutils")]
 )
-def test_reading_one_format_loads_no_other_parser(tmp_path, name, own):
+def test_only_the_required_parser_is_imported(tmp_path, name, own):
     """
-    Each parser costs tens of milliseconds and is imported with the first file that needs it.
+    Each parser takes tens of milliseconds to import.
     """
-    path = written(tmp_path, name, b"Text.")
+    path = write_document(tmp_path, name, b"Text.")
     program = (
         "import sys; from pathlib import Path; from budwood_generation.documents import read_document;"
         f"read_document(Path({str(path)!r}), Path({str(tmp_path)!r}));"

@@ -17,13 +17,13 @@ def sections(text: str) -> tuple[Section, ...]:
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """Read an indented text and list its paragraphs."""
+    """Read an indented text, and return its paragraphs."""
     return tuple(paragraph for section in sections(text) for paragraph in section.paragraphs)
 
 
-def test_headings_become_the_chain_above_a_section():
+def test_sections_have_their_headings():
     """
-    Adornments order the sections, and the first title is that of the document.
+    Adornments determine the levels, and the first title is that of the document.
     """
     text = """\
         ===
@@ -54,9 +54,9 @@ def test_headings_become_the_chain_above_a_section():
     )
 
 
-def test_prose_is_taken_from_every_kind_of_block():
+def test_prose_comes_from_every_kind_of_block():
     """
-    Lists, definitions, options, fields, quotations, line blocks, footnotes and admonitions hold prose.
+    Lists, definitions, options, fields, quotations, line blocks, footnotes and admonitions are read.
     """
     text = """\
         Two [1]_ teas [CIT]_:
@@ -106,9 +106,9 @@ def test_prose_is_taken_from_every_kind_of_block():
     )
 
 
-def test_code_tables_comments_and_images_are_no_prose():
+def test_code_tables_comments_and_images_are_excluded():
     """
-    Only what a reader would read aloud stays.
+    Only prose is read.
     """
     text = """\
         Kept::
@@ -175,16 +175,16 @@ def test_code_tables_comments_and_images_are_no_prose():
         ("version |version| here", "version version here"),
     ],
 )
-def test_inline_markup_becomes_its_text(markup, text):
+def test_inline_markup_becomes_text(markup, text):
     """
-    Emphasis, links and the roles of docutils, of Sphinx and of anyone leave the words that a reader would see.
+    Emphasis, links, and known and unknown roles become the text that a reader would see.
     """
     assert paragraphs(markup) == (text,)
 
 
-def test_substitutions_are_made_once():
+def test_substitutions_are_not_recursive():
     """
-    Definitions are filled in; those that are pictures, dates or endless are not, so that the text stays the same.
+    Images, dates and recursive definitions are not inserted, so that the text stays the same.
     """
     text = """\
         |name| is |loop| on |today| |picture| with |odd|.
@@ -200,7 +200,7 @@ def test_substitutions_are_made_once():
 
 def test_directives_of_sphinx_keep_their_prose():
     """
-    Bodies of directives that docutils does not know are read in their place, with the signature that they describe.
+    The bodies of unknown directives are read in place, with the signature.
     """
     text = """\
         Tea
@@ -259,7 +259,7 @@ def test_directives_of_sphinx_keep_their_prose():
 
 def test_known_directives_with_unknown_options_keep_their_prose():
     """
-    An option that only Sphinx has does not cost the text.
+    An option of Sphinx does not remove the text.
     """
     text = """\
         .. figure:: tea.png
@@ -275,9 +275,9 @@ def test_known_directives_with_unknown_options_keep_their_prose():
     assert paragraphs(text) == ("A caption.", "A note.")
 
 
-def test_no_message_of_docutils_leaks_into_the_text(capsys):
+def test_messages_of_docutils_are_excluded(capsys):
     """
-    Mistakes in the markup are neither text nor output; what can be saved is saved.
+    Markup errors are neither text nor output, and the text around them is read.
     """
     text = """\
         Green tea
@@ -311,9 +311,9 @@ def test_no_message_of_docutils_leaks_into_the_text(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_title_at_an_impossible_level_is_kept_as_text():
+def test_a_title_at_an_invalid_level_is_text():
     """
-    A heading that skips a level cannot order anything, and is not lost.
+    It is not lost.
     """
     text = """\
         A
@@ -348,7 +348,7 @@ def test_a_title_at_an_impossible_level_is_kept_as_text():
 )
 def test_no_document_reads_another_file(directive, tmp_path, monkeypatch):
     """
-    Documents are data: none may pull a file, an address or raw markup into the dataset.
+    A document cannot include files, URLs or raw markup.
     """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret.txt").write_text("secret")
@@ -356,9 +356,9 @@ def test_no_document_reads_another_file(directive, tmp_path, monkeypatch):
     assert paragraphs(f"Before.\n\n{directive}\n\nAfter.") == ("Before.", "After.")
 
 
-def test_the_configuration_of_docutils_does_not_matter(tmp_path, monkeypatch):
+def test_the_configuration_of_docutils_is_ignored(tmp_path, monkeypatch):
     """
-    A docutils.conf in the working folder could open files again, and is not read.
+    A docutils.conf in the current folder could enable file inclusion.
     """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docutils.conf").write_text("[general]\nfile_insertion_enabled: yes\n")
@@ -368,9 +368,9 @@ def test_the_configuration_of_docutils_does_not_matter(tmp_path, monkeypatch):
     assert paragraphs(".. include:: secret.txt") == ()
 
 
-def test_one_document_does_not_change_how_another_is_read():
+def test_documents_are_independent():
     """
-    A role that one document defines means nothing in the next, and no directive is registered for Sphinx's sake.
+    A role that one document defines is unknown in the next, and no directive is registered.
     """
     text = ":custom:`title <target>`"
     known = set(directives._directives)
@@ -383,7 +383,7 @@ def test_one_document_does_not_change_how_another_is_read():
 
 def test_very_long_lines_are_read():
     """
-    The limit of docutils, beyond which it drops the whole text, is lifted.
+    The line limit of docutils is disabled.
     """
     assert paragraphs("word " * 5000) == ("word " * 4999 + "word",)
 
@@ -397,9 +397,9 @@ def test_very_long_lines_are_read():
         max_size=40,
     )
 )
-def test_no_text_breaks_the_reader(pieces):
+def test_any_text_can_be_read(pieces):
     """
-    Whatever the markup, paragraphs come out with single spaces and never empty, and no message among them.
+    Paragraphs have single spaces, are never empty, and contain no messages.
     """
     found = paragraphs("".join(pieces))
 

@@ -26,7 +26,7 @@ CALLS = {
 
 def instance(method, error):
     """
-    Make an instance of a plugin that raises an error in one method.
+    Return an instance of a plugin that raises an error in one method.
     """
 
     def fail(*_args):
@@ -41,15 +41,15 @@ def instance(method, error):
 @pytest.mark.parametrize("method", CALLS)
 def test_a_fault_names_plugin_and_method(method, error):
     """
-    A plugin can end the run, but not the program, and the error says whose fault it is.
+    A plugin error can end the run, but not the program.
     """
     with pytest.raises(PluginFaultError, match=rf"'acme' \(budwood-acme 1\.2\) failed in {method}\(\)"):
         CALLS[method](instance(method, error))
 
 
-def test_a_strategy_that_drafts_one_by_one_is_guarded_to_the_end():
+def test_a_generator_of_drafts_is_guarded():
     """
-    A generator runs only when it is read, which is inside the boundary.
+    A generator runs when it is read, which must happen inside the guard.
     """
 
     def plan(*_args):
@@ -62,9 +62,9 @@ def test_a_strategy_that_drafts_one_by_one_is_guarded_to_the_end():
         strategy.plan((), 2, Random(1))
 
 
-def test_an_instruction_that_is_none_is_a_fault():
+def test_a_wrong_instruction_is_a_fault():
     """
-    The type of what a strategy returns is checked.
+    The type of the strategy's result is checked.
     """
     nothing = SimpleNamespace(implementation=SimpleNamespace(instruct=lambda *_args: None), source=PluginSource("acme"))
 
@@ -72,17 +72,17 @@ def test_an_instruction_that_is_none_is_a_fault():
         CALLS["instruct"](nothing)
 
 
-def test_a_full_disk_is_no_fault_of_the_storage():
+def test_a_full_disk_is_not_a_fault_of_the_storage():
     """
-    The run says what to do about it.
+    The error of the run says what to do.
     """
     with pytest.raises(OSError, match="No space left"):
         CALLS["write"](instance("write", OSError(28, "No space left on device")))
 
 
-def test_plans_are_made_with_guarded_plugins(tmp_path):
+def test_plans_have_guarded_plugins(tmp_path):
     """
-    All plugins of a run are inside the boundary.
+    All plugins of a run are guarded.
     """
     plugins = make_plan(conversation_spec(tmp_path, job={"modifiers": ["persona"]})).plugins
 

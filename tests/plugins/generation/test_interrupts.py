@@ -34,7 +34,7 @@ with graceful_interrupts(clock.monotonic) as install_handler:
 
 def test_two_interrupts_are_one(clock):
     """
-    The second does not disturb what the first has begun: the work is cancelled, and cleans up to its end.
+    The second does not disturb the cleanup that the first started.
     """
     cleaned = []
 
@@ -59,16 +59,16 @@ def test_two_interrupts_are_one(clock):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that end a process")
 def test_a_late_interrupt_ends_the_process():
     """
-    Who presses Ctrl-C again while the cleaning up takes its time wants to be out at once.
+    Ctrl-C during a long cleanup ends the process at once.
     """
     run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
 
     assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, "cleaning up\n", "")
 
 
-def test_other_threads_are_left_alone():
+def test_other_threads_install_no_handler():
     """
-    Signals belong to the main thread: elsewhere nothing is installed, and nothing fails.
+    Signals belong to the main thread. In other threads nothing is installed, and nothing fails.
     """
     handlers = []
 

@@ -70,25 +70,25 @@ ENTRIES = st.one_of(
 @pytest.fixture
 def path(tmp_path) -> Path:
     """
-    Where a journal is made.
+    The path of a journal.
     """
     folder = tmp_path / "data.jsonl.run"
     folder.mkdir()
     return folder / "journal.sqlite"
 
 
-def opened(path: Path) -> contextlib.closing[SQLiteJournal]:
-    """Open a journal, for a `with` block."""
+def open_journal(path: Path) -> contextlib.closing[SQLiteJournal]:
+    """Open a journal for a `with` block."""
     return contextlib.closing(SQLiteJournal(path, HEADER))
 
 
 def call(row_id="r", turn=0, **changes) -> CallDone:
-    """Make a finished call."""
+    """Return a finished call."""
     return CallDone(**{"row_id": row_id, "turn": turn, "purpose": "ask", "digest": "d", "text": "t", **changes})
 
 
 def expected(entries) -> tuple[dict, dict, dict, dict]:
-    """Say what a journal holds after these entries: calls, turns, rows, failures."""
+    """Return the expected content of a journal: calls, turns, rows, failures."""
     calls, turns, rows, failures = {}, {}, {}, {}
     for entry in entries:
         match entry:
@@ -105,13 +105,13 @@ def expected(entries) -> tuple[dict, dict, dict, dict]:
 
 
 def total(numbers):
-    """Add what is known; None where nothing is."""
+    """Return the sum of known values, or None if all are unknown."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
 
 
 def check(journal: SQLiteJournal, entries) -> None:
-    """Hold what a journal says against what was written."""
+    """Compare a journal with the entries that were written."""
     calls, turns, rows, failures = expected(entries)
     for (row_id, turn, purpose), done in calls.items():
         assert journal.call(row_id, turn, purpose, done.digest) == done
@@ -133,34 +133,34 @@ def check(journal: SQLiteJournal, entries) -> None:
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(ENTRIES, max_size=4), max_size=8))
-def test_what_is_committed_is_read_back(tmp_path, groups):
+def test_committed_entries_are_read(tmp_path, groups):
     """
-    Any entries in any order are read as they were written, at once and when the file is opened again.
+    Entries in any order are read as written, at once and after reopening the file.
     """
     path = tmp_path / "journal.sqlite"
     path.unlink(missing_ok=True)
     entries = [entry for group in groups for entry in group]
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         for group in groups:
             journal.commit(*group).result()
         check(journal, entries)
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         check(journal, entries)
 
 
-def test_the_header_is_read_as_it_was_written(path):
+def test_the_header_is_read(path):
     """
-    Also once there are entries, and without opening the journal for writing.
+    Also with entries, and without opening the journal for writing.
     """
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         journal.commit(call()).result()
 
     assert read_header(path) == HEADER
 
 
-def test_what_waits_for_the_disk_is_committed_together(path, monkeypatch):
+def test_waiting_entries_are_committed_together(path, monkeypatch):
     """
-    Entries that arrive while a transaction is written all go into the next one.
+    Entries that arrive during a transaction go into the next one.
     """
     batches = []
     first_begun, go_on = threading.Event(), threading.Event()
@@ -173,7 +173,7 @@ def test_what_waits_for_the_disk_is_committed_together(path, monkeypatch):
         commit(connection, batch)
 
     monkeypatch.setattr(SQLiteJournal, "_commit", staticmethod(slow_commit))
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         futures = [journal.commit(call("first"))]
         first_begun.wait()
         futures += [journal.commit(call(f"r{number}")) for number in range(40)]
@@ -185,11 +185,11 @@ def test_what_waits_for_the_disk_is_committed_together(path, monkeypatch):
     assert read_counts(path).calls == 41
 
 
-def test_many_threads_may_commit(path):
+def test_many_threads_can_commit(path):
     """
-    No entry of any thread is lost.
+    No entry is lost.
     """
-    with opened(path) as journal:
+    with open_journal(path) as journal:
 
         def write(name):
             for number in range(50):
@@ -204,9 +204,9 @@ def test_many_threads_may_commit(path):
         assert journal.counts().calls == 400
 
 
-def test_closing_commits_what_is_under_way(path):
+def test_closing_commits_pending_entries(path):
     """
-    Whoever does not wait for the disk loses nothing by closing; closing twice is no error.
+    No entry is lost on close. Closing twice is allowed.
     """
     journal = SQLiteJournal(path, HEADER)
     futures = [journal.commit(call(turn=number)) for number in range(300)]
@@ -218,11 +218,11 @@ def test_closing_commits_what_is_under_way(path):
     assert read_counts(path).calls == 300
 
 
-def test_entries_of_one_commit_are_kept_together_or_not_at_all(path):
+def test_a_commit_is_atomic(path):
     """
-    Where one of them cannot be kept, none is, whoever waits is told why, and the next commit is written.
+    If one entry cannot be stored, none is; the future has the error, and the next commit succeeds.
     """
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         with pytest.raises(JournalError, match="A CallDone cannot be stored"):
             journal.commit(call("good"), call("bad", input_tokens=2**70)).result()
         with pytest.raises(JournalError, match="A CallDone cannot be stored"):
@@ -233,15 +233,15 @@ def test_entries_of_one_commit_are_kept_together_or_not_at_all(path):
         assert journal.call("next", 0, "ask", "d") == call("next")
 
 
-def test_whatever_goes_wrong_is_told_to_who_waits(path, monkeypatch):
+def test_every_error_reaches_the_future(path, monkeypatch):
     """
-    Not even an error that nobody thought of leaves a commit unanswered.
+    No exception leaves a commit without a result.
     """
 
     def explode(connection, batch):
         raise MemoryError("no memory")
 
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         with monkeypatch.context() as patched:
             patched.setattr(SQLiteJournal, "_commit", staticmethod(explode))
             with pytest.raises(MemoryError):
@@ -249,11 +249,11 @@ def test_whatever_goes_wrong_is_told_to_who_waits(path, monkeypatch):
         journal.commit(call()).result()
 
 
-def test_a_row_that_is_done_is_no_failure_any_more(path):
+def test_a_finished_row_removes_its_failure(path):
     """
-    A failure is replaced by the next one, and goes when the row is there.
+    A failure is replaced by the next one, and removed when the row is finished.
     """
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         journal.commit(RowFailed(row_id="r", index=4, reason="first")).result()
         journal.commit(RowFailed(row_id="r", index=4, reason="second")).result()
         assert journal.counts().failures == {4: "second"}
@@ -262,19 +262,19 @@ def test_a_row_that_is_done_is_no_failure_any_more(path):
         assert journal.counts().failures == {}
 
 
-def filled(path: Path) -> bytes:
-    """Write a journal of some pages, and return its bytes."""
-    with opened(path) as journal:
+def write_journal(path: Path) -> bytes:
+    """Write a journal of several pages, and return its bytes."""
+    with open_journal(path) as journal:
         for number in range(200):
             journal.commit(call(turn=number, text="t" * 200), RowDone(Row(id="r", index=number, data={"a": "b" * 99})))
     return path.read_bytes()
 
 
-def use(path: Path) -> None:
-    """Do all that one does with a journal."""
+def read_all(path: Path) -> None:
+    """Call all methods of a journal."""
     read_header(path)
     read_counts(path)
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         journal.counts()
         journal.finished()
         list(journal.rows())
@@ -283,36 +283,36 @@ def use(path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 4096, 5000, -4096], ids="kept {}".format)
 def test_a_truncated_file_is_damaged(path, size):
     """
-    Wherever it ends, the error says so, names the file, and tells what helps.
+    For every length, the error names the file and says what to do.
     """
-    whole = filled(path)
+    whole = write_journal(path)
     path.write_bytes(whole[:size])
 
     with pytest.raises(JournalError, match=r"is damaged.*Restore journal\.sqlite from a backup, or start a new run"):
-        use(path)
+        read_all(path)
 
 
 @pytest.mark.parametrize(
     "content", [b"x" * 8192, b"SQLite format 3\x00" + b"\xff" * 8000, b"PK\x03\x04"], ids=["text", "sqlite", "zip"]
 )
-def test_garbage_is_no_journal(path, content):
+def test_garbage_is_not_a_journal(path, content):
     """
-    Whatever else lies in its place is no journal.
+    Other content raises a JournalError.
     """
     path.write_bytes(content)
 
     with pytest.raises(JournalError, match="is damaged"):
-        use(path)
+        read_all(path)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0), st.binary(min_size=1, max_size=600))
-def test_torn_pages_never_raise_anything_else(tmp_path, place, garbage):
+def test_corrupt_pages_raise_journal_errors(tmp_path, place, garbage):
     """
-    Wherever garbage lies, a journal either works or is a JournalError.
+    With garbage at any place, a journal works or raises a JournalError.
     """
     original = tmp_path / "original.sqlite"
-    whole = original.read_bytes() if original.exists() else filled(original)
+    whole = original.read_bytes() if original.exists() else write_journal(original)
     place %= len(whole)
     torn = tmp_path / "torn.sqlite"
     torn.write_bytes(whole[:place] + garbage + whole[place + len(garbage) :])
@@ -320,27 +320,27 @@ def test_torn_pages_never_raise_anything_else(tmp_path, place, garbage):
         (tmp_path / name).unlink(missing_ok=True)
 
     with contextlib.suppress(JournalError):
-        use(torn)
+        read_all(torn)
 
 
-def test_a_database_of_something_else_is_no_journal(path):
+def test_another_database_is_not_a_journal(path):
     """
-    Also where it is a healthy one.
+    Also if it is valid.
     """
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE things (name TEXT)")
         connection.commit()
 
     with pytest.raises(JournalError, match="is damaged: the file is empty, or is not a journal"):
-        use(path)
+        read_all(path)
 
 
 @pytest.mark.parametrize("header", ["[]", "{}", "{", '{"models": []}', '{"models": 3}'])
-def test_a_header_that_says_nothing_is_damage(path, header):
+def test_an_invalid_header_is_damage(path, header):
     """
-    Whatever stands there that is no header.
+    Whatever the header contains.
     """
-    filled(path)
+    write_journal(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE header SET value = ?", (header,))
         connection.commit()
@@ -349,12 +349,12 @@ def test_a_header_that_says_nothing_is_damage(path, header):
         read_header(path)
 
 
-@pytest.mark.parametrize("read", [read_header, read_counts, use])
-def test_another_format_asks_for_its_version(path, read):
+@pytest.mark.parametrize("read", [read_header, read_counts, read_all])
+def test_another_format_version_is_rejected(path, read):
     """
-    A journal of a later version is not touched; the error says which form it has.
+    The journal is not changed, and the error names the versions.
     """
-    filled(path)
+    write_journal(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {sqlite.FORMAT + 1}")
     before = path.read_bytes()
@@ -364,18 +364,18 @@ def test_another_format_asks_for_its_version(path, read):
     assert path.read_bytes() == before
 
 
-def test_a_missing_journal_is_an_error_to_readers(path):
+def test_a_missing_journal_is_an_error_for_readers(path):
     """
-    Reading makes no file.
+    Reading creates no file.
     """
     with pytest.raises(JournalError, match="cannot be used"):
         read_header(path)
     assert list(path.parent.iterdir()) == []
 
 
-def test_what_an_earlier_journal_left_behind_is_not_played_into_a_new_one(path):
+def test_an_old_log_is_not_applied_to_a_new_journal(path):
     """
-    Where a journal was deleted and its log was not, the new journal is empty all the same.
+    If a journal was deleted without its log, the new journal is empty.
     """
     journal = SQLiteJournal(path, HEADER)
     journal.commit(call(), RowFailed(row_id="r", index=0, reason="old")).result()
@@ -389,15 +389,15 @@ def test_what_an_earlier_journal_left_behind_is_not_played_into_a_new_one(path):
         shutil.copy(file, path.parent)
     assert path.with_name("journal.sqlite-wal").stat().st_size > 0
 
-    with opened(path) as journal:
+    with open_journal(path) as journal:
         assert journal.counts() == Counts()
         journal.commit(call()).result()
         assert journal.counts().calls == 1
 
 
-def test_others_read_while_a_process_writes(path):
+def test_processes_can_read_during_writes(path):
     """
-    Header and counts are there at every moment, and the numbers only grow.
+    Header and counts are always readable, and the counts only grow.
     """
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, PROGRAM, path], stdin=pipe, stdout=pipe, text=True) as writer:
@@ -412,9 +412,9 @@ def test_others_read_while_a_process_writes(path):
     assert read_counts(path).calls == int(last)
 
 
-def test_a_journal_on_a_networks_filesystem_is_refused(path, monkeypatch):
+def test_a_journal_on_a_network_file_system_is_rejected(path, monkeypatch):
     """
-    The error names the kind and the cure, and no file is made.
+    The error names the type and a solution, and no file is created.
     """
     monkeypatch.setattr(sqlite, "network_filesystem", lambda _: "nfs4")
 
@@ -425,23 +425,23 @@ def test_a_journal_on_a_networks_filesystem_is_refused(path, monkeypatch):
 
 def test_commits_wait_for_the_disk(tmp_path, monkeypatch):
     """
-    SQLite syncs at each commit, whatever it would do by itself: finished turns outlast a loss of power.
+    SQLite syncs at each commit, whatever its default, so that finished turns survive a power failure.
     """
-    opened = []
+    connections = []
     connect = sqlite3.connect
 
     def careless(*args, **kwargs):
         connection = connect(*args, **kwargs)
         connection.execute("PRAGMA synchronous = OFF")
-        opened.append(connection)
+        connections.append(connection)
         return connection
 
     monkeypatch.setattr(sqlite3, "connect", careless)
     journal = SQLiteJournal(tmp_path / "journal.sqlite", HEADER)
-    known = len(opened)
+    known = len(connections)
     journal.commit(TurnDone(row_id="r1", number=0, turn=Turn(question="q", answer="a"))).result(60)
 
-    (writer,) = opened[known:]
+    (writer,) = connections[known:]
     full = 2
     assert writer.execute("PRAGMA synchronous").fetchone() == (full,)
     journal.close()

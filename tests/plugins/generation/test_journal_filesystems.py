@@ -34,9 +34,9 @@ MOUNTS = """\
         ("/mnt/image", None),
     ],
 )
-def test_a_networks_filesystem_is_told_by_the_mounts(tmp_path, folder, kind):
+def test_a_network_file_system_is_found_by_its_mount(tmp_path, folder, kind):
     """
-    The deepest mount above a path counts, and of several at one place the last.
+    The deepest mount above a path counts, and of several at one path the last.
     """
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)
@@ -44,8 +44,8 @@ def test_a_networks_filesystem_is_told_by_the_mounts(tmp_path, folder, kind):
     assert network_filesystem(Path(folder), mounts) == kind
 
 
-def test_where_mounts_are_not_told_nothing_is_refused(tmp_path):
+def test_without_a_list_of_mounts_nothing_is_rejected(tmp_path):
     """
-    Systems without this file keep their journals.
+    Other systems do not have this file.
     """
     assert network_filesystem(tmp_path, tmp_path / "absent") is None

@@ -24,18 +24,18 @@ JSON = st.recursive(
 
 
 def storage(path):
-    """Make the storage as a run does: by its name, with settings that are checked."""
+    """Build the storage as a run does: by name, with validated settings."""
     instances = Instances(Settings.load(), clock=FakeClock())
     return instances.build(STORAGE, "jsonl", {"path": path}).implementation
 
 
 def row(index=0, /, **data) -> Row:
-    """Make a row."""
+    """Return a row."""
     return Row(id=str(index), index=index, data=data)
 
 
-def broken_after(*rows):
-    """Yield rows, and then fail."""
+def fail_after(*rows):
+    """Yield rows, then raise an error."""
     yield from rows
     raise OSError(28, "No space left on device")
 
@@ -43,7 +43,7 @@ def broken_after(*rows):
 @given(st.lists(st.dictionaries(st.text(), JSON, max_size=3), max_size=5))
 def test_every_row_is_a_line(tmp_path_factory, tables):
     """
-    Whatever JSON the rows hold, there is one line each, in order, that reads as the same.
+    Any JSON is written on one line, in order, and is equal when read.
     """
     path = tmp_path_factory.getbasetemp() / "rows.jsonl"
 
@@ -56,9 +56,9 @@ def test_every_row_is_a_line(tmp_path_factory, tables):
 
 
 @pytest.mark.parametrize("separator", ["\u0085", "\u2028", "\u2029"])
-def test_no_reader_sees_a_line_end_inside_a_row(tmp_path, separator):
+def test_line_separators_are_escaped(tmp_path, separator):
     """
-    What `str.splitlines` takes for the end of a line is escaped, and reads as the same.
+    Everything that `str.splitlines` treats as a line end is escaped.
     """
     path = tmp_path / "rows.jsonl"
 
@@ -68,18 +68,18 @@ def test_no_reader_sees_a_line_end_inside_a_row(tmp_path, separator):
     assert json.loads(line) == {"text": f"a{separator}b"}
 
 
-def test_text_is_written_as_it_is(tmp_path):
+def test_text_is_not_escaped(tmp_path):
     """
-    Letters of all scripts are UTF-8, not escapes, so that people can read the file.
+    All scripts are written as UTF-8.
     """
     storage(tmp_path / "rows.jsonl").write([row(text="Grüße 茶 🌱")])
 
     assert (tmp_path / "rows.jsonl").read_text("utf-8") == '{"text":"Grüße 茶 🌱"}\n'
 
 
-def test_no_rows_make_an_empty_file(tmp_path):
+def test_no_rows_create_an_empty_file(tmp_path):
     """
-    It is there all the same.
+    The file exists.
     """
     assert storage(tmp_path / "rows.jsonl").write([]) == 0
     assert (tmp_path / "rows.jsonl").read_bytes() == b""
@@ -87,21 +87,21 @@ def test_no_rows_make_an_empty_file(tmp_path):
 
 def test_a_failing_write_leaves_the_old_file(tmp_path):
     """
-    What was there stays to the byte, and nothing lies beside it.
+    It is unchanged, and no other file remains.
     """
     path = tmp_path / "rows.jsonl"
     storage(path).write([row(text="old")])
 
     with pytest.raises(OSError, match="No space left"):
-        storage(path).write(broken_after(row(text="new")))
+        storage(path).write(fail_after(row(text="new")))
 
     assert path.read_text() == '{"text":"old"}\n'
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["rows.jsonl"]
 
 
-def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path):
+def test_readers_see_the_old_file_until_the_new_one_is_complete(tmp_path):
     """
-    While rows are written, the path holds what it held.
+    The path is not changed while rows are written.
     """
     path = tmp_path / "rows.jsonl"
     storage(path).write([row(text="old")])
@@ -120,9 +120,9 @@ def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 @pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
-def test_the_mode_is_kept(tmp_path, mode):
+def test_the_file_mode_is_preserved(tmp_path, mode):
     """
-    Who may read the file may read it after it was replaced, and nobody else.
+    The new file has the permissions of the old one.
     """
     path = tmp_path / "rows.jsonl"
     storage(path).write([row()])
@@ -135,9 +135,9 @@ def test_the_mode_is_kept(tmp_path, mode):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-def test_a_new_file_has_the_mode_of_all_new_files(tmp_path):
+def test_a_new_file_has_the_default_mode(tmp_path):
     """
-    The process's umask decides.
+    The umask of the process determines it.
     """
     before = os.umask(0o027)
     try:
@@ -148,9 +148,9 @@ def test_a_new_file_has_the_mode_of_all_new_files(tmp_path):
     assert stat.S_IMODE((tmp_path / "rows.jsonl").stat().st_mode) == 0o640
 
 
-def test_what_a_killed_process_left_is_overwritten(tmp_path):
+def test_a_leftover_temporary_file_is_overwritten(tmp_path):
     """
-    The rest of an earlier attempt neither disturbs nor ends up in the file.
+    It is not part of the output.
     """
     (tmp_path / ".rows.jsonl.part").write_text("half a r")
 
@@ -160,9 +160,9 @@ def test_what_a_killed_process_left_is_overwritten(tmp_path):
     assert (tmp_path / "rows.jsonl").read_text() == '{"text":"new"}\n'
 
 
-def test_an_unknown_setting_is_refused(tmp_path):
+def test_an_unknown_setting_is_rejected(tmp_path):
     """
-    The storage has a path, which the run gives it, and nothing else.
+    The only setting is the path, which the run sets.
     """
     instances = Instances(Settings.load(), clock=FakeClock())
 

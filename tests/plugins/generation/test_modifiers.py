@@ -16,71 +16,74 @@ PASSAGE = SourcePassage(id="p", document="a.md", headings=("Tea",), text="Tea is
 QUESTION = (Message.user("Is it?"),)
 
 
-def made(name, **settings):
-    """Make a modifier as a run does: by its name, with settings that are checked."""
+def build(name, **settings):
+    """Build a modifier as a run does: by name, with validated settings."""
     instances = Instances(Settings.load(), clock=FakeClock())
     return instances.build(PROMPT_MODIFIER, name, settings).implementation
 
 
 def cell(passage=None, **material) -> Cell:
-    """Make a cell."""
+    """Return a cell."""
     return Cell(id="c", index=0, turns=1, passage=passage, material=material)
 
 
-def said(messages) -> list[tuple[str, str]]:
-    """List roles and texts."""
+def roles_and_texts(messages) -> list[tuple[str, str]]:
+    """Return roles and texts."""
     return [(message.role, message.text) for message in messages]
 
 
-def test_the_passage_stands_in_the_system_message():
+def test_the_passage_is_in_the_system_message():
     """
-    Before it stands what is asked of the model.
+    The request comes before it.
     """
-    messages = made("document-context", request="Use this.").modify(QUESTION, cell(PASSAGE))
+    messages = build("document-context", request="Use this.").modify(QUESTION, cell(PASSAGE))
 
-    assert said(messages) == [("system", "Use this.\n\n<passage>\nTea is green.\n</passage>"), ("user", "Is it?")]
+    assert roles_and_texts(messages) == [
+        ("system", "Use this.\n\n<passage>\nTea is green.\n</passage>"),
+        ("user", "Is it?"),
+    ]
 
 
-def test_a_system_message_that_is_there_is_added_to():
+def test_an_existing_system_message_is_extended():
     """
-    There is one system message in the end, since many models take no more.
+    There is only one, since many models accept only one.
     """
     for message in (Message.system("Be brief."), Message(role="developer", parts=Message.system("Be brief.").parts)):
-        first, last = made("persona").modify((message, *QUESTION), cell(persona="a nurse"))
+        first, last = build("persona").modify((message, *QUESTION), cell(persona="a nurse"))
 
         assert first.role == message.role
         assert first.text.startswith("Be brief.\n\nYou speak with a nurse.")
         assert last == QUESTION[0]
 
 
-def test_the_persona_stands_where_the_request_says():
+def test_the_persona_replaces_the_placeholder():
     """
-    Every `{persona}` is replaced, and no other brace means anything.
+    Every `{persona}` is replaced. Other braces have no meaning.
     """
-    messages = made("persona", request="{persona} {x} {persona}").modify(QUESTION, cell(persona="a {nurse}"))
+    messages = build("persona", request="{persona} {x} {persona}").modify(QUESTION, cell(persona="a {nurse}"))
 
     assert messages[0].text == "a {nurse} {x} a {nurse}"
 
 
 @pytest.mark.parametrize("name", ["document-context", "persona"])
-def test_a_cell_that_lacks_the_thing_is_left_alone(name):
+def test_a_cell_without_passage_or_persona_is_unchanged(name):
     """
-    Without a passage or a persona nothing is added.
+    Nothing is added.
     """
-    assert made(name).modify(QUESTION, cell(seed="x")) == QUESTION
+    assert build(name).modify(QUESTION, cell(seed="x")) == QUESTION
 
 
-def test_an_unknown_setting_is_refused():
+def test_an_unknown_setting_is_rejected():
     """
     The error names it.
     """
     with pytest.raises(ConfigurationError, match="requst"):
-        made("persona", requst="x")
+        build("persona", requst="x")
 
 
-def test_modifiers_work_in_their_order_and_for_the_answerer_alone(tmp_path):
+def test_modifiers_apply_in_order_to_the_answerer(tmp_path):
     """
-    What they add is seen by the model that answers, in the order in which they are named; it stands in no row.
+    The asker and the rows do not contain what they add.
     """
     job = {
         "asker": "local/asker",

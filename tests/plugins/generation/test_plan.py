@@ -39,15 +39,15 @@ def budwood_instruction_strategies():
 
 
 def without_documents(folder: Path, job: dict[str, object]) -> GenerationSpec:
-    """Specify conversations about nothing that is written."""
+    """Return a specification without documents."""
     conversation = {"answerer": OFFLINE, "turns": (1, 3), **job}
     return GenerationSpec.model_validate(table(documents=None, conversation=conversation, root=folder))
 
 
 @pytest.mark.parametrize("job", STRATEGIES.values(), ids=STRATEGIES)
-def test_equal_specifications_make_equal_cells(tmp_path, job):
+def test_equal_specifications_have_equal_cells(tmp_path, job):
     """
-    Ids, passages, turns and material depend on the specification and the documents, not on when or where.
+    Ids, passages, turns and material depend on the specification and the documents, not on time or place.
     """
     plans = [make_plan(conversation_spec(tmp_path / name, job=job)) for name in ("here", "there/deeper")]
 
@@ -55,9 +55,9 @@ def test_equal_specifications_make_equal_cells(tmp_path, job):
     assert plans[0].header().fingerprint == plans[1].header().fingerprint
 
 
-def test_another_seed_makes_other_cells(tmp_path):
+def test_another_seed_gives_other_cells(tmp_path):
     """
-    The seed decides all chance: no id is shared, and the passages come in another order.
+    All ids differ, and the passages are in another order.
     """
     one, other = (make_plan(conversation_spec(tmp_path, seed=seed, rows=8)) for seed in (1, 2))
 
@@ -65,9 +65,9 @@ def test_another_seed_makes_other_cells(tmp_path):
     assert [cell.passage for cell in one.cells] != [cell.passage for cell in other.cells]
 
 
-def test_ids_tell_cells_apart(tmp_path):
+def test_ids_are_unique(tmp_path):
     """
-    Also where the same passage is asked about many times, each row has an id of its own, and its number.
+    Each row has an id and a number of its own, also if passages repeat.
     """
     plan = make_plan(conversation_spec(tmp_path, rows=200))
 
@@ -75,9 +75,9 @@ def test_ids_tell_cells_apart(tmp_path):
     assert [cell.index for cell in plan.cells] == list(range(200))
 
 
-def test_where_documents_are_kept_is_in_no_row(tmp_path):
+def test_rows_do_not_contain_the_place_of_documents(tmp_path):
     """
-    Documents outside of the specification's folder make the same cells wherever the two lie to each other.
+    Documents outside of the specification's folder give the same cells wherever they are.
     """
     plans = []
     for place in ("a/job", "b/c/job"):
@@ -93,9 +93,9 @@ def test_where_documents_are_kept_is_in_no_row(tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{"concurrency": 3}, {"output": "elsewhere.jsonl"}])
-def test_how_fast_and_whereto_makes_no_other_run(tmp_path, changes):
+def test_concurrency_and_output_do_not_change_the_run(tmp_path, changes):
     """
-    Concurrency and output change neither the cells nor the fingerprint.
+    Cells and fingerprint stay the same.
     """
     one, other = make_plan(conversation_spec(tmp_path)), make_plan(conversation_spec(tmp_path, **changes))
 
@@ -112,18 +112,18 @@ def test_how_fast_and_whereto_makes_no_other_run(tmp_path, changes):
         {"asker": "offline/other"},
     ],
 )
-def test_what_decides_about_the_rows_decides_the_fingerprint(tmp_path, job):
+def test_the_fingerprint_depends_on_what_determines_the_rows(tmp_path, job):
     """
-    Whatever changes the calls makes another run.
+    Everything that changes the calls changes the run.
     """
     one, other = make_plan(conversation_spec(tmp_path)), make_plan(conversation_spec(tmp_path, job=job))
 
     assert one.header().fingerprint != other.header().fingerprint
 
 
-def test_passages_come_equally_often(tmp_path):
+def test_passages_are_used_equally_often(tmp_path):
     """
-    No passage is used twice more often than another.
+    No passage is used more than once more than another.
     """
     plan = make_plan(conversation_spec(tmp_path, rows=50))
 
@@ -131,9 +131,9 @@ def test_passages_come_equally_often(tmp_path):
     assert max(used.values()) - min(used.values()) <= 1
 
 
-def test_turns_stay_within_their_bounds_and_what_a_passage_bears(tmp_path):
+def test_turns_are_within_their_limits(tmp_path):
     """
-    Turns are drawn between the least and the most; a passage of few sentences is not asked about for longer.
+    They are between minimum and maximum, and a short passage has fewer.
     """
     drawn = Counter(cell.turns for cell in make_plan(conversation_spec(tmp_path, rows=60)).cells)
     long = make_plan(conversation_spec(tmp_path, rows=60, job={"turns": (1, 50)}))
@@ -146,9 +146,9 @@ def test_turns_stay_within_their_bounds_and_what_a_passage_bears(tmp_path):
 
 
 @pytest.mark.parametrize("job", STRATEGIES.values(), ids=STRATEGIES)
-def test_the_plan_counts_the_calls_that_the_run_makes(tmp_path, job):
+def test_the_plan_counts_the_calls_of_the_run(tmp_path, job):
     """
-    Rows, turns and calls of the dry run are those of the run itself, for each strategy.
+    Rows, turns and calls of the dry run match the run, for each strategy.
     """
     spec = conversation_spec(tmp_path, job=job)
     plan = make_plan(spec)
@@ -162,9 +162,9 @@ def test_the_plan_counts_the_calls_that_the_run_makes(tmp_path, job):
 
 
 @pytest.mark.parametrize("job", [STRATEGIES["persona"], STRATEGIES["seed-list"]], ids=["persona", "seed-list"])
-def test_strategies_that_need_no_documents_do_without(tmp_path, job):
+def test_some_strategies_need_no_documents(tmp_path, job):
     """
-    The count holds there as well.
+    The counts match there too.
     """
     spec = without_documents(tmp_path, job)
 
@@ -173,7 +173,7 @@ def test_strategies_that_need_no_documents_do_without(tmp_path, job):
 
 def test_a_structured_row_is_one_call(tmp_path):
     """
-    The plan of values counts one call and one turn a row.
+    The plan counts one call and one turn per row.
     """
     spec = row_spec(tmp_path)
     plan = make_plan(spec)
@@ -182,9 +182,9 @@ def test_a_structured_row_is_one_call(tmp_path):
     assert generate(spec).calls == 6
 
 
-def test_tokens_of_input_are_estimated_within_reason(tmp_path):
+def test_the_estimate_of_input_tokens_is_reasonable(tmp_path):
     """
-    What is sent is known but for the turns to come: the estimate is no more than three times off.
+    It differs from the actual number by a factor of three at most.
     """
     spec = conversation_spec(tmp_path, rows=20)
     plan, report = make_plan(spec), generate(spec)
@@ -192,9 +192,9 @@ def test_tokens_of_input_are_estimated_within_reason(tmp_path):
     assert report.input_tokens / 3 < plan.input_tokens < report.input_tokens * 3
 
 
-def test_tokens_of_output_are_bounded_by_the_options(tmp_path):
+def test_the_estimate_of_output_tokens_respects_max_tokens(tmp_path):
     """
-    No reply is expected to be longer than max_tokens allows.
+    No reply is estimated to be longer.
     """
     limits = {"asker_options": {"max_tokens": 4}, "answerer_options": {"max_tokens": 10}, "turns": 1}
 
@@ -203,9 +203,9 @@ def test_tokens_of_output_are_bounded_by_the_options(tmp_path):
     assert plan.output_tokens == 6 * (4 + 10)
 
 
-def test_planning_touches_nothing(tmp_path, monkeypatch):
+def test_planning_has_no_side_effects(tmp_path, monkeypatch):
     """
-    Nothing is written, and no vendor is asked whether it knows the model.
+    No file is written, and no request is sent.
     """
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-secret")
     spec = conversation_spec(tmp_path, job={"answerer": "openai/no-such-model"})
@@ -217,17 +217,17 @@ def test_planning_touches_nothing(tmp_path, monkeypatch):
     assert (plan.documents, plan.run_folder.name, plan.output.name) == (len(DOCUMENTS), "data.jsonl.run", "data.jsonl")
 
 
-def test_without_documents_nothing_can_be_asked_about_them(tmp_path):
+def test_a_strategy_without_its_documents_is_an_error(tmp_path):
     """
-    The error says which strategy wants documents, and how they are named.
+    The error names the strategy, and says how to set documents.
     """
     with pytest.raises(ConfigurationError, match=r"'document-questions' needs documents.*\[documents\] paths"):
         make_plan(without_documents(tmp_path, {}))
 
 
-def test_documents_without_a_passage_are_none(tmp_path):
+def test_empty_documents_count_as_none(tmp_path):
     """
-    Files that are empty make the same error.
+    The error is the same.
     """
     (tmp_path / "empty.md").write_text("")
     spec = conversation_spec(tmp_path, documents={"paths": ["empty.md"]})
@@ -247,9 +247,9 @@ def test_documents_without_a_passage_are_none(tmp_path):
         ({"$ref": "https://example.com/schema.json"}, "example.com"),
     ],
 )
-def test_a_schema_that_nothing_satisfies_stops_the_plan(tmp_path, schema, said):
+def test_an_unusable_schema_stops_the_plan(tmp_path, schema, said):
     """
-    What the first call would refuse is refused before it: invalid schemas, contradictions, references to nowhere.
+    Invalid schemas, contradictions and broken references are rejected before the first call.
     """
     with pytest.raises(ConfigurationError, match=rf"row\.schema: .*({said})"):
         make_plan(row_spec(tmp_path, job={"schema": schema}))
@@ -263,17 +263,17 @@ def test_a_schema_that_nothing_satisfies_stops_the_plan(tmp_path, schema, said):
         ({"storage": "jsonll"}, "jsonl"),
     ],
 )
-def test_an_unknown_plugin_is_named_with_what_is_near(tmp_path, changes, near):
+def test_an_unknown_plugin_is_an_error(tmp_path, changes, near):
     """
-    The error comes before anything is made.
+    The error names similar plugins, before a row is created.
     """
     with pytest.raises(PluginNotFoundError, match=near):
         make_plan(conversation_spec(tmp_path, **changes))
 
 
-def test_a_wrong_setting_of_a_plugin_is_named(tmp_path):
+def test_an_invalid_setting_of_a_plugin_is_named(tmp_path):
     """
-    The settings of a strategy are checked like all others.
+    The settings of a strategy are validated.
     """
     with pytest.raises(ConfigurationError, match="seeds"):
         make_plan(conversation_spec(tmp_path, job={"strategy": {"plugin": "seed-list", "seads": ["x"]}}))
@@ -282,7 +282,7 @@ def test_a_wrong_setting_of_a_plugin_is_named(tmp_path):
 @pytest.fixture
 def guarded(tmp_path, monkeypatch):
     """
-    A strategy of someone else's that wants a key of its own.
+    Register a strategy of another distribution that needs a key.
     """
     information = tmp_path / "site" / "guarded_shoot-1.0.dist-info"
     information.mkdir(parents=True)
@@ -293,9 +293,9 @@ def guarded(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("guarded")
-def test_a_specification_holds_no_secrets(tmp_path):
+def test_secrets_in_a_specification_are_rejected(tmp_path):
     """
-    They would stand in the journal; the error leads to the settings, where they are welcome, and repeats none.
+    The journal would store them. The error names the section of the settings, and does not contain the secret.
     """
     told = {"plugin": "guarded", "api_key": "sk-plainly-readable"}
     settings = {"instruction_strategies": {"guarded": {"api_key": "sk-plainly-readable"}}}
@@ -308,9 +308,9 @@ def test_a_specification_holds_no_secrets(tmp_path):
     assert "sk-plainly" not in repr(plan.header())
 
 
-def test_a_plugin_may_be_an_instance_of_the_settings(tmp_path):
+def test_a_plugin_can_be_an_instance_in_the_settings(tmp_path):
     """
-    A section of the settings gives a strategy a name and settings of its own, and both are part of the run.
+    The settings of the instance are part of the run's identity.
     """
     section = {"instruction_strategies": {"nurses": {"plugin": "persona", "personas": ["a nurse"]}}}
 
@@ -327,5 +327,5 @@ def test_a_plugin_may_be_an_instance_of_the_settings(tmp_path):
 
 
 def personas(plan: Plan) -> set[object]:
-    """List who asks."""
+    """Return the personas of a plan."""
     return {cell.material["persona"] for cell in plan.cells}

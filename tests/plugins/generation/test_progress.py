@@ -10,9 +10,9 @@ TURN = TurnDone(row_id="a", number=0, turn=Turn(question="?", answer="!"))
 ROW = RowDone(Row(id="a", index=0, data={}))
 
 
-def test_rows_that_were_begun_before_make_no_rate(clock):
+def test_the_rate_counts_turns_of_this_session(clock):
     """
-    After a resume a row may end with its first call: the rate is told from the turns of this time.
+    After a resume, a row may be finished by its first call.
     """
     seen = []
     before = Counts(rows=2, turns=13)

@@ -33,9 +33,9 @@ turns = [1, 3]
 """
 
 
-def test_a_dataset_is_made_from_a_file(tmp_path):
+def test_a_dataset_is_created_from_a_file(tmp_path):
     """
-    From the specification to the rows: conversations about the documents, in files beside the specification.
+    Conversations about the documents, in a file next to the specification.
     """
     conversation_spec(tmp_path)
     (tmp_path / "dataset.toml").write_text(TOML)
@@ -53,9 +53,9 @@ def test_a_dataset_is_made_from_a_file(tmp_path):
         assert row["models"] == {"asker": OFFLINE, "answerer": OFFLINE}
 
 
-def test_a_row_says_what_it_was_made_from(tmp_path):
+def test_a_row_has_its_source(tmp_path):
     """
-    The system message is part of the conversation; passage, headings and material stand beside it.
+    The system message is part of the conversation. Passage, headings and material are separate fields.
     """
     job = {"system": "Be brief.", "strategy": {"plugin": "persona", "personas": ["a nurse"]}, "turns": 1}
 
@@ -67,7 +67,7 @@ def test_a_row_says_what_it_was_made_from(tmp_path):
     assert list(row) == ["id", "messages", "source", "material", "models"]
 
 
-def test_values_are_made_with_the_offline_provider(tmp_path):
+def test_values_are_created_with_the_offline_provider(tmp_path):
     """
     Each satisfies the schema and comes from its passage.
     """
@@ -80,9 +80,9 @@ def test_values_are_made_with_the_offline_provider(tmp_path):
         assert row["models"] == {"model": OFFLINE}
 
 
-def test_values_are_made_with_a_server(tmp_path):
+def test_values_are_created_with_a_server(tmp_path):
     """
-    The server is asked for the schema; what it says is kept as the value it is.
+    The request contains the schema, and the row the value of the reply.
     """
     with ChatServer(lambda _body: json.dumps({"subject": "tea", "fact": "Grün."})) as server:
         report = generate(row_spec(tmp_path, job={"model": "local/tiny"}, rows=2), settings=server.settings)
@@ -92,7 +92,7 @@ def test_values_are_made_with_a_server(tmp_path):
     assert (report.input_tokens, report.output_tokens, report.cost) == (22, 10, None)
 
 
-def test_tokens_that_no_server_tells_are_unknown(tmp_path):
+def test_tokens_that_are_not_reported_are_unknown(tmp_path):
     """
     They are None in the progress and in the report, not 0.
     """
@@ -113,9 +113,9 @@ def test_tokens_that_no_server_tells_are_unknown(tmp_path):
     assert {(told.input_tokens, told.output_tokens) for told in seen} == {(None, None)}
 
 
-def test_a_seed_stands_below_the_instruction(tmp_path):
+def test_a_seed_follows_the_instruction(tmp_path):
     """
-    So that a list of seeds becomes as many values.
+    A list of seeds gives as many values.
     """
     job = {"strategy": {"plugin": "seed-list", "seeds": ["About tea."]}, "model": "local/tiny", "modifiers": []}
     with ChatServer(lambda _body: '{"subject": "a", "fact": "b"}') as server:
@@ -124,9 +124,9 @@ def test_a_seed_stands_below_the_instruction(tmp_path):
     assert server.requests[0]["messages"][-1]["content"] == "State one fact from the passage.\n\nAbout tea."
 
 
-def test_the_asker_and_the_answerer_may_be_two_models(tmp_path):
+def test_the_asker_and_the_answerer_can_be_two_models(tmp_path):
     """
-    Each gets its own options, and the request's seed is that of the call, the same whenever it is made.
+    Each has its own options. The seed of a call does not depend on when it is sent.
     """
     job = {
         "asker": "local/asker",
@@ -150,9 +150,9 @@ def test_the_asker_and_the_answerer_may_be_two_models(tmp_path):
 
 
 @pytest.mark.parametrize("describe", [conversation_spec, row_spec])
-def test_rows_are_the_same_whatever_the_concurrency(tmp_path, describe):
+def test_rows_do_not_depend_on_the_concurrency(tmp_path, describe):
     """
-    In the order of the cells, to the byte, however many are worked on at once and whichever is finished first.
+    The output is byte-identical, in the order of the cells.
     """
     outputs = [
         generate(describe(tmp_path / str(concurrency), rows=40, concurrency=concurrency)).output
@@ -164,9 +164,9 @@ def test_rows_are_the_same_whatever_the_concurrency(tmp_path, describe):
     assert outputs[0].read_bytes() == outputs[1].read_bytes() == outputs[2].read_bytes()
 
 
-def test_rows_tell_nothing_of_where_and_when_they_were_made(tmp_path):
+def test_rows_contain_no_time_and_no_path(tmp_path):
     """
-    No path of the machine stands in them.
+    They do not depend on the machine.
     """
     text = generate(conversation_spec(tmp_path, rows=12)).output.read_text("utf-8")
 
@@ -174,9 +174,9 @@ def test_rows_tell_nothing_of_where_and_when_they_were_made(tmp_path):
     assert tmp_path.name not in text
 
 
-def test_the_same_again_makes_no_call(tmp_path):
+def test_a_finished_run_makes_no_call(tmp_path):
     """
-    What is finished is finished: generating again, and resuming, only write the output anew.
+    Generating again, or resuming, only writes the output.
     """
     spec = conversation_spec(tmp_path)
     first = generate(spec)
@@ -190,7 +190,7 @@ def test_the_same_again_makes_no_call(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["output", "run folder"])
-def test_a_run_is_named_by_its_folder_or_its_output(tmp_path, other):
+def test_a_run_can_be_named_by_its_folder_or_its_output(tmp_path, other):
     """
     Both paths resume the same run.
     """
@@ -199,9 +199,9 @@ def test_a_run_is_named_by_its_folder_or_its_output(tmp_path, other):
     assert resume(report.output if other == "output" else report.run_folder).rows_reused == 6
 
 
-def test_there_has_to_be_a_run_to_resume(tmp_path):
+def test_resuming_a_missing_run_is_an_error(tmp_path):
     """
-    The error says how runs are found.
+    The error says how to list runs.
     """
     with pytest.raises(ConfigurationError, match=r"no run at .*budwood runs list"):
         resume(tmp_path / "data.jsonl")
@@ -216,9 +216,9 @@ def test_there_has_to_be_a_run_to_resume(tmp_path):
         ({"documents": {"paths": ["docs/tea.md"]}}, "the documents differ"),
     ],
 )
-def test_another_specification_leaves_the_output_alone(tmp_path, changes, difference):
+def test_another_specification_does_not_change_the_output(tmp_path, changes, difference):
     """
-    The error names the difference and the cure, and neither the rows nor the journal change.
+    The error names the difference and a solution. Rows and journal are unchanged.
     """
     report = generate(conversation_spec(tmp_path))
     before = report.output.read_bytes()
@@ -234,7 +234,7 @@ def test_another_specification_leaves_the_output_alone(tmp_path, changes, differ
 
 def test_other_settings_of_a_plugin_are_another_run(tmp_path):
     """
-    Also where they come from the program's settings and the specification is the same.
+    Also if they come from the settings, and the specification is the same.
     """
     spec = conversation_spec(tmp_path, job={"strategy": "persona"})
     generate(spec)
@@ -247,7 +247,7 @@ def test_other_settings_of_a_plugin_are_another_run(tmp_path):
 @pytest.mark.parametrize("act", [generate, resume])
 def test_changed_documents_are_another_run(tmp_path, act):
     """
-    The error names the documents that changed, also when the run is resumed.
+    The error names the changed documents, also when resuming.
     """
     spec = conversation_spec(tmp_path)
     report = generate(spec)
@@ -257,9 +257,9 @@ def test_changed_documents_are_another_run(tmp_path, act):
         act(spec if act is generate else report.run_folder)
 
 
-def test_an_output_that_no_run_made_is_left_alone(tmp_path):
+def test_a_file_of_the_user_is_not_replaced(tmp_path):
     """
-    A file of the user's is not replaced, and no run folder appears beside it.
+    No run folder is created.
     """
     (tmp_path / "data.jsonl").write_text("precious")
 
@@ -269,9 +269,9 @@ def test_an_output_that_no_run_made_is_left_alone(tmp_path):
     assert not (tmp_path / "data.jsonl.run").exists()
 
 
-def test_a_run_that_finished_nothing_gives_way(tmp_path):
+def test_a_run_without_finished_calls_is_replaced(tmp_path):
     """
-    Who corrects a specification after a run without a single reply need not delete anything.
+    After a correction of the specification, no file has to be deleted.
     """
     with pytest.raises(NotFoundError):
         generate(conversation_spec(tmp_path, job={"answerer": "offline/extractive", "asker": "offline/llama"}))
@@ -280,9 +280,9 @@ def test_a_run_that_finished_nothing_gives_way(tmp_path):
     assert generate(conversation_spec(tmp_path)).complete
 
 
-def test_moving_folder_and_run_together_changes_nothing(tmp_path, monkeypatch):
+def test_a_run_can_be_moved_with_its_documents(tmp_path, monkeypatch):
     """
-    The run is resumed where it is now, from any current folder, and asks nothing again.
+    It is resumed at its new place, from any current folder, without repeating a call.
     """
     old, new = tmp_path / "old", tmp_path / "deep" / "new"
     report = generate(conversation_spec(old, output="out/data.jsonl"))
@@ -299,9 +299,9 @@ def test_moving_folder_and_run_together_changes_nothing(tmp_path, monkeypatch):
     assert resumed.output.read_bytes() == before
 
 
-def test_an_output_folder_may_be_a_link(tmp_path):
+def test_an_output_folder_can_be_a_link(tmp_path):
     """
-    A run whose output lies on another disk, behind a link, finds its documents when it is resumed.
+    A run whose output is on another disk, behind a link, finds its documents when it is resumed.
     """
     (tmp_path / "elsewhere" / "disk").mkdir(parents=True)
     (tmp_path / "project").mkdir()
@@ -312,9 +312,9 @@ def test_an_output_folder_may_be_a_link(tmp_path):
     assert resume(tmp_path / "elsewhere" / "disk" / "data.jsonl").rows_reused == 6
 
 
-def test_progress_is_told_after_every_commit(tmp_path):
+def test_progress_is_reported_after_every_commit(tmp_path):
     """
-    Numbers only grow; the last ones are those of the report; times appear once there is something to tell them from.
+    Numbers only grow, the last ones match the report, and times appear after the first turn.
     """
     seen: list[Progress] = []
 
@@ -333,9 +333,9 @@ def test_progress_is_told_after_every_commit(tmp_path):
     assert last.rows_per_second > 0
 
 
-def test_within_an_event_loop_the_async_form_is_wanted(tmp_path):
+def test_in_an_event_loop_the_async_functions_are_required(tmp_path):
     """
-    The blocking forms say so instead of blocking the loop, and the async forms do the work.
+    The blocking functions raise an error instead of blocking the loop.
     """
     spec = conversation_spec(tmp_path)
 
@@ -349,9 +349,9 @@ def test_within_an_event_loop_the_async_form_is_wanted(tmp_path):
     assert (first.complete, again.calls) == (True, 0)
 
 
-def test_an_output_that_cannot_be_written_costs_no_call(tmp_path):
+def test_an_output_that_cannot_be_written_repeats_no_call(tmp_path):
     """
-    The rows are in the journal: once the place is free, they are written without asking anyone.
+    The rows are in the journal, and are written once the path is usable.
     """
     spec = conversation_spec(tmp_path)
     (tmp_path / ".data.jsonl.part").mkdir()
@@ -365,9 +365,9 @@ def test_an_output_that_cannot_be_written_costs_no_call(tmp_path):
     assert (report.calls, report.rows) == (0, 6)
 
 
-def test_no_row_stands_twice(tmp_path, monkeypatch):
+def test_no_row_is_written_twice(tmp_path, monkeypatch):
     """
-    A row is committed together with its last turn, once.
+    A row is committed once, with its last turn.
     """
     committed = []
     commit = SQLiteJournal._commit
@@ -384,9 +384,9 @@ def test_no_row_stands_twice(tmp_path, monkeypatch):
     assert names.count("TurnDone") == names.count("CallDone") / 2
 
 
-def test_a_specification_made_in_python_lies_in_the_current_folder(tmp_path, monkeypatch):
+def test_a_specification_from_python_uses_the_current_folder(tmp_path, monkeypatch):
     """
-    Without a root, paths are relative to where the program is, and a run is resumed from anywhere.
+    Its paths are relative to it, and the run can be resumed from any folder.
     """
     folder = tmp_path / "here"
     described = conversation_spec(folder)

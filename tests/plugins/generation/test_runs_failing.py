@@ -29,19 +29,19 @@ LOCAL = {"answerer": "local/tiny", "turns": 2, "answerer_options": {"retries": 0
 ONE_AT_A_TIME = {"job": LOCAL, "concurrency": 1}
 
 
-def counted(spec):
-    """Count what the journal of a specification holds."""
+def count_entries(spec):
+    """Return the counts of a specification's journal."""
     return read_counts(spec.run_folder / "journal.sqlite")
 
 
 def about_bridges(number, body):
-    """Fail whatever mentions a bridge."""
+    """Fail requests that mention a bridge."""
     return failure(400, "Not about bridges.") if "bridge" in json.dumps(body) else None
 
 
-def test_a_row_that_fails_is_a_shortfall_that_says_why(tmp_path):
+def test_a_failed_row_is_reported_with_its_reason(tmp_path):
     """
-    The others are written; the report holds number and reason of each that is missing.
+    The other rows are written. The report has the number and the reason of each failed row.
     """
     spec = conversation_spec(tmp_path, job=LOCAL)
 
@@ -60,9 +60,9 @@ def test_a_row_that_fails_is_a_shortfall_that_says_why(tmp_path):
     assert [row["id"] for row in read_rows(report.output)] == [cell.id for cell in plan.cells if cell.index not in bad]
 
 
-def test_resuming_tries_only_what_failed(tmp_path):
+def test_resuming_tries_only_failed_rows(tmp_path):
     """
-    Nothing that is done is asked again, and in the end the rows are those of a run without failures.
+    No finished call is repeated, and the final rows are those of a run without failures.
     """
     spec = conversation_spec(tmp_path / "failing", job=LOCAL)
     with ChatServer(fault=about_bridges) as server:
@@ -76,9 +76,9 @@ def test_resuming_tries_only_what_failed(tmp_path):
     assert second.output.read_bytes() == whole.output.read_bytes()
 
 
-def test_a_question_that_was_paid_for_is_not_asked_again(tmp_path):
+def test_a_finished_question_is_not_repeated(tmp_path):
     """
-    Where only the answer failed, resuming asks for the answer alone.
+    If only the answer failed, resuming requests only the answer.
     """
     spec = conversation_spec(tmp_path, job=LOCAL | {"turns": 1, "asker": "local/asker"}, rows=3)
 
@@ -101,9 +101,9 @@ def test_a_question_that_was_paid_for_is_not_asked_again(tmp_path):
         (lambda handler: handler.send(429, {"error": {"code": "insufficient_quota"}}), QuotaExhaustedError),
     ],
 )
-def test_what_would_fail_every_row_stops_the_run_at_once(tmp_path, fault, error):
+def test_fatal_errors_stop_the_run(tmp_path, fault, error):
     """
-    A refused key, an unknown model, a spent quota: what was finished is kept, and a note says how the run goes on.
+    A rejected key, an unknown model, an exhausted quota: finished work is saved, and a note says how to resume.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
 
@@ -115,24 +115,24 @@ def test_what_would_fail_every_row_stops_the_run_at_once(tmp_path, fault, error)
 
     assert len(server.requests) == 6
     assert raised.value.__notes__ == [f"Finished work is saved. To continue: budwood runs resume {spec.run_folder}"]
-    assert (counted(spec).rows, counted(spec).calls, counted(spec).failures) == (1, 5, {})
+    assert (count_entries(spec).rows, count_entries(spec).calls, count_entries(spec).failures) == (1, 5, {})
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).complete
     assert len(server.requests) == 24 - 5
 
 
-def cut_off(_number, body):
-    """Stop every reply at its limit of tokens."""
+def truncate(_number, body):
+    """Truncate every reply at its token limit."""
     reply = completion(body["model"], "This is cut")
     reply["choices"][0]["finish_reason"] = "length"
     return lambda handler: handler.send(200, reply)
 
 
-def test_a_reply_that_was_cut_off_fails_its_row(tmp_path):
+def test_a_truncated_reply_fails_its_row(tmp_path):
     """
-    Half an answer teaches a model to stop in mid-sentence; the cure is told.
+    Truncated answers teach a model to stop in the middle of a sentence. The error says what to do.
     """
-    with ChatServer(fault=cut_off) as server:
+    with ChatServer(fault=truncate) as server:
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=2), settings=server.settings)
 
     assert report.rows == 0
@@ -140,14 +140,14 @@ def test_a_reply_that_was_cut_off_fails_its_row(tmp_path):
     assert all("keep_truncated" in failed.reason for failed in report.failures)
 
 
-def test_replies_that_were_cut_off_are_kept_where_they_are_wanted(tmp_path):
+def test_truncated_replies_can_be_accepted(tmp_path):
     """
-    With keep_truncated they count, and the vendor is told nothing of it.
+    With keep_truncated they are used. The option is not sent to the vendor.
     """
     options = {"retries": 0, "keep_truncated": True}
     job = LOCAL | {"answerer_options": options, "asker_options": options}
 
-    with ChatServer(fault=cut_off) as server:
+    with ChatServer(fault=truncate) as server:
         report = generate(conversation_spec(tmp_path, job=job, rows=2), settings=server.settings)
 
     assert report.complete
@@ -156,7 +156,7 @@ def test_replies_that_were_cut_off_are_kept_where_they_are_wanted(tmp_path):
 
 def test_a_missing_key_stops_the_run(tmp_path):
     """
-    It is the settings' fault, not the row's.
+    It is a configuration error, not a failure of a row.
     """
     with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
         generate(conversation_spec(tmp_path, job={"answerer": "openai/gpt-5.1"}))
@@ -176,9 +176,9 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
         ({"answerer_options": {"retries": -5}}, ConfigurationError, "retries"),
     ],
 )
-def test_nothing_is_spent_before_all_models_can_be_asked(tmp_path, wrong, error, said):
+def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, said):
     """
-    What is wrong with the answerer is found by the plan, not after the asker was paid; no run is begun.
+    An error of the answerer is found while planning, before the asker is called. No run is started.
     """
     spec = conversation_spec(tmp_path, job=GOOD | wrong)
 
@@ -191,9 +191,9 @@ def test_nothing_is_spent_before_all_models_can_be_asked(tmp_path, wrong, error,
     assert not spec.run_folder.exists()
 
 
-def test_the_model_of_values_is_checked_as_well(tmp_path):
+def test_the_model_of_values_is_checked(tmp_path):
     """
-    The error says where in the specification it stands.
+    The error names the place in the specification.
     """
     with pytest.raises(ConfigurationError, match=r"row\.model: top_p"):
         make_plan(row_spec(tmp_path, job={"options": {"top_p": 2}}))
@@ -208,9 +208,9 @@ def test_an_unknown_model_of_the_offline_provider_stops_the_run(tmp_path):
 
 
 @pytest.mark.parametrize(("concurrency", "most"), [(1, 10), (20, 39)])
-def test_ten_failures_in_a_row_stop_the_run(tmp_path, concurrency, most):
+def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, most):
     """
-    Where nothing succeeds any more, not everything is tried: ten, or as many as are worked on at once.
+    If more rows are created in parallel, their number counts.
     """
     spec = conversation_spec(tmp_path, job=LOCAL, rows=100, concurrency=concurrency)
 
@@ -218,13 +218,13 @@ def test_ten_failures_in_a_row_stop_the_run(tmp_path, concurrency, most):
         generate(spec, settings=server.settings)
 
     assert max(10, concurrency) <= len(server.requests) <= most
-    assert max(10, concurrency) <= len(counted(spec).failures) <= most
+    assert max(10, concurrency) <= len(count_entries(spec).failures) <= most
     assert not hasattr(raised.value, "__notes__")  # there is nothing to keep
 
 
-def test_a_success_between_failures_lets_the_run_go_on(tmp_path):
+def test_a_success_between_failures_continues_the_run(tmp_path):
     """
-    Many failures are a shortfall, as long as something succeeds now and then.
+    Many failures do not stop a run if some rows succeed.
     """
     spec = row_spec(tmp_path, job={"model": "local/tiny", "options": {"retries": 0}}, rows=40, concurrency=1)
     value = json.dumps({"subject": "a", "fact": "b"})
@@ -236,9 +236,9 @@ def test_a_success_between_failures_lets_the_run_go_on(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", " \n "])
-def test_silence_is_no_row(tmp_path, text):
+def test_an_empty_reply_fails_its_row(tmp_path, text):
     """
-    A reply of no text, or of white space alone, is a failure.
+    Also if it has only white space.
     """
     with ChatServer(lambda _body: text) as server:
         report = generate(conversation_spec(tmp_path, job=LOCAL, rows=2), settings=server.settings)
@@ -247,9 +247,9 @@ def test_silence_is_no_row(tmp_path, text):
     assert "has no text (finish reason: stop)" in report.failures[0].reason
 
 
-def test_what_the_model_declines_is_no_row(tmp_path):
+def test_a_filtered_reply_fails_its_row(tmp_path):
     """
-    A filtered reply would spoil the dataset, whatever text came with it.
+    Its text is not used.
     """
 
     def filtered(handler):
@@ -263,9 +263,9 @@ def test_what_the_model_declines_is_no_row(tmp_path):
     assert report.failures[0].reason.startswith("ContentFilterError")
 
 
-def test_a_value_that_does_not_satisfy_the_schema_is_no_row(tmp_path):
+def test_an_invalid_value_fails_its_row(tmp_path):
     """
-    After the repairs the row has failed, and says what was wrong.
+    After the repairs, the reason says what is wrong.
     """
     with ChatServer(lambda _body: '{"subject": 3}') as server:
         report = generate(row_spec(tmp_path, job={"model": "local/tiny"}, rows=1), settings=server.settings)
@@ -288,15 +288,15 @@ class Ending:
 
 
 def with_strategy(spec, strategy, settings):
-    """Perform a plan with a strategy that no distribution brings."""
+    """Run a plan with another strategy."""
     plan = make_plan(spec, settings=settings)
     plan = dataclasses.replace(plan, plugins=dataclasses.replace(plan.plugins, strategy=strategy))
     return run._run(lambda: run._run_plan(plan, run.Settings.load(settings), None))
 
 
-def test_a_strategy_may_end_a_conversation_early(tmp_path):
+def test_a_strategy_can_end_a_conversation_early(tmp_path):
     """
-    The row is whole with the turns that there are.
+    The row has the finished turns.
     """
     with ChatServer() as server:
         spec = conversation_spec(tmp_path, job=LOCAL | {"turns": 3}, rows=2)
@@ -306,9 +306,9 @@ def test_a_strategy_may_end_a_conversation_early(tmp_path):
     assert [len(row["messages"]) for row in read_rows(report.output)] == [2, 2]
 
 
-def test_a_strategy_that_asks_nothing_makes_no_row(tmp_path):
+def test_a_strategy_without_a_question_fails_the_row(tmp_path):
     """
-    The failure names the strategy.
+    The reason names the strategy.
     """
     with ChatServer() as server:
         spec = conversation_spec(tmp_path, job=LOCAL, rows=1)
@@ -341,16 +341,16 @@ class Held:
 @pytest.fixture
 def held():
     """
-    A fault that holds requests after the fifth.
+    A fault that blocks requests after the fifth.
     """
     fault = Held(5)
     yield fault
     fault.release.set()
 
 
-def test_a_cancelled_task_keeps_what_was_finished(tmp_path, held):
+def test_a_cancelled_task_saves_finished_work(tmp_path, held):
     """
-    The run can be resumed at once in the same program, since nothing holds it any more.
+    The run can be resumed at once in the same program.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
 
@@ -367,15 +367,15 @@ def test_a_cancelled_task_keeps_what_was_finished(tmp_path, held):
         error = asyncio.run(cancel(server.settings))
         held.release.set()
     assert "budwood runs resume" in error.__notes__[0]
-    assert counted(spec).calls == 5
+    assert count_entries(spec).calls == 5
 
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5
 
 
-def test_a_task_cancelled_while_the_output_is_written_waits_for_it(tmp_path, monkeypatch):
+def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
     """
-    The journal is not closed, and the run not free, before the thread that writes has come to its end.
+    The journal stays open, and the run locked, until the thread has finished.
     """
     spec = conversation_spec(tmp_path)
     begun, go_on = threading.Event(), threading.Event()
@@ -405,9 +405,9 @@ def test_a_task_cancelled_while_the_output_is_written_waits_for_it(tmp_path, mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
-def test_control_c_keeps_what_was_finished(tmp_path, held, start):
+def test_control_c_saves_finished_work(tmp_path, held, start):
     """
-    The process ends, all that it told of is in the journal, and the run goes on from there.
+    The process ends, all reported work is in the journal, and the run can be resumed.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
     path = write_spec(spec)
@@ -421,14 +421,14 @@ def test_control_c_keeps_what_was_finished(tmp_path, held, start):
         held.release.set()
 
     assert process.returncode == 130
-    assert counted(spec).calls == 5
+    assert count_entries(spec).calls == 5
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5
 
 
-def test_a_second_process_is_kept_out(tmp_path, held, start):
+def test_a_second_process_is_rejected(tmp_path, held, start):
     """
-    While one is at work, another is told so, and the first goes on undisturbed.
+    It raises an error, and the first continues.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
     path = write_spec(spec)
@@ -447,9 +447,9 @@ def test_a_second_process_is_kept_out(tmp_path, held, start):
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5
 
 
-def test_a_row_that_is_too_long_for_its_model_fails_with_the_reason(tmp_path):
+def test_a_prompt_that_is_too_long_fails_its_row(tmp_path):
     """
-    What cannot fit is not sent; the report says so of each row, and the server was asked nothing.
+    No request is sent, and the report has the reason.
     """
     spec = conversation_spec(tmp_path, job=LOCAL)
 

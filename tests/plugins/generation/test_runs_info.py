@@ -14,7 +14,7 @@ LOCAL = {"answerer": "local/tiny", "asker": "local/asker", "turns": 1, "answerer
 
 
 def half_done(folder):
-    """Make a run of which half the rows failed; return its folder."""
+    """Create a run in which half of the rows failed, and return its folder."""
     answers = iter(range(100))
 
     def every_other(number, body):
@@ -26,7 +26,7 @@ def half_done(folder):
 
 def test_a_finished_run_is_complete(tmp_path):
     """
-    Its numbers are those of its rows; it is found by its folder and by its output.
+    Its numbers match the rows. It can be named by its folder and by its output.
     """
     report = generate(conversation_spec(tmp_path))
 
@@ -39,9 +39,9 @@ def test_a_finished_run_is_complete(tmp_path):
     assert (info.calls, info.failures, info.models, info.problem) == (calls, (), (OFFLINE,), None)
 
 
-def test_a_run_that_lacks_rows_is_unfinished(tmp_path):
+def test_a_run_without_some_rows_is_unfinished(tmp_path):
     """
-    It tells how much is done, which rows failed, and why.
+    It shows the progress, and the failed rows with their reasons.
     """
     info = show_run(half_done(tmp_path))
 
@@ -54,7 +54,7 @@ def test_a_run_that_lacks_rows_is_unfinished(tmp_path):
 
 def test_a_run_without_its_output_is_unfinished(tmp_path):
     """
-    Resuming it writes the output again.
+    Resuming writes the output again.
     """
     report = generate(conversation_spec(tmp_path))
     report.output.unlink()
@@ -62,9 +62,9 @@ def test_a_run_without_its_output_is_unfinished(tmp_path):
     assert show_run(report.run_folder).state == "unfinished"
 
 
-def test_a_run_at_work_is_running(tmp_path):
+def test_an_active_run_is_running(tmp_path):
     """
-    Looking at it does not disturb it.
+    Reading its state does not disturb it.
     """
     spec = conversation_spec(tmp_path, concurrency=1)
     states = []
@@ -76,9 +76,9 @@ def test_a_run_at_work_is_running(tmp_path):
     assert show_run(spec.run_folder).state == "complete"
 
 
-def test_looking_leaves_nothing_behind(tmp_path):
+def test_reading_creates_no_files(tmp_path):
     """
-    A run that was copied without its lock gets none from being looked at.
+    A run that was copied without its lock gets none.
     """
     folder = generate(conversation_spec(tmp_path)).run_folder
     (folder / "lock").unlink(missing_ok=True)
@@ -87,9 +87,9 @@ def test_looking_leaves_nothing_behind(tmp_path):
     assert not (folder / "lock").exists()
 
 
-def test_who_only_looks_keeps_no_run_from_beginning(tmp_path, monkeypatch):
+def test_reading_does_not_prevent_a_start(tmp_path, monkeypatch):
     """
-    The lock that looking takes for a moment is waited for; it is no other process at work.
+    The lock that reading takes for a moment does not count as another process.
     """
     spec = conversation_spec(tmp_path)
     generate(spec)
@@ -100,9 +100,9 @@ def test_who_only_looks_keeps_no_run_from_beginning(tmp_path, monkeypatch):
     assert generate(spec).complete
 
 
-def test_a_damaged_run_says_so(tmp_path):
+def test_a_damaged_run_has_a_problem(tmp_path):
     """
-    Its problem is told, and the other runs are listed beside it.
+    The other runs are listed too.
     """
     for name in ("a", "b", "c"):
         generate(conversation_spec(tmp_path, output=f"{name}.jsonl"))
@@ -116,9 +116,9 @@ def test_a_damaged_run_says_so(tmp_path):
     assert "from a backup, or start a new run" in damaged.problem
 
 
-def test_a_folder_lists_its_own_runs_by_name(tmp_path):
+def test_runs_of_a_folder_are_sorted_by_name(tmp_path):
     """
-    Not those of folders below, and nothing that is no run.
+    Runs in subfolders and other files are not listed.
     """
     for name in ("z", "a", "deeper/m"):
         generate(conversation_spec(tmp_path, output=f"{name}.jsonl", rows=1))
@@ -128,9 +128,9 @@ def test_a_folder_lists_its_own_runs_by_name(tmp_path):
 
 
 @pytest.mark.parametrize("look", [list_runs, show_run])
-def test_there_has_to_be_something(tmp_path, look):
+def test_a_missing_path_is_an_error(tmp_path, look):
     """
-    A path where nothing is makes an error, not an empty answer.
+    It is not an empty result.
     """
     with pytest.raises(ConfigurationError, match=r"There is no|does not exist"):
         look(tmp_path / "absent")

@@ -16,22 +16,22 @@ ROW = HEAD + '[row]\nmodel = "offline/extractive"\ninstruction = "State a fact."
 
 
 def load(folder: Path, text: str | bytes) -> GenerationSpec:
-    """Write a specification, and read it."""
+    """Write a specification, and load it."""
     path = folder / "dataset.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return load_spec(path)
 
 
-def refused(folder: Path, text: str | bytes) -> str:
-    """Read a specification that cannot be used; return what is said of it."""
+def load_error(folder: Path, text: str | bytes) -> str:
+    """Load an invalid specification, and return the text of the error."""
     with pytest.raises(ConfigurationError) as raised:
         load(folder, text)
     return str(raised.value)
 
 
-def test_little_has_to_be_said(tmp_path):
+def test_most_keys_have_defaults(tmp_path):
     """
-    A conversation needs rows, an output and a model; all else has a default.
+    A conversation needs rows, an output and a model.
     """
     spec = load(tmp_path, CONVERSATION)
 
@@ -46,7 +46,7 @@ def test_little_has_to_be_said(tmp_path):
 
 def test_paths_are_relative_to_the_folder_of_the_specification(tmp_path):
     """
-    Output and journal lie beside the specification, wherever the program is started.
+    Output and journal are next to the specification, for any current folder.
     """
     folder = tmp_path / "project"
     folder.mkdir()
@@ -57,9 +57,9 @@ def test_paths_are_relative_to_the_folder_of_the_specification(tmp_path):
     assert spec.run_folder == folder / "data.jsonl.run"
 
 
-def test_documents_reach_the_answerer_by_default(tmp_path):
+def test_documents_are_added_for_the_answerer_by_default(tmp_path):
     """
-    With documents the modifier is document-context, unless the modifiers are named; an empty list is none.
+    With documents the default modifier is document-context. An empty list disables it.
     """
     documents = '[documents]\npaths = ["docs/*.md"]\n'
     assert load(tmp_path, CONVERSATION + documents).modifiers == (Choice(plugin="document-context"),)
@@ -78,30 +78,30 @@ def test_documents_reach_the_answerer_by_default(tmp_path):
         (CONVERSATION + '[documents]\npath = ["a.md"]\n', "documents.path", "paths"),
     ],
 )
-def test_a_misspelt_key_is_named_with_what_is_near(tmp_path, text, key, near):
+def test_a_misspelled_key_gets_a_suggestion(tmp_path, text, key, near):
     """
-    At every depth, an unknown key is refused and the key that was meant is proposed.
+    At every depth.
     """
     (tmp_path / "s.json").write_text("{}")
 
-    said = refused(tmp_path, text)
+    said = load_error(tmp_path, text)
 
     assert f"{key}'" in said
     assert f"did you mean {near}" in said
 
 
 @pytest.mark.parametrize("text", [HEAD, CONVERSATION + ROW.removeprefix(HEAD) + "schema = {}\n"])
-def test_exactly_one_kind_of_row_is_asked_for(tmp_path, text):
+def test_exactly_one_kind_of_row_is_required(tmp_path, text):
     """
-    Both tables, or neither of them, is an error that names them.
+    Both tables, or neither, is an error that names them.
     """
-    assert refused(tmp_path, text) == "dataset.toml: give one of [conversation] and [row]."
+    assert load_error(tmp_path, text) == "dataset.toml: set exactly one of [conversation] and [row]."
 
 
 @pytest.mark.parametrize(("turns", "expected"), [("4", (4, 4)), ("[2, 5]", (2, 5)), ("[3, 3]", (3, 3))])
-def test_turns_are_a_number_or_least_and_most(tmp_path, turns, expected):
+def test_turns_are_a_number_or_minimum_and_maximum(tmp_path, turns, expected):
     """
-    Both forms are understood.
+    Both forms are valid.
     """
     spec = load(tmp_path, f"{CONVERSATION}turns = {turns}\n")
 
@@ -110,26 +110,26 @@ def test_turns_are_a_number_or_least_and_most(tmp_path, turns, expected):
 
 
 @pytest.mark.parametrize("turns", ["0", "[0, 2]", "[3, 1]", "[1, 2, 3]", "[2]", "101", '"many"', "1.5"])
-def test_impossible_turns_are_refused(tmp_path, turns):
+def test_invalid_turns_are_rejected(tmp_path, turns):
     """
-    Too few, too many, in the wrong order or no numbers: the error names the key.
+    The error names the key.
     """
-    assert "conversation" in refused(tmp_path, f"{CONVERSATION}turns = {turns}\n")
+    assert "conversation" in load_error(tmp_path, f"{CONVERSATION}turns = {turns}\n")
 
 
 @pytest.mark.parametrize("change", ["rows = 0", "rows = -1", 'rows = "x"', "concurrency = 0", "rows = 3.5"])
-def test_impossible_numbers_are_refused(tmp_path, change):
+def test_invalid_numbers_are_rejected(tmp_path, change):
     """
     The error names the key.
     """
     key = change.split(" ", maxsplit=1)[0]
 
-    assert f"'{key}'" in refused(tmp_path, f"{change}\n{CONVERSATION.replace('rows = 3', 'seed = 1')}")
+    assert f"'{key}'" in load_error(tmp_path, f"{change}\n{CONVERSATION.replace('rows = 3', 'seed = 1')}")
 
 
-def test_settings_of_a_plugin_may_be_the_lines_of_a_file(tmp_path):
+def test_settings_of_a_plugin_can_be_the_lines_of_a_file(tmp_path):
     """
-    `{ file = … }` stands for the lines that are not empty, in a strategy and in each of the modifiers.
+    `{ file = … }` is replaced by the lines that are not blank, in a strategy and in modifiers.
     """
     (tmp_path / "seeds.txt").write_bytes(b"\xef\xbb\xbfWhat is tea?\r\n\n  How old is it?  \n")
     strategy = 'strategy = { plugin = "seed-list", seeds = { file = "seeds.txt" }, request = "Go on." }\n'
@@ -143,22 +143,22 @@ def test_settings_of_a_plugin_may_be_the_lines_of_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_a_file_that_cannot_be_used_is_named(tmp_path, content):
+def test_an_unusable_file_is_named(tmp_path, content):
     """
-    A missing file, or one that is not UTF-8, is an error with the name of the file and a cure.
+    The error for a missing file, or one that is not UTF-8, says what to do.
     """
     if content is not None:
         (tmp_path / "seeds.txt").write_bytes(content)
 
-    said = refused(tmp_path, CONVERSATION + 'strategy = { plugin = "seed-list", seeds = { file = "seeds.txt" } }\n')
+    said = load_error(tmp_path, CONVERSATION + 'strategy = { plugin = "seed-list", seeds = { file = "seeds.txt" } }\n')
 
     assert "seeds.txt" in said
     assert "relative to" in said or "UTF-8" in said
 
 
-def test_a_schema_may_be_a_table_or_a_file(tmp_path):
+def test_a_schema_can_be_a_table_or_a_file(tmp_path):
     """
-    Both forms make the same specification.
+    Both give the same specification.
     """
     schema = {"type": "object", "properties": {"a": {"type": "string", "default": None}}}
     (tmp_path / "schema.json").write_text(json.dumps(schema))
@@ -172,20 +172,20 @@ def test_a_schema_may_be_a_table_or_a_file(tmp_path):
     assert from_table.row.json_schema == {"type": "object", "properties": {"a": {"type": "string"}}}
 
 
-@pytest.mark.parametrize(("content", "said"), [("{", "no valid JSON"), ("[]", "row.schema"), (None, "cannot be read")])
-def test_a_schema_that_cannot_be_read_is_an_error(tmp_path, content, said):
+@pytest.mark.parametrize(("content", "said"), [("{", "not valid JSON"), ("[]", "row.schema"), (None, "cannot be read")])
+def test_an_invalid_schema_is_an_error(tmp_path, content, said):
     """
-    Broken JSON, JSON that is no table, and a missing file are told apart.
+    Invalid JSON, JSON that is not an object, and a missing file have different errors.
     """
     if content is not None:
         (tmp_path / "schema.json").write_text(content)
 
-    assert said in refused(tmp_path, ROW + 'schema = "schema.json"\n')
+    assert said in load_error(tmp_path, ROW + 'schema = "schema.json"\n')
 
 
-def test_from_python_a_schema_may_be_a_pydantic_model():
+def test_in_python_a_schema_can_be_a_pydantic_model():
     """
-    It stands for its JSON schema.
+    It is converted to its JSON schema.
     """
 
     class Person(BaseModel):
@@ -197,11 +197,11 @@ def test_from_python_a_schema_may_be_a_pydantic_model():
     assert spec.json_schema == Person.model_json_schema()
 
 
-def test_from_python_a_wrong_value_is_a_configuration_error(tmp_path):
+def test_in_python_an_invalid_value_is_a_configuration_error(tmp_path):
     """
     The error is the same as for a file, and names the class.
     """
-    with pytest.raises(ConfigurationError, match=r"GenerationSpec: give one of \[conversation\] and \[row\]"):
+    with pytest.raises(ConfigurationError, match=r"GenerationSpec: set exactly one of \[conversation\] and \[row\]"):
         GenerationSpec(rows=1, output=Path("a.jsonl"))
 
 
@@ -209,20 +209,20 @@ def test_from_python_a_wrong_value_is_a_configuration_error(tmp_path):
     ("text", "said"),
     [("rows = ", "not valid TOML"), (b"rows = 1 # \xff", "not valid UTF-8"), (b"\x00", "not valid TOML")],
 )
-def test_text_that_is_no_toml_is_an_error(tmp_path, text, said):
+def test_invalid_toml_is_an_error(tmp_path, text, said):
     """
-    Also when it is no text at all; the error names the file.
+    Also if it is not text. The error names the file.
     """
-    message = refused(tmp_path, text)
+    message = load_error(tmp_path, text)
 
     assert said in message
     assert "dataset.toml" in message
 
 
 @pytest.mark.parametrize("name", ["absent.toml", "folder"])
-def test_a_specification_that_cannot_be_opened_is_an_error(tmp_path, name):
+def test_an_unreadable_specification_is_an_error(tmp_path, name):
     """
-    A missing file and a folder are no tracebacks.
+    So is a folder.
     """
     (tmp_path / "folder").mkdir()
 
@@ -230,8 +230,8 @@ def test_a_specification_that_cannot_be_opened_is_an_error(tmp_path, name):
         load_spec(tmp_path / name)
 
 
-def test_the_root_is_no_key(tmp_path):
+def test_the_root_is_not_a_key(tmp_path):
     """
-    Where the paths begin is where the file is.
+    Paths are relative to the folder of the file.
     """
-    assert "unknown key 'root'" in refused(tmp_path, 'root = "elsewhere"\n' + CONVERSATION)
+    assert "unknown key 'root'" in load_error(tmp_path, 'root = "elsewhere"\n' + CONVERSATION)

@@ -22,33 +22,33 @@ SHORT = SourcePassage(id="short", document="a.md", headings=(), text="See below.
 SAID = (Turn(question="Is tea green?", answer="It is."), Turn(question="Is it old?", answer="It is, too."))
 
 
-def made(name, **settings):
-    """Make a strategy as a run does: by its name, with settings that are checked."""
+def build(name, **settings):
+    """Build a strategy as a run does: by name, with validated settings."""
     instances = Instances(Settings.load(), clock=FakeClock())
     return instances.build(INSTRUCTION_STRATEGY, name, settings).implementation
 
 
 def drafts(strategy, passages, count, seed=1) -> list[CellDraft]:
-    """Draft cells."""
+    """Return drafts of cells."""
     return list(strategy.plan(passages, count, Random(seed)))
 
 
 def cell(passage=None, **material) -> Cell:
-    """Make a cell."""
+    """Return a cell."""
     return Cell(id="c", index=0, turns=3, passage=passage, material=material)
 
 
-def asked(strategy, at: Cell, turns=()) -> str:
-    """Return what the asking model is told, its role first."""
+def ask_texts(strategy, at: Cell, turns=()) -> str:
+    """Return the messages for the asker, with the system message first."""
     told = strategy.instruct(at, turns, Random(1))
     assert told.text is None
     return "\n".join(message.text for message in told.ask)
 
 
 @given(st.integers(1, 20), st.integers(0, 100), st.integers())
-def test_things_are_spread_evenly(things, count, seed):
+def test_items_are_used_equally_often(things, count, seed):
     """
-    However many are taken, none comes twice more often than another, and the seed decides the order.
+    The seed determines the order.
     """
     taken = list(islice(shuffled_cycle(range(things), Random(seed)), count))
 
@@ -57,39 +57,39 @@ def test_things_are_spread_evenly(things, count, seed):
     assert taken == list(islice(shuffled_cycle(range(things), Random(seed)), count))
 
 
-def test_nothing_can_be_spread_to_no_end():
+def test_without_items_the_cycle_is_empty():
     """
-    Without things there is nothing to take.
+    It does not loop.
     """
     assert list(shuffled_cycle((), Random(1))) == []
 
 
-def test_questions_are_asked_about_passages_that_say_enough():
+def test_short_passages_are_skipped():
     """
-    Passages of fewer sentences than wanted are left out; by default none that holds one is.
+    By default, a passage with one sentence is used.
     """
-    strict = made("document-questions", min_sentences=3)
+    strict = build("document-questions", min_sentences=3)
 
     assert {draft.passage for draft in drafts(strict, [SHORT, LONG], 6)} == {LONG}
-    assert {draft.passage for draft in drafts(made("document-questions"), [SHORT, LONG], 6)} == {SHORT, LONG}
+    assert {draft.passage for draft in drafts(build("document-questions"), [SHORT, LONG], 6)} == {SHORT, LONG}
 
 
-def test_passages_that_all_say_too_little_are_refused():
+def test_only_short_passages_are_an_error():
     """
-    Nothing is asked about what was to be left out; the cure is told.
+    The error says what to do.
     """
-    with pytest.raises(ConfigurationError, match="no passage of 5 sentences") as raised:
-        drafts(made("document-questions", min_sentences=5), [SHORT, LONG], 2)
+    with pytest.raises(ConfigurationError, match="no passage with 5 sentences") as raised:
+        drafts(build("document-questions", min_sentences=5), [SHORT, LONG], 2)
 
     assert raised.value.hint is not None
     assert "Lower min_sentences" in raised.value.hint
 
 
-def test_a_passage_bears_a_turn_for_every_two_sentences():
+def test_a_passage_has_one_turn_per_two_sentences():
     """
-    Short ones bear one.
+    A short one has one turn.
     """
-    strategy = made("document-questions")
+    strategy = build("document-questions")
 
     assert [draft.max_turns for draft in drafts(strategy, [LONG], 2)] == [2, 2]
     assert [draft.max_turns for draft in drafts(strategy, [SHORT], 1)] == [1]
@@ -97,11 +97,11 @@ def test_a_passage_bears_a_turn_for_every_two_sentences():
 
 def test_the_asker_sees_the_passage_and_the_conversation():
     """
-    Every further question is asked in the light of what was said, with the demand for something new.
+    From the second turn on, it must ask something new.
     """
-    strategy = made("document-questions", request="Ask something hard.")
+    strategy = build("document-questions", request="Ask something hard.")
 
-    first, third = asked(strategy, cell(LONG)), asked(strategy, cell(LONG), SAID)
+    first, third = ask_texts(strategy, cell(LONG)), ask_texts(strategy, cell(LONG), SAID)
 
     assert f"<passage>\n{LONG.text}\n</passage>" in first
     assert "Ask something hard. Write the question alone." in first
@@ -110,65 +110,65 @@ def test_the_asker_sees_the_passage_and_the_conversation():
     assert "has not been asked yet" in third
 
 
-def test_each_persona_asks_as_often_as_any_other():
+def test_personas_are_used_equally_often():
     """
-    With documents, each passage comes as often as any other as well.
+    So are passages, if there are documents.
     """
-    found = drafts(made("persona", personas=["a nurse", "a king"]), [LONG, SHORT], 8)
+    found = drafts(build("persona", personas=["a nurse", "a king"]), [LONG, SHORT], 8)
 
     assert Counter(draft.material["persona"] for draft in found) == {"a nurse": 4, "a king": 4}
     assert Counter(draft.passage for draft in found) == {LONG: 4, SHORT: 4}
     assert {draft.max_turns for draft in found} == {None}
 
 
-def test_there_are_personas_by_default():
+def test_personas_have_a_default():
     """
-    Nobody has to be named, and no documents are wanted.
+    It needs no documents.
     """
-    found = drafts(made("persona"), [], len(PERSONAS))
+    found = drafts(build("persona"), [], len(PERSONAS))
 
     assert {draft.material["persona"] for draft in found} == set(PERSONAS)
     assert {draft.passage for draft in found} == {None}
 
 
-def test_the_asker_is_told_who_it_is():
+def test_the_persona_is_the_role_of_the_asker():
     """
-    The persona is the role; the passage is shown where there is one.
+    The passage is included if there is one.
     """
-    strategy = made("persona", personas=["a nurse"])
+    strategy = build("persona", personas=["a nurse"])
 
-    assert asked(strategy, cell(persona="a nurse")).startswith("You are a nurse.")
-    assert "<passage>" not in asked(strategy, cell(persona="a nurse"))
-    assert LONG.text in asked(strategy, cell(LONG, persona="a nurse"))
+    assert ask_texts(strategy, cell(persona="a nurse")).startswith("You are a nurse.")
+    assert "<passage>" not in ask_texts(strategy, cell(persona="a nurse"))
+    assert LONG.text in ask_texts(strategy, cell(LONG, persona="a nurse"))
 
 
-def test_a_conversation_begins_with_the_seed_word_for_word():
+def test_a_conversation_starts_with_the_seed():
     """
-    No model is asked for the first question; it is for the next ones.
+    It is used unchanged. The asker writes the next questions.
     """
-    strategy = made("seed-list", seeds=["What is tea?"], request="Ask on.")
+    strategy = build("seed-list", seeds=["What is tea?"], request="Ask on.")
 
     first = strategy.instruct(cell(seed="What is tea?"), (), Random(1))
 
     assert (first.text, first.ask) == ("What is tea?", ())
-    assert "Ask on." in asked(strategy, cell(seed="What is tea?"), SAID[:1])
+    assert "Ask on." in ask_texts(strategy, cell(seed="What is tea?"), SAID[:1])
 
 
-def test_each_seed_comes_as_often_as_any_other():
+def test_seeds_are_used_equally_often():
     """
-    Also where there are more rows than seeds.
+    Also if there are more rows than seeds.
     """
-    found = drafts(made("seed-list", seeds=["a", "b", "c"]), [], 7)
+    found = drafts(build("seed-list", seeds=["a", "b", "c"]), [], 7)
 
     assert sorted(Counter(draft.material["seed"] for draft in found).values()) == [2, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["document-questions", "persona", "seed-list"])
-def test_drafts_depend_on_chance_alone(name):
+def test_drafts_depend_only_on_the_seed(name):
     """
-    The same seed drafts the same cells, another one others.
+    Another seed gives other cells.
     """
-    strategy = made(name, **({"seeds": list("abcdefgh")} if name == "seed-list" else {}))
+    strategy = build(name, **({"seeds": list("abcdefgh")} if name == "seed-list" else {}))
     passages = [SourcePassage(id=str(number), document="a.md", headings=(), text=LONG.text) for number in range(8)]
 
     assert drafts(strategy, passages, 20) == drafts(strategy, passages, 20)
@@ -185,9 +185,9 @@ def test_drafts_depend_on_chance_alone(name):
         ("document-questions", {"seeds": ["x"]}),
     ],
 )
-def test_settings_of_no_use_are_refused(name, settings):
+def test_invalid_settings_are_rejected(name, settings):
     """
-    Empty lists, empty texts and unknown keys are errors before anything is planned.
+    Empty lists, empty texts and unknown keys are errors.
     """
     with pytest.raises(ConfigurationError, match=name):
-        made(name, **settings)
+        build(name, **settings)

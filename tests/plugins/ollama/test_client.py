@@ -53,7 +53,7 @@ def test_stream(make_client, scripted, lines):
 @pytest.mark.parametrize("streamed", [False, True])
 def test_tools_are_run_until_the_model_answers(make_client, scripted, answer, lines, streamed):
     """
-    The call's arguments are an object, its result goes back under the tool's name, and the second reply is the answer.
+    Arguments are an object, the result has the tool's name, and the second reply is the answer.
     """
     call = {"tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Oslo"}}}]}
     with make_client() as client:
@@ -95,9 +95,9 @@ def test_adaptations_can_be_errors(make_client, scripted):
     assert scripted.calls == []
 
 
-def test_without_a_server_the_hint_says_how_to_start_one(scripted, make_client):
+def test_a_missing_server_has_a_hint(scripted, make_client):
     """
-    No connection is an error that names `ollama serve`, the address that was tried, and how to change it.
+    The hint names `ollama serve`, the URL, and how to change it.
     """
     scripted.fail()
     with make_client() as client, pytest.raises(ConnectionFailedError) as raised:
@@ -122,9 +122,9 @@ def test_a_closed_port_has_a_hint(clock):
             client.models()
 
 
-def test_the_async_client_says_the_same(scripted, clock):
+def test_the_async_client_has_the_same_hint(scripted, clock):
     """
-    The hint is the vendor's in both clients.
+    Both clients use the vendor's hint.
     """
     scripted.fail()
 
@@ -149,9 +149,9 @@ def test_the_cloud_has_the_general_hint(make_client, scripted):
     assert raised.value.hint == "Is the server running?"
 
 
-def test_a_missing_model_says_how_to_fetch_it(make_client, scripted):
+def test_a_missing_model_has_a_hint(make_client, scripted):
     """
-    The hint is the command.
+    The hint is the command that pulls it.
     """
     scripted.reply(404, {"error": "model 'qwen3' not found"})
     with make_client() as client, pytest.raises(NotFoundError, match="`ollama pull qwen3`"):
@@ -169,9 +169,9 @@ def test_a_wrong_key_is_not_retried(make_client, scripted):
     assert "very-secret" not in f"{raised.value!s}{raised.value!r}{vars(raised.value)}"
 
 
-def test_an_error_in_mid_stream_keeps_what_had_arrived(make_client, scripted, lines):
+def test_an_error_during_a_stream_keeps_the_text(make_client, scripted, lines):
     """
-    The status was 200 and stays so: the line with the error ends the stream, and the text before it is not lost.
+    A line with an error interrupts the stream, and the error has the partial reply.
     """
     first, _ = lines({"content": "Bl"})
     scripted.reply(chunks=[first, b'{"error": "an unknown error was encountered"}\n'])
@@ -185,9 +185,9 @@ def test_an_error_in_mid_stream_keeps_what_had_arrived(make_client, scripted, li
     assert raised.value.response.text == "Bl"
 
 
-def test_an_error_before_the_first_word_is_tried_again(make_client, scripted, lines):
+def test_an_error_before_the_first_content_is_retried(make_client, scripted, lines):
     """
-    Nothing was seen of the first attempt, so it is repeated in silence.
+    The caller does not see the first attempt.
     """
     scripted.reply(chunks=[b'{"error": "llama runner process has terminated"}\n']).reply(
         chunks=lines({"content": "Hi"})

@@ -48,9 +48,9 @@ def test_all_fields_of_a_reply(read, answer):
     assert response.metadata == {name: body[name] for name in ("created_at", *DURATIONS)}
 
 
-def test_what_the_server_does_not_count_is_unknown(read, answer):
+def test_missing_counts_are_unknown(read, answer):
     """
-    A prompt that was wholly in the cache has no count in older servers: that is not 0, and cached tokens are unknown.
+    Older servers do not count a prompt that was completely in their cache: the count is None, not 0.
     """
     body = answer("Hi")
     del body["prompt_eval_count"]
@@ -89,9 +89,9 @@ def test_calls_without_ids_get_numbers(read, answer):
     assert (first.finish_reason, first.raw_finish_reason) == ("tool_calls", "stop")
 
 
-def test_an_id_of_the_server_is_kept(read, answer):
+def test_the_servers_id_of_a_call(read, answer):
     """
-    Newer servers name their calls; arguments may be missing, or a text from servers that only resemble Ollama.
+    Newer servers send one. Arguments may be missing, or a text from similar servers.
     """
     calls = [
         {"id": "call_x", "function": {"index": 0, "name": "clock"}},

@@ -71,9 +71,9 @@ def test_parameters_are_options(encode):
     assert adaptations == []
 
 
-def test_options_of_the_call_come_before_those_of_the_settings(encode):
+def test_the_order_of_options(encode):
     """
-    Settings, then parameters, then the vendor's own options of the call: each adds to those before it.
+    Options of the call take precedence over parameters, and these over settings.
     """
     settings = {"options": {"num_ctx": 8192, "temperature": 0.1, "top_k": 10}, "keep_alive": -1}
     body, _ = encode(temperature=0.5, extra={"options": {"top_k": 20}, "truncate": False}, settings=settings)
@@ -158,7 +158,7 @@ def test_a_schema_is_the_format(encode):
 
 def test_tools_are_functions(encode):
     """
-    Tools have the form of OpenAI; a tool of Ollama's own goes as it is.
+    Tools have OpenAI's form; Ollama's own tools are sent unchanged.
     """
     own = {"type": "function", "function": {"name": "web_search", "parameters": {}}}
     body, _ = encode(tools=(WEATHER, CLOCK), vendor_tools=(VendorTool(provider="ollama", data=own),))
@@ -193,9 +193,9 @@ def test_the_tool_choice_selects_the_tools(encode, choice, offered, adaptations)
     assert made == adaptations
 
 
-def test_calls_and_results_go_back(encode):
+def test_calls_and_results_are_sent_back(encode):
     """
-    Arguments are an object, thoughts go back with the call, and a result bears the name of its tool.
+    Arguments are an object, thinking is sent with the call, and a result has the name of its tool.
     """
     tool_call = ToolCallPart(id="call_0", name="weather", arguments='{"city": "Oslo"}')
     payload = Message(role="assistant", parts=(ReasoningPart(text="Look."), TextPart(text="Well."), tool_call))

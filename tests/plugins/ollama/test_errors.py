@@ -59,9 +59,9 @@ def test_the_status_determines_the_class(failed, status, expected, retryable):
     "text",
     ["model 'llama3:8b' not found", 'model "llama3:8b" not found, try pulling it first', "model llama3:8b not found"],
 )
-def test_a_missing_model_is_to_be_pulled(failed, text):
+def test_a_missing_model_has_a_hint(failed, text):
     """
-    The hint is the command that fetches the model.
+    The hint is the command that pulls it.
     """
     error = failed(404, {"error": text})
 
@@ -125,9 +125,9 @@ def test_words_within_a_message_do_not_decide(failed):
         assert type(failed(400, {"error": text})) is InvalidRequestError
 
 
-def test_a_model_that_does_not_fit_is_not_asked_again(failed):
+def test_a_lack_of_memory_is_not_retried(failed):
     """
-    Memory does not grow by waiting.
+    Waiting does not help.
     """
     error = failed(500, {"error": "model requires more system memory (8.0 GiB) than is available (4.0 GiB)"})
 

@@ -110,9 +110,9 @@ def test_an_invalid_list_is_described(ollama, body):
         ollama().decode_models(reply(body))
 
 
-def test_texts_are_embedded_at_once(make_client, scripted):
+def test_texts_are_embedded_in_one_request(make_client, scripted):
     """
-    All texts go in one request, with the settings' options and those of the call.
+    With the options of the settings and of the call.
     """
     scripted.reply(body={"model": "m", "embeddings": [[0.1, 0.2], [0.3, 0.4]], "prompt_eval_count": 4})
     with make_client("ollama/m") as client:
@@ -142,9 +142,9 @@ def test_older_servers_embed_one_text(ollama):
 
 
 @pytest.mark.parametrize("body", [{}, {"embeddings": [[1.0], [2.0]]}, {"embeddings": [7]}, {"embedding": "x"}])
-def test_vectors_in_no_known_form_are_the_servers_fault(ollama, body):
+def test_invalid_vectors_are_an_error(ollama, body):
     """
-    One text has one vector, and a vector is a list of numbers.
+    Each text has one vector, a list of numbers.
     """
     with pytest.raises(BadResponseError):
         ollama().decode_embedding(EmbeddingRequest(model="m", texts=("a",)), reply(body))
@@ -152,7 +152,7 @@ def test_vectors_in_no_known_form_are_the_servers_fault(ollama, body):
 
 def test_an_error_inside_a_200_is_raised(ollama):
     """
-    Lists and vectors are looked through for errors as chats are.
+    Lists and vectors may contain errors, as chats may.
     """
     for decode in (ollama().decode_models, lambda payload: ollama().decode_model(ModelInfo(id="m"), payload)):
         with pytest.raises(NotFoundError):

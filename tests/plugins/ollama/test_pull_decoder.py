@@ -145,9 +145,9 @@ def test_an_error_inside_a_pull_is_an_error(make_client, scripted, payload, erro
     assert hint is None or hint in caught.value.hint
 
 
-def test_a_name_that_the_server_refuses_is_an_error(make_client, scripted):
+def test_a_name_that_the_server_rejects_is_an_error(make_client, scripted):
     """
-    A reply that is not 2xx is the provider's error.
+    A reply that is not 2xx raises the provider's error.
     """
     scripted.reply(400, {"error": "invalid model name"})
 
@@ -169,9 +169,9 @@ def test_a_pull_without_success_is_an_error(make_client, scripted, body, error):
         list(client.pull())
 
 
-def test_who_fetches_no_models_says_so_before_sending(make_client, scripted):
+def test_other_providers_cannot_pull(make_client, scripted):
     """
-    A vendor without such a call, and a model inside the process, refuse.
+    Vendors without such an endpoint, and local models, raise an error before sending.
     """
     with make_client() as client:
         for model in ("openrouter/x", "offline/extractive"):
@@ -208,9 +208,9 @@ def test_leaving_a_pull_closes_its_connection(loopback_server):
         assert loopback_server.closed_by_client.wait(60)
 
 
-def test_progress_is_shown_while_the_server_works(loopback_server):
+def test_progress_is_reported_immediately(loopback_server):
     """
-    A record is there as soon as its line is, and not at the end of the reply.
+    A record is returned as soon as its line arrives.
     """
     seen, sent = threading.Event(), threading.Event()
     loopback_server.play(head(), encode_lines(RECORDS[0])[0], signal(sent), seen, *encode_lines(*RECORDS[1:]))
@@ -222,9 +222,9 @@ def test_progress_is_shown_while_the_server_works(loopback_server):
 
 
 @given(splits=st.lists(st.integers(0, 400), max_size=12))
-def test_any_cut_of_the_bytes_gives_the_same_records(splits):
+def test_any_split_gives_the_same_records(splits):
     """
-    However the network cuts the lines, the records are the same.
+    However the bytes are split, the records are the same.
     """
     data = b"".join(encode_lines(*RECORDS))
     places = [0, *sorted(min(cut, len(data)) for cut in splits), len(data)]

@@ -85,8 +85,8 @@ def test_the_defaults_need_no_settings(make_client, scripted, answer):
     assert "authorization" not in call.headers
 
 
-def test_headers_go_with_every_request(ollama):
+def test_headers_are_sent_with_every_request(ollama):
     """
-    Headers of the settings are sent, also with the list of models.
+    Also with requests for the list of models.
     """
     assert ollama(headers={"x-team": "a"}).encode_models().headers["x-team"] == "a"

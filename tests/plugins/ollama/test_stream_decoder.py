@@ -51,9 +51,9 @@ def decode(ollama):
     return playing
 
 
-def test_a_stream_is_told_as_it_comes(decode, lines):
+def test_a_plain_stream(decode, lines):
     """
-    Thoughts, text, the end, then usage and the durations.
+    Thinking, text, the end, then usage and durations.
     """
     events, response = decode(lines({"thinking": "Ray"}, {"thinking": "leigh."}, {"content": "Bl"}, {"content": "ue."}))
 
@@ -97,9 +97,9 @@ def test_calls_get_numbers(decode, lines):
     assert response.finish_reason == "tool_calls"
 
 
-def test_a_line_of_tool_calls_alone_is_not_passed_over(decode):
+def test_a_line_with_only_tool_calls(decode):
     """
-    Lines may leave empty content out.
+    Lines may leave out empty content.
     """
     line = {"message": {"role": "assistant", "tool_calls": [{"function": {"name": "clock"}}]}, "done": True}
     _, response = decode([json.dumps(line).encode()])

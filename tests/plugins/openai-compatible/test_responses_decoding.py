@@ -82,8 +82,8 @@ def test_id_of_a_call_is_its_call_id(decode):
     read = decode(response(call("weather", '{"city":"Oslo"}')))
 
     data = {"type": "function_call", "id": "fc_1", "status": "completed"}
-    wanted = ToolCallPart(id="call_1", name="weather", arguments='{"city":"Oslo"}', provider=VENDOR, data=data)
-    assert (read.tool_calls, read.finish_reason) == ((wanted,), "tool_calls")
+    tool_call = ToolCallPart(id="call_1", name="weather", arguments='{"city":"Oslo"}', provider=VENDOR, data=data)
+    assert (read.tool_calls, read.finish_reason) == ((tool_call,), "tool_calls")
 
 
 def test_custom_tool_call(decode):
@@ -92,9 +92,9 @@ def test_custom_tool_call(decode):
     """
     item = {"type": "custom_tool_call", "id": "ctc_1", "call_id": "call_1", "name": "run", "input": "ls"}
 
-    (wanted,) = decode(response(item)).tool_calls
+    (tool_call,) = decode(response(item)).tool_calls
 
-    assert (wanted.id, wanted.name, wanted.arguments, wanted.data["type"]) == (
+    assert (tool_call.id, tool_call.name, tool_call.arguments, tool_call.data["type"]) == (
         "call_1",
         "run",
         "ls",

@@ -200,10 +200,10 @@ def test_tool_calls_and_results(encode):
     """
     A call and its result are items with the same call id.
     """
-    wanted = ToolCallPart(id="call_1", name="weather", arguments='{"city":"Oslo"}')
+    tool_call = ToolCallPart(id="call_1", name="weather", arguments='{"city":"Oslo"}')
     result = ToolResultPart(call_id="call_1", name="weather", content="rain")
 
-    body, _ = encode(HELLO, Message(role="assistant", parts=(wanted,)), Message.tool(result))
+    body, _ = encode(HELLO, Message(role="assistant", parts=(tool_call,)), Message.tool(result))
 
     assert body["input"][1:] == [
         {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city":"Oslo"}'},
@@ -216,10 +216,10 @@ def test_result_of_a_custom_tool(encode):
     The result of a custom tool is a ``custom_tool_call_output``.
     """
     own = {"type": "custom_tool_call", "id": "ctc_1", "status": "completed"}
-    wanted = ToolCallPart(id="call_1", name="run", arguments="ls", provider=VENDOR, data=own)
+    tool_call = ToolCallPart(id="call_1", name="run", arguments="ls", provider=VENDOR, data=own)
     result = ToolResultPart(call_id="call_1", name="run", content="a.txt")
 
-    body, _ = encode(HELLO, Message(role="assistant", parts=(wanted,)), Message.tool(result))
+    body, _ = encode(HELLO, Message(role="assistant", parts=(tool_call,)), Message.tool(result))
 
     assert body["input"][1:] == [
         {**own, "call_id": "call_1", "name": "run", "input": "ls"},

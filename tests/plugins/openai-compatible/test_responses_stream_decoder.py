@@ -50,16 +50,16 @@ def read(decoder, pieces):
     """
     Decode a complete stream.
     """
-    told = [event for piece in pieces for event in decoder.feed(piece)]
-    return [*told, *decoder.close()]
+    decoded = [event for piece in pieces for event in decoder.feed(piece)]
+    return [*decoded, *decoder.close()]
 
 
-def build(told):
+def build(decoded):
     """
     Build the response of events.
     """
     builder = ResponseBuilder()
-    builder.add(told)
+    builder.add(decoded)
     return builder.build()
 
 
@@ -78,10 +78,10 @@ def test_deltas(decoder):
     """
     Deltas are emitted as they are received, those of calls with the index of the item.
     """
-    told = read(decoder(), stream(message("Hi"), call("a", "{}", 1), call("b", "[]", 2)))
+    decoded = read(decoder(), stream(message("Hi"), call("a", "{}", 1), call("b", "[]", 2)))
 
-    assert [event.text for event in told if isinstance(event, TextDelta)] == ["H", "i"]
-    fragments = [(event.index, event.id, event.arguments) for event in told if isinstance(event, ToolCallDelta)]
+    assert [event.text for event in decoded if isinstance(event, TextDelta)] == ["H", "i"]
+    fragments = [(event.index, event.id, event.arguments) for event in decoded if isinstance(event, ToolCallDelta)]
     assert fragments == [
         (1, "call_1", ""),
         (1, None, "{"),
@@ -117,10 +117,10 @@ def test_summaries_are_separated(decoder):
         )
     ]
     first, *rest = events(item)
-    told = read(decoder(), sse(first, *parts, *rest, done=False))
+    decoded = read(decoder(), sse(first, *parts, *rest, done=False))
 
-    assert [event.text for event in told if isinstance(event, ReasoningDelta)] == ["One.", "\n\n", "Two."]
-    assert build(told).message.parts[0].data == item
+    assert [event.text for event in decoded if isinstance(event, ReasoningDelta)] == ["One.", "\n\n", "Two."]
+    assert build(decoded).message.parts[0].data == item
 
 
 def test_empty_delta_of_arguments(decoder):
@@ -130,9 +130,9 @@ def test_empty_delta_of_arguments(decoder):
     empty = {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": ""}
     first, added, *rest = events(call("now", "{}"))
 
-    (wanted,) = build(read(decoder(), sse(first, added, empty, *rest, done=False))).tool_calls
+    (tool_call,) = build(read(decoder(), sse(first, added, empty, *rest, done=False))).tool_calls
 
-    assert (wanted.name, wanted.arguments) == ("now", "{}")
+    assert (tool_call.name, tool_call.arguments) == ("now", "{}")
 
 
 def test_items_without_deltas(decoder):
@@ -140,10 +140,10 @@ def test_items_without_deltas(decoder):
     Text of items without deltas is emitted once.
     """
     whole = [event for event in events(*EVERYTHING) if not event["type"].endswith(".delta")]
-    told = read(decoder(), sse(*whole, done=False))
+    decoded = read(decoder(), sse(*whole, done=False))
 
-    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == "Let me see.Done."
-    assert build(told).message == build(read(decoder(), stream(*EVERYTHING))).message
+    assert "".join(event.text for event in decoded if isinstance(event, TextDelta)) == "Let me see.Done."
+    assert build(decoded).message == build(read(decoder(), stream(*EVERYTHING))).message
 
 
 def test_incomplete_item_is_emitted_at_the_end(decoder):
@@ -152,14 +152,14 @@ def test_incomplete_item_is_emitted_at_the_end(decoder):
     """
     cut_off = message("Once upon", status="incomplete")
     details = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
-    told = read(
+    decoded = read(
         decoder(),
         sse(
             *(e for e in events(cut_off, end="response.incomplete", **details) if not e["type"].endswith("item.done")),
             done=False,
         ),
     )
-    arrived = build(told)
+    arrived = build(decoded)
 
     assert (arrived.text, arrived.finish_reason, arrived.usage.output_tokens) == ("Once upon", "length", 7)
     assert arrived.message.parts[0].data["message"]["status"] == "incomplete"
@@ -195,9 +195,9 @@ def test_errors_inside_a_stream_are_raised(decoder, event):
     Errors in every form are raised, after the events before them.
     """
     reading = decoder()
-    told = reading.feed(b"".join(sse(*events(message("Hi"))[:3], event, done=False)))
+    decoded = reading.feed(b"".join(sse(*events(message("Hi"))[:3], event, done=False)))
 
-    assert any(isinstance(one, TextDelta) for one in told)
+    assert any(isinstance(one, TextDelta) for one in decoded)
     with pytest.raises(RateLimitError, match=r"Slow down\."):
         reading.feed(b"")
 
@@ -231,10 +231,10 @@ def test_complete_reply_in_place_of_a_stream(decoder):
     """
     A complete reply to a streaming request is decoded.
     """
-    told = read(decoder(), [json.dumps(response(message("Hi"))).encode()])
+    decoded = read(decoder(), [json.dumps(response(message("Hi"))).encode()])
 
-    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == "Hi"
-    assert isinstance(next(event for event in told if isinstance(event, Finished)), Finished)
+    assert "".join(event.text for event in decoded if isinstance(event, TextDelta)) == "Hi"
+    assert isinstance(next(event for event in decoded if isinstance(event, Finished)), Finished)
 
 
 @pytest.mark.parametrize("data", [b"data: {\n\n", b"data: 7\n\n", b"<html>"])
@@ -271,6 +271,6 @@ def test_item_with_two_indexes_is_emitted_once(decoder):
     """
     An item with different indexes in events and in the final list is emitted once.
     """
-    told = [{**event, "output_index": 2} if "output_index" in event else event for event in events(message("Hi"))]
+    decoded = [{**event, "output_index": 2} if "output_index" in event else event for event in events(message("Hi"))]
 
-    assert build(read(decoder(), sse(*told, done=False))).text == "Hi"
+    assert build(read(decoder(), sse(*decoded, done=False))).text == "Hi"

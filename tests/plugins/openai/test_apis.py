@@ -228,15 +228,15 @@ def test_tool_loop_returns_the_reasoning(responses, scripted):
     """
     Reasoning and call are returned unchanged, before the result of the tool.
     """
-    thought, wanted = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
-    scripted.reply(body=response(thought, wanted)).reply(body=response(message("It rains.")))
+    reasoning_item, tool_call = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
+    scripted.reply(body=response(reasoning_item, tool_call)).reply(body=response(message("It rains.")))
 
     reply = responses.ask("Weather?", tools=[weather])
 
     assert reply.text == "It rains."
     assert scripted.sent()["input"][1:] == [
-        thought,
-        wanted,
+        reasoning_item,
+        tool_call,
         {"type": "function_call_output", "call_id": "call_1", "output": "rain in Oslo"},
     ]
 
@@ -245,14 +245,14 @@ def test_tool_loop_with_streams(responses, scripted):
     """
     Streamed reasoning and calls are returned unchanged, too.
     """
-    thought, wanted = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
-    scripted.reply(chunks=stream(thought, wanted)).reply(chunks=stream(message("It rains.")))
+    reasoning_item, tool_call = reasoning("Hm."), call("weather", '{"city":"Oslo"}')
+    scripted.reply(chunks=stream(reasoning_item, tool_call)).reply(chunks=stream(message("It rains.")))
 
     with responses.stream("Weather?", tools=[weather]) as reading:
         list(reading)
 
     assert reading.response.text == "It rains."
-    assert scripted.sent()["input"][1:3] == [thought, wanted]
+    assert scripted.sent()["input"][1:3] == [reasoning_item, tool_call]
 
 
 def test_schema(responses, scripted):

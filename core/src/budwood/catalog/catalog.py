@@ -54,7 +54,7 @@ class Catalog:
         self._known_rules = lru_cache(maxsize=1024)(self._rules)
         self._known_facts = lru_cache(maxsize=1024)(self._facts)
 
-    def rules(self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = ()) -> ModelRules:
+    def rules(self, instance: str, plugin: str, model: str, *, fallbacks: tuple[str, ...] = ()) -> ModelRules:
         """
         Return the rules of a model. They are empty if the model is not known.
 
@@ -62,16 +62,16 @@ class Catalog:
             instance: The instance, whose rows come first.
             plugin: Its plugin, whose rows come next.
             model: The name of the model.
-            also: Further plugins, whose rows apply if the first two have none.
+            fallbacks: Further plugins, whose rows apply if the first two have none.
         """
-        return self._known_rules(instance, plugin, model, also)
+        return self._known_rules(instance, plugin, model, fallbacks)
 
-    def _rules(self, instance: str, plugin: str, model: str, also: tuple[str, ...]) -> ModelRules:
-        names = _names(instance, plugin, model, also)
+    def _rules(self, instance: str, plugin: str, model: str, fallbacks: tuple[str, ...]) -> ModelRules:
+        names = _names(instance, plugin, model, fallbacks)
         return self._with_own_rules(_builtin_rules(names), names)
 
     def facts(
-        self, instance: str, plugin: str, model: str, *, also: tuple[str, ...] = (), vendor: str | None = None
+        self, instance: str, plugin: str, model: str, *, fallbacks: tuple[str, ...] = (), vendor: str | None = None
     ) -> ModelFacts:
         """
         Return the facts of a model: limits, prices and shutdown day. Files are read at the first look-up.
@@ -80,14 +80,14 @@ class Catalog:
             instance: The instance, whose rows in the settings come first.
             plugin: Its plugin, whose rows come next.
             model: The name of the model.
-            also: Further plugins, whose rows apply if the first two have none.
+            fallbacks: Further plugins, whose rows apply if the first two have none.
             vendor: The name of the provider in the built-in rows, if it differs from the plugin's, as for a preset.
         """
-        return self._known_facts(instance, plugin, model, also, vendor or plugin)
+        return self._known_facts(instance, plugin, model, fallbacks, vendor or plugin)
 
-    def _facts(self, instance: str, plugin: str, model: str, also: tuple[str, ...], vendor: str) -> ModelFacts:
-        names = _names(instance, plugin, model, also)
-        return self._with_own_facts(_builtin_facts(vendor, model.lower(), also), names)
+    def _facts(self, instance: str, plugin: str, model: str, fallbacks: tuple[str, ...], vendor: str) -> ModelFacts:
+        names = _names(instance, plugin, model, fallbacks)
+        return self._with_own_facts(_builtin_facts(vendor, model.lower(), fallbacks), names)
 
     def has_facts(self, *providers: str) -> bool:
         """Tell whether there may be facts of models of one of these providers. No file is read."""
@@ -142,9 +142,9 @@ def _row_model() -> type[BaseModel]:
     return Row
 
 
-def _names(instance: str, plugin: str, model: str, also: tuple[str, ...]) -> tuple[str, ...]:
+def _names(instance: str, plugin: str, model: str, fallbacks: tuple[str, ...]) -> tuple[str, ...]:
     model = model.lower()
-    return tuple(f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *also)))
+    return tuple(f"{owner}/{model}" for owner in dict.fromkeys((instance, plugin, *fallbacks)))
 
 
 def _normalise_key(key: str) -> str:
@@ -163,11 +163,11 @@ def _builtin_rules(names: tuple[str, ...]) -> ModelRules:
 
 
 @lru_cache(maxsize=1024)
-def _builtin_facts(vendor: str, model: str, also: tuple[str, ...]) -> ModelFacts:
+def _builtin_facts(vendor: str, model: str, fallbacks: tuple[str, ...]) -> ModelFacts:
     from budwood.catalog.vendors import find_facts, find_shutdown
     from budwood.types import ModelFacts
 
-    owners = tuple(dict.fromkeys((vendor, *also)))
+    owners = tuple(dict.fromkeys((vendor, *fallbacks)))
     found = next((facts for owner in owners if (facts := find_facts(owner, model))), ModelFacts.model_construct())
     end = find_shutdown(vendor, model)
     return found.model_copy(update=end) if end else found

@@ -80,7 +80,7 @@ def create_async(instances: Instances, name: str) -> tuple[AsyncTransport, Plugi
         return _create_async(instances.build(TRANSPORT, name))
     for faster, proxy_schemes in _FASTER.items():
         if _is_preferred(instances, faster):
-            is_configured = faster in instances.settings.names(TRANSPORT.section)
+            is_configured = faster in instances.settings.instance_names(TRANSPORT.section)
             try:
                 instance = instances.build(TRANSPORT, faster)
                 if is_configured or _proxy_schemes(instance) <= proxy_schemes:
@@ -100,7 +100,7 @@ def create_async(instances: Instances, name: str) -> tuple[AsyncTransport, Plugi
 
 def _is_preferred(instances: Instances, name: str) -> bool:
     """Tell whether a transport is installed and, if the settings configure transports, is one of those."""
-    configured = {_DEFAULT, *_FASTER}.intersection(instances.settings.names(TRANSPORT.section))
+    configured = {_DEFAULT, *_FASTER}.intersection(instances.settings.instance_names(TRANSPORT.section))
     return bool(instances.registry.inventory.find(TRANSPORT, name)) and (not configured or name in configured)
 
 
@@ -152,6 +152,6 @@ def _check(transport: object, client: str, httpx_client: str, *, is_other_kind: 
     if is_other_kind or not callable(getattr(transport, "open", None)):
         raise ConfigurationError(
             f"transport= is a {type(transport).__name__}, and {client} cannot use it.",
-            hint=f'Pass the name of a transport, such as "auto", an {httpx_client}, or an object that satisfies the '
-            "Protocol.",
+            hint=f'Pass the name of a transport, such as "auto", an {httpx_client}, or an object with the methods of a '
+            "transport.",
         )

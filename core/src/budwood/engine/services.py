@@ -205,7 +205,7 @@ def _detail(call: Call, model: ModelInfo) -> Flow[ModelInfo]:
 
     For observers this is a separate call with its own id.
     """
-    own = replace(call, id=f"{call.random.getrandbits(64):016x}", ledger=[], numbers=itertools.count(1))
+    own = replace(call, id=f"{call.random.getrandbits(64):016x}", attempts=[], numbers=itertools.count(1))
     try:
         detail: ModelInfo = yield from send_request(own, MODEL_DETAIL, model)
     except NotFoundError:

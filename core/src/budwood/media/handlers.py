@@ -44,12 +44,12 @@ class ImageHandler:
 
     def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
         """
-        Make an image of the type that its first bytes tell, whatever the file is called.
+        Return the image, with the media type of its first bytes instead of that of its name.
 
-        Vendors refuse an image whose media type is not that of its bytes.
+        Vendors reject an image whose media type differs from its content.
 
         Raises:
-            PromptError: The content is none of the supported image formats.
+            PromptError: The content is not in a supported image format.
         """
         actual_type = next((kind for kind, signature in _SIGNATURES.items() if signature.match(data)), None)
         if actual_type is None:

@@ -89,7 +89,7 @@ class Instances:
             ConfigurationError: Its settings are not valid.
         """
         name = normalise(name)
-        section = self.settings.instance(kind.section, name)
+        section = self.settings.instance_settings(kind.section, name)
         plugin, preset = self._plugin_of(kind, name, section)
         distribution = section.get("distribution")
         spec = self._load(kind, name, plugin, distribution)
@@ -97,7 +97,7 @@ class Instances:
         variables = self._variables(spec, name, plugin, preset)
         exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
         values = dict(preset.settings) if preset else {}
-        override_settings(values, self.settings.instance(kind.section, name, variables, exclusive), exclusive)
+        override_settings(values, self.settings.instance_settings(kind.section, name, variables, exclusive), exclusive)
         override_settings(
             values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive
         )
@@ -124,12 +124,12 @@ class Instances:
             PluginError: The plugin does not exist or cannot be used.
         """
         name = normalise(name)
-        section = self.settings.instance(kind.section, name)
+        section = self.settings.instance_settings(kind.section, name)
         return self._load(kind, name, self._plugin_of(kind, name, section)[0], section.get("distribution"))
 
     def names_of(self, kind: Kind[T]) -> list[str]:
         """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
-        names = {*self.settings.names(kind.section), *self.registry.inventory.names(kind)}
+        names = {*self.settings.instance_names(kind.section), *self.registry.inventory.names(kind)}
         if kind.group == PROVIDER.group:
             names |= {
                 name for name, preset in load_presets().items() if self.registry.inventory.find(kind, preset.plugin)
@@ -143,16 +143,16 @@ class Instances:
         Exact patterns take precedence over wildcards; the names of each are in alphabetical order.
         """
         value = value.lower()
-        stated = {name: self._patterns(kind, name) for name in self.names_of(kind)}
-        matching = [name for name, patterns in stated.items() if any(fnmatchcase(value, one) for one in patterns)]
-        return sorted(matching, key=lambda name: value not in stated[name])
+        declared = {name: self._patterns(kind, name) for name in self.names_of(kind)}
+        matching = [name for name, patterns in declared.items() if any(fnmatchcase(value, one) for one in patterns)]
+        return sorted(matching, key=lambda name: value not in declared[name])
 
     def patterns(self, kind: Kind[T]) -> list[str]:
         """List the media types or models that installed plugins of a kind declare, sorted. No plugin is imported."""
         return sorted({pattern for name in self.names_of(kind) for pattern in self._patterns(kind, name)})
 
     def _patterns(self, kind: Kind[T], name: str) -> list[str]:
-        section = self.settings.instance(kind.section, name)
+        section = self.settings.instance_settings(kind.section, name)
         plugin, _ = self._plugin_of(kind, name, section)
         return [pattern for claim in self.registry.inventory.find(kind, plugin) for pattern in claim.patterns]
 
@@ -171,7 +171,7 @@ class Instances:
         except PluginNotFoundError as error:
             if name == plugin and first_party_distribution(kind, plugin) is None:
                 error.hint = error.hint or did_you_mean(name, {*self.names_of(kind)} - {name})
-                if error.hint is None and name in self.settings.names(kind.section):
+                if error.hint is None and name in self.settings.instance_names(kind.section):
                     section = f"[{kind.section}.{name}]"
                     error.hint = f'Install the plugin of {section}, or choose another: plugin = "…".'
                 if error.hint is None and kind.group == PROVIDER.group:
@@ -201,16 +201,16 @@ class Instances:
         vendor = name if preset else plugin
         if not self.catalog.has_facts(vendor, *spec.catalog_of):
             return None
-        return functools.partial(self.catalog.facts, name, plugin, also=spec.catalog_of, vendor=vendor)
+        return functools.partial(self.catalog.facts, name, plugin, fallbacks=spec.catalog_of, vendor=vendor)
 
     def _context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path
 
-        also = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
+        fallbacks = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
 
         @functools.lru_cache(_CACHED_MODELS)
         def rules(model: str, *, family: str | None = None) -> ModelRules:
-            known = self.catalog.rules(name, plugin, family or model, also=also)
+            known = self.catalog.rules(name, plugin, family or model, fallbacks=fallbacks)
             return self.learned_rules.apply_to(known, name, model)
 
         self.learned_rules.on_change(rules.cache_clear)

@@ -113,7 +113,7 @@ class ChatResponse(Answer, Record, Generic[T]):
         id: The vendor's id of the reply; ``request_id`` is that of the HTTP request.
         cached: Whether the reply came from the cache.
         partial: Whether the reply is incomplete, because the stream was left early or interrupted.
-        attempts: The ledger: every request that was sent for this call.
+        attempts: Every request that was sent for this call.
         adaptations: Parameters that were not sent as passed.
         alternatives: Further choices of the same reply.
         parsed: The value that satisfies ``schema``, of its type; None without a schema.

@@ -150,7 +150,7 @@ class RequestFinished:
     Attributes:
         provider: The instance that replied, or the last one that was asked.
         seconds: Duration of the request.
-        attempts: Number of entries in the ledger.
+        attempts: The number of entries in `attempts` of the response or the error.
         response: The reply, which has content; None without a reply, and for lists of models and token counts.
         error: The error, or None after success. For an abandoned stream it is not an `Exception`. It can have content.
         prompt: As in `RequestStarted`.

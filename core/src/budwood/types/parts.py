@@ -159,15 +159,15 @@ class VendorPart(Record):
 
 
 ResultContent = str | tuple[Annotated[TextPart | ImagePart | VendorPart, Field(discriminator="type")], ...]
-"""What a tool can return to a model: a text, or texts, images and a vendor's own content, in order."""
+"""The result of a tool: a text, or texts, images and content of a vendor, in order."""
 
 
 class ToolResultPart(Record):
     """
-    What a tool returned, or the error with which it failed.
+    The result of a tool, or its error.
 
-    ``content`` is a text, or a tuple of parts. A provider whose API takes only text in a result sends images in another
-    place and reports an adaptation, or refuses them.
+    ``content`` is a text, or a tuple of parts. A provider whose API accepts only text in results sends images
+    elsewhere and reports an adaptation, or refuses them.
     """
 
     type: Literal["tool_result"] = "tool_result"
@@ -186,7 +186,7 @@ class ToolResultPart(Record):
 
     @property
     def parts(self) -> tuple[TextPart | ImagePart | VendorPart, ...]:
-        """The content as parts, also where it is a text alone."""
+        """The content as parts. A text becomes one part."""
         return (TextPart(text=self.content),) if isinstance(self.content, str) else self.content
 
     @property

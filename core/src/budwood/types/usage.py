@@ -92,7 +92,7 @@ class Adaptation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
-    An entry of a call's ledger: one request that was sent, and its outcome.
+    One request that was sent for a call, and its outcome.
 
     ``status`` is the HTTP status, or None if no response headers arrived. ``duration``, and ``delay`` before the
     attempt, are in seconds; ``error`` is the class name of the error; ``cached`` marks a reply from the cache, for

@@ -19,8 +19,8 @@ class AzureBase(OpenAICompatible):
     """
     Addresses, credentials, errors and model families of Azure: the base class of plugins for models with another API.
 
-    Such a plugin overrides what differs: ``chat_body`` (the request), ``normalize`` (the reply, converted to OpenAI's
-    form), ``model_rules`` or ``url``.
+    Such a plugin overrides what differs: ``build_chat_body`` (the request), ``normalize`` (the reply, converted to
+    OpenAI's form), ``model_rules`` or ``url``.
 
     Args:
         settings: The address of the resource, and the credentials.

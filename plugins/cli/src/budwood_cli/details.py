@@ -1,4 +1,4 @@
-"""Descriptions of models: limits, abilities, rules and prices."""
+"""Descriptions of models: limits, capabilities, rules and prices."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def description_lines(details: ModelDetails) -> Iterator[tuple[str, str]]:
     yield "model", f"{details.provider}/{details.model}"
     yield "purpose", rules.kind or "unknown"
     if not details.is_known:
-        yield "", f"The catalog does not know this model. The abilities are those of {details.provider}."
+        yield "", f"This model is not in the catalog. The capabilities are those of {details.provider}."
     if facts.context_window:
         yield "context window", f"{facts.context_window:,} tokens"
     if rules.max_output_tokens:
         yield "output limit", f"{rules.max_output_tokens:,} tokens"
-    yield "abilities", ", ".join(sorted(details.capabilities)) or "none"
+    yield "capabilities", ", ".join(sorted(details.capabilities)) or "none"
     yield from _rule_lines(rules)
     if details.price is None:
         yield "prices", details.price_unknown or "unknown"

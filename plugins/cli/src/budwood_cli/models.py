@@ -49,7 +49,7 @@ def show_model(
     *,
     json_output: options.AsJSON = False,
 ) -> None:
-    """Show limits, abilities and prices of a model. Nothing is sent."""
+    """Show limits, capabilities and prices of a model. Nothing is sent."""
     from budwood_cli.clients import client_for
     from budwood_cli.details import description_lines
 

@@ -63,7 +63,7 @@ class _Part(BaseModel):
             problem = spec_error(type(self), error, where=type(self).__name__)
         else:
             return
-        raise problem  # not above: the error of Pydantic holds the values
+        raise problem  # not above: the error of Pydantic contains the values
 
     # With it, Pydantic does not call __init__ for nested parts, whose errors would then lack their place.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined] # an attribute of a function
@@ -325,4 +325,4 @@ def make_spec(table: Mapping[str, Any], root: Path, *, where: str = "specificati
         return GenerationSpec.model_validate({**table, "root": root})
     except ValidationError as error:
         problem = spec_error(GenerationSpec, error, where=where)
-    raise problem  # not above: the error of Pydantic holds the values
+    raise problem  # not above: the error of Pydantic contains the values

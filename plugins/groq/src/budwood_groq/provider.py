@@ -40,11 +40,11 @@ class Groq(OpenAICompatible):
         super().__init__(settings, context)
         self._groq_settings = settings
 
-    def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
+    def build_chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Return the body without parameters that Groq rejects, and with those of the settings."""
         rules = self.rules(request)
         request, dropped = drop_unsupported(request, rules)
-        values, adaptations = super().chat_body(request, stream=stream)
+        values, adaptations = super().build_chat_body(request, stream=stream)
         can_reason = Capability.REASONING not in rules.lacks
         return apply_settings(Body(values, dropped + adaptations), request, self._groq_settings, can_reason=can_reason)
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, model_validator
 
-from budwood_openai_compatible import Address, OpenAICompatibleSettings
+from budwood_openai_compatible import BaseURL, OpenAICompatibleSettings
 
 ServiceTier = Literal["auto", "on_demand", "flex", "performance"]
 ReasoningFormat = Literal["parsed", "raw", "hidden"]
@@ -30,7 +30,7 @@ class GroqSettings(OpenAICompatibleSettings):
         include_reasoning: Whether reasoning is returned. Mutually exclusive with ``reasoning_format``.
     """
 
-    base_url: Annotated[Address, AfterValidator(_with_path)] = "https://api.groq.com/openai/v1"
+    base_url: Annotated[BaseURL, AfterValidator(_with_path)] = "https://api.groq.com/openai/v1"
     api_key: SecretStr | None = None
     max_tokens_parameter: str = "max_completion_tokens"
     extra_message_fields: frozenset[str] | None = frozenset({"reasoning"})

@@ -6,9 +6,9 @@ from typing import Any
 from budwood.hooks import ProviderSpec, hookimpl
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.provider import OpenAICompatible
-from budwood_openai_compatible.settings import Address, Offer, OpenAICompatibleSettings
+from budwood_openai_compatible.settings import BaseURL, OpenAICompatibleSettings, OptionalFeature
 
-__all__ = ["Address", "Body", "Offer", "OpenAICompatible", "OpenAICompatibleSettings", "budwood_providers"]
+__all__ = ["BaseURL", "Body", "OpenAICompatible", "OpenAICompatibleSettings", "OptionalFeature", "budwood_providers"]
 
 
 @hookimpl

@@ -15,7 +15,7 @@ from typing import Any, Final
 TICKS_PER_DOLLAR: Final = Decimal(10**10)
 
 _MAX_DIGITS: Final = 40
-"""Longer numbers are no amounts of money."""
+"""Longer numbers are not amounts of money."""
 
 
 def reported_cost(usage: Mapping[str, Any]) -> Decimal | None:
@@ -33,7 +33,7 @@ def reported_cost(usage: Mapping[str, Any]) -> Decimal | None:
 
 
 def _with_upstream(fee: Decimal, usage: Mapping[str, Any]) -> Decimal | None:
-    """Add what the maker of the model charges to the caller's own key: OpenRouter's ``cost`` is then its fee alone."""
+    """Add the upstream cost that is charged to the caller's own key; OpenRouter's ``cost`` is then only its fee."""
     details = usage.get("cost_details")
     upstream = _amount(details.get("upstream_inference_cost")) if isinstance(details, Mapping) else None
     return None if upstream is None else fee + upstream

@@ -90,7 +90,7 @@ def encode_messages(messages: Iterable[Message], dialect: MessageDialect) -> lis
     for message in messages:
         if message.role == "tool":
             reject_parts(message, ImagePart, ToolCallPart)
-            encoded += [_encode_result(one, dialect) for one in message.tool_results]
+            encoded += [_encode_result(result, dialect) for result in message.tool_results]
             moved = moved if image_results else (*moved, *_list_images(message))
             continue
         if moved:

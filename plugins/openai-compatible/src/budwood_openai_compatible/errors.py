@@ -155,19 +155,19 @@ def _parse_type(error: Mapping[str, Any], code: str | None, message: str) -> str
     return inner if inner in ERROR_CODES.content_filter else _to_text(error.get("type"))
 
 
-def map_parameter_name(theirs: str, renamed: Mapping[str, str]) -> str:
+def map_parameter_name(name: str, renamed: Mapping[str, str]) -> str:
     """
     Return the name of a parameter in `ChatRequest`, such as ``reasoning_effort`` for ``reasoning.effort``.
 
     Args:
-        theirs: The server's name. A path, such as ``messages[0].role``, keeps what follows the first name.
+        name: The server's name. A path, such as ``messages[0].role``, keeps what follows the first name.
         renamed: The server's names of parameters, by those of `ChatRequest`.
     """
-    names = {**_PARAMETER_NAMES, **{name: ours for ours, name in renamed.items()}}
-    if theirs in names:
-        return names[theirs]
-    outermost = re.split(r"[.\[]", theirs, maxsplit=1)[0]
-    return names.get(outermost, outermost) + theirs.removeprefix(outermost)
+    names = {**_PARAMETER_NAMES, **{other: own for own, other in renamed.items()}}
+    if name in names:
+        return names[name]
+    outermost = re.split(r"[.\[]", name, maxsplit=1)[0]
+    return names.get(outermost, outermost) + name.removeprefix(outermost)
 
 
 def infer_status(vendor_error: VendorError) -> int:

@@ -90,10 +90,10 @@ class OpenAICompatible(OpenAIEndpoint):
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Encode a chat request."""
         if self.api(request) == "responses":
-            return self._post("/responses", *self.responses_body(request, stream=stream))
-        return self._post("/chat/completions", *self.chat_body(request, stream=stream))
+            return self._post("/responses", *self.build_responses_body(request, stream=stream))
+        return self._post("/chat/completions", *self.build_chat_body(request, stream=stream))
 
-    def chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
+    def build_chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Return the body of a request to Chat Completions. Derived providers override this to change it."""
         vendor = self.vendor
         parameters = adapt_parameters(request, self.rules(request), names=self._names)
@@ -119,8 +119,8 @@ class OpenAICompatible(OpenAIEndpoint):
             body |= self._stream_options()
         return Body(body | request.extra if request.extra else body, adaptations)
 
-    def responses_body(self, request: ChatRequest, *, stream: bool) -> Body:
-        """Return the body of a request to Responses; see `chat_body`."""
+    def build_responses_body(self, request: ChatRequest, *, stream: bool) -> Body:
+        """Return the body of a request to Responses; see `build_chat_body`."""
         from budwood_openai_compatible.responses import encode_response
 
         values, adaptations = encode_response(
@@ -188,7 +188,7 @@ class OpenAICompatible(OpenAIEndpoint):
         """Return a request for the number of input tokens, which always has the form of Responses."""
         from budwood_openai_compatible.responses import COUNTED_FIELDS
 
-        values, adaptations = self.responses_body(request, stream=False)
+        values, adaptations = self.build_responses_body(request, stream=False)
         counted = {name: value for name, value in values.items() if name in COUNTED_FIELDS}
         return self._post("/responses/input_tokens", counted, adaptations)
 

@@ -8,12 +8,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from budwood.providing import parse_base_url
 
-Lack = Literal[
+MissingFeature = Literal[
     "tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models", "completion"
 ]
 """Features that some servers do not have, or fields that they reject."""
 
-Offer = Literal["count_tokens", "moderation", "image_results"]
+OptionalFeature = Literal["count_tokens", "moderation", "image_results"]
 """Features that few servers other than OpenAI have; ``image_results`` are images in the results of tools."""
 
 
@@ -24,7 +24,7 @@ def _parse_address(text: str) -> str:
     return parse_base_url(text, *_ENDPOINTS)
 
 
-Address = Annotated[str, AfterValidator(_parse_address)]
+BaseURL = Annotated[str, AfterValidator(_parse_address)]
 
 
 class OpenAICompatibleSettings(BaseModel):
@@ -50,14 +50,14 @@ class OpenAICompatibleSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    base_url: Address
+    base_url: BaseURL
     api_key: SecretStr | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     max_tokens_parameter: str = "max_tokens"
     system_role: Literal["system", "developer"] | None = "system"
     renames: dict[str, str] = Field(default_factory=dict)
-    lacks: frozenset[Lack] = frozenset()
-    offers: frozenset[Offer] = frozenset()
+    lacks: frozenset[MissingFeature] = frozenset()
+    offers: frozenset[OptionalFeature] = frozenset()
     extra_message_fields: frozenset[str] | None = None
     call_id_length: Annotated[int, Field(ge=1, le=40)] | None = None
     api: Literal["chat", "responses", "auto"] = "chat"

@@ -24,8 +24,8 @@ _RESPONSES_TYPES: Final = frozenset({"function_call", "custom_tool_call"})
 
 def list_calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the calls of a message or a delta. Some servers send a single object, or null in the list."""
-    found = message.get("tool_calls")
-    calls = [call for call in (found if isinstance(found, list) else [found]) if isinstance(call, Mapping) and call]
+    value = message.get("tool_calls")
+    calls = [call for call in (value if isinstance(value, list) else [value]) if isinstance(call, Mapping) and call]
     if isinstance(legacy := message.get("function_call"), Mapping) and legacy:
         calls.append({"index": 0, "function": legacy})
     return calls
@@ -40,11 +40,11 @@ def decode_calls(
     ids: set[str] = set()
     for number, call in enumerate(calls):
         name, arguments = get_name(call), get_arguments(call)
-        own = get_call_id(call)
-        if not own or own in ids:
-            own = make_call_id(reply_id, number, name, arguments, earlier=earlier)
-        ids.add(own)
-        parts.append(create_call_part(own, name, arguments, find_extra_fields(call), vendor))
+        call_id = get_call_id(call)
+        if not call_id or call_id in ids:
+            call_id = make_call_id(reply_id, number, name, arguments, earlier=earlier)
+        ids.add(call_id)
+        parts.append(create_call_part(call_id, name, arguments, find_extra_fields(call), vendor))
     return parts
 
 
@@ -64,24 +64,24 @@ def encode_call(part: ToolCallPart, call_id: str, *, with_data: bool) -> dict[st
         call_id: The id to send.
         with_data: Whether the receiver accepts the other fields of the call.
     """
-    own: Any = part.data if with_data and isinstance(part.data, dict) else {}
-    if own.get("type") in _RESPONSES_TYPES:
-        own = {}
-    kind = own.get("type", "function")
-    inner = {**own.get(kind, {}), "name": part.name}
+    data: Any = part.data if with_data and isinstance(part.data, dict) else {}
+    if data.get("type") in _RESPONSES_TYPES:
+        data = {}
+    kind = data.get("type", "function")
+    inner = {**data.get(kind, {}), "name": part.name}
     if kind == "custom":
         inner["input"] = part.arguments
     else:
         inner["arguments"] = part.json_arguments
-    return {**own, "id": call_id, "type": kind, kind: inner}
+    return {**data, "id": call_id, "type": kind, kind: inner}
 
 
 def get_call_id(call: Mapping[str, Any]) -> str:
     """Return the id of a call as a text; some servers send a number."""
-    own = call.get("id")
-    if isinstance(own, str):
-        return own
-    return str(own) if isinstance(own, int | float) and not isinstance(own, bool) else ""
+    call_id = call.get("id")
+    if isinstance(call_id, str):
+        return call_id
+    return str(call_id) if isinstance(call_id, int | float) and not isinstance(call_id, bool) else ""
 
 
 def get_name(call: Mapping[str, Any]) -> str:

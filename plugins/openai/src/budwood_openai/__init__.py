@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from budwood.contracts import PluginContext
 from budwood.hooks import ProviderSpec, hookimpl
-from budwood_openai_compatible import Address, Offer, OpenAICompatible, OpenAICompatibleSettings
+from budwood_openai_compatible import BaseURL, OpenAICompatible, OpenAICompatibleSettings, OptionalFeature
 
 __all__ = ["OpenAI", "OpenAISettings", "budwood_providers"]
 
@@ -22,12 +22,12 @@ class OpenAISettings(OpenAICompatibleSettings):
         project: The project to bill, if the key belongs to several.
     """
 
-    base_url: Address = "https://api.openai.com/v1"
+    base_url: BaseURL = "https://api.openai.com/v1"
     api_key: SecretStr | None = None
     organization: str | None = None
     project: str | None = None
     system_role: Literal["system", "developer"] | None = None
-    offers: frozenset[Offer] = frozenset({"count_tokens", "moderation"})
+    offers: frozenset[OptionalFeature] = frozenset({"count_tokens", "moderation"})
     extra_message_fields: frozenset[str] | None = frozenset()
     api: Literal["chat", "responses", "auto"] = "auto"
 

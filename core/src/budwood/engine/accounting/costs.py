@@ -52,17 +52,17 @@ def cost_of_failure(error: ProviderError) -> Cost:
     return Cost(None, "the attempt failed, and its usage is not known")
 
 
-def total(ledger: Sequence[Attempt]) -> Cost:
+def total(attempts: Sequence[Attempt]) -> Cost:
     """
     Return the cost of a call with all its attempts.
 
     An attempt that the vendor rejected with an error status costs nothing. If an attempt was interrupted, its cost is
     unknown, and so is the total: a stream that has started is charged, whatever the status of the error inside it.
     """
-    if len(ledger) == 1 and ledger[0].error is None:
-        return Cost(ledger[0].cost, ledger[0].cost_unknown)
+    if len(attempts) == 1 and attempts[0].error is None:
+        return Cost(attempts[0].cost, attempts[0].cost_unknown)
     dollars = Decimal(0)
-    for attempt in ledger:
+    for attempt in attempts:
         if attempt.cost is not None:
             dollars += attempt.cost
         elif attempt.status is None or attempt.status < 400 or attempt.error == StreamInterruptedError.__name__:

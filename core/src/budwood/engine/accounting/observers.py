@@ -156,7 +156,7 @@ class RequestReport:
                 **_of(call, call.target),
                 service=self._service,
                 seconds=call.clock.monotonic() - self._started,
-                attempts=len(call.ledger),
+                attempts=len(call.attempts),
                 response=response,
                 error=error,
                 prompt=self._prompt,

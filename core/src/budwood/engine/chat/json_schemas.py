@@ -74,7 +74,7 @@ def _find_unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: AN
 
 def with_typed_root(schema: dict[str, Any]) -> dict[str, Any]:
     """
-    Return an equal schema whose root is no reference, and has a type if it describes objects.
+    Return an equal schema whose root is not a reference, and has a type if it describes objects.
 
     Pydantic describes a recursive model by a reference to one of its definitions. Vendors reject a root without
     ``"type": "object"``.
@@ -95,6 +95,37 @@ def with_typed_root(schema: dict[str, Any]) -> dict[str, Any]:
             break
         root = {**target, **others}
     return {"type": "object", **root} if "properties" in root and "type" not in root else root
+
+
+def wrap_root(schema: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """
+    Return the schema of an object whose only property has this schema.
+
+    Args:
+        schema: A schema of other values than objects, such as a list or a union.
+        name: The name of the property.
+
+    Returns:
+        None if the schema describes objects or any value, or if a reference in it would change its meaning.
+    """
+    if not schema or is_object(with_typed_root(schema)):
+        return None
+    if not all(reference.startswith(("#/$defs/", "#/definitions/")) for reference in _references(schema)):
+        return None
+    definitions: dict[str, Any] = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    value = {key: inner for key, inner in schema.items() if key not in definitions}
+    root: dict[str, Any] = {"type": "object", "properties": {name: value}, "required": [name]}
+    return {**root, "additionalProperties": False, **definitions}
+
+
+def _references(schema: object) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from _references(inner)
 
 
 def _find(schema: Mapping[str, Any], reference: str) -> object:
@@ -173,7 +204,7 @@ def add_items(schema: Any) -> Any:  # noqa: ANN401 - a schema is any JSON
     """
     Return a schema in which each tuple also has `items`, the union of its elements.
 
-    Vendors reject an array without `items`; Pydantic describes a tuple by `prefixItems` and its length alone.
+    Vendors reject an array without `items`; Pydantic describes a tuple only by `prefixItems` and its length.
     """
     if isinstance(schema, list):
         return [add_items(one) for one in schema]

@@ -199,7 +199,7 @@ def _make_error(response: ChatResponse, text: str, mismatch: SchemaMismatch, rep
 
 def _make_correction(response: ChatResponse, mismatch: SchemaMismatch) -> Message:
     text = "This does not satisfy the schema:\n" + "\n".join(f"- {error}" for error in mismatch.errors)
-    text += "\nAnswer again, with the corrected JSON alone."
+    text += "\nAnswer again, only with the corrected JSON."
     if response.tool_calls:  # vendors require a result for every call
         results = [
             ToolResultPart(call_id=tool_call.id, name=tool_call.name, content=text, is_error=True)

@@ -154,6 +154,6 @@ class Attempt:
             cost=cost.dollars,
             cost_unknown=cost.unknown,
         )
-        call.ledger.append(record)
+        call.attempts.append(record)
         if call.observers is not None:
             call.observers.finish_attempt(self, record)

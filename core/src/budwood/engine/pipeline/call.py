@@ -57,7 +57,7 @@ class Call:
         observers: The observers of the call; None if there are none.
         streamed: Whether the caller reads events.
         cache: The cache of replies, if there is one.
-        ledger: The record of every request that was sent.
+        attempts: Every request that was sent.
         adaptations: The adapted parameters, by name.
         partial: Returns the partial reply of a stream; None before its first content.
         numbers: Numbers the attempts for observers, also if several run concurrently.
@@ -73,7 +73,7 @@ class Call:
     observers: Observers | None = None
     streamed: bool = False
     cache: ReplyCache | None = None
-    ledger: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
     partial: Callable[[], ChatResponse] | None = None
     numbers: Iterator[int] = field(default_factory=functools.partial(itertools.count, 1))
@@ -97,12 +97,12 @@ class Call:
             phase="deadline",
             hint="Raise timeout=… if the tools need the time.",
         )
-        error.attempts = tuple(self.ledger)
+        error.attempts = tuple(self.attempts)
         return error
 
     def record_cached(self, target: Target) -> None:
-        """Record in the ledger that the cache answered: nothing was sent."""
-        self.ledger.append(
+        """Record that the reply came from the cache and nothing was sent."""
+        self.attempts.append(
             Attempt(
                 provider=target.endpoint.name,
                 model=target.model,

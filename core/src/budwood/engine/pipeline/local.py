@@ -30,12 +30,12 @@ def ask_local(attempt: Attempt, local: LocalProvider) -> Flow[ChatResponse]:
 def read_local(
     attempt: Attempt,
     local: LocalProvider,
-    take: Callable[[list[StreamEvent]], list[StreamEvent] | None],
+    collect: Callable[[list[StreamEvent]], list[StreamEvent] | None],
     *,
     at_once: bool = False,
 ) -> Flow[None]:
     """
-    Read the events of a model inside the process, and emit those that `take` returns.
+    Read the events of a model inside the process, and emit those that `collect` returns.
 
     Unless `at_once`, events are read one by one, so that the model stops if the caller leaves in between.
     """
@@ -52,9 +52,9 @@ def read_local(
     try:
         while batch := (yield Invoke(lambda: events.read(size), inline=inline)):
             with boundary:
-                shown = take(batch)
-            if shown:
-                yield Emit(shown)
+                ready = collect(batch)
+            if ready:
+                yield Emit(ready)
     finally:
         yield Invoke(events.leave, inline=inline)
 

@@ -39,12 +39,12 @@ def with_observers(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Fl
 
 def complete(call: Call, response: Any) -> Any:  # noqa: ANN401 - returns the type that it receives
     """Add provider, model, attempts, cost and adaptations to a response."""
-    ledger = call.ledger
-    dollars, unknown = (ledger[0].cost, ledger[0].cost_unknown) if len(ledger) == 1 else costs.total(ledger)
+    attempts = call.attempts
+    dollars, unknown = (attempts[0].cost, attempts[0].cost_unknown) if len(attempts) == 1 else costs.total(attempts)
     update: dict[str, object] = {
         "provider": call.target.endpoint.name,
         "model": response.model or call.target.model,
-        "attempts": tuple(ledger),
+        "attempts": tuple(attempts),
         "cost": dollars,
         "cost_unknown": unknown,
     }

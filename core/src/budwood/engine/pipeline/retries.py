@@ -44,7 +44,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 failed_attempts += 1
                 delay = delay_before_retry(attempt, error, failed_attempts)
                 if delay is None:
-                    error.attempts = tuple(call.ledger)
+                    error.attempts = tuple(call.attempts)
                     raise
             except BaseException as error:
                 attempt.abort(error)
@@ -60,7 +60,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
 def _pause(attempt: Attempt, delay: float) -> Flow[None]:
     call = attempt.round.call
     if call.observers is not None:
-        call.observers.report_retry(call, attempt.target, delay, call.ledger[-1].error or "")
+        call.observers.report_retry(call, attempt.target, delay, call.attempts[-1].error or "")
     yield Sleep(delay)
 
 

@@ -34,7 +34,7 @@ def send_streamed(attempt: Attempt) -> Flow[ChatResponse | None]:
         if attempt.endpoint.local is None:
             yield from _emit_events(attempt, reader)
         else:
-            yield from read_local(attempt, attempt.endpoint.local, reader.take)
+            yield from read_local(attempt, attempt.endpoint.local, reader.collect)
             yield Emit(reader.release())
     except StreamInterruptedError as error:
         raise _make_interruption(error, reader) from error.__cause__
@@ -58,7 +58,7 @@ class EventReader:
         self._attempt = attempt
         self._buffer: list[StreamEvent] = []
 
-    def take(self, events: list[StreamEvent]) -> list[StreamEvent]:
+    def collect(self, events: list[StreamEvent]) -> list[StreamEvent]:
         """Collect events; return those that can be emitted now."""
         self.builder.add(events)
         if self.is_committed:
@@ -103,19 +103,19 @@ class EventReader:
 
 
 def _emit_events(attempt: Attempt, reader: EventReader) -> Flow[None]:
-    shown = yield from _read(attempt, reader.take)
+    ready = yield from _read(attempt, reader.collect)
     if not reader.builder.finished:
         raise StreamInterruptedError("The stream ended without a finish reason.")
-    yield Emit(shown or reader.release())
+    yield Emit(ready or reader.release())
 
 
 def _emit_progress(attempt: Attempt) -> Flow[None]:
-    if shown := (yield from _read(attempt, list)):
-        yield Emit(shown)
+    if ready := (yield from _read(attempt, list)):
+        yield Emit(ready)
 
 
-def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
-    """Read a stream to its end and emit what `take` returns; return what is left to emit after the end."""
+def _read(attempt: Attempt, collect: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
+    """Read a stream to its end and emit what `collect` returns; return what is left to emit after the end."""
     service, source = attempt.round.service, attempt.endpoint.source
     encoded = encode(attempt)
     exchange = yield from open_exchange(attempt, encoded)
@@ -126,21 +126,21 @@ def _read(attempt: Attempt, take: Callable[[Any], Sequence[Any]]) -> Flow[Sequen
             decoder = getattr(attempt.endpoint.remote, service.decoder)(attempt.request, exchange.head)
         if not hasattr(decoder, "feed"):
             raise faults.wrong_result(source, service.decoder, decoder, StreamDecoder)
-        left = encoded.max_reply_bytes if service.decode else None  # progress is not collected
+        bytes_left = encoded.max_reply_bytes if service.decode else None  # progress is not collected
         more = Read(exchange)
         while data := (yield more):
-            if left is not None and (left := left - len(data)) < 0:
+            if bytes_left is not None and (bytes_left := bytes_left - len(data)) < 0:
                 raise ResponseTooLargeError(f"The stream is longer than {encoded.max_reply_bytes:,} bytes.")
             try:
                 events = decoder.feed(data)
-                shown = take(events if type(events) is list else _list_events(source, "feed", events))
+                ready = collect(events if type(events) is list else _list_events(source, "feed", events))
             except BaseException as error:
                 faults.decoding_boundary(source, "feed").convert(error)
                 raise
-            if shown:
-                yield Emit(shown)
+            if ready:
+                yield Emit(ready)
         with faults.decoding_boundary(source, "close"):
-            return take(_list_events(source, "close", decoder.close()))
+            return collect(_list_events(source, "close", decoder.close()))
     finally:
         yield Close(exchange)
 

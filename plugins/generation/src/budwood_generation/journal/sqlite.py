@@ -321,7 +321,7 @@ def _convert_errors(path: Path) -> Iterator[None]:
     except (sqlite3.OperationalError, OSError) as error:
         raise JournalError(
             f"{name}: the journal cannot be used: {error}.",
-            hint="Free disk space, or make the folder writable. Then resume: finished work is saved.",
+            hint="Free disk space, or make the folder writable.",
         ) from error
     except (sqlite3.DatabaseError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise JournalError(

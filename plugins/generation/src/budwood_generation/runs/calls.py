@@ -95,7 +95,7 @@ def _check_response(response: ChatResponse, text: str, request: ModelRequest) ->
 
     Raises:
         ContentFilterError: The model refused, or a content filter stopped the reply.
-        BadResponseError: The reply was truncated, has no answer, or holds text that is not valid Unicode.
+        BadResponseError: The reply was truncated, has no answer, or contains text that is not valid Unicode.
     """
     if response.finish_reason in ("content_filter", "refusal"):
         raise ContentFilterError(f"{request.model} refused the request for the {request.purpose}.")
@@ -119,5 +119,5 @@ def _check_response(response: ChatResponse, text: str, request: ModelRequest) ->
 
 def _describe_missing_answer(response: ChatResponse, model: str) -> str:
     if response.text.strip() or response.reasoning:
-        return f"The reply of {model} holds reasoning only, and no answer (finish reason: {response.finish_reason})."
+        return f"The reply of {model} contains only reasoning, no answer (finish reason: {response.finish_reason})."
     return f"The reply of {model} has no text (finish reason: {response.finish_reason})."

@@ -115,12 +115,12 @@ class InputEncoder:
                 self._add_prompt(message)
 
     def _add_prompt(self, message: Message) -> None:
-        own = [part for part in message.parts if _is_for(part, self.vendor)]
-        content = [part for part in own if not _is_item(part)]
+        parts = [part for part in message.parts if _is_for(part, self.vendor)]
+        content = [part for part in parts if not _is_item(part)]
         role = message.role if message.role == "user" else self.system_role or message.role
-        if content or not own:
+        if content or not parts:
             self.items.append({"role": role, "content": _encode_content(content)})
-        self.items.extend(part.data for part in own if isinstance(part, VendorPart) and _is_item(part))
+        self.items.extend(part.data for part in parts if isinstance(part, VendorPart) and _is_item(part))
 
     def _add_parts(self, message: Message) -> None:
         current: dict[str, Any] | None = None
@@ -133,12 +133,12 @@ class InputEncoder:
 
     def _add_text(self, part: TextPart | RefusalPart, current: dict[str, Any] | None) -> dict[str, Any] | None:
         """Encode text as it was received: parts of one message as one item, with its other fields."""
-        own = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
-        message: Any = own.get("message")
+        data = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
+        message: Any = data.get("message")
         if message is None:
             return self._add_plain(part, current)
         content = {"type": "output_text", "text": part.text} if isinstance(part, TextPart) else _encode_refusal(part)
-        content |= omit_fields(own, "message")
+        content |= omit_fields(data, "message")
         if current is not None and current.get("id") == message.get("id"):
             current["content"].append(content)
             return current
@@ -177,18 +177,18 @@ class InputEncoder:
         return _encode_content([part for part in result.parts if _is_for(part, self.vendor)])
 
     def _encode_call(self, part: ToolCallPart) -> dict[str, Any]:
-        own: Any = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
-        kind = own.get("type")
+        data: Any = part.data if part.provider == self.vendor and isinstance(part.data, dict) else {}
+        kind = data.get("type")
         if kind not in CALLS:  # it was received from Chat Completions
-            kind, own = "custom_tool_call" if kind == "custom" else "function_call", {}
+            kind, data = "custom_tool_call" if kind == "custom" else "function_call", {}
         if kind == "custom_tool_call":
             self._custom_calls.add(part.id)
         arguments = part.json_arguments if kind == "function_call" else part.arguments  # a custom tool accepts any text
-        return {**own, "type": kind, "call_id": _fit_call_id(part.id), "name": part.name, CALLS[kind]: arguments}
+        return {**data, "type": kind, "call_id": _fit_call_id(part.id), "name": part.name, CALLS[kind]: arguments}
 
 
-def _fit_call_id(own: str) -> str:
-    return fit_call_id(own, max_length=MAX_CALL_ID_LENGTH)
+def _fit_call_id(call_id: str) -> str:
+    return fit_call_id(call_id, max_length=MAX_CALL_ID_LENGTH)
 
 
 def _encode_refusal(part: RefusalPart) -> dict[str, Any]:

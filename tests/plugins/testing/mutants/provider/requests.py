@@ -21,8 +21,8 @@ def omitting(**fields):
     """
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
-            return super().chat_body(request.model_copy(update=fields), stream=stream)
+        def build_chat_body(self, request, *, stream):
+            return super().build_chat_body(request.model_copy(update=fields), stream=stream)
 
     return Mutant
 
@@ -66,27 +66,28 @@ class TestOmitsHistory(Correct):
     caught_by = ("test_conversation_is_sent_in_order", "test_tool_results_are_sent")
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
+        def build_chat_body(self, request, *, stream):
             last = request.model_copy(update={"messages": request.messages[-1:]})
-            return super().chat_body(last, stream=stream)
+            return super().build_chat_body(last, stream=stream)
 
 
 class TestOmitsImages(Correct):
     caught_by = ("test_image_is_sent", "test_image_url_is_sent_or_rejected")
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
-            return super().chat_body(with_parts(request, lambda part: not isinstance(part, ImagePart)), stream=stream)
+        def build_chat_body(self, request, *, stream):
+            without_images = with_parts(request, lambda part: not isinstance(part, ImagePart))
+            return super().build_chat_body(without_images, stream=stream)
 
 
 class TestSendsForeignContent(Correct):
     caught_by = ("test_content_of_another_vendor_is_not_sent", "test_message_with_only_foreign_content_is_handled")
 
     class Mutant(OpenAICompatible):
-        def chat_body(self, request, *, stream):
-            values, adaptations = super().chat_body(request, stream=stream)
+        def build_chat_body(self, request, *, stream):
+            values, adaptations = super().build_chat_body(request, stream=stream)
             data = [part.data for message in request.messages for part in message.parts if isinstance(part, VendorPart)]
-            return type(super().chat_body(request, stream=stream))({**values, "more": data}, adaptations)
+            return type(super().build_chat_body(request, stream=stream))({**values, "more": data}, adaptations)
 
 
 class TestSendsForeignSignatures(Correct):

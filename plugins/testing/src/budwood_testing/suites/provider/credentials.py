@@ -100,7 +100,7 @@ class CredentialTests(ProviderUnderTest):
 
     def settings_without_key(self, bench: Bench) -> dict[str, object]:
         """Return the settings without credentials."""
-        section = bench.settings.instance(self.kind.section, bench.instance.name)
+        section = bench.settings.instance_settings(self.kind.section, bench.instance.name)
         credentials = {"api_key", *bench.instance.spec.exclusive}
         return {name: value for name, value in section.items() if name not in credentials}
 
