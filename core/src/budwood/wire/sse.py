@@ -29,6 +29,9 @@ class SSEDecoder:
     Comments and unknown fields are skipped. An event at the end without the empty line after it, which the
     specification would discard, is returned by `close`: many servers omit their last newline.
 
+    Errors that servers write into a stream without the field ``data`` are events too: ``error: …`` (llama.cpp) is an
+    event named ``error``, and a line of JSON is an event.
+
     Args:
         max_line_bytes: The longest line, and the largest event; a longer one raises `ResponseTooLargeError`.
     """
@@ -83,6 +86,11 @@ class SSEDecoder:
             self._add_data(value)
         elif name == b"id" and b"\0" not in value:
             self._id = value.decode("utf-8", "replace")
+        elif name == b"error" and value:
+            self._event = "error"
+            self._add_data(value)
+        elif line.startswith((b"{", b"[{")) and not self._data:
+            self._add_data(line)
 
     def _add_data(self, value: bytes) -> None:
         self._data.append(value)

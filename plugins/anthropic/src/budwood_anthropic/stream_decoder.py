@@ -173,9 +173,11 @@ class MessageStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             yield Finished(convert_finish_reason(raw), raw)
 
     def _report_usage(self, usage: object) -> Iterator[StreamEvent]:
-        """Report the usage so far. Later counts are totals; counts that an event leaves out are unchanged."""
+        """Report the usage so far. Later counts are totals; zeros and missing counts do not replace earlier ones."""
         if isinstance(usage, dict) and usage:
-            self._usage |= {name: value for name, value in usage.items() if value is not None}
+            self._usage |= {
+                name: value for name, value in usage.items() if value or (value == 0 and not self._usage.get(name))
+            }
             yield UsageReported(decode_usage(self._usage))
 
 

@@ -204,6 +204,8 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
 
     def _decode(self, frame: ServerSentEvent) -> Iterable[StreamEvent]:
         chunk = self._parse(frame.data, frame.event)
+        if chunk is not None and frame.event == "error" and "error" not in chunk:
+            chunk = {"error": chunk}
         return () if chunk is None else self._decode_chunk(chunk)
 
     def _decode_chunk(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
@@ -245,8 +247,13 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
             yield Finished(convert_finish_reason(raw, called_tools=bool(state.calls)), raw, index)
 
     def _report_usage(self, usage: Mapping[str, Any]) -> Iterator[StreamEvent]:
-        """Report the latest counts, which replace earlier ones; some chunks have only ``trafficType``."""
-        latest = dict(usage) if "totalTokenCount" in usage else {**self._usage, **usage}
+        """
+        Report the latest counts, which replace earlier ones.
+
+        Some chunks have only ``trafficType``. Some servers end with zeros, which do not replace other counts.
+        """
+        known = {name: value for name, value in usage.items() if value not in (0, None) or not self._usage.get(name)}
+        latest = dict(usage) if "totalTokenCount" in known else {**self._usage, **known}
         if latest != self._usage:
             self._usage = latest
             yield UsageReported(decode_usage(latest))

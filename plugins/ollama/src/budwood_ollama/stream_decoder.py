@@ -80,6 +80,8 @@ class ChatStreamDecoder(BaseStreamDecoder[bytes]):
             return
         if chunk.get("error"):
             raise self._make_error(chunk)
+        if isinstance(message := chunk.get("message"), str) and message:  # the error of a gateway
+            raise self._make_error({"error": message})
         if not self._has_started:
             self._has_started = True
             yield ResponseStarted(None, parse_id(chunk.get("model")))

@@ -53,9 +53,13 @@ class _OpenCall:
             return False
         return True
 
+    def is_repetition(self, call_id: str, arguments: str) -> bool:
+        """Return whether a fragment repeats the complete call, as some servers do at the end of a stream."""
+        return bool(call_id) and call_id == self.id and arguments == self.text and self.is_complete()
+
     def add_name(self, name: str) -> bool:
         """Add a name, which may be a part or a longer form of the name; return whether the name changed."""
-        if not name or name == self.name or self.arguments:
+        if not name or name == self.name or (self.name and self.arguments):
             return False
         self.name = name if name.startswith(self.name) else self.name + name
         return True
@@ -98,6 +102,8 @@ class CallFragments:
             if all(call_id != other.unique_id for other in self.calls):
                 new_id = call.unique_id = call_id
         has_new_name = call.add_name(name) or call.number == count
+        if call.is_repetition(call_id, arguments):
+            arguments = ""
         if arguments:
             call.arguments.append(arguments)
         if data := find_extra_fields(fragment):
@@ -142,8 +148,10 @@ class CallFragments:
         """Return whether a fragment with the same index starts another call."""
         is_other_id = bool(call_id and known.id and call_id != known.id)
         is_other_name = bool(name and name != known.name)
-        if not name and not is_other_id:
+        if (not name and not is_other_id) or known.is_repetition(call_id, arguments):
             return False
+        if not known.name and not is_other_id:  # the arguments before the name
+            return bool(arguments) and known.is_complete()
         if not known.arguments:
             return bool(name and known.name) and self._is_other_tool(known, call_id, name, has_index=has_index)
         if not arguments.strip():

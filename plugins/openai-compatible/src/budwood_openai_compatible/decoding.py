@@ -15,6 +15,7 @@ from budwood import providing
 from budwood.errors import BadResponseError
 from budwood.providing import describe_body, find_message, parse_count, parse_rate_limits
 from budwood.types import (
+    JSON,
     ChatRequest,
     ChatResponse,
     FinishReason,
@@ -317,6 +318,11 @@ def decode_metadata(reply: Mapping[str, Any], choice: Mapping[str, Any] = Mappin
 def is_error(reply: Mapping[str, Any]) -> bool:
     """Return whether a reply or a chunk is an error in the form of OpenAI or of older vLLM."""
     return bool(reply.get("error")) or reply.get("object") == "error"
+
+
+def find_choice_error(reply: Mapping[str, Any]) -> JSON:
+    """Return the error in a choice, which OpenRouter sends if its upstream fails; None if there is none."""
+    return next((choice["error"] for choice in get_choices(reply) if choice.get("error")), None)
 
 
 def is_unusual_error(reply: Mapping[str, Any]) -> bool:

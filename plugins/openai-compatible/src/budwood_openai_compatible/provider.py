@@ -14,7 +14,7 @@ from budwood.errors import BadResponseError
 from budwood.providing import adapt_parameters
 from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible.body import Body
-from budwood_openai_compatible.decoding import decode_chat
+from budwood_openai_compatible.decoding import decode_chat, find_choice_error
 from budwood_openai_compatible.encoding import (
     MessageDialect,
     encode_messages,
@@ -136,7 +136,11 @@ class OpenAICompatible(OpenAIEndpoint):
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Decode a chat reply."""
         if self.api(request) == "chat":
-            return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor, request=request)
+            body = self._object(reply, "choices")
+            response = decode_chat(body, reply, vendor=self.vendor, request=request)
+            if not response.message.parts and (error := find_choice_error(body)):
+                raise self._convert_error(reply.head, {"error": error})
+            return response
         from budwood_openai_compatible.responses import decode_response
 
         return decode_response(self._object(reply, "output"), reply, vendor=self.vendor)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from budwood.errors import StreamInterruptedError
+from budwood.errors import BadResponseError, StreamInterruptedError
 from budwood.providing import count_tool_calls, is_end_mark, parse_count, parse_rate_limits
 from budwood.types import (
     JSON,
@@ -68,6 +68,7 @@ class _Choice:
         origin: The field or the content part with the reasoning, for `ReasoningPart.data`.
         logprobs: The log probabilities of all tokens.
         channel: The channel of the last delta.
+        has_messages: Whether the server sends ``message`` in place of ``delta``.
         is_started: Whether content was received.
         reason: The server's finish reason.
         is_finished: Whether the choice is complete.
@@ -78,6 +79,7 @@ class _Choice:
     origin: JSON = None
     logprobs: dict[str, JSON] = field(default_factory=dict)
     channel: JSON = None
+    has_messages: bool = False
     is_started: bool = False
     reason: str | None = None
     is_finished: bool = False
@@ -156,9 +158,8 @@ class ChatStreamDecoder(JSONEventDecoder):
             yield Finished("other")
 
     def _decode(self, frame: ServerSentEvent) -> Iterator[StreamEvent]:
-        chunk = self._parse(frame.data, frame.event)
+        chunk = self._parse_chunk(frame)
         if chunk is None:
-            self._has_end_mark = self._has_end_mark or is_end_mark(frame.data)
             return
         if self._normalize is not None:
             chunk = self._normalize(chunk)
@@ -177,6 +178,17 @@ class ChatStreamDecoder(JSONEventDecoder):
         if chunk.get("usage"):
             yield from self._report_usage(chunk["usage"])
         yield from self._report_metadata(decode_metadata(chunk))
+
+    def _parse_chunk(self, frame: ServerSentEvent) -> dict[str, Any] | None:
+        """Parse a chunk; return None for a keep-alive, the end mark, and text after it, which is not of the reply."""
+        try:
+            chunk = self._parse(frame.data, frame.event)
+        except BadResponseError:
+            if not self._has_end_mark:
+                raise
+            return None
+        self._has_end_mark = self._has_end_mark or (chunk is None and is_end_mark(frame.data))
+        return chunk
 
     def _start(self, chunk: Mapping[str, Any]) -> Iterator[StreamEvent]:
         self._is_started = True
@@ -219,11 +231,15 @@ class ChatStreamDecoder(JSONEventDecoder):
     def _decode_full_choice(
         self, choice: Mapping[str, Any], state: _Choice, index: int, source: int, chunk: Mapping[str, Any]
     ) -> Iterator[StreamEvent]:
+        is_message = bool(choice.get("message")) and not choice.get("delta")
+        state.has_messages = state.has_messages or (is_message and not state.is_started)
         # Some servers end with the complete message.
-        if choice.get("delta") or not (state.is_started and choice.get("message")):
+        if not is_message or state.has_messages:
             yield from self._decode_delta(get_message(choice), state, index, source)
         if isinstance(choice.get("logprobs"), dict):
             state.add_logprobs(choice["logprobs"])
+        if choice.get("error"):
+            raise self._convert_error({"error": choice["error"]})
         raw = get_finish_reason(choice, chunk)
         if index == 0:  # the metadata of the response is that of the first choice
             metadata = {name: value for name, value in choice.items() if name not in _CHOICE_FIELDS and value}

@@ -43,8 +43,12 @@ from budwood_openai_compatible.decoding import is_unusual_error, parse_request_i
 from budwood_openai_compatible.event_decoder import ConvertError, DecodeBody, JSONEventDecoder
 from budwood_openai_compatible.responses.decoding import decode_metadata, decode_usage, finish_reason
 from budwood_openai_compatible.responses.items import CALLS, decode_item
+from budwood_openai_compatible.tool_calls import serialize_arguments
 
 Event = Mapping[str, Any]
+
+_FIRST_REUSED: Final = 1_000_000
+"""The first place of items that have the index of an earlier item; larger than any index."""
 
 
 class ResponsesStreamDecoder(JSONEventDecoder):
@@ -58,10 +62,13 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         self._closed: set[int] = set()
         self._ids: set[str] = set()
         self._streamed: set[int] = set()
+        self._texts: set[tuple[int, int]] = set()
         self._places: dict[str, int] = {}
+        self._reused: dict[int, int] = {}
         self._reasoning_items: set[int] = set()
         self._handlers: Final[Mapping[str, Callable[[Event], Iterator[StreamEvent]]]] = {
             "response.output_text.delta": self._text,
+            "response.output_text.done": self._text_done,
             "response.refusal.delta": self._refusal,
             "response.reasoning_summary_part.added": self._summary,
             "response.reasoning_summary_text.delta": self._reasoning,
@@ -69,8 +76,11 @@ class ResponsesStreamDecoder(JSONEventDecoder):
             "response.output_item.added": self._item_added,
             "response.function_call_arguments.delta": self._arguments,
             "response.custom_tool_call_input.delta": self._arguments,
+            "response.function_call_arguments.done": self._arguments_done,
+            "response.custom_tool_call_input.done": self._arguments_done,
             "response.output_item.done": self._item_done,
             "response.completed": self._ended,
+            "response.done": self._ended,
             "response.incomplete": self._ended,
             "response.failed": self._raise,
             "response.error": self._raise,
@@ -104,13 +114,22 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         """Return the index of the item of an event. Some servers send only the id of the item."""
         index = parse_count(event.get("output_index"))
         if index is not None:
-            return index
+            return self._reused.get(index, index)
         item: Event = event.get("item") or {}
         return self._places.setdefault(str(event.get("item_id") or item.get("id")), len(self._places))
 
     def _text(self, event: Event) -> Iterator[StreamEvent]:
         self._streamed.add(self._index(event))
+        self._texts.add(self._content_place(event))
         yield TextDelta(extract_text(event.get("delta")))
+
+    def _text_done(self, event: Event) -> Iterator[StreamEvent]:
+        """Emit a text without deltas."""
+        if self._content_place(event) not in self._texts and (text := extract_text(event.get("text"))):
+            yield from self._text({**event, "delta": text})
+
+    def _content_place(self, event: Event) -> tuple[int, int]:
+        return self._index(event), parse_count(event.get("content_index")) or 0
 
     def _refusal(self, event: Event) -> Iterator[StreamEvent]:
         self._streamed.add(self._index(event))
@@ -127,12 +146,21 @@ class ResponsesStreamDecoder(JSONEventDecoder):
 
     def _item_added(self, event: Event) -> Iterator[StreamEvent]:
         item: Event = event["item"]
+        index = parse_count(event.get("output_index"))
+        if index is not None and self._index(event) in self._closed:  # some servers send 0 for every item
+            self._reused[index] = _FIRST_REUSED + len(self._closed)
         if item.get("type") in CALLS:
             yield ToolCallDelta(self._index(event), item.get("call_id"), item.get("name"))
 
     def _arguments(self, event: Event) -> Iterator[StreamEvent]:
         self._streamed.add(self._index(event))
         yield ToolCallDelta(self._index(event), arguments=extract_text(event.get("delta")))
+
+    def _arguments_done(self, event: Event) -> Iterator[StreamEvent]:
+        """Emit arguments without deltas."""
+        arguments = event.get("arguments") or event.get("input")
+        if arguments and self._index(event) not in self._streamed:
+            yield from self._arguments({**event, "delta": serialize_arguments(arguments)})
 
     def _item_done(self, event: Event) -> Iterator[StreamEvent]:
         yield from self._close(self._index(event), event["item"])
@@ -154,6 +182,8 @@ class ResponsesStreamDecoder(JSONEventDecoder):
 
     def _ended(self, event: Event) -> Iterator[StreamEvent]:
         response: Event = event["response"]
+        if response.get("status") == "failed":
+            yield from self._raise(event)
         for index, item in enumerate(response.get("output") or ()):
             # Items without an end are emitted now. Some servers have other indexes in events than in the list of items.
             if index not in self._closed and item.get("id") not in self._ids:
