@@ -241,3 +241,26 @@ def test_an_unreadable_header_is_logged_without_the_key(monkeypatch):
 
     assert "rate limits unreadable" in logged[0]
     assert KEY not in "".join(logged)
+
+
+def test_a_key_in_base64_is_redacted():
+    """
+    The base64 of a key is removed from errors as the key is.
+    """
+    secret = base64.b64encode(KEY.encode()).decode().rstrip("=")
+
+    assert secret not in reachable_text(fail(error_body(f"The key {secret} is wrong.")))
+
+
+def test_a_token_as_the_user_of_an_address_is_redacted():
+    """
+    An address may have a token in place of user and password.
+    """
+    transport = ScriptedTransport().reply(401, error_body(f"The token {PASSWORD} is wrong."))
+    address = f"http://{PASSWORD}@work.test/v1"
+    client = Client("openai-compatible/m", base_url=address, transport=transport, retries=0)
+
+    with pytest.raises(AuthenticationError) as caught, client:
+        client.ask("Hi")
+
+    assert PASSWORD not in reachable_text(caught.value)

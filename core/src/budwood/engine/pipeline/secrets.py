@@ -78,7 +78,7 @@ def _secrets_in(value: object) -> Iterator[str]:
 
 
 def _address_secrets(url: str) -> Iterator[str]:
-    """Return the password in an address, and its form in the header ``authorization``."""
+    """Return the password in an address, or a token in its place, and its form in the header ``authorization``."""
     try:
         parts = urlsplit(url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -87,16 +87,20 @@ def _address_secrets(url: str) -> Iterator[str]:
     if password:
         yield parts.password or ""
         yield password
+    elif user:
+        yield parts.username or ""
+        yield user
     yield base64.b64encode(f"{user}:{password}".encode("utf-8", "replace")).decode()
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Return how a server may write a secret: also without its scheme (``Bearer``), escaped for JSON or addresses."""
+    """Return how a server may write a secret: also without its scheme (``Bearer``), escaped, or in base64."""
     for word in {secret, *secret.split()}:
         if len(word) >= MIN_LENGTH:
             yield word
             yield word.replace("/", r"\/")
             yield quote(word, safe="", errors="replace")
+            yield base64.b64encode(word.encode("utf-8", "replace")).decode().rstrip("=")
 
 
 def _clean(error: BaseException, forms: list[str]) -> None:
