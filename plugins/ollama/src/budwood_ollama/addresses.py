@@ -68,7 +68,7 @@ def _reachable(host: str) -> str:
 def _path(path: str) -> str:
     """Remove ``/api``, which is part of the URL in the documentation of the cloud."""
     path = path.rstrip("/")
-    if path.split("/")[-1] == "v1":
+    if path.split("/")[-1] == "v1" or path.endswith("/v1/chat/completions"):
         raise ValueError("must not include /v1, Ollama's API in OpenAI's form: remove it, or use ollama-v1/MODEL")
     if path.endswith(("api/chat", "api/embed", "api/generate")):
         raise ValueError("must not include /api/…: remove it, Budwood adds the endpoint")

@@ -17,7 +17,15 @@ OptionalFeature = Literal["count_tokens", "moderation", "image_results"]
 """Features that few servers other than OpenAI have; ``image_results`` are images in the results of tools."""
 
 
-_ENDPOINTS: Final = ("/chat/completions", "/completions", "/responses", "/embeddings", "/moderations", "/v1/models")
+_ENDPOINTS: Final = (
+    "/chat/completions",
+    "/chat",
+    "/completions",
+    "/responses",
+    "/embeddings",
+    "/moderations",
+    "/v1/models",
+)
 
 
 def _parse_address(text: str) -> str:
