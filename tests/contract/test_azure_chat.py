@@ -120,9 +120,9 @@ def test_recorded_requests(ledger, azure, file):
         call = azure(one.request.url).encode(request, stream=bool(said.get("stream")))
 
         expected = canonical(said)
-        for receipt in call.adaptations:
-            if receipt.action == "dropped":
-                del expected[receipt.parameter]
+        for adaptation in call.adaptations:
+            if adaptation.action == "dropped":
+                del expected[adaptation.parameter]
         assert canonical(json.loads(call.body)) == expected
         written, address = urlsplit(call.url), urlsplit(one.request.url)
         assert (written.netloc, written.path) == (address.netloc, address.path.replace("//", "/"))

@@ -34,9 +34,9 @@ def test_recorded_requests(ledger, provider, file):
             continue
         call = speaker.encode(request, stream=bool(said.get("stream")))
         expected = canonical(said)
-        for receipt in call.adaptations:
-            if receipt.action == "dropped":
-                del expected[receipt.parameter]
+        for adaptation in call.adaptations:
+            if adaptation.action == "dropped":
+                del expected[adaptation.parameter]
         assert canonical(json.loads(call.body)) == expected
         ledger.has_written(one, extra=request.extra)
 
@@ -52,9 +52,9 @@ def test_accepted_parameters_are_sent_unchanged(shared_folder, provider, file):
     for one in recorded.of(file, is_accepted_by_openai):
         said = one.request.json()
         call = speaker.encode(read_request(said, speaker.vendor), stream=False)
-        dropped = {receipt.parameter for receipt in call.adaptations if receipt.action == "dropped"}
+        dropped = {adaptation.parameter for adaptation in call.adaptations if adaptation.action == "dropped"}
         assert {name: said[name] for name in dropped} in ({}, {"temperature": 1})
-        if any(receipt.action == "renamed" for receipt in call.adaptations):
+        if any(adaptation.action == "renamed" for adaptation in call.adaptations):
             assert not (set(MAX_TOKENS_NAMES) & set(said)) - set(json.loads(call.body))
 
 

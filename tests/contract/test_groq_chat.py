@@ -133,5 +133,5 @@ def test_recorded_requests(ledger, groq, file):
         if "reasoning_format" not in said:
             written.pop("reasoning_format", None)
         assert written == expected
-        assert {receipt.action for receipt in call.adaptations} <= {"changed"}
+        assert {adaptation.action for adaptation in call.adaptations} <= {"changed"}
         ledger.has_written(one, extra=request.extra)

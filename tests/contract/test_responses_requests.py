@@ -46,9 +46,9 @@ def test_recorded_requests(ledger, speaker, file):
         call = speaker.encode(request, stream=bool(said.get("stream")))
         assert call.url.endswith("/responses")
         expected = canonical(said)
-        for receipt in call.adaptations:
-            assert receipt.action == "dropped"
-            del expected[receipt.parameter]
+        for adaptation in call.adaptations:
+            assert adaptation.action == "dropped"
+            del expected[adaptation.parameter]
         assert canonical(json.loads(call.body)) == expected
         ledger.has_written(one, extra=request.extra)
 
