@@ -57,26 +57,26 @@ def assert_same(response, readings):
     for our, reading in zip(ours, readings, strict=True):
         reading.finish = None
         our.calls = [
-            (naive.MADE if said[0] == naive.MADE and call[0] else call[0], *call[1:])
-            for call, said in zip(our.calls, reading.calls, strict=True)
+            (naive.MADE if recorded[0] == naive.MADE and call[0] else call[0], *call[1:])
+            for call, recorded in zip(our.calls, reading.calls, strict=True)
         ]
     assert ours == readings
 
 
-def assert_same_usage(usage, said):
+def assert_same_usage(usage, recorded):
     """
     Compare usage with the vendor's counts; counts that are not reported are None, not 0.
     """
-    if said is None:
+    if recorded is None:
         assert usage.raw is None
         assert usage.input_tokens is None
         return
-    read = said.get("prompt_tokens_details") or {}
-    written = said.get("completion_tokens_details") or {}
-    beside = said["total_tokens"] - said["prompt_tokens"] - said["completion_tokens"]
-    assert usage.raw == said
-    assert usage.input_tokens == said["prompt_tokens"]
-    assert usage.output_tokens == said["completion_tokens"] + beside
+    read = recorded.get("prompt_tokens_details") or {}
+    written = recorded.get("completion_tokens_details") or {}
+    beside = recorded["total_tokens"] - recorded["prompt_tokens"] - recorded["completion_tokens"]
+    assert usage.raw == recorded
+    assert usage.input_tokens == recorded["prompt_tokens"]
+    assert usage.output_tokens == recorded["completion_tokens"] + beside
     assert usage.cache_read_tokens == read.get("cached_tokens")
     assert usage.reasoning_tokens == written.get("reasoning_tokens")
 
@@ -95,10 +95,10 @@ def is_error_in_success(provider, head, body):
     reply = json.loads(body)
     if reply.get("choices") or not reply.get("error"):
         return False
-    said = reply["error"]["message"] if isinstance(reply["error"], dict) else reply["error"]
+    recorded = reply["error"]["message"] if isinstance(reply["error"], dict) else reply["error"]
     with pytest.raises(ProviderError) as caught:
         provider.decode(REQUEST, HTTPReply(head, body))
-    assert " ".join(said.split())[:200] in str(caught.value)
+    assert " ".join(recorded.split())[:200] in str(caught.value)
     return True
 
 
@@ -114,8 +114,8 @@ def assert_complete_reply(provider, head, body):
     assert_same_usage(response.usage, reply.get("usage"))
     assert response.id == (reply["id"] or None)
     assert response.model == reply["model"]
-    kept = naive.leaves(response.model_dump(exclude={"raw"}))
-    lost = naive.leaves(naive.without(reply, *NOT_COMPARED)) - kept
+    retained = naive.leaves(response.model_dump(exclude={"raw"}))
+    lost = naive.leaves(naive.without(reply, *NOT_COMPARED)) - retained
     alternatives = naive.leaves([naive.without(choice, "message") for choice in reply["choices"][1:]])
     assert lost <= alternatives
     return response
@@ -133,8 +133,8 @@ def assert_stream(provider, head, body):
     assert_same(response, readings)
     assert_same_usage(response.usage, naive.last_usage(chunks))
     assert response.id == next((chunk["id"] for chunk in chunks if chunk.get("id")), None)
-    kept = naive.leaves(response.model_dump())
-    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *NOT_COMPARED)) <= kept
+    retained = naive.leaves(response.model_dump())
+    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *NOT_COMPARED)) <= retained
     for seed in range(3):
         assert play(provider.decoder(request, head), split(body, seed)) == events
     return response

@@ -115,8 +115,8 @@ def last_usage(chunks):
     """
     Return the last usage in a stream; Groq sends it in ``x_groq``.
     """
-    said = [chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") for chunk in chunks]
-    return next((usage for usage in reversed(said) if usage), None)
+    recorded = [chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage") for chunk in chunks]
+    return next((usage for usage in reversed(recorded) if usage), None)
 
 
 def leaves(value):

@@ -88,8 +88,8 @@ def chunks_of(body):
     if body.lstrip().startswith(b"data:"):
         lines = body.decode().replace("\r\n", "\n").split("\n")
         return [json.loads(line.removeprefix("data:")) for line in lines if line.startswith("data:")]
-    said = json.loads(body)
-    return said if isinstance(said, list) else [said]
+    recorded = json.loads(body)
+    return recorded if isinstance(recorded, list) else [recorded]
 
 
 def read(chunks):

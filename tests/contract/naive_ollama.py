@@ -83,22 +83,22 @@ def read_request(body):
     """
     Convert a recorded body to a request; fields without a parameter of ours go into ``extra``.
     """
-    said = canonical(body)
-    options = dict(said.pop("options", {}))
+    recorded = canonical(body)
+    options = dict(recorded.pop("options", {}))
     known = {ours: options.pop(name) for name, ours in OPTIONS.items() if name in options}
-    schema = said.get("format")
+    schema = recorded.get("format")
     if isinstance(schema, dict):
-        known["output_schema"] = OutputSchema(json_schema=said.pop("format"))
-    if isinstance(said.get("think"), str):
-        known["reasoning_effort"] = said.pop("think")
-    elif said.get("think") is False:
+        known["output_schema"] = OutputSchema(json_schema=recorded.pop("format"))
+    if isinstance(recorded.get("think"), str):
+        known["reasoning_effort"] = recorded.pop("think")
+    elif recorded.get("think") is False:
         known["reasoning_effort"] = "none"
-        del said["think"]
+        del recorded["think"]
     return ChatRequest(
-        model=said.pop("model"),
-        messages=tuple(_read_message(message) for message in said.pop("messages")),
-        tools=tuple(_read_tool(tool["function"]) for tool in said.pop("tools", ())),
-        extra={name: value for name, value in said.items() if name != "stream"}
+        model=recorded.pop("model"),
+        messages=tuple(_read_message(message) for message in recorded.pop("messages")),
+        tools=tuple(_read_tool(tool["function"]) for tool in recorded.pop("tools", ())),
+        extra={name: value for name, value in recorded.items() if name != "stream"}
         | ({"options": options} if options else {}),
         **known,
     )

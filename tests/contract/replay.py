@@ -73,10 +73,10 @@ def assert_quotes(error, response):
     """
     Check that an error has the vendor's message, code and parameter.
     """
-    said = response.json()["error"]
-    said = {"message": said} if isinstance(said, str) else said
-    assert " ".join(said["message"].split())[:400] in str(error)
-    assert error.code == (said.get("code") or said.get("type"))
-    assert error.param == said.get("param")
+    recorded = response.json()["error"]
+    recorded = {"message": recorded} if isinstance(recorded, str) else recorded
+    assert " ".join(recorded["message"].split())[:400] in str(error)
+    assert error.code == (recorded.get("code") or recorded.get("type"))
+    assert error.param == recorded.get("param")
     if "x-request-id" in response.headers:
         assert error.request_id == response.headers["x-request-id"][-1]

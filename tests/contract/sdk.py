@@ -80,25 +80,27 @@ def replies(case, fits, *, streams_of=recorded.streams_of):
 
 
 def _recorded(one):
-    kept = {name.replace("-", "_"): values[-1] for name, values in one.response.headers.items() if name in IDS}
+    retained = {name.replace("-", "_"): values[-1] for name, values in one.response.headers.items() if name in IDS}
     streamed = is_stream(one.response) or recorded.ends_with(one.request.url, ":streamGenerateContent")
-    return Reply(one, one.response.status, one.response.body, streamed, kept)
+    return Reply(one, one.response.status, one.response.body, streamed, retained)
 
 
-def play(server, said):
+def play(server, recorded_reply):
     """
     Let the server send a reply twice, without replies left by a failed test.
     """
-    is_text = said.body.lstrip()[:1] in (b"{", b"[")  # Gemini streams a list too
+    is_text = recorded_reply.body.lstrip()[:1] in (b"{", b"[")  # Gemini streams a list too
     content_type = "application/json" if is_text else "text/event-stream"
-    server.clear_replies().play(reply(said.status, said.body, content_type=content_type, **said.headers), times=2)
+    server.clear_replies().play(
+        reply(recorded_reply.status, recorded_reply.body, content_type=content_type, **recorded_reply.headers), times=2
+    )
 
 
-def ours(client, said, **options):
+def ours(client, recorded_reply, **options):
     """
     Ask with Budwood's client, streamed if the reply is a stream.
     """
-    if not said.streamed:
+    if not recorded_reply.streamed:
         return client.ask("Hello", **options)
     with client.stream("Hello", **options) as stream:
         for _ in stream:
@@ -125,7 +127,7 @@ def nameless(reading, expected):
     """
     Remove ids that Budwood made for calls without ids.
     """
-    calls = [(said[0] and call[0], *call[1:]) for call, said in zip(reading.calls, expected.calls, strict=True)]
+    calls = [(other[0] and call[0], *call[1:]) for call, other in zip(reading.calls, expected.calls, strict=True)]
     return reading._replace(calls=calls)
 
 

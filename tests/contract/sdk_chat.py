@@ -9,11 +9,11 @@ from tests.contract import naive, sdk
 USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 
 
-def has_several_choices(said):
+def has_several_choices(recorded):
     """
     Return whether a reply has several choices, which must then be requested.
     """
-    chunks = naive.chunks_of(said.body) if said.streamed else [json.loads(said.body)]
+    chunks = naive.chunks_of(recorded.body) if recorded.streamed else [json.loads(recorded.body)]
     return len({choice.get("index") for chunk in chunks for choice in chunk.get("choices") or ()}) > 1
 
 
@@ -93,14 +93,15 @@ def _of_groq(chunk):
     return getattr(getattr(chunk, "x_groq", None), "usage", None)
 
 
-def _usage(said):
-    if said is None:
+def _usage(recorded):
+    if recorded is None:
         return None, None, None, None
-    read = getattr(said, "prompt_tokens_details", None)
-    written = getattr(said, "completion_tokens_details", None)
+    read = getattr(recorded, "prompt_tokens_details", None)
+    written = getattr(recorded, "completion_tokens_details", None)
     return (
-        said.prompt_tokens,
-        said.total_tokens - said.prompt_tokens,  # what some servers leave out of completion_tokens is in the total
+        recorded.prompt_tokens,
+        recorded.total_tokens
+        - recorded.prompt_tokens,  # what some servers leave out of completion_tokens is in the total
         getattr(read, "cached_tokens", None),
         getattr(written, "reasoning_tokens", None),
     )

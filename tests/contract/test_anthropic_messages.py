@@ -77,22 +77,22 @@ def assert_same(response, message):
     assert response.finish_reason == FINISH[reading.finish]
     assert (response.id, response.model) == (message["id"], message["model"])
     assert_same_usage(response.usage, message["usage"])
-    kept = naive.leaves(response.model_dump(exclude={"raw"}))
-    assert naive.leaves(naive.without(message, *SAID_OTHERWISE)) <= kept
+    retained = naive.leaves(response.model_dump(exclude={"raw"}))
+    assert naive.leaves(naive.without(message, *SAID_OTHERWISE)) <= retained
     callers = [block["caller"] for block in message["content"] if block.get("caller")]
-    assert naive.leaves([caller for caller in callers if caller != {"type": "direct"}]) <= kept
+    assert naive.leaves([caller for caller in callers if caller != {"type": "direct"}]) <= retained
 
 
-def assert_same_usage(usage, said):
+def assert_same_usage(usage, payload):
     """
     Compare usage with the vendor's own numbers, which leave the cache out of the input.
     """
-    cached = [said.get(name) for name in ("cache_read_input_tokens", "cache_creation_input_tokens")]
-    assert usage.input_tokens == said["input_tokens"] + sum(count or 0 for count in cached)
+    cached = [payload.get(name) for name in ("cache_read_input_tokens", "cache_creation_input_tokens")]
+    assert usage.input_tokens == payload["input_tokens"] + sum(count or 0 for count in cached)
     assert [usage.cache_read_tokens, usage.cache_write_tokens] == cached
-    assert usage.uncached_input_tokens == said["input_tokens"]
-    assert usage.output_tokens == said["output_tokens"]
-    assert usage.reasoning_tokens == (said.get("output_tokens_details") or {}).get("thinking_tokens")
+    assert usage.uncached_input_tokens == payload["input_tokens"]
+    assert usage.output_tokens == payload["output_tokens"]
+    assert usage.reasoning_tokens == (payload.get("output_tokens_details") or {}).get("thinking_tokens")
 
 
 def assert_stream(claude, head, body):
@@ -150,13 +150,13 @@ def test_recorded_headers_are_parsed(shared_folder, claude, file):
     for one in recorded.of(file, is_answered):
         head = parse_head(one.response)
         limits = claude.rate_limits(head)
-        told = head.headers.get("anthropic-ratelimit-requests-remaining", "")
-        if told.isdigit():
-            assert limits.remaining_requests == int(told)
+        header = head.headers.get("anthropic-ratelimit-requests-remaining", "")
+        if header.isdigit():
+            assert limits.remaining_requests == int(header)
             assert limits.reset_requests >= 0
-        told = head.headers.get("anthropic-ratelimit-tokens-limit", "")
-        if told.isdigit():
-            assert limits.limit_tokens == int(told)
+        header = head.headers.get("anthropic-ratelimit-tokens-limit", "")
+        if header.isdigit():
+            assert limits.limit_tokens == int(header)
         if not is_stream(one.response):
             response = claude.decode(REQUEST, HTTPReply(head, one.response.body))
             assert response.request_id == head.headers.get("request-id")
@@ -168,11 +168,11 @@ def test_recorded_errors_say_what_the_vendor_said(ledger, claude, file):
     A recorded error has the vendor's words, its status, its type as the code, and the id of the request.
     """
     for one in recorded.of(file, is_refused):
-        said = one.response.json()
+        payload = one.response.json()
         error = claude.error(HTTPReply(parse_head(one.response), one.response.body))
-        assert (error.status, error.code) == (one.response.status, said["error"]["type"])
-        assert said["error"]["message"] in str(error)
-        assert error.request_id == parse_head(one.response).headers.get("request-id", said.get("request_id"))
+        assert (error.status, error.code) == (one.response.status, payload["error"]["type"])
+        assert payload["error"]["message"] in str(error)
+        assert error.request_id == parse_head(one.response).headers.get("request-id", payload.get("request_id"))
         assert not error.retryable
         ledger.has_decoded(one)
 

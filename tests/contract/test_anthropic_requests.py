@@ -205,17 +205,17 @@ def test_recorded_requests_are_encoded_again(ledger, claude, file):
     A recorded request that is converted to ours is encoded as it was, except for the differences listed above.
     """
     for one in recorded.of(file, is_message):
-        said = one.request.json()
+        payload = one.request.json()
         try:
-            request = read_request(said)
+            request = read_request(payload)
         except (ValidationError, TypeError):
             assert one.response.status == 400
             ledger.cannot_say(one, REFUSED_AS_WELL)
             continue
-        call = claude.encode(request, stream=bool(said.get("stream")))
+        call = claude.encode(request, stream=bool(payload.get("stream")))
         assert call.adaptations == ()  # the vendor has taken it as it is
-        assert canonical(json.loads(call.body)) == canonical(said)
-        assert json.loads(call.body).get("stream", False) == said.get("stream", False)
+        assert canonical(json.loads(call.body)) == canonical(payload)
+        assert json.loads(call.body).get("stream", False) == payload.get("stream", False)
         ledger.has_written(one, extra=request.extra)
 
 
@@ -225,9 +225,9 @@ def test_recorded_token_counts_are_encoded_again(ledger, claude, file):
     A request to count tokens is encoded as it was.
     """
     for one in recorded.of(file, is_token_count):
-        said = one.request.json()
-        request = read_request(said)
+        payload = one.request.json()
+        request = read_request(payload)
         call = claude.encode_token_count(request)
         assert call.url == one.request.url.partition("?")[0]
-        assert canonical(json.loads(call.body)) == canonical(said)
+        assert canonical(json.loads(call.body)) == canonical(payload)
         ledger.has_written(one, extra=request.extra)

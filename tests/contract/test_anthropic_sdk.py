@@ -86,14 +86,14 @@ def test_both_clients_read_the_same(ledger, served, theirs, asked, case):
     """
     Text, thinking, calls, usage and finish reason are equal, streamed or not.
     """
-    for said in sdk.replies(case, is_answered, streams_of=naive_anthropic.streams_of):
-        if reason := sdk.first(NO_ORACLE, said.source):
-            ledger.has_no_oracle(said.source, reason)
+    for recorded_reply in sdk.replies(case, is_answered, streams_of=naive_anthropic.streams_of):
+        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
+            ledger.has_no_oracle(recorded_reply.source, reason)
             continue
-        sdk.play(served, said)
-        expected = read_by(theirs, streamed=said.streamed)
-        assert sdk.reading_of(sdk.ours(asked, said), USAGE) == expected
-        ledger.agrees(said.source)
+        sdk.play(served, recorded_reply)
+        expected = read_by(theirs, streamed=recorded_reply.streamed)
+        assert sdk.reading_of(sdk.ours(asked, recorded_reply), USAGE) == expected
+        ledger.agrees(recorded_reply.source)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused))
@@ -101,8 +101,8 @@ def test_both_clients_raise_an_error(shared_folder, served, theirs, asked, file)
     """
     Status, message and request id are equal.
     """
-    for said in sdk.replies(file, is_refused):
-        sdk.play(served, said)
+    for recorded_reply in sdk.replies(file, is_refused):
+        sdk.play(served, recorded_reply)
         with pytest.raises(anthropic.APIStatusError) as their:
             theirs.messages.create(**QUESTION)
         with pytest.raises(ProviderError) as our:

@@ -85,8 +85,8 @@ def assert_filter_results(response, reply):
     """
     Check the filter results of the prompt and of the first choice.
     """
-    said = reply["choices"][0].get("content_filter_results")
-    assert response.metadata.get("content_filter_results") == (said or None)
+    payload = reply["choices"][0].get("content_filter_results")
+    assert response.metadata.get("content_filter_results") == (payload or None)
     assert response.metadata.get("prompt_filter_results") == reply.get("prompt_filter_results")
 
 
@@ -108,21 +108,21 @@ def test_recorded_requests(ledger, azure, file):
         if not one.request.body:
             ledger.cannot_say(one, "a request whose body was not recorded")
             continue
-        said = one.request.json()
+        payload = one.request.json()
         path = urlsplit(one.request.url).path
         deployment = unquote(path.split("/deployments/")[1].split("/")[0]) if "/deployments/" in path else None
-        said = {name: value for name, value in said.items() if (name, value) != ("n", 1)}
+        payload = {name: value for name, value in payload.items() if (name, value) != ("n", 1)}
         if deployment is not None:
-            said["model"] = deployment
-        request = read_request(said, "azure")
+            payload["model"] = deployment
+        request = read_request(payload, "azure")
         assert set(request.extra) <= set(DIFFERENCES)
 
-        call = azure(one.request.url).encode(request, stream=bool(said.get("stream")))
+        call = azure(one.request.url).encode(request, stream=bool(payload.get("stream")))
 
-        expected = canonical(said)
-        for receipt in call.adaptations:
-            if receipt.action == "dropped":
-                del expected[receipt.parameter]
+        expected = canonical(payload)
+        for adaptation in call.adaptations:
+            if adaptation.action == "dropped":
+                del expected[adaptation.parameter]
         assert canonical(json.loads(call.body)) == expected
         written, address = urlsplit(call.url), urlsplit(one.request.url)
         assert (written.netloc, written.path) == (address.netloc, address.path.replace("//", "/"))
@@ -137,9 +137,9 @@ def test_recorded_errors(ledger, azure, file):
     """
     for one in recorded.of(file, is_refused):
         error = azure(one.request.url).error(HTTPReply(parse_head(one.response), one.response.body))
-        said = one.response.json()["error"]
-        assert (error.status, error.code) == (one.response.status, said["code"])
-        assert said["message"] in str(error)
+        payload = one.response.json()["error"]
+        assert (error.status, error.code) == (one.response.status, payload["code"])
+        assert payload["message"] in str(error)
         assert error.retryable is (one.response.status == 429)
         assert error.retry_after == (1.0 if one.response.status == 429 else None)
         assert error.hint
@@ -152,17 +152,17 @@ def test_recorded_embeddings(ledger, azure, file):
     Requests for embeddings and decoded vectors are as recorded.
     """
     for one in recorded.of(file, is_embedding):
-        said, reply = one.request.json(), one.response.json()
-        texts = said["input"] if isinstance(said["input"], list) else [said["input"]]
+        payload, reply = one.request.json(), one.response.json()
+        texts = payload["input"] if isinstance(payload["input"], list) else [payload["input"]]
         path = urlsplit(one.request.url).path
-        model = unquote(path.split("/deployments/")[1].split("/")[0]) if "/deployments/" in path else said["model"]
-        request = EmbeddingRequest(model=model, texts=tuple(texts), dimensions=said.get("dimensions"))
+        model = unquote(path.split("/deployments/")[1].split("/")[0]) if "/deployments/" in path else payload["model"]
+        request = EmbeddingRequest(model=model, texts=tuple(texts), dimensions=payload.get("dimensions"))
         provider = azure(one.request.url)
         call = provider.encode_embedding(request)
         response = provider.decode_embedding(request, HTTPReply(parse_head(one.response), one.response.body))
 
         assert call.url == one.request.url
-        assert json.loads(call.body) == {**said, "model": model, "input": texts, "encoding_format": "float"}
+        assert json.loads(call.body) == {**payload, "model": model, "input": texts, "encoding_format": "float"}
         assert list(response.vectors) == [naive_vector(row["embedding"]) for row in reply["data"]]
         assert response.usage.raw == reply["usage"]
         ledger.has_decoded(one)
@@ -195,20 +195,20 @@ def test_recorded_completions(ledger, azure, file):
     Requests and replies of completions are as recorded, with the filter results.
     """
     for one in recorded.of(file, is_completion):
-        said, reply = one.request.json(), one.response.json()
+        payload, reply = one.request.json(), one.response.json()
         provider = azure(one.request.url)
         request = ChatRequest(
             model="test-openai",
-            messages=(Message.user(said["prompt"]),),
-            max_tokens=said["max_tokens"],
-            temperature=said["temperature"],
-            extra={"user": said["user"]},
+            messages=(Message.user(payload["prompt"]),),
+            max_tokens=payload["max_tokens"],
+            temperature=payload["temperature"],
+            extra={"user": payload["user"]},
         )
         call = provider.encode_completion(request, stream=False)
         response = provider.decode_completion(request, HTTPReply(parse_head(one.response), one.response.body))
 
         assert urlsplit(call.url).path == urlsplit(one.request.url).path.replace("//", "/")
-        assert json.loads(call.body) | {"n": 1} == said | {"model": "test-openai"}
+        assert json.loads(call.body) | {"n": 1} == payload | {"model": "test-openai"}
         assert response.text == reply["choices"][0]["text"]
         assert response.finish_reason == reply["choices"][0]["finish_reason"]
         assert response.metadata["content_filter_results"] == reply["choices"][0]["content_filter_results"]
@@ -244,9 +244,9 @@ def test_requests_match_the_api_description(azure, microsoft_schemas, file, form
     for one in recorded.of(file, is_chat):
         if not one.request.body:
             continue
-        said = {**one.request.json(), "model": "chat"}
-        if microsoft_schemas[form].problems(schema, said):
+        payload = {**one.request.json(), "model": "chat"}
+        if microsoft_schemas[form].problems(schema, payload):
             continue
         for stream in (False, True):
-            call = azure(url).encode(read_request(said, "azure"), stream=stream)
+            call = azure(url).encode(read_request(payload, "azure"), stream=stream)
             assert microsoft_schemas[form].problems(schema, json.loads(call.body)) == []

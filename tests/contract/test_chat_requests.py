@@ -25,18 +25,18 @@ def test_recorded_requests(ledger, provider, file):
     """
     speaker = provider(file)
     for one in recorded.of(file, is_chat):
-        said = one.request.json()
+        payload = one.request.json()
         try:
-            request = read_request(said, speaker.vendor)
+            request = read_request(payload, speaker.vendor)
         except ValidationError:
             assert one.response.status == 400
             ledger.cannot_say(one, REFUSED_AS_WELL)
             continue
-        call = speaker.encode(request, stream=bool(said.get("stream")))
-        expected = canonical(said)
-        for receipt in call.adaptations:
-            if receipt.action == "dropped":
-                del expected[receipt.parameter]
+        call = speaker.encode(request, stream=bool(payload.get("stream")))
+        expected = canonical(payload)
+        for adaptation in call.adaptations:
+            if adaptation.action == "dropped":
+                del expected[adaptation.parameter]
         assert canonical(json.loads(call.body)) == expected
         ledger.has_written(one, extra=request.extra)
 
@@ -50,12 +50,12 @@ def test_accepted_parameters_are_sent_unchanged(shared_folder, provider, file):
     """
     speaker = provider(file)
     for one in recorded.of(file, is_accepted_by_openai):
-        said = one.request.json()
-        call = speaker.encode(read_request(said, speaker.vendor), stream=False)
-        dropped = {receipt.parameter for receipt in call.adaptations if receipt.action == "dropped"}
-        assert {name: said[name] for name in dropped} in ({}, {"temperature": 1})
-        if any(receipt.action == "renamed" for receipt in call.adaptations):
-            assert not (set(MAX_TOKENS_NAMES) & set(said)) - set(json.loads(call.body))
+        payload = one.request.json()
+        call = speaker.encode(read_request(payload, speaker.vendor), stream=False)
+        dropped = {adaptation.parameter for adaptation in call.adaptations if adaptation.action == "dropped"}
+        assert {name: payload[name] for name in dropped} in ({}, {"temperature": 1})
+        if any(adaptation.action == "renamed" for adaptation in call.adaptations):
+            assert not (set(MAX_TOKENS_NAMES) & set(payload)) - set(json.loads(call.body))
 
 
 @pytest.mark.parametrize("file", recorded.files(is_accepted_by_openai))
@@ -65,9 +65,9 @@ def test_requests_match_the_api_description(shared_folder, provider, openai_sche
     """
     speaker = provider(file)
     for one in recorded.of(file, is_accepted_by_openai):
-        said = one.request.json()
-        if openai_schemas.problems("CreateChatCompletionRequest", said):
+        payload = one.request.json()
+        if openai_schemas.problems("CreateChatCompletionRequest", payload):
             continue
         for stream in (False, True):
-            call = speaker.encode(read_request(said, speaker.vendor), stream=stream)
+            call = speaker.encode(read_request(payload, speaker.vendor), stream=stream)
             assert openai_schemas.problems("CreateChatCompletionRequest", json.loads(call.body)) == []

@@ -103,12 +103,12 @@ def test_recorded_completions(ledger, speaker, file):
             choices = [choice for chunk in chunks for choice in chunk["choices"]]
             response, usage = build(play(speaker.completion_decoder(REQUEST, head), [body])), naive.last_usage(chunks)
         else:
-            said = json.loads(body)
-            choices, usage = said["choices"], said["usage"]
+            payload = json.loads(body)
+            choices, usage = payload["choices"], payload["usage"]
             response = speaker.decode_completion(REQUEST, HTTPReply(head, body))
-            kept = naive.leaves(response.model_dump(exclude={"raw"}))
-            first = {**said, "choices": said["choices"][:1]}
-            assert naive.leaves(naive.without(first, *NOT_COMPARED)) <= kept
+            retained = naive.leaves(response.model_dump(exclude={"raw"}))
+            first = {**payload, "choices": payload["choices"][:1]}
+            assert naive.leaves(naive.without(first, *NOT_COMPARED)) <= retained
         readings = read_reply(choices)
         assert [message.text for message in (response.message, *response.alternatives)] == [
             text for text, _ in readings
@@ -152,16 +152,16 @@ def test_recorded_requests(ledger, speaker, openai_schemas, file):
     A converted request is encoded as recorded, and matches the description of the API.
     """
     for one in recorded.of(file, is_completion):
-        said = one.request.json()
+        payload = one.request.json()
         try:
-            request = read_request(said)
+            request = read_request(payload)
         except ValidationError:
             assert one.response.status == 400
             ledger.cannot_say(one, REFUSED_AS_WELL)
             continue
-        call = speaker.encode_completion(request, stream=bool(said.get("stream")))
+        call = speaker.encode_completion(request, stream=bool(payload.get("stream")))
         written = json.loads(call.body)
         assert call.url.endswith("/v1/completions")
-        assert canonical(written) == canonical(said)
+        assert canonical(written) == canonical(payload)
         assert openai_schemas.problems("CreateCompletionRequest", written) == []
         ledger.has_written(one, extra=request.extra)

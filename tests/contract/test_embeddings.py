@@ -38,12 +38,12 @@ def read_request(body):
     """
     given = body["input"] if isinstance(body["input"], list) else [body["input"]]
     rows = [given] if isinstance(given[0], int) else given
-    said = all(isinstance(row, str) for row in rows)
+    is_text = all(isinstance(row, str) for row in rows)
     return EmbeddingRequest(
         model=body["model"],
-        texts=tuple(rows) if said else ("",) * len(rows),
+        texts=tuple(rows) if is_text else ("",) * len(rows),
         dimensions=body.get("dimensions"),
-        extra={} if said else {"input": body["input"]},
+        extra={} if is_text else {"input": body["input"]},
     )
 
 
@@ -71,12 +71,12 @@ def assert_vectors(provider, request, head, body):
     """
     Decode vectors, and compare them with their JSON.
     """
-    said = json.loads(body)
+    payload = json.loads(body)
     response = provider.decode_embedding(request, HTTPReply(head, body))
-    assert list(response.vectors) == [naive_vector(row["embedding"]) for row in said["data"]]
-    assert response.usage.input_tokens == said["usage"]["prompt_tokens"]
-    assert response.usage.raw == said["usage"]
-    assert response.model == said["model"]
+    assert list(response.vectors) == [naive_vector(row["embedding"]) for row in payload["data"]]
+    assert response.usage.input_tokens == payload["usage"]["prompt_tokens"]
+    assert response.usage.raw == payload["usage"]
+    assert response.model == payload["model"]
 
 
 @pytest.mark.parametrize("file", recorded.files(is_embedded, "openai-embeddings"))
@@ -117,11 +117,11 @@ def test_recorded_requests(ledger, openai, openai_schemas, file):
     A converted request is encoded as recorded, and matches the description of the API if the recorded one does.
     """
     for one in recorded.of(file, is_embedding):
-        said = one.request.json()
-        request = read_request(said)
+        payload = one.request.json()
+        request = read_request(payload)
         call = openai().encode_embedding(request)
         assert call.url == one.request.url
-        assert canonical(json.loads(call.body)) == canonical(said)
-        if not openai_schemas.problems("CreateEmbeddingRequest", said):
+        assert canonical(json.loads(call.body)) == canonical(payload)
+        if not openai_schemas.problems("CreateEmbeddingRequest", payload):
             assert openai_schemas.problems("CreateEmbeddingRequest", json.loads(call.body)) == []
         ledger.has_written(one, extra=request.extra)

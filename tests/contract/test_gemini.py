@@ -68,8 +68,8 @@ def signatures_of(message):
     """
     List the signatures in a message, in order.
     """
-    kept = [part.data for part in message.parts if getattr(part, "provider", None) == "gemini"]
-    return [data["thoughtSignature"] for data in kept if data and "thoughtSignature" in data]
+    retained = [part.data for part in message.parts if getattr(part, "provider", None) == "gemini"]
+    return [data["thoughtSignature"] for data in retained if data and "thoughtSignature" in data]
 
 
 def reading_of(message, finish):
@@ -100,20 +100,20 @@ def assert_lost_nothing(response, chunks):
     assert response.id == chunks[0]["responseId"]
     assert response.model == chunks[0]["modelVersion"]
     assert len({call.id for call in response.tool_calls}) == len(response.tool_calls)
-    kept = naive.leaves(response.model_dump(exclude={"raw"}))
-    assert naive.leaves([naive.without(chunk, "usageMetadata", *SAID_OTHERWISE) for chunk in chunks]) <= kept
+    retained = naive.leaves(response.model_dump(exclude={"raw"}))
+    assert naive.leaves([naive.without(chunk, "usageMetadata", *SAID_OTHERWISE) for chunk in chunks]) <= retained
     assert_same_usage(response.usage, naive_gemini.usage_of(chunks))
 
 
-def assert_same_usage(usage, said):
+def assert_same_usage(usage, payload):
     """
     Compare usage with the vendor's counts: the total is the sum of ours, and missing counts are unknown.
     """
-    assert usage.raw == said
-    assert usage.total_tokens == said["totalTokenCount"]
-    assert usage.input_tokens == said["promptTokenCount"] + said.get("toolUsePromptTokenCount", 0)
-    assert usage.cache_read_tokens == said.get("cachedContentTokenCount")
-    assert usage.reasoning_tokens == said.get("thoughtsTokenCount")
+    assert usage.raw == payload
+    assert usage.total_tokens == payload["totalTokenCount"]
+    assert usage.input_tokens == payload["promptTokenCount"] + payload.get("toolUsePromptTokenCount", 0)
+    assert usage.cache_read_tokens == payload.get("cachedContentTokenCount")
+    assert usage.reasoning_tokens == payload.get("thoughtsTokenCount")
 
 
 def assert_is_sent_back(response, chunks, *, streamed):
@@ -122,13 +122,13 @@ def assert_is_sent_back(response, chunks, *, streamed):
     """
     written = encode_contents([response.message], signed=True)
     parts = written[0]["parts"] if written else []
-    said = naive_gemini.parts_of(chunks, streamed=streamed)
-    if any("partialArgs" in part.get("functionCall", {}) for part in said):
+    payload = naive_gemini.parts_of(chunks, streamed=streamed)
+    if any("partialArgs" in part.get("functionCall", {}) for part in payload):
         return  # it goes back whole; its arguments were compared already
-    for part in said:
+    for part in payload:
         if "functionCall" in part:
             part["functionCall"].setdefault("args", {})
-    assert parts == said
+    assert parts == payload
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered))
@@ -200,13 +200,13 @@ def test_recorded_errors_have_the_vendors_message(ledger, gemini, file):
     """
     for one in recorded.of(file, is_refused):
         error = gemini().error(HTTPReply(parse_head(one.response), one.response.body))
-        said = naive_gemini.chunks_of(one.response.body)[0]["error"]
-        reasons = [detail["reason"] for detail in said.get("details", []) if "reason" in detail]
-        delays = [detail["retryDelay"] for detail in said.get("details", []) if "retryDelay" in detail]
+        payload = naive_gemini.chunks_of(one.response.body)[0]["error"]
+        reasons = [detail["reason"] for detail in payload.get("details", []) if "reason" in detail]
+        delays = [detail["retryDelay"] for detail in payload.get("details", []) if "retryDelay" in detail]
         assert error.status == one.response.status
-        assert error.code == (reasons[0] if reasons else said["status"])
-        assert " ".join(said["message"].split())[:400] in str(error)
-        assert error.retryable == (said["code"] == 429)
+        assert error.code == (reasons[0] if reasons else payload["status"])
+        assert " ".join(payload["message"].split())[:400] in str(error)
+        assert error.retryable == (payload["code"] == 429)
         assert error.retry_after == (float(delays[0].removesuffix("s")) if delays else None)
         ledger.has_decoded(one)
 
@@ -217,10 +217,10 @@ def test_recorded_requests_are_encoded_again(ledger, gemini, file):
     A recorded request that is converted to ours is encoded as it was, except for the differences in `naive_gemini`.
     """
     for one in recorded.of(file, is_generation):
-        said = one.request.json()
-        request, settings = naive_gemini.read_request(model_of(one), said)
+        payload = one.request.json()
+        request, settings = naive_gemini.read_request(model_of(one), payload)
         call = gemini(**settings).encode(request, stream=is_stream(one))
-        assert naive_gemini.canonical(json.loads(call.body)) == naive_gemini.canonical(said)
+        assert naive_gemini.canonical(json.loads(call.body)) == naive_gemini.canonical(payload)
         assert call.adaptations == ()
         assert urlsplit(call.url).path == urlsplit(one.request.url).path
         ledger.has_written(one, extra=request.extra)
@@ -232,14 +232,14 @@ def test_recorded_embeddings(ledger, gemini, file):
     Recorded vectors are read as they are, and their requests written again; one text goes by an endpoint of its own.
     """
     for one in recorded.of(file, is_embedding):
-        rows, said = one.request.json()["requests"], one.response.json()
+        rows, payload = one.request.json()["requests"], one.response.json()
         texts = tuple(row["content"]["parts"][0].get("text", "") for row in rows)
         extra = {name: value for name, value in rows[0].items() if name == "taskType"}
         dimensions = rows[0].get("outputDimensionality")
         request = EmbeddingRequest(model=model_of(one), texts=texts, dimensions=dimensions, extra=extra)
         response = gemini().decode_embedding(request, HTTPReply(parse_head(one.response), one.response.body))
-        assert [list(vector) for vector in response.vectors] == [row["values"] for row in said["embeddings"]]
-        assert response.usage.input_tokens == said.get("usageMetadata", {}).get("promptTokenCount")
+        assert [list(vector) for vector in response.vectors] == [row["values"] for row in payload["embeddings"]]
+        assert response.usage.input_tokens == payload.get("usageMetadata", {}).get("promptTokenCount")
         ledger.has_decoded(one)
         unlike = next((OF_ONE_TEXT[name] for name in OF_ONE_TEXT if name in file), None)
         if unlike:
@@ -258,10 +258,10 @@ def test_recorded_token_counts(ledger, gemini, file):
     """
     for one in recorded.of(file, is_count):
         asked = one.request.json()  # contents alone are the short form of a whole request
-        said = asked.get("generateContentRequest") or {"model": f"models/{model_of(one)}", **asked}
-        request, _ = naive_gemini.read_request(model_of(one), said)
+        payload = asked.get("generateContentRequest") or {"model": f"models/{model_of(one)}", **asked}
+        request, _ = naive_gemini.read_request(model_of(one), payload)
         written = json.loads(gemini().encode_token_count(request).body)
-        assert written == {"generateContentRequest": said}
+        assert written == {"generateContentRequest": payload}
         ledger.has_written(one, extra=request.extra)
         if one.response.status == 200:
             reply = HTTPReply(parse_head(one.response), one.response.body)

@@ -96,15 +96,15 @@ def test_both_clients_read_the_same(ledger, served, theirs, asked, case):
     """
     Text, thinking, calls, usage and finish reason are equal, streamed or not.
     """
-    for said in sdk.replies(case, is_answered, streams_of=streams_of):
-        reason = A_LIST if said.body.startswith(b"[") else sdk.first(NO_ORACLE, said.source)
+    for recorded_reply in sdk.replies(case, is_answered, streams_of=streams_of):
+        reason = A_LIST if recorded_reply.body.startswith(b"[") else sdk.first(NO_ORACLE, recorded_reply.source)
         if reason:
-            ledger.has_no_oracle(said.source, reason)
+            ledger.has_no_oracle(recorded_reply.source, reason)
             continue
-        sdk.play(served, said)
-        expected = read_by(theirs, streamed=said.streamed)
-        assert sdk.nameless(sdk.reading_of(sdk.ours(asked, said), USAGE), expected) == expected
-        ledger.agrees(said.source)
+        sdk.play(served, recorded_reply)
+        expected = read_by(theirs, streamed=recorded_reply.streamed)
+        assert sdk.nameless(sdk.reading_of(sdk.ours(asked, recorded_reply), USAGE), expected) == expected
+        ledger.agrees(recorded_reply.source)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused))
@@ -112,8 +112,8 @@ def test_both_clients_raise_an_error(shared_folder, served, theirs, asked, file)
     """
     Status and message are equal.
     """
-    for said in sdk.replies(file, is_refused):
-        sdk.play(served, said)
+    for recorded_reply in sdk.replies(file, is_refused):
+        sdk.play(served, recorded_reply)
         with pytest.raises(genai.errors.APIError) as their:
             theirs.models.generate_content(model="recorded", contents="Hello")
         with pytest.raises(ProviderError) as our:

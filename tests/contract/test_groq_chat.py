@@ -86,10 +86,10 @@ def test_recorded_errors(ledger, groq, file):
     """
     for one in recorded.of(file, is_refused):
         error = groq().error(HTTPReply(parse_head(one.response), one.response.body))
-        said = one.response.json()["error"]
-        assert (error.status, error.code) == (one.response.status, said["code"])
-        assert said["message"][:200] in str(error)
-        assert error.retryable is (said["code"] == "tool_use_failed")
+        payload = one.response.json()["error"]
+        assert (error.status, error.code) == (one.response.status, payload["code"])
+        assert payload["message"][:200] in str(error)
+        assert error.retryable is (payload["code"] == "tool_use_failed")
         ledger.has_decoded(one)
 
 
@@ -102,9 +102,9 @@ def test_recorded_errors_inside_a_stream(ledger, groq, file):
     assert failed
     for one in failed:
         head, body = parse_head(one.response), one.response.body
-        said = naive.error_of(body)
+        payload = naive.error_of(body)
         *events, error = play_to_end(groq().decoder(REQUEST, head), [body])
-        assert error == (InvalidRequestError, said["message"], said["status_code"], said["code"], True)
+        assert error == (InvalidRequestError, payload["message"], payload["status_code"], payload["code"], True)
         chunks = [chunk for chunk in naive.chunks_of(body) if "error" not in chunk]
         assert join_texts(build(events).message, ReasoningPart) == naive.read_stream(chunks)[0].reasoning != ""
         for seed in range(3):
@@ -118,20 +118,20 @@ def test_recorded_requests(ledger, groq, file):
     A converted request, with tier and format as settings, is encoded as recorded.
     """
     for one in recorded.of(file, is_groq):
-        said = one.request.json()
-        settings = {name: said[name] for name in SETTINGS if name in said}
-        ours = {name: value for name, value in said.items() if name not in (*SETTINGS, "n")}
+        payload = one.request.json()
+        settings = {name: payload[name] for name in SETTINGS if name in payload}
+        ours = {name: value for name, value in payload.items() if name not in (*SETTINGS, "n")}
         if ours.get("reasoning_effort") == "default":
             ours["reasoning_effort"] = "medium"  # Groq's only effort for some models
         request = read_request(ours, "groq")
         assert set(request.extra) <= set(EXTRA)
 
-        call = groq(**settings).encode(request, stream=said["stream"])
+        call = groq(**settings).encode(request, stream=payload["stream"])
 
         written = canonical(json.loads(call.body))
-        expected = canonical({name: value for name, value in said.items() if name != "n"})
-        if "reasoning_format" not in said:
+        expected = canonical({name: value for name, value in payload.items() if name != "n"})
+        if "reasoning_format" not in payload:
             written.pop("reasoning_format", None)
         assert written == expected
-        assert {receipt.action for receipt in call.adaptations} <= {"changed"}
+        assert {adaptation.action for adaptation in call.adaptations} <= {"changed"}
         ledger.has_written(one, extra=request.extra)

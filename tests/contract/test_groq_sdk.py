@@ -43,27 +43,27 @@ def test_replies_are_decoded_equally(ledger, served, theirs, asked, case):
     """
     Text, reasoning, calls, usage and finish reason are equal, complete and streamed.
     """
-    for said in sdk.replies(case, is_answered):
-        if reason := sdk.first(NO_ORACLE, said.source):
-            ledger.has_no_oracle(said.source, reason)
+    for recorded_reply in sdk.replies(case, is_answered):
+        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
+            ledger.has_no_oracle(recorded_reply.source, reason)
             continue
-        sdk.play(served, said)
-        if naive.error_of(said.body):
-            assert_both_fail(theirs, asked, said)
+        sdk.play(served, recorded_reply)
+        if naive.error_of(recorded_reply.body):
+            assert_both_fail(theirs, asked, recorded_reply)
         else:
-            expected = sdk_chat.ask(theirs, streamed=said.streamed)
-            assert sdk.reading_of(sdk.ours(asked, said), sdk_chat.USAGE) == expected
-        ledger.agrees(said.source)
+            expected = sdk_chat.ask(theirs, streamed=recorded_reply.streamed)
+            assert sdk.reading_of(sdk.ours(asked, recorded_reply), sdk_chat.USAGE) == expected
+        ledger.agrees(recorded_reply.source)
 
 
-def assert_both_fail(theirs, asked, said):
+def assert_both_fail(theirs, asked, recorded_reply):
     """
     Check that both raise an error inside a stream, with the same message.
     """
     with pytest.raises(groq.APIError) as their:
         sdk_chat.ask(theirs, streamed=True)
     with pytest.raises(ProviderError) as our:
-        sdk.ours(asked, said)
+        sdk.ours(asked, recorded_reply)
     assert their.value.message in str(our.value)
 
 
@@ -72,8 +72,8 @@ def test_errors_are_equal(shared_folder, served, theirs, asked, file):
     """
     An error has the same status and message with both.
     """
-    for said in sdk.replies(file, is_refused):
-        sdk.play(served, said)
+    for recorded_reply in sdk.replies(file, is_refused):
+        sdk.play(served, recorded_reply)
         with pytest.raises(groq.APIStatusError) as their:
             sdk_chat.ask(theirs, streamed=False)
         with pytest.raises(ProviderError) as our:

@@ -16,8 +16,8 @@ def test_every_recording_has_one_place(shared_folder):
 
     assert {key: places for key, places in found.items() if len(places) != 1} == {}
     indexed = sum(len(recording["interactions"]) for recording in recorded.index())
-    lying = [path for path in (shared_folder / "cassettes" / "response-fixtures").rglob("*") if path.is_file()]
-    assert len(found) == indexed + len(lying)
+    files = [path for path in (shared_folder / "cassettes" / "response-fixtures").rglob("*") if path.is_file()]
+    assert len(found) == indexed + len(files)
 
 
 def test_every_file_is_in_the_index(shared_folder):
@@ -25,9 +25,9 @@ def test_every_file_is_in_the_index(shared_folder):
     The index lists every recording in the folder.
     """
     folder = shared_folder / "cassettes"
-    lying = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.is_file()}
+    files = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.is_file()}
 
-    assert {name for name in lying if not name.startswith("response-fixtures/")} == {
+    assert {name for name in files if not name.startswith("response-fixtures/")} == {
         recording["file"] for recording in recorded.index()
     }
 

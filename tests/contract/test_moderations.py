@@ -38,13 +38,13 @@ def test_recorded_results(ledger, openai, file):
     Results equal the JSON, in their order, and no value is lost.
     """
     for one in recorded.of(file, is_moderation):
-        request, said = read_request(one.request.json()), one.response.json()
+        request, payload = read_request(one.request.json()), one.response.json()
         reply = HTTPReply(parse_head(one.response), one.response.body)
         response = openai().decode_moderation(request, reply)
-        assert [result.flagged for result in response.results] == [row["flagged"] for row in said["results"]]
-        assert [result.categories for result in response.results] == [row["categories"] for row in said["results"]]
-        assert [result.scores for result in response.results] == [row["category_scores"] for row in said["results"]]
-        assert naive.leaves(said) <= naive.leaves(response.model_dump(exclude={"raw"}))
+        assert [result.flagged for result in response.results] == [row["flagged"] for row in payload["results"]]
+        assert [result.categories for result in response.results] == [row["categories"] for row in payload["results"]]
+        assert [result.scores for result in response.results] == [row["category_scores"] for row in payload["results"]]
+        assert naive.leaves(payload) <= naive.leaves(response.model_dump(exclude={"raw"}))
         ledger.has_decoded(one)
 
 

@@ -61,11 +61,11 @@ def assert_nothing_lost(response, lines):
     assert response.usage.input_tokens == reading.last.get("prompt_eval_count")
     assert response.usage.output_tokens == reading.last["eval_count"]
     assert response.metadata["total_duration"] == reading.last["total_duration"]
-    kept = naive.leaves(response.model_dump(exclude={"raw"})) | {
+    retained = naive.leaves(response.model_dump(exclude={"raw"})) | {
         leaf for call in response.tool_calls for leaf in naive.leaves(json.loads(call.arguments))
     }
     besides = [naive.without(line, "created_at", "content", "thinking", *SAID_OTHERWISE) for line in lines]
-    assert naive.leaves([*besides, {"created_at": reading.last["created_at"]}]) <= kept
+    assert naive.leaves([*besides, {"created_at": reading.last["created_at"]}]) <= retained
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered))
@@ -114,12 +114,12 @@ def test_recorded_embeddings_are_read_and_asked_for_again(ledger, ollama, file):
     """
     provider = ollama(embeddings_endpoint="embeddings")
     for one in recorded.of(file, is_embedding):
-        said = naive_ollama.canonical(one.request.json())
-        request = EmbeddingRequest(model=said["model"], texts=(said["prompt"],))
+        payload = naive_ollama.canonical(one.request.json())
+        request = EmbeddingRequest(model=payload["model"], texts=(payload["prompt"],))
         response = provider.decode_embedding(request, reply_of(one))
         assert list(response.vectors) == [tuple(one.response.json()["embedding"])]
         assert response.usage.input_tokens is None
-        assert json.loads(provider.encode_embedding(request).body) == said
+        assert json.loads(provider.encode_embedding(request).body) == payload
         ledger.has_decoded(one)
         ledger.has_written(one)
 
@@ -130,12 +130,12 @@ def test_recorded_requests_are_encoded_again(ledger, ollama, ollama_schemas, fil
     A recorded request is encoded as it was, except for nulls, and matches Ollama's description of its API.
     """
     for one in recorded.of(file, is_chat):
-        said = one.request.json()
-        request = naive_ollama.read_request(said)
+        payload = one.request.json()
+        request = naive_ollama.read_request(payload)
         assert request.extra == {}
-        call = ollama().encode(request, stream=said["stream"])
+        call = ollama().encode(request, stream=payload["stream"])
         assert call.url.endswith("/api/chat")
         assert call.adaptations == ()
-        assert json.loads(call.body) == naive_ollama.canonical(said)
+        assert json.loads(call.body) == naive_ollama.canonical(payload)
         assert ollama_schemas.problems("ChatRequest", json.loads(call.body)) == []
         ledger.has_written(one)

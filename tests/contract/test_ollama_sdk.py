@@ -45,15 +45,15 @@ def test_both_clients_read_the_same(ledger, loopback_server, asked, file):
     Text, thinking, calls, usage and finish reason are equal, streamed or not.
     """
     one = played(loopback_server, file, times=2)
-    said = one.request.json()
+    recorded_request = one.request.json()
     theirs = ollama.Client(host=loopback_server.url)
-    if said["stream"]:
-        lines = list(theirs.chat("recorded", messages=said["messages"], stream=True))
+    if recorded_request["stream"]:
+        lines = list(theirs.chat("recorded", messages=recorded_request["messages"], stream=True))
         with asked.stream("Hello") as stream:
             list(stream)
         response = stream.response
     else:
-        lines = [theirs.chat("recorded", messages=said["messages"])]
+        lines = [theirs.chat("recorded", messages=recorded_request["messages"])]
         response = asked.ask("Hello")
 
     assert response.text == "".join(line.message.content or "" for line in lines)

@@ -82,16 +82,16 @@ def test_chats_are_decoded_equally(ledger, served, theirs, asked, case):
     Text, reasoning, calls, usage and finish reason are equal, complete and streamed.
     """
     vendor = vendor_of(case)
-    for said in sdk.replies(case, is_answered):
-        if reason := sdk.first(NO_ORACLE, said.source):
-            ledger.has_no_oracle(said.source, reason)
+    for recorded_reply in sdk.replies(case, is_answered):
+        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
+            ledger.has_no_oracle(recorded_reply.source, reason)
             continue
-        sdk.play(served, said)
-        expected = sdk_chat.ask(theirs[vendor], streamed=said.streamed)
-        options = {"extra": {"n": 2}} if sdk_chat.has_several_choices(said) else {}
-        response = sdk.reading_of(sdk.ours(asked[vendor, "chat"], said, **options), sdk_chat.USAGE)
+        sdk.play(served, recorded_reply)
+        expected = sdk_chat.ask(theirs[vendor], streamed=recorded_reply.streamed)
+        options = {"extra": {"n": 2}} if sdk_chat.has_several_choices(recorded_reply) else {}
+        response = sdk.reading_of(sdk.ours(asked[vendor, "chat"], recorded_reply, **options), sdk_chat.USAGE)
         assert sdk.nameless(response, expected) == expected
-        ledger.agrees(said.source)
+        ledger.agrees(recorded_reply.source)
 
 
 def streams_of(path):
@@ -130,13 +130,13 @@ def _call(item):
     return item.call_id, item.name, sdk.parsed(item.input if item.type == "custom_tool_call" else item.arguments)
 
 
-def _usage(said):
-    if said is None:
+def _usage(usage):
+    if usage is None:
         return None, None, None, None
-    read, written = said.input_tokens_details, said.output_tokens_details
+    read, written = usage.input_tokens_details, usage.output_tokens_details
     return (
-        said.input_tokens,
-        said.output_tokens,
+        usage.input_tokens,
+        usage.output_tokens,
         getattr(read, "cached_tokens", None),
         getattr(written, "reasoning_tokens", None),
     )
@@ -148,14 +148,14 @@ def test_responses_are_decoded_equally(ledger, served, theirs, asked, case):
     Text, reasoning, calls, usage and finish reason of Responses are equal, complete and streamed.
     """
     vendor = vendor_of(case)
-    for said in sdk.replies(case, is_response, streams_of=streams_of):
-        if reason := sdk.first(NO_ORACLE, said.source):
-            ledger.has_no_oracle(said.source, reason)
+    for recorded_reply in sdk.replies(case, is_response, streams_of=streams_of):
+        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
+            ledger.has_no_oracle(recorded_reply.source, reason)
             continue
-        sdk.play(served, said)
-        expected = read_response(theirs[vendor], streamed=said.streamed)
-        assert sdk.reading_of(sdk.ours(asked[vendor, "responses"], said), USAGE) == expected
-        ledger.agrees(said.source)
+        sdk.play(served, recorded_reply)
+        expected = read_response(theirs[vendor], streamed=recorded_reply.streamed)
+        assert sdk.reading_of(sdk.ours(asked[vendor, "responses"], recorded_reply), USAGE) == expected
+        ledger.agrees(recorded_reply.source)
 
 
 @pytest.mark.parametrize("file", recorded.files(is_refused, "azure", *FOLDERS))
@@ -163,8 +163,8 @@ def test_chat_errors_are_equal(shared_folder, served, theirs, asked, file):
     """
     An error has the same status, code, message and request id with both.
     """
-    for said in sdk.replies(file, is_refused):
-        sdk.play(served, said)
+    for recorded_reply in sdk.replies(file, is_refused):
+        sdk.play(served, recorded_reply)
         with pytest.raises(openai.APIStatusError) as their:
             sdk_chat.ask(theirs[vendor_of(file)], streamed=False)
         with pytest.raises(ProviderError) as our:
@@ -177,8 +177,8 @@ def test_response_errors_are_equal(shared_folder, served, theirs, asked, file):
     """
     An error of Responses is the same with both.
     """
-    for said in sdk.replies(file, is_refused_response):
-        sdk.play(served, said)
+    for recorded_reply in sdk.replies(file, is_refused_response):
+        sdk.play(served, recorded_reply)
         with pytest.raises(openai.APIStatusError) as their:
             theirs["openai"].responses.create(model="recorded", input="Hello")
         with pytest.raises(ProviderError) as our:

@@ -113,14 +113,14 @@ def test_every_recorded_error_has_its_class(shared_folder, make_providers):
             speaker = make_providers.get(name) or make_providers[provider]
             error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
             message = error.message.removeprefix("The credential was rejected: ")
-            said = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
-            rows = find_rows(provider, one.response.status, said)
+            error_text = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
+            rows = find_rows(provider, one.response.status, error_text)
             if len(rows) != 1:
-                missing.append(f"{provider} {one.response.status} {said}: {len(rows)} rows")
+                missing.append(f"{provider} {one.response.status} {error_text}: {len(rows)} rows")
                 continue
             used.update(rows)
             if (type(error), error.status) != ((CLASSES | DOCUMENTED)[rows[0]], rows[0][1]):
-                wrong.append(f"{type(error).__name__} for {said}")
+                wrong.append(f"{type(error).__name__} for {error_text}")
 
     assert (missing, wrong) == ([], [])
     assert used >= set(CLASSES)

@@ -52,17 +52,17 @@ def assert_same(response, reading):
     assert response.finish_reason == reader.expected_finish(reading)
 
 
-def assert_same_usage(usage, said):
+def assert_same_usage(usage, payload):
     """
     Compare usage with the vendor's counts; counts that are not reported are None, not 0.
     """
-    if said is None:
+    if payload is None:
         assert usage.raw is None
         return
-    read, written = said.get("input_tokens_details") or {}, said.get("output_tokens_details") or {}
-    assert usage.raw == said
-    assert (usage.input_tokens, usage.output_tokens) == (said["input_tokens"], said["output_tokens"])
-    assert usage.total_tokens == said["total_tokens"]
+    read, written = payload.get("input_tokens_details") or {}, payload.get("output_tokens_details") or {}
+    assert usage.raw == payload
+    assert (usage.input_tokens, usage.output_tokens) == (payload["input_tokens"], payload["output_tokens"])
+    assert usage.total_tokens == payload["total_tokens"]
     assert (usage.cache_read_tokens, usage.reasoning_tokens) == (
         read.get("cached_tokens"),
         written.get("reasoning_tokens"),
@@ -73,9 +73,9 @@ def assert_nothing_lost(response, items, body):
     """
     Check that every value of the reply is in the response.
     """
-    kept = naive.leaves(response.model_dump(exclude={"raw"}))
-    said = {name: value for name, value in body.items() if name not in (*reader.ECHOES, "output")}
-    assert naive.leaves(naive.without([*items, said], *reader.NOT_COMPARED)) - kept <= {""}
+    retained = naive.leaves(response.model_dump(exclude={"raw"}))
+    payload = {name: value for name, value in body.items() if name not in (*reader.ECHOES, "output")}
+    assert naive.leaves(naive.without([*items, payload], *reader.NOT_COMPARED)) - retained <= {""}
 
 
 def assert_complete_reply(speaker, head, body):
@@ -83,11 +83,11 @@ def assert_complete_reply(speaker, head, body):
     Decode a reply, and compare it with its JSON.
     """
     response = speaker.decode(REQUEST, HTTPReply(head, body))
-    said = json.loads(body)
-    assert_same(response, reader.read_reply(said))
-    assert_same_usage(response.usage, said.get("usage"))
-    assert_nothing_lost(response, said["output"], said)
-    assert (response.id, response.model) == (said["id"], said["model"])
+    payload = json.loads(body)
+    assert_same(response, reader.read_reply(payload))
+    assert_same_usage(response.usage, payload.get("usage"))
+    assert_nothing_lost(response, payload["output"], payload)
+    assert (response.id, response.model) == (payload["id"], payload["model"])
 
 
 def assert_stream(speaker, head, body):
@@ -133,11 +133,11 @@ def test_recorded_deltas(shared_folder, speaker, file):
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
         events = play(speaker.decoder(REQUEST, parse_head(one.response)), [one.response.body])
-        said = naive.chunks_of(one.response.body)
-        told = "".join(event.text for event in events if isinstance(event, TextDelta))
-        assert told == reader.deltas(said, "output_text") == build(events).text
+        payload = naive.chunks_of(one.response.body)
+        streamed_text = "".join(event.text for event in events if isinstance(event, TextDelta))
+        assert streamed_text == reader.deltas(payload, "output_text") == build(events).text
         refused = "".join(event.text for event in events if isinstance(event, RefusalDelta))
-        assert refused == reader.deltas(said, "refusal")
+        assert refused == reader.deltas(payload, "refusal")
 
 
 @pytest.mark.parametrize("file", recorded.files(is_answered))

@@ -18,11 +18,11 @@ def is_accepted(entry):
     return is_response(entry) and entry["status"] == 200 and entry["model"] is not None
 
 
-def encode_again(speaker, said):
+def encode_again(speaker, payload):
     """
     Convert a recorded body, and encode it.
     """
-    call = speaker.encode(read_request(said, speaker.vendor), stream=bool(said.get("stream")))
+    call = speaker.encode(read_request(payload, speaker.vendor), stream=bool(payload.get("stream")))
     return call, json.loads(call.body)
 
 
@@ -32,23 +32,23 @@ def test_recorded_requests(ledger, speaker, file):
     A converted request is encoded as recorded, except for the differences that `canonical` explains.
     """
     for one in recorded.of(file, is_response):
-        said = one.request.json()
-        if "model" not in said:
-            assert "prompt" in said
+        payload = one.request.json()
+        if "model" not in payload:
+            assert "prompt" in payload
             ledger.cannot_say(one, "leaves the model to a prompt that the vendor keeps, and ours always names one")
             continue
         try:
-            request = read_request(said, speaker.vendor)
+            request = read_request(payload, speaker.vendor)
         except ValidationError:
             assert one.response.status == 400
             ledger.cannot_say(one, REFUSED_AS_WELL)
             continue
-        call = speaker.encode(request, stream=bool(said.get("stream")))
+        call = speaker.encode(request, stream=bool(payload.get("stream")))
         assert call.url.endswith("/responses")
-        expected = canonical(said)
-        for receipt in call.adaptations:
-            assert receipt.action == "dropped"
-            del expected[receipt.parameter]
+        expected = canonical(payload)
+        for adaptation in call.adaptations:
+            assert adaptation.action == "dropped"
+            del expected[adaptation.parameter]
         assert canonical(json.loads(call.body)) == expected
         ledger.has_written(one, extra=request.extra)
 
@@ -68,9 +68,9 @@ def test_requests_match_the_api_description(shared_folder, speaker, openai_schem
     If a recorded request matches OpenAI's description, the encoded one matches it, too.
     """
     for one in recorded.of(file, is_accepted):
-        said = one.request.json()
-        if not openai_schemas.problems("CreateResponse", said):
-            assert openai_schemas.problems("CreateResponse", encode_again(speaker, said)[1]) == []
+        payload = one.request.json()
+        if not openai_schemas.problems("CreateResponse", payload):
+            assert openai_schemas.problems("CreateResponse", encode_again(speaker, payload)[1]) == []
 
 
 @pytest.mark.parametrize("file", recorded.files(is_accepted))
@@ -80,15 +80,15 @@ def test_requests_that_need_responses_are_sent_there(shared_folder, openai, file
     """
     speaker = openai()
     for one in recorded.of(file, is_accepted):
-        said = one.request.json()
-        needs = {"previous_response_id", "include", "context_management", "background", "truncation"} & set(said)
-        builtin = any(tool["type"] != "function" for tool in said.get("tools") or ())
-        items = isinstance(said.get("input"), list) and any(
+        payload = one.request.json()
+        needs = {"previous_response_id", "include", "context_management", "background", "truncation"} & set(payload)
+        builtin = any(tool["type"] != "function" for tool in payload.get("tools") or ())
+        items = isinstance(payload.get("input"), list) and any(
             item.get("type", "message") not in ("message", "function_call", "function_call_output")
-            for item in said["input"]
+            for item in payload["input"]
         )
-        if any(said.get(name) for name in needs) or builtin or items:
-            assert speaker.api(read_request(said, speaker.vendor)) == "responses"
+        if any(payload.get(name) for name in needs) or builtin or items:
+            assert speaker.api(read_request(payload, speaker.vendor)) == "responses"
 
 
 @pytest.mark.parametrize("file", recorded.files(is_count))
@@ -97,10 +97,10 @@ def test_recorded_token_count_requests(ledger, speaker, openai_schemas, file):
     The request for a token count is as recorded, and matches the description of the API.
     """
     for one in recorded.of(file, is_count):
-        said = one.request.json()
-        request = read_request(said, speaker.vendor)
+        payload = one.request.json()
+        request = read_request(payload, speaker.vendor)
         call = speaker.encode_token_count(request)
         assert call.url.endswith("/responses/input_tokens")
-        assert canonical(json.loads(call.body)) == canonical(said)
+        assert canonical(json.loads(call.body)) == canonical(payload)
         assert openai_schemas.problems("TokenCountsBody", json.loads(call.body)) == []
         ledger.has_written(one, extra=request.extra)

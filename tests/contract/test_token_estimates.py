@@ -57,53 +57,55 @@ def test_calibration_improves_estimates(shared_folder, capsys):
     """
     In the order of the recordings, calibrated estimates are far more accurate.
     """
-    said = recorded_usage.counted()
+    recorded = recorded_usage.counted()
     figures = {
-        "text alone": _calibrated(said, lambda one: not _with_tools(one) and one.text_only),
-        "with tools or a schema": _calibrated(said, _with_tools),
-        "all": _calibrated(said, lambda _one: True),
-        "first of each recording": _calibrated(_first_of_each_recording(said), lambda _one: True),
+        "text alone": _calibrated(recorded, lambda one: not _with_tools(one) and one.text_only),
+        "with tools or a schema": _calibrated(recorded, _with_tools),
+        "all": _calibrated(recorded, lambda _one: True),
+        "first of each recording": _calibrated(_first_of_each_recording(recorded), lambda _one: True),
     }
     with capsys.disabled():
-        for name, (plain, calibrated, held) in figures.items():
+        for name, (plain, calibrated, within_bounds) in figures.items():
             spreads = " and ".join(
                 f"{quantile(errors, 0.5):.1%} (90 %: {quantile(errors, 0.9):.0%})" for errors in (plain, calibrated)
             )
-            sys.stdout.write(f"\ncalibration, {name}, {len(plain)} requests: {spreads}, bounds hold {held:.0%}")
+            sys.stdout.write(
+                f"\ncalibration, {name}, {len(plain)} requests: {spreads}, bounds hold {within_bounds:.0%}"
+            )
         sys.stdout.write("\n")
-    for plain, calibrated, held in figures.values():
+    for plain, calibrated, within_bounds in figures.values():
         assert len(plain) > 100
         assert quantile(calibrated, 0.5) < 0.5 * quantile(plain, 0.5)
         assert quantile(calibrated, 0.9) < 0.6 * quantile(plain, 0.9)
-        assert held > 0.9
+        assert within_bounds > 0.9
 
 
 def _with_tools(one):
     return bool(one.request.tools or one.request.output_schema)
 
 
-def _first_of_each_recording(said):
+def _first_of_each_recording(recorded):
     first = {}
-    for one in said:
+    for one in recorded:
         first.setdefault((one.file, one.model), one)
     return first.values()
 
 
-def _calibrated(said, counts):
+def _calibrated(recorded, counts):
     """
     Return the errors without and with calibration, as factors above one, and the share of bounds that hold.
     """
     calibration = Calibration()
-    plain, better, held = [], [], []
-    for one in said:
+    plain, better, within_bounds = [], [], []
+    for one in recorded:
         estimate = estimate_request(one.request)
         calibrated = calibration.correct(one.api, one.request, estimate)
         if calibrated is not None and counts(one):
             plain.append(_error(estimate.tokens, one.input_tokens))
             better.append(_error(calibrated.tokens, one.input_tokens))
-            held.append(calibrated.low <= one.input_tokens <= calibrated.high)
+            within_bounds.append(calibrated.low <= one.input_tokens <= calibrated.high)
         calibration.learn(one.api, one.request, one.input_tokens)
-    return plain, better, sum(held) / len(held)
+    return plain, better, sum(within_bounds) / len(within_bounds)
 
 
 def _error(estimated, counted):

@@ -11,7 +11,7 @@ from tests.core.imports import CORE, imports_of, source_files
 
 def circles_in(package: Path) -> set[frozenset[str]]:
     """
-    Find the modules that import each other in a circle; imports inside functions count, those for type checkers not.
+    Find modules that import each other in a circle. Imports inside functions count, those for type checkers do not.
     """
     graph = _module_graph(package)
     reachable = {module: _reachable(module, graph) for module in graph}
@@ -65,7 +65,7 @@ def test_no_modules_import_each_other_in_a_circle():
 )
 def test_circle_is_caught(tmp_path, back, is_circle):
     """
-    Over several modules and inside functions, but not where only type checkers read.
+    It may include several modules and imports inside functions, but not those for type checkers.
     """
     files = {"a": "from package.b import x", "b": back, "folder/c": "import package.a", "folder/__init__": ""}
     for name, text in files.items():

@@ -369,37 +369,37 @@ def test_embeddings_cost_their_input(client, scripted):
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "expected"),
     [
         ("gpt-image-1", "openai/gpt-image-1 is an image model. It does not support chat"),
         ("text-embedding-3-small", "is an embedding model. It does not support chat. Call client.embed"),
         ("omni-moderation-latest", "is a moderation model. It does not support chat. Call client.moderate"),
     ],
 )
-def test_chat_with_another_kind_of_model_is_an_error(client, scripted, model, said):
+def test_chat_with_another_kind_of_model_is_an_error(client, scripted, model, expected):
     """
     The error has the kind and what to do; nothing is sent, and `check` finds it too.
     """
     for ask in (lambda: client.ask("Hi", model=f"openai/{model}"), lambda: client.check(model=f"openai/{model}")):
-        with pytest.raises(UnsupportedError, match=said.replace(".", r"\.")):
+        with pytest.raises(UnsupportedError, match=expected.replace(".", r"\.")):
             ask()
 
     assert scripted.calls == []
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "expected"),
     [
         ("gemini/imagen-4.0-generate-001", "an image model"),
         ("gemini/veo-3.0-generate-001", "a video model"),
         ("groq/playai-tts", "a speech model"),
     ],
 )
-def test_chat_with_other_kinds_of_models_of_other_vendors_is_an_error(make_client, scripted, model, said):
+def test_chat_with_other_kinds_of_models_of_other_vendors_is_an_error(make_client, scripted, model, expected):
     """
     The error has the kind.
     """
-    with pytest.raises(UnsupportedError, match=said):
+    with pytest.raises(UnsupportedError, match=expected):
         make_client(model).ask("Hello")
     assert scripted.calls == []
 
@@ -453,7 +453,7 @@ def test_details_of_an_unknown_model(client):
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "expected"),
     [
         ({"prices": {"inputs": "1"}}, r"unknown key 'prices\.0\.inputs'"),
         ({"prices": {"input": "-1"}}, r"'prices\.0\.input': input should be greater than or equal to 0"),
@@ -465,9 +465,9 @@ def test_details_of_an_unknown_model(client):
         ({"kind": "poem"}, "'kind': input should be 'chat'"),
     ],
 )
-def test_invalid_row_is_reported(make_client, row, said):
+def test_invalid_row_is_reported(make_client, row, expected):
     """
     The error has the row, the place in it and the problem.
     """
-    with pytest.raises(ConfigurationError, match=rf"\[models\.'openai/m'\]: {said}"):
+    with pytest.raises(ConfigurationError, match=rf"\[models\.'openai/m'\]: {expected}"):
         make_client("openai/m", settings={"models": {"openai/m": row}})

@@ -231,11 +231,11 @@ def full_text(error):
     """
     Return the text of an error with all its fields and causes.
     """
-    said = ""
+    collected = ""
     while error is not None:
-        said += f"{error} {error!r} {vars(error)!r}"
+        collected += f"{error} {error!r} {vars(error)!r}"
         error = error.__cause__ or error.__context__
-    return said
+    return collected
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 529])

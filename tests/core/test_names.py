@@ -67,9 +67,9 @@ def test_only_known_names_are_suggested(name, known):
     """
     That is so for any input.
     """
-    said = did_you_mean(name, known)
+    message = did_you_mean(name, known)
 
-    assert said is None or any(other in said for other in known)
+    assert message is None or any(other in message for other in known)
 
 
 def test_names_are_joined_in_order():

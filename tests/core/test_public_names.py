@@ -30,7 +30,7 @@ HEAVY = (
 
 def modules_after(code):
     """
-    Run code in a new interpreter, without site-packages' start-up files; return the modules that it loaded.
+    Run code in a new interpreter without start-up files of site-packages; return the modules that it loaded.
     """
     program = f"import sys; sys.path[:] = {sys.path!r}; {code}; print('\\n'.join(sys.modules))"
     run = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
@@ -39,7 +39,7 @@ def modules_after(code):
 
 def test_blocking_client_loads_no_event_loop():
     """
-    A program that asks with `Client` does not wait for asyncio to be imported.
+    Programs with `Client` do not import asyncio.
     """
     loaded = modules_after("import budwood.transports.pooled; from budwood import Client")
 
@@ -48,7 +48,7 @@ def test_blocking_client_loads_no_event_loop():
 
 def test_importing_budwood_is_cheap():
     """
-    No public name is looked up before it is used.
+    No public name is imported before it is used.
     """
     loaded = modules_after("import budwood")
 
@@ -57,9 +57,9 @@ def test_importing_budwood_is_cheap():
     assert [name for name in loaded if name.startswith("budwood.")] == []
 
 
-def test_cost_would_be_noticed():
+def test_the_measurement_notices_imports():
     """
-    The measurement sees what a public name brings with it.
+    It finds the modules that a public name imports.
     """
     assert {"pydantic", "typing"} <= modules_after("import budwood; budwood.Message")
 
@@ -67,14 +67,14 @@ def test_cost_would_be_noticed():
 @pytest.mark.parametrize("name", ["BudwoodError", "configure_logging"])
 def test_light_names_stay_light(name):
     """
-    Errors and logging are for everyone: they bring none of the libraries.
+    Errors and logging import none of the libraries.
     """
     assert modules_after(f"import budwood; budwood.{name}").isdisjoint({"pydantic", "httpx", "pluggy", "structlog"})
 
 
-def test_asking_for_the_version_reads_it_from_the_metadata():
+def test_the_version_is_read_from_the_metadata():
     """
-    It is what is installed, and it is looked up once.
+    It is the installed version, and is read once.
     """
     from importlib.metadata import version
 
@@ -85,14 +85,14 @@ def test_asking_for_the_version_reads_it_from_the_metadata():
 @pytest.mark.parametrize("name", dir(budwood))
 def test_every_public_name_can_be_used(name):
     """
-    What ``dir()`` promises is there, and stays the same object.
+    Every name in ``dir()`` exists, and is always the same object.
     """
     assert getattr(budwood, name) is getattr(budwood, name)
 
 
-def test_names_of_the_public_face_are_in_its_list():
+def test_all_lists_of_public_names_agree():
     """
-    The table of homes, the block for type checkers, ``__all__`` and ``dir()`` tell the same names.
+    The table of modules, the block for type checkers, ``__all__`` and ``dir()`` have the same names.
     """
     tree = ast.parse((CORE / "__init__.py").read_text("utf-8"))
     block = next(node for node in tree.body if is_for_type_checkers(node))
@@ -114,9 +114,9 @@ FOR_PLUGINS = frozenset(
 """Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""
 
 
-def test_every_type_that_programs_meet_is_a_public_name():
+def test_every_type_is_public_or_for_plugins():
     """
-    A type of `budwood.types` is public, or it is named above; a new one has to be put in one of the places.
+    A new type of `budwood.types` must be added to one of the two.
     """
     public = {name for name, home in budwood._HOMES.items() if home == "budwood.types"}
 
@@ -126,7 +126,7 @@ def test_every_type_that_programs_meet_is_a_public_name():
 
 def test_every_error_is_a_public_name():
     """
-    Whoever catches an error finds it in `budwood`.
+    All errors can be imported from `budwood`.
     """
     classes = {name for name, value in vars(errors).items() if isinstance(value, type) and not name.startswith("_")}
 
@@ -134,16 +134,16 @@ def test_every_error_is_a_public_name():
 
 
 @pytest.mark.parametrize("name", sorted(budwood._HOMES))
-def test_public_name_is_that_of_its_home(name):
+def test_public_name_is_in_its_module(name):
     """
-    The table names the module that has it.
+    The table has the module that defines it.
     """
     assert getattr(budwood, name) is getattr(import_module(budwood._HOMES[name]), name)
 
 
 def test_name_that_does_not_exist_is_an_attribute_error():
     """
-    As for any module.
+    This is as for any module.
     """
     with pytest.raises(AttributeError, match="module 'budwood' has no attribute 'aks'"):
         budwood.aks  # noqa: B018 - the access is what is tested

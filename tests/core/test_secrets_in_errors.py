@@ -133,8 +133,8 @@ def test_a_truncated_key_is_removed(scripted, streamed, left):
     """
     If the message of an error inside a 200 is shortened within the key, no beginning of the key remains.
     """
-    said = {"error": {"message": "x" * (MAX_MESSAGE - 1 - left) + KEY + " was refused", "type": "server_error"}}
-    scripted.reply(**({"chunks": sse(said)} if streamed else {"body": said}))
+    reply = {"error": {"message": "x" * (MAX_MESSAGE - 1 - left) + KEY + " was refused", "type": "server_error"}}
+    scripted.reply(**({"chunks": sse(reply)} if streamed else {"body": reply}))
 
     options = {"api_key": KEY, "transport": scripted, "cache": False, "retries": 0}
     with Client("openai/gpt-4o", **options) as client, pytest.raises(BudwoodError) as caught:

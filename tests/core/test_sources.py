@@ -1,4 +1,4 @@
-"""What is in the files that ship: no vendor's words where they do not belong, and no long ones."""
+"""Sources that ship have no vendor names outside plugins, and no long files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WITHOUT_VENDORS = ("engine", "providing", "wire")
 
 def vendors_in(folder: Path) -> list[str]:
     """
-    Find vendors' words in a folder's modules: in code, in comments and in docstrings.
+    Find the words of vendors in the modules of a folder: in code, comments and docstrings.
     """
     return [
         f"{file.name}:{number} names {vendor}"
@@ -33,14 +33,14 @@ def vendors_in(folder: Path) -> list[str]:
 @pytest.mark.parametrize("room", WITHOUT_VENDORS)
 def test_vendors_are_for_plugins(room):
     """
-    What is one vendor's way stands in its plugin.
+    Code for one vendor belongs in its plugin.
     """
     assert vendors_in(CORE / room) == []
 
 
 def test_a_vendors_word_is_caught(tmp_path):
     """
-    Wherever it stands in a line, and in whichever case.
+    That is so anywhere in a line, and in any case.
     """
     (tmp_path / "a.py").write_text('"""A module."""\nX_MS = headers["X-MS-Request-ID"]  # of Azure\n')
 
@@ -55,7 +55,7 @@ LONGEST = 400
 
 def test_no_file_that_ships_is_too_long():
     """
-    A module that grows beyond that is split by its subjects.
+    A longer module must be split by subject.
     """
     sources = [CORE, *REPOSITORY.glob("plugins/*/src")]
     lengths = {file: len(file.read_text("utf-8").splitlines()) for folder in sources for file in source_files(folder)}

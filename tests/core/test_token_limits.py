@@ -33,9 +33,9 @@ def test_a_request_that_cannot_fit_is_not_sent(small, scripted):
         small.ask(LONG)
 
     assert scripted.calls == []
-    said = str(caught.value)
-    assert "context window of small is 1,000" in said
-    assert 'context_window in [models."openai/small"]' in said
+    message = str(caught.value)
+    assert "context window of small is 1,000" in message
+    assert 'context_window in [models."openai/small"]' in message
     assert (caught.value.provider, caught.value.model, caught.value.param) == ("openai", "small", "messages")
     assert (caught.value.status, caught.value.retryable, caught.value.attempts) == (None, False, ())
 

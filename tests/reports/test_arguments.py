@@ -453,3 +453,22 @@ def test_services_for_text_reject_other_types(client, scripted, method, value):
         getattr(client, method)(value)
 
     assert scripted.calls == []
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda client: client.embed(["a", 5]), "texts.1: Input should be a valid string"),
+        (lambda client: client.embed("a", dimensions="many"), "dimensions: Input should be a valid integer"),
+        (lambda client: client.complete(5), "The prompt is of the type int"),
+        (lambda client: client.stream_completion(None), "The prompt is of the type NoneType"),
+    ],
+)
+def test_services_name_the_invalid_value(client, scripted, call, text):
+    """
+    Invalid values for embeddings and completions are errors of Budwood, and nothing is sent.
+    """
+    with pytest.raises(BudwoodError, match=text):
+        call(client)
+
+    assert scripted.calls == []

@@ -104,3 +104,19 @@ def test_a_choice_that_ends_early_does_not_complete_the_stream(scripted, clock):
     scripted.reply(200, chunks=events(chunk({"content": "a"}, "stop"), chunk({"content": "b"}, index=1), done=False))
     with pytest.raises(StreamInterruptedError):
         ask(scripted, clock, streamed=True)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
+def test_null_among_the_choices_is_ignored(streamed, scripted, clock):
+    """
+    Null in the list of choices is not a choice.
+    """
+    if streamed:
+        first = chunk({"content": "Hi"}, "stop")
+        scripted.reply(200, chunks=events({**first, "choices": [None, *first["choices"]]}))
+    else:
+        body = chat_reply("Hi")
+        body["choices"].insert(0, None)
+        scripted.reply(200, body)
+
+    assert ask(scripted, clock, streamed=streamed).text == "Hi"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Generic, Literal, TypeVar
 
 import pytest
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field, RootModel, TypeAdapter
 from typing_extensions import TypedDict
 
 import budwood
@@ -97,6 +97,9 @@ SCHEMAS = {
     "dictionary": Node.model_json_schema(),
     "old definitions": json.loads(json.dumps(Node.model_json_schema()).replace("$defs", "definitions")),
     "reference in allOf": {"$defs": Node.model_json_schema()["$defs"], "allOf": [{"$ref": "#/$defs/Node"}]},
+    "union as a dictionary": TypeAdapter(Annotated[Left | Right, Field(discriminator="kind")]).json_schema(),
+    "list as a dictionary": TypeAdapter(list[Node]).json_schema(),
+    "enum as a dictionary": {"enum": ["a", "b"]},
     "without type": {"properties": {"label": {"type": "string"}}},
 }
 MODELS = (
@@ -230,3 +233,57 @@ def test_a_description_beside_a_reference_remains():
     schema = {"$ref": "#/$defs/a~1b%20c", "description": "Root.", "$defs": {"a/b c": {"type": "object"}}}
 
     assert with_typed_root(schema) == {"type": "object", "description": "Root.", "$defs": schema["$defs"]}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [Node.model_json_schema(), {"properties": {"label": {"type": "string"}}}, {"description": "Any."}, {}],
+    ids=["recursive", "without type", "without properties", "empty"],
+)
+@pytest.mark.parametrize("model", [model for model, mode in MODELS if mode == "auto"])
+def test_tools_in_openais_form_have_an_object_at_their_root(model, parameters):
+    """
+    Arguments are always an object, and the schema of a tool says so.
+    """
+    transport = ScriptedTransport().reply(200, {})
+    tool = {"type": "function", "function": {"name": "plant", "parameters": parameters}}
+    client = budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0)
+    with client, pytest.raises(budwood.BudwoodError):
+        client.ask("x", tools=[tool], max_tokens=99)
+    roots = [
+        one[name]
+        for one in objects_in(transport.sent()["tools"])
+        for name in ("parameters", "input_schema", "parametersJsonSchema")
+        if name in one
+    ]
+
+    assert [root["type"] for root in roots] == ["object"]
+    assert "$ref" not in roots[0]
+
+
+@pytest.mark.parametrize("text", ['{"value": ["a"]}', '["a"]'])
+def test_replies_to_a_schema_of_a_list_are_accepted_in_both_forms(text):
+    """
+    In the object that vendors need, and without it.
+    """
+    message = {"role": "assistant", "content": text}
+    transport = ScriptedTransport().reply(200, {"model": "m", "message": message, "done": True, "done_reason": "stop"})
+    with budwood.Client("ollama/qwen3", transport=transport, clock=FakeClock()) as client:
+        parsed = client.ask("x", schema={"type": "array", "items": {"type": "string"}}).parsed
+
+    assert parsed == ["a"]
+
+
+@pytest.mark.parametrize(
+    "schema", [{}, {"anyOf": [{"$ref": "#/anyOf/1"}, {"type": "string"}]}], ids=["any", "reference"]
+)
+def test_a_schema_that_cannot_be_wrapped_is_sent_unchanged(schema):
+    """
+    Any value, or a reference to a place that would move.
+    """
+    transport = ScriptedTransport().reply(200, {})
+    client = budwood.Client("ollama/qwen3", transport=transport, clock=FakeClock(), retries=0)
+    with client, pytest.raises(budwood.BudwoodError):
+        client.ask("x", schema=schema)
+
+    assert transport.sent()["format"] == schema

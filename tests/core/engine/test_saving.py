@@ -1,4 +1,4 @@
-"""Replies that go to files, as both drivers write them."""
+"""Replies that are written to files, by both drivers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TIMING = Timing(connect_timeout=1, idle_timeout=1, deadline=1e9)
 @pytest.fixture
 def script():
     """
-    What the server replies.
+    The responses of the server.
     """
     return ScriptedTransport()
 
@@ -34,7 +34,7 @@ def script():
 @pytest.fixture(params=["blocking", "async"])
 def run(request, script):
     """
-    Run a flow by the driver of either kind.
+    Run a flow with one of the drivers.
     """
     if request.param == "blocking":
         return BlockingDriver(lambda: script, SystemClock()).run
@@ -44,7 +44,7 @@ def run(request, script):
 
 def save(path, limit=None):
     """
-    Open a call, and write its reply to a file.
+    Send a call, and write its reply to a file.
     """
     exchange = yield Open(HTTPCall(method="GET", url="http://x"), TIMING)
     try:
@@ -53,9 +53,9 @@ def save(path, limit=None):
         yield Close(exchange)
 
 
-def test_reply_is_written_in_any_number_of_pieces(run, script, tmp_path):
+def test_reply_is_written_in_any_number_of_chunks(run, script, tmp_path):
     """
-    The file holds the reply; what the effect gives says where, and how large.
+    The file contains the reply; the result has its path and size.
     """
     script.reply(chunks=[b"%07d" % number for number in range(400_000)])
 
@@ -65,7 +65,7 @@ def test_reply_is_written_in_any_number_of_pieces(run, script, tmp_path):
 
 def test_empty_reply_is_an_empty_file(run, script, tmp_path):
     """
-    Nothing is a reply too.
+    The file is created.
     """
     script.reply()
 
@@ -75,7 +75,7 @@ def test_empty_reply_is_an_empty_file(run, script, tmp_path):
 
 def test_permissions_are_those_of_any_new_file(run, script, tmp_path):
     """
-    A new file is made as others are, and one that is replaced keeps its permissions.
+    A new file has default permissions, and a replaced one keeps its own.
     """
     script.reply(body=b"1").reply(body=b"2")
     other, old = tmp_path / "other", tmp_path / "old"
@@ -90,9 +90,9 @@ def test_permissions_are_those_of_any_new_file(run, script, tmp_path):
     assert stat.S_IMODE(old.stat().st_mode) == 0o640
 
 
-def test_folder_that_is_missing_is_named(run, script, tmp_path):
+def test_missing_folder_is_an_error(run, script, tmp_path):
     """
-    The error names the file, and says what to do.
+    The error has the file, and says what to do.
     """
     script.reply(body=b"1")
 
@@ -105,7 +105,7 @@ def test_folder_that_is_missing_is_named(run, script, tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
 def test_only_a_regular_file_is_replaced(run, script, tmp_path, make):
     """
-    A device or a pipe stays what it is: replacing ``/dev/null`` would harm the whole machine.
+    Devices and pipes are errors: replacing ``/dev/null`` would break the machine.
     """
     script.reply(body=b"1")
     make(tmp_path / "out")
@@ -118,7 +118,7 @@ def test_only_a_regular_file_is_replaced(run, script, tmp_path, make):
     assert not list(tmp_path.glob(".budwood*"))
 
 
-def test_symbolic_link_stays_one(run, script, tmp_path):
+def test_symbolic_link_is_kept(run, script, tmp_path):
     """
     The file that a link points to is replaced, in its own folder.
     """
@@ -135,7 +135,7 @@ def test_symbolic_link_stays_one(run, script, tmp_path):
 @pytest.mark.parametrize("name", ["nowhere/out", "pipe"])
 def test_nothing_is_sent_if_the_file_cannot_be_written(script, tmp_path, monkeypatch, name):
     """
-    A request is not paid for if its reply has no place to go.
+    The request would be charged without a result.
     """
     os.mkfifo(tmp_path / "pipe")
     encode = OpenAICompatible.encode
@@ -155,7 +155,7 @@ def test_nothing_is_sent_if_the_file_cannot_be_written(script, tmp_path, monkeyp
 
 def test_failure_leaves_nothing_behind(run, script, tmp_path):
     """
-    Neither the file nor a part of it.
+    There is neither a file nor a part of one.
     """
     script.reply(chunks=[b"1" * 3_000_000], failure=ConnectionFailedError("It broke."))
 
@@ -168,7 +168,7 @@ def test_failure_leaves_nothing_behind(run, script, tmp_path):
 
 def test_only_replies_of_success_are_written(script, tmp_path, monkeypatch):
     """
-    A call that asks for a file gets the error of the vendor, and no file; a reply of status 200 goes there.
+    An error of the vendor is raised, and no file is written.
     """
     target = tmp_path / "out"
     encode = OpenAICompatible.encode

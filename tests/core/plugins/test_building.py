@@ -60,19 +60,19 @@ def test_secret_of_an_instance_is_not_in_its_repr(make_distribution, instances):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         ("raise RuntimeError('no such device')", "RuntimeError: no such device"),
         ("raise SystemExit(4)", "SystemExit: 4"),
     ],
 )
-def test_error_of_build_is_a_fault_of_the_plugin(body, said, describing, make_distribution, instances):
+def test_error_of_build_is_a_fault_of_the_plugin(body, expected, describing, make_distribution, instances):
     """
     Vendors' libraries are imported in `build`; their errors name the plugin.
     """
     make_distribution(source=describing("acme").replace("self.context = context", body))
 
-    with pytest.raises(PluginFaultError, match=said) as caught:
+    with pytest.raises(PluginFaultError, match=expected) as caught:
         instances().build(PROVIDER, "acme")
 
     assert "'acme' (acme-plugin 1.2.3) failed in build()" in caught.value.message
@@ -105,7 +105,7 @@ def test_fault_in_build_does_not_contain_the_key(describing, make_distribution, 
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "expected"),
     [
         ("lambda: {}['x']", r"failed in settings\(\): KeyError: 'x'"),
         ("lambda: exit(3)", r"failed in settings\(\): SystemExit: 3"),
@@ -113,13 +113,13 @@ def test_fault_in_build_does_not_contain_the_key(describing, make_distribution, 
         ("lambda: Settings()", "which is not a Pydantic model"),
     ],
 )
-def test_error_of_settings_is_a_fault_of_the_plugin(settings, said, describing, make_distribution, instances):
+def test_error_of_settings_is_a_fault_of_the_plugin(settings, expected, describing, make_distribution, instances):
     """
     Whatever `settings` raises or returns, the error names the plugin and its distribution.
     """
     make_distribution(source=describing("acme").replace("lambda: Settings", settings))
 
-    with pytest.raises(PluginFaultError if "failed" in said else PluginInvalidError, match=said) as caught:
+    with pytest.raises(PluginFaultError if "failed" in expected else PluginInvalidError, match=expected) as caught:
         instances().build(PROVIDER, "acme")
 
     assert "acme-plugin 1.2.3" in caught.value.message

@@ -29,8 +29,8 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("source", "said"), FAILURES, ids=[said.partition(":")[0] for _, said in FAILURES])
-def test_import_that_fails_names_distribution_version_module_and_cause(source, said, make_distribution, load):
+@pytest.mark.parametrize(("source", "expected"), FAILURES, ids=[expected.partition(":")[0] for _, expected in FAILURES])
+def test_import_that_fails_names_distribution_version_module_and_cause(source, expected, make_distribution, load):
     """
     Whatever a module raises is an error of its plugin only.
     """
@@ -39,7 +39,7 @@ def test_import_that_fails_names_distribution_version_module_and_cause(source, s
     with pytest.raises(PluginLoadError) as caught:
         load("acme")
 
-    for part in ("'acme'", created.label, created.module, said):
+    for part in ("'acme'", created.label, created.module, expected):
         assert part in caught.value.message
     assert created.name in caught.value.hint
     assert caught.value.__cause__ is not None

@@ -36,12 +36,12 @@ from budwood.wire.transport_settings import TransportSettings
 
 
 class Settings(TransportSettings):
-    said: str = "Carried."
+    message: str = "Carried."
 
 
 class Things:
     def __init__(self, settings, context):
-        self.scripted = ScriptedTransport().reply(200, chat_reply(settings.said))
+        self.scripted = ScriptedTransport().reply(200, chat_reply(settings.message))
 
     def blocking(self):
         return self.scripted
@@ -83,13 +83,13 @@ def choose_blocking(**arguments):
         return client._get_transport()
 
 
-@pytest.mark.parametrize("said", [{}, {"transport": "auto"}, {"transport": "AUTO"}, {"transport": None}])
-def test_auto_chooses_the_fastest_installed_transport(said):
+@pytest.mark.parametrize("message", [{}, {"transport": "auto"}, {"transport": "AUTO"}, {"transport": None}])
+def test_auto_chooses_the_fastest_installed_transport(message):
     """
     That is httptools for async clients, and the default transport for the others.
     """
-    assert isinstance(choose_async(**said), HttptoolsTransport)
-    assert isinstance(choose_blocking(**said), PooledTransport)
+    assert isinstance(choose_async(**message), HttptoolsTransport)
+    assert isinstance(choose_blocking(**message), PooledTransport)
 
 
 def test_auto_skips_transports_without_support_for_the_proxy(monkeypatch):
@@ -289,7 +289,7 @@ def test_transport_of_another_distribution_sends_the_calls(make_distribution, in
     It is used by its name, with its own settings.
     """
     make_distribution(plugins=["pigeon"], group="budwood.transports", source=CARRIES)
-    settings = OPENAI | {"transports": {"pigeon": {"said": "Cooo."}}}
+    settings = OPENAI | {"transports": {"pigeon": {"message": "Cooo."}}}
 
     with Client("openai/gpt-4o", settings=settings, cache=False, transport="pigeon") as client:
         assert client.ask("Hi").text == "Cooo."

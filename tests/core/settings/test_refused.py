@@ -43,7 +43,7 @@ def full_text(error):
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "message"),
     [
         ("modle = 'a/b'", "unknown key 'modle' (did you mean model or models?)"),
         ("[options]\nretry = 1", "unknown key 'options.retry' (did you mean retries?)"),
@@ -53,13 +53,13 @@ def full_text(error):
         ("[provider.openai]\nx = 1", "unknown key 'provider' (did you mean providers?)"),
     ],
 )
-def test_unknown_key_names_the_file_and_similar_keys(file, said, refused, tmp_path):
+def test_unknown_key_names_the_file_and_similar_keys(file, message, refused, tmp_path):
     """
     The error has the source, the key with its section, and similar keys.
     """
     text = refused(file=file)
 
-    assert said in text
+    assert message in text
     assert text.startswith(str(tmp_path / "budwood.toml"))
 
 
@@ -230,7 +230,7 @@ class Sample(BaseModel):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({}, "here: 'base_url' is missing."),
         ({"base_url": "x", "api_kee": SECRET}, "here: unknown key 'api_kee' (did you mean api_key?)."),
@@ -238,14 +238,14 @@ class Sample(BaseModel):
         ({"base_url": "x", "depth": SECRET}, "here: 'depth': input should be a valid integer"),
     ],
 )
-def test_invalid_plugin_settings_are_reported_without_their_values(values, said):
+def test_invalid_plugin_settings_are_reported_without_their_values(values, message):
     """
     That includes models that do not hide their input.
     """
     with pytest.raises(ConfigurationError) as caught:
         validate_settings(Sample, values, where="here")
 
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
     assert SECRET not in full_text(caught.value)
 
 

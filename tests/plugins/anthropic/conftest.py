@@ -14,7 +14,7 @@ KNOWN = ModelRules(source="the test")
 
 
 @pytest.fixture
-def speaker(tmp_path):
+def make_provider(tmp_path):
     """
     Create a provider with the same rules for all models.
     """

@@ -41,23 +41,23 @@ def test_caching_for_an_hour_costs_more():
         ({"speed": "fast"}, "fast"),
     ],
 )
-def test_regions_speeds_and_tiers_have_prices(speaker, payload, tier):
+def test_regions_speeds_and_tiers_have_prices(make_provider, payload, tier):
     """
     They are read from the usage of a reply; standard ones are None.
     """
     reply = ChatResponse(message=Message.assistant("Hi"), finish_reason="stop", usage=Usage(raw={**USAGE, **payload}))
 
-    assert speaker().price_tier(reply) == tier
+    assert make_provider().price_tier(reply) == tier
 
 
 @pytest.mark.parametrize(
     ("extra", "may"),
     [({}, False), ({"top_k": 3}, False), ({"betas": ["wide"]}, True), ({"context_management": {"edits": []}}, True)],
 )
-def test_a_request_may_ask_to_be_shortened(speaker, extra, may):
+def test_a_request_may_ask_to_be_shortened(make_provider, extra, may):
     """
     By context management, or by a beta that may enlarge the context window.
     """
     request = ChatRequest(model="m", messages=(Message.user("Hi"),), extra=extra)
 
-    assert speaker().may_truncate(request) is may
+    assert make_provider().may_truncate(request) is may

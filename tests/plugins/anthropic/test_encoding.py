@@ -55,15 +55,15 @@ def turns(*messages, inline_system=False):
     return encode_conversation(messages, inline_system=inline_system)
 
 
-def test_max_tokens_is_always_sent(speaker):
+def test_max_tokens_is_always_sent(make_provider):
     """
     It is the request's, or the model's maximum in the catalog, or 4096.
     """
     known = KNOWN.model_copy(update={"max_output_tokens": 64000})
 
-    assert body_of(speaker())["max_tokens"] == 4096
-    assert body_of(speaker(known))["max_tokens"] == 64000
-    assert body_of(speaker(known), max_tokens=7)["max_tokens"] == 7
+    assert body_of(make_provider())["max_tokens"] == 4096
+    assert body_of(make_provider(known))["max_tokens"] == 64000
+    assert body_of(make_provider(known), max_tokens=7)["max_tokens"] == 7
 
 
 def test_system_messages_are_the_system_prompt():
@@ -248,19 +248,19 @@ def test_empty_texts_and_messages_are_left_out():
         (NamedTool(name="weather"), {"type": "tool", "name": "weather"}),
     ],
 )
-def test_the_tool_choice(speaker, choice, encoded):
+def test_the_tool_choice(make_provider, choice, encoded):
     """
     Each choice has the vendor's name; calls one at a time are an option of it, except with `none`.
     """
     alone = {} if choice == "none" else {"disable_parallel_tool_use": True}
 
-    assert body_of(speaker(), tools=(WEATHER,), tool_choice=choice)["tool_choice"] == encoded
-    body = body_of(speaker(), tools=(WEATHER,), tool_choice=choice, parallel_tool_calls=False)
+    assert body_of(make_provider(), tools=(WEATHER,), tool_choice=choice)["tool_choice"] == encoded
+    body = body_of(make_provider(), tools=(WEATHER,), tool_choice=choice, parallel_tool_calls=False)
     assert body["tool_choice"] == encoded | alone
-    assert "tool_choice" not in body_of(speaker(), tool_choice=choice)
+    assert "tool_choice" not in body_of(make_provider(), tool_choice=choice)
 
 
-def test_tools_have_their_cache_marks_and_options(speaker):
+def test_tools_have_their_cache_marks_and_options(make_provider):
     """
     The vendor's own tools follow the functions; tools of other vendors are not sent.
     """
@@ -268,21 +268,23 @@ def test_tools_have_their_cache_marks_and_options(speaker):
     search = {"type": "web_search_20250305", "name": "web_search"}
     own = [VendorTool(provider=name, data=search) for name in ("anthropic", "openai")]
 
-    encoded = body_of(speaker(), tools=(tool,), vendor_tools=tuple(own), extra={"tools": [{"name": "x"}]})["tools"]
+    encoded = body_of(make_provider(), tools=(tool,), vendor_tools=tuple(own), extra={"tools": [{"name": "x"}]})[
+        "tools"
+    ]
 
     assert encoded[0]["cache_control"] == {"type": "ephemeral", "ttl": "5m"}
     assert (encoded[0]["defer_loading"], encoded[0]["description"]) == (True, "Tells it.")
     assert encoded[1:] == [search, {"name": "x"}]
 
 
-def test_a_cache_mark_on_the_request(speaker):
+def test_a_cache_mark_on_the_request(make_provider):
     """
     ``prompt_cache`` marks the end of the request.
     """
-    assert body_of(speaker(), prompt_cache="default")["cache_control"] == {"type": "ephemeral"}
+    assert body_of(make_provider(), prompt_cache="default")["cache_control"] == {"type": "ephemeral"}
 
 
-def test_unsupported_parameters_are_dropped(speaker):
+def test_unsupported_parameters_are_dropped(make_provider):
     """
     Seed and penalties are dropped, a temperature above 1 becomes 1, and stop sequences have another name.
     """
@@ -293,12 +295,12 @@ def test_unsupported_parameters_are_dropped(speaker):
         "temperature": 1.5,
         "stop": ("x",),
     }
-    body = body_of(speaker(), **given_parameters)
+    body = body_of(make_provider(), **given_parameters)
 
     assert body["temperature"] == 1
     assert body["stop_sequences"] == ["x"]
     assert not {"seed", "frequency_penalty", "presence_penalty"} & set(body)
-    assert sorted(adaptations_of(speaker(), **given_parameters)) == [
+    assert sorted(adaptations_of(make_provider(), **given_parameters)) == [
         ("frequency_penalty", "dropped"),
         ("presence_penalty", "dropped"),
         ("seed", "dropped"),
@@ -306,29 +308,29 @@ def test_unsupported_parameters_are_dropped(speaker):
     ]
 
 
-def test_beta_features_are_in_a_header(speaker):
+def test_beta_features_are_in_a_header(make_provider):
     """
     Those of the settings and of the call, without duplicates, and not in the body.
     """
-    call = speaker(betas=("a", "b")).encode(ask(extra={"betas": ["b", "c"], "top_k": 3}), stream=True)
+    call = make_provider(betas=("a", "b")).encode(ask(extra={"betas": ["b", "c"], "top_k": 3}), stream=True)
 
     assert call.headers["anthropic-beta"] == "a,b,c"
     assert "betas" not in json.loads(call.body)
     assert json.loads(call.body)["top_k"] == 3
-    assert "anthropic-beta" not in speaker().encode(ask(), stream=True).headers
+    assert "anthropic-beta" not in make_provider().encode(ask(), stream=True).headers
 
 
-def test_the_service_tier_is_a_setting_that_a_call_can_change(speaker):
+def test_the_service_tier_is_a_setting_that_a_call_can_change(make_provider):
     """
     The setting applies to all requests that do not set a tier.
     """
-    provider = speaker(service_tier="standard_only")
+    provider = make_provider(service_tier="standard_only")
 
     assert body_of(provider)["service_tier"] == "standard_only"
     assert body_of(provider, extra={"service_tier": "auto"})["service_tier"] == "auto"
 
 
-def test_structured_output_has_a_supported_schema(speaker):
+def test_structured_output_has_a_supported_schema(make_provider):
     """
     Objects are closed and limits become words; effort and other output settings are merged.
     """
@@ -342,7 +344,7 @@ def test_structured_output_has_a_supported_schema(speaker):
     }
     rules = KNOWN.model_copy(update={"traits": frozenset({"adaptive", "effort"})})
     config = body_of(
-        speaker(rules),
+        make_provider(rules),
         output_schema=OutputSchema(json_schema=schema),
         reasoning_effort="low",
         extra={"output_config": {"task_budget": 5}},
@@ -364,29 +366,29 @@ def test_structured_output_has_a_supported_schema(speaker):
     }
 
 
-def test_a_token_count_leaves_out_other_fields(speaker):
+def test_a_token_count_leaves_out_other_fields(make_provider):
     """
     Its endpoint rejects max_tokens, sampling parameters and stop sequences.
     """
     request = ask(messages=(Message.system("S"), Message.user("Hi")), temperature=0.5, stop=("x",), tools=(WEATHER,))
-    call = speaker(betas=("a",)).encode_token_count(request)
+    call = make_provider(betas=("a",)).encode_token_count(request)
 
     assert call.url == "https://api.anthropic.com/v1/messages/count_tokens"
     assert set(json.loads(call.body)) == {"model", "messages", "system", "tools"}
     assert call.headers["anthropic-beta"] == "a"
 
 
-def test_only_authorize_adds_the_key(speaker):
+def test_only_authorize_adds_the_key(make_provider):
     """
     The key is in ``x-api-key``, or a bearer token if configured, and in no repr.
     """
     from budwood.types import Credential
 
     credential = Credential(secret="sk-ant-secret")
-    provider = speaker(api_key="sk-ant-secret")
+    provider = make_provider(api_key="sk-ant-secret")
     call = provider.encode(ask(), stream=False)
     plain = provider.authorize(call, credential)
-    bearer = speaker(authentication="bearer").authorize(call, credential)
+    bearer = make_provider(authentication="bearer").authorize(call, credential)
 
     assert "sk-ant-secret" not in str(call.headers)
     assert plain.headers["x-api-key"] == "sk-ant-secret"
@@ -397,8 +399,8 @@ def test_only_authorize_adds_the_key(speaker):
 @pytest.mark.parametrize(
     "address", ["https://gateway.test", "https://gateway.test/v1/", "https://gateway.test/v1/messages"]
 )
-def test_the_base_url_may_include_the_version(speaker, address):
+def test_the_base_url_may_include_the_version(make_provider, address):
     """
     With and without ``/v1`` the URL is the same.
     """
-    assert speaker(base_url=address).encode(ask(), stream=False).url == "https://gateway.test/v1/messages"
+    assert make_provider(base_url=address).encode(ask(), stream=False).url == "https://gateway.test/v1/messages"

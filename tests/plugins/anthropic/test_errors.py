@@ -47,11 +47,11 @@ def refused(provider, status, kind, message="x", *, headers=None, **more):
         (529, "overloaded_error", CapacityError, True),
     ],
 )
-def test_every_type_of_error_has_its_class(speaker, status, kind, error, retryable):
+def test_every_type_of_error_has_its_class(make_provider, status, kind, error, retryable):
     """
     Status and type determine the class; code, status and request id are attributes.
     """
-    made = refused(speaker(), status, kind)
+    made = refused(make_provider(), status, kind)
 
     assert type(made) is error
     assert (made.status, made.code, made.request_id) == (status, kind, "req_of_body")
@@ -61,23 +61,23 @@ def test_every_type_of_error_has_its_class(speaker, status, kind, error, retryab
 @pytest.mark.parametrize(
     "code", ["enforced_spend_limit_reached", "contract_spend_limit_reached", "linked_organization_spend_limit_reached"]
 )
-def test_a_spend_cap_is_no_rate_limit(speaker, code):
+def test_a_spend_cap_is_no_rate_limit(make_provider, code):
     """
     A 429 with details of a spend limit is never retried; one with a ramp limit is.
     """
     headers = {"x-should-retry": "true"}
-    capped = refused(speaker(), 429, "rate_limit_error", headers=headers, details={"error_code": code})
-    ramped = refused(speaker(), 429, "rate_limit_error", details={"error_code": "ramp_limit_exceeded"})
+    capped = refused(make_provider(), 429, "rate_limit_error", headers=headers, details={"error_code": code})
+    ramped = refused(make_provider(), 429, "rate_limit_error", details={"error_code": "ramp_limit_exceeded"})
 
     assert (type(capped), capped.retryable, capped.code) == (QuotaExhaustedError, False, code)
     assert (type(ramped), ramped.retryable, ramped.code) == (RateLimitError, True, "ramp_limit_exceeded")
 
 
-def test_an_organization_on_hold_is_not_permitted(speaker):
+def test_an_organization_on_hold_is_not_permitted(make_provider):
     """
     The vendor sends 400 to a suspended organization, which is not an invalid request.
     """
-    made = refused(speaker(), 400, "invalid_request_error", details={"error_code": "organization_on_hold"})
+    made = refused(make_provider(), 400, "invalid_request_error", details={"error_code": "organization_on_hold"})
 
     assert (type(made), made.status, made.retryable) == (PermissionDeniedError, 400, False)
 
@@ -99,31 +99,31 @@ def test_an_organization_on_hold_is_not_permitted(speaker):
         ("He said: prompt is too long: or so", InvalidRequestError, None),
     ],
 )
-def test_one_type_means_several_things(speaker, message, error, param):
+def test_one_type_means_several_things(make_provider, message, error, param):
     """
     The start of the message specifies an ``invalid_request_error``, and names the parameter.
     """
-    made = refused(speaker(), 400, "invalid_request_error", message)
+    made = refused(make_provider(), 400, "invalid_request_error", message)
 
     assert type(made) is error
     assert (made.param, made.code, made.retryable) == (param, "invalid_request_error", False)
 
 
-def test_a_blocked_reply_is_a_content_filter_error(speaker):
+def test_a_blocked_reply_is_a_content_filter_error(make_provider):
     """
     Anthropic reports it as an invalid request; it names no parameter.
     """
-    made = refused(speaker(), 400, "invalid_request_error", "Output blocked by content filtering policy")
+    made = refused(make_provider(), 400, "invalid_request_error", "Output blocked by content filtering policy")
 
     assert type(made) is ContentFilterError
     assert (made.stage, made.param, made.code, made.retryable) == ("output", None, "invalid_request_error", False)
 
 
-def test_the_delay_and_the_request_id(speaker):
+def test_the_delay_and_the_request_id(make_provider):
     """
     ``retry-after`` is in the error; the request id of the header takes precedence over the body's.
     """
-    made = refused(speaker(), 429, "rate_limit_error", headers={"retry-after": "12", "request-id": "req_of_head"})
+    made = refused(make_provider(), 429, "rate_limit_error", headers={"retry-after": "12", "request-id": "req_of_head"})
 
     assert (made.retry_after, made.request_id) == (12.0, "req_of_head")
 
@@ -131,45 +131,45 @@ def test_the_delay_and_the_request_id(speaker):
 @pytest.mark.parametrize(
     ("body", "text"), [(b"<html><title>Bad gateway</title></html>", "Bad gateway"), (b"", "empty"), (b"[1]", r"\[1\]")]
 )
-def test_errors_of_gateways(speaker, body, text):
+def test_errors_of_gateways(make_provider, body, text):
     """
     A gateway's page is an error of its status, and the message describes it.
     """
     with pytest.raises(ServerError, match=text):
-        raise speaker().error(HTTPReply(ReplyHead(502, {}), body))
+        raise make_provider().error(HTTPReply(ReplyHead(502, {}), body))
 
 
 @pytest.mark.parametrize(
     "body", [{"error": "no"}, {"error": {"message": ["no"]}}, {"message": "no"}, {"error": {"type": 3}}, {}]
 )
-def test_other_forms_of_an_error_are_parsed(speaker, body):
+def test_other_forms_of_an_error_are_parsed(make_provider, body):
     """
     Whatever the form of a gateway's error, the status determines the class.
     """
-    made = speaker().error(HTTPReply(ReplyHead(500, {}), json.dumps(body).encode()))
+    made = make_provider().error(HTTPReply(ReplyHead(500, {}), json.dumps(body).encode()))
 
     assert type(made) is ServerError
 
 
-def test_an_error_inside_a_200_is_raised(speaker):
+def test_an_error_inside_a_200_is_raised(make_provider):
     """
     A reply with status 200 may be an error, classified by its type.
     """
     body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_2"}
 
     with pytest.raises(CapacityError) as caught:
-        speaker().decode(REQUEST, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode()))
+        make_provider().decode(REQUEST, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode()))
     assert (caught.value.request_id, caught.value.code) == ("req_2", "overloaded_error")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"<html>", b'{"content": 5}'])
-def test_an_invalid_reply_is_an_error(speaker, body):
+def test_an_invalid_reply_is_an_error(make_provider, body):
     """
     Messages, counts and lists in another form raise BadResponseError.
     """
     reply = HTTPReply(ReplyHead(200, {}), body)
-    for read in (speaker().decode, speaker().decode_token_count):
+    for read in (make_provider().decode, make_provider().decode_token_count):
         with pytest.raises(BadResponseError):
             read(REQUEST, reply)
     with pytest.raises(BadResponseError):
-        speaker().decode_models(reply)
+        make_provider().decode_models(reply)

@@ -64,7 +64,7 @@ def test_invalid_headers_are_ignored(headers):
     assert limits is None or isinstance(limits, RateLimits)
 
 
-def test_the_list_of_models_is_decoded(speaker):
+def test_the_list_of_models_is_decoded(make_provider):
     """
     Each model has its id, release date and context window; a release in 1970 means unknown.
     """
@@ -73,11 +73,11 @@ def test_the_list_of_models_is_decoded(speaker):
         {"id": "claude-b", "created_at": "1970-01-01T00:00:00Z"},
         {"type": "news"},
     ]
-    models = speaker().decode_models(HTTPReply(ReplyHead(200, {}), json.dumps({"data": rows}).encode()))
+    models = make_provider().decode_models(HTTPReply(ReplyHead(200, {}), json.dumps({"data": rows}).encode()))
 
     assert [(model.id, model.created, model.context_window) for model in models] == [
         ("claude-a", 1767312000, 200000),
         ("claude-b", None, None),
     ]
     assert models[0].raw["display_name"] == "A"
-    assert speaker().encode_models().url == "https://api.anthropic.com/v1/models?limit=1000"
+    assert make_provider().encode_models().url == "https://api.anthropic.com/v1/models?limit=1000"

@@ -87,11 +87,11 @@ def parts_of(provider, *events):
     return built(play(provider, sse(START, *events, *STOP))).message.parts
 
 
-def test_a_plain_stream(speaker):
+def test_a_plain_stream(make_provider):
     """
     It yields start, texts, end and usage; pings are ignored.
     """
-    events = play(speaker(), sse(START, {"type": "ping"}, *text_block(0, "Hel", "lo"), *STOP))
+    events = play(make_provider(), sse(START, {"type": "ping"}, *text_block(0, "Hel", "lo"), *STOP))
 
     assert events[0] == ResponseStarted("msg_1", "claude")
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hel"), TextDelta("lo")]
@@ -101,7 +101,7 @@ def test_a_plain_stream(speaker):
     assert response.request_id == "req_1"
 
 
-def test_usage_is_cumulative(speaker):
+def test_usage_is_cumulative(make_provider):
     """
     The counts at the end replace those at the start; missing counts are unchanged.
     """
@@ -112,7 +112,7 @@ def test_usage_is_cumulative(speaker):
         "delta": {"stop_reason": "end_turn"},
         "usage": {"input_tokens": 9, "output_tokens": 7},
     }
-    reports = [event.usage for event in play(speaker(), sse(start, end)) if isinstance(event, UsageReported)]
+    reports = [event.usage for event in play(make_provider(), sse(start, end)) if isinstance(event, UsageReported)]
 
     assert [usage.output_tokens for usage in reports] == [1, 7]
     last = reports[-1]
@@ -120,13 +120,13 @@ def test_usage_is_cumulative(speaker):
     assert (last.cache_read_tokens, last.cache_write_tokens, last.reasoning_tokens) == (10, 4, None)
 
 
-def test_thinking_keeps_its_signature(speaker):
+def test_thinking_keeps_its_signature(make_provider):
     """
     Thinking is reported as it arrives, and closed with its signature; redacted thinking too.
     """
     deltas = [{"type": "thinking_delta", "thinking": "H"}, {"type": "thinking_delta", "thinking": "m"}]
     parts = parts_of(
-        speaker(),
+        make_provider(),
         *block(0, {"type": "thinking", "thinking": ""}, *deltas, {"type": "signature_delta", "signature": "sig"}),
         *block(1, {"type": "redacted_thinking", "data": "xyz"}),
         *text_block(2, "Yes"),
@@ -139,12 +139,12 @@ def test_thinking_keeps_its_signature(speaker):
     )
 
 
-def test_citations_stay_with_their_text(speaker):
+def test_citations_stay_with_their_text(make_provider):
     """
     Consecutive texts stay separate.
     """
     citation = {"type": "char_location", "cited_text": "blue"}
-    parts = parts_of(speaker(), *text_block(0, "It is "), *text_block(1, "bl", "ue", citation=citation))
+    parts = parts_of(make_provider(), *text_block(0, "It is "), *text_block(1, "bl", "ue", citation=citation))
 
     assert parts == (
         TextPart(text="It is "),
@@ -152,14 +152,14 @@ def test_citations_stay_with_their_text(speaker):
     )
 
 
-def test_tool_calls_have_their_own_numbers(speaker):
+def test_tool_calls_have_their_own_numbers(make_provider):
     """
     Fragments of arguments are joined; a call without arguments has an empty object; a call by code keeps its caller.
     """
     fragments = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"city"', ': "Oslo"}')]
     caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
     parts = parts_of(
-        speaker(),
+        make_provider(),
         *text_block(0, "Let me see."),
         *block(1, {"type": "tool_use", "id": "a", "name": "weather", "input": {}}, *fragments),
         *block(2, {"type": "tool_use", "id": "b", "name": "now", "input": {}, "caller": {"type": "direct"}}),
@@ -173,7 +173,7 @@ def test_tool_calls_have_their_own_numbers(speaker):
     )
 
 
-def test_unknown_content_becomes_vendor_parts(speaker):
+def test_unknown_content_becomes_vendor_parts(make_provider):
     """
     Calls and results of the vendor's tools, and unknown kinds of blocks and deltas, are complete.
     """
@@ -183,7 +183,9 @@ def test_unknown_content_becomes_vendor_parts(speaker):
     news = {"type": "compaction", "content": None}
     chunks = [{"type": "compaction_delta", "content": "So "}, {"type": "compaction_delta", "content": "far"}]
 
-    parts = parts_of(speaker(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *chunks))
+    parts = parts_of(
+        make_provider(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *chunks)
+    )
 
     assert parts == (
         VendorPart(provider="anthropic", kind="server_tool_use", data={**search, "input": {"query": "sky"}}),
@@ -192,13 +194,13 @@ def test_unknown_content_becomes_vendor_parts(speaker):
     )
 
 
-def test_other_fields_are_metadata(speaker):
+def test_other_fields_are_metadata(make_provider):
     """
     Details of the stop reason, the container and unknown events are metadata.
     """
     details = {"type": "refusal", "category": "cyber"}
     end = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details, "stop_sequence": None}}
-    response = built(play(speaker(), sse(START, {"type": "weather_report", "sky": "blue"}, end)))
+    response = built(play(make_provider(), sse(START, {"type": "weather_report", "sky": "blue"}, end)))
 
     assert (response.finish_reason, response.raw_finish_reason) == ("refusal", "refusal")
     assert response.metadata == {"stop_details": details, "weather_report": {"type": "weather_report", "sky": "blue"}}
@@ -216,35 +218,35 @@ def test_other_fields_are_metadata(speaker):
         ("of_tomorrow", "other"),
     ],
 )
-def test_every_stop_reason_is_converted(speaker, raw, reason):
+def test_every_stop_reason_is_converted(make_provider, raw, reason):
     """
     The vendor's own reason is the raw one.
     """
     assert Finished(reason, raw) in play(
-        speaker(), sse(START, {"type": "message_delta", "delta": {"stop_reason": raw}})
+        make_provider(), sse(START, {"type": "message_delta", "delta": {"stop_reason": raw}})
     )
 
 
-def test_a_second_start_replaces_the_first(speaker):
+def test_a_second_start_replaces_the_first(make_provider):
     """
     If a gateway fails over during a reply, the content before is discarded.
     """
     again = {"type": "message_start", "message": {"id": "msg_2", "model": "claude"}}
     cut_off = text_block(0, "Hel")[:-1]
-    events = play(speaker(), sse(START, *cut_off, again, *text_block(0, "Hello"), *STOP))
+    events = play(make_provider(), sse(START, *cut_off, again, *text_block(0, "Hello"), *STOP))
 
     assert Restarted("the vendor restarted the reply") in events
     assert built(events).message.parts == (TextPart(text="Hello"),)
     assert built(events).id == "msg_2"
 
 
-def test_open_blocks_are_closed_at_the_end(speaker):
+def test_open_blocks_are_closed_at_the_end(make_provider):
     """
     A tool call is complete even if a gateway leaves out the end of its block.
     """
     started = block(0, {"type": "tool_use", "id": "a", "name": "now", "input": {}})[:-1]
 
-    assert parts_of(speaker(), *started) == (ToolCallPart(id="a", name="now", arguments="{}"),)
+    assert parts_of(make_provider(), *started) == (ToolCallPart(id="a", name="now", arguments="{}"),)
 
 
 @pytest.mark.parametrize(
@@ -260,11 +262,11 @@ def test_open_blocks_are_closed_at_the_end(speaker):
         ),
     ],
 )
-def test_an_error_inside_the_stream_is_raised(speaker, error, kind, retryable):
+def test_an_error_inside_the_stream_is_raised(make_provider, error, kind, retryable):
     """
     An error event has the class of its type; events before it are returned first.
     """
-    decoder = speaker().decoder(REQUEST, HEAD)
+    decoder = make_provider().decoder(REQUEST, HEAD)
     chunks = sse(START, *text_block(0, "Hi"), {"type": "error", "error": error, "request_id": "req_2"})
     events = decoder.feed(b"".join(chunks))
 
@@ -277,11 +279,11 @@ def test_an_error_inside_the_stream_is_raised(speaker, error, kind, retryable):
 
 
 @pytest.mark.parametrize("length", [0, 1, 3])
-def test_a_stream_without_its_end_was_interrupted(speaker, length):
+def test_a_stream_without_its_end_was_interrupted(make_provider, length):
     """
     Without a stop reason or ``message_stop`` the reply is incomplete.
     """
-    decoder = speaker().decoder(REQUEST, HEAD)
+    decoder = make_provider().decoder(REQUEST, HEAD)
     for chunk in sse(START, *text_block(0, "Hi"))[:length]:
         decoder.feed(chunk)
 
@@ -290,11 +292,11 @@ def test_a_stream_without_its_end_was_interrupted(speaker, length):
 
 
 @pytest.mark.parametrize("last", [[{"type": "message_stop"}], STOP[:1]])
-def test_either_end_completes_a_reply(speaker, last):
+def test_either_end_completes_a_reply(make_provider, last):
     """
     A stop reason, or ``message_stop`` alone, which has no reason.
     """
-    response = built(play(speaker(), sse(START, *text_block(0, "Hi"), *last)))
+    response = built(play(make_provider(), sse(START, *text_block(0, "Hi"), *last)))
 
     assert response.text == "Hi"
     assert response.finish_reason == ("other" if last[0]["type"] == "message_stop" else "stop")
@@ -308,20 +310,20 @@ def test_either_end_completes_a_reply(speaker, last):
         {"type": "content_block_start", "index": 0},
     ],
 )
-def test_incomplete_events_are_errors(speaker, event):
+def test_incomplete_events_are_errors(make_provider, event):
     """
     An event without its required field raises BadResponseError.
     """
     with pytest.raises(BadResponseError):
-        play(speaker(), sse(event))
+        play(make_provider(), sse(event))
 
 
-def test_a_complete_reply_in_place_of_a_stream_is_decoded(speaker):
+def test_a_complete_reply_in_place_of_a_stream_is_decoded(make_provider):
     """
     Some gateways answer a streaming request with a complete message.
     """
     message = {"id": "msg_1", "model": "claude", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}
-    response = built(play(speaker(), [json.dumps(message).encode()]))
+    response = built(play(make_provider(), [json.dumps(message).encode()]))
 
     assert (response.text, response.finish_reason, response.id) == ("Hi", "stop", "msg_1")
 
@@ -358,7 +360,7 @@ def test_splits_change_nothing(texts, data):
     assert decoded([body[:place], body[place:]]) == decoded([body])
 
 
-def test_a_reply_and_its_stream_agree(speaker):
+def test_a_reply_and_its_stream_agree(make_provider):
     """
     The same message, complete and streamed, gives the same response.
     """
@@ -369,23 +371,27 @@ def test_a_reply_and_its_stream_agree(speaker):
     ]
     usage = {"input_tokens": 3, "output_tokens": 5}
     message = {"id": "m", "model": "claude", "content": content, "stop_reason": "tool_use", "usage": usage}
-    assembled = speaker().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
+    assembled = make_provider().decode(REQUEST, HTTPReply(HEAD, json.dumps(message).encode()))
     start = {"type": "message_start", "message": {**message, "content": []}}
     end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": usage}
     blocks = [event for index, started in enumerate(content) for event in block(index, started)]
-    streamed = built(play(speaker(), sse(start, *blocks, end)))
+    streamed = built(play(make_provider(), sse(start, *blocks, end)))
 
     assert streamed.model_dump(exclude={"raw"}) == assembled.model_dump(exclude={"raw"})
-    assert not any(isinstance(event, ResponseMetadata) and event.data for event in play(speaker(), sse(start, end)))
+    assert not any(
+        isinstance(event, ResponseMetadata) and event.data for event in play(make_provider(), sse(start, end))
+    )
 
 
-def test_a_message_that_is_complete_at_its_start(speaker):
+def test_a_message_that_is_complete_at_its_start(make_provider):
     """
     Calls by code arrive in ``message_start``, together with the stop reason.
     """
     call = {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}
     message = {"id": "m", "model": "claude", "content": [call], "stop_reason": "tool_use", "usage": {}}
-    response = built(play(speaker(), sse({"type": "message_start", "message": message}, {"type": "message_stop"})))
+    response = built(
+        play(make_provider(), sse({"type": "message_start", "message": message}, {"type": "message_stop"}))
+    )
 
     assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", "tool_use")
     assert [(call.name, call.parse_arguments()) for call in response.tool_calls] == [("f", {"x": 1})]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import ValidationError
+
 from budwood import logs
 from budwood.contracts import Cache, Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
@@ -18,6 +20,7 @@ from budwood.engine.chat.options import (
     AskOptions,
     CallOptions,
     CompletionOptions,
+    convert_error,
     override,
     parse_completion_options,
     parse_extra,
@@ -31,7 +34,7 @@ from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat, request_for
 from budwood.engine.services import CHAT
-from budwood.errors import BudwoodError, ConfigurationError
+from budwood.errors import BudwoodError, ConfigurationError, PromptError
 from budwood.hooks import CACHE, PROVIDER
 from budwood.names import join_names
 from budwood.plugins import Instances, faults
@@ -164,9 +167,11 @@ class Engine:
         from budwood.types import EmbeddingRequest
 
         call = self._call(CallOptions(self.options, model=model))
-        request = EmbeddingRequest(
-            model=call.target.model, texts=texts, dimensions=dimensions, extra=parse_extra(extra)
-        )
+        own = parse_extra(extra)
+        try:
+            request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=own)
+        except ValidationError as error:
+            raise convert_error(error) from None
         return services.embed(call, request)
 
     def moderate(
@@ -187,6 +192,8 @@ class Engine:
         """Complete a text."""
         from budwood.engine import services
 
+        if not isinstance(prompt, str):
+            raise PromptError(f"The prompt is of the type {type(prompt).__name__}.", hint="Pass a text.")
         parsed = parse_completion_options(options, self.options)
         call = self._call(parsed, streamed=streamed)
         request = parsed.request(call.target.model, (Message.user(prompt),))

@@ -59,16 +59,18 @@ def decode_content_part(part: JSON, vendor: str) -> ContentPart | None:
     if not isinstance(part, dict):
         text = extract_text(part)
         return TextPart(text=text) if text else None
-    kind, text = part.get("type"), extract_text(part)
-    if text and (kind in _TEXT_TYPES or kind in EMPTY):
+    kind, text = part.get("type") or "", extract_text(part)
+    if not isinstance(kind, str):
+        return VendorPart(provider=vendor, kind="content", data=part)
+    if text and (not kind or kind in _TEXT_TYPES):
         return TextPart(text=text)
     if text and kind in _REASONING_TYPES:
         return ReasoningPart(text=text, provider=vendor, data={CONTENT_PART: _remove_text(part)})
     if kind == "refusal" and (refusal := extract_text(part.get("refusal"))):
         return RefusalPart(text=refusal)
-    if (kind in EMPTY or kind in _TEXT_TYPES) and all(part[name] in EMPTY for name in part if name != "type"):
+    if (not kind or kind in _TEXT_TYPES) and all(part[name] in EMPTY for name in part if name != "type"):
         return None
-    return VendorPart(provider=vendor, kind=kind if kind and isinstance(kind, str) else "content", data=part)
+    return VendorPart(provider=vendor, kind=kind or "content", data=part)
 
 
 def _remove_text(part: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -153,10 +153,12 @@ def _calls_tools(message: Message) -> bool:
 
 
 def get_choices(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the choices in the order of their indexes. Some servers send a single choice as an object."""
+    """Return the choices, ordered by index. Some servers send one choice as an object, or null in the list."""
     choices = body.get("choices")
     if not isinstance(choices, list):
         return [choices] if isinstance(choices, dict) and choices else []
+    if None in choices:
+        choices = [choice for choice in choices if choice is not None]
     if len(choices) < 2:
         return choices
     indexes = [choice.get("index") for choice in choices]

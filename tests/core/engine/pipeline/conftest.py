@@ -1,4 +1,4 @@
-"""An observer that keeps what it is told, and replies that call a tool."""
+"""An observer that stores its events, and replies that call a tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What observers are told of calls, and what they may add."""
+"""The events that observers receive, and what they may add to calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever has begun is told to have ended, once, however it ends."""
+"""Every request and attempt that has started is reported as ended, once."""
 
 from __future__ import annotations
 

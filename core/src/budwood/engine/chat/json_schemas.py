@@ -97,6 +97,37 @@ def with_typed_root(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", **root} if "properties" in root and "type" not in root else root
 
 
+def wrap_root(schema: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """
+    Return the schema of an object whose only property has this schema.
+
+    Args:
+        schema: A schema of other values than objects, such as a list or a union.
+        name: The name of the property.
+
+    Returns:
+        None if the schema describes objects or any value, or if a reference in it would change its meaning.
+    """
+    if not schema or is_object(with_typed_root(schema)):
+        return None
+    if not all(reference.startswith(("#/$defs/", "#/definitions/")) for reference in _references(schema)):
+        return None
+    definitions: dict[str, Any] = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    value = {key: inner for key, inner in schema.items() if key not in definitions}
+    root: dict[str, Any] = {"type": "object", "properties": {name: value}, "required": [name]}
+    return {**root, "additionalProperties": False, **definitions}
+
+
+def _references(schema: object) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for inner in schema:
+            yield from _references(inner)
+
+
 def _find(schema: Mapping[str, Any], reference: str) -> object:
     """Return what a reference within a schema points to, a JSON pointer (RFC 6901); None if there is nothing."""
     if not reference.startswith("#/"):

@@ -153,8 +153,13 @@ class CallOptions(NamedTuple):
         try:
             return ChatRequest(model=model, messages=messages, **self.parameters)
         except ValidationError as error:
-            detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            raise ConfigurationError(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}.") from None
+            raise convert_error(error) from None
+
+
+def convert_error(error: ValidationError) -> ConfigurationError:
+    """Return the error for a field of a request with an invalid value."""
+    detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return ConfigurationError(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}.")
 
 
 def parse_options(options: AskOptions, defaults: Options) -> CallOptions:

@@ -36,6 +36,7 @@ from budwood.engine.chat.json_schemas import (
     is_object,
     is_strict,
     with_typed_root,
+    wrap_root,
 )
 from budwood.errors import ConfigurationError
 from budwood.types import OutputSchema
@@ -154,12 +155,19 @@ class TypeSchema(ReplySchema):
 
 
 class JSONSchema(ReplySchema):
-    """A JSON schema (draft 2020-12)."""
+    """
+    A JSON schema (draft 2020-12).
+
+    Like `TypeSchema`, it requests values other than objects as ``{"value": …}``, and also accepts them directly.
+    """
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._validator = compile_validator(schema)
         self._quick_check = compile_quick_check(schema)
-        self.schema = _make_output_schema(str(schema.get("title", "output")), schema)
+        check_satisfiable(schema)  # before it is wrapped, so that errors have the caller's paths
+        wrapped = wrap_root(schema, _WRAPPED)
+        self._is_wrapped = wrapped is not None
+        self.schema = _make_output_schema(str(schema.get("title", "output")), wrapped or schema)
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
         """Parse JSON into a value."""
@@ -168,6 +176,10 @@ class JSONSchema(ReplySchema):
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
         try:
+            if self._is_wrapped and isinstance(value, dict) and value.keys() == {_WRAPPED}:
+                inner = value[_WRAPPED]
+                if self._validator.is_valid(inner):
+                    return inner
             if self._quick_check is not None and self._quick_check.isinstance_python(value):
                 return value
             errors = sorted(self._validator.iter_errors(value), key=lambda error: error.json_path)

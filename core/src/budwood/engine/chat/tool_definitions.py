@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from budwood.engine.chat.json_schemas import with_typed_root
 from budwood.errors import ConfigurationError
 from budwood.types import ToolDefinition
 
@@ -36,11 +37,14 @@ def parse_definition(source: Mapping[str, Any]) -> ToolDefinition:
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise ConfigurationError("A tool that is a dictionary needs a name.", hint=f"Write it as {_FORM}.")
     mark = source.get("cache_control")
+    parameters = function.get("parameters") or function.get("input_schema") or _NO_PARAMETERS
+    if isinstance(parameters, dict):
+        parameters = {"type": "object", **with_typed_root(parameters)}  # arguments are always an object
     try:
         return ToolDefinition(
             name=function["name"],
             description=function.get("description") or "",
-            parameters=function.get("parameters") or function.get("input_schema") or _NO_PARAMETERS,
+            parameters=parameters,
             strict=function.get("strict"),
             cache=mark.get("ttl", "default") if isinstance(mark, Mapping) else mark,
             extra={name: value for name, value in function.items() if name not in _MODELLED},

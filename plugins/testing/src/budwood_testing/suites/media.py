@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Final, get_args
 
 import pytest
@@ -15,7 +16,7 @@ from budwood.hooks import MEDIA_HANDLER, Kind, MediaHandlerSpec
 from budwood.types import ImagePart, Part, RefusalPart, ToolCallPart, ToolResultPart
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build, PluginSuite
-from budwood_testing.suites.properties import HOSTILE_TEXTS, for_all
+from budwood_testing.suites.properties import HOSTILE_TEXTS, error_of, for_all
 
 _MEDIA_TYPE: Final = re.compile(r"[a-z]+/(?:\*|[a-z0-9][a-z0-9.+-]*)")
 _PARTS: Final = tuple(set(get_args(get_args(Part)[0])) - {ToolCallPart, ToolResultPart, RefusalPart})
@@ -97,10 +98,10 @@ class MediaHandlerSuite(PluginSuite):
     def test_invalid_file_raises_prompt_error(self, handler: MediaHandler) -> None:
         """An invalid file raises a PromptError that names the file."""
         for media_type in self.samples():
-            with pytest.raises(PromptError) as caught:
-                handler.parts("holiday.file", self.junk, media_type)
+            message = error_of(partial(handler.parts, "holiday.file", self.junk, media_type), PromptError, "parts()")
 
-            assert "holiday.file" in str(caught.value)
+            assert message, f"parts() must raise PromptError for a file that is not {media_type}: it raised nothing"
+            assert "holiday.file" in message, f"the PromptError must name the file; its message was: {message}"
 
     def test_any_bytes_give_parts_or_prompt_error(self, handler: MediaHandler) -> None:
         """Any bytes give parts or a PromptError."""
@@ -128,12 +129,11 @@ class MediaHandlerSuite(PluginSuite):
 
 
 def _attempt(handler: MediaHandler, name: str, data: bytes, kind: str) -> None:
-    try:
+    def convert() -> None:
         parts = handler.parts(name, data, kind)
-    except PromptError as error:
-        assert str(error)  # noqa: PT017 - either outcome is right
-    else:
-        assert isinstance(parts, tuple)
+        assert isinstance(parts, tuple), f"parts() must return a tuple, not {type(parts).__name__}"
+
+    error_of(convert, PromptError, "parts()")
 
 
 def _matches(media_type: str, pattern: str) -> bool:

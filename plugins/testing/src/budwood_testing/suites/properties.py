@@ -67,6 +67,30 @@ def check_error(error: BudwoodError) -> None:
     assert str(error), f"{type(error).__name__} has no message: say what happened"
 
 
+def error_of(call: Callable[[], object], documented: type[Exception] | tuple[type[Exception], ...], method: str) -> str:
+    """
+    Call a method of a plugin, and return the text of its error, or an empty string if it raises none.
+
+    An exception other than the documented ones fails the test, with a message that says what to raise instead.
+    """
+    kinds = documented if isinstance(documented, tuple) else (documented,)
+    try:
+        call()
+    except AssertionError:
+        raise
+    except kinds as error:
+        if isinstance(error, BudwoodError):
+            check_error(error)
+        return str(error) or repr(error)
+    except Exception as error:
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise AssertionError(
+            f"{method} raised {type(error).__name__}, which its contract does not allow: catch it in the plugin, and "
+            f"raise {names} instead. The message was: {error}"
+        ) from error
+    return ""
+
+
 def for_all(
     strategy: st.SearchStrategy[T], check: Callable[[T], None], *, always: Iterable[T] = (), examples: int = 30
 ) -> None:

@@ -15,7 +15,7 @@ from budwood.hooks import STORAGE, Kind
 from budwood.types import Row
 from budwood.types.record import JSON
 from budwood_testing.suites.plugin import Build, PluginSuite
-from budwood_testing.suites.properties import HOSTILE_TEXTS, for_all, texts
+from budwood_testing.suites.properties import HOSTILE_TEXTS, error_of, for_all, texts
 
 _DATA: Final[tuple[dict[str, JSON], ...]] = (
     {"question": "Why?", "answer": "Because."},
@@ -228,10 +228,12 @@ class StorageSuite(PluginSuite):
         """If the path cannot be written, `write` raises OSError or a BudwoodError that names the path."""
         (folder / "file").write_text("not a folder")
         impossible = folder / "file" / self.file_name
-        with pytest.raises((OSError, BudwoodError)) as caught:
-            build(path=impossible).implementation.write(rows(_DATA))
+        message = error_of(
+            lambda: build(path=impossible).implementation.write(rows(_DATA)), (OSError, BudwoodError), "write()"
+        )
 
-        assert "file" in str(caught.value)
+        assert message, "write() must raise OSError or a BudwoodError if it cannot write the path: it raised nothing"
+        assert "file" in message, f"the error of write() must name the path; its message was: {message}"
 
     def test_any_path_name_is_accepted(self, build: Build, folder: Path) -> None:
         """The path may contain spaces and any letters."""

@@ -18,7 +18,7 @@ from budwood.providing import check_messages
 from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build, PluginSuite
-from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, for_all, texts
+from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, error_of, for_all, texts
 
 _COUNTS: Final = (0, 1, 2, 7, 20)
 _TURNS: Final = (
@@ -99,9 +99,8 @@ class InstructionStrategySuite(PluginSuite):
     def test_missing_documents_are_handled(self, strategy: InstructionStrategy) -> None:
         """Without documents, `plan` raises an error if the strategy needs them; otherwise it plans cells."""
         if self.needs_documents:
-            with pytest.raises(BudwoodError) as caught:
-                list(strategy.plan((), 2, Random(1)))
-            check_error(caught.value)
+            message = error_of(lambda: list(strategy.plan((), 2, Random(1))), BudwoodError, "plan()")
+            assert message, "plan() must raise an error without documents, or set needs_documents = False"
         else:
             assert len(list(islice(strategy.plan((), 2, Random(1)), 3))) == 2
 
