@@ -127,7 +127,7 @@ class Instances:
         section = self.settings.instance_settings(kind.section, name)
         return self._load(kind, name, self._resolve_plugin(kind, name, section)[0], section.get("distribution"))
 
-    def names_of(self, kind: Kind[T]) -> list[str]:
+    def list_names(self, kind: Kind[T]) -> list[str]:
         """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.instance_names(kind.section), *self.registry.inventory.names(kind)}
         if kind.group == PROVIDER.group:
@@ -136,22 +136,22 @@ class Instances:
             }
         return sorted(names)
 
-    def names_matching(self, kind: Kind[T], value: str) -> list[str]:
+    def find_matching_names(self, kind: Kind[T], value: str) -> list[str]:
         """
         List the names whose plugin declares a pattern that matches a media type or a model. No plugin is imported.
 
         Names with an exact pattern come before names with a wildcard; each group is in alphabetical order.
         """
         value = value.lower()
-        declared = {name: self._patterns(kind, name) for name in self.names_of(kind)}
+        declared = {name: self._patterns(kind, name) for name in self.list_names(kind)}
         matching = [
             name for name, patterns in declared.items() if any(fnmatchcase(value, pattern) for pattern in patterns)
         ]
         return sorted(matching, key=lambda name: value not in declared[name])
 
-    def patterns(self, kind: Kind[T]) -> list[str]:
+    def list_patterns(self, kind: Kind[T]) -> list[str]:
         """List the media types or models that installed plugins of a kind declare, sorted. No plugin is imported."""
-        return sorted({pattern for name in self.names_of(kind) for pattern in self._patterns(kind, name)})
+        return sorted({pattern for name in self.list_names(kind) for pattern in self._patterns(kind, name)})
 
     def _patterns(self, kind: Kind[T], name: str) -> list[str]:
         section = self.settings.instance_settings(kind.section, name)
@@ -172,12 +172,12 @@ class Instances:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
             if name == plugin and first_party_distribution(kind, plugin) is None:
-                error.hint = error.hint or did_you_mean(name, {*self.names_of(kind)} - {name})
+                error.hint = error.hint or did_you_mean(name, {*self.list_names(kind)} - {name})
                 if error.hint is None and name in self.settings.instance_names(kind.section):
                     section = f"[{kind.section}.{name}]"
                     error.hint = f'Install the plugin of {section}, or choose another: plugin = "…".'
                 if error.hint is None and kind.group == PROVIDER.group:
-                    names = join_names(self.names_of(kind))
+                    names = join_names(self.list_names(kind))
                     error.hint = f'Models are named "provider/model". Available providers: {names}.'
             if error.hint is None:
                 error.hint = f"Install a plugin that provides the {kind.label} {name!r}, or check the name."

@@ -67,11 +67,11 @@ class Survey(NamedTuple):
         name = normalise(plugin.distribution)
         return next((copy for copy in self.copies if normalise(copy.name) == name), None)
 
-    def shadowed(self) -> list[Copy]:
+    def list_shadowed(self) -> list[Copy]:
         """List the copies that Python does not import."""
         return [copy for copy in self.copies if copy.shadowed_by is not None]
 
-    def problems(self) -> list[tuple[Copy, Problem]]:
+    def list_problems(self) -> list[tuple[Copy, Problem]]:
         """List all problems, with the copies that have them."""
         found = [(copy, copy.problem) for copy in self.copies if copy.problem is not None]
         return [

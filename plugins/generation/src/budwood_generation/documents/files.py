@@ -80,7 +80,7 @@ def count_skipped_files(patterns: Sequence[str], root: Path) -> dict[str, int]:
     return dict(sorted(kinds.items()))
 
 
-def document_name(path: Path, root: Path) -> str:
+def make_document_name(path: Path, root: Path) -> str:
     """
     Return the path of a file relative to ``root``, with forward slashes.
 
@@ -103,7 +103,7 @@ def document_name(path: Path, root: Path) -> str:
     return name
 
 
-def document_kind(name: str) -> Kind:
+def detect_kind(name: str) -> Kind:
     """
     Return the format of a file by its suffix, in any case.
 
@@ -128,7 +128,7 @@ def find_suffix(name: str) -> str | None:
 def _match(pattern: str, root: Path) -> list[Path]:
     exact_path = root / pattern
     if exact_path.is_file():  # even if its name contains brackets
-        document_kind(pattern)
+        detect_kind(pattern)
         return [exact_path]
     if not _has_wildcard(pattern):
         raise _make_missing_file_error(exact_path, pattern, root)
@@ -164,7 +164,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 
 def _add(found: dict[str, tuple[Path, Path]], path: Path, folder: Path) -> None:
-    name = document_name(path, folder)
+    name = make_document_name(path, folder)
     other, _ = found.setdefault(name, (path, folder))
     if other.resolve() != path.resolve():
         raise ConfigurationError(
