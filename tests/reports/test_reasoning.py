@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from budwood_testing import chat_reply
-from tests.reports.wire import CLAUDE, OLLAMA, chunk, claude_reply, claude_start, data, lines, named, weather
+from tests.reports.wire import (
+    CLAUDE,
+    OLLAMA,
+    chunk,
+    claude_reply,
+    claude_start,
+    encode_json_lines,
+    encode_named_sse,
+    encode_sse,
+    weather,
+)
 
 TOOL_USE = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}
 OMITTED = {"type": "thinking", "thinking": "", "signature": "EqQBCkYIBRgC=="}
@@ -20,7 +30,7 @@ def test_reasoning_is_read_from_both_of_its_fields(name, scripted, make_client, 
     Budwood reads `reasoning_content` and `reasoning`, its new name in vLLM, in streams and complete replies.
     """
     chunks = [chunk({name: "Think"}), chunk({name: "ing"}), chunk({"content": "2"}, "stop")]
-    scripted.reply(200, chunks=[data(*chunks)]).reply(200, chat_reply("2", **{name: "Thinking"}))
+    scripted.reply(200, chunks=[encode_sse(*chunks)]).reply(200, chat_reply("2", **{name: "Thinking"}))
 
     for response in (collect(), make_client().ask("1+1=?")):
         assert (response.reasoning, response.text) == ("Thinking", "2")
@@ -38,7 +48,7 @@ def test_thinking_in_a_content_list_is_reasoning(scripted, make_client, collect)
 
     chunks = [chunk(make_thinking(text)) for text in ("'s a greeting", ", I should", " return")]
     last = {"content": [{"type": "text", "text": "Hel"}]}
-    scripted.reply(200, chunks=[data(*chunks, chunk(last), chunk({"content": "lo."}), chunk({}, "stop"))])
+    scripted.reply(200, chunks=[encode_sse(*chunks, chunk(last), chunk({"content": "lo."}), chunk({}, "stop"))])
     scripted.reply(200, chat_reply([*make_thinking("A greeting.")["content"], {"type": "text", "text": "Hello."}]))
 
     streamed, complete = (
@@ -57,7 +67,7 @@ def test_all_chunks_of_thinking_are_read(scripted, collect):
     """
     thought = [{"message": {"content": "", "thinking": piece}, "done": False} for piece in ("I ", "think ", "so", ".")]
     last = {"message": {"content": "Yes."}, "done": True, "done_reason": "stop", "eval_count": 9}
-    scripted.reply(200, chunks=[lines(*thought, last)])
+    scripted.reply(200, chunks=[encode_json_lines(*thought, last)])
 
     response = collect(OLLAMA)
 
@@ -85,10 +95,10 @@ def test_encrypted_thinking_is_sent_back_unchanged(streamed, scripted, make_clie
     Thinking with a signature but no text, and redacted thinking, are sent back before the tool call.
     """
     if streamed:
-        scripted.reply(200, chunks=[named(*_stream_blocks(OMITTED, REDACTED, TOOL_USE))])
+        scripted.reply(200, chunks=[encode_named_sse(*_stream_blocks(OMITTED, REDACTED, TOOL_USE))])
     else:
         scripted.reply(200, claude_reply(OMITTED, REDACTED, TOOL_USE, stop_reason="tool_use"))
-    scripted.reply(200, chunks=[named(*claude_start(), *_END)]) if streamed else scripted.reply(200, _DONE)
+    scripted.reply(200, chunks=[encode_named_sse(*claude_start(), *_END)]) if streamed else scripted.reply(200, _DONE)
 
     if streamed:
         collect(CLAUDE, tools=[weather], max_tokens=2048)
