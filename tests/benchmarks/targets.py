@@ -105,7 +105,7 @@ def fast(name: str, measure: str, bounds: dict[str, float], explanation: str = "
 # the provider, the rest in the transport. Where caches are smaller, the ratio of times is higher than that of
 # instructions. Tried and dropped: `model_construct` (costs twice what validation costs), records filled by hand (2 µs
 # less, and no check of what servers send), no garbage collection (no difference). `nox -s profile` measures the parts,
-# `python -m tests.benchmarks.way --async` lists the functions.
+# `python -m tests.benchmarks.call_trace --async` lists the functions.
 IN_FLIGHT: Final = (
     "Of some 90 µs, the transport takes 19 (system calls and the event loop, which every client pays), decoding 10 "
     "(checked records, JSON), encoding 3, the engine 31 (of which the request 7, the ledger and the response 5, the "

@@ -25,7 +25,7 @@ CASES = [
 ]
 
 NO_ORACLE = {
-    "spliced-message-start": "takes a reply that begins anew for one: vercel/ai#18331 tells what comes of it",
+    "spliced-message-start": "joins a reply that starts again with its first part; see vercel/ai#18331",
 }
 """What Anthropic's own SDK cannot read, by a part of the name, and why."""
 

@@ -18,13 +18,13 @@ CASES = [
 
 USAGE = ("input_tokens", "total_tokens", "cache_read_tokens", "reasoning_tokens")
 
-A_LIST = "reads streams of events alone, not the list that the API sends to who does not ask for events"
-IN_PIECES = "leaves arguments that come in pieces to be put together by its user"
+A_LIST = "reads only event streams, not the list that the API sends if no event stream is requested"
+IN_PARTS = "does not join streamed parts of arguments"
 
 NO_ORACLE = {
-    "google-stream-no-args-tool-call": IN_PIECES,
-    "google-stream-tool-call-arguments": IN_PIECES,
-    "google-vertex-stream-tool-call-arguments-nested": IN_PIECES,
+    "google-stream-no-args-tool-call": IN_PARTS,
+    "google-stream-tool-call-arguments": IN_PARTS,
+    "google-vertex-stream-tool-call-arguments-nested": IN_PARTS,
 }
 """What Google's own SDK cannot read, by a part of the name, and why."""
 

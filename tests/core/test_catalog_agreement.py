@@ -52,7 +52,7 @@ def clauses(match):
     return [leaf for clause in inner for leaf in clauses(clause)] if inner else [match]
 
 
-def names_of(match):
+def list_names(match):
     """
     Make names that one of their rules is about, and some that it might be about by mistake.
     """
@@ -78,7 +78,7 @@ def every_name():
         makers = [provider, *(THEIRS[name] for name in provider.fallback_model_providers or () if name in THEIRS)]
         for maker in makers:
             for model in maker.models:
-                for name in {model.id, *names_of(model.match)}:
+                for name in {model.id, *list_names(model.match)}:
                     if name:
                         yield ours, other, name
 
@@ -129,7 +129,7 @@ def named(vendor):
     other = UPDATE.VENDORS[vendor]
     found = []
     for model in THEIRS[other].models:
-        names = (name for name in [model.id, *names_of(model.match)] if name and their_model(other, name) is model)
+        names = (name for name in [model.id, *list_names(model.match)] if name and their_model(other, name) is model)
         if priced(model) and (name := next(names, None)):
             found.append((name, model))
     return found

@@ -54,9 +54,9 @@ def rows(demo):
     return [json.loads(line) for line in demo[0].splitlines()]
 
 
-def said(row, role):
+def texts(row, role):
     """
-    List what one side said in a conversation.
+    Return the texts of one role in a conversation.
     """
     return [message["content"] for message in row["messages"] if message["role"] == role]
 
@@ -82,7 +82,7 @@ def test_questions_differ(rows):
     """
     At least 90 % of the questions are unique.
     """
-    questions = [question for row in rows for question in said(row, "user")]
+    questions = [question for row in rows for question in texts(row, "user")]
 
     assert len(set(questions)) >= 0.9 * len(questions)
 
@@ -93,7 +93,7 @@ def test_answers_are_sentences_of_their_passage(rows):
     """
     for row in rows:
         passage = " ".join(row["source"]["passage"].split())
-        for answer in said(row, "assistant"):
+        for answer in texts(row, "assistant"):
             assert consists_of(" ".join(answer.split()), passage), answer
 
 
@@ -113,7 +113,7 @@ def test_turns_of_a_conversation_do_not_repeat(rows):
     """
     for row in rows:
         for role in ("user", "assistant"):
-            turns = said(row, role)
+            turns = texts(row, role)
             assert len(set(turns)) == len(turns), turns
 
 

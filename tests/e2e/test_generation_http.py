@@ -41,10 +41,10 @@ def test_a_server_receives_the_requests_of_the_plan(tmp_path):
         report = generate(spec, settings=server.settings)
 
     rows = read_rows(report.output)
-    said = {message["content"] for row in rows for message in row["messages"]}
+    contents = {message["content"] for row in rows for message in row["messages"]}
     assert (report.complete, report.calls, len(server.requests)) == (True, plan.calls, plan.calls)
     assert (report.input_tokens, report.output_tokens) == (11 * plan.calls, 5 * plan.calls)
-    assert said == {server.say(body) for body in server.requests}
+    assert contents == {server.say(body) for body in server.requests}
     assert Counter(body["model"] for body in server.requests) == {"asker": plan.turns, "tiny": plan.turns}
     for body in server.requests:
         assert "<passage>" in body["messages"][body["model"] == "asker"]["content"]

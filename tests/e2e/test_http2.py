@@ -1,4 +1,4 @@
-"""HTTP/2 with a server that nobody here wrote: hypercorn."""
+"""HTTP/2 with an independent server: hypercorn."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ class TestHTTP2(TLSBench):
 
         def work(number: int) -> None:
             for turn in range(10):
-                said = f"{number}/{turn}".encode() * 100
-                if fetch(transport, call(http2_server, body=said)).body != said:
-                    wrong.append(said)
+                body = f"{number}/{turn}".encode() * 100
+                if fetch(transport, call(http2_server, body=body)).body != body:
+                    wrong.append(body)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
         for thread in threads:

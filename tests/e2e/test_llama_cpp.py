@@ -50,15 +50,15 @@ def server(model):
     command = [PYTHON, "-m", "llama_cpp.server", *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            said = []
+            lines = []
             for line in process.stderr:
-                said.append(line)
+                lines.append(line)
                 if "running on" in line:
                     break
             else:
-                pytest.fail("".join(said))
+                pytest.fail("".join(lines))
             threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop it
-            address = said[-1].partition("running on ")[2].split()[0]
+            address = lines[-1].partition("running on ")[2].split()[0]
             yield {"providers": {"llama-cpp": {"base_url": f"{address}/v1"}}}
         finally:
             process.terminate()
@@ -152,12 +152,12 @@ def test_a_dataset_survives_kills(server, tmp_path):
     options = OPTIONS | {"keep_truncated": True}
     job = {"answerer": MODEL, "turns": (1, 2), "asker_options": options, "answerer_options": options}
     spec = conversation_spec(tmp_path, job=job, rows=8, concurrency=2)
-    path, act, kept = write_spec(spec), "generate", 0
+    path, act, saved = write_spec(spec), "generate", 0
     for _ in range(2):
         command = [sys.executable, KILLED_RUN, act, path, json.dumps(server), "commit", "4"]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-        before, kept = kept, read_counts(spec.run_folder / "journal.sqlite").calls
-        assert kept >= before + 4
+        before, saved = saved, read_counts(spec.run_folder / "journal.sqlite").calls
+        assert saved >= before + 4
         path, act = spec.run_folder, "resume"
 
     report = resume(spec.run_folder, settings=server)
@@ -165,7 +165,7 @@ def test_a_dataset_survives_kills(server, tmp_path):
     plan = make_plan(spec, settings=server)
     rows = read_rows(report.output)
     assert report.failures == ()
-    assert report.calls + kept == plan.calls
+    assert report.calls + saved == plan.calls
     assert [row["id"] for row in rows] == [cell.id for cell in plan.cells]
     assert sum(len(row["messages"]) for row in rows) == plan.calls
     assert generate(spec, settings=server).calls == 0

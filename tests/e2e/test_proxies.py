@@ -1,4 +1,4 @@
-"""Each transport through proxies that nobody here wrote: proxy.py, and pproxy for SOCKS."""
+"""Each transport through independent proxies: proxy.py, and pproxy for SOCKS."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def need(module: str, package: str) -> None:
 
 def free_port() -> int:
     """
-    Find a port on which nobody listens.
+    Find an unused port.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
@@ -107,7 +107,7 @@ def open_proxy():
 @pytest.fixture(scope="module")
 def guarded_proxy():
     """
-    A proxy that wants to know user and password.
+    A proxy that requires user and password.
     """
     with proxy_py("--basic-auth", "me:hu:sh") as place:
         yield place
@@ -139,7 +139,7 @@ def socks_proxy():
 @pytest.fixture
 def guarded_socks_proxy():
     """
-    A SOCKS proxy that wants to know user and password; once told, it lets the machine pass.
+    A SOCKS proxy that requires user and password. After the first login, it accepts the machine.
     """
     with pproxy(user="me:hush") as place:
         yield place
@@ -172,7 +172,7 @@ class Proxied(TLSBench):
 
     def test_plain_calls_are_forwarded(self, make, server, open_proxy):
         """
-        A proxy forwards calls to a server without TLS, and says so.
+        A proxy forwards requests to a server without TLS, and adds a header.
         """
         echoes(make(proxy=f"http://{open_proxy}"), server)
 
@@ -232,7 +232,7 @@ class Proxied(TLSBench):
 
     def test_a_proxy_that_reaches_nobody(self, make, open_proxy):
         """
-        A tunnel to where nobody listens is an error of ours.
+        A tunnel to an unused port raises an error of Budwood.
         """
         with pytest.raises((ConnectionFailedError, RequestTimeoutError)):
             fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{free_port()}"), whole=MAX_WAIT)

@@ -1,4 +1,4 @@
-"""What `budwood plugins new` writes installs, passes its tests and lints, as it stands."""
+"""The packages that `budwood plugins new` creates can be installed, tested and linted without changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ every_package = pytest.mark.parametrize("name", NEW)
 
 def run(*command, folder, **environment):
     """
-    Run a program to its end, and return what it printed.
+    Run a program, and return its output.
     """
     done = subprocess.run(
         list(map(str, command)),
@@ -53,7 +53,7 @@ def written(tmp_path_factory):
 @pytest.fixture(scope="module")
 def python(tmp_path_factory, written):
     """
-    A fresh environment in which all packages are installed, as wheels; what this one has can be imported there too.
+    A new environment with wheels of all packages, in which the packages of this environment can be imported too.
     """
     folder = tmp_path_factory.mktemp("fresh")
     run(sys.executable, "-m", "venv", "--without-pip", "venv", folder=folder)
@@ -72,7 +72,7 @@ def python(tmp_path_factory, written):
 @every_package
 def test_tests_pass(python, written, name):
     """
-    The suites of its kind and of its packaging, and its own tests.
+    Conformance tests of its kind and of its package, and its own tests.
     """
     shown = run(python, "-m", "pytest", "-p", "no:cacheprovider", folder=written / f"budwood-{name}")
 
@@ -80,9 +80,9 @@ def test_tests_pass(python, written, name):
     assert "xfailed" not in shown
 
 
-def test_the_doctor_finds_nothing(python, written):
+def test_the_doctor_finds_no_problem(python, written):
     """
-    All new plugins can be used, side by side.
+    All new plugins can be used together.
     """
     findings = json.loads(run(python, "-m", "budwood_cli", "plugins", "doctor", "--json", folder=written))
 
@@ -91,9 +91,9 @@ def test_the_doctor_finds_nothing(python, written):
 
 
 @every_package
-def test_types_are_right(written, tmp_path_factory, name):
+def test_types_are_valid(written, tmp_path_factory, name):
     """
-    By its own configuration of mypy, which is strict.
+    With the strict mypy configuration of the package.
     """
     cache = tmp_path_factory.getbasetemp() / "mypy"
     run(sys.executable, "-m", "mypy", "--cache-dir", cache, folder=written / f"budwood-{name}")
@@ -102,9 +102,9 @@ def test_types_are_right(written, tmp_path_factory, name):
 @pytest.mark.parametrize(
     "name", ["a", "acme", "a" + "-b" * (MAX_LENGTH // 2 - 1) + "c"], ids=["short", "usual", "long"]
 )
-def test_style_is_right_whatever_the_name(tmp_path, name):
+def test_style_is_valid_for_any_name(tmp_path, name):
     """
-    By its own configuration of ruff: an author's first check is clean, and so is the format.
+    With the ruff configuration of the package, the first check finds nothing, and the format is right.
     """
     names = Names.of(name)
     for kind in KindOfPlugin:

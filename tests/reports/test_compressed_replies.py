@@ -101,7 +101,7 @@ def test_wrong_checksum_is_an_error(loopback_server, ask):
     packed = gzip.compress(BODY)
     loopback_server.play(reply(200, packed[:-8] + b"12345678", content_encoding="gzip"))
 
-    with pytest.raises(BadResponseError, match="no valid gzip"):
+    with pytest.raises(BadResponseError, match="not valid gzip"):
         ask()
 
 

@@ -206,7 +206,7 @@ def test_objects_of_an_sdk_are_accepted(client, scripted):
             {"role": "user", "content": "x", "cache_control": {"type": "ephemeral", "ttl": "2h"}},
             "cache_control is.*ttl",
         ),
-        ({"role": "assistant", "refusal": "no", "cache_control": MARK}, "cannot mark refusal"),
+        ({"role": "assistant", "refusal": "no", "cache_control": MARK}, "is not supported on refusal"),
         ({"role": "human", "content": "x"}, "'human'.*Use one of system"),
         ({"role": "tool", "content": "x"}, "'tool_call_id' is missing"),
         ({"role": "function", "name": "f", "content": "x"}, "no earlier message calls the function 'f'"),

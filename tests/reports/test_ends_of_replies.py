@@ -6,7 +6,7 @@ import pytest
 
 from budwood import ContentFilterError, StreamInterruptedError
 from budwood_testing import chat_reply
-from tests.reports.wire import COMPATIBLE, chunk, data, named, weather
+from tests.reports.wire import COMPATIBLE, chunk, encode_named_sse, encode_sse, weather
 
 OPENAI = "openai/gpt-5"
 CREATED = {"type": "response.created", "response": {"id": "resp_1", "model": "gpt-5", "status": "in_progress"}}
@@ -19,7 +19,7 @@ def response_stream(*last):
     """
     Encode a stream of Responses with a text and these last events.
     """
-    return named(
+    return encode_named_sse(
         CREATED,
         {"type": "response.output_item.added", "output_index": 0, "item": {**ITEM, "content": []}},
         {**DELTA, "delta": "Hello."},
@@ -34,7 +34,7 @@ def test_done_without_a_finish_reason_completes_a_stream(scripted, make_client, 
     """
     A stream with `[DONE]` and without a finish reason is complete.
     """
-    scripted.reply(200, chunks=[data(chunk({"content": "Hel"}), chunk({"content": "lo."}))])
+    scripted.reply(200, chunks=[encode_sse(chunk({"content": "Hel"}), chunk({"content": "lo."}))])
 
     response = collect()
 
@@ -47,7 +47,7 @@ def test_a_finish_reason_without_done_completes_a_stream(scripted, collect):
     """
     A stream that ends after the finish reason, without `[DONE]`, is complete.
     """
-    scripted.reply(200, chunks=[data(chunk({"content": "Hello."}), chunk({}, "stop"), end=b"")])
+    scripted.reply(200, chunks=[encode_sse(chunk({"content": "Hello."}), chunk({}, "stop"), end=b"")])
 
     response = collect()
 
@@ -59,7 +59,7 @@ def test_a_stream_without_finish_reason_and_done_is_interrupted(scripted, collec
     """
     A stream that ends with neither was cut off, and raises StreamInterruptedError.
     """
-    scripted.reply(200, chunks=[data(chunk({"content": "Hel"}), end=b"")])
+    scripted.reply(200, chunks=[encode_sse(chunk({"content": "Hel"}), end=b"")])
 
     with pytest.raises(StreamInterruptedError) as caught:
         collect()

@@ -27,7 +27,7 @@ class Person(BaseModel):
 
 def test_a_stream_after_break_has_a_partial_reply(client, scripted):
     """
-    The partial reply has the text so far, its mark, the provider and the attempts.
+    The partial reply has the text so far, `partial`, the provider and the attempts.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon ", "a time"])))
 
@@ -60,18 +60,18 @@ def test_the_partial_reply_can_be_read_inside_the_block(client, scripted):
 
 def test_an_async_stream_after_break_has_a_partial_reply(async_client, scripted):
     """
-    Async streams behave the same.
+    After a break, an async stream has a partial reply, too.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once ", "upon"])))
 
-    async def leave():
+    async def break_early():
         async with async_client.stream("A story") as stream:
             async for event in stream:
                 if isinstance(event, TextDelta):
                     break
         return stream.response
 
-    reply = asyncio.run(leave())
+    reply = asyncio.run(break_early())
 
     assert (reply.text, reply.partial) == ("Once ", True)
 
@@ -104,7 +104,7 @@ def test_a_cached_stream_after_break_has_a_partial_reply(scripted, clock):
     assert (stream.response.text, stream.response.partial, stream.response.cached) == ("Once upon", True, True)
 
 
-def test_void_text_is_not_in_the_partial_reply(client, scripted):
+def test_discarded_text_is_not_in_the_partial_reply(client, scripted):
     """
     Text before a `Restarted` event is not part of the partial reply.
     """
@@ -128,7 +128,7 @@ def test_an_unread_stream_has_no_response(client):
 
 def test_an_interrupted_stream_has_a_partial_reply(client, scripted):
     """
-    After the error the stream has the partial reply, and that of the error is marked.
+    After the error, both the stream and the error have the partial reply.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Once "])[:1], done=False))
 

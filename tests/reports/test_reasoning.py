@@ -1,11 +1,21 @@
-"""Reasoning: its fields in replies, and its return in the history."""
+"""Reasoning: reading it from replies, and sending it back in the history."""
 
 from __future__ import annotations
 
 import pytest
 
 from budwood_testing import chat_reply
-from tests.reports.wire import CLAUDE, OLLAMA, chunk, claude_reply, claude_start, data, lines, named, weather
+from tests.reports.wire import (
+    CLAUDE,
+    OLLAMA,
+    chunk,
+    claude_reply,
+    claude_start,
+    encode_json_lines,
+    encode_named_sse,
+    encode_sse,
+    weather,
+)
 
 TOOL_USE = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Oslo"}}
 OMITTED = {"type": "thinking", "thinking": "", "signature": "EqQBCkYIBRgC=="}
@@ -15,12 +25,12 @@ REDACTED = {"type": "redacted_thinking", "data": "EvAFCoYBGAIiQL7asGsEhSLP="}
 @pytest.mark.report("strands-agents/harness-sdk#2182", outcome="right")
 @pytest.mark.report("run-llama/llama_index#21075", outcome="right")
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
-def test_reasoning_is_read_under_both_of_its_names(name, scripted, make_client, collect):
+def test_reasoning_is_read_from_both_of_its_fields(name, scripted, make_client, collect):
     """
-    Both `reasoning_content` and its new name in vLLM, `reasoning`, are read, streamed or not.
+    Budwood reads `reasoning_content` and `reasoning`, its new name in vLLM, in streams and complete replies.
     """
     chunks = [chunk({name: "Think"}), chunk({name: "ing"}), chunk({"content": "2"}, "stop")]
-    scripted.reply(200, chunks=[data(*chunks)]).reply(200, chat_reply("2", **{name: "Thinking"}))
+    scripted.reply(200, chunks=[encode_sse(*chunks)]).reply(200, chat_reply("2", **{name: "Thinking"}))
 
     for response in (collect(), make_client().ask("1+1=?")):
         assert (response.reasoning, response.text) == ("Thinking", "2")
@@ -28,18 +38,18 @@ def test_reasoning_is_read_under_both_of_its_names(name, scripted, make_client, 
 
 @pytest.mark.report("BerriAI/litellm#16272", outcome="right")
 @pytest.mark.report("karthink/gptel#1035", outcome="right")
-def test_thinking_in_a_list_of_content_is_reasoning(scripted, make_client, collect):
+def test_thinking_in_a_content_list_is_reasoning(scripted, make_client, collect):
     """
-    Mistral's reasoning models send the content as a list of thinking and text, or as plain text.
+    Thinking is read as reasoning if the content is a list, as from Mistral's reasoning models.
     """
 
-    def thinking(text):
+    def make_thinking(text):
         return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}
 
-    chunks = [chunk(thinking(text)) for text in ("'s a greeting", ", I should", " return")]
+    chunks = [chunk(make_thinking(text)) for text in ("'s a greeting", ", I should", " return")]
     last = {"content": [{"type": "text", "text": "Hel"}]}
-    scripted.reply(200, chunks=[data(*chunks, chunk(last), chunk({"content": "lo."}), chunk({}, "stop"))])
-    scripted.reply(200, chat_reply([*thinking("A greeting.")["content"], {"type": "text", "text": "Hello."}]))
+    scripted.reply(200, chunks=[encode_sse(*chunks, chunk(last), chunk({"content": "lo."}), chunk({}, "stop"))])
+    scripted.reply(200, chat_reply([*make_thinking("A greeting.")["content"], {"type": "text", "text": "Hello."}]))
 
     streamed, complete = (
         collect("mistral/magistral-medium-2509"),
@@ -57,7 +67,7 @@ def test_all_chunks_of_thinking_are_read(scripted, collect):
     """
     thought = [{"message": {"content": "", "thinking": piece}, "done": False} for piece in ("I ", "think ", "so", ".")]
     last = {"message": {"content": "Yes."}, "done": True, "done_reason": "stop", "eval_count": 9}
-    scripted.reply(200, chunks=[lines(*thought, last)])
+    scripted.reply(200, chunks=[encode_json_lines(*thought, last)])
 
     response = collect(OLLAMA)
 
@@ -85,10 +95,10 @@ def test_encrypted_thinking_is_sent_back_unchanged(streamed, scripted, make_clie
     Thinking with a signature but no text, and redacted thinking, are sent back before the tool call.
     """
     if streamed:
-        scripted.reply(200, chunks=[named(*_streamed(OMITTED, REDACTED, TOOL_USE))])
+        scripted.reply(200, chunks=[encode_named_sse(*_stream_blocks(OMITTED, REDACTED, TOOL_USE))])
     else:
         scripted.reply(200, claude_reply(OMITTED, REDACTED, TOOL_USE, stop_reason="tool_use"))
-    scripted.reply(200, chunks=[named(*claude_start(), *_END)]) if streamed else scripted.reply(200, _DONE)
+    scripted.reply(200, chunks=[encode_named_sse(*claude_start(), *_END)]) if streamed else scripted.reply(200, _DONE)
 
     if streamed:
         collect(CLAUDE, tools=[weather], max_tokens=2048)
@@ -100,9 +110,9 @@ def test_encrypted_thinking_is_sent_back_unchanged(streamed, scripted, make_clie
 
 @pytest.mark.report("continuedev/continue#11721", outcome="right")
 @pytest.mark.report("continuedev/continue#11994", outcome="right")
-def test_reasoning_items_keep_their_place(scripted, make_client):
+def test_reasoning_items_keep_their_order(scripted, make_client):
     """
-    The items of a response are sent back in their order, without an empty message in between.
+    The items of a response are sent back in the same order, without empty messages between them.
     """
     items = [
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
@@ -137,7 +147,7 @@ def test_reasoning_items_keep_their_place(scripted, make_client):
     assert [item.get("id") for item in sent[1:5]] == ["rs_1", "msg_1", "rs_2", "fc_1"]
 
 
-def _streamed(*blocks):
+def _stream_blocks(*blocks):
     """
     Yield the events of a stream of Anthropic with these blocks.
     """

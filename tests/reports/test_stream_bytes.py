@@ -6,7 +6,7 @@ import pytest
 
 from budwood import BadResponseError
 from budwood_testing import chat_reply
-from tests.reports.wire import COMPATIBLE, VENDORS, as_json, chunk, data, stream_of
+from tests.reports.wire import COMPATIBLE, VENDORS, as_json, chunk, encode_sse, stream_of
 
 
 @pytest.mark.report("Soju06/codex-lb#1010", outcome="right")
@@ -26,7 +26,7 @@ def test_unicode_line_separators_inside_arguments_of_a_tool_are_part_of_them(scr
     The arguments of a streamed tool call may contain U+2028.
     """
     call = {"index": 0, "id": "c1", "function": {"name": "note", "arguments": '{"text": "a\u2028b"}'}}
-    scripted.reply(200, chunks=[data(chunk({"tool_calls": [call]}), chunk({}, "tool_calls"))])
+    scripted.reply(200, chunks=[encode_sse(chunk({"tool_calls": [call]}), chunk({}, "tool_calls"))])
 
     response = collect(tools=[note], execute_tools=False)
 
@@ -51,7 +51,7 @@ def test_an_event_without_data_is_ignored(filler, scripted, collect):
     """
     Comments, and events without data, are skipped.
     """
-    first, second = data(chunk({"content": "Hel"}), end=b""), data(chunk({"content": "lo"}, "stop"))
+    first, second = encode_sse(chunk({"content": "Hel"}), end=b""), encode_sse(chunk({"content": "lo"}, "stop"))
     scripted.reply(200, chunks=[filler, b"id: 1\n", first, filler, second])
 
     assert collect().text == "Hello"
@@ -92,7 +92,7 @@ def test_a_first_chunk_without_choices_is_skipped(scripted, collect):
     safe = {"filtered": False, "severity": "safe"}
     filters = [{"prompt_index": 0, "content_filter_results": {"hate": safe, "violence": safe}}]
     first = {"id": "", "choices": [], "created": 0, "model": "", "object": "", "prompt_filter_results": filters}
-    scripted.reply(200, chunks=[data(first, chunk({"content": "Hello."}), chunk({}, "stop"))])
+    scripted.reply(200, chunks=[encode_sse(first, chunk({"content": "Hello."}), chunk({}, "stop"))])
 
     assert collect().text == "Hello."
 
@@ -103,7 +103,7 @@ def test_an_empty_finish_reason_does_not_end_the_stream(scripted, collect):
     An empty `finish_reason` in a chunk does not end the reply.
     """
     chunks = [chunk({"role": "assistant", "content": text}, "") for text in (" if", " you", " have")]
-    scripted.reply(200, chunks=[data(*chunks, chunk({"content": ""}, "stop"))])
+    scripted.reply(200, chunks=[encode_sse(*chunks, chunk({"content": ""}, "stop"))])
 
     response = collect(COMPATIBLE)
 

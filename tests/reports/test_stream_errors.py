@@ -14,10 +14,10 @@ from tests.reports.wire import (
     claude_reply,
     claude_start,
     claude_text,
-    data,
+    encode_json_lines,
+    encode_named_sse,
+    encode_sse,
     gemini_reply,
-    lines,
-    named,
     stream_of,
     weather,
 )
@@ -31,9 +31,11 @@ OVERLOADED = {
 }
 LOST = {"code": 502, "message": "Provider disconnected", "metadata": {"error_type": "provider_unavailable"}}
 ERRORS = {
-    CLAUDE: named(*claude_start(), claude_text("The three causes are"), OVERLOADED),
-    COMPATIBLE: data(chunk({"content": "The three causes are"}), {"id": "c", "choices": [], "error": LOST}),
-    OLLAMA: lines({"message": {"content": "The three causes are"}, "done": False}, {"error": "runner terminated"}),
+    CLAUDE: encode_named_sse(*claude_start(), claude_text("The three causes are"), OVERLOADED),
+    COMPATIBLE: encode_sse(chunk({"content": "The three causes are"}), {"id": "c", "choices": [], "error": LOST}),
+    OLLAMA: encode_json_lines(
+        {"message": {"content": "The three causes are"}, "done": False}, {"error": "runner terminated"}
+    ),
 }
 
 
@@ -59,7 +61,9 @@ def test_an_error_before_the_first_text_is_retried(choices, scripted, collect):
     An error chunk of OpenRouter before the first text is retried.
     """
     error = {"code": 502, "message": "Worker local total request limit reached (33/32)"}
-    scripted.reply(200, chunks=[b": OPENROUTER PROCESSING\n\n", data({"id": "g", "choices": choices, "error": error})])
+    scripted.reply(
+        200, chunks=[b": OPENROUTER PROCESSING\n\n", encode_sse({"id": "g", "choices": choices, "error": error})]
+    )
     scripted.reply(200, chunks=[stream_of(COMPATIBLE, "Hello.")])
 
     response = collect("openrouter/nvidia/nemotron", retries=1)
@@ -74,7 +78,7 @@ def test_an_invalid_request_in_a_stream_is_not_retried(scripted, collect):
     An error chunk with code 400 is raised without a retry.
     """
     error = {"code": 400, "message": "prompt is too long: 1284668 tokens > 1000000 maximum"}
-    scripted.reply(200, chunks=[data({"id": "g", "choices": [], "error": error})])
+    scripted.reply(200, chunks=[encode_sse({"id": "g", "choices": [], "error": error})])
 
     with pytest.raises(ProviderError, match="prompt is too long") as caught:
         collect("openrouter/anthropic/claude", retries=3)
@@ -89,7 +93,7 @@ def test_an_incomplete_chunked_body_is_an_interrupted_stream(ends, loopback_serv
     """
     If the server closes the connection within a chunked body, the stream is interrupted and not retried.
     """
-    first = http_chunk(data(chunk({"content": "Half of"}), end=b""))
+    first = http_chunk(encode_sse(chunk({"content": "Half of"}), end=b""))
     loopback_server.play(head(**CHUNKED, **EVENT_STREAM), first, ends)
     with (
         Client(COMPATIBLE, base_url=loopback_server.url, api_key="k", clock=clock, retries=2) as client,
@@ -109,7 +113,7 @@ def test_a_malformed_function_call_of_gemini_is_an_error(streamed, scripted, mak
     MALFORMED_FUNCTION_CALL without content raises an error instead of returning an empty reply.
     """
     reply = {"candidates": [{"content": {}, "finishReason": "MALFORMED_FUNCTION_CALL", "index": 0}]}
-    scripted.reply(200, chunks=[data(reply, end=b"")]) if streamed else scripted.reply(200, reply)
+    scripted.reply(200, chunks=[encode_sse(reply, end=b"")]) if streamed else scripted.reply(200, reply)
 
     with pytest.raises(ProviderError, match="MALFORMED_FUNCTION_CALL"):
         collect(GEMINI, tools=[weather]) if streamed else make_client(GEMINI).ask("Hi", tools=[weather])
@@ -121,7 +125,9 @@ def test_text_after_an_empty_chunk_that_says_stop_is_read(scripted, collect):
     STOP in an empty chunk before the first text does not end the reply.
     """
     empty = gemini_reply()
-    scripted.reply(200, chunks=[data(empty, empty, gemini_reply({"text": "Hello."}, finish=None), empty, end=b"")])
+    scripted.reply(
+        200, chunks=[encode_sse(empty, empty, gemini_reply({"text": "Hello."}, finish=None), empty, end=b"")]
+    )
 
     response = collect(GEMINI)
 

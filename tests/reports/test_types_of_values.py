@@ -1,4 +1,4 @@
-"""The static type of `parsed`."""
+"""The type that type checkers derive for `parsed`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_value_has_the_type_of_the_schema(tmp_path):
 
 def test_typed_responses_are_ordinary_responses():
     """
-    The type parameter does not affect pickling and JSON.
+    Responses with a type parameter support pickling and JSON like others.
     """
     response = ChatResponse(message=Message.assistant("a"), parsed=Person(name="Ada"))
 

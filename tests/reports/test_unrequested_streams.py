@@ -6,21 +6,31 @@ import pytest
 
 from budwood import BadResponseError, ContextLengthError, ServerError, StreamInterruptedError
 from budwood_testing import chat_reply
-from tests.reports.wire import CLAUDE, CLAUDE_END, COMPATIBLE, GEMINI, as_json, chunk, data, named, weather
+from tests.reports.wire import (
+    CLAUDE,
+    CLAUDE_END,
+    COMPATIBLE,
+    GEMINI,
+    as_json,
+    chunk,
+    encode_named_sse,
+    encode_sse,
+    weather,
+)
 
 EVENTS = {"content-type": "text/event-stream"}
-CHAT_STREAM = data(
+CHAT_STREAM = encode_sse(
     chunk({"role": "assistant", "content": "Hel"}),
     chunk({"content": "lo."}),
     chunk({}, "stop", usage={"prompt_tokens": 9, "completion_tokens": 3}),
 )
-CLAUDE_STREAM = named(
+CLAUDE_STREAM = encode_named_sse(
     {"type": "message_start", "message": {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 9}}},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello."}},
     *CLAUDE_END,
 )
-GEMINI_STREAM = data(
+GEMINI_STREAM = encode_sse(
     {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello."}]}, "finishReason": "STOP"}]}, end=b""
 )
 
@@ -59,7 +69,7 @@ def test_ask_reads_a_stream_of_responses(scripted, make_client):
     content = [{"type": "output_text", "text": "Hello.", "annotations": []}]
     item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
     response = {"id": "resp_1", "model": "gpt-5", "status": "completed", "output": [item]}
-    body = named(
+    body = encode_named_sse(
         {"type": "response.output_item.done", "output_index": 0, "item": item},
         {"type": "response.completed", "response": response},
     )
@@ -76,7 +86,9 @@ def test_tools_are_called_from_a_stream_that_was_not_requested(scripted, make_cl
     call = {"index": 0, "id": "call_1", "type": "function", "function": function}
     rest = {"index": 0, "function": {"arguments": '"Oslo"}'}}
     scripted.reply(
-        200, data(chunk({"tool_calls": [call]}), chunk({"tool_calls": [rest]}), chunk({}, "tool_calls")), headers=EVENTS
+        200,
+        encode_sse(chunk({"tool_calls": [call]}), chunk({"tool_calls": [rest]}), chunk({}, "tool_calls")),
+        headers=EVENTS,
     )
     scripted.reply(200, CHAT_STREAM, headers=EVENTS)
 
@@ -105,7 +117,7 @@ def test_an_error_in_a_stream_that_was_not_requested_is_raised(scripted, make_cl
     The error has the type and the message that the server reports.
     """
     error = {"error": {"message": "The engine died.", "type": "server_error", "code": 500}}
-    scripted.reply(200, data(error), headers=EVENTS)
+    scripted.reply(200, encode_sse(error), headers=EVENTS)
 
     with pytest.raises(ServerError, match="The engine died"):
         make_client(COMPATIBLE).ask("Hi")
@@ -115,9 +127,9 @@ def test_a_truncated_stream_that_was_not_requested_is_retried(scripted, make_cli
     """
     Without a finish reason and without an end mark the reply is incomplete, and the request is repeated.
     """
-    scripted.reply(200, data(chunk({"content": "Hel"}), end=b""), headers=EVENTS)
+    scripted.reply(200, encode_sse(chunk({"content": "Hel"}), end=b""), headers=EVENTS)
     scripted.reply(200, CHAT_STREAM, headers=EVENTS)
-    scripted.reply(200, data(chunk({"content": "Hel"}), end=b""), headers=EVENTS)
+    scripted.reply(200, encode_sse(chunk({"content": "Hel"}), end=b""), headers=EVENTS)
 
     assert make_client(COMPATIBLE, retries=1).ask("Hi").text == "Hello."
     with pytest.raises(StreamInterruptedError):

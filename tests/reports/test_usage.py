@@ -11,8 +11,8 @@ from tests.reports.wire import (
     claude_reply,
     claude_start,
     claude_text,
-    data,
-    named,
+    encode_named_sse,
+    encode_sse,
     weather,
 )
 
@@ -25,7 +25,7 @@ def test_cumulative_counts_are_not_added(scripted, collect):
     cached = {"input_tokens": 4, "cache_read_input_tokens": 2455, "cache_creation_input_tokens": 120}
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {**cached, "output_tokens": 23}}
     events = [*claude_start(**cached), claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2]]
-    scripted.reply(200, chunks=[named(*events)])
+    scripted.reply(200, chunks=[encode_named_sse(*events)])
 
     usage = collect(CLAUDE).usage
 
@@ -42,7 +42,7 @@ def test_the_last_counts_replace_the_first(scripted, collect):
     usage |= {"cache_read_input_tokens": 8831, "cache_creation": {"ephemeral_5m_input_tokens": 0}}
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}
     start = claude_start(input_tokens=8834, output_tokens=0)
-    scripted.reply(200, chunks=[named(*start, claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2])])
+    scripted.reply(200, chunks=[encode_named_sse(*start, claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2])])
 
     usage = collect(CLAUDE).usage
 
@@ -58,7 +58,7 @@ def test_a_streamed_reply_has_the_same_cost(scripted, make_client, collect):
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 23}}
     events = [*claude_start(**counts), claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2]]
     scripted.reply(200, claude_reply({"type": "text", "text": "Hi."}, usage={**counts, "output_tokens": 23}))
-    scripted.reply(200, chunks=[named(*events)])
+    scripted.reply(200, chunks=[encode_named_sse(*events)])
 
     at_once = make_client(CLAUDE).ask("Hello")
     streamed = collect(CLAUDE)
@@ -73,7 +73,7 @@ def test_usage_after_the_finish_reason_is_read(scripted, collect):
     The counts in a last chunk without choices, as vLLM sends it, are read.
     """
     last = {"choices": [], "usage": {"prompt_tokens": 26, "completion_tokens": 9, "total_tokens": 35}}
-    scripted.reply(200, chunks=[data(chunk({"content": "Hi."}), chunk({"content": ""}, "stop"), last)])
+    scripted.reply(200, chunks=[encode_sse(chunk({"content": "Hi."}), chunk({"content": ""}, "stop"), last)])
 
     usage = collect().usage
 
@@ -94,7 +94,7 @@ def test_usage_in_every_chunk_does_not_end_the_reply(scripted, collect):
     deltas = [{"reasoning_content": "Let"}, {"reasoning_content": " me"}, {"content": "", "tool_calls": [call]}]
     deltas += [{"tool_calls": [piece]} for piece in rest]
     chunks = [counted(number, delta) for number, delta in enumerate(deltas, 1)]
-    scripted.reply(200, chunks=[data(*chunks, counted(14, {}, "tool_calls"))])
+    scripted.reply(200, chunks=[encode_sse(*chunks, counted(14, {}, "tool_calls"))])
 
     response = collect(tools=[weather], execute_tools=False)
 

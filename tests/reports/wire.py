@@ -32,21 +32,21 @@ def chunk(delta, reason=None, **fields):
     return {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": reason}], **fields}
 
 
-def data(*events, end=b"data: [DONE]\n\n"):
+def encode_sse(*events, end=b"data: [DONE]\n\n"):
     """
     Encode events without names, as in a stream of Chat Completions.
     """
     return b"".join(b"data: " + as_json(event) + b"\n\n" for event in events) + end
 
 
-def named(*events):
+def encode_named_sse(*events):
     """
     Encode events with their types as names, as in a stream of Anthropic.
     """
     return b"".join(b"event: " + event["type"].encode() + b"\ndata: " + as_json(event) + b"\n\n" for event in events)
 
 
-def lines(*values):
+def encode_json_lines(*values):
     """
     Encode one JSON value per line, as in a stream of Ollama.
     """
@@ -99,12 +99,12 @@ def stream_of(model, *texts):
     Encode a stream with these texts in the format of the model's vendor.
     """
     if model == COMPATIBLE:
-        return data(*(chunk({"content": text}) for text in texts), chunk({}, "stop"))
+        return encode_sse(*(chunk({"content": text}) for text in texts), chunk({}, "stop"))
     if model == CLAUDE:
-        return named(*claude_start(), *map(claude_text, texts), *CLAUDE_END)
+        return encode_named_sse(*claude_start(), *map(claude_text, texts), *CLAUDE_END)
     if model == GEMINI:
         chunks = [gemini_reply({"text": text}, finish=None) for text in texts]
-        return data(*chunks, gemini_reply({"text": ""}), end=b"")
+        return encode_sse(*chunks, gemini_reply({"text": ""}), end=b"")
     chunks = [{"model": "m", "message": {"role": "assistant", "content": text}, "done": False} for text in texts]
     last = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
-    return lines(*chunks, last)
+    return encode_json_lines(*chunks, last)

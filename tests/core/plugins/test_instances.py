@@ -209,11 +209,11 @@ def test_names_are_those_that_can_be_used(make_distribution, instances):
     make_distribution()
     sections = {"providers": {"work": {"plugin": "acme"}}}
 
-    assert instances(sections).names_of(PROVIDER) == ["acme", "work"]
+    assert instances(sections).list_names(PROVIDER) == ["acme", "work"]
 
     make_distribution("compatible", plugins=["openai-compatible"])
 
-    assert set(instances(sections).names_of(PROVIDER)) == {"acme", "work", "openai-compatible", *load_presets()}
+    assert set(instances(sections).list_names(PROVIDER)) == {"acme", "work", "openai-compatible", *load_presets()}
 
 
 def test_mistyped_instance_is_recognised(make_distribution, instances):

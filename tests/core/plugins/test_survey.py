@@ -51,8 +51,8 @@ def test_a_copy_behind_another_is_shadowed(make_distribution, survey_of, site, b
 
     survey = survey_of(site, behind)
 
-    ((copy, problem),) = survey.problems()
-    assert [shadowed.version for shadowed in survey.shadowed()] == ["1.0"]
+    ((copy, problem),) = survey.list_problems()
+    assert [shadowed.version for shadowed in survey.list_shadowed()] == ["1.0"]
     assert problem.summary == f"Acme.Plugin 1.0 in {behind} is shadowed by acme-plugin 2.0 in {site}."
     assert copy.shadowed_by.version == "2.0"
     assert [plugin.version for plugin in survey.inventory.all()] == ["2.0"]
@@ -66,7 +66,7 @@ def test_a_folder_that_is_on_the_path_twice_has_one_copy(make_distribution, surv
     link = tmp_path / "lib64"
     link.symlink_to(site, target_is_directory=True)
 
-    assert (len(survey_of(site, link).copies), survey_of(site, link).problems()) == (1, [])
+    assert (len(survey_of(site, link).copies), survey_of(site, link).list_problems()) == (1, [])
 
 
 def test_a_misspelled_group_is_a_problem(make_distribution, survey_of):
@@ -75,7 +75,7 @@ def test_a_misspelled_group_is_a_problem(make_distribution, survey_of):
     """
     make_distribution(group="budwood.provider")
 
-    ((copy, problem),) = survey_of().problems()
+    ((copy, problem),) = survey_of().list_problems()
 
     assert "Unknown entry-point group 'budwood.provider'" in problem.summary
     assert "budwood.providers" in problem.hint
@@ -104,7 +104,7 @@ def test_damaged_metadata_are_a_problem_that_names_the_folder(file, content, mak
 
     survey = survey_of()
 
-    ((_, problem),) = survey.problems()
+    ((_, problem),) = survey.list_problems()
     assert str(site / "harmed-1.2.3.dist-info") in problem.summary
     assert survey.inventory.find(PROVIDER, "healthy")
 

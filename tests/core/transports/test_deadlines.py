@@ -59,7 +59,7 @@ def test_shorter_of_timeout_and_deadline_applies(make_backend, deadline, clock, 
     """
     A timeout is shortened to what the call has left, and never extended to it.
     """
-    deadline.moment = clock.monotonic() + 3
+    deadline.ends_at = clock.monotonic() + 3
 
     assert make_backend().time_left(timeout) == granted
 
@@ -78,7 +78,7 @@ def test_no_step_starts_after_the_deadline(make_backend, deadline, clock, late, 
     """
     At the deadline itself the call is over.
     """
-    deadline.moment = clock.monotonic() - late
+    deadline.ends_at = clock.monotonic() - late
 
     with pytest.raises(httpcore.ReadTimeout):
         make_backend().time_left(timeout)
@@ -90,7 +90,7 @@ def test_each_step_gets_what_is_left(make_backend, deadline, clock):
     """
     noted = RecordingNetwork()
     backend = make_backend(noted)
-    deadline.moment = clock.monotonic() + 10
+    deadline.ends_at = clock.monotonic() + 10
 
     stream = backend.connect_tcp("vendor.example", 443, timeout=60)
     clock.now += 1

@@ -85,7 +85,7 @@ def test_invalid_data_is_a_bad_response(encoding):
     """
     A body that is not in the encoding of its head is an error that names the encoding.
     """
-    with pytest.raises(BadResponseError, match=f"no valid {encoding}"):
+    with pytest.raises(BadResponseError, match=f"not valid {encoding}"):
         decompress(Decompressor(encoding), [b"\xff\xff plain"])
 
 

@@ -1,4 +1,4 @@
-"""An ASGI application that sends back what it gets, and says by which version of HTTP it came."""
+"""An ASGI application that returns the request body and the HTTP version."""
 
 
 async def app(scope, receive, send):

@@ -33,7 +33,7 @@ def list_adaptations(reply):
     """
     Return the action for each adapted parameter.
     """
-    return {receipt.parameter: receipt.action for receipt in reply.adaptations}
+    return {adaptation.parameter: adaptation.action for adaptation in reply.adaptations}
 
 
 def test_rules_of_the_settings(scripted, clock):

@@ -17,7 +17,7 @@ def encode(provider, model="chat", **fields):
     Encode a request, and return its body and adaptations.
     """
     call = provider.encode(ChatRequest(model=model, messages=(Message.user("Hello"),), **fields), stream=False)
-    return json.loads(call.body), {(receipt.parameter, receipt.action) for receipt in call.adaptations}
+    return json.loads(call.body), {(adaptation.parameter, adaptation.action) for adaptation in call.adaptations}
 
 
 def test_environment_variables(scripted, clock, monkeypatch):
@@ -75,11 +75,11 @@ def test_model_family_determines_the_rules(azure, family, model, adapted):
     """
     The catalog's rules are those of the model family of the deployment.
     """
-    body, receipts = encode(azure(model_family=family), model, max_tokens=5, temperature=0.5)
+    body, adaptations = encode(azure(model_family=family), model, max_tokens=5, temperature=0.5)
 
     assert body["model"] == model
     assert ("max_completion_tokens" in body, "temperature" not in body) == (adapted, adapted)
-    assert receipts == ({("max_tokens", "renamed"), ("temperature", "dropped")} if adapted else set())
+    assert adaptations == ({("max_tokens", "renamed"), ("temperature", "dropped")} if adapted else set())
 
 
 def test_model_family_in_a_client(make_client, scripted):
@@ -91,7 +91,7 @@ def test_model_family_in_a_client(make_client, scripted):
         reply = client.ask("Hello", max_tokens=5)
 
     assert scripted.sent()["max_completion_tokens"] == 5
-    assert [receipt.parameter for receipt in reply.adaptations] == ["max_tokens"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["max_tokens"]
 
 
 def test_rules_of_the_settings_take_precedence(scripted, clock):
@@ -127,9 +127,9 @@ class Renaming(AzureBase):
     """
 
     def build_chat_body(self, request, *, stream):
-        values, receipts = super().build_chat_body(request, stream=stream)
+        values, adaptations = super().build_chat_body(request, stream=stream)
         values["max_new_tokens"] = values.pop("max_tokens", 100)
-        return Body(values, receipts)
+        return Body(values, adaptations)
 
     def normalize(self, body):
         return {**body, "choices": [{"message": {"content": body["output"]}, "finish_reason": "stop"}]}

@@ -17,7 +17,7 @@ import pytest
 
 COMMAND = (sys.executable, "-m", "budwood_cli")
 MAX_WAIT = 120.0
-"""Seconds after which a command that neither says anything nor ends is taken for stuck, and killed."""
+"""Seconds without output or exit after which a command is killed."""
 IMPATIENCE = 3.0
 """Seconds after which a person presses Ctrl-C again."""
 
@@ -70,7 +70,7 @@ def started():
         process.kill()
         process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
-            with contextlib.suppress(OSError):  # what the test wrote last may have nobody to read it
+            with contextlib.suppress(OSError):  # the command may not read the last input
                 pipe.close()
 
 
@@ -89,7 +89,7 @@ def interrupt():
         while not select.select([stream], [], [], IMPATIENCE)[0]:
             if time.monotonic() > deadline:
                 process.kill()
-                pytest.fail(f"an interrupt had no effect; the command said: {process.communicate()}")
+                pytest.fail(f"an interrupt had no effect; the command wrote: {process.communicate()}")
             process.send_signal(signal.SIGINT)
         return stream.readline()
 
@@ -104,7 +104,7 @@ class Vendor:
         words: The reply, as it is streamed.
         status: The HTTP status; from 400 on `complaint` is the error in the body.
         refuses: A text; a request that holds it is answered with 400.
-        held: Set it to a new event, and replies wait until it is set: streams after their first word, whole ones after
+        gate: An event that replies wait for, if it is set here: streams after their first word, complete ones after
             `free` requests.
         arrived: Released once for each request.
     """
@@ -118,7 +118,7 @@ class Vendor:
         self.complaint = {"message": "No."}
         self.headers = {"x-request-id": "req-7"}
         self.refuses = None
-        self.held = None
+        self.gate = None
         self.free = 0
         self.arrived = threading.Semaphore(0)
 
@@ -131,8 +131,8 @@ class Vendor:
         """Return the events of a streamed reply."""
         for word in self.words:
             yield _chunk({"delta": {"content": word}, "finish_reason": None})
-            if self.held is not None:
-                self.held.wait()
+            if self.gate is not None:
+                self.gate.wait()
         yield _chunk({"delta": {}, "finish_reason": self.finish_reason})
         yield b"data: [DONE]\n\n"
 
@@ -165,8 +165,8 @@ class Handler(BaseHTTPRequestHandler):
         elif request.get("stream"):
             self.stream()
         else:
-            if vendor.held is not None and len(vendor.requests) > vendor.free:
-                vendor.held.wait()
+            if vendor.gate is not None and len(vendor.requests) > vendor.free:
+                vendor.gate.wait()
             self.reply(200, vendor.body())
 
     def reply(self, status, body):
@@ -209,8 +209,8 @@ def vendor(monkeypatch):
         monkeypatch.setenv("BUDWOOD_MODEL", "local/tiny")
         monkeypatch.setenv("BUDWOOD_OPTIONS__RETRIES", "0")
         yield made
-        if made.held is not None:
-            made.held.set()
+        if made.gate is not None:
+            made.gate.set()
         server.shutdown()
 
 
@@ -285,7 +285,7 @@ class Terminal:
     def _read(self):
         try:
             data = os.read(self._master, 65536)
-        except OSError:  # what Linux says when the command has ended
+        except OSError:  # on Linux, after the command has ended
             return ""
         self.shown += data.decode("utf-8", "replace")
         return data

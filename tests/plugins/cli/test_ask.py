@@ -72,12 +72,12 @@ def test_text_is_written_as_it_arrives(started, vendor):
     """
     The first word is written before the vendor sends the second.
     """
-    vendor.held = threading.Event()
+    vendor.gate = threading.Event()
     process = started("ask", "Hi")
     process.stdin.close()
 
     assert process.stdout.read(5) == b"Hello"
-    vendor.held.set()
+    vendor.gate.set()
     assert process.stdout.read().decode().splitlines() == [" there."]
 
 
@@ -146,13 +146,13 @@ def test_a_closed_pipe_ends_quietly(started, vendor):
     """
     If the reader closes the pipe, the command ends with status 0 and no message.
     """
-    vendor.held = threading.Event()
+    vendor.gate = threading.Event()
     process = started("ask", "Hi")
     process.stdin.close()
     process.stdout.read(5)
 
     process.stdout.close()
-    vendor.held.set()
+    vendor.gate.set()
 
     assert (process.wait(), process.stderr.read()) == (0, b"")
 
@@ -162,7 +162,7 @@ def test_an_interrupt_ends_with_130(started, interrupt, vendor):
     """
     Ctrl-C during a reply ends the command, without a traceback.
     """
-    vendor.held = threading.Event()
+    vendor.gate = threading.Event()
     process = started("ask", "Hi")
     process.stdin.close()
     process.stdout.read(5)

@@ -55,7 +55,7 @@ def test_the_system_prompt_can_be_changed(budwood, vendor):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("/help", "/save FILE"),
         ("/history", ""),
@@ -63,14 +63,14 @@ def test_the_system_prompt_can_be_changed(budwood, vendor):
         ("/nonsense", "error: unknown command /nonsense"),
     ],
 )
-def test_commands_are_not_sent_to_the_model(budwood, vendor, line, told):
+def test_commands_are_not_sent_to_the_model(budwood, vendor, line, expected):
     """
     Lines that start with a slash are answered locally, on standard error, also if the command is unknown.
     """
     run = budwood("chat", stdin=f"{line}\n")
 
     assert (run.returncode, run.stdout, vendor.requests) == (0, "", [])
-    assert run.stderr.startswith(told)
+    assert run.stderr.startswith(expected)
 
 
 def test_history_is_shown(budwood, vendor):
@@ -132,14 +132,14 @@ def test_an_interrupt_stops_only_the_reply(started, interrupt, vendor):
     """
     After Ctrl-C during a reply, the next line is answered. The stopped turn is not part of the history.
     """
-    vendor.held = threading.Event()
+    vendor.gate = threading.Event()
     process = started("chat")
     process.stdin.write(b"One\n")
     process.stdin.flush()
     assert process.stdout.read(5) == b"Hello"
 
     assert interrupt(process, process.stderr) == b"(stopped)\n"
-    vendor.held.set()
+    vendor.gate.set()
     output, _ = process.communicate(b"Two\n")
 
     assert (process.returncode, output) == (0, b"\nHello there.\n")
@@ -150,7 +150,7 @@ def test_a_chat_at_a_terminal(terminal, vendor):
     """
     There is a prompt. Ctrl-C stops a reply or discards the current line, and Ctrl-D leaves.
     """
-    vendor.held = threading.Event()
+    vendor.gate = threading.Event()
     screen = terminal("chat")
     screen.wait_for("> ")
     screen.type("One\n")
@@ -158,7 +158,7 @@ def test_a_chat_at_a_terminal(terminal, vendor):
     screen.interrupt()
     screen.wait_for("(stopped)")
     screen.wait_for("> ")
-    vendor.held.set()
+    vendor.gate.set()
     screen.type("half a li")
     screen.wait_for("half a li")
     screen.interrupt()

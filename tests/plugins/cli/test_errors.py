@@ -40,7 +40,7 @@ def test_every_error_has_an_exit_status():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "expected"),
     [
         (["ask", "--nonsense"], 2, "error: No such option"),
         (["ask"], 2, "error: No prompt given."),
@@ -54,14 +54,14 @@ def test_every_error_has_an_exit_status():
         (["ask", "Hi", "-m", "openai/gpt-4o"], 4, "error: openai: no API key."),
     ],
 )
-def test_errors_before_a_request(budwood, vendor, arguments, status, told):
+def test_errors_before_a_request(budwood, vendor, arguments, status, expected):
     """
     Invalid arguments end with 2, invalid settings with 3, and a missing key with 4. No request is sent.
     """
     run = budwood(*arguments)
 
     assert (run.returncode, run.stdout, vendor.requests) == (status, "", [])
-    assert run.stderr.startswith(told)
+    assert run.stderr.startswith(expected)
 
 
 @pytest.mark.parametrize(

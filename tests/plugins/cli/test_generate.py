@@ -126,11 +126,11 @@ def test_unusable_documents_are_reported(budwood, vendor, spec, tmp_path):
     spec.write_text(f'{spec.read_text()}[documents]\npaths = ["docs/*", "docs/*.md"]\n')
 
     plan = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json").stdout)
-    told = budwood("generate", "spec.toml", "--dry-run").stderr
+    output = budwood("generate", "spec.toml", "--dry-run").stderr
     left_out = "note: skipped 3 files of an unsupported type: 2 .pdf, 1 no suffix\n"
 
     assert (plan["without_passages"], plan["skipped_files"]) == (["docs/empty.md"], {".pdf": 2, "no suffix": 1})
-    assert told == f"note: no passages in docs/empty.md\n{left_out}"
+    assert output == f"note: no passages in docs/empty.md\n{left_out}"
     assert left_out in budwood("generate", "spec.toml").stderr
 
 
@@ -190,14 +190,14 @@ def test_an_interrupted_run_can_be_resumed(started, budwood, vendor, spec, tmp_p
     """
     Ctrl-C ends with 130 and prints the resume command, which repeats no finished call.
     """
-    vendor.held, vendor.free = threading.Event(), 2
+    vendor.gate, vendor.free = threading.Event(), 2
     process = started("generate", "spec.toml")
     for _ in range(3):
         vendor.arrived.acquire()
 
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
-    vendor.held.set()
+    vendor.gate.set()
 
     assert process.returncode == 130
     assert "Traceback" not in errors.decode()
@@ -217,7 +217,7 @@ def test_two_interrupts_print_one_message(started, vendor, spec):
     A second signal during shutdown prints no further message, and no text of asyncio.
     """
     spec.write_text(spec.read_text().replace("concurrency = 1", "concurrency = 4"))
-    vendor.held = threading.Event()
+    vendor.gate = threading.Event()
     process = started("generate", "spec.toml", "--quiet")
     for _ in range(4):
         vendor.arrived.acquire()
@@ -298,12 +298,12 @@ def test_progress_is_live_at_a_terminal(terminal, vendor, spec):
     """
     The bar is updated during the run. Only the output and the summary remain.
     """
-    vendor.held, vendor.free = threading.Event(), 2
+    vendor.gate, vendor.free = threading.Event(), 2
     screen = terminal("generate", "spec.toml", COLUMNS="120")
 
     screen.wait_for("2/4")
     screen.wait_for(" calls")
-    vendor.held.set()
+    vendor.gate.set()
 
     assert screen.end() == 0
     assert "4 of 4 rows" in screen.shown
@@ -314,13 +314,13 @@ def test_progress_fits_a_narrow_terminal(terminal, vendor, spec):
     """
     At 80 columns all values are visible, on a second line if necessary.
     """
-    vendor.held, vendor.free = threading.Event(), 2
+    vendor.gate, vendor.free = threading.Event(), 2
     screen = terminal("generate", "spec.toml", COLUMNS="80")
 
     screen.wait_for("2/4")
     screen.wait_for("errors")
     screen.wait_for("left")
-    vendor.held.set()
+    vendor.gate.set()
 
     assert screen.end() == 0
 

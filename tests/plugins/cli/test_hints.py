@@ -6,7 +6,7 @@ from budwood_cli.hints import to_command_line
 
 
 @pytest.mark.parametrize(
-    ("hint", "told"),
+    ("hint", "expected"),
     [
         ("Raise timeout=… if the model needs the time.", "Raise BUDWOOD_OPTIONS__TIMEOUT if the model needs the time."),
         (
@@ -23,11 +23,11 @@ from budwood_cli.hints import to_command_line
         ("Is the server running, and base_url right?", "Is the server running, and base_url right?"),
     ],
 )
-def test_arguments_become_options_variables_and_settings(hint, told):
+def test_arguments_become_options_variables_and_settings(hint, expected):
     """
     Other text is unchanged.
     """
-    assert to_command_line(hint) == told
+    assert to_command_line(hint) == expected
 
 
 def test_hints_of_errors_fit_the_command_line(budwood, vendor):

@@ -153,7 +153,7 @@ def test_a_file_instead_of_the_folder_is_an_error(budwood, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [
         ("My_Vendor", "For example: 'my-vendor'"),
         ("budwood-acme", "must not start with budwood: use 'acme'"),
@@ -167,11 +167,11 @@ def test_a_file_instead_of_the_folder_is_an_error(budwood, tmp_path):
         ("a" * (MAX_LENGTH + 1), f"at most {MAX_LENGTH}"),
     ],
 )
-def test_invalid_name_is_rejected(name, said):
+def test_invalid_name_is_rejected(name, expected):
     """
     The error says which names are valid.
     """
-    with pytest.raises(ArgumentError, match=re.escape(said)):
+    with pytest.raises(ArgumentError, match=re.escape(expected)):
         Names.of(name)
 
 
@@ -230,9 +230,9 @@ def test_every_kind_of_plugin_has_a_template():
     """
     A new kind needs a template.
     """
-    begun = sorted((SECTIONS[kind], group_of(kind)) for kind in KindOfPlugin)
+    available = sorted((SECTIONS[kind], group_of(kind)) for kind in KindOfPlugin)
 
-    assert begun == sorted((kind.section, kind.group) for kind in KINDS)
+    assert available == sorted((kind.section, kind.group) for kind in KINDS)
 
 
 @every_package

@@ -10,7 +10,7 @@ def progress(**known):
     """
     Return the progress of a run.
     """
-    begun = {
+    values = {
         "rows_done": 0,
         "rows": 2000,
         "turns_done": 0,
@@ -24,7 +24,7 @@ def progress(**known):
         "rows_per_second": None,
         "seconds_left": None,
     }
-    return Progress(**begun | known)
+    return Progress(**values | known)
 
 
 def test_unknown_values_are_not_numbers():
@@ -42,13 +42,13 @@ def test_known_values_are_shown():
     """
     Rows, rate, calls, tokens, cost, errors and remaining time are in one line.
     """
-    told = format_progress(
+    line = format_progress(
         progress(
             rows_done=1000, calls=2500, errors=1, cost=Decimal("0.12345"), rows_per_second=12.345, seconds_left=81.04
         )
     )
 
-    assert told == "1,000/2,000 rows, 12.3 rows/s, 2,500 calls, 15 tokens, $0.1234, 1 error, 0:01:21 left"
+    assert line == "1,000/2,000 rows, 12.3 rows/s, 2,500 calls, 15 tokens, $0.1234, 1 error, 0:01:21 left"
 
 
 def test_lines_are_written_every_few_seconds(clock):

@@ -125,9 +125,9 @@ def test_an_interrupt_ends_a_pull(started, interrupt, ollama):
     process = started("models", "pull", "ollama/llama3.2")
     assert process.stderr.readline() == b"pulling manifest\n"
 
-    told = interrupt(process, process.stderr)
+    output = interrupt(process, process.stderr)
 
-    assert told.decode() == "stopped: the server keeps what it downloaded. Run the same command to continue.\n"
+    assert output.decode() == "stopped: the server keeps what it downloaded. Run the same command to continue.\n"
     assert (process.communicate(), process.returncode) == ((b"", b""), 130)
     assert ollama.closed_by_client.wait(60)
 
@@ -136,15 +136,15 @@ def test_lines_are_written_for_each_part_and_every_few_seconds(clock):
     """
     A log gets a line when the step changes, and one every `SECONDS_BETWEEN_LINES`.
     """
-    told = []
-    lines = PullLines(told.append, clock.monotonic)
+    output = []
+    lines = PullLines(output.append, clock.monotonic)
 
     for completed in range(0, 800, 100):
         lines(PullProgress("pulling 6a07", "sha256:6a07", completed, 800))
         clock.sleep(SECONDS_BETWEEN_LINES / 4)
     lines(PullProgress("success"))
 
-    assert told == ["pulling 6a07: 0% of 800 B", "pulling 6a07: 50% of 800 B", "success"]
+    assert output == ["pulling 6a07: 0% of 800 B", "pulling 6a07: 50% of 800 B", "success"]
 
 
 @pytest.mark.parametrize(

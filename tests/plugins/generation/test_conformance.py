@@ -1,4 +1,4 @@
-"""Storage, strategies and modifiers, proved by the kit."""
+"""Conformance tests of the storage, the strategies and the modifiers."""
 
 import json
 
@@ -11,7 +11,7 @@ class TestJSONL(StorageSuite):
 
     def read_back(self, path):
         """
-        One JSON object a line.
+        Read one JSON object per line.
         """
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
@@ -31,7 +31,7 @@ class TestSeedList(InstructionStrategySuite):
 
     def settings(self, folder):
         """
-        Two beginnings.
+        Return two seeds.
         """
         return {"seeds": ["What is grafting?", "When do I prune?"]}
 

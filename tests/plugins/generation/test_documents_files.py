@@ -8,7 +8,7 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation.documents import find_files
-from budwood_generation.documents.files import KINDS, document_kind, document_name
+from budwood_generation.documents.files import KINDS, detect_kind, make_document_name
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows makes no links or pipes without privileges")
 
@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 def names(root: Path, *patterns: str) -> list[str]:
     """Find files, and return their names."""
-    return [document_name(path, folder) for path, folder in find_files(patterns, root)]
+    return [make_document_name(path, folder) for path, folder in find_files(patterns, root)]
 
 
 def test_files_are_sorted_and_unique(root):
@@ -211,4 +211,4 @@ def test_suffixes_are_case_insensitive(ending):
     """
     `README.MD` is Markdown, like `readme.md`.
     """
-    assert document_kind("a" + ending) == document_kind("A" + ending.upper()) == KINDS[ending]
+    assert detect_kind("a" + ending) == detect_kind("A" + ending.upper()) == KINDS[ending]

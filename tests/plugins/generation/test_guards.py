@@ -17,10 +17,10 @@ from tests.datasets import conversation_spec
 CELL = Cell(id="c", index=0, turns=1)
 
 CALLS = {
-    "plan": lambda thing: GuardedStrategy(thing).plan((), 1, Random(1)),
-    "instruct": lambda thing: GuardedStrategy(thing).instruct(CELL, (), Random(1)),
-    "modify": lambda thing: GuardedModifier(thing).modify((), CELL),
-    "write": lambda thing: GuardedStorage(thing).write(()),
+    "plan": lambda instance: GuardedStrategy(instance).plan((), 1, Random(1)),
+    "instruct": lambda instance: GuardedStrategy(instance).instruct(CELL, (), Random(1)),
+    "modify": lambda instance: GuardedModifier(instance).modify((), CELL),
+    "write": lambda instance: GuardedStorage(instance).write(()),
 }
 
 

@@ -280,13 +280,13 @@ def read_all(path: Path) -> None:
         list(journal.rows())
 
 
-@pytest.mark.parametrize("size", [0, 1, 99, 100, 4096, 5000, -4096], ids="kept {}".format)
+@pytest.mark.parametrize("size", [0, 1, 99, 100, 4096, 5000, -4096], ids="{} bytes".format)
 def test_a_truncated_file_is_damaged(path, size):
     """
     For every length, the error names the file and says what to do.
     """
-    whole = write_journal(path)
-    path.write_bytes(whole[:size])
+    content = write_journal(path)
+    path.write_bytes(content[:size])
 
     with pytest.raises(JournalError, match=r"is damaged.*Restore journal\.sqlite from a backup, or start a new run"):
         read_all(path)
@@ -312,10 +312,10 @@ def test_corrupt_pages_raise_journal_errors(tmp_path, place, garbage):
     With garbage at any place, a journal works or raises a JournalError.
     """
     original = tmp_path / "original.sqlite"
-    whole = original.read_bytes() if original.exists() else write_journal(original)
-    place %= len(whole)
+    content = original.read_bytes() if original.exists() else write_journal(original)
+    place %= len(content)
     torn = tmp_path / "torn.sqlite"
-    torn.write_bytes(whole[:place] + garbage + whole[place + len(garbage) :])
+    torn.write_bytes(content[:place] + garbage + content[place + len(garbage) :])
     for name in ("torn.sqlite-wal", "torn.sqlite-shm"):
         (tmp_path / name).unlink(missing_ok=True)
 
@@ -328,7 +328,7 @@ def test_another_database_is_not_a_journal(path):
     Also if it is valid.
     """
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE things (name TEXT)")
+        connection.execute("CREATE TABLE other (name TEXT)")
         connection.commit()
 
     with pytest.raises(JournalError, match="is damaged: the file is empty, or is not a journal"):

@@ -237,7 +237,7 @@ def test_empty_documents_count_as_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("schema", "said"),
+    ("schema", "expected"),
     [
         ({"type": "nonsense"}, "not valid"),
         ({"type": "string", "pattern": "("}, "not valid"),
@@ -247,11 +247,11 @@ def test_empty_documents_count_as_none(tmp_path):
         ({"$ref": "https://example.com/schema.json"}, "example.com"),
     ],
 )
-def test_an_unusable_schema_stops_the_plan(tmp_path, schema, said):
+def test_an_unusable_schema_stops_the_plan(tmp_path, schema, expected):
     """
     Invalid schemas, contradictions and broken references are rejected before the first call.
     """
-    with pytest.raises(ConfigurationError, match=rf"row\.schema: .*({said})"):
+    with pytest.raises(ConfigurationError, match=rf"row\.schema: .*({expected})"):
         make_plan(row_spec(tmp_path, job={"schema": schema}))
 
 
@@ -297,11 +297,11 @@ def test_secrets_in_a_specification_are_rejected(tmp_path):
     """
     The journal would store them. The error names the section of the settings, and does not contain the secret.
     """
-    told = {"plugin": "guarded", "api_key": "sk-plainly-readable"}
+    strategy = {"plugin": "guarded", "api_key": "sk-plainly-readable"}
     settings = {"instruction_strategies": {"guarded": {"api_key": "sk-plainly-readable"}}}
 
     with pytest.raises(ConfigurationError, match=r"a secret: 'api_key'.*\[instruction_strategies\.guarded\]") as raised:
-        make_plan(conversation_spec(tmp_path, job={"strategy": told}))
+        make_plan(conversation_spec(tmp_path, job={"strategy": strategy}))
     plan = make_plan(conversation_spec(tmp_path, job={"strategy": "guarded"}), settings=settings)
 
     assert "sk-plainly" not in str(raised.value)

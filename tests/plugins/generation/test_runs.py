@@ -110,7 +110,7 @@ def test_tokens_that_are_not_reported_are_unknown(tmp_path):
         )
 
     assert (report.calls, report.input_tokens, report.output_tokens, report.cost) == (4, None, None, None)
-    assert {(told.input_tokens, told.output_tokens) for told in seen} == {(None, None)}
+    assert {(progress.input_tokens, progress.output_tokens) for progress in seen} == {(None, None)}
 
 
 def test_a_seed_follows_the_instruction(tmp_path):

@@ -69,11 +69,11 @@ def test_resuming_tries_only_failed_rows(tmp_path):
         first = generate(spec, settings=server.settings)
     with ChatServer() as server:
         second = resume(spec.run_folder, settings=server.settings)
-        whole = generate(conversation_spec(tmp_path / "whole", job=LOCAL), settings=server.settings)
+        complete = generate(conversation_spec(tmp_path / "complete", job=LOCAL), settings=server.settings)
 
     assert (second.complete, second.failures) == (True, ())
-    assert (second.rows_reused, first.calls + second.calls) == (first.rows, whole.calls)
-    assert second.output.read_bytes() == whole.output.read_bytes()
+    assert (second.rows_reused, first.calls + second.calls) == (first.rows, complete.calls)
+    assert second.output.read_bytes() == complete.output.read_bytes()
 
 
 def test_a_finished_question_is_not_repeated(tmp_path):
@@ -166,7 +166,7 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "said"),
+    ("wrong", "error", "expected"),
     [
         ({"answerer": "nobody/tiny"}, PluginNotFoundError, "nobody"),
         ({"answerer": "openai/gpt-5.1"}, CredentialError, r"conversation\.answerer: openai: no API key"),
@@ -176,7 +176,7 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
         ({"answerer_options": {"retries": -5}}, ConfigurationError, "retries"),
     ],
 )
-def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, said):
+def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, expected):
     """
     An error of the answerer is found while planning, before the asker is called. No run is started.
     """
@@ -184,7 +184,7 @@ def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, said):
 
     with ChatServer() as server:
         for act in (make_plan, generate):
-            with pytest.raises(error, match=said):
+            with pytest.raises(error, match=expected):
                 act(spec, settings=server.settings)
 
     assert server.requests == []
@@ -319,7 +319,7 @@ def test_a_strategy_without_a_question_fails_the_row(tmp_path):
     )
 
 
-class Held:
+class BlockedRequests:
     """Lets the first requests through, and holds the others until the test is over."""
 
     def __init__(self, free: int) -> None:
@@ -339,16 +339,16 @@ class Held:
 
 
 @pytest.fixture
-def held():
+def blocked():
     """
     A fault that blocks requests after the fifth.
     """
-    fault = Held(5)
+    fault = BlockedRequests(5)
     yield fault
     fault.release.set()
 
 
-def test_a_cancelled_task_saves_finished_work(tmp_path, held):
+def test_a_cancelled_task_saves_finished_work(tmp_path, blocked):
     """
     The run can be resumed at once in the same program.
     """
@@ -356,16 +356,16 @@ def test_a_cancelled_task_saves_finished_work(tmp_path, held):
 
     async def cancel(settings):
         task = asyncio.create_task(generate_async(spec, settings=settings))
-        task.add_done_callback(lambda _: held.reached.set())
-        await asyncio.to_thread(held.reached.wait)
+        task.add_done_callback(lambda _: blocked.reached.set())
+        await asyncio.to_thread(blocked.reached.wait)
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as raised:
             await task
         return raised.value
 
-    with ChatServer(fault=held) as server:
+    with ChatServer(fault=blocked) as server:
         error = asyncio.run(cancel(server.settings))
-        held.release.set()
+        blocked.release.set()
     assert "budwood runs resume" in error.__notes__[0]
     assert count_entries(spec).calls == 5
 
@@ -378,25 +378,25 @@ def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
     The journal stays open, and the run locked, until the thread has finished.
     """
     spec = conversation_spec(tmp_path)
-    begun, go_on = threading.Event(), threading.Event()
+    started, proceed = threading.Event(), threading.Event()
     write = run._write_output
 
     def slow_write(plan, journal):
-        begun.set()
-        go_on.wait()
+        started.set()
+        proceed.wait()
         return write(plan, journal)
 
     monkeypatch.setattr(run, "_write_output", slow_write)
 
     async def cancel():
         task = asyncio.create_task(generate_async(spec))
-        task.add_done_callback(lambda _: begun.set())
-        await asyncio.to_thread(begun.wait)
+        task.add_done_callback(lambda _: started.set())
+        await asyncio.to_thread(started.wait)
         task.cancel()
         await asyncio.sleep(0)
         with pytest.raises(RunBusyError):
             await generate_async(spec)
-        go_on.set()
+        proceed.set()
         with pytest.raises(asyncio.CancelledError):
             await task
 
@@ -405,20 +405,20 @@ def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
-def test_control_c_saves_finished_work(tmp_path, held, start):
+def test_control_c_saves_finished_work(tmp_path, blocked, start):
     """
     The process ends, all reported work is in the journal, and the run can be resumed.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
     path = write_spec(spec)
 
-    with ChatServer(fault=held) as server:
+    with ChatServer(fault=blocked) as server:
         process = start("generate", path, server.settings)
         assert [process.stdout.readline() for _ in range(5)] == ["1\n", "2\n", "3\n", "4\n", "5\n"]
-        held.reached.wait()
+        blocked.reached.wait()
         process.send_signal(signal.SIGINT)
         process.communicate()
-        held.release.set()
+        blocked.release.set()
 
     assert process.returncode == 130
     assert count_entries(spec).calls == 5
@@ -426,14 +426,14 @@ def test_control_c_saves_finished_work(tmp_path, held, start):
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5
 
 
-def test_a_second_process_is_rejected(tmp_path, held, start):
+def test_a_second_process_is_rejected(tmp_path, blocked, start):
     """
     It raises an error, and the first continues.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
     path = write_spec(spec)
 
-    with ChatServer(fault=held) as server:
+    with ChatServer(fault=blocked) as server:
         process = start("generate", path, server.settings)
         assert [process.stdout.readline() for _ in range(5)] == ["1\n", "2\n", "3\n", "4\n", "5\n"]
         for act, argument in ((generate, spec), (resume, spec.run_folder)):
@@ -441,7 +441,7 @@ def test_a_second_process_is_rejected(tmp_path, held, start):
                 act(argument, settings=server.settings)
         process.kill()
         process.wait()
-        held.release.set()
+        blocked.release.set()
 
     with ChatServer(echo) as server:
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5

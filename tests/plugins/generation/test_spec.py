@@ -84,10 +84,10 @@ def test_a_misspelled_key_gets_a_suggestion(tmp_path, text, key, near):
     """
     (tmp_path / "s.json").write_text("{}")
 
-    said = load_error(tmp_path, text)
+    error = load_error(tmp_path, text)
 
-    assert f"{key}'" in said
-    assert f"did you mean {near}" in said
+    assert f"{key}'" in error
+    assert f"did you mean {near}" in error
 
 
 @pytest.mark.parametrize("text", [HEAD, CONVERSATION + ROW.removeprefix(HEAD) + "schema = {}\n"])
@@ -150,10 +150,10 @@ def test_an_unusable_file_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / "seeds.txt").write_bytes(content)
 
-    said = load_error(tmp_path, CONVERSATION + 'strategy = { plugin = "seed-list", seeds = { file = "seeds.txt" } }\n')
+    error = load_error(tmp_path, CONVERSATION + 'strategy = { plugin = "seed-list", seeds = { file = "seeds.txt" } }\n')
 
-    assert "seeds.txt" in said
-    assert "relative to" in said or "UTF-8" in said
+    assert "seeds.txt" in error
+    assert "relative to" in error or "UTF-8" in error
 
 
 def test_a_schema_can_be_a_table_or_a_file(tmp_path):
@@ -172,15 +172,17 @@ def test_a_schema_can_be_a_table_or_a_file(tmp_path):
     assert from_table.row.json_schema == {"type": "object", "properties": {"a": {"type": "string"}}}
 
 
-@pytest.mark.parametrize(("content", "said"), [("{", "not valid JSON"), ("[]", "row.schema"), (None, "cannot be read")])
-def test_an_invalid_schema_is_an_error(tmp_path, content, said):
+@pytest.mark.parametrize(
+    ("content", "expected"), [("{", "not valid JSON"), ("[]", "row.schema"), (None, "cannot be read")]
+)
+def test_an_invalid_schema_is_an_error(tmp_path, content, expected):
     """
     Invalid JSON, JSON that is not an object, and a missing file have different errors.
     """
     if content is not None:
         (tmp_path / "schema.json").write_text(content)
 
-    assert said in load_error(tmp_path, ROW + 'schema = "schema.json"\n')
+    assert expected in load_error(tmp_path, ROW + 'schema = "schema.json"\n')
 
 
 def test_in_python_a_schema_can_be_a_pydantic_model():
@@ -206,16 +208,16 @@ def test_in_python_an_invalid_value_is_a_configuration_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [("rows = ", "not valid TOML"), (b"rows = 1 # \xff", "not valid UTF-8"), (b"\x00", "not valid TOML")],
 )
-def test_invalid_toml_is_an_error(tmp_path, text, said):
+def test_invalid_toml_is_an_error(tmp_path, text, expected):
     """
     Also if it is not text. The error names the file.
     """
     message = load_error(tmp_path, text)
 
-    assert said in message
+    assert expected in message
     assert "dataset.toml" in message
 
 

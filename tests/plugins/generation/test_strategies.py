@@ -19,7 +19,7 @@ from budwood_testing import FakeClock
 
 LONG = SourcePassage(id="long", document="a.md", headings=(), text="Tea is green. It is old. It is hot. It is good.")
 SHORT = SourcePassage(id="short", document="a.md", headings=(), text="See below.")
-SAID = (Turn(question="Is tea green?", answer="It is."), Turn(question="Is it old?", answer="It is, too."))
+HISTORY = (Turn(question="Is tea green?", answer="It is."), Turn(question="Is it old?", answer="It is, too."))
 
 
 def build(name, **settings):
@@ -40,21 +40,21 @@ def cell(passage=None, **material) -> Cell:
 
 def ask_texts(strategy, at: Cell, turns=()) -> str:
     """Return the messages for the asker, with the system message first."""
-    told = strategy.instruct(at, turns, Random(1))
-    assert told.text is None
-    return "\n".join(message.text for message in told.ask)
+    instruction = strategy.instruct(at, turns, Random(1))
+    assert instruction.text is None
+    return "\n".join(message.text for message in instruction.ask)
 
 
 @given(st.integers(1, 20), st.integers(0, 100), st.integers())
-def test_items_are_used_equally_often(things, count, seed):
+def test_items_are_used_equally_often(size, count, seed):
     """
     The seed determines the order.
     """
-    taken = list(islice(shuffled_cycle(range(things), Random(seed)), count))
+    drawn = list(islice(shuffled_cycle(range(size), Random(seed)), count))
 
-    counts = Counter(taken)
-    assert max(counts.values(), default=0) - min(counts[thing] for thing in range(things)) <= 1
-    assert taken == list(islice(shuffled_cycle(range(things), Random(seed)), count))
+    counts = Counter(drawn)
+    assert max(counts.values(), default=0) - min(counts[item] for item in range(size)) <= 1
+    assert drawn == list(islice(shuffled_cycle(range(size), Random(seed)), count))
 
 
 def test_without_items_the_cycle_is_empty():
@@ -101,7 +101,7 @@ def test_the_asker_sees_the_passage_and_the_conversation():
     """
     strategy = build("document-questions", request="Ask something hard.")
 
-    first, third = ask_texts(strategy, cell(LONG)), ask_texts(strategy, cell(LONG), SAID)
+    first, third = ask_texts(strategy, cell(LONG)), ask_texts(strategy, cell(LONG), HISTORY)
 
     assert f"<passage>\n{LONG.text}\n</passage>" in first
     assert "Ask something hard. Write the question alone." in first
@@ -151,7 +151,7 @@ def test_a_conversation_starts_with_the_seed():
     first = strategy.instruct(cell(seed="What is tea?"), (), Random(1))
 
     assert (first.text, first.ask) == ("What is tea?", ())
-    assert "Ask on." in ask_texts(strategy, cell(seed="What is tea?"), SAID[:1])
+    assert "Ask on." in ask_texts(strategy, cell(seed="What is tea?"), HISTORY[:1])
 
 
 def test_seeds_are_used_equally_often():

@@ -21,6 +21,6 @@ def test_rejected_parameter_is_dropped(make_client, scripted, message):
         replies = [client.ask("Hello", seed=3, top_p=0.5) for _ in range(2)]
 
     assert [len(reply.attempts) for reply in replies] == [2, 1]
-    assert [receipt.parameter for receipt in replies[1].adaptations] == ["seed"]
+    assert [adaptation.parameter for adaptation in replies[1].adaptations] == ["seed"]
     assert "seed" not in scripted.sent()
     assert scripted.sent()["top_p"] == 0.5

@@ -19,7 +19,7 @@ def encode(provider, model="openai/gpt-oss-20b", **fields):
     """
     fields = {"messages": (Message.user("Hello"),), **fields}
     call = provider.encode(ChatRequest(model=model, **fields), stream=False)
-    return json.loads(call.body), {(receipt.parameter, receipt.action) for receipt in call.adaptations}
+    return json.loads(call.body), {(adaptation.parameter, adaptation.action) for adaptation in call.adaptations}
 
 
 def test_environment_variables(scripted, clock, monkeypatch):
@@ -73,10 +73,10 @@ def test_max_tokens(groq):
     """
     max_tokens is sent as ``max_completion_tokens``, without an adaptation.
     """
-    body, receipts = encode(groq(), max_tokens=5)
+    body, adaptations = encode(groq(), max_tokens=5)
 
     assert body["max_completion_tokens"] == 5
-    assert receipts == set()
+    assert adaptations == set()
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_rejected_parameters_are_dropped(groq, given, parameter):
     Parameters that Groq rejects or ignores are not sent, and reported as adaptations.
     """
     given = {"temperature": 0.5, **given}
-    body, receipts = encode(groq(), **given)
+    body, adaptations = encode(groq(), **given)
 
     assert parameter not in body
     assert body["temperature"] == 0.5
-    assert receipts == {(parameter, "dropped")}
+    assert adaptations == {(parameter, "dropped")}
 
 
 def test_message_names_are_dropped(groq):
@@ -109,20 +109,20 @@ def test_message_names_are_dropped(groq):
     Names of messages are not sent; the messages are.
     """
     named = Message(role="user", name="Ada", parts=(TextPart(text="Hello"),))
-    body, receipts = encode(groq(), messages=(named,))
+    body, adaptations = encode(groq(), messages=(named,))
 
     assert body["messages"] == [{"role": "user", "content": "Hello"}]
-    assert receipts == {("name", "dropped")}
+    assert adaptations == {("name", "dropped")}
 
 
 def test_one_choice(groq):
     """
     An ``n`` of 1 is sent.
     """
-    body, receipts = encode(groq(), extra={"n": 1})
+    body, adaptations = encode(groq(), extra={"n": 1})
 
     assert body["n"] == 1
-    assert receipts == set()
+    assert adaptations == set()
 
 
 def test_on_unsupported_error(make_client, scripted):
@@ -153,11 +153,11 @@ def test_unsupported_effort(groq, model, effort, sent):
     """
     An unsupported effort is replaced by the nearest one, and reported as an adaptation.
     """
-    body, receipts = encode(groq(), model, reasoning_effort=effort)
+    body, adaptations = encode(groq(), model, reasoning_effort=effort)
 
     assert body.get("reasoning_effort") == sent
     action = "dropped" if sent is None else "changed"
-    assert receipts == (set() if sent == effort else {("reasoning_effort", action)})
+    assert adaptations == (set() if sent == effort else {("reasoning_effort", action)})
 
 
 @pytest.mark.parametrize(
@@ -189,10 +189,10 @@ def test_both_reasoning_options_in_a_call(groq):
     If a call has both options, the format is not sent, and reported as an adaptation.
     """
     extra = {"reasoning_format": "parsed", "include_reasoning": True}
-    body, receipts = encode(groq(), extra=extra)
+    body, adaptations = encode(groq(), extra=extra)
 
     assert "reasoning_format" not in body
-    assert receipts == {("reasoning_format", "dropped")}
+    assert adaptations == {("reasoning_format", "dropped")}
 
 
 def test_raw_reasoning_with_json(groq):
@@ -200,10 +200,10 @@ def test_raw_reasoning_with_json(groq):
     Raw reasoning with JSON output is sent as ``parsed``, and reported as an adaptation.
     """
     extra = {"reasoning_format": "raw", "response_format": {"type": "json_object"}}
-    body, receipts = encode(groq(), "qwen/qwen3-32b", extra=extra)
+    body, adaptations = encode(groq(), "qwen/qwen3-32b", extra=extra)
 
     assert body["reasoning_format"] == "parsed"
-    assert receipts == {("reasoning_format", "changed")}
+    assert adaptations == {("reasoning_format", "changed")}
 
 
 def test_both_reasoning_settings_are_rejected():
@@ -233,10 +233,10 @@ def test_strict_schemas(groq, model, strict):
     ``strict`` is not sent to models that do not support it, and reported as an adaptation.
     """
     schema = OutputSchema(json_schema={"type": "object"}, strict=True)
-    body, receipts = encode(groq(), model, output_schema=schema)
+    body, adaptations = encode(groq(), model, output_schema=schema)
 
     assert body["response_format"]["json_schema"].get("strict") == strict
-    assert receipts == (set() if strict else {("strict", "dropped")})
+    assert adaptations == (set() if strict else {("strict", "dropped")})
 
 
 def test_capabilities(make_client):

@@ -99,7 +99,9 @@ def test_unsupported_tool_choice_is_reported(new_provider):
     call = new_provider(lacks={"tool_choice"}).encode(request, stream=False)
 
     assert "tool_choice" not in json.loads(call.body)
-    assert [(receipt.parameter, receipt.action) for receipt in call.adaptations] == [("tool_choice", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in call.adaptations] == [
+        ("tool_choice", "dropped")
+    ]
 
 
 @pytest.mark.parametrize("extra", [{}, {"reasoning_effort": "high"}])
@@ -116,7 +118,7 @@ def test_model_rules_rename_and_drop(new_provider, extra):
 
     assert body["max_completion_tokens"] == 9
     assert not {"max_tokens", "temperature"} & set(body)
-    assert {(receipt.parameter, receipt.action) for receipt in call.adaptations} == {
+    assert {(adaptation.parameter, adaptation.action) for adaptation in call.adaptations} == {
         ("max_tokens", "renamed"),
         ("temperature", "dropped"),
     }
@@ -248,7 +250,7 @@ def test_vendor_tools(new_provider):
     call = new_provider().encode(request, stream=False)
 
     assert [tool["type"] for tool in json.loads(call.body)["tools"]] == ["function", "custom"]
-    assert [receipt.parameter for receipt in call.adaptations] == ["vendor_tools"]
+    assert [adaptation.parameter for adaptation in call.adaptations] == ["vendor_tools"]
 
 
 def test_completion(new_provider):

@@ -78,7 +78,7 @@ def test_rejections_in_many_forms(local, scripted, status, body, parameter):
     first, second = (local.ask("Hello", **options) for _ in range(2))
 
     assert [len(reply.attempts) for reply in (first, second)] == [2, 1]
-    assert [receipt.parameter for receipt in second.adaptations] == [parameter]
+    assert [adaptation.parameter for adaptation in second.adaptations] == [parameter]
     assert parameter not in scripted.sent()
     assert set(options) - {parameter} <= set(scripted.sent())
 
@@ -127,7 +127,9 @@ def test_rename_back_to_max_tokens(scripted, clock):
 
     assert "max_completion_tokens" not in scripted.sent()
     assert scripted.sent()["max_tokens"] == 5
-    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("max_tokens", "renamed")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [
+        ("max_tokens", "renamed")
+    ]
 
 
 def test_rejection_by_responses(client, scripted):
@@ -142,7 +144,7 @@ def test_rejection_by_responses(client, scripted):
     reply = client.ask("Hello", model="openai/unknown", top_p=0.5, extra={"store": False, "include": []})
 
     assert reply.text == "Hi"
-    assert [receipt.parameter for receipt in reply.adaptations] == ["top_p"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["top_p"]
     assert all(call.url.endswith("/responses") for call in scripted.calls)
 
 

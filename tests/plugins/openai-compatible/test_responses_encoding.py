@@ -37,7 +37,7 @@ def encode(new_provider):
         request = ChatRequest(model="m", messages=messages or (HELLO,), **parameters)
         sent = provider.encode(request, stream=stream)
         assert sent.url.endswith("/responses")
-        return json.loads(sent.body), [(receipt.parameter, receipt.action) for receipt in sent.adaptations]
+        return json.loads(sent.body), [(adaptation.parameter, adaptation.action) for adaptation in sent.adaptations]
 
     return encoding
 
@@ -71,29 +71,29 @@ def test_max_tokens(encode):
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
 
-    body, receipts = encode(rules=rules, max_tokens=5)
+    body, adaptations = encode(rules=rules, max_tokens=5)
 
-    assert (body["max_output_tokens"], receipts) == (5, [])
+    assert (body["max_output_tokens"], adaptations) == (5, [])
 
 
 def test_parameters_rejected_by_the_model(encode):
     """
     The catalog's rules about rejected parameters apply to both APIs.
     """
-    body, receipts = encode(rules=ModelRules(refuses=frozenset({"temperature"})), temperature=0.5, top_p=0.5)
+    body, adaptations = encode(rules=ModelRules(refuses=frozenset({"temperature"})), temperature=0.5, top_p=0.5)
 
     assert ("temperature" in body, body["top_p"]) == (False, 0.5)
-    assert receipts == [("temperature", "dropped")]
+    assert adaptations == [("temperature", "dropped")]
 
 
 def test_unsupported_parameters_are_reported(encode):
     """
     Stop sequences, seed and penalties are not sent, and reported as adaptations.
     """
-    body, receipts = encode(stop=("x",), seed=1, frequency_penalty=0.5, presence_penalty=0.5)
+    body, adaptations = encode(stop=("x",), seed=1, frequency_penalty=0.5, presence_penalty=0.5)
 
     assert set(body) == {"model", "input"}
-    assert receipts == [
+    assert adaptations == [
         ("stop", "dropped"),
         ("seed", "dropped"),
         ("frequency_penalty", "dropped"),
@@ -105,10 +105,10 @@ def test_message_names_are_reported(encode):
     """
     Names of messages are not sent, and reported as an adaptation.
     """
-    body, receipts = encode(Message(role="user", parts=(TextPart(text="Hi"),), name="Ada"))
+    body, adaptations = encode(Message(role="user", parts=(TextPart(text="Hi"),), name="Ada"))
 
     assert body["input"] == [{"role": "user", "content": "Hi"}]
-    assert receipts == [("name", "dropped")]
+    assert adaptations == [("name", "dropped")]
 
 
 def test_effort_is_merged_into_reasoning(encode):
@@ -159,11 +159,11 @@ def test_vendor_tools(encode):
     own = VendorTool(provider=VENDOR, data={"type": "web_search"})
     other = VendorTool(provider="anthropic", data={"type": "web_search_20250305"})
 
-    body, receipts = encode(tools=(WEATHER,), vendor_tools=(own, other), tool_choice="required")
+    body, adaptations = encode(tools=(WEATHER,), vendor_tools=(own, other), tool_choice="required")
 
     assert [tool["type"] for tool in body["tools"]] == ["function", "web_search"]
     assert body["tool_choice"] == "required"
-    assert receipts == [("vendor_tools", "dropped")]
+    assert adaptations == [("vendor_tools", "dropped")]
 
 
 def test_images_and_vendor_content(encode):
@@ -252,10 +252,10 @@ def test_reasoning_that_was_not_stored(encode):
     kept = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"}
     parts = tuple(ReasoningPart(text="", provider=VENDOR, data=item) for item in (lost, kept))
 
-    body, receipts = encode(HELLO, Message(role="assistant", parts=parts), HELLO, extra={"store": False})
+    body, adaptations = encode(HELLO, Message(role="assistant", parts=parts), HELLO, extra={"store": False})
 
     assert body["input"][1:2] == [kept]
-    assert receipts == [("reasoning", "dropped")]
+    assert adaptations == [("reasoning", "dropped")]
 
 
 def test_message_is_returned_as_received(encode):

@@ -43,7 +43,7 @@ def ask(scripted, clock):
         scripted.reply(200, chat_reply("Hi"))
         with Client(f"openai/{model}", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
             response = client.ask("Hello", **options)
-        return scripted.sent(), [(receipt.parameter, receipt.action) for receipt in response.adaptations]
+        return scripted.sent(), [(adaptation.parameter, adaptation.action) for adaptation in response.adaptations]
 
     return asking
 
@@ -96,11 +96,11 @@ def test_parameters_of_reasoning_models(ask, model):
     """
     Reasoning models get ``max_completion_tokens`` and no temperature; both are reported as adaptations.
     """
-    body, receipts = ask(model, max_tokens=5, temperature=0.5)
+    body, adaptations = ask(model, max_tokens=5, temperature=0.5)
 
     assert body["max_completion_tokens"] == 5
     assert not {"max_tokens", "temperature"} & set(body)
-    assert sorted(receipts) == [("max_tokens", "renamed"), ("temperature", "dropped")]
+    assert sorted(adaptations) == [("max_tokens", "renamed"), ("temperature", "dropped")]
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-3.5-turbo", "ft:gpt-4o:me::1"])
@@ -108,10 +108,10 @@ def test_parameters_of_other_models(ask, model):
     """
     Models without rules get the parameters of the request.
     """
-    body, receipts = ask(model, max_tokens=5, temperature=0.5)
+    body, adaptations = ask(model, max_tokens=5, temperature=0.5)
 
     assert (body["max_tokens"], body["temperature"]) == (5, 0.5)
-    assert receipts == []
+    assert adaptations == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Give each event loop that an async client is used in a transport of its own."""
+"""One transport for each event loop in which an async client is used."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ class LoopTransports:
     """
     The transports of one async client, by event loop.
 
-    Connections, timers and locks belong to the event loop that created them: in another loop they would wait for events
-    that never come. So each loop gets a transport of its own. It is closed when its loop shuts down, as `asyncio.run`
-    does at its end, or when the client is closed.
+    Connections, timers and locks belong to the event loop that created them: in another loop they would wait forever.
+    A transport is closed when its loop shuts down, as at the end of `asyncio.run`, or when the client is closed.
 
     Args:
         create: Creates a transport for the running event loop.
@@ -37,29 +36,29 @@ class LoopTransports:
     def get(self) -> AsyncTransport:
         """Return the transport of the running event loop; the first request in a loop creates it."""
         loop = asyncio.get_running_loop()
-        return self._transports.get(loop) or self._add(loop)
+        return self._transports.get(loop) or self._create_transport(loop)
 
     async def close(self) -> None:
         """
         Close all transports.
 
-        A transport whose loop runs in another thread is closed there. Closing twice is no error.
+        A transport whose loop runs in another thread is closed there. Closing twice has no effect.
         """
-        here = asyncio.get_running_loop()
+        current = asyncio.get_running_loop()
         with self._lock:
             loops = list(self._closers)
         for loop in loops:
-            if loop is here or loop.is_closed():
+            if loop is current or loop.is_closed():
                 await self._close(loop)
             elif loop.is_running():
                 closing = asyncio.run_coroutine_threadsafe(self._close(loop), loop)
                 await asyncio.wait([asyncio.wrap_future(closing)], timeout=_CLOSE_SECONDS)
 
-    def _add(self, loop: asyncio.AbstractEventLoop) -> AsyncTransport:
+    def _create_transport(self, loop: asyncio.AbstractEventLoop) -> AsyncTransport:
         with self._lock:
-            ended = [other for other in self._closers if other.is_closed()]
-        for other in ended:  # loops that ended without shutting down asynchronous generators
-            self._start(loop, self._close(other))
+            closed_loops = [other for other in self._closers if other.is_closed()]
+        for other in closed_loops:  # loops that ended without shutting down asynchronous generators
+            self._start_task(loop, self._close(other))
         transport = self._create()
         closer = _close_at_shutdown(self._transports, loop)
         with self._lock:
@@ -68,9 +67,9 @@ class LoopTransports:
             closer.__anext__().send(None)
         return transport
 
-    def _start(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
-        task = loop.create_task(work)
-        self._closing.add(task)  # the loop keeps weak references only
+    def _start_task(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = loop.create_task(coroutine)
+        self._closing.add(task)  # the loop keeps only weak references
         task.add_done_callback(self._closing.discard)
 
     async def _close(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -86,7 +85,7 @@ async def _close_at_shutdown(
     """
     Close the transport of a loop when this generator is closed.
 
-    Event loops close all asynchronous generators when they shut down, and nothing else.
+    Event loops offer no other hook for shutdown: they close only asynchronous generators.
     """
     try:
         yield
@@ -95,5 +94,5 @@ async def _close_at_shutdown(
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await transport.close()
-        except Exception as error:  # noqa: BLE001 - of a plugin, where its loop may be gone
+        except Exception as error:  # noqa: BLE001 - plugins may raise anything; the loop may be closed
             logs.emit("transport close failed", level="warning", error=f"{type(error).__name__}: {error}")

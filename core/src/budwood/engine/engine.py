@@ -296,7 +296,7 @@ class Engine:
             raise ConfigurationError(
                 "No model given.",
                 hint='Pass model="provider/model", or set `model` in budwood.toml or BUDWOOD_MODEL. '
-                f"Available providers: {join_names(self.instances.names_of(PROVIDER))}.",
+                f"Available providers: {join_names(self.instances.list_names(PROVIDER))}.",
             )
         return address
 

@@ -85,7 +85,7 @@ def examine(
     workers = processes or min(os.cpu_count() or 1, MAX_PROCESSES)
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(lambda plugin: _examine(registry, plugin, timeout), registry.inventory.all())
-    for copy, problem in survey.problems() if survey else ():
+    for copy, problem in survey.list_problems() if survey else ():
         yield Finding(
             kind="distribution",
             name=copy.name,

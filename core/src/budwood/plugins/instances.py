@@ -90,11 +90,11 @@ class Instances:
         """
         name = normalise(name)
         section = self.settings.instance_settings(kind.section, name)
-        plugin, preset = self._plugin_of(kind, name, section)
+        plugin, preset = self._resolve_plugin(kind, name, section)
         distribution = section.get("distribution")
         spec = self._load(kind, name, plugin, distribution)
         source = self.registry.find(kind, plugin, distribution=distribution).source
-        variables = self._variables(spec, name, plugin, preset)
+        variables = self._vendor_variables(spec, name, plugin, preset)
         exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
         values = dict(preset.settings) if preset else {}
         override_settings(values, self.settings.instance_settings(kind.section, name, variables, exclusive), exclusive)
@@ -110,8 +110,8 @@ class Instances:
                 where=f"[{kind.section}.{name}]",
                 hint_for=lambda key: _describe_setting(kind.section, name, key, variables),
             )
-        context = self._context(kind, name, plugin, spec)
-        facts = self._facts(name, plugin, spec, preset)
+        context = self._make_context(kind, name, plugin, spec)
+        facts = self._make_facts_lookup(name, plugin, spec, preset)
         return Instance(
             name, spec, settings, build_object(kind, spec, settings, context, source), context, preset, facts, source
         )
@@ -125,9 +125,9 @@ class Instances:
         """
         name = normalise(name)
         section = self.settings.instance_settings(kind.section, name)
-        return self._load(kind, name, self._plugin_of(kind, name, section)[0], section.get("distribution"))
+        return self._load(kind, name, self._resolve_plugin(kind, name, section)[0], section.get("distribution"))
 
-    def names_of(self, kind: Kind[T]) -> list[str]:
+    def list_names(self, kind: Kind[T]) -> list[str]:
         """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.instance_names(kind.section), *self.registry.inventory.names(kind)}
         if kind.group == PROVIDER.group:
@@ -136,27 +136,29 @@ class Instances:
             }
         return sorted(names)
 
-    def names_matching(self, kind: Kind[T], value: str) -> list[str]:
+    def find_matching_names(self, kind: Kind[T], value: str) -> list[str]:
         """
         List the names whose plugin declares a pattern that matches a media type or a model. No plugin is imported.
 
-        Exact patterns take precedence over wildcards; the names of each are in alphabetical order.
+        Names with an exact pattern come before names with a wildcard; each group is in alphabetical order.
         """
         value = value.lower()
-        declared = {name: self._patterns(kind, name) for name in self.names_of(kind)}
-        matching = [name for name, patterns in declared.items() if any(fnmatchcase(value, one) for one in patterns)]
+        declared = {name: self._patterns(kind, name) for name in self.list_names(kind)}
+        matching = [
+            name for name, patterns in declared.items() if any(fnmatchcase(value, pattern) for pattern in patterns)
+        ]
         return sorted(matching, key=lambda name: value not in declared[name])
 
-    def patterns(self, kind: Kind[T]) -> list[str]:
+    def list_patterns(self, kind: Kind[T]) -> list[str]:
         """List the media types or models that installed plugins of a kind declare, sorted. No plugin is imported."""
-        return sorted({pattern for name in self.names_of(kind) for pattern in self._patterns(kind, name)})
+        return sorted({pattern for name in self.list_names(kind) for pattern in self._patterns(kind, name)})
 
     def _patterns(self, kind: Kind[T], name: str) -> list[str]:
         section = self.settings.instance_settings(kind.section, name)
-        plugin, _ = self._plugin_of(kind, name, section)
-        return [pattern for claim in self.registry.inventory.find(kind, plugin) for pattern in claim.patterns]
+        plugin, _ = self._resolve_plugin(kind, name, section)
+        return [pattern for installed in self.registry.inventory.find(kind, plugin) for pattern in installed.patterns]
 
-    def _plugin_of(self, kind: Kind[T], name: str, section: Mapping[str, Any]) -> tuple[str, Preset | None]:
+    def _resolve_plugin(self, kind: Kind[T], name: str, section: Mapping[str, Any]) -> tuple[str, Preset | None]:
         """Return the plugin that a name refers to, and its preset if there is one."""
         if "plugin" in section:
             return normalise(str(section["plugin"])), None
@@ -170,30 +172,30 @@ class Instances:
             return self.registry.load(kind, plugin, distribution=distribution)
         except PluginNotFoundError as error:
             if name == plugin and first_party_distribution(kind, plugin) is None:
-                error.hint = error.hint or did_you_mean(name, {*self.names_of(kind)} - {name})
+                error.hint = error.hint or did_you_mean(name, {*self.list_names(kind)} - {name})
                 if error.hint is None and name in self.settings.instance_names(kind.section):
                     section = f"[{kind.section}.{name}]"
                     error.hint = f'Install the plugin of {section}, or choose another: plugin = "…".'
                 if error.hint is None and kind.group == PROVIDER.group:
-                    names = join_names(self.names_of(kind))
+                    names = join_names(self.list_names(kind))
                     error.hint = f'Models are named "provider/model". Available providers: {names}.'
             if error.hint is None:
                 error.hint = f"Install a plugin that provides the {kind.label} {name!r}, or check the name."
             raise
 
-    def _variables(
+    def _vendor_variables(
         self, spec: Spec[Any, Any], name: str, plugin: str, preset: Preset | None
     ) -> Mapping[str, tuple[str, ...]]:
         """
-        Return the vendor's own environment variables, for the instance that has the vendor's name.
+        Return the vendor's environment variables if the instance has the vendor's name, otherwise none.
 
-        Other instances of the plugin may be servers of someone else, which must not receive the vendor's key.
+        Other instances of the plugin may connect to third-party servers, which must not receive the vendor's key.
         """
         if preset is not None:
             return preset.environment
         return spec.environment if isinstance(spec, ProviderSpec) and name == plugin else {}
 
-    def _facts(
+    def _make_facts_lookup(
         self, name: str, plugin: str, spec: Spec[Any, Any], preset: Preset | None
     ) -> Callable[[str], ModelFacts] | None:
         if not isinstance(spec, ProviderSpec):
@@ -203,7 +205,7 @@ class Instances:
             return None
         return functools.partial(self.catalog.facts, name, plugin, fallbacks=spec.catalog_of, vendor=vendor)
 
-    def _context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
+    def _make_context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
         from platformdirs import user_cache_path
 
         fallbacks = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
@@ -224,5 +226,5 @@ class Instances:
 
 
 def _describe_setting(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:
-    own = f"BUDWOOD_{section.upper()}__{name.upper().replace('-', '_')}__{key.upper()}"
-    return f"Set it in [{section}.{name}] of budwood.toml, or in {' or '.join((*variables.get(key, ()), own))}."
+    variable = f"BUDWOOD_{section.upper()}__{name.upper().replace('-', '_')}__{key.upper()}"
+    return f"Set it in [{section}.{name}] of budwood.toml, or in {' or '.join((*variables.get(key, ()), variable))}."

@@ -2,8 +2,8 @@
 Check the metadata of all installed distributions: copies that shadow one another, damage, and misspelled groups.
 
 ``budwood plugins list`` and ``doctor`` use it. It uses ``importlib_metadata``, since the standard library before Python
-3.13 neither tells where a distribution was installed from nor raises an error for a missing header. A first call reads
-less, and faster: see `budwood.plugins.discovery`.
+3.13 neither says where a distribution was installed from nor raises an error for a missing header. Calls use
+`budwood.plugins.discovery` instead, which reads less and is faster.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Copy(NamedTuple):
     One copy of a distribution with entry points for Budwood.
 
     Attributes:
-        name: Its name, or the name of its metadata folder if the metadata have none.
-        version: Its version; empty if the metadata have none.
+        name: Its name, or the name of its metadata folder if the metadata contain no name.
+        version: Its version; empty if the metadata contain none.
         folder: The folder in which it is installed.
-        is_editable: Whether it is a link to source files.
+        is_editable: Whether it is an editable install, which refers to a source folder.
         plugins: Its plugins.
         problem: The problem of its metadata; None if they are valid.
         shadowed_by: The copy that Python imports instead of this one; None if Python imports this one.
@@ -67,30 +67,33 @@ class Survey(NamedTuple):
         name = normalise(plugin.distribution)
         return next((copy for copy in self.copies if normalise(copy.name) == name), None)
 
-    def shadowed(self) -> list[Copy]:
+    def list_shadowed(self) -> list[Copy]:
         """List the copies that Python does not import."""
         return [copy for copy in self.copies if copy.shadowed_by is not None]
 
-    def problems(self) -> list[tuple[Copy, Problem]]:
+    def list_problems(self) -> list[tuple[Copy, Problem]]:
         """List all problems, with the copies that have them."""
         found = [(copy, copy.problem) for copy in self.copies if copy.problem is not None]
-        return [*found, *((copy, _duplicate(copy, copy.shadowed_by)) for copy in self.copies if copy.shadowed_by)]
+        return [
+            *found,
+            *((copy, _make_shadow_problem(copy, copy.shadowed_by)) for copy in self.copies if copy.shadowed_by),
+        ]
 
 
-def take_survey(found: Iterable[Distribution] | None = None) -> Survey:
+def take_survey(distributions: Iterable[Distribution] | None = None) -> Survey:
     """Read the metadata of distributions, by default of all that are installed. No plugin is imported."""
     copies: list[Copy] = []
     first: dict[str, Copy] = {}
-    places: set[tuple[str, Path]] = set()
-    for distribution in Distribution.discover() if found is None else found:
+    seen: set[tuple[str, Path]] = set()
+    for distribution in Distribution.discover() if distributions is None else distributions:
         copy = _read(distribution)
         if copy is None:
             continue
         name = normalise(copy.name)
-        place = name, copy.folder.resolve()
-        if place in places:
-            continue  # the same folder, twice on the path: where lib64 is a link to lib
-        places.add(place)
+        location = name, copy.folder.resolve()
+        if location in seen:
+            continue  # the same folder is on the path twice, for example if lib64 links to lib
+        seen.add(location)
         copies.append(copy._replace(shadowed_by=first.get(name)))
         first.setdefault(name, copy)
     return Survey(tuple(copies))
@@ -107,14 +110,14 @@ def _read(distribution: Distribution) -> Copy | None:
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
         _, plugins = plugins_of(distribution)
     except Exception as error:  # noqa: BLE001 - one damaged distribution must not hide the others
-        return _make_damaged(distribution, folder, error)
+        return _make_damaged_copy(distribution, folder, error)
     if not groups:
         return None
-    problem = _unknown_group([group for group in groups if group not in _GROUPS])
+    problem = _make_group_problem([group for group in groups if group not in _GROUPS])
     return Copy(name, version, folder, _is_editable(distribution), tuple(plugins), problem)
 
 
-def _make_damaged(distribution: Distribution, folder: Path, error: Exception) -> Copy:
+def _make_damaged_copy(distribution: Distribution, folder: Path, error: Exception) -> Copy:
     path: Any = getattr(distribution, "_path", folder)  # nothing else identifies a distribution without a name
     problem = Problem(
         f"Its metadata in {path} cannot be read: {type(error).__name__}: {error}.",
@@ -123,14 +126,14 @@ def _make_damaged(distribution: Distribution, folder: Path, error: Exception) ->
     return Copy(Path(str(path)).name, "", folder, is_editable=False, problem=problem)
 
 
-def _unknown_group(groups: Sequence[str]) -> Problem | None:
+def _make_group_problem(groups: Sequence[str]) -> Problem | None:
     if not groups:
         return None
     hint = did_you_mean(groups[0], _GROUPS) or f"Known groups: {', '.join(sorted(_GROUPS))}."
     return Problem(f"Unknown entry-point group {groups[0]!r}: the plugins in it are ignored.", hint)
 
 
-def _duplicate(copy: Copy, used: Copy) -> Problem:
+def _make_shadow_problem(copy: Copy, used: Copy) -> Problem:
     return Problem(
         f"{copy.name} {copy.version} in {copy.folder} is shadowed by {used.name} {used.version} in {used.folder}.",
         f"Uninstall {copy.name} until no copy is left, then install it once.",

@@ -9,7 +9,7 @@ from typing import Final
 from budwood.types import ChatRequest, ToolCallPart
 
 INVALID_ARGUMENTS: Final = "arguments of a tool call that are not a valid JSON object were repaired, or wrapped in one"
-"""The reason of the adaptation for calls with `has_invalid_arguments`."""
+"""The reason given in the adaptation of calls for which `has_invalid_arguments` is true."""
 
 
 def has_invalid_arguments(call: ToolCallPart) -> bool:
@@ -18,7 +18,7 @@ def has_invalid_arguments(call: ToolCallPart) -> bool:
 
 
 CREATED_ID_LENGTH: Final = 9
-"""The length of created ids. Every vendor accepts nine letters and digits, and some accept nothing else."""
+"""The length of ids that Budwood creates. All vendors accept nine letters and digits; some accept no other length."""
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -30,14 +30,14 @@ def count_tool_calls(request: ChatRequest) -> int:
 
 def make_call_id(reply_id: str | None, position: int, name: str, arguments: str, *, earlier: int = 0) -> str:
     """
-    Return an id for a tool call to which the server gave none.
+    Create an id for a tool call that has none.
 
     The same call of the same reply always gets the same id. Calls of other replies in the same conversation get other
     ids.
 
     Args:
         reply_id: The server's id of the reply.
-        position: The place of the call among those of the reply.
+        position: The index of the call in the reply.
         name: The tool's name.
         arguments: Its arguments, as text.
         earlier: The number of calls before this reply (`count_tool_calls`), which distinguishes replies without ids.
@@ -50,7 +50,7 @@ def fit_call_id(call_id: str, *, length: int | None = None, max_length: int | No
     """
     Return an id of a tool call that a vendor accepts: the id itself, or a hash of it.
 
-    The same id always has the same result, so calls and results keep the same id.
+    The same id always has the same result, so a call and its result still have the same id.
 
     Args:
         call_id: The id of the call.

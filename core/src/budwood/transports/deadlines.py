@@ -1,8 +1,8 @@
 """
 Deadlines for blocking sockets.
 
-httpcore's timeouts apply to each read, so a reply that arrives byte by byte may outlast any of them. The network
-backend here computes before every read how much time the call of this thread has left. It also records the socket on
+httpcore's timeouts apply to each read, so a reply that arrives byte by byte may take longer than any of them. This
+network backend computes before every read how much time the call of the thread has left. It also records the socket on
 which a thread waits, so that another thread can end the wait.
 """
 
@@ -22,14 +22,14 @@ from budwood.transports.cleanup import register_opened
 
 class ThreadDeadline(threading.local):
     """
-    How long this thread may wait for a call.
+    The deadline and the idle timeout of the call that runs in this thread.
 
     Attributes:
-        moment: The deadline of the call, or None.
+        ends_at: The deadline of the call, or None.
         idle: The idle timeout of a reply in seconds, or None before its head.
     """
 
-    moment: float | None = None
+    ends_at: float | None = None
     idle: float | None = None
 
 
@@ -72,8 +72,8 @@ class DeadlineBackend(httpcore.NetworkBackend):
         deadline: The deadline of the thread, which the transport sets for each call.
         waiting: Records which thread waits on which socket.
         monotonic: The clock of the deadline.
-        handshakes: How many TLS handshakes a connection through a proxy needs; until the last one, everything counts as
-            connecting.
+        handshakes: How many TLS handshakes a connection through a proxy needs. Before the last one, a read timeout is a
+            connect timeout.
     """
 
     def __init__(
@@ -96,13 +96,13 @@ class DeadlineBackend(httpcore.NetworkBackend):
         Return the shortest of a timeout, the idle timeout and the time that the call has left.
 
         Raises:
-            httpcore.ReadTimeout: The call has no time left.
+            httpcore.ReadTimeout: The deadline has passed.
         """
         if self._deadline.idle is not None:
             timeout = self._deadline.idle if timeout is None else min(self._deadline.idle, timeout)
-        if self._deadline.moment is None:
+        if self._deadline.ends_at is None:
             return timeout
-        left = self._deadline.moment - self._monotonic()
+        left = self._deadline.ends_at - self._monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("the call's deadline has passed")
         return left if timeout is None else min(left, timeout)

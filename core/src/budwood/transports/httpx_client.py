@@ -91,7 +91,7 @@ class HTTPXTransport:
 class HTTPXExchange(BufferedBody):
     """One request in flight; see `budwood.contracts.Exchange`."""
 
-    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "_waiting", "head")
+    __slots__ = ("_call", "_chunks", "_decompressor", "_monotonic", "_response", "_timing", "_waiting", "head")
 
     def __init__(
         self,
@@ -107,21 +107,21 @@ class HTTPXExchange(BufferedBody):
         self._monotonic = monotonic
         self._waiting = waiting
         self._chunks: Iterator[bytes] | None = None
-        self._unpacker: Decompressor | None = None
+        self._decompressor: Decompressor | None = None
         self.head = parse_head(response.status_code, response.headers.raw)
 
     def read(self) -> bytes:
         """Wait for the next bytes of the body; empty bytes are its end."""
         check_deadline(self._timing, self._monotonic())
-        if self._chunks is None or self._unpacker is None:
+        if self._chunks is None or self._decompressor is None:
             _set_idle_timeout(self._response, self._timing, self._monotonic())
-            self._unpacker = _create_decompressor(self._response)
+            self._decompressor = _create_decompressor(self._response)
             self._chunks = self._response.iter_bytes() if _is_consumed(self._response) else self._response.iter_raw()
         stream = self._response.extensions.get("network_stream")
         if stream is not None:
             self._waiting.enter(stream)
         try:
-            data = self._unpacker.read_next(partial(next, self._chunks, b""))
+            data = self._decompressor.read_next(partial(next, self._chunks, b""))
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             failure = _convert_error(error, self._call, self._timing, self._monotonic())
         else:
@@ -188,7 +188,7 @@ class AsyncHTTPXTransport:
 class AsyncHTTPXExchange(AsyncBufferedBody):
     """One request in flight; see `budwood.contracts.AsyncExchange`."""
 
-    __slots__ = ("_call", "_chunks", "_monotonic", "_response", "_timing", "_unpacker", "head")
+    __slots__ = ("_call", "_chunks", "_decompressor", "_monotonic", "_response", "_timing", "head")
 
     def __init__(
         self, response: httpx.Response, call: HTTPCall, timing: Timing, monotonic: Callable[[], float]
@@ -198,26 +198,26 @@ class AsyncHTTPXExchange(AsyncBufferedBody):
         self._timing = timing
         self._monotonic = monotonic
         self._chunks: AsyncIterator[bytes] | None = None
-        self._unpacker: Decompressor | None = None
+        self._decompressor: Decompressor | None = None
         self.head = parse_head(response.status_code, response.headers.raw)
 
     async def read(self) -> bytes:
         """Wait for the next bytes of the body; empty bytes are its end."""
         now = self._monotonic()
         check_deadline(self._timing, now)
-        if self._chunks is None or self._unpacker is None:
+        if self._chunks is None or self._decompressor is None:
             _set_idle_timeout(self._response, self._timing, now)
-            self._unpacker = _create_decompressor(self._response)
+            self._decompressor = _create_decompressor(self._response)
             self._chunks = self._response.aiter_bytes() if _is_consumed(self._response) else self._response.aiter_raw()
         try:
-            data = self._unpacker.more()
+            data = self._decompressor.read_block()
             async with asyncio.timeout(self._timing.deadline - now):
                 while not data:
-                    packed = await anext(self._chunks, b"")
-                    if not packed:
-                        self._unpacker.finish()
+                    compressed = await anext(self._chunks, b"")
+                    if not compressed:
+                        self._decompressor.finish()
                         break
-                    data = self._unpacker.feed(packed)
+                    data = self._decompressor.feed(compressed)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             failure = _convert_error(error, self._call, self._timing, self._monotonic())
         else:

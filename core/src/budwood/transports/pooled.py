@@ -77,13 +77,13 @@ class PooledTransport:
 
     def open(self, call: HTTPCall, timing: Timing) -> PooledExchange:
         """Send the call and wait for the head of the reply."""
-        moment = timing.deadline if timing.head_deadline is None else timing.open_deadline
-        left = moment - (now := self._monotonic())
+        ends_at = timing.deadline if timing.head_deadline is None else timing.open_deadline
+        left = ends_at - (now := self._monotonic())
         if left <= 0:
             raise head_timeout_error(timing, now)
         target = self._origins.targets.get(call.url) or self._origins.find_target(call)
         request = self._request(call, target, timing)
-        self._deadline.moment, self._deadline.idle = moment, None
+        self._deadline.ends_at, self._deadline.idle = ends_at, None
         if not self._slots.acquire(timeout=left):
             raise head_timeout_error(timing, self._monotonic())
         try:
@@ -146,7 +146,7 @@ class PooledTransport:
         Raises:
             RequestTimeoutError: The deadline has passed.
         """
-        self._deadline.moment, self._deadline.idle = timing.deadline, timing.idle_timeout
+        self._deadline.ends_at, self._deadline.idle = timing.deadline, timing.idle_timeout
         if self._monotonic() >= timing.deadline:
             raise deadline_error()
 
@@ -187,12 +187,12 @@ class PooledExchange(BufferedBody):
         "_chunked",
         "_chunks",
         "_closed",
+        "_decompressor",
         "_is_begun",
         "_response",
         "_stream",
         "_timing",
         "_transport",
-        "_unpacker",
         "head",
     )
 
@@ -214,7 +214,7 @@ class PooledExchange(BufferedBody):
         self._chunked: ChunkedBody | None = None
         self._stream: httpcore.NetworkStream = response.extensions["network_stream"]
         self._chunks: Iterator[bytes] | None = None
-        self._unpacker: Decompressor | None = None
+        self._decompressor: Decompressor | None = None
         self._is_begun = False
 
     def read(self) -> bytes:
@@ -222,9 +222,9 @@ class PooledExchange(BufferedBody):
         self._transport.start_read(self._timing)
         if not self._is_begun:
             self._start_body()
-        unpacker = self._unpacker
+        decompressor = self._decompressor
         try:
-            data = self._receive() if unpacker is None else unpacker.read_next(self._receive)
+            data = self._receive() if decompressor is None else decompressor.read_next(self._receive)
         except CONNECTION_ERRORS as error:
             failure = convert_error(error, self._call, self._timing, self._transport.now(), self._active.server.proxy)
         else:
@@ -235,7 +235,7 @@ class PooledExchange(BufferedBody):
         headers = self.head.headers
         self._is_begun = True
         if encoding := headers.get("content-encoding", ""):
-            self._unpacker = Decompressor(encoding)
+            self._decompressor = Decompressor(encoding)
         if "transfer-encoding" in headers:
             self._chunked = take_chunked(self._active.connection, self.head)
 

@@ -22,7 +22,7 @@ class AsyncBody(AsyncBufferedBody):
         connection_errors: What `_receive` and `_take_buffered` raise if the connection fails.
     """
 
-    __slots__ = ("_closed", "_deadlines", "_is_compressed", "_monotonic", "_timing", "_unpacker", "head")
+    __slots__ = ("_closed", "_deadlines", "_decompressor", "_is_compressed", "_monotonic", "_timing", "head")
 
     connection_errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
 
@@ -32,7 +32,7 @@ class AsyncBody(AsyncBufferedBody):
         self._deadlines = deadlines
         self._monotonic = monotonic
         self._is_compressed = "content-encoding" in head.headers
-        self._unpacker: Decompressor | None = None
+        self._decompressor: Decompressor | None = None
         self._closed = False
 
     @abstractmethod
@@ -77,18 +77,18 @@ class AsyncBody(AsyncBufferedBody):
         raise failure  # outside of `except`, so that it does not get the original error as its context
 
     async def _read_compressed(self, now: float) -> bytes:
-        if self._unpacker is None:
-            self._unpacker = Decompressor(self.head.headers["content-encoding"])
-        data = self._unpacker.more()
+        if self._decompressor is None:
+            self._decompressor = Decompressor(self.head.headers["content-encoding"])
+        data = self._decompressor.read_block()
         while not data:
             compressed = self._take_buffered()
             if not compressed:
                 with Wait(self._deadlines, min(self._timing.idle_timeout, self._timing.deadline - now)):
                     compressed = await self._receive()
             if not compressed:
-                self._unpacker.finish()
+                self._decompressor.finish()
                 break
-            data = self._unpacker.feed(compressed)
+            data = self._decompressor.feed(compressed)
             now = self._monotonic()
         return data
 

@@ -1,8 +1,9 @@
 """
 Decompress replies in blocks, so that a small reply cannot fill the memory before its size is checked.
 
-httpx decompresses each chunk of a reply at once, and accepts all encodings that are installed: 1.6 kB in ``br`` became
-gigabytes. The two encodings here are of the standard library, and every server of an API supports one or none.
+httpx decompresses each chunk of a reply completely, in every encoding for which a library is installed: 1.6 kB of
+``br`` decompressed to gigabytes. This module supports only gzip and deflate, which are in the standard library. API
+servers use one of them, or send uncompressed replies.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ class Decompressor:
     Decompresses the body of a reply.
 
     Sources: RFC 1952, section 2.2, for gzip: a body is one member or several; RFC 9110, section 8.4.1.2, for deflate,
-    which some servers send without the frame of zlib.
+    which some servers send without the zlib header and checksum.
 
     Args:
         encoding: The reply's ``content-encoding``.
 
     Raises:
-        BadResponseError: The encoding was not offered.
+        BadResponseError: The encoding is not supported.
     """
 
     __slots__ = ("_compressed", "_encoding", "_is_after_member", "_is_at_end", "_stream", "_window")
@@ -56,12 +57,12 @@ class Decompressor:
         self._window = _WINDOWS.get(self._encoding, 0)
         self._stream: zlib._Decompress | None = None
         self._compressed = b""
-        self._is_after_member = False  # one is complete, and another may follow
+        self._is_after_member = False  # a gzip member is complete, and another may follow
         self._is_at_end = False
 
     def feed(self, data: bytes) -> bytes:
         """
-        Add compressed bytes, and return the first block of their content; `more` returns the rest.
+        Add compressed bytes, and return the first block of their content; `read_block` returns the rest.
 
         Raises:
             BadResponseError: They are not valid in this encoding.
@@ -71,9 +72,9 @@ class Decompressor:
         if self._is_at_end:
             return b""
         self._compressed += data
-        return self.more()
+        return self.read_block()
 
-    def more(self) -> bytes:
+    def read_block(self) -> bytes:
         """Return the next block of content; empty bytes if there is none."""
         while (stream := self._stream or self._start_member()) is not None:
             decompressed = self._decompress(stream)
@@ -83,12 +84,12 @@ class Decompressor:
 
     def read_next(self, receive: Callable[[], bytes]) -> bytes:
         """
-        Return the next block of content, and receive what is needed for it; empty bytes are the end.
+        Return the next block of content, receiving more data if necessary; empty bytes at the end.
 
         Raises:
             BadResponseError: See `feed` and `finish`.
         """
-        data = self.more()
+        data = self.read_block()
         while not data:
             compressed = receive()
             if not compressed:
@@ -99,7 +100,7 @@ class Decompressor:
 
     def finish(self) -> None:
         """
-        Check that the body is complete, once all of it was added and returned.
+        Check that the body is complete. Call it after the last block.
 
         Raises:
             BadResponseError: It ends within the compressed data, or before the checksum that follows.
@@ -129,7 +130,7 @@ class Decompressor:
         try:
             decompressed = stream.decompress(self._compressed, _BLOCK_SIZE)
         except zlib.error as error:
-            raise BadResponseError(f"The reply is no valid {self._encoding}: {error}.") from error
+            raise BadResponseError(f"The reply is not valid {self._encoding}: {error}.") from error
         if stream.eof:
             self._compressed, self._stream, self._is_after_member = stream.unused_data, None, True
         else:

@@ -26,7 +26,7 @@ def list_plugins(*, json_output: options.AsJSON = False) -> None:
     """List installed plugins and presets. No plugin is imported."""
     survey, registry = _survey()
     rows = [_row(plugin, _state(plugin, registry), survey.copy_of(plugin)) for plugin in registry.inventory.all()]
-    for copy in survey.shadowed():
+    for copy in survey.list_shadowed():
         rows += [_row(plugin, "shadowed", copy) for plugin in copy.plugins]
     rows += _presets(survey, registry)
     if json_output:

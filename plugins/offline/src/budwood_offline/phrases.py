@@ -16,12 +16,12 @@ _IDENTIFIER: Final = re.compile(
 _ARTICLE: Final = re.compile(r"^(?:an?|the) ")
 _SENTENCE_STARTS: Final = frozenset('.:?!"\u201c(')
 _NOUN_OPENERS: Final = DETERMINERS - frozenset("that no all both some any many few most several one".split())
-_NO_NOUN_ENDINGS: Final = ("able", "ible", "ous", "less", "ful", "ing", "ed", "est", "'s", "\u2019s")
-_NO_NOUNS: Final = STOP_WORDS | VERBS.keys()
+_NON_NOUN_ENDINGS: Final = ("able", "ible", "ous", "less", "ful", "ing", "ed", "est", "'s", "\u2019s")
+_NON_NOUNS: Final = STOP_WORDS | VERBS.keys()
 _NOUNS_IN_LY: Final = frozenset("assembly family reply supply".split())
 _SINGULAR: Final = frozenset("a an each every this another".split())
 _OBJECT_OPENERS: Final = DETERMINERS | frozenset("it they we you i he she him them us".split())
-_MAX_LENGTH: Final = 3
+_MAX_WORDS: Final = 3
 _MAX_PHRASES: Final = 6
 _MIN_SPECIFIC_PHRASES: Final = 2
 
@@ -33,12 +33,12 @@ def tokenise(sentence: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def extract_phrases(sentence: str) -> tuple[str, ...]:
-    """Return the phrases of a sentence without markup, in order; bare nouns only if there are few others."""
+    """Return the phrases of a sentence without markup, in order; single nouns only if there are few others."""
     tokens = tokenise(sentence)
     phrases: list[str] = []
-    place = 0
-    while place < len(tokens):
-        phrase, place = _read_phrase(tokens, place)
+    index = 0
+    while index < len(tokens):
+        phrase, index = _read_phrase(tokens, index)
         if phrase and not any(phrase in other or other in phrase for other in phrases):
             phrases.append(phrase)
     specific = [phrase for phrase in phrases if not phrase.islower() or " " in _ARTICLE.sub("", phrase)]
@@ -58,27 +58,27 @@ def read_noun(tokens: list[str], start: int) -> list[str]:
     # A determiner or a pronoun follows a verb: "the caller gets | the".
     is_verb_last = end < len(tokens) and tokens[end].lower() in _OBJECT_OPENERS
     words = tokens[start : end - 1 if is_verb_last else end]
-    return words if 0 < len(words) <= _MAX_LENGTH and _is_noun(words[-1].lower()) else []
+    return words if 0 < len(words) <= _MAX_WORDS and _is_noun(words[-1].lower()) else []
 
 
-def _read_phrase(tokens: list[str], place: int) -> tuple[str, int]:
-    token, low = tokens[place], tokens[place].lower()
-    if is_identifier(token) and low not in STOP_WORDS:
-        return token, place + 1
-    if low in _NOUN_OPENERS or low in PREPOSITIONS:
-        words = read_noun(tokens, place + 1)
-        after = place + 1 + len(words)
-        if low in PREPOSITIONS:
-            return (" ".join(words) if len(words) > 1 or is_plural("".join(words)) else ""), after
-        if low in _SINGULAR and words and is_plural(words[-1].lower()):
+def _read_phrase(tokens: list[str], index: int) -> tuple[str, int]:
+    token, lowered = tokens[index], tokens[index].lower()
+    if is_identifier(token) and lowered not in STOP_WORDS:
+        return token, index + 1
+    if lowered in _NOUN_OPENERS or lowered in PREPOSITIONS:
+        words = read_noun(tokens, index + 1)
+        end = index + 1 + len(words)
+        if lowered in PREPOSITIONS:
+            return (" ".join(words) if len(words) > 1 or is_plural("".join(words)) else ""), end
+        if lowered in _SINGULAR and words and is_plural(words[-1].lower()):
             words = words[:-1] if _is_noun("".join(words[-2:-1]).lower()) else []
-        article = low if low in {"a", "an", "the"} else "the"
-        return (" ".join([article, *words]) if words else ""), after
-    end = place
+        article = lowered if lowered in {"a", "an", "the"} else "the"
+        return (" ".join([article, *words]) if words else ""), end
+    end = index
     while end < len(tokens) and _is_name(tokens[end]):
         end += 1
-    is_inside = place > 0 and tokens[place - 1] not in _SENTENCE_STARTS
-    return (" ".join(tokens[place:end]) if is_inside and end - place <= _MAX_LENGTH else ""), max(end, place + 1)
+    is_inside = index > 0 and tokens[index - 1] not in _SENTENCE_STARTS
+    return (" ".join(tokens[index:end]) if is_inside and end - index <= _MAX_WORDS else ""), max(end, index + 1)
 
 
 def _is_name(token: str) -> bool:
@@ -86,9 +86,11 @@ def _is_name(token: str) -> bool:
 
 
 def _is_noun_part(token: str) -> bool:
-    low = token.lower()
-    return low[0].isalpha() and low not in _NO_NOUNS and (not low.endswith("ly") or low in _NOUNS_IN_LY)
+    lowered = token.lower()
+    return (
+        lowered[0].isalpha() and lowered not in _NON_NOUNS and (not lowered.endswith("ly") or lowered in _NOUNS_IN_LY)
+    )
 
 
 def _is_noun(word: str) -> bool:
-    return len(word) > 2 and word not in VAGUE_NOUNS and not word.endswith(_NO_NOUN_ENDINGS)
+    return len(word) > 2 and word not in VAGUE_NOUNS and not word.endswith(_NON_NOUN_ENDINGS)

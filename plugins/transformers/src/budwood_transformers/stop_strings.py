@@ -1,4 +1,4 @@
-"""Stop strings: end a reply before one of them."""
+"""End a reply before the first stop string."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 class StopStrings:
     """
-    Passes text on until a stop string, which may be split over several chunks.
+    Returns the text before the first stop string, which may be split over several chunks.
 
     Attributes:
         found: The stop string that was found, or None.
@@ -19,18 +19,18 @@ class StopStrings:
         self.found: str | None = None
 
     def add(self, text: str) -> str:
-        """Return the text that cannot be part of a stop string."""
+        """Add a chunk, and return the text that is certain to come before any stop string."""
         if self.found is not None:
             return ""
         self._pending_text += text
         matches = [(index, stop) for stop in self._stops if (index := self._pending_text.find(stop)) >= 0]
         if matches:
             end, self.found = min(matches)
-            passed, self._pending_text = self._pending_text[:end], ""
-            return passed
+            output, self._pending_text = self._pending_text[:end], ""
+            return output
         end = len(self._pending_text) - self._partial_match_length()
-        passed, self._pending_text = self._pending_text[:end], self._pending_text[end:]
-        return passed
+        output, self._pending_text = self._pending_text[:end], self._pending_text[end:]
+        return output
 
     def close(self) -> str:
         """Return the remaining text at the end of the reply."""

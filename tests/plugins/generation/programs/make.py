@@ -1,5 +1,5 @@
 """
-Make the dataset of a specification, or go on with a run: ACT PATH SETTINGS.
+Create the dataset of a specification, or resume a run: ACT PATH SETTINGS.
 
 ACT is "generate" or "resume", SETTINGS are JSON. After every commit it writes how many calls are done.
 """

@@ -1,4 +1,4 @@
-"""Commit calls to the journal at the path given, until standard input ends. After ten it says so."""
+"""Commit calls to the journal at a path until standard input ends, and print a line after ten."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class TokenCounter:
         if named is not None:
             candidates = [named] if named else []
         else:
-            candidates = self._instances.names_matching(TOKENIZER, f"{endpoint.plugin}/{request.model}")
+            candidates = self._instances.find_matching_names(TOKENIZER, f"{endpoint.plugin}/{request.model}")
         hint = None
         for name in candidates:
             try:

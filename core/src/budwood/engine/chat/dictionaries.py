@@ -35,14 +35,14 @@ from budwood.types import (
 
 _ROLES: Final = (*get_args(Role), "function")
 _REASONING: Final = ("reasoning_content", "reasoning")
-_MARK: Final = "cache_control"
+_CACHE_CONTROL: Final = "cache_control"
 
-_COMMON: Final = frozenset({"role", "content", "name", _MARK})
+_COMMON: Final = frozenset({"role", "content", "name", _CACHE_CONTROL})
 _KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "assistant": _COMMON | {"tool_calls", "function_call", "refusal", "annotations", *_REASONING},
     "tool": _COMMON | {"tool_call_id"},
 }
-_KNOWN_IN_CALLS: Final = frozenset({"id", "index", "type", "function", _MARK})
+_KNOWN_IN_CALLS: Final = frozenset({"id", "index", "type", "function", _CACHE_CONTROL})
 
 _USE_REPLY_MESSAGE: Final = "Pass reply.message instead of a dictionary: it contains what the vendor needs back."
 _HINTS: Final = {
@@ -57,7 +57,7 @@ P = TypeVar("P", bound=_AnyPart)
 
 
 class _UnknownFormError(Exception):
-    """A dictionary is not a message."""
+    """A dictionary is not a valid message."""
 
     def __init__(self, problem: str, hint: str | None = None) -> None:
         super().__init__(problem)
@@ -100,11 +100,11 @@ def _parse(source: Mapping[str, Any], number: int, names: Mapping[str, str]) -> 
     _reject_unknown(source, _KNOWN.get(role, _COMMON))
     parts = _parse_content(source.get("content"))
     if role in ("tool", "function"):
-        return Message.tool(_apply_mark(_parse_result(source, parts, names), source))
+        return Message.tool(_apply_cache_control(_parse_result(source, parts, names), source))
     if role == "assistant":
         parts = (*_parse_reasoning(source), *parts, *_parse_refusal(source), *_parse_calls(source, number))
     if parts:
-        parts = (*parts[:-1], _apply_mark(parts[-1], source))
+        parts = (*parts[:-1], _apply_cache_control(parts[-1], source))
     return Message(role=role, parts=parts, name=source.get("name") or None)
 
 
@@ -151,7 +151,7 @@ def _parse_part(source: object) -> Part:
     part: TextPart | ImagePart | RefusalPart
     match kind := source.get("type"):
         case "text" | "input_text" | "output_text":
-            _reject_unknown(source, frozenset({"type", "text", "annotations", _MARK}))
+            _reject_unknown(source, frozenset({"type", "text", "annotations", _CACHE_CONTROL}))
             part = TextPart(text=_get_text(source, "text"))
         case "refusal":
             _reject_unknown(source, frozenset({"type", "refusal"}))
@@ -159,14 +159,14 @@ def _parse_part(source: object) -> Part:
         case "image_url" | "input_image":
             part = _parse_image(source)
         case _:
-            hint = "Texts and images are. Pass other files by files=[…]."
+            hint = "Use text or images. Pass other files with files=[…]."
             raise _UnknownFormError(f"content of the type {kind!r} is not supported", hint)
-    return _apply_mark(part, source)
+    return _apply_cache_control(part, source)
 
 
 def _parse_image(source: Mapping[str, Any]) -> ImagePart:
     """Parse an image. Its URL is inside an object, or replaces the object."""
-    _reject_unknown(source, frozenset({"type", "image_url", "detail", _MARK}))
+    _reject_unknown(source, frozenset({"type", "image_url", "detail", _CACHE_CONTROL}))
     image = _get_field(source, "image_url")
     if isinstance(image, str):
         return ImagePart(url=image, detail=source.get("detail"))
@@ -177,15 +177,17 @@ def _parse_image(source: Mapping[str, Any]) -> ImagePart:
 
 
 def _parse_result(source: Mapping[str, Any], parts: tuple[Part, ...], names: Mapping[str, str]) -> ToolResultPart:
-    """Parse the result of a tool. The older role ``function`` has the name of the function and no call id."""
+    """Parse the result of a tool. The older role ``function`` has a name but no call id."""
     name = source.get("name")
     if source["role"] == "function":
-        own = next((own for own, called in reversed([*names.items()]) if called == _get_text(source, "name")), None)
-        if own is None:
+        call_id = next(
+            (call_id for call_id, tool in reversed([*names.items()]) if tool == _get_text(source, "name")), None
+        )
+        if call_id is None:
             raise _UnknownFormError(f"no earlier message calls the function {name!r}")
     else:
-        own = _get_text(source, "tool_call_id")
-    return ToolResultPart(call_id=own, name=name or names.get(own, "tool"), content=_join_result(parts))
+        call_id = _get_text(source, "tool_call_id")
+    return ToolResultPart(call_id=call_id, name=name or names.get(call_id, "tool"), content=_join_result(parts))
 
 
 def _join_result(parts: tuple[Part, ...]) -> ResultContent:
@@ -230,7 +232,7 @@ def _parse_call(call: object) -> ToolCallPart:
     if not isinstance(call, Mapping):
         _raise_wrong_type("a tool call", call, "a dictionary")
     if call.get("type", "function") != "function":
-        hint = "Only calls of the type 'function' are. " + _USE_REPLY_MESSAGE
+        hint = "Use the type 'function'. " + _USE_REPLY_MESSAGE
         raise _UnknownFormError(f"a tool call of the type {call['type']!r} is not supported", hint)
     function = _get_field(call, "function")
     if not isinstance(function, Mapping):
@@ -244,7 +246,7 @@ def _parse_call(call: object) -> ToolCallPart:
         arguments=_encode_arguments(function),
         data=data or None,
     )
-    return _apply_mark(part, call)
+    return _apply_cache_control(part, call)
 
 
 def _encode_arguments(function: Mapping[str, Any]) -> str:
@@ -252,16 +254,23 @@ def _encode_arguments(function: Mapping[str, Any]) -> str:
     return arguments if isinstance(arguments, str) else to_json(arguments).decode()
 
 
-def _apply_mark(part: P, source: Mapping[str, Any]) -> P:
-    """Apply the mark ``cache_control`` of a dictionary to its part; see `CacheLifetime`."""
-    mark = source.get(_MARK)
-    if mark is None:
+def _apply_cache_control(part: P, source: Mapping[str, Any]) -> P:
+    """Apply the field ``cache_control`` of a dictionary to its part; see `CacheLifetime`."""
+    cache_control = source.get(_CACHE_CONTROL)
+    if cache_control is None:
         return part
-    lifetime = (mark.get("ttl") or "default") if isinstance(mark, Mapping) and mark.get("type") == "ephemeral" else None
+    lifetime = (
+        (cache_control.get("ttl") or "default")
+        if isinstance(cache_control, Mapping) and cache_control.get("type") == "ephemeral"
+        else None
+    )
     if lifetime not in get_args(CacheLifetime):
         raise _UnknownFormError(
-            f"{_MARK} is {mark!r}", 'Use {"type": "ephemeral"}, and with it "ttl": "5m" or "1h" if you want one.'
+            f"{_CACHE_CONTROL} is {cache_control!r}", 'Use {"type": "ephemeral"}, optionally with "ttl": "5m" or "1h".'
         )
     if isinstance(part, ReasoningPart | RefusalPart | VendorPart):
-        raise _UnknownFormError(f"{_MARK} cannot mark {part.type}", "Put it on a text, an image, a call or a result.")
+        raise _UnknownFormError(
+            f"{_CACHE_CONTROL} is not supported on {part.type}",
+            "Set it on a text, an image, a tool call or a tool result.",
+        )
     return cast("P", part.model_copy(update={"cache": lifetime}))

@@ -34,7 +34,7 @@ def find_media_handler(instances: Instances, name: str, media_type: str) -> Inst
         PromptError: There is none that can be used; ``name`` is the file's, for the message.
     """
     failures: list[PluginError] = []
-    for candidate in instances.names_matching(MEDIA_HANDLER, media_type):
+    for candidate in instances.find_matching_names(MEDIA_HANDLER, media_type):
         try:
             return instances.build(MEDIA_HANDLER, candidate)
         except PluginError as error:
@@ -44,7 +44,7 @@ def find_media_handler(instances: Instances, name: str, media_type: str) -> Inst
         raise PromptError(
             f"Cannot read {name}: no media handler for {media_type} can be used.", hint=" ".join(map(str, failures))
         ) from failures[0]
-    supported = ", ".join(instances.patterns(MEDIA_HANDLER)) or "none"
+    supported = ", ".join(instances.list_patterns(MEDIA_HANDLER)) or "none"
     raise PromptError(
         f"Cannot read {name}: no installed media handler supports {media_type}.", hint=f"Supported types: {supported}."
     )

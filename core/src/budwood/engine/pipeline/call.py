@@ -31,9 +31,9 @@ class ReplyCache(NamedTuple):
 
     Attributes:
         store: Stores the replies.
-        inline: Whether it is fast enough for the event loop.
+        inline: Whether it is fast enough to run in the event loop.
         ttl: Seconds after which a stored reply expires; None for no limit.
-        owned: Whether the client created it, and closes it.
+        owned: Whether the client created it, and therefore closes it.
         source: The origin of its plugin, for `budwood.plugins.faults`.
     """
 
@@ -55,12 +55,12 @@ class Call:
         timing: The limits of the whole call.
         counter: Counts tokens.
         observers: The observers of the call; None if there are none.
-        streamed: Whether the caller reads events.
+        streamed: Whether the caller reads the reply as a stream of events.
         cache: The cache of replies, if there is one.
         attempts: Every request that was sent.
         adaptations: The adapted parameters, by name.
         partial: Returns the partial reply of a stream; None before its first content.
-        numbers: Numbers the attempts for observers, also if several run concurrently.
+        numbers: Yields the number of the next attempt, for observers; attempts may run concurrently.
     """
 
     id: str
@@ -80,10 +80,10 @@ class Call:
 
     def seconds_left(self) -> float:
         """
-        Return how long the call may still take.
+        Return the seconds until the deadline of the call.
 
         Raises:
-            RequestTimeoutError: No longer.
+            RequestTimeoutError: The deadline has passed.
         """
         left = self.timing.deadline - self.clock.monotonic()
         if left <= 0:
@@ -91,7 +91,7 @@ class Call:
         return left
 
     def deadline_error(self) -> RequestTimeoutError:
-        """Make the error for a call that took too long, where no request to the provider is to blame."""
+        """Create the error for a call that exceeded its deadline outside of requests, such as in a tool."""
         error = RequestTimeoutError(
             "The call, with its tools, took longer than its timeout.",
             phase="deadline",
@@ -118,14 +118,14 @@ class Call:
 @dataclass(slots=True)
 class Round:
     """
-    One request of a call, in our own terms: the first, or a later one of its tools or repairs.
+    One model request within a call, independent of the vendor: the first, or a later one after tool calls or a repair.
 
     Attributes:
         request: The request, before it is adapted to an endpoint.
-        tools: What may be called.
-        output: What the reply must satisfy; None for plain text.
-        is_valid: Tells whether a reply is valid. Others are neither stored in the cache nor loaded from it.
-        number: The number of earlier rounds of tools.
+        tools: The tools that the model may call.
+        output: The schema that the reply must satisfy; None for plain text.
+        is_valid: Returns whether a reply is valid. Invalid replies are neither stored in the cache nor loaded from it.
+        number: The number of earlier rounds of tool calls.
     """
 
     call: Call

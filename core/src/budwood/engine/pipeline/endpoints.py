@@ -165,7 +165,7 @@ class Endpoints:
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(
                 f'Invalid model {address!r}: expected "provider/model".',
-                hint=f"Available providers: {join_names(self._instances.names_of(PROVIDER))}.",
+                hint=f"Available providers: {join_names(self._instances.list_names(PROVIDER))}.",
             )
         found = Target(self.get(name.strip()), model.strip())
         if len(self._targets) < _MAX_REMEMBERED:

@@ -1,4 +1,4 @@
-"""Finding and naming the files that the patterns of a specification match."""
+"""Find and name the files that match the patterns of a specification."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def count_skipped_files(patterns: Sequence[str], root: Path) -> dict[str, int]:
     return dict(sorted(kinds.items()))
 
 
-def document_name(path: Path, root: Path) -> str:
+def make_document_name(path: Path, root: Path) -> str:
     """
     Return the path of a file relative to ``root``, with forward slashes.
 
@@ -89,10 +89,10 @@ def document_name(path: Path, root: Path) -> str:
     """
     try:
         name = Path(os.path.relpath(path, root)).as_posix()
-    except ValueError as error:  # on Windows, when they lie on different drives
+    except ValueError as error:  # on Windows, if they are on different drives
         raise ConfigurationError(
-            f"The document {path} is on another drive than the specification.",
-            hint="Move one of them to the drive of the other.",
+            f"The document {path} and the specification are on different drives.",
+            hint="Move them to the same drive.",
         ) from error
     try:
         name.encode()
@@ -103,7 +103,7 @@ def document_name(path: Path, root: Path) -> str:
     return name
 
 
-def document_kind(name: str) -> Kind:
+def detect_kind(name: str) -> Kind:
     """
     Return the format of a file by its suffix, in any case.
 
@@ -126,16 +126,16 @@ def find_suffix(name: str) -> str | None:
 
 
 def _match(pattern: str, root: Path) -> list[Path]:
-    named = root / pattern
-    if named.is_file():  # also if its name has brackets
-        document_kind(pattern)
-        return [named]
+    exact_path = root / pattern
+    if exact_path.is_file():  # even if its name contains brackets
+        detect_kind(pattern)
+        return [exact_path]
     if not _has_wildcard(pattern):
-        raise _missing_file(named, pattern, root)
+        raise _make_missing_file_error(exact_path, pattern, root)
     matched = list(_search(pattern, root))
-    readable = [path for path in matched if find_suffix(path.name)]
-    if readable:
-        return readable
+    supported = [path for path in matched if find_suffix(path.name)]
+    if supported:
+        return supported
     if matched:
         raise ConfigurationError(
             f"The document pattern {pattern!r} matches only files of unsupported types, in {root}.",
@@ -159,12 +159,12 @@ def _base_folder(path: Path, pattern: str, root: Path) -> Path:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    below, above = (Path(os.path.abspath(each)) for each in (path, folder))  # noqa: PTH100 - `resolve` follows links
+    below, above = (Path(os.path.abspath(either)) for either in (path, folder))  # noqa: PTH100 - `resolve` follows links
     return above in below.parents
 
 
 def _add(found: dict[str, tuple[Path, Path]], path: Path, folder: Path) -> None:
-    name = document_name(path, folder)
+    name = make_document_name(path, folder)
     other, _ = found.setdefault(name, (path, folder))
     if other.resolve() != path.resolve():
         raise ConfigurationError(
@@ -173,13 +173,13 @@ def _add(found: dict[str, tuple[Path, Path]], path: Path, folder: Path) -> None:
         )
 
 
-def _missing_file(named: Path, pattern: str, root: Path) -> ConfigurationError:
-    if named.is_dir():
+def _make_missing_file_error(path: Path, pattern: str, root: Path) -> ConfigurationError:
+    if path.is_dir():
         return ConfigurationError(
             f"The document path {pattern!r} is a folder, in {root}.",
             hint=f"Use {(PurePath(pattern) / '**').as_posix()!r} to select the files in it.",
         )
-    if named.exists():
+    if path.exists():
         return ConfigurationError(
             f"The document {pattern!r} is not a regular file.", hint="Copy its content to a regular file."
         )
@@ -191,7 +191,7 @@ def _missing_file(named: Path, pattern: str, root: Path) -> ConfigurationError:
 
 def _split(pattern: str, root: Path) -> tuple[Path, tuple[str, ...]]:
     """Split a pattern into the folder where the search starts and the parts to match below it."""
-    pure = PurePath(re.sub(r"(?<![^/])(\*\*/)+", "**/", pattern))  # repeated ** match the same files, slowly
+    pure = PurePath(re.sub(r"(?<![^/])(\*\*/)+", "**/", pattern))  # repeated ** match the same files, but slowly
     if pure.anchor:
         return Path(pure.anchor), pure.parts[1:]
     return root, pure.parts
@@ -230,4 +230,4 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _has_wildcard(text: str) -> bool:
-    return any(mark in text for mark in "*?[")
+    return any(wildcard in text for wildcard in "*?[")

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents.files import Kind, document_kind, document_name, find_suffix
+from budwood_generation.documents.files import Kind, detect_kind, find_suffix, make_document_name
 from budwood_generation.documents.records import Document
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def read_document(path: Path, root: Path) -> Document:
         ConfigurationError: The file cannot be opened, has an unsupported type, is larger than `SIZE_LIMIT`, is not
             UTF-8, is binary, or is nested too deeply.
     """
-    name = document_name(path, root)
-    kind = document_kind(name)
+    name = make_document_name(path, root)
+    kind = detect_kind(name)
     data = _load(path, name)
     try:
         outline = _parse(kind, _decode(data, name))

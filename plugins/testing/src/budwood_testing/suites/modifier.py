@@ -14,7 +14,7 @@ from budwood.types import Cell, Message
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.properties import HOSTILE_TEXTS, for_all, texts
-from budwood_testing.suites.strategy import passage
+from budwood_testing.suites.strategy import make_passage
 
 _ASKED: Final = (Message.user("What holds?"), Message.assistant("The bark."), Message.user("Why?"))
 _CONVERSATIONS: Final = (_ASKED[:1], _ASKED, (Message.system("Be brief."), *_ASKED))
@@ -34,7 +34,7 @@ class PromptModifierSuite(PluginSuite):
 
     def cells(self) -> Sequence[Cell]:
         """Return some cells that the modifier acts on, and some that it does not."""
-        graft = passage(1, "A graft holds where bark meets bark.")
+        graft = make_passage(1, "A graft holds where bark meets bark.")
         return [
             Cell(id="cell-0", index=0, turns=2, passage=graft, material={"persona": "a gardener", "seed": "Why?"}),
             Cell(id="cell-1", index=1, turns=1, passage=graft),
@@ -96,7 +96,7 @@ class PromptModifierSuite(PluginSuite):
         """Messages and documents may contain any text."""
 
         def check(text: str) -> None:
-            cell = Cell(id="cell-0", index=0, turns=1, passage=passage(0, text), material={"persona": text})
+            cell = Cell(id="cell-0", index=0, turns=1, passage=make_passage(0, text), material={"persona": text})
             assert modifier.modify((Message.user(f"{text}?"),), cell)[-1].text.endswith("?")
 
         for_all(texts(), check, always=HOSTILE_TEXTS, examples=15)

@@ -39,7 +39,7 @@ class InstructionStrategySuite(PluginSuite):
 
     Attributes:
         needs_documents: Whether `plan` raises an error if there are no passages.
-        spreads: Whether it uses each passage equally often.
+        spreads: Whether `plan` uses each passage equally often.
     """
 
     kind: ClassVar[Kind[Any]] = INSTRUCTION_STRATEGY
@@ -49,7 +49,9 @@ class InstructionStrategySuite(PluginSuite):
     def passages(self) -> Sequence[SourcePassage]:
         """Return passages that the strategy can use."""
         template = "The {n} graft holds because its bark meets. It wants wax in spring. It bears in its third year."
-        return [passage(number, template.format(n=word)) for number, word in enumerate(("first", "second", "third"))]
+        return [
+            make_passage(number, template.format(n=word)) for number, word in enumerate(("first", "second", "third"))
+        ]
 
     @pytest.fixture
     def strategy(self, build: Build) -> InstructionStrategy:
@@ -66,7 +68,7 @@ class InstructionStrategySuite(PluginSuite):
             assert all(isinstance(draft, CellDraft) for draft in drafts)
 
     def test_plan_depends_only_on_its_random_generator(self, strategy: InstructionStrategy, build: Build) -> None:
-        """The same seed gives the same plan, from any instance and whatever the state of the module `random`."""
+        """The same seed gives the same plan, from any instance and for any state of the module `random`."""
         first = self.drafts(strategy, 7)
         random.seed(99)
         again = self.drafts(strategy, 7)
@@ -80,7 +82,7 @@ class InstructionStrategySuite(PluginSuite):
         passages = tuple(self.passages())
         first = self.drafts(strategy, 7)
         self.drafts(strategy, 3, seed=5)
-        strategy.instruct(cell_of(first[0], 0), (), Random(3))
+        strategy.instruct(make_cell(first[0], 0), (), Random(3))
 
         assert self.drafts(strategy, 7) == first
         assert tuple(self.passages()) == passages
@@ -105,7 +107,7 @@ class InstructionStrategySuite(PluginSuite):
             assert len(list(islice(strategy.plan((), 2, Random(1)), 3))) == 2
 
     def test_drafts_can_be_serialized(self, strategy: InstructionStrategy) -> None:
-        """The material of a draft is JSON, from which an interrupted run resumes."""
+        """The material of a draft is JSON, so that an interrupted run can resume from it."""
         for draft in self.drafts(strategy, 7):
             assert from_json(to_json(draft.material)) == draft.material
             assert draft.max_turns is None or draft.max_turns >= 1
@@ -114,7 +116,7 @@ class InstructionStrategySuite(PluginSuite):
         """An instruction has either text or messages for a model, and at the first turn it has one of them."""
         for draft in self.drafts(strategy, 4):
             for turns in _TURNS:
-                instruction = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                instruction = strategy.instruct(make_cell(draft, 0), turns, Random(1))
 
                 assert isinstance(instruction, Instruction)
                 assert not (instruction.text is not None and instruction.ask), "set `text` or `ask`, not both"
@@ -123,53 +125,53 @@ class InstructionStrategySuite(PluginSuite):
                     check_messages(instruction.ask)
 
     def test_question_prompt_contains_the_passage(self, strategy: InstructionStrategy) -> None:
-        """The messages for the model that asks questions contain the text of the passage, from the first turn."""
+        """At every turn, the messages for the model that asks questions contain the text of the passage."""
         passages = {draft.passage.text: draft for draft in self.drafts(strategy, 7) if draft.passage is not None}
         for draft in passages.values():
             for turns in _TURNS:
-                instruction = strategy.instruct(cell_of(draft, 0), turns, Random(1))
+                instruction = strategy.instruct(make_cell(draft, 0), turns, Random(1))
                 if instruction.ask and draft.passage is not None:
-                    assert draft.passage.text in _text_of(instruction), "`ask` does not contain the text of the passage"
+                    assert draft.passage.text in _join_messages(instruction), "`ask` does not contain the passage"
 
     def test_question_prompt_contains_earlier_turns(self, strategy: InstructionStrategy) -> None:
         """The messages for the model that asks questions contain all earlier questions and answers."""
         for draft in self.drafts(strategy, 4):
             for turns in _TURNS:
-                instruction = strategy.instruct(cell_of(draft, 0), turns, Random(1))
-                text = _text_of(instruction)
+                instruction = strategy.instruct(make_cell(draft, 0), turns, Random(1))
+                text = _join_messages(instruction)
 
                 assert not instruction.ask or all(turn.question in text and turn.answer in text for turn in turns)
 
     def test_instruction_depends_only_on_its_arguments(self, strategy: InstructionStrategy, build: Build) -> None:
         """The same cell, turns and seed give the same instruction, in any order of calls and from another instance."""
-        cells = [cell_of(draft, index) for index, draft in enumerate(self.drafts(strategy, 4))]
-        asked = [(cell, turns) for cell in cells for turns in _TURNS]
-        first = [strategy.instruct(cell, turns, Random(1)) for cell, turns in asked]
-        backwards = [strategy.instruct(cell, turns, Random(1)) for cell, turns in reversed(asked)][::-1]
+        cells = [make_cell(draft, index) for index, draft in enumerate(self.drafts(strategy, 4))]
+        cases = [(cell, turns) for cell in cells for turns in _TURNS]
+        first = [strategy.instruct(cell, turns, Random(1)) for cell, turns in cases]
+        in_reverse_order = [strategy.instruct(cell, turns, Random(1)) for cell, turns in reversed(cases)][::-1]
         random.seed(5)
         other = build().implementation
 
-        assert backwards == first
-        assert [other.instruct(cell, turns, Random(1)) for cell, turns in asked] == first
+        assert in_reverse_order == first
+        assert [other.instruct(cell, turns, Random(1)) for cell, turns in cases] == first
 
     def test_planning_does_no_io(self, strategy: InstructionStrategy) -> None:
         """`plan` and `instruct` do no I/O: documents are already loaded, and the engine calls the models."""
         with no_io():
             for draft in self.drafts(strategy, 4):
-                strategy.instruct(cell_of(draft, 0), (), Random(1))
+                strategy.instruct(make_cell(draft, 0), (), Random(1))
 
     def test_any_passage_is_handled(self, strategy: InstructionStrategy) -> None:
-        """Any text of a passage gives a plan, or an error that derives from BudwoodError."""
+        """For any text of a passage, the strategy makes a plan or raises a `BudwoodError`."""
 
         def check(text: str) -> None:
             try:
-                drafts = list(islice(strategy.plan([passage(0, text)], 2, Random(1)), 3))
+                drafts = list(islice(strategy.plan([make_passage(0, text)], 2, Random(1)), 3))
             except BudwoodError as error:
                 check_error(error)
                 return
             for draft in drafts:
                 turns = (Turn(question=text, answer=text),)
-                assert isinstance(strategy.instruct(cell_of(draft, 0), turns, Random(1)), Instruction)
+                assert isinstance(strategy.instruct(make_cell(draft, 0), turns, Random(1)), Instruction)
 
         for_all(texts(), check, always=HOSTILE_TEXTS, examples=20)
 
@@ -178,15 +180,15 @@ class InstructionStrategySuite(PluginSuite):
         return list(islice(strategy.plan(self.passages(), count, Random(seed)), count + 1))
 
 
-def _text_of(instruction: Instruction) -> str:
+def _join_messages(instruction: Instruction) -> str:
     return "\n".join(message.text for message in instruction.ask or ())
 
 
-def passage(number: int, text: str) -> SourcePassage:
+def make_passage(number: int, text: str) -> SourcePassage:
     """Create a passage."""
     return SourcePassage(id=f"passage-{number}", document="guide.md", headings=("Grafting",), text=text)
 
 
-def cell_of(draft: CellDraft, index: int) -> Cell:
+def make_cell(draft: CellDraft, index: int) -> Cell:
     """Create the cell for a draft."""
     return Cell(id=f"cell-{index}", index=index, turns=3, passage=draft.passage, material=draft.material)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.way import Step
+from tests.benchmarks.call_trace import Step
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def steps():
     """
     The functions of one ``client.ask`` with openai-compatible, traced in a separate process.
     """
-    command = [sys.executable, "-m", "tests.benchmarks.way", "--json"]
+    command = [sys.executable, "-m", "tests.benchmarks.call_trace", "--json"]
     run = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
     return [Step(**step) for step in json.loads(run.stdout)]
 

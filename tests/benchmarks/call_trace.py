@@ -1,7 +1,7 @@
 """
 Print the functions of ours that one ``client.ask`` passes through, in the order of their first call.
 
-``python -m tests.benchmarks.way`` asks a server on loopback twice to warm up, and follows the third call. With
+``python -m tests.benchmarks.call_trace`` asks a server on loopback twice to warm up, and follows the third call. With
 ``--async`` it follows an async client over httptools. A coroutine or a generator that continues counts as called again.
 ``--json`` prints the functions alone, as JSON.
 """
