@@ -29,8 +29,8 @@ class SSEDecoder:
     Comments and unknown fields are skipped. An event at the end without the empty line after it, which the
     specification would discard, is returned by `close`: many servers omit their last newline.
 
-    Errors that servers write into a stream without the field ``data`` are events too: ``error: …`` (llama.cpp) is an
-    event named ``error``, and a line of JSON is an event.
+    Errors that servers write into a stream without the field ``data`` are events too: ``error: …`` is an event named
+    ``error``, and a line of JSON is an event.
 
     Args:
         max_line_bytes: The longest line, and the largest event; a longer one raises `ResponseTooLargeError`.
