@@ -298,3 +298,31 @@ def test_text_of_a_block_with_an_invalid_type_is_read():
 
     assert ask(ANTHROPIC, body).text == "Hello"
     assert read(ANTHROPIC, [{"type": "message_start", "message": body}, END[1]]).text == "Hello"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["Hello", ["Hello"], [None, {"type": "text", "text": "Hello"}], {"type": "text", "text": "Hello"}],
+    ids=["text", "text in a list", "null", "object"],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_content_that_is_no_list_of_blocks_is_read(streamed, content):
+    """
+    Gateways send content of Anthropic as a text, an object, or a list with texts and null.
+    """
+    body = {"content": content, "stop_reason": "end_turn"}
+    response = read(ANTHROPIC, [{**START, "message": body}, *END]) if streamed else ask(ANTHROPIC, body)
+
+    assert response.text == "Hello"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_input_that_is_json_text_is_not_encoded_again(streamed):
+    """
+    Gateways send the input of a call as JSON text, in place of an object.
+    """
+    block = {"type": "tool_use", "id": "c1", "name": "weather", "input": '{"city": "Oslo"}'}
+    events = [START, start(**block), stop(), *END]
+    response = read(ANTHROPIC, events) if streamed else ask(ANTHROPIC, {"content": [block], "stop_reason": "tool_use"})
+
+    assert [call.arguments for call in response.tool_calls] == ['{"city": "Oslo"}']

@@ -56,16 +56,17 @@ def parse_stop_reason(value: object) -> str | None:
 
 def list_blocks(content: object) -> list[Mapping[str, Any]]:
     """
-    Return the blocks of a message; a text alone counts as one.
+    Return the blocks of a message. Gateways send a text or an object alone, texts in the list, and null.
 
     Raises:
-        BadResponseError: The content is neither a text nor a list of objects.
+        BadResponseError: The content contains anything else.
     """
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    if not isinstance(content, list) or not all(isinstance(block, Mapping) for block in content):
+    items = content if isinstance(content, list) else [content]
+    blocks = [{"type": "text", "text": item} if isinstance(item, str) else item for item in items if item is not None]
+    objects = [block for block in blocks if isinstance(block, Mapping)]
+    if len(objects) < len(blocks):
         raise BadResponseError("The reply's content is not a list of blocks.")
-    return content
+    return objects
 
 
 def decode_content(blocks: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
@@ -117,7 +118,9 @@ def decode_thinking(block: Mapping[str, Any]) -> ReasoningPart:
 
 
 def encode_arguments(arguments: object) -> str:
-    """Return the JSON text of a tool's input."""
+    """Return the JSON text of a tool's input, which some gateways send as it is."""
+    if isinstance(arguments, str) and arguments:
+        return arguments
     return to_json(arguments).decode() if arguments is not None else "{}"
 
 
