@@ -32,6 +32,8 @@ class Person(BaseModel):
         ("api_base", "base_url=… to Client"),
         ("apikey", "api_key=… to Client"),
         ("stream", r"client\.stream\(…\)"),
+        ("streaming", r"client\.stream\(…\)"),
+        ("openai_api_key", "api_key=… to Client"),
         ("stream_options", "stream.response.usage"),
         ("response_format", "schema=…"),
         ("response_model", "response.parsed"),

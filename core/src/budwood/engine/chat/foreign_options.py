@@ -25,6 +25,7 @@ _ELSEWHERE: Final = {
 """Our options, and their names in other libraries."""
 
 _HINTS: Final = {
+    "streaming": "Call client.stream(…) to read a reply as it arrives.",
     "stream": "Call client.stream(…) to read a reply as it arrives.",
     "stream_options": "Streams always report usage: see stream.response.usage.",
     "response_format": "Pass schema=… for structured output: a Pydantic model, another type, or a JSON schema.",
@@ -81,6 +82,8 @@ def hint_for(name: str, *, for_client: bool) -> str | None:
     if name in _HINTS:
         return _HINTS[name]
     ours = next((own for own, names in _NAMES_OF_CLIENTS.items() if name in names.split()), None)
+    if name.endswith("_api_key"):  # of one vendor
+        ours = "api_key"
     if ours is not None:
         return f"Pass {ours}=…." if for_client else f"Pass {ours}=… to Client, AsyncClient or session."
     ours = next((own for own, names in _ELSEWHERE.items() if name in names.split()), None)
