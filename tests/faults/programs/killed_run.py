@@ -19,7 +19,7 @@ from budwood_generation.journal import SQLiteJournal, sqlite
 
 act, path, settings, point, number = sys.argv[1:]
 visits = count(1)
-commit, put, rows = SQLiteJournal._commit, sqlite._put, SQLiteJournal.rows
+commit, insert, rows = SQLiteJournal._commit, sqlite._insert, SQLiteJournal.rows
 
 
 def kill_at(current: str) -> None:
@@ -34,9 +34,9 @@ def commit_and_kill(connection, batch):
     kill_at("commit")
 
 
-def put_and_kill(connection, entry):
+def insert_and_kill(connection, entry):
     """Write an entry."""
-    put(connection, entry)
+    insert(connection, entry)
     kill_at("entry")
 
 
@@ -48,6 +48,6 @@ def read_and_kill(journal):
 
 
 SQLiteJournal._commit = staticmethod(commit_and_kill)
-sqlite._put = put_and_kill
+sqlite._insert = insert_and_kill
 SQLiteJournal.rows = read_and_kill
 {"generate": generate, "resume": resume}[act](path, settings=json.loads(settings))
