@@ -8,7 +8,17 @@ import pytest
 
 from budwood import BudwoodError
 from tests.reports.compatible import OSLO, ROME, as_event, ask, chunk, events, weather
-from tests.reports.wire import CLAUDE, CLAUDE_END, GEMINI, OLLAMA, claude_start, claude_text, gemini_reply, lines, named
+from tests.reports.wire import (
+    CLAUDE,
+    CLAUDE_END,
+    GEMINI,
+    OLLAMA,
+    claude_start,
+    claude_text,
+    encode_json_lines,
+    encode_named_sse,
+    gemini_reply,
+)
 
 RESPONSES = {"providers": {"openai": {"api": "responses"}}}
 CREATED = {"type": "response.created", "response": {"id": "r", "status": "in_progress", "output": []}}
@@ -98,7 +108,7 @@ def test_an_error_outside_of_events_is_quoted(model, line, scripted, clock):
     Errors that llama.cpp and gateways write into a stream, without the field `data`, are raised with their message.
     """
     first = {
-        CLAUDE: named(*claude_start(), claude_text("Hel")),
+        CLAUDE: encode_named_sse(*claude_start(), claude_text("Hel")),
         GEMINI: as_event({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]}),
     }.get(model, as_event(chunk({"content": "Hel"})))
     scripted.reply(200, chunks=[first, line + b"\n\n"])
@@ -112,7 +122,9 @@ def test_zeros_at_the_end_do_not_replace_usage(scripted, clock):
     Streams of Anthropic and Gemini keep the counts that were received before zeros.
     """
     last = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"input_tokens": 0}}
-    scripted.reply(200, chunks=[named(*claude_start(), claude_text("Hello"), CLAUDE_END[0], last, CLAUDE_END[2])])
+    scripted.reply(
+        200, chunks=[encode_named_sse(*claude_start(), claude_text("Hello"), CLAUDE_END[0], last, CLAUDE_END[2])]
+    )
     counts = {"promptTokenCount": 3, "candidatesTokenCount": 5, "totalTokenCount": 8}
     text = gemini_reply({"text": "Hello"})
     scripted.reply(
@@ -129,7 +141,7 @@ def test_a_text_in_place_of_ollamas_message_is_an_error(scripted, clock):
     """
     The message of a gateway in front of Ollama is quoted.
     """
-    scripted.reply(200, chunks=[lines({"message": "Out of memory"})])
+    scripted.reply(200, chunks=[encode_json_lines({"message": "Out of memory"})])
 
     with pytest.raises(BudwoodError, match="Out of memory"):
         ask(scripted, clock, streamed=True, model=OLLAMA)
@@ -139,7 +151,7 @@ def stream_responses(scripted, clock, *sent, **options):
     """
     Stream these events of Responses.
     """
-    scripted.reply(200, chunks=[named(*sent)])
+    scripted.reply(200, chunks=[encode_named_sse(*sent)])
     return ask(scripted, clock, streamed=True, model="openai/gpt-4.1", settings=RESPONSES, **options)
 
 
@@ -174,3 +186,17 @@ def test_a_completed_event_with_a_failed_response_is_an_error(scripted, clock):
     """
     with pytest.raises(BudwoodError, match="Out of memory"):
         stream_responses(scripted, clock, CREATED, {"type": "response.completed", "response": FAILURE})
+
+
+def test_fields_of_calls_that_are_not_sent_are_reported(scripted, clock):
+    """
+    A signature in a call of a dictionary is reported if the server rejects such fields.
+    """
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": OSLO}}
+    calling = {"role": "assistant", "content": None, "tool_calls": [{**call, "extra_content": {"google": {}}}]}
+    prompt = [{"role": "user", "content": "Hi"}, calling, {"role": "tool", "tool_call_id": "c1", "content": "rain"}]
+    scripted.reply(200, {"choices": [{"message": {"content": "Rain."}, "finish_reason": "stop"}]})
+
+    response = ask(scripted, clock, model="openai/gpt-4.1", prompt=prompt)
+
+    assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]

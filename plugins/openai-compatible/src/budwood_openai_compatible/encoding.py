@@ -129,6 +129,15 @@ def report_dropped_reasoning(messages: Iterable[Message], dialect: MessageDialec
     return (Adaptation(parameter="messages", action="changed", reason="the server accepts no reasoning in messages"),)
 
 
+def report_dropped_call_fields(messages: Iterable[Message], dialect: MessageDialect) -> tuple[Adaptation, ...]:
+    """Return the adaptation for further fields of calls in dictionaries of the caller, if the server rejects them."""
+    calls = (call for message in messages if message.role == "assistant" for call in message.tool_calls)
+    if dialect.extra_fields is None or not any(call.data and call.provider is None for call in calls):
+        return ()
+    reason = "the server accepts no further fields in tool calls"
+    return (Adaptation(parameter="messages", action="changed", reason=reason),)
+
+
 def _encode_result(result: ToolResultPart, dialect: MessageDialect) -> dict[str, Any]:
     content: str | list[Any] = result.text
     if result.images:

@@ -20,6 +20,7 @@ from budwood_openai_compatible.encoding import (
     encode_messages,
     encode_output_schema,
     encode_tools,
+    report_dropped_call_fields,
     report_dropped_reasoning,
     report_foreign_tools,
     report_moved_images,
@@ -106,6 +107,7 @@ class OpenAICompatible(OpenAIEndpoint):
         if not self._dialect.image_results:
             adaptations += report_moved_images(request.messages)
         adaptations += report_dropped_reasoning(request.messages, self._dialect)
+        adaptations += report_dropped_call_fields(request.messages, self._dialect)
         if request.tools or request.vendor_tools:
             body |= encode_tools(request, vendor=vendor, with_choice="tool_choice" not in self._settings.lacks)
             adaptations += report_foreign_tools(request, vendor)
