@@ -188,15 +188,41 @@ def test_a_completed_event_with_a_failed_response_is_an_error(scripted, clock):
         stream_responses(scripted, clock, CREATED, {"type": "response.completed", "response": FAILURE})
 
 
-def test_fields_of_calls_that_are_not_sent_are_reported(scripted, clock):
-    """
-    A signature in a call of a dictionary is reported if the server rejects such fields.
-    """
-    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": OSLO}}
-    calling = {"role": "assistant", "content": None, "tool_calls": [{**call, "extra_content": {"google": {}}}]}
-    prompt = [{"role": "user", "content": "Hi"}, calling, {"role": "tool", "tool_call_id": "c1", "content": "rain"}]
-    scripted.reply(200, {"choices": [{"message": {"content": "Rain."}, "finish_reason": "stop"}]})
+REPLIES = {
+    "openai/gpt-4.1": {"choices": [{"message": {"content": "Rain."}, "finish_reason": "stop"}]},
+    "anthropic/claude-sonnet-4-5": {"content": [{"type": "text", "text": "Rain."}], "stop_reason": "end_turn"},
+    "gemini/gemini-3-pro": {"candidates": [{"content": {"parts": [{"text": "Rain."}]}, "finishReason": "STOP"}]},
+    "ollama/qwen3": {"message": {"role": "assistant", "content": "Rain."}, "done": True, "done_reason": "stop"},
+}
 
-    response = ask(scripted, clock, model="openai/gpt-4.1", prompt=prompt)
+
+def history(**fields):
+    """Return a conversation in OpenAI's form, whose call has further fields."""
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": OSLO}, **fields}
+    calling = {"role": "assistant", "content": None, "tool_calls": [call]}
+    return [{"role": "user", "content": "Hi"}, calling, {"role": "tool", "tool_call_id": "c1", "content": "rain"}]
+
+
+@pytest.mark.parametrize("model", REPLIES)
+def test_fields_of_calls_that_are_not_sent_are_reported(scripted, clock, model):
+    """
+    A field of a call in a dictionary is reported if the API does not accept it.
+    """
+    scripted.reply(200, REPLIES[model])
+
+    response = ask(scripted, clock, model=model, prompt=history(extra_content={"google": {}}), max_tokens=9)
 
     assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
+
+
+def test_a_signature_in_a_dictionary_is_sent_to_gemini(scripted, clock):
+    """
+    Google's compatible API puts the signature into `extra_content`; Gemini's own API gets it from there.
+    """
+    scripted.reply(200, REPLIES["gemini/gemini-3-pro"])
+
+    prompt = history(extra_content={"google": {"thought_signature": "SIG"}})
+    response = ask(scripted, clock, model="gemini/gemini-3-pro", prompt=prompt)
+
+    assert scripted.sent()["contents"][1]["parts"][0]["thoughtSignature"] == "SIG"
+    assert response.adaptations == ()

@@ -31,9 +31,11 @@ from budwood.providing.parameters import Parameters, adapt_parameters
 from budwood.providing.refusals import DROPPABLE, find_refused_parameter, make_refusal_rule, make_rule
 from budwood.providing.tiers import find_tier
 from budwood.providing.tool_calls import (
+    DROPPED_CALL_FIELDS,
     INVALID_ARGUMENTS,
     count_tool_calls,
     fit_call_id,
+    has_further_fields,
     has_invalid_arguments,
     make_call_id,
 )
@@ -60,6 +62,7 @@ _LAZY_MODULES = {
 
 __all__ = [
     "DROPPABLE",
+    "DROPPED_CALL_FIELDS",
     "INVALID_ARGUMENTS",
     "BaseProvider",
     "BaseStreamDecoder",
@@ -85,6 +88,7 @@ __all__ = [
     "find_refused_parameter",
     "find_tier",
     "fit_call_id",
+    "has_further_fields",
     "has_invalid_arguments",
     "inline_image",
     "is_end_mark",

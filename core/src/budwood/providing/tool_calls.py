@@ -17,6 +17,15 @@ def has_invalid_arguments(call: ToolCallPart) -> bool:
     return call.arguments.strip() not in ("", call.json_arguments)
 
 
+DROPPED_CALL_FIELDS: Final = "the API accepts no further fields in tool calls"
+"""The reason given in the adaptation of calls for which `has_further_fields` is true, if the fields are not sent."""
+
+
+def has_further_fields(call: ToolCallPart) -> bool:
+    """Return whether a call from a caller's dictionary has fields besides those of `ToolCallPart`."""
+    return call.provider is None and bool(call.data)
+
+
 CREATED_ID_LENGTH: Final = 9
 """The length of ids that Budwood creates. All vendors accept nine letters and digits; some accept no other length."""
 

@@ -14,7 +14,13 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json
 
 from budwood.errors import PromptError, UnsupportedError
-from budwood.providing import INVALID_ARGUMENTS, has_invalid_arguments, inline_image
+from budwood.providing import (
+    DROPPED_CALL_FIELDS,
+    INVALID_ARGUMENTS,
+    has_further_fields,
+    has_invalid_arguments,
+    inline_image,
+)
 from budwood.types import (
     Adaptation,
     ImagePart,
@@ -161,6 +167,8 @@ class _Encoder:
     def call(self, part: ToolCallPart) -> Block:
         if has_invalid_arguments(part):
             self.adapt("messages", "changed", INVALID_ARGUMENTS)
+        if has_further_fields(part):
+            self.adapt("messages", "changed", DROPPED_CALL_FIELDS)
         arguments = from_json(part.json_arguments)
         block = {"type": "tool_use", "id": self.new_id(part.id), "name": part.name, "input": arguments}
         return with_cache_control({**block, **_vendor_data(part)}, part.cache)

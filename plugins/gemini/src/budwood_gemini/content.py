@@ -6,7 +6,7 @@ Source: ai.google.dev/api/caching#Content and ai.google.dev/gemini-api/docs/thou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -96,7 +96,7 @@ def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]
             continue
         if isinstance(part, ToolCallPart):
             if unsigned and part.provider != VENDOR:
-                encoded["thoughtSignature"] = _NO_SIGNATURE
+                encoded["thoughtSignature"] = find_signature(part) or _NO_SIGNATURE
             unsigned = False
         yield encoded
 
@@ -124,6 +124,14 @@ def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
             if part.provider != VENDOR or part.kind in SOURCES or not isinstance(part.data, dict):
                 return None
             return dict(part.data)
+
+
+def find_signature(call: ToolCallPart) -> str | None:
+    """Return the signature of a call from a dictionary in OpenAI's form, where Google's compatible API puts it."""
+    fields: Any = call.data if call.provider is None else None
+    for name in ("extra_content", "google", "thought_signature"):
+        fields = fields.get(name) if isinstance(fields, Mapping) else None
+    return fields if isinstance(fields, str) else None
 
 
 def _vendor_data(part: TextPart | RefusalPart | ReasoningPart | ToolCallPart) -> dict[str, Any]:

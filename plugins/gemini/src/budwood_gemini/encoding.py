@@ -11,7 +11,13 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from budwood.providing import INVALID_ARGUMENTS, adapt_parameters, has_invalid_arguments
+from budwood.providing import (
+    DROPPED_CALL_FIELDS,
+    INVALID_ARGUMENTS,
+    adapt_parameters,
+    has_further_fields,
+    has_invalid_arguments,
+)
 from budwood.types import (
     JSON,
     Adaptation,
@@ -23,7 +29,7 @@ from budwood.types import (
     ToolDefinition,
     VendorPart,
 )
-from budwood_gemini.content import VENDOR, encode_contents, encode_instruction, has_late_system_message
+from budwood_gemini.content import VENDOR, encode_contents, encode_instruction, find_signature, has_late_system_message
 from budwood_gemini.schemas import convert_schema
 from budwood_gemini.settings import GeminiSettings
 from budwood_gemini.tool_results import encode_moved_images
@@ -186,8 +192,11 @@ def _other_adaptations(request: ChatRequest, *, multimodal: bool) -> Iterator[Ad
         where = "images with an address" if multimodal else "images"
         reason = f"{where} in a tool's result are sent after it: the model takes none inside"
         yield Adaptation(parameter="messages", action="changed", reason=reason)
-    if any(has_invalid_arguments(call) for message in request.messages for call in message.tool_calls):
+    calls = [call for message in request.messages for call in message.tool_calls]
+    if any(map(has_invalid_arguments, calls)):
         yield Adaptation(parameter="messages", action="changed", reason=INVALID_ARGUMENTS)
+    if any(has_further_fields(call) and not find_signature(call) for call in calls):
+        yield Adaptation(parameter="messages", action="changed", reason=DROPPED_CALL_FIELDS)
     if any(message.name for message in request.messages):
         yield Adaptation(parameter="name", action="dropped", reason="the API has no names of speakers")
     if request.parallel_tool_calls is False:

@@ -12,7 +12,15 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from budwood.errors import UnsupportedError
-from budwood.providing import INVALID_ARGUMENTS, adapt_parameters, has_invalid_arguments, inline_image, reject_parts
+from budwood.providing import (
+    DROPPED_CALL_FIELDS,
+    INVALID_ARGUMENTS,
+    adapt_parameters,
+    has_further_fields,
+    has_invalid_arguments,
+    inline_image,
+    reject_parts,
+)
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -158,6 +166,8 @@ class ChatEncoder:
     def _encode_call(self, call: ToolCallPart) -> dict[str, Any]:
         if has_invalid_arguments(call):
             self._adapt("messages", "changed", INVALID_ARGUMENTS)
+        if has_further_fields(call):
+            self._adapt("messages", "changed", DROPPED_CALL_FIELDS)
         own = _object(call.data) if call.provider == VENDOR else {}
         function = {**_object(own.get("function")), "name": call.name, "arguments": from_json(call.json_arguments)}
         return {**own, "id": call.id, "function": function}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from budwood.errors import UnsupportedError
-from budwood.providing import fit_call_id, reject_parts
+from budwood.providing import DROPPED_CALL_FIELDS, fit_call_id, has_further_fields, reject_parts
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -132,10 +132,9 @@ def report_dropped_reasoning(messages: Iterable[Message], dialect: MessageDialec
 def report_dropped_call_fields(messages: Iterable[Message], dialect: MessageDialect) -> tuple[Adaptation, ...]:
     """Return the adaptation for further fields of calls in dictionaries of the caller, if the server rejects them."""
     calls = (call for message in messages if message.role == "assistant" for call in message.tool_calls)
-    if dialect.extra_fields is None or not any(call.data and call.provider is None for call in calls):
+    if dialect.extra_fields is None or not any(map(has_further_fields, calls)):
         return ()
-    reason = "the server accepts no further fields in tool calls"
-    return (Adaptation(parameter="messages", action="changed", reason=reason),)
+    return (Adaptation(parameter="messages", action="changed", reason=DROPPED_CALL_FIELDS),)
 
 
 def _encode_result(result: ToolResultPart, dialect: MessageDialect) -> dict[str, Any]:
