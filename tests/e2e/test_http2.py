@@ -147,9 +147,9 @@ class TestHTTP2(TLSBench):
         """
         transport = make(ca_file=authority_file, max_connections=1)
         for _ in range(3):
-            transport.open(call(http2_server, body=LARGE), timing(whole=MAX_WAIT)).close()
+            transport.open(call(http2_server, body=LARGE), timing(total=MAX_WAIT)).close()
 
-        assert fetch(transport, call(http2_server, body=b"x"), whole=MAX_WAIT).body == b"x"
+        assert fetch(transport, call(http2_server, body=b"x"), total=MAX_WAIT).body == b"x"
 
 
 class TestAiohttp(TLSBench):

@@ -228,14 +228,14 @@ class Proxied(TLSBench):
 
         for _ in range(3):
             with pytest.raises(ConnectionFailedError, match="407"):
-                fetch(transport, call(server.url), whole=MAX_WAIT)
+                fetch(transport, call(server.url), total=MAX_WAIT)
 
     def test_a_proxy_that_reaches_nobody(self, make, open_proxy):
         """
         A tunnel to an unused port raises an error of Budwood.
         """
         with pytest.raises((ConnectionFailedError, RequestTimeoutError)):
-            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{free_port()}"), whole=MAX_WAIT)
+            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{free_port()}"), total=MAX_WAIT)
 
     def test_proxies_of_the_environment(self, make, both_servers, authority_file, open_proxy, monkeypatch):
         """

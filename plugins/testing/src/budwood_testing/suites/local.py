@@ -133,36 +133,36 @@ class LocalProviderSuite(PluginSuite):
     def test_max_tokens_limits_the_answer(self, provider: LocalProvider) -> None:
         """With ``max_tokens=1`` the answer is shorter and its finish reason is ``length``."""
         self.need("max_tokens")
-        whole = list(provider.stream(self.request()))
+        complete = list(provider.stream(self.request()))
         events = list(provider.stream(self.request(max_tokens=1)))
         output = usage_of(events).output_tokens
 
         assert output is None or output <= 1
-        assert len(text_of(events)) < len(text_of(whole)), "max_tokens has no effect"
+        assert len(text_of(events)) < len(text_of(complete)), "max_tokens has no effect"
         assert [event.reason for event in events if isinstance(event, Finished)] == ["length"]
 
     def test_stop_sequence_ends_the_answer(self, provider: LocalProvider) -> None:
         """The answer ends before the stop sequence, and does not contain it."""
         self.need("stop", "seed")
-        whole = text_of(provider.stream(self.request()))
-        assert len(whole) >= 4, (
+        complete = text_of(provider.stream(self.request()))
+        assert len(complete) >= 4, (
             "the answer to `prompt` has fewer than four characters: set a prompt with a longer answer"
         )
-        stop = whole[len(whole) // 2 : len(whole) // 2 + 2]
+        stop = complete[len(complete) // 2 : len(complete) // 2 + 2]
         events = list(provider.stream(self.request(stop=(stop,))))
 
-        assert text_of(events) == whole[: whole.index(stop)]
+        assert text_of(events) == complete[: complete.index(stop)]
         assert [event.reason for event in events if isinstance(event, Finished)] == ["stop"]
 
     def test_closed_stream_yields_nothing_more(self, provider: LocalProvider) -> None:
         """After `close` the stream yields nothing, and the next request is answered as usual."""
-        whole = text_of(provider.stream(self.request()))
+        complete = text_of(provider.stream(self.request()))
         events = provider.stream(self.request())
         next(iter(events))
         events.close()  # type: ignore[attr-defined]  # `stream` returns a generator; an object without `close` must fail here
 
         assert list(events) == [], "the stream yields events after close()"
-        assert "seed" not in self.heeds or text_of(provider.stream(self.request())) == whole
+        assert "seed" not in self.heeds or text_of(provider.stream(self.request())) == complete
 
     def test_caller_can_break_out_of_a_stream(self, client: Client) -> None:
         """`break` ends the stream, and the client can send the next request."""

@@ -85,18 +85,18 @@ class PluginSuite:
     @pytest.fixture
     def build(self, folder: Path, clock: Clock) -> Iterator[Build]:
         """Return a function that builds the plugin; close all built objects after the test."""
-        made: list[Any] = []
+        created: list[Any] = []
 
         def build_one(**changes: object) -> Instance[Any]:
             values = {**self.all_settings(folder), **changes}
             settings = self.as_settings(values)
             instance: Instance[Any] = Instances(settings, self.found_in(), clock).build(self.kind, self.plugin)
-            made.append(instance.implementation)
+            created.append(instance.implementation)
             return instance
 
         yield build_one
-        for thing in made:
-            if callable(close := getattr(thing, "close", None)):
+        for implementation in created:
+            if callable(close := getattr(implementation, "close", None)):
                 close()
 
     def found_in(self) -> Registry:

@@ -14,7 +14,7 @@ from tests.plugins.testing.mutants.registering import registry_of
 
 for module in (loopback, bench, cancellation, sink_server):  # a mutant may make a test wait until this limit
     module.MAX_WAIT = 5.0
-bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "whole"), 5.0) | {"head": None}
+bench.timing.__kwdefaults__ = dict.fromkeys(("connect", "idle", "total"), 5.0) | {"head": None}
 
 
 class Wrapper:

@@ -26,7 +26,7 @@ class CredentialTests(ProviderUnderTest):
         secret = _key_of(bench)
         shown = [bench.instance.settings, bench.provider, bench.instance, vars(bench.provider)]
 
-        assert [repr(thing) for thing in shown if secret in f"{thing!r} {thing!s}"] == []
+        assert [repr(item) for item in shown if secret in f"{item!r} {item!s}"] == []
         assert secret not in bench.instance.settings.model_dump_json()
 
     def test_encoded_request_does_not_contain_the_key(self, bench: Bench) -> None:

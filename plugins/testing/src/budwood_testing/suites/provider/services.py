@@ -70,7 +70,7 @@ class ServiceTests(ProviderUnderTest):
         with bench.client(script) as client:
             response = client.moderate(_TEXTS)
 
-        assert [verdict.flagged for verdict in response.results] == list(_FLAGGED)
+        assert [result.flagged for result in response.results] == list(_FLAGGED)
         assert all(holds_text(script.calls[0], text) for text in _TEXTS)
 
     def test_text_is_completed(self, bench: Bench) -> None:

@@ -81,8 +81,12 @@ class TransportTestBase(PluginSuite):
         with asyncio.Runner() as runner:
 
             def make_one(**changes: object) -> Transport:
-                thing = cast("Transports", build(**changes).implementation)
-                made.append(thing.blocking() if mode == "blocking" else SyncTransport(runner, thing.asynchronous()))
+                implementation = cast("Transports", build(**changes).implementation)
+                made.append(
+                    implementation.blocking()
+                    if mode == "blocking"
+                    else SyncTransport(runner, implementation.asynchronous())
+                )
                 return made[-1]
 
             yield make_one
@@ -128,13 +132,13 @@ def call(url: str, *, body: Body = b"", method: str | None = None, **headers: st
     return HTTPCall(method=method or ("POST" if body else "GET"), url=url, headers=headers, body=body)
 
 
-def timing(*, connect: float = LONG, idle: float = LONG, whole: float = LONG, head: float | None = None) -> Timing:
+def timing(*, connect: float = LONG, idle: float = LONG, total: float = LONG, head: float | None = None) -> Timing:
     """Create the timing of a call that starts now; all values in seconds."""
     now = time.monotonic()
     return Timing(
         connect_timeout=connect,
         idle_timeout=idle,
-        deadline=now + whole,
+        deadline=now + total,
         head_deadline=None if head is None else now + head,
     )
 

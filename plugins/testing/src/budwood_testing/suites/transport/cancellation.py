@@ -75,7 +75,7 @@ class CancellationTests(TLSBench):
 
         first = transport.open(call(server.url), timing())
         with pytest.raises(BudwoodError, match="longer than"):
-            fetch(transport, call(server.url), whole=0.05)
+            fetch(transport, call(server.url), total=0.05)
         first.close()
 
     def test_closing_the_transport_closes_its_connections(self, transport: Transport, server: LoopbackServer) -> None:
@@ -205,7 +205,7 @@ class CancellationTests(TLSBench):
             waiting.cancel()
             await asyncio.wait([waiting])
             await first.close()
-            assert (await fetch_async(transport, call(server.url), whole=MAX_WAIT)).head.ok
+            assert (await fetch_async(transport, call(server.url), total=MAX_WAIT)).head.ok
             await transport.close()
 
         asyncio.run(cancelled())
@@ -241,7 +241,7 @@ def check_cancelling(make: MakeAsync, server: LoopbackServer, body: Body = b"can
         request = call(server.url, body=body)
         task = asyncio.create_task(_CancelledAt(step, fetch_async(transport, request)).run())
         await asyncio.wait([task])
-        assert (await fetch_async(transport, call(server.url, body=b"next"), whole=MAX_WAIT)).body == b"next"
+        assert (await fetch_async(transport, call(server.url, body=b"next"), total=MAX_WAIT)).body == b"next"
         assert await asyncio.to_thread(server.has_open, 1)
         await transport.close()
         return not task.cancelled()

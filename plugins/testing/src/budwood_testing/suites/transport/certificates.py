@@ -128,7 +128,7 @@ class CertificateTests(TLSBench):
     def test_deadline_limits_the_handshake(self, make: Make) -> None:
         """The deadline limits the TLS handshake, even if `connect_timeout` is longer."""
         with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(RequestTimeoutError) as caught:
-            fetch(make(), call(f"https://127.0.0.1:{silent.getsockname()[1]}"), whole=0.1)
+            fetch(make(), call(f"https://127.0.0.1:{silent.getsockname()[1]}"), total=0.1)
 
         assert caught.value.phase == "deadline"
 

@@ -75,7 +75,7 @@ class HeadDeadlineTests(TransportTestBase):
         server.play(WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
-            transport.open(call(server.url), timing(whole=0.05, head=LONG))
+            transport.open(call(server.url), timing(total=0.05, head=LONG))
 
         assert caught.value.phase == "deadline"
         assert not caught.value.retryable

@@ -123,7 +123,7 @@ class ProxyTests(TransportTestBase):
         server.play(b"HTTP/1.1 200 OK\r\nx-slow: ", server.drip(b"a"), b"\r\n\r\n")
 
         with pytest.raises(RequestTimeoutError) as caught:
-            make(proxy=server.url).open(call(_ELSEWHERE), timing(whole=0.1))
+            make(proxy=server.url).open(call(_ELSEWHERE), timing(total=0.1))
 
         assert caught.value.phase == "deadline"
 

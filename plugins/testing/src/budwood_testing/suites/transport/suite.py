@@ -58,12 +58,12 @@ class TransportSuite(
 
     def test_creating_a_transport_uses_no_network(self, build: Build) -> None:
         """Creating a transport opens no connection; the first call does."""
-        things = [cast("Transports", build().implementation) for _ in range(2)]
+        instances = [cast("Transports", build().implementation) for _ in range(2)]
         with no_io(files=False):
             if self.blocking:
-                things[0].blocking()
+                instances[0].blocking()
             if self.asynchronous:
-                things[1].asynchronous()
+                instances[1].asynchronous()
 
     def test_unsupported_proxies_are_rejected(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         """A call that has to go through a proxy never goes directly instead."""
@@ -92,8 +92,8 @@ class TransportSuite(
         """The kind of I/O that the plugin lacks raises UnsupportedError with a hint."""
         if self.blocking and self.asynchronous:
             pytest.skip(f"{self.plugin} has both kinds of I/O")
-        thing = cast("Transports", build().implementation)
-        missing = thing.asynchronous if self.blocking else thing.blocking
+        implementation = cast("Transports", build().implementation)
+        missing = implementation.asynchronous if self.blocking else implementation.blocking
         with pytest.raises(UnsupportedError) as caught:
             missing()
 

@@ -61,7 +61,7 @@ class TimeoutTests(TransportTestBase):
         server.play(WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
-            fetch(transport, call(server.url), whole=0.05)
+            fetch(transport, call(server.url), total=0.05)
 
         assert caught.value.phase == "deadline"
         assert not caught.value.retryable
@@ -72,7 +72,7 @@ class TimeoutTests(TransportTestBase):
         server.play(head(length=10) + b"12345", WAIT_FOR_CLOSE)
 
         with pytest.raises(RequestTimeoutError) as caught:
-            fetch(transport, call(server.url), whole=0.1)
+            fetch(transport, call(server.url), total=0.1)
 
         assert caught.value.phase == "deadline"
 
@@ -81,7 +81,7 @@ class TimeoutTests(TransportTestBase):
         server.play(b"HTTP/1.1 200 OK\r\nx-slow: ", server.drip(b"a"), b"\r\n\r\n")
 
         with pytest.raises(RequestTimeoutError) as caught:
-            transport.open(call(server.url), timing(whole=0.1))
+            transport.open(call(server.url), timing(total=0.1))
 
         assert caught.value.phase == "deadline"
 
@@ -90,25 +90,27 @@ class TimeoutTests(TransportTestBase):
         server.play(head(**CHUNKED), server.drip(chunk(b"a")), chunk(b""))
 
         with pytest.raises(RequestTimeoutError) as caught:
-            fetch(transport, call(server.url), whole=0.1)
+            fetch(transport, call(server.url), total=0.1)
 
         assert caught.value.phase == "deadline"
 
     def test_deadline_limits_sending(self, transport: Transport, server: LoopbackServer) -> None:
         """The deadline ends sending a large body to a server that does not read."""
         with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(RequestTimeoutError) as caught:
-            fetch(transport, call(f"http://127.0.0.1:{listener.getsockname()[1]}", body=bytes(20_000_000)), whole=0.1)
+            fetch(transport, call(f"http://127.0.0.1:{listener.getsockname()[1]}", body=bytes(20_000_000)), total=0.1)
 
         assert caught.value.phase == "deadline"
 
     def test_deadline_uses_the_clock_of_the_context(self, mode: Mode, server: LoopbackServer) -> None:
         """Deadlines refer to the clock of the plugin context; after its deadline a call is not sent."""
         clock = FakeClock()
-        thing = Instances(self.as_settings({}), self.found_in(), clock).build(self.kind, self.plugin).implementation
+        implementation = (
+            Instances(self.as_settings({}), self.found_in(), clock).build(self.kind, self.plugin).implementation
+        )
         late = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic())
 
         with pytest.raises(RequestTimeoutError):
-            _open_one(cast("Transports", thing), mode, late, server.url)
+            _open_one(cast("Transports", implementation), mode, late, server.url)
 
         assert server.requests == []
 
@@ -119,7 +121,7 @@ class TimeoutTests(TransportTestBase):
         first = transport.open(call(server.url), timing())
 
         with pytest.raises(RequestTimeoutError) as caught:
-            fetch(transport, call(server.url), whole=0.05)
+            fetch(transport, call(server.url), total=0.05)
         assert caught.value.phase == "deadline"
         assert len(server.requests) == 1
 
@@ -133,7 +135,7 @@ class TimeoutTests(TransportTestBase):
 
         for _ in range(4):
             with pytest.raises(ProviderError, match=r"was lost|larger than|longer than"):
-                fetch(transport, call(server.url, body=b"x"), whole=0.2)
+                fetch(transport, call(server.url, body=b"x"), total=0.2)
         with pytest.raises(ProviderError, match="No connection"):
             fetch(transport, call("http://127.0.0.1:1/"))
 

@@ -154,7 +154,7 @@ class UploadTests(TransportTestBase):
         with SinkServer(on_head=resume.wait) as sink:
             try:
                 with pytest.raises(RequestTimeoutError) as caught:
-                    fetch(transport, call(sink.url, body=(BodyFile(file),)), whole=0.2)
+                    fetch(transport, call(sink.url, body=(BodyFile(file),)), total=0.2)
             finally:
                 resume.set()
 
