@@ -24,7 +24,7 @@ def actions(reply) -> dict[str, str]:
     """
     Return the action of each adapted parameter.
     """
-    return {receipt.parameter: receipt.action for receipt in reply.adaptations}
+    return {adaptation.parameter: adaptation.action for adaptation in reply.adaptations}
 
 
 def sent(scripted) -> dict:
@@ -56,8 +56,8 @@ def test_renamed_parameters_are_reported(client, scripted):
     reply = client.ask("Hello", model="openai/o3", max_tokens=9)
 
     assert sent(scripted) == {"max_completion_tokens": 9}
-    (receipt,) = reply.adaptations
-    assert (receipt.parameter, receipt.action, receipt.reason) == (
+    (adaptation,) = reply.adaptations
+    assert (adaptation.parameter, adaptation.action, adaptation.reason) == (
         "max_tokens", "renamed", "o3 calls it max_completion_tokens"
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_without_rules_nothing_is_adapted(client, scripted):
 
 
 @pytest.mark.parametrize(
-    ("model", "effort", "taken"),
+    ("model", "effort", "is_sent"),
     [
         ("gpt-5", None, False),
         ("gpt-5-chat-latest", None, True),
@@ -89,7 +89,7 @@ def test_without_rules_nothing_is_adapted(client, scripted):
         ("o4-mini", "none", False),
     ],
 )
-def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, taken):
+def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, is_sent):
     """
     The temperature is sent depending on the effort, given or by default.
     """
@@ -97,8 +97,8 @@ def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, take
 
     reply = client.ask("Hello", model=f"openai/{model}", temperature=0.5, reasoning_effort=effort)
 
-    assert ("temperature" in sent(scripted)) == taken
-    assert ("temperature" in actions(reply)) == (not taken)
+    assert ("temperature" in sent(scripted)) == is_sent
+    assert ("temperature" in actions(reply)) == (not is_sent)
 
 
 def test_rows_of_the_user_take_precedence(make_client, scripted):
@@ -209,7 +209,7 @@ def test_streams_and_rounds_report_adaptations(make_client, scripted):
     reply = client.ask("Hello", temperature=0.5, tools=[act])
 
     assert actions(stream.response) == {"temperature": "dropped"}
-    assert [receipt.parameter for receipt in reply.adaptations] == ["temperature"]
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["temperature"]
     assert len(reply.attempts) == 3
 
 

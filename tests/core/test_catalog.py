@@ -234,7 +234,7 @@ def test_no_name_reads_another_file(name):
 
 
 @pytest.mark.parametrize(
-    ("model", "wanted"),
+    ("model", "expected"),
     [
         ("gpt-4o", ModelRules().refuses),
         ("o3", {"temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "parallel_tool_calls"}),
@@ -245,11 +245,11 @@ def test_no_name_reads_another_file(name):
         ("gpt-5.2-pro", {"temperature", "top_p", "presence_penalty", "frequency_penalty"}),
     ],
 )
-def test_rules_of_openais_models(model, wanted):
+def test_rules_of_openais_models(model, expected):
     """
     A sample, looked up by patterns.
     """
-    assert Catalog().rules("openai", "openai", model).refuses == wanted
+    assert Catalog().rules("openai", "openai", model).refuses == expected
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -135,9 +135,9 @@ def named(vendor):
     return found
 
 
-def agree_on_the_match(ours, other, name):
+def check_same_match(ours, other, name):
     """
-    See that both know the same model by a name, told by its window and its prices, or both know none.
+    Check that both find the same model for a name, compared by window and prices, or that neither finds one.
     """
     model = their_model(other, name)
     expected = UPDATE._model(model) if model else {}
@@ -150,11 +150,11 @@ def agree_on_the_match(ours, other, name):
 
 def test_files_are_what_the_program_writes():
     """
-    Nobody has changed them by hand, and none is left over.
+    They were not edited by hand, and there are no obsolete ones.
     """
-    written = UPDATE.files()
+    files = UPDATE.files()
 
-    assert {path.name: path.read_text("utf-8") for path in UPDATE.FOLDER.iterdir()} == written
+    assert {path.name: path.read_text("utf-8") for path in UPDATE.FOLDER.iterdir()} == files
 
 
 @pytest.mark.parametrize("vendor", UPDATE.VENDORS)
@@ -166,7 +166,7 @@ def test_names_mean_the_same_models(vendor):
 
     assert len(names) > 50
     for ours, other, name in sorted(names):
-        agree_on_the_match(ours, other, name)
+        check_same_match(ours, other, name)
 
 
 def test_recorded_names_mean_the_same_models(shared_folder):
@@ -177,7 +177,7 @@ def test_recorded_names_mean_the_same_models(shared_folder):
 
     assert len(recorded) > 50
     for ours, name in recorded:
-        agree_on_the_match(ours, UPDATE.VENDORS[ours], name)
+        check_same_match(ours, UPDATE.VENDORS[ours], name)
 
 
 COUNTS = st.integers(0, 2_000_000)
@@ -187,15 +187,15 @@ MOMENTS = st.datetimes(datetime(2023, 1, 1), datetime(2027, 12, 31), timezones=s
 @st.composite
 def usages(draw):
     """
-    Make a call's usage: what was read from a cache and written to it are parts of the input.
+    Generate the usage of a call: input tokens include those read from and written to a cache.
     """
-    read, written, rest, output = draw(COUNTS), draw(COUNTS), draw(COUNTS), draw(COUNTS)
-    hour = draw(st.integers(0, written))
+    read, cache_writes, rest, output = draw(COUNTS), draw(COUNTS), draw(COUNTS), draw(COUNTS)
+    hour = draw(st.integers(0, cache_writes))
     return Usage(
-        input_tokens=read + written + rest,
+        input_tokens=read + cache_writes + rest,
         uncached_input_tokens=rest,
         cache_read_tokens=read,
-        cache_write_tokens=written,
+        cache_write_tokens=cache_writes,
         cache_write_1h_tokens=hour,
         output_tokens=output,
     )
@@ -246,7 +246,7 @@ TIERED = [
 @given(st.sampled_from(TIERED), usages(), st.integers(0, 500))
 def test_calls_of_other_tiers_cost_the_same(tiered, usage, days):
     """
-    From the day on which a tier has prices, its calls cost what the package says; before it that is not known.
+    From the day on which a tier has prices, its calls cost what the package says; before that day the cost is unknown.
     """
     vendor, name, model, context, tier = tiered
     first = UPDATE._days(model, context)[0]

@@ -54,7 +54,7 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 @pytest.mark.parametrize(
-    ("back", "is_circle"),
+    ("statement", "is_circle"),
     [
         ("from package import a", True),
         ("def f():\n    from package.a import x", True),
@@ -63,11 +63,11 @@ def test_no_modules_import_each_other_in_a_circle():
         ("import os", False),
     ],
 )
-def test_circle_is_caught(tmp_path, back, is_circle):
+def test_circle_is_found(tmp_path, statement, is_circle):
     """
     It may include several modules and imports inside functions, but not those for type checkers.
     """
-    files = {"a": "from package.b import x", "b": back, "folder/c": "import package.a", "folder/__init__": ""}
+    files = {"a": "from package.b import x", "b": statement, "folder/c": "import package.a", "folder/__init__": ""}
     for name, text in files.items():
         file = tmp_path / "package" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)

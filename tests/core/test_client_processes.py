@@ -35,8 +35,8 @@ def server(connections):
         connections.append(handler.client_address[1])
         handler.send(200, completion("tiny", body["messages"][-1]["content"]))
 
-    with ChatServer(fault=lambda _number, body: lambda handler: answer(handler, body)) as made:
-        yield made
+    with ChatServer(fault=lambda _number, body: lambda handler: answer(handler, body)) as server:
+        yield server
 
 
 def in_child(work) -> str:
@@ -46,15 +46,15 @@ def in_child(work) -> str:
     if child == 0:
         try:
             os.write(writer, work().encode())
-        except BaseException as error:  # noqa: BLE001 - a forked test must not go on as a second one
+        except BaseException as error:  # noqa: BLE001 - a forked child must not continue the test
             os.write(writer, repr(error).encode())
         finally:
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read().decode()
+        output = pipe.read().decode()
     os.waitpid(child, 0)
-    return said
+    return output
 
 
 @forking
@@ -85,23 +85,23 @@ def test_forked_async_clients_open_new_connections(server, connections):
 
     client = AsyncClient("local/tiny", settings=server.settings)
 
-    async def all_of_it():
+    async def run_scenario():
         try:
             return await both()
         finally:
             await client.close()
 
-    assert asyncio.run(all_of_it()) == "child"
+    assert asyncio.run(run_scenario()) == "child"
     assert len(set(connections)) == 2
 
 
 def in_thread(work):
     """Return the result of a function in a thread without an event loop."""
-    said = []
-    thread = threading.Thread(target=lambda: said.append(work()))
+    results = []
+    thread = threading.Thread(target=lambda: results.append(work()))
     thread.start()
     thread.join()
-    return said[0]
+    return results[0]
 
 
 @forking

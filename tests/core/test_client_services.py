@@ -42,8 +42,8 @@ def test_texts_are_classified_by_the_default_model(client, scripted):
 
     reply = client.moderate("I hate you.")
 
-    (verdict,) = reply.results
-    assert (reply.flagged, verdict.flagged, verdict.categories, verdict.scores) == (
+    (result,) = reply.results
+    assert (reply.flagged, result.flagged, result.categories, result.scores) == (
         True,
         True,
         {"hate": True},
@@ -66,7 +66,7 @@ def test_moderation_results_are_in_the_order_of_the_texts(client, scripted):
 
     reply = client.moderate(["a", "b"], model="openai/omni-moderation-latest", extra={"x": 1})
 
-    assert [verdict.flagged for verdict in reply.results] == [False, True]
+    assert [result.flagged for result in reply.results] == [False, True]
     assert scripted.sent() == {"model": "omni-moderation-latest", "input": ["a", "b"], "x": 1}
 
 
@@ -176,7 +176,9 @@ def test_completions_report_adaptations(make_client, scripted):
 
     reply = make_client("openai/base-1", settings=BASE).complete("a", temperature=0.5)
 
-    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("temperature", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [
+        ("temperature", "dropped")
+    ]
 
 
 def test_adaptations_of_completions_can_be_errors(make_client, scripted):
@@ -249,15 +251,15 @@ def test_the_async_client_moderates_and_completes(async_client, scripted):
     Moderations and completions are coroutines of the async client.
     """
 
-    async def asking():
+    async def run_scenario():
         async with async_client as client:
-            judged = await client.moderate(Message.user("a", ImagePart(url="https://x/y")))
+            moderation = await client.moderate(Message.user("a", ImagePart(url="https://x/y")))
             completed = await client.complete("Once upon", model="openai/davinci-002")
-        return judged.flagged, completed.text
+        return moderation.flagged, completed.text
 
     scripted.reply(body=results(BAD)).reply(body=completion(" a time"))
 
-    assert asyncio.run(asking()) == (True, " a time")
+    assert asyncio.run(run_scenario()) == (True, " a time")
 
 
 def test_chat_replies_to_completions_are_decoded(client, scripted):
@@ -285,9 +287,9 @@ def test_completions_are_streamed(client, scripted):
     scripted.reply(200, chunks=sse(*completion_chunks("Once", " upon")))
 
     with client.stream_completion("Tell", model="openai/davinci-002", max_tokens=5) as stream:
-        pieces = list(stream.text_deltas())
+        deltas = list(stream.text_deltas())
 
-    assert pieces == ["Once", " upon"]
+    assert deltas == ["Once", " upon"]
     assert (stream.response.text, stream.response.finish_reason, stream.response.provider) == (
         "Once upon",
         "stop",

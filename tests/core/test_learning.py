@@ -1,4 +1,4 @@
-"""What a server's rejection teaches a client."""
+"""What a client learns from a server's rejection."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def actions(reply) -> dict[str, str]:
     """
     Return the action of each adapted parameter.
     """
-    return {receipt.parameter: receipt.action for receipt in reply.adaptations}
+    return {adaptation.parameter: adaptation.action for adaptation in reply.adaptations}
 
 
 def sent(scripted, number=-1) -> dict:
@@ -58,9 +58,9 @@ def test_a_rejected_parameter_is_omitted_and_reported(client, scripted, clock):
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, seed=1)
 
     assert [sent(scripted, number) for number in (0, 1)] == [{"temperature": 0.2, "seed": 1}, {"seed": 1}]
-    (receipt,) = reply.adaptations
-    assert (receipt.parameter, receipt.action) == ("temperature", "dropped")
-    assert receipt.reason == f"unknown-1 rejects it (learned from the server: {DEFAULT})"
+    (adaptation,) = reply.adaptations
+    assert (adaptation.parameter, adaptation.action) == ("temperature", "dropped")
+    assert adaptation.reason == f"unknown-1 rejects it (learned from the server: {DEFAULT})"
     assert [(attempt.status, attempt.delay) for attempt in reply.attempts] == [(400, 0.0), (200, 0.0)]
     assert clock.slept == []
 
@@ -74,9 +74,9 @@ def test_a_parameter_is_renamed_as_the_server_says(client, scripted):
     reply = client.ask("Hello", model=UNKNOWN, max_tokens=5)
 
     assert sent(scripted) == {"max_completion_tokens": 5}
-    (receipt,) = reply.adaptations
-    assert (receipt.parameter, receipt.action) == ("max_tokens", "renamed")
-    assert receipt.reason == f"unknown-1 calls it max_completion_tokens (learned from the server: {NEWER})"
+    (adaptation,) = reply.adaptations
+    assert (adaptation.parameter, adaptation.action) == ("max_tokens", "renamed")
+    assert adaptation.reason == f"unknown-1 calls it max_completion_tokens (learned from the server: {NEWER})"
 
 
 def test_a_rule_is_learned_once(client, scripted):
@@ -135,13 +135,13 @@ def test_async_clients_learn_as_well(async_client, scripted):
     """
     reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi")).reply(chunks=sse(*chat_chunks(["Hi"])))
 
-    async def talk():
+    async def run_scenario():
         reply = await async_client.ask("Hello", model=UNKNOWN, temperature=0.2)
         async with async_client.stream("Hello", model=UNKNOWN, temperature=0.2) as stream:
             assert [event async for event in stream]
         return reply, stream.response
 
-    for response in asyncio.run(talk()):
+    for response in asyncio.run(run_scenario()):
         assert actions(response) == {"temperature": "dropped"}
     assert len(scripted.calls) == 3
 
@@ -236,7 +236,7 @@ def test_the_adaptation_describes_the_last_request(client, scripted):
     reply = client.ask("Hello", model="openai/o3", max_tokens=5)
 
     assert sent(scripted) == {"most_tokens": 5}
-    assert [receipt.reason for receipt in reply.adaptations] == [
+    assert [adaptation.reason for adaptation in reply.adaptations] == [
         f"o3 calls it most_tokens (learned from the server: {message})"
     ]
 
@@ -358,7 +358,7 @@ def test_rows_of_the_user_are_merged_with_learned_rules(make_client, scripted):
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, seed=3)
 
     assert sent(scripted) == {"chance": 3}
-    reasons = {receipt.parameter: receipt.reason for receipt in reply.adaptations}
+    reasons = {adaptation.parameter: adaptation.reason for adaptation in reply.adaptations}
     assert "my notes" not in reasons["temperature"]
     assert reasons["seed"] == "unknown-1 calls it chance"
 

@@ -236,7 +236,7 @@ def test_cached_reply_is_a_request_without_an_attempt(scripted, clock, events):
     assert events[0]["cached"] is True
 
 
-# What they hold.
+# The contents of events.
 
 
 @pytest.mark.parametrize("content", [False, True])
@@ -334,7 +334,7 @@ def test_secret_values_are_not_written(capsys):
     assert SECRET not in capsys.readouterr().err
 
 
-# How they are written.
+# The format of events.
 
 
 def test_events_are_lines_of_json_on_standard_error(capsys):

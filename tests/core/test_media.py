@@ -110,7 +110,7 @@ def test_byte_order_marks_are_removed(client, scripted, write):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "complaint"),
+    ("name", "data", "message"),
     [
         ("a.txt", b"\xff\xfeH\x00i\x00", "a.txt is not valid UTF-8 at byte 0"),
         ("a.png", b"", "a.png is not a valid image/png"),
@@ -125,11 +125,11 @@ def test_byte_order_marks_are_removed(client, scripted, write):
         ("a.bmp", b"BM\x00\x00", "no installed media handler supports"),
     ],
 )
-def test_unsupported_files_are_prompt_errors(client, write, name, data, complaint):
+def test_unsupported_files_are_prompt_errors(client, write, name, data, message):
     """
     A file of an unsupported type, or with other content than its type, is a `PromptError` with its name.
     """
-    with pytest.raises(PromptError, match=complaint):
+    with pytest.raises(PromptError, match=message):
         client.ask("?", files=[write(name, data)])
 
 
@@ -274,9 +274,9 @@ def test_an_exact_media_type_takes_precedence(make_client, scripted, write, tmp_
 
     make_client().ask("?", files=[write("a.csv", "x,y\n"), write("a.txt", "x")])
 
-    said = content(scripted)
-    assert "a table of 4 bytes" in str(said)
-    assert '<document name="a.txt">' in str(said)
+    blocks = content(scripted)
+    assert "a table of 4 bytes" in str(blocks)
+    assert '<document name="a.txt">' in str(blocks)
 
 
 @given(st.text(max_size=30), st.text(max_size=200))

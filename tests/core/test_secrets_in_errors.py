@@ -1,4 +1,4 @@
-"""No error holds the key, nor does anything that is reached from it."""
+"""Neither an error nor any object reachable from it contains the key."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def reachable_text(error: BaseException) -> str:
     seen: dict[int, object] = {}
     waiting: list[object] = [error]
     while waiting:
-        thing = waiting.pop()
-        if id(thing) in seen or isinstance(thing, type):
+        item = waiting.pop()
+        if id(item) in seen or isinstance(item, type):
             continue
-        seen[id(thing)] = thing
-        if isinstance(thing, BaseException):
-            waiting += [thing.__cause__, thing.__context__, *thing.args, getattr(thing, "object", None)]
-        if isinstance(thing, dict):
-            waiting += [*thing, *thing.values()]
-        elif isinstance(thing, list | tuple | set):
-            waiting += thing
-        waiting += getattr(thing, "__dict__", {}).values()
-        waiting += [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())]
+        seen[id(item)] = item
+        if isinstance(item, BaseException):
+            waiting += [item.__cause__, item.__context__, *item.args, getattr(item, "object", None)]
+        if isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list | tuple | set):
+            waiting += item
+        waiting += getattr(item, "__dict__", {}).values()
+        waiting += [getattr(item, name, None) for name in getattr(type(item), "__slots__", ())]
     return repr(list(seen.values()))
 
 
@@ -54,20 +54,20 @@ def failing(request):
 
     def ask(url: str, key: str = KEY) -> BudwoodError:
         settings = {"providers": {"local": {"plugin": "openai-compatible", "base_url": url}}}
-        given = {"settings": settings, "api_key": key, "retries": 0}
+        arguments = {"settings": settings, "api_key": key, "retries": 0}
         with pytest.raises(BudwoodError) as caught:
-            asking[request.param](given)
+            callers[request.param](arguments)
         return caught.value
 
-    def ask_blocking(given) -> None:
-        with Client("local/tiny", **given) as client:
+    def ask_blocking(arguments) -> None:
+        with Client("local/tiny", **arguments) as client:
             client.ask("Hi")
 
-    async def ask_async(given) -> None:
-        async with AsyncClient("local/tiny", **given) as client:
+    async def ask_async(arguments) -> None:
+        async with AsyncClient("local/tiny", **arguments) as client:
             await client.ask("Hi")
 
-    asking = {"blocking": ask_blocking, "async": lambda given: asyncio.run(ask_async(given))}
+    callers = {"blocking": ask_blocking, "async": lambda arguments: asyncio.run(ask_async(arguments))}
     return ask
 
 
@@ -128,12 +128,12 @@ def test_nested_fields_of_an_error_are_scrubbed(make_client):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("left", [4, 10, len(KEY) - 1])
-def test_a_truncated_key_is_removed(scripted, streamed, left):
+@pytest.mark.parametrize("key_bytes", [4, 10, len(KEY) - 1])
+def test_a_truncated_key_is_removed(scripted, streamed, key_bytes):
     """
     If the message of an error inside a 200 is shortened within the key, no beginning of the key remains.
     """
-    reply = {"error": {"message": "x" * (MAX_MESSAGE - 1 - left) + KEY + " was refused", "type": "server_error"}}
+    reply = {"error": {"message": "x" * (MAX_MESSAGE - 1 - key_bytes) + KEY + " was refused", "type": "server_error"}}
     scripted.reply(**({"chunks": sse(reply)} if streamed else {"body": reply}))
 
     options = {"api_key": KEY, "transport": scripted, "cache": False, "retries": 0}

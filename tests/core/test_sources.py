@@ -12,14 +12,14 @@ VENDORS = (
     "openai azure anthropic claude gemini google vertex groq ollama mistral openrouter bedrock vllm deepseek microsoft "
     "hugging x-ai perplexity fireworks llama.cpp x-ms- apim- service_tier servicetier traffictype inference_geo betas"
 ).split()
-"""Names of vendors and servers, and of fields and headers that are one vendor's alone."""
+"""Names of vendors and servers, and of fields and headers that only one vendor has."""
 
 WITHOUT_VENDORS = ("engine", "providing", "wire")
 
 
 def vendors_in(folder: Path) -> list[str]:
     """
-    Find the words of vendors in the modules of a folder: in code, comments and docstrings.
+    Find names of vendors in the modules of a folder: in code, comments and docstrings.
     """
     return [
         f"{file.name}:{number} names {vendor}"
@@ -30,27 +30,27 @@ def vendors_in(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("room", WITHOUT_VENDORS)
-def test_vendors_are_for_plugins(room):
+@pytest.mark.parametrize("layer", WITHOUT_VENDORS)
+def test_vendors_are_for_plugins(layer):
     """
     Code for one vendor belongs in its plugin.
     """
-    assert vendors_in(CORE / room) == []
+    assert vendors_in(CORE / layer) == []
 
 
-def test_a_vendors_word_is_caught(tmp_path):
+def test_names_of_vendors_are_found(tmp_path):
     """
-    That is so anywhere in a line, and in any case.
+    They are found anywhere in a line, in upper or lower case.
     """
     (tmp_path / "a.py").write_text('"""A module."""\nX_MS = headers["X-MS-Request-ID"]  # of Azure\n')
 
     assert vendors_in(tmp_path) == ["a.py:2 names azure", "a.py:2 names x-ms-"]
 
 
-# How long files are.
+# The length of files.
 
 LONGEST = 400
-"""Lines of a file that ships."""
+"""Maximum number of lines of a source file."""
 
 
 def test_no_file_that_ships_is_too_long():

@@ -163,10 +163,10 @@ def test_threads_learn_concurrently():
     No count is lost.
     """
     calibration = learned(1.2, TEXT)
-    begin = threading.Barrier(8)
+    barrier = threading.Barrier(8)
 
     def work():
-        begin.wait()
+        barrier.wait()
         for _ in range(50):
             calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * 1.2))
             corrected(calibration, request_of(TEXT))

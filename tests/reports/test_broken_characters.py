@@ -52,7 +52,7 @@ COMPLETE = [
     pytest.param(b"\\ude00\\ud83d", "\ufffd\ufffd", id="halves in the wrong order"),
     pytest.param(b"\\ud83d and \\ude00", "\ufffd and \ufffd", id="halves apart"),
     pytest.param(b"a\\uD83D\\uDE00b", "a\U0001f600b", id="pair"),
-    pytest.param(b"a\xffb", "a\ufffdb", id="byte that is no UTF-8"),
+    pytest.param(b"a\xffb", "a\ufffdb", id="invalid UTF-8 byte"),
     pytest.param(b"caf\xe9", "caf\ufffd", id="Latin-1"),
     pytest.param(b"a\nb\tc", "a\nb\tc", id="raw line break and tab"),
 ]
@@ -80,7 +80,7 @@ SPLIT = [
     pytest.param([b"caf\xc3", b"\xa9"], "caf\u00e9", id="two bytes"),
     pytest.param([b"cut \\ud83d", b" here"], "cut \ufffd here", id="half alone"),
     pytest.param([b"cut \\ud83d"], "cut \ufffd", id="half at the end"),
-    pytest.param([b"\xff", b"a"], "\ufffda", id="byte that is no UTF-8"),
+    pytest.param([b"\xff", b"a"], "\ufffda", id="invalid UTF-8 byte"),
     pytest.param([b"a\\ude00", b"b"], "a\ufffdb", id="second half alone"),
 ]
 

@@ -58,8 +58,8 @@ def test_calls_of_two_choices_under_the_same_index_are_two(scripted, clock):
     Each choice numbers its calls from 0; calls with the same index in two choices are different calls.
     """
     calls = [{"index": 0, **tool_call('{"city": "Oslo"}', id="a")}, {"index": 0, **tool_call("{}", id="b")}]
-    halves = [chunk({"tool_calls": [call]}, index=number) for number, call in enumerate(calls)]
-    scripted.reply(200, chunks=events(*halves, chunk({}, "tool_calls"), chunk({}, "tool_calls", index=1)))
+    call_chunks = [chunk({"tool_calls": [call]}, index=number) for number, call in enumerate(calls)]
+    scripted.reply(200, chunks=events(*call_chunks, chunk({}, "tool_calls"), chunk({}, "tool_calls", index=1)))
 
     response = ask(scripted, clock, streamed=True, tools=[weather], execute_tools=False)
     assert [(call.id, call.arguments) for call in response.tool_calls] == [("a", '{"city": "Oslo"}'), ("b", "{}")]

@@ -9,7 +9,7 @@ from budwood_testing import chat_reply
 from tests.reports.wire import COMPATIBLE, as_json
 from tests.servers import reply
 
-PROXY = "http://127.0.0.1:9"  # where nothing listens
+PROXY = "http://127.0.0.1:9"  # no server listens there
 
 
 @pytest.mark.report("basicmachines-co/basic-memory#1541", outcome="right")

@@ -10,24 +10,24 @@ from budwood.errors import AuthenticationError, BadResponseError, BudwoodError, 
 from budwood_testing import chat_reply
 from tests.reports.compatible import KEY, as_event, ask, chunk, open_client
 
-SAID = "balance used up"
+MESSAGE = "balance used up"
 FORMS = [
-    pytest.param({"code": 1113, "msg": SAID}, id="code and msg"),
-    pytest.param({"code": "1113", "message": SAID, "data": None}, id="code and message"),
-    pytest.param({"choices": None, "base_resp": {"status_code": 1008, "status_msg": SAID}}, id="base_resp"),
-    pytest.param({"success": False, "message": SAID}, id="success"),
-    pytest.param({"success": False, "error": SAID}, id="success and error"),
-    pytest.param({"errors": [{"message": SAID}]}, id="errors"),
-    pytest.param({"errors": [SAID]}, id="texts in errors"),
-    pytest.param({"errors": {"detail": SAID}}, id="object in errors"),
-    pytest.param({"status": "error", "detail": SAID}, id="status and detail"),
-    pytest.param({"status": 500, "message": SAID}, id="status as a number"),
-    pytest.param({"choices": None, "error": {"message": SAID}}, id="error beside null"),
-    pytest.param({"choices": [], "error": SAID}, id="error beside no choices"),
-    pytest.param({"error": {"msg": SAID}}, id="msg in error"),
-    pytest.param({"error_code": 17, "error_msg": SAID}, id="error_msg"),
-    pytest.param({"detail": [{"msg": SAID, "loc": ["body"]}]}, id="list of details"),
-    pytest.param({"id": "x", "choices": [], "message": SAID}, id="message beside an id"),
+    pytest.param({"code": 1113, "msg": MESSAGE}, id="code and msg"),
+    pytest.param({"code": "1113", "message": MESSAGE, "data": None}, id="code and message"),
+    pytest.param({"choices": None, "base_resp": {"status_code": 1008, "status_msg": MESSAGE}}, id="base_resp"),
+    pytest.param({"success": False, "message": MESSAGE}, id="success"),
+    pytest.param({"success": False, "error": MESSAGE}, id="success and error"),
+    pytest.param({"errors": [{"message": MESSAGE}]}, id="errors"),
+    pytest.param({"errors": [MESSAGE]}, id="texts in errors"),
+    pytest.param({"errors": {"detail": MESSAGE}}, id="object in errors"),
+    pytest.param({"status": "error", "detail": MESSAGE}, id="status and detail"),
+    pytest.param({"status": 500, "message": MESSAGE}, id="status as a number"),
+    pytest.param({"choices": None, "error": {"message": MESSAGE}}, id="error beside null"),
+    pytest.param({"choices": [], "error": MESSAGE}, id="error beside no choices"),
+    pytest.param({"error": {"msg": MESSAGE}}, id="msg in error"),
+    pytest.param({"error_code": 17, "error_msg": MESSAGE}, id="error_msg"),
+    pytest.param({"detail": [{"msg": MESSAGE, "loc": ["body"]}]}, id="list of details"),
+    pytest.param({"id": "x", "choices": [], "message": MESSAGE}, id="message beside an id"),
 ]
 
 
@@ -43,7 +43,7 @@ def test_the_server_message_is_quoted(streamed, body, scripted, clock):
     else:
         scripted.reply(200, body)
 
-    with pytest.raises(ProviderError, match=SAID) as caught:
+    with pytest.raises(ProviderError, match=MESSAGE) as caught:
         ask(scripted, clock, streamed=streamed)
     assert "base_url" not in str(caught.value) + str(caught.value.hint)
 
@@ -65,7 +65,7 @@ def test_other_services_quote_the_server_too(call, body, scripted, clock):
     settings = {"providers": {"openai": {"api": "responses"}}}
     with (
         open_client(scripted, clock, "openai/gpt-4.1", settings=settings, api_key=KEY) as client,
-        pytest.raises(ProviderError, match=SAID),
+        pytest.raises(ProviderError, match=MESSAGE),
     ):
         call(client)
 

@@ -43,18 +43,18 @@ def streaming(server, *, times=1):
     Start a server that sends the first word of a stream, and leaves the stream open until the test ends.
     """
     first, *others = (chunk(event) for event in sse(*chat_chunks(WORDS)))
-    goes_on = threading.Event()
+    resume = threading.Event()
     server.play(
         head(200, **CHUNKED, **EVENT_STREAM),
         first,
         others[0],
-        goes_on,
+        resume,
         *others[1:],
         chunk(b""),
         times=times,
         keep_alive=True,
     )
-    return goes_on
+    return resume
 
 
 @pytest.fixture
@@ -149,12 +149,12 @@ def test_client_works_after_a_loop_that_did_not_shut_down(loopback_server, trans
     If a loop ends without shutting down, even during a reply, the client works in the next loop.
     """
     client = make_client(loopback_server, transport)
-    goes_on = streaming(loopback_server)
+    resume = streaming(loopback_server)
     loop = asyncio.new_event_loop()
     stream = client.stream("Hi")
     assert loop.run_until_complete(anext(stream.text_deltas())) == WORDS[0]
     loop.close()
-    goes_on.set()
+    resume.set()
     answering(loopback_server)
 
     assert asyncio.run(ask(client)) == "Hello."
@@ -169,11 +169,11 @@ def test_stream_is_read_in_the_loop_that_opened_it(loopback_server, transport):
     Reading a stream in another loop raises an error immediately, and the client remains usable.
     """
     client = make_client(loopback_server, transport)
-    goes_on = streaming(loopback_server)
+    resume = streaming(loopback_server)
     texts = client.stream("Hi").text_deltas()
     with asyncio.Runner() as runner:
         assert runner.run(anext(texts)) == WORDS[0]
-        goes_on.set()
+        resume.set()
         with pytest.raises(ConfigurationError, match="another event loop"):
             asyncio.run(rest_of(texts))
         answering(loopback_server)

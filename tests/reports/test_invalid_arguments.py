@@ -1,4 +1,4 @@
-"""Arguments of tool calls that are not valid JSON are made valid before they are sent back."""
+"""Arguments of tool calls that are not valid JSON are corrected before they are sent back."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_errors_are_yielded(client, scripted):
 
 def test_leaving_the_loop_cancels_running_requests(client, scripted):
     """
-    After a break nothing more is sent, and closing twice is no error.
+    After a break nothing more is sent, and closing twice is allowed.
     """
     for _ in range(2):
         scripted.reply(body=chat_reply("a"))

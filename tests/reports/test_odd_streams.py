@@ -286,8 +286,8 @@ def test_ids_and_names_that_are_numbers_become_texts(model, streamed):
     response = read(model, events) if streamed else ask(model, body)
 
     assert response.model == "2"
-    (made,) = response.tool_calls
-    assert (made.id, made.name, made.parse_arguments()) == ("5", "7", {"city": "Oslo"})
+    (tool_call,) = response.tool_calls
+    assert (tool_call.id, tool_call.name, tool_call.parse_arguments()) == ("5", "7", {"city": "Oslo"})
 
 
 def test_text_of_a_block_with_an_invalid_type_is_read():

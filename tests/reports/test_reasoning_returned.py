@@ -12,7 +12,7 @@ THOUGHT = "I need the weather."
 
 def converse(scripted, clock, *, streamed=False, model=MODEL, tools=(), turns=2):
     """
-    Hold a chat, and return the messages of its last request.
+    Run a chat, and return the messages of its last request.
     """
     with open_client(scripted, clock, model) as client:
         chat = client.chat(tools=list(tools))

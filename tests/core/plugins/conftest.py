@@ -72,7 +72,7 @@ def source_describing(*names, api=(2, 0)):
 
 
 @dataclass(frozen=True)
-class MadeDistribution:
+class InstalledDistribution:
     """
     A distribution in a folder of the test.
     """
@@ -138,7 +138,7 @@ def make_distribution(site):
         folder: Path = site,
     ):
         module = "made_" + normalise(name).replace("-", "_")
-        created = MadeDistribution(name, version, folder, module)
+        created = InstalledDistribution(name, version, folder, module)
         (folder / f"{module}.py").write_text(COUNTED + dedent(source or source_describing(*plugins)), "utf-8")
         metadata = folder / f"{normalise(name).replace('-', '_')}-{version}.dist-info"
         metadata.mkdir()
@@ -175,7 +175,7 @@ def load(inventory_of):
 @pytest.fixture
 def registered():
     """
-    Name the modules that pluggy holds for a registry.
+    List the modules that pluggy has registered for a registry.
     """
     return lambda registry: [plugin.__name__ for plugin in registry._manager.get_plugins()]
 

@@ -9,7 +9,7 @@ from budwood.hooks import MEDIA_HANDLER, TOKENIZER
 from budwood.plugins import Registry
 from budwood_testing import chat_reply
 
-HARMFUL = {
+BROKEN = {
     "sleeps": "import time\ntime.sleep(86_400)",
     "raises": "raise RuntimeError('broken')",
     "exits": "raise SystemExit(3)",
@@ -74,14 +74,14 @@ def make_plugin(make_distribution):
     return make
 
 
-@pytest.mark.parametrize("source", HARMFUL.values(), ids=HARMFUL)
+@pytest.mark.parametrize("source", BROKEN.values(), ids=BROKEN)
 def test_a_broken_media_handler_is_not_imported_for_files_of_other_types(
     source, make_plugin, make_client, scripted, tmp_path
 ):
     """
     A text file is read, and a file of an unknown type is rejected, without importing handlers of other types.
     """
-    harmful = make_plugin(MEDIA_HANDLER, "aaa", "application/x-created", "video/*", source=source)
+    broken_plugin = make_plugin(MEDIA_HANDLER, "aaa", "application/x-created", "video/*", source=source)
     client = make_client()
     scripted.reply(body=chat_reply("Ok."))
     text, unknown = tmp_path / "a.txt", tmp_path / "a.bin"
@@ -92,19 +92,19 @@ def test_a_broken_media_handler_is_not_imported_for_files_of_other_types(
     with pytest.raises(PromptError, match=r"Supported types: application/x-created, image/gif, .*, video/\*"):
         client.ask("?", files=[unknown])
 
-    assert harmful.imports == 0
+    assert broken_plugin.imports == 0
 
 
-@pytest.mark.parametrize("source", HARMFUL.values(), ids=HARMFUL)
+@pytest.mark.parametrize("source", BROKEN.values(), ids=BROKEN)
 def test_a_broken_tokenizer_is_not_imported_for_other_models(source, make_plugin, make_client):
     """
     Tokens of a model are counted without importing tokenizers of other models.
     """
-    harmful = make_plugin(TOKENIZER, "aaa", "acme/*", "openai/gpt-9*", source=source)
+    broken_plugin = make_plugin(TOKENIZER, "aaa", "acme/*", "openai/gpt-9*", source=source)
 
     assert make_client().count_tokens("Hello.", offline=True).input_tokens
 
-    assert harmful.imports == 0
+    assert broken_plugin.imports == 0
 
 
 def test_an_exact_media_type_takes_precedence_over_a_wildcard(make_plugin, make_client, scripted, tmp_path):

@@ -261,8 +261,8 @@ def test_another_plugin_api_is_rejected(api, make_distribution, inventory_of, de
     with pytest.raises(PluginIncompatibleError) as caught:
         registry.load(PROVIDER, "acme")
 
-    for wanted in (api, API_VERSION):
-        assert f"{wanted[0]}.{wanted[1]}" in caught.value.message
+    for required in (api, API_VERSION):
+        assert f"{required[0]}.{required[1]}" in caught.value.message
     assert registered(registry) == []
 
 

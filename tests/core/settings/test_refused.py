@@ -23,9 +23,9 @@ def refused(load):
     Load settings that are not valid; return the error, which never contains the secret.
     """
 
-    def read(*given, **more):
+    def read(*args, **more):
         with pytest.raises(ConfigurationError) as caught:
-            load(*given, **more)
+            load(*args, **more)
         assert SECRET not in full_text(caught.value)
         return str(caught.value)
 
@@ -64,7 +64,7 @@ def test_unknown_key_names_the_file_and_similar_keys(file, message, refused, tmp
 
 
 @pytest.mark.parametrize(
-    ("sources", "where"),
+    ("sources", "location"),
     [
         ({"explicit": {"options": {"retrys": 1}}}, "arguments"),
         ({"BUDWOOD_OPTIONS__RETRYS": "1"}, "environment"),
@@ -73,13 +73,13 @@ def test_unknown_key_names_the_file_and_similar_keys(file, message, refused, tmp
         ({"user": "[options]\nretrys = 1"}, "user.toml"),
     ],
 )
-def test_unknown_key_is_found_in_every_source(sources, where, refused):
+def test_unknown_key_is_found_in_every_source(sources, location, refused):
     """
     Each source is validated separately, so that the error can name it.
     """
     text = refused(**sources)
 
-    assert where in text
+    assert location in text
     assert "options.retrys" in text
 
 
@@ -270,6 +270,6 @@ def test_any_environment_is_settings_or_a_configuration_error(tmp_path_factory, 
     """
     No variables raise another error, in any order.
     """
-    nowhere = tmp_path_factory.getbasetemp() / "nowhere"
+    missing_folder = tmp_path_factory.getbasetemp() / "nowhere"
     with suppress(ConfigurationError):
-        Settings.load(folder=nowhere, environment=environment, user_file=nowhere / "budwood.toml")
+        Settings.load(folder=missing_folder, environment=environment, user_file=missing_folder / "budwood.toml")
