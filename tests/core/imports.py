@@ -40,14 +40,14 @@ class Import:
         return f"{self.module}.".split(".")[1]
 
 
-def source_files(package: Path) -> list[Path]:
+def list_source_files(package: Path) -> list[Path]:
     """
     List the modules of a package.
     """
     return sorted(package.rglob("*.py"))
 
 
-def imports_of(file: Path, *roots: Path) -> Iterator[Import]:
+def read_imports(file: Path, *roots: Path) -> Iterator[Import]:
     """
     Read all imports of a module, including those inside functions.
 

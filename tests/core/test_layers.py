@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.imports import CORE, REPOSITORY, Import, imports_of, is_module, source_files
+from tests.core.imports import CORE, REPOSITORY, Import, is_module, list_source_files, read_imports
 
 LAYERS = (
     "errors names logs types contracts clock hooks settings_sources settings catalog wire providing plugins transports "
@@ -34,16 +34,16 @@ TEST_KIT = "budwood_testing"
 """For tests, including those of the core: it may import the whole core, and no distribution may import it."""
 
 
-def core_violations(package: Path) -> list[str]:
+def find_core_violations(package: Path) -> list[str]:
     """
     Find imports from lower layers, and imports of httpx outside the layers that send calls.
     """
     found = []
-    for file in source_files(package):
+    for file in list_source_files(package):
         layer = file.relative_to(package).parts[0].removesuffix(".py")
         if layer == "__init__":
             continue  # the package exports names of all layers
-        for imported in imports_of(file, package.parent):
+        for imported in read_imports(file, package.parent):
             if imported.package == "httpx" and layer not in FOR_HTTPX and not imported.for_type_checkers:
                 found.append(f"{imported}, which only {' and '.join(FOR_HTTPX)} may import")
             elif imported.package.startswith("budwood_"):
@@ -59,25 +59,25 @@ def _is_earlier(imported: Import, layer: str) -> bool:
     return {layer, imported.layer} <= set(LAYERS) and LAYERS.index(imported.layer) <= LAYERS.index(layer)
 
 
-def plugin_violations(package: Path, core: Path) -> list[str]:
+def find_plugin_violations(package: Path, core: Path) -> list[str]:
     """
     Find imports of a plugin or an application that are not permitted.
     """
     found = []
     application = package.name in APPLICATIONS
     allowed = FOR_APPLICATIONS if application else SURFACE
-    friends = {package.name, *LIBRARIES, *(APPLICATIONS if application else ())}
-    for file in source_files(package):
-        for imported in imports_of(file, package.parent, core.parent):
+    allowed_packages = {package.name, *LIBRARIES, *(APPLICATIONS if application else ())}
+    for file in list_source_files(package):
+        for imported in read_imports(file, package.parent, core.parent):
             layer = imported.layer if is_module(core / imported.layer) else ""  # public names have no layer
             if imported.package == "budwood" and layer not in allowed:
                 found.append(f"{imported}, which {package.name} may not import")
-            elif imported.package.startswith("budwood_") and imported.package not in friends:
+            elif imported.package.startswith("budwood_") and imported.package not in allowed_packages:
                 found.append(f"{imported}, another plugin")
     return found
 
 
-def plugin_packages() -> list[Path]:
+def list_plugin_packages() -> list[Path]:
     """
     List the packages under ``plugins/``.
     """
@@ -92,7 +92,7 @@ def test_layers_of_the_core_import_only_earlier_layers():
     """
     The order is fixed, and httpx is only for the layers that send calls.
     """
-    assert core_violations(CORE) == []
+    assert find_core_violations(CORE) == []
 
 
 def test_order_contains_every_layer():
@@ -104,19 +104,19 @@ def test_order_contains_every_layer():
     assert layers - {"__init__", "__pycache__"} == set(LAYERS)
 
 
-@pytest.mark.parametrize("package", plugin_packages(), ids=lambda path: path.name)
+@pytest.mark.parametrize("package", list_plugin_packages(), ids=lambda path: path.name)
 def test_plugin_imports_only_the_plugin_api(package):
     """
     It imports the modules that `requires_api` versions, and no other plugin.
     """
-    assert plugin_violations(package, CORE) == []
+    assert find_plugin_violations(package, CORE) == []
 
 
 def test_plugins_are_found():
     """
     The test above is not empty.
     """
-    assert {"budwood_openai", "budwood_openai_compatible"} <= {package.name for package in plugin_packages()}
+    assert {"budwood_openai", "budwood_openai_compatible"} <= {package.name for package in list_plugin_packages()}
 
 
 # Violations are found.
@@ -138,7 +138,7 @@ def find_violations(tmp_path):
         package = tmp_path / "src" / name
         package.mkdir(parents=True)
         (package / "__init__.py").write_text(plugin or "")
-        return core_violations(folder) + plugin_violations(package, folder)
+        return find_core_violations(folder) + find_plugin_violations(package, folder)
 
     return build
 

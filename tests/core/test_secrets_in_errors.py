@@ -17,7 +17,7 @@ from tests.servers import head
 KEY = "sk-test-very-secret"
 
 
-def reachable_text(error: BaseException) -> str:
+def get_reachable_text(error: BaseException) -> str:
     """
     Return everything that can be reached from an error by attributes, causes and contexts, as text.
     """
@@ -39,7 +39,7 @@ def reachable_text(error: BaseException) -> str:
     return repr(list(seen.values()))
 
 
-def chain(error: BaseException):
+def list_causes(error: BaseException):
     """List an error with all its causes and contexts."""
     while error is not None:
         yield error
@@ -47,7 +47,7 @@ def chain(error: BaseException):
 
 
 @pytest.fixture(params=["blocking", "async"])
-def failing(request):
+def get_error_from(request):
     """
     Ask at an address by either client, and return the error.
     """
@@ -71,44 +71,44 @@ def failing(request):
     return ask
 
 
-def test_the_error_of_a_refused_connection_does_not_contain_the_key(failing, loopback_server):
+def test_the_error_of_a_refused_connection_does_not_contain_the_key(get_error_from, loopback_server):
     """
     Neither it nor its causes reference the request and its headers.
     """
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
 
-    error = failing(f"http://127.0.0.1:{port}")
+    error = get_error_from(f"http://127.0.0.1:{port}")
 
     assert isinstance(error, ConnectionFailedError)
     assert error.__cause__ is not None
-    assert KEY not in reachable_text(error)
-    assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
+    assert KEY not in get_reachable_text(error)
+    assert all(KEY.encode() not in pickle.dumps(part) for part in list_causes(error))
 
 
 @pytest.mark.parametrize("reply", [b"", head(length=99) + b"half"])
-def test_the_error_of_a_lost_connection_does_not_contain_the_key(failing, loopback_server, reply):
+def test_the_error_of_a_lost_connection_does_not_contain_the_key(get_error_from, loopback_server, reply):
     """
     The connection may be lost before or within the response.
     """
     loopback_server.play(reply)
 
-    error = failing(loopback_server.url)
+    error = get_error_from(loopback_server.url)
 
     assert isinstance(error, ConnectionFailedError)
-    assert KEY not in reachable_text(error)
-    assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
+    assert KEY not in get_reachable_text(error)
+    assert all(KEY.encode() not in pickle.dumps(part) for part in list_causes(error))
 
 
 @pytest.mark.parametrize("end", ["\nx", "ä"])
-def test_a_key_that_cannot_be_sent_is_not_in_the_error(failing, loopback_server, end):
+def test_a_key_that_cannot_be_sent_is_not_in_the_error(get_error_from, loopback_server, end):
     """
     The error of httpx, which quotes the header, is neither cause nor context.
     """
-    error = failing(loopback_server.url, KEY + end)
+    error = get_error_from(loopback_server.url, KEY + end)
 
     assert isinstance(error, ConfigurationError)
-    assert KEY not in reachable_text(error)
+    assert KEY not in get_reachable_text(error)
 
 
 def test_nested_fields_of_an_error_are_scrubbed(make_client):
@@ -122,7 +122,7 @@ def test_nested_fields_of_an_error_are_scrubbed(make_client):
     with pytest.raises(ContentFilterError) as caught:
         make_client(transport=transport, api_key=KEY).ask("Hi")
 
-    assert KEY not in reachable_text(caught.value)
+    assert KEY not in get_reachable_text(caught.value)
     assert caught.value.categories["jailbreak"]["seen"][0] == "Bearer [redacted]"
     assert caught.value.categories["jailbreak"]["sure"] == 0.5
 
@@ -141,7 +141,7 @@ def test_a_truncated_key_is_removed(scripted, streamed, key_bytes):
         list(client.stream("Hi")) if streamed else client.ask("Hi")
 
     assert "xxx[redacted]\u2026" in str(caught.value)
-    assert all(KEY[:4] not in str(error) for error in chain(caught.value))
+    assert all(KEY[:4] not in str(error) for error in list_causes(caught.value))
 
 
 @pytest.mark.parametrize("text", ["y" * (79 - 10) + KEY, " " * 310 + KEY + "z" * 80])
@@ -155,4 +155,4 @@ def test_an_invalid_reply_that_contains_the_key_is_scrubbed(scripted, text):
     with Client("openai/gpt-4o", **options) as client, pytest.raises(BudwoodError) as caught:
         client.ask("Hi")
 
-    assert KEY[:4] not in reachable_text(caught.value).replace(repr(KEY), "")
+    assert KEY[:4] not in get_reachable_text(caught.value).replace(repr(KEY), "")

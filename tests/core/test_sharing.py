@@ -205,13 +205,13 @@ def test_cancelled_tasks_do_not_affect_others(server, transport):
     async def ask() -> list[object]:
         settings = server.settings(max_connections=10)
         async with AsyncClient("local/tiny", settings=settings, transport=transport) as client:
-            leavers = [asyncio.create_task(client.ask(f"leaver {number}")) for number in range(200)]
+            stopping_threads = [asyncio.create_task(client.ask(f"leaver {number}")) for number in range(200)]
             staying = asyncio.create_task(ask_in_tasks(client, 300))
-            for number, leaver in enumerate(leavers):
+            for number, stopping_thread in enumerate(stopping_threads):
                 if number % 7 == 0:
                     await client.ask("now and then")
-                leaver.cancel()
-            await asyncio.wait(leavers)
+                stopping_thread.cancel()
+            await asyncio.wait(stopping_threads)
             return await staying
 
     assert asyncio.run(ask()) == []
@@ -226,10 +226,10 @@ def test_process_forked_from_threads_has_its_own_connections(server):
     with Client("local/tiny", settings=server.settings(), transport="default") as client:
         results: list[str] = []
 
-        def in_children() -> None:
+        def run_in_children() -> None:
             results.extend(run_in_child(lambda: ask_in_turn(client, "child")) for _ in range(5))
 
-        assert ask_in_threads(client, 16, 40, in_children) == []
+        assert ask_in_threads(client, 16, 40, run_in_children) == []
         assert results == ["right"] * 5
 
 

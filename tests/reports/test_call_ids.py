@@ -7,7 +7,7 @@ import re
 import pytest
 
 from budwood_testing import chat_reply
-from tests.reports.compatible import KEY, calling, open_client, tool_call, weather
+from tests.reports.compatible import KEY, make_tool_call_reply, open_client, tool_call, weather
 
 SETTINGS = {"providers": {name: {"api_key": KEY} for name in ("openai", "mistral", "groq", "anthropic")}}
 
@@ -16,7 +16,7 @@ def continue_with(scripted, clock, own, first, second):
     """
     Call a tool with one model, continue with another, and return the ids of calls and results in the second request.
     """
-    scripted.reply(200, calling(tool_call(id=own))).reply(200, chat_reply("Rain."))
+    scripted.reply(200, make_tool_call_reply(tool_call(id=own))).reply(200, chat_reply("Rain."))
     scripted.reply(200, chat_reply("Bye."))
     with open_client(scripted, clock, first, settings=SETTINGS, api_key=None) as client:
         chat = client.chat(tools=[weather])
@@ -80,7 +80,7 @@ def test_ids_are_replaced_consistently(scripted, clock):
     """
     Two calls of one reply get two different ids for Mistral, each with its result.
     """
-    scripted.reply(200, calling(tool_call(id="call_one_one_one"), tool_call(id="call_two_two_two")))
+    scripted.reply(200, make_tool_call_reply(tool_call(id="call_one_one_one"), tool_call(id="call_two_two_two")))
     scripted.reply(200, chat_reply("Rain."))
     with open_client(scripted, clock, "mistral/mistral-small-latest", settings=SETTINGS, api_key=None) as client:
         client.ask("Weather?", tools=[weather])

@@ -8,7 +8,7 @@ import pytest
 
 from budwood.errors import AuthenticationError, BadResponseError, BudwoodError, ProviderError, RateLimitError
 from budwood_testing import chat_reply
-from tests.reports.compatible import KEY, as_event, ask, chunk, open_client
+from tests.reports.compatible import KEY, ask, chunk, encode_event, open_client
 
 MESSAGE = "balance used up"
 FORMS = [
@@ -39,7 +39,7 @@ def test_the_server_message_is_quoted(streamed, body, scripted, clock):
     The error quotes the server's message, and its hint does not mention base_url.
     """
     if streamed:
-        scripted.reply(200, chunks=[as_event(body), b"data: [DONE]\n\n"])
+        scripted.reply(200, chunks=[encode_event(body), b"data: [DONE]\n\n"])
     else:
         scripted.reply(200, body)
 
@@ -112,7 +112,7 @@ def test_a_success_field_beside_a_reply_is_not_an_error(streamed, more, scripted
     Some servers report success in a field of each reply; that is not an error.
     """
     if streamed:
-        scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, **more), chunk({}, "stop", **more)]))
+        scripted.reply(200, chunks=map(encode_event, [chunk({"content": "Hi"}, **more), chunk({}, "stop", **more)]))
     else:
         scripted.reply(200, chat_reply("Hi") | more)
 
@@ -124,7 +124,7 @@ def test_a_success_chunk_without_choices_is_not_an_error(scripted, clock):
     MiniMax ends its streams with a chunk that reports success and has no choices.
     """
     last = {"id": "c", "choices": None, "base_resp": {"status_code": 0, "status_msg": "success"}}
-    scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, "stop"), last]))
+    scripted.reply(200, chunks=map(encode_event, [chunk({"content": "Hi"}, "stop"), last]))
 
     assert ask(scripted, clock, streamed=True).text == "Hi"
 

@@ -6,7 +6,7 @@ import pytest
 
 from budwood.types import TextPart, VendorPart
 from budwood_testing import chat_reply
-from tests.reports.compatible import OSLO, ask, calling, chunk, events, tool_call, weather
+from tests.reports.compatible import OSLO, ask, chunk, events, make_tool_call_reply, tool_call, weather
 
 WAYS = pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
 USAGE = {"prompt_tokens": 5, "completion_tokens": 7}
@@ -306,7 +306,7 @@ def test_the_older_function_call_is_run(scripted, clock):
     """
     The older ``function_call`` without an id runs the function.
     """
-    body = calling()
+    body = make_tool_call_reply()
     body["choices"][0]["message"] = {"role": "assistant", "function_call": {"name": "weather", "arguments": OSLO}}
     scripted.reply(200, body).reply(200, chat_reply("Rain."))
 

@@ -64,7 +64,7 @@ def budwood_providers():
 """
 
 
-def source_describing(*names, api=(2, 0)):
+def write_source(*names, api=(2, 0)):
     """
     Write the source of a module that describes providers of these names as it should.
     """
@@ -118,7 +118,7 @@ def describing():
     """
     Write the source of a module that describes providers of these names as it should.
     """
-    return source_describing
+    return write_source
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def make_distribution(site):
     ):
         module = "made_" + normalise(name).replace("-", "_")
         created = InstalledDistribution(name, version, folder, module)
-        (folder / f"{module}.py").write_text(COUNTED + dedent(source or source_describing(*plugins)), "utf-8")
+        (folder / f"{module}.py").write_text(COUNTED + dedent(source or write_source(*plugins)), "utf-8")
         metadata = folder / f"{normalise(name).replace('-', '_')}-{version}.dist-info"
         metadata.mkdir()
         needs = "".join(f"Requires-Dist: {text}\n" for text in requires)

@@ -51,7 +51,7 @@ def {hook}():
 """
 
 
-def source_of(kind, name, *patterns, body="pass"):
+def write_source(kind, name, *patterns, body="pass"):
     """
     Return the source of a module with a media handler or a tokenizer.
     """
@@ -68,7 +68,7 @@ def make_plugin(make_distribution):
 
     def make(kind, name, *patterns, source=None, stated=None):
         entry_point = " ".join((name, *(patterns if stated is None else stated)))
-        source = source_of(kind, name, *patterns) if source is None else source
+        source = write_source(kind, name, *patterns) if source is None else source
         return make_distribution(f"test-{name}", plugins=[entry_point], group=kind.group, source=source)
 
     return make
@@ -143,7 +143,7 @@ def test_a_handler_that_fails_is_a_fault_of_the_plugin(body, make_plugin, make_c
     """
     An error of `parts`, or a wrong result, is a `PluginFaultError`.
     """
-    source = source_of(MEDIA_HANDLER, "acme", "text/csv", body=body)
+    source = write_source(MEDIA_HANDLER, "acme", "text/csv", body=body)
     make_plugin(MEDIA_HANDLER, "acme", "text/csv", source=source)
     file = tmp_path / "a.csv"
     file.write_text("x")
@@ -165,7 +165,7 @@ def test_a_tokenizer_that_fails_is_replaced_by_an_estimate(make_plugin, make_cli
     """
     The hint has the error, unless the tokenizer is configured.
     """
-    make_plugin(TOKENIZER, "aaa", "openai/*", source=source_of(TOKENIZER, "aaa", "openai/*", body="{}['x']"))
+    make_plugin(TOKENIZER, "aaa", "openai/*", source=write_source(TOKENIZER, "aaa", "openai/*", body="{}['x']"))
     client = make_client(settings={"plugins": {"disabled": ["tiktoken"]}})
 
     count = client.count_tokens("Hello.", offline=True)
@@ -178,7 +178,7 @@ def test_the_configured_tokenizer_must_work(make_plugin, make_client):
     """
     Its error is raised.
     """
-    make_plugin(TOKENIZER, "aaa", "acme/*", source=source_of(TOKENIZER, "aaa", "acme/*", body="{}['x']"))
+    make_plugin(TOKENIZER, "aaa", "acme/*", source=write_source(TOKENIZER, "aaa", "acme/*", body="{}['x']"))
 
     with pytest.raises(PluginFaultError, match=r"count\(\): KeyError: 'x'"):
         make_client(settings={"tokenizer": "aaa"}).count_tokens("Hello.", offline=True)

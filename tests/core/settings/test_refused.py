@@ -26,13 +26,13 @@ def refused(load):
     def read(*args, **more):
         with pytest.raises(ConfigurationError) as caught:
             load(*args, **more)
-        assert SECRET not in full_text(caught.value)
+        assert SECRET not in get_full_text(caught.value)
         return str(caught.value)
 
     return read
 
 
-def full_text(error):
+def get_full_text(error):
     """
     Return the text of an error as tracebacks and loggers show it, with its causes.
     """
@@ -120,7 +120,7 @@ def test_file_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
     with pytest.raises(ConfigurationError, match=r"budwood\.toml: ") as caught:
         load()
 
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
 
 
 def test_dotenv_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
@@ -132,7 +132,7 @@ def test_dotenv_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path)
     with pytest.raises(ConfigurationError, match=r"\.env: ") as caught:
         load()
 
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
 
 
 def test_folder_named_dotenv_is_ignored(load, tmp_path):
@@ -246,7 +246,7 @@ def test_invalid_plugin_settings_are_reported_without_their_values(values, messa
         validate_settings(Sample, values, where="here")
 
     assert str(caught.value).startswith(message)
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
 
 
 @given(st.dictionaries(st.text(max_size=12), st.one_of(st.text(), st.integers(), st.lists(st.text()))))

@@ -48,7 +48,7 @@ def run(coroutine: Coroutine[Any, Any, None]) -> SkippingLoop:
         return loop
 
 
-def pass_time(seconds: float) -> None:
+def advance_clock(seconds: float) -> None:
     """
     Put the clock of the running loop forward.
     """
@@ -100,7 +100,7 @@ def test_wait_times_out():
         never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = asyncio.create_task(wait_with_deadline(Deadlines(), never, 60))
         await run_other_tasks()
-        pass_time(61)
+        advance_clock(61)
         with pytest.raises(TimeoutError):
             await waiting
         assert never.cancelled()
@@ -120,7 +120,7 @@ def test_each_wait_has_its_own_deadline():
             future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             waiting = asyncio.create_task(wait_with_deadline(deadlines, future, 60))
             await run_other_tasks()
-            pass_time(20)
+            advance_clock(20)
             await run_other_tasks()
             future.set_result("there")
             assert await waiting == "there"
@@ -138,7 +138,7 @@ def test_later_wait_may_be_shorter():
         await wait_with_deadline(deadlines, return_at_once(), 60)
         waiting = asyncio.create_task(wait_with_deadline(deadlines, asyncio.Event().wait(), 5))
         await run_other_tasks()
-        pass_time(6)
+        advance_clock(6)
         with pytest.raises(TimeoutError):
             await waiting
 
@@ -159,7 +159,7 @@ def test_each_task_has_its_own_deadline():
         }
         await run_other_tasks()
         for seconds in sorted(order):
-            pass_time(1)
+            advance_clock(1)
             await run_other_tasks()
             assert {end for end, task in waiting.items() if task.done()} == set(range(1, seconds + 1))
         results = await asyncio.gather(*waiting.values(), return_exceptions=True)
@@ -176,7 +176,7 @@ def test_time_between_waits_does_not_count():
     async def main() -> None:
         deadlines = Deadlines()
         await wait_with_deadline(deadlines, return_at_once(), 60)
-        pass_time(1000)
+        advance_clock(1000)
         await run_other_tasks()
         assert await wait_with_deadline(deadlines, return_at_once(), 60) == "there"
 
@@ -192,7 +192,7 @@ def test_cancellation_is_not_a_timeout():
         for seconds in (0, 61):
             waiting = asyncio.create_task(wait_with_deadline(Deadlines(), asyncio.Event().wait(), 60))
             await run_other_tasks()
-            pass_time(seconds)
+            advance_clock(seconds)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
@@ -217,7 +217,7 @@ def test_task_continues_after_a_timeout():
 
         wait_task = asyncio.create_task(wait_twice())
         await run_other_tasks()
-        pass_time(61)
+        advance_clock(61)
         assert await wait_task == "there"
         assert wait_task.cancelling() == 0
 
