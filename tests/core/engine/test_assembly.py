@@ -83,8 +83,13 @@ def test_streamed_replies_equal_complete_ones(reasoning, content, refusal, calls
     chunks += [chunk(content=fragment) for fragment in content]
     chunks += [chunk(refusal=fragment) for fragment in refusal]
     for index, fragments in enumerate(calls):
-        begin = {"index": index, "id": f"c{index}", "type": "function", "function": {"name": "look", "arguments": ""}}
-        chunks.append(chunk(tool_calls=[begin]))
+        start = {
+            "index": index,
+            "id": f"c{index}",
+            "type": "function",
+            "function": {"name": "look", "arguments": ""},
+        }
+        chunks.append(chunk(tool_calls=[start]))
         chunks += [chunk(tool_calls=[{"index": index, "function": {"arguments": fragment}}]) for fragment in fragments]
     complete = fetch_reply(
         text="".join(content) or None,
@@ -204,15 +209,15 @@ def test_complete_texts_replace_the_deltas():
     Complete texts have the data that their vendor needs back; several open texts are closed in turn.
     """
     text = TextPart(text="Yes.", provider="openai", data={"id": "1"})
-    no = RefusalPart(text="No.", provider="openai", data={"id": "1"})
-    later = TextPart(text="Or so.", provider="openai", data={"id": "2"})
+    closed_refusal = RefusalPart(text="No.", provider="openai", data={"id": "1"})
+    closed_text = TextPart(text="Or so.", provider="openai", data={"id": "2"})
 
     response = build_response(
-        TextDelta("Ye"), TextDelta("s."), RefusalDelta("No."), TextClosed(text), TextClosed(no),
-        TextDelta("Or so."), TextClosed(later), TextDelta("!"),
+        TextDelta("Ye"), TextDelta("s."), RefusalDelta("No."), TextClosed(text), TextClosed(closed_refusal),
+        TextDelta("Or so."), TextClosed(closed_text), TextDelta("!"),
     )  # fmt: skip
 
-    assert response.message.parts == (text, no, later, TextPart(text="!"))
+    assert response.message.parts == (text, closed_refusal, closed_text, TextPart(text="!"))
 
 
 def test_complete_calls_replace_the_fragments():

@@ -81,7 +81,7 @@ def test_abandoned_flow_performs_no_further_effect(driver):
 
     def do_work():
         yield Invoke(work)
-        yield Invoke(lambda: seen.append("went on"))
+        yield Invoke(lambda: seen.append("continued"))
 
     def fail():
         yield Invoke(lambda: started.wait(60))

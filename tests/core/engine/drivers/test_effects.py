@@ -62,9 +62,9 @@ def test_failed_effect_is_raised_at_its_yield(driver):
         try:
             yield Invoke(lambda: 1 // 0)
         except ZeroDivisionError:
-            return (yield Invoke(lambda: "went on"))
+            return (yield Invoke(lambda: "continued"))
 
-    assert driver.run(flow()) == "went on"
+    assert driver.run(flow()) == "continued"
 
 
 def test_uncaught_error_is_raised_in_the_caller(driver):
@@ -111,13 +111,13 @@ def test_blocking_driver_rejects_async_code(clock, scripted):
     """
     called = []
 
-    async def lookup() -> None:
+    async def look_up() -> None:
         called.append("called")
 
     def flow():
-        yield Invoke(lookup, awaitable=True)
+        yield Invoke(look_up, awaitable=True)
 
-    with pytest.raises(ConfigurationError, match="lookup is async") as caught:
+    with pytest.raises(ConfigurationError, match="look_up is async") as caught:
         BlockingDriver(lambda: scripted, clock).run(flow())
 
     assert caught.value.hint == "Use AsyncClient."

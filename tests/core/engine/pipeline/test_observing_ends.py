@@ -235,7 +235,7 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
     """
     first = threading.Event()
 
-    def wait_for_the_interrupt(call):
+    def wait_for_interrupt(call):
         assert first.wait(MAX_WAIT)
         return ScriptedReply(200, {}, (json.dumps(chat_reply("Hi")).encode(),))
 
@@ -243,7 +243,7 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
         first.set()
         raise KeyboardInterrupt
 
-    scripted.answer(wait_for_the_interrupt).answer(interrupt)
+    scripted.answer(wait_for_interrupt).answer(interrupt)
     with make_client(observers=[recorder]) as client, pytest.raises(KeyboardInterrupt):
         client.ask_many(["a", "b", "c", "d"], concurrency=2)
 
