@@ -134,7 +134,7 @@ def test_the_limit_of_retry_after_is_an_option(client, scripted, clock):
 
 @functools.cache
 def failing() -> tuple[Client, ScriptedTransport, FakeClock]:
-    """Make one client for all examples: to look for plugins at each would be most of the work."""
+    """Create one client for all examples, because finding plugins takes most of the time."""
     scripted, clock = ScriptedTransport(), FakeClock()
     return Client("openai/m", api_key="k", transport=scripted, clock=clock, cache=False), scripted, clock
 

@@ -6,7 +6,7 @@ import pytest
 
 from budwood.errors import StructuredOutputError
 from budwood_testing import ScriptedReply, chat_reply
-from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, call_of
+from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, make_tool_reply
 
 
 @pytest.mark.parametrize("schema", [Person, PERSON])
@@ -32,7 +32,7 @@ def test_errors_of_the_output_tool_are_tool_results(make_client, scripted):
     """
     The errors are the result of the call, which the vendor requires.
     """
-    scripted.reply(body=call_of("{")).reply(body=call_of(ADA))
+    scripted.reply(body=make_tool_reply("{")).reply(body=make_tool_reply(ADA))
 
     reply = make_client(settings=NO_SCHEMA).ask("Ada, 36", schema=Person)
 
@@ -46,7 +46,7 @@ def test_calls_of_unknown_tools_get_a_result(client, scripted):
     """
     A model that calls an unknown tool receives the error as a result, and can correct itself.
     """
-    scripted.reply(body=call_of("{}", "search")).reply(body=chat_reply(ADA))
+    scripted.reply(body=make_tool_reply("{}", "search")).reply(body=chat_reply(ADA))
 
     assert client.ask("Ada, 36", schema=Person).text == ADA
     assert [message["role"] for message in scripted.sent()["messages"]] == ["user", "assistant", "tool"]

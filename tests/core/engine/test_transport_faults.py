@@ -1,4 +1,4 @@
-"""A transport that fails in its own code is named as the plugin that it is."""
+"""Errors in the code of a transport name its plugin."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Exchange:
 
 class AsyncExchange(Exchange):
     """
-    The same for tasks.
+    An async exchange that raises in one method.
     """
 
     async def read(self):
