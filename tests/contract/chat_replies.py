@@ -57,7 +57,7 @@ def assert_same(response, readings):
     for our, reading in zip(ours, readings, strict=True):
         reading.finish = None
         our.calls = [
-            (naive.MADE if recorded[0] == naive.MADE and call[0] else call[0], *call[1:])
+            (naive.GENERATED_ID if recorded[0] == naive.GENERATED_ID and call[0] else call[0], *call[1:])
             for call, recorded in zip(our.calls, reading.calls, strict=True)
         ]
     assert ours == readings

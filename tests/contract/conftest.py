@@ -131,8 +131,8 @@ def azure(make_context):
         version = parse_qs(parts.query).get("api-version", ["2024-10-21"])[0]
         form = "foundry" if parts.path.startswith("/models/") else "v1" if "/openai/v1/" in url else "deployments"
         host = f"{parts.scheme}://{parts.netloc}"
-        made = AzureSettings(base_url=host, api_version=version, form=form, **settings)
-        return Azure(made, make_context("azure", also=("openai",)))
+        azure_settings = AzureSettings(base_url=host, api_version=version, form=form, **settings)
+        return Azure(azure_settings, make_context("azure", also=("openai",)))
 
     return make
 

@@ -43,7 +43,7 @@ def _read_choice(choice):
     )
 
 
-MADE = "an id that the server did not send"
+GENERATED_ID = "an id that the server did not send"
 
 
 def _read_call(call):
@@ -52,7 +52,7 @@ def _read_call(call):
     """
     if call.get("type") == "custom":
         return call["id"], call["custom"]["name"], call["custom"]["input"]
-    return call.get("id", MADE), call["function"]["name"], call["function"]["arguments"]
+    return call.get("id", GENERATED_ID), call["function"]["name"], call["function"]["arguments"]
 
 
 def chunks_of(body):
@@ -80,12 +80,12 @@ def read_stream(chunks):
             reading.refusal += delta.get("refusal") or ""
             reading.finish = choice.get("finish_reason") or reading.finish
             for call in delta.get("tool_calls") or []:
-                whole = calls.setdefault((number, call["index"]), ["", "", ""])
-                whole[0] = whole[0] or call.get("id") or ""
-                whole[1] = whole[1] or call["function"].get("name") or ""
-                whole[2] += call["function"].get("arguments") or ""
-    for (number, _), whole in sorted(calls.items()):
-        readings[number].calls.append(tuple(whole))
+                fields = calls.setdefault((number, call["index"]), ["", "", ""])
+                fields[0] = fields[0] or call.get("id") or ""
+                fields[1] = fields[1] or call["function"].get("name") or ""
+                fields[2] += call["function"].get("arguments") or ""
+    for (number, _), fields in sorted(calls.items()):
+        readings[number].calls.append(tuple(fields))
     return [readings[number] for number in sorted(readings)]
 
 

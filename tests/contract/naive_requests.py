@@ -84,8 +84,8 @@ def _is_ours(name, value):
 
 
 def _is_schema(body):
-    wanted = body.get("response_format") or {}
-    return wanted.get("type") == "json_schema" and set(wanted["json_schema"]) <= {
+    response_format = body.get("response_format") or {}
+    return response_format.get("type") == "json_schema" and set(response_format["json_schema"]) <= {
         "name",
         "description",
         "schema",

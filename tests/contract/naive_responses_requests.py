@@ -105,8 +105,8 @@ def _read_schema(form):
 
 
 def _read_messages(body, vendor):
-    given = body.get("input") or []
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
+    recorded_input = body.get("input") or []
+    items = [{"role": "user", "content": recorded_input}] if isinstance(recorded_input, str) else recorded_input
     start = (Message.system(body["instructions"]),) if body.get("instructions") is not None else ()
     return (*start, *(_read_item(item, vendor) for item in items))
 

@@ -123,10 +123,10 @@ def test_replayed_chats_are_decoded_equally(file, shared_folder, through_cassett
     _, again = through_cassette(chats)
 
     for (status, kind, pieces), one in zip(again, chats, strict=True):
-        whole = ReplyHead(status, {"content-type": kind})
+        head = ReplyHead(status, {"content-type": kind})
         if is_stream(one.response) or "ndjson" in kind:
-            events = play_to_end(reader.decoder(REQUEST, whole), pieces)
-            assert events == play_to_end(reader.decoder(REQUEST, whole), [one.response.body])
+            events = play_to_end(reader.decoder(REQUEST, head), pieces)
+            assert events == play_to_end(reader.decoder(REQUEST, head), [one.response.body])
         else:
-            decoded = reader.decode(REQUEST, HTTPReply(whole, b"".join(pieces)))
-            assert decoded == reader.decode(REQUEST, HTTPReply(whole, one.response.body))
+            decoded = reader.decode(REQUEST, HTTPReply(head, b"".join(pieces)))
+            assert decoded == reader.decode(REQUEST, HTTPReply(head, one.response.body))

@@ -36,8 +36,8 @@ def read_request(body):
     """
     Convert a recorded body: a text, a list of texts, or tokens, which go into ``extra``.
     """
-    given = body["input"] if isinstance(body["input"], list) else [body["input"]]
-    rows = [given] if isinstance(given[0], int) else given
+    inputs = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    rows = [inputs] if isinstance(inputs[0], int) else inputs
     is_text = all(isinstance(row, str) for row in rows)
     return EmbeddingRequest(
         model=body["model"],

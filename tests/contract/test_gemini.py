@@ -155,9 +155,9 @@ def test_recorded_streams_may_be_cut_anywhere(gemini, file):
     """
     for one in filter(is_stream, recorded.of(file, is_answered)):
         head, body = parse_head(one.response), one.response.body
-        whole = play(gemini().decoder(REQUEST, head), [body])
+        expected = play(gemini().decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert play(gemini().decoder(REQUEST, head), split(body, seed)) == whole
+            assert play(gemini().decoder(REQUEST, head), split(body, seed)) == expected
 
 
 @pytest.mark.parametrize("path", recorded.fixtures("gemini", suffix=".chunks.txt"))
@@ -167,10 +167,10 @@ def test_recorded_chunks_lose_nothing(ledger, gemini, path):
     """
     head, lines = ReplyHead(200, {}), path.read_bytes().splitlines()
     body = b"".join(b"data: " + line + b"\r\n\r\n" for line in lines if line)
-    whole = play(gemini().decoder(REQUEST, head), [body])
-    assert_lost_nothing(build(whole), naive_gemini.chunks_of(body))
-    assert_is_sent_back(build(whole), naive_gemini.chunks_of(body), streamed=True)
-    assert play(gemini().decoder(REQUEST, head), split(body, 0)) == whole
+    expected = play(gemini().decoder(REQUEST, head), [body])
+    assert_lost_nothing(build(expected), naive_gemini.chunks_of(body))
+    assert_is_sent_back(build(expected), naive_gemini.chunks_of(body), streamed=True)
+    assert play(gemini().decoder(REQUEST, head), split(body, 0)) == expected
     ledger.has_decoded(path)
 
 

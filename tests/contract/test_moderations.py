@@ -20,11 +20,11 @@ def read_request(body):
     """
     Convert a recorded body: a list of texts has several inputs, a list of parts has one.
     """
-    given = [body["input"]] if isinstance(body["input"], str) else body["input"]
-    if all(isinstance(content, str) for content in given):
-        contents = tuple((TextPart(text=text),) for text in given)
+    inputs = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    if all(isinstance(content, str) for content in inputs):
+        contents = tuple((TextPart(text=text),) for text in inputs)
     else:
-        contents = (tuple(map(_read_piece, given)),)
+        contents = (tuple(map(_read_piece, inputs)),)
     return ModerationRequest(model=body["model"], contents=contents)
 
 

@@ -88,9 +88,9 @@ def test_recorded_streams_may_be_split_anywhere(shared_folder, ollama, file):
     """
     for one in recorded.of(file, is_answered):
         reply = reply_of(one)
-        whole = play(ollama().decoder(REQUEST, reply.head), [reply.body])
+        expected = play(ollama().decoder(REQUEST, reply.head), [reply.body])
         for seed in range(5):
-            assert play(ollama().decoder(REQUEST, reply.head), split(reply.body, seed)) == whole
+            assert play(ollama().decoder(REQUEST, reply.head), split(reply.body, seed)) == expected
 
 
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_chat(entry) and entry["status"] == 404))

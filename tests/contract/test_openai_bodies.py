@@ -76,10 +76,10 @@ def completions(draw):
     """
     Generate completion requests.
     """
-    given_ = draw(
+    request = draw(
         strategies.chats(strategies.messages_of_role("user", strategies.text_parts), tools=st.just(()), model=MODELS)
     )
-    return given_.model_copy(update={"messages": (Message.user(draw(strategies.texts)),)})
+    return request.model_copy(update={"messages": (Message.user(draw(strategies.texts)),)})
 
 
 @bodies

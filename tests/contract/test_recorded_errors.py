@@ -74,7 +74,7 @@ def is_error(entry):
 
 def list_covered(file):
     """
-    Return the exchanges with errors of list_covered endpoints, each with its endpoint.
+    Return the exchanges with errors of covered endpoints, each with its endpoint.
     """
     placed = [(one, *endpoints.places(one.key, one.entry)) for one in recorded.of(file, is_error)]
     return [(one, place) for one, place in placed if isinstance(place, Endpoint)]

@@ -121,9 +121,9 @@ def test_recorded_streams_in_any_split(shared_folder, speaker, file):
     """
     for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
         head, body = parse_head(one.response), one.response.body
-        whole = play_to_end(speaker.decoder(REQUEST, head), [body])
+        expected = play_to_end(speaker.decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert play_to_end(speaker.decoder(REQUEST, head), split(body, seed)) == whole
+            assert play_to_end(speaker.decoder(REQUEST, head), split(body, seed)) == expected
 
 
 @pytest.mark.parametrize("file", recorded.files(lambda entry: is_answered(entry) and "stream" in entry["tags"]))

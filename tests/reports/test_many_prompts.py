@@ -18,7 +18,7 @@ from budwood.errors import (
     UnsupportedError,
 )
 from budwood_testing import ScriptedTransport, chat_reply
-from tests.core.engine.structured import lacking
+from tests.core.engine.structured import make_settings_without
 
 
 class Person(BaseModel):
@@ -82,7 +82,7 @@ def make_settings_without_schemas():
     """
     from budwood.types import Capability
 
-    return lacking(Capability.JSON_SCHEMA)
+    return make_settings_without(Capability.JSON_SCHEMA)
 
 
 async def call(client, method, prompts, options):

@@ -18,7 +18,7 @@ from budwood.errors import (
 )
 from budwood.types import TextDelta
 from budwood_testing import chat_chunks, chat_reply, sse
-from tests.core.engine.tool_calls import calling, weather
+from tests.core.engine.tool_calls import make_call_reply, weather
 
 
 class Person(BaseModel):
@@ -155,7 +155,7 @@ def encode_tool_call_stream():
     """
     Encode a streamed reply that calls a tool.
     """
-    (call,) = calling(("weather", '{"city": "Oslo"}'))["choices"][0]["message"]["tool_calls"]
+    (call,) = make_call_reply(("weather", '{"city": "Oslo"}'))["choices"][0]["message"]["tool_calls"]
     chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [{**call, "index": 0}]}}]}
     return sse(chunk, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
 

@@ -133,8 +133,8 @@ def test_the_limit_of_retry_after_is_an_option(client, scripted, clock):
 
 
 @functools.cache
-def failing() -> tuple[Client, ScriptedTransport, FakeClock]:
-    """Make one client for all examples: to look for plugins at each would be most of the work."""
+def get_client() -> tuple[Client, ScriptedTransport, FakeClock]:
+    """Create one client for all examples, because finding plugins takes most of the time."""
     scripted, clock = ScriptedTransport(), FakeClock()
     return Client("openai/m", api_key="k", transport=scripted, clock=clock, cache=False), scripted, clock
 
@@ -144,7 +144,7 @@ def test_backoff_is_full_jitter(seed, retries):
     """
     Without Retry-After the delay is random between zero and 0.5 s, a limit that doubles up to 8 s.
     """
-    client, scripted, clock = failing()
+    client, scripted, clock = get_client()
     for _ in range(retries):
         scripted.reply(500, error_body())
     scripted.reply(body=chat_reply())
@@ -323,16 +323,16 @@ def test_every_attempt_is_recorded(client, scripted, clock):
     A record has the target, the key, the result, the duration and the delay before it.
     """
 
-    def slowly(status, body, headers):
+    def make_slow_answer(status, body, headers):
         def answer(call):
             clock.now += 2.0
             return ScriptedTransport().reply(status, body, headers=headers)._script[0]
 
         return answer
 
-    scripted.answer(slowly(429, error_body(), {"retry-after": "7", "x-request-id": "r1"}))
+    scripted.answer(make_slow_answer(429, error_body(), {"retry-after": "7", "x-request-id": "r1"}))
     scripted.fail()
-    scripted.answer(slowly(200, chat_reply("hello"), {"x-request-id": "r3"}))
+    scripted.answer(make_slow_answer(200, chat_reply("hello"), {"x-request-id": "r3"}))
 
     first, second, third = client.ask("hi").attempts
 

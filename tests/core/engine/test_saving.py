@@ -185,7 +185,7 @@ def test_only_replies_of_success_are_written(script, tmp_path, monkeypatch):
             client.ask("hi")
         assert not target.exists()
 
-        with pytest.raises(BadResponseError):  # nothing is left to decode: the file holds it
+        with pytest.raises(BadResponseError):  # the body is in the file, so there is nothing to decode
             client.ask("hi")
 
     assert target.read_bytes() == b"fine"

@@ -127,7 +127,7 @@ class Uncallable:
 
 
 @pytest.mark.parametrize(
-    ("schema", "complaint"),
+    ("schema", "expected_error"),
     [
         (Uncallable, "Cannot describe Uncallable as a JSON schema"),
         (list[Callable[[int], int]], "Cannot describe .* as a JSON schema"),
@@ -136,12 +136,12 @@ class Uncallable:
         ({"enum": [object()]}, "Cannot encode the JSON schema as JSON"),
     ],
 )
-def test_types_without_a_schema_are_refused_before_sending(client, scripted, schema, complaint):
+def test_types_without_a_schema_are_refused_before_sending(client, scripted, schema, expected_error):
     """
     A type without a JSON schema and an object that is not a type are errors; nothing is sent.
     """
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match=complaint):
+        with pytest.raises(ConfigurationError, match=expected_error):
             client.ask("?", schema=schema)
 
     assert scripted.calls == []
@@ -151,24 +151,24 @@ def test_the_schema_of_a_model_is_built_once(client, scripted, monkeypatch):
     """
     Later calls send the same schema.
     """
-    built = []
+    built_models = []
     original = BaseModel.model_json_schema.__func__
 
-    def counted(model, *arguments, **options):
-        built.append(model)
+    def count_calls(model, *arguments, **options):
+        built_models.append(model)
         return original(model, *arguments, **options)
 
-    monkeypatch.setattr(BaseModel, "model_json_schema", classmethod(counted))
+    monkeypatch.setattr(BaseModel, "model_json_schema", classmethod(count_calls))
 
-    class Fresh(BaseModel):
+    class NewModel(BaseModel):
         name: str
 
     for _ in range(3):
         scripted.reply(body=chat_reply('{"name": "Ada"}'))
-        assert client.ask("?", schema=Fresh).parsed == Fresh(name="Ada")
+        assert client.ask("?", schema=NewModel).parsed == NewModel(name="Ada")
 
-    assert built == [Fresh]
-    assert sent_schema(scripted, 0) == sent_schema(scripted, 2) == original(Fresh)
+    assert built_models == [NewModel]
+    assert sent_schema(scripted, 0) == sent_schema(scripted, 2) == original(NewModel)
 
 
 def test_models_are_garbage_collected(client, scripted):
@@ -272,10 +272,10 @@ def test_threads_share_the_caches(make_client, scripted):
     for _ in range(threads * rounds * 3):
         scripted.reply(body=chat_reply('{"name": "Ada"}'))
 
-    class Fresh(BaseModel):
+    class NewModel(BaseModel):
         name: str
 
-    types = (Fresh, {"required": ["name"]}, dict[str, Fresh | str])
+    types = (NewModel, {"required": ["name"]}, dict[str, NewModel | str])
     wrong: list[object] = []
     barrier = threading.Barrier(threads)
     client = make_client()
@@ -284,7 +284,7 @@ def test_threads_share_the_caches(make_client, scripted):
         barrier.wait()
         for _ in range(rounds):
             values = [client.ask("?", schema=schema).parsed for schema in types]
-            if values != [Fresh(name="Ada"), {"name": "Ada"}, {"name": "Ada"}]:
+            if values != [NewModel(name="Ada"), {"name": "Ada"}, {"name": "Ada"}]:
                 wrong.append(values)
 
     started = [threading.Thread(target=work) for _ in range(threads)]

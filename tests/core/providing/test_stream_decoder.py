@@ -1,4 +1,4 @@
-"""The base class for decoders of streams: what it does for those who inherit from it."""
+"""The base class for stream decoders."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HEAD = ReplyHead(200, {})
 
 
 class Lines(BaseStreamDecoder[bytes]):
-    """Reads one text a line; ``{"stop": true}`` is the end, ``{"oops": …}`` an error."""
+    """Decodes one text a line; ``{"stop": true}`` is the end, ``{"oops": …}`` an error."""
 
-    def __init__(self, **assembled):
-        super().__init__(HEAD, NDJSONDecoder(), **assembled)
+    def __init__(self, **options):
+        super().__init__(HEAD, NDJSONDecoder(), **options)
         self.ended = False
 
     def _decode(self, frame):
@@ -39,7 +39,7 @@ class Lines(BaseStreamDecoder[bytes]):
 
 
 class Events(Lines):
-    """The same in server-sent events, where a whole reply may come in place of a stream."""
+    """Decodes server-sent events, or a complete reply in place of a stream."""
 
     def __init__(self):
         BaseStreamDecoder.__init__(self, HEAD, SSEDecoder(), decode_body=lambda reply: [TextDelta(reply.body.decode())])
@@ -69,10 +69,10 @@ def test_any_split_gives_the_same_events(payload, splits):
     However the bytes are split, the texts and the final events are the same.
     """
     encoded = b"".join(line(text=text) for text in payload) + line(stop=True)
-    places = sorted({0, *(min(cut, len(encoded)) for cut in splits), len(encoded)})
+    positions = sorted({0, *(min(split, len(encoded)) for split in splits), len(encoded)})
     decoder = Lines()
 
-    events = [event for a, b in pairwise(places) for event in decoder.feed(encoded[a:b])]
+    events = [event for a, b in pairwise(positions) for event in decoder.feed(encoded[a:b])]
 
     assert texts([*events, *decoder.close()]) == [*payload, "(the end)"]
 
@@ -84,9 +84,9 @@ def test_events_before_an_error_come_first():
     decoder = Lines()
 
     assert texts(decoder.feed(line(text="a") + line(oops="broken") + line(text="b"))) == ["a"]
-    for ask in (lambda: decoder.feed(line(text="c")), decoder.close):
+    for call in (lambda: decoder.feed(line(text="c")), decoder.close):
         with pytest.raises(ServerError, match="broken"):
-            ask()
+            call()
 
 
 def test_an_error_alone_is_raised_immediately():
@@ -99,7 +99,7 @@ def test_an_error_alone_is_raised_immediately():
 
 def test_an_error_in_the_last_line_is_raised():
     """
-    The last line may lack its newline.
+    The last line may have no newline.
     """
     decoder = Lines()
     decoder.feed(line(text="a") + b'{"oops": "late"}')

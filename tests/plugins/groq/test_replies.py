@@ -88,12 +88,12 @@ def test_missing_usage(make_client, scripted):
     assert (usage.input_tokens, usage.raw) == (None, None)
 
 
-@pytest.mark.parametrize("said", ["over_capacity", "The model ran out of time."])
-def test_an_error_in_x_groq_is_raised(make_client, scripted, said):
+@pytest.mark.parametrize("error", ["over_capacity", "The model ran out of time."])
+def test_an_error_in_x_groq_is_raised(make_client, scripted, error):
     """
     The error in ``x_groq.error`` of a stream is raised, with the partial text.
     """
-    stopped = chunk({}, x_groq={"id": "req_1", "error": said})
+    stopped = chunk({}, x_groq={"id": "req_1", "error": error})
     scripted.reply(200, chunks=sse(chunk({"content": "Half"}), stopped))
     with (
         make_client(retries=0) as client,
@@ -102,7 +102,7 @@ def test_an_error_in_x_groq_is_raised(make_client, scripted, said):
     ):
         list(stream)
 
-    assert said in str(caught.value)
+    assert error in str(caught.value)
     assert caught.value.response.text == "Half"
 
 

@@ -222,21 +222,21 @@ def test_returned_fields_are_joined(new_provider):
     """
     Fields received in several parts of a stream are returned joined: audio by its id, reasoning details as one list.
     """
-    pieces = [
+    fields = [
         ("audio", {"id": "audio_1"}),
         ("audio", {"data": "UklG"}),
         ("reasoning_details", [{"text": "2"}]),
         ("reasoning_details", [{"text": "and 2"}]),
         ("annotations", [{"url": "u"}]),
     ]
-    said = Message(
-        role="assistant", parts=tuple(VendorPart(provider=OURS, kind=kind, data=data) for kind, data in pieces)
+    message = Message(
+        role="assistant", parts=tuple(VendorPart(provider=OURS, kind=kind, data=data) for kind, data in fields)
     )
 
-    written = encode(new_provider(), said)["messages"][0]
-    assert written["audio"] == {"id": "audio_1"}
-    assert written["reasoning_details"] == [{"text": "2"}, {"text": "and 2"}]
-    assert "annotations" not in written
+    encoded = encode(new_provider(), message)["messages"][0]
+    assert encoded["audio"] == {"id": "audio_1"}
+    assert encoded["reasoning_details"] == [{"text": "2"}, {"text": "and 2"}]
+    assert "annotations" not in encoded
 
 
 def test_vendor_tools(new_provider):
@@ -285,8 +285,8 @@ def test_texts_are_joined(texts):
     """
     Text parts become one text, unchanged.
     """
-    written = encode_messages(
+    encoded = encode_messages(
         [Message(role="user", parts=tuple(TextPart(text=text) for text in texts))], MessageDialect(OURS)
     )
 
-    assert written == [{"role": "user", "content": "".join(texts)}]
+    assert encoded == [{"role": "user", "content": "".join(texts)}]

@@ -248,13 +248,13 @@ def test_reasoning_that_was_not_stored(encode):
     """
     With store=False, reasoning is sent only with its encrypted content; otherwise it is reported as an adaptation.
     """
-    lost = {"type": "reasoning", "id": "rs_1", "summary": []}
-    kept = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"}
-    parts = tuple(ReasoningPart(text="", provider=VENDOR, data=item) for item in (lost, kept))
+    unstored = {"type": "reasoning", "id": "rs_1", "summary": []}
+    stored = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"}
+    parts = tuple(ReasoningPart(text="", provider=VENDOR, data=item) for item in (unstored, stored))
 
     body, adaptations = encode(HELLO, Message(role="assistant", parts=parts), HELLO, extra={"store": False})
 
-    assert body["input"][1:2] == [kept]
+    assert body["input"][1:2] == [stored]
     assert adaptations == [("reasoning", "dropped")]
 
 

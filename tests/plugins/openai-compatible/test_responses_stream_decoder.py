@@ -69,9 +69,9 @@ def test_streamed_and_complete_replies_are_equal(decoder):
     """
     streamed = build(read(decoder(), stream(*EVERYTHING, service_tier="flex")))
     body = response(*EVERYTHING, service_tier="flex")
-    whole = decode_response(body, HTTPReply(ReplyHead(200, {"x-request-id": "req_1"}), b""), vendor="my-server")
+    complete = decode_response(body, HTTPReply(ReplyHead(200, {"x-request-id": "req_1"}), b""), vendor="my-server")
 
-    assert streamed == whole.model_copy(update={"raw": None})
+    assert streamed == complete.model_copy(update={"raw": None})
 
 
 def test_deltas(decoder):
@@ -139,8 +139,8 @@ def test_items_without_deltas(decoder):
     """
     Text of items without deltas is emitted once.
     """
-    whole = [event for event in events(*EVERYTHING) if not event["type"].endswith(".delta")]
-    decoded = read(decoder(), sse(*whole, done=False))
+    without_deltas = [event for event in events(*EVERYTHING) if not event["type"].endswith(".delta")]
+    decoded = read(decoder(), sse(*without_deltas, done=False))
 
     assert "".join(event.text for event in decoded if isinstance(event, TextDelta)) == "Let me see.Done."
     assert build(decoded).message == build(read(decoder(), stream(*EVERYTHING))).message

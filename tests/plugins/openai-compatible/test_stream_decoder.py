@@ -161,7 +161,7 @@ def test_finish_reason_without_a_delta(new_provider):
     ids=[
         "as OpenAI does",
         "no index",
-        "whole calls under one index",
+        "complete calls with one index",
         "neither index nor id",
         "one index and empty ids",
         "name and id repeated",
@@ -334,7 +334,7 @@ def test_other_body_in_place_of_a_stream(new_provider, body):
 
 
 @pytest.mark.parametrize(
-    ("said", "expected", "status"),
+    ("error", "expected", "status"),
     [
         ({"error": {"message": "No.", "type": "server_error"}}, ServerError, 500),
         ({"error": {"message": "No.", "code": 429}}, RateLimitError, 429),
@@ -345,12 +345,12 @@ def test_other_body_in_place_of_a_stream(new_provider, body):
         ({"object": "error", "message": "No.", "type": "BadRequestError", "code": 400}, InvalidRequestError, 400),
     ],
 )
-def test_errors_inside_a_stream(new_provider, said, expected, status):
+def test_errors_inside_a_stream(new_provider, error, expected, status):
     """
     An error inside a stream has the class of its code, or is a server error; the text before it is emitted.
     """
     decoder = new_provider().decoder(REQUEST, HEAD)
-    events = decoder.feed(b"".join(sse(chunk({"content": "Hi"}), said)))
+    events = decoder.feed(b"".join(sse(chunk({"content": "Hi"}), error)))
 
     assert TextDelta("Hi") in events
     with pytest.raises(expected, match="No") as caught:
@@ -401,7 +401,7 @@ def collect_outcome(pieces):
     Return the events of a stream, and at the end the error that it raises.
     """
     decoder = ChatStreamDecoder(
-        HEAD, vendor="v", decode_body=_unexpected, convert_error=lambda said: ServerError(said["error"])
+        HEAD, vendor="v", decode_body=_unexpected, convert_error=lambda error: ServerError(error["error"])
     )
     events = []
     try:
@@ -413,7 +413,7 @@ def collect_outcome(pieces):
 
 
 def _unexpected(reply: HTTPReply):
-    raise AssertionError(f"taken for a whole reply: {reply}")
+    raise AssertionError(f"decoded as a complete reply: {reply}")
 
 
 @given(st.lists(CHUNKS, max_size=5), NEWLINES, st.booleans(), st.data())

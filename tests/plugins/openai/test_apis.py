@@ -73,8 +73,8 @@ def responses(scripted, clock):
     """
     Return a client that uses Responses.
     """
-    with Client("openai/gpt-5", api_key=KEY, transport=scripted, clock=clock, cache=False, **MODEL) as made:
-        yield made
+    with Client("openai/gpt-5", api_key=KEY, transport=scripted, clock=clock, cache=False, **MODEL) as client:
+        yield client
 
 
 def request(model="gpt-4o", *messages, **parameters):
@@ -327,9 +327,9 @@ def test_moderation_of_text_and_image(client, scripted):
     row = {"flagged": True, "categories": {"violence": True}, "category_scores": {"violence": 0.9}}
     scripted.reply(body={"id": "modr-1", "model": "omni", "results": [row]})
 
-    verdict = client.moderate(Message.user("Look", ImagePart(url="https://x/y"))).results[0]
+    result = client.moderate(Message.user("Look", ImagePart(url="https://x/y"))).results[0]
 
-    assert (verdict.flagged, verdict.categories, verdict.scores) == (True, {"violence": True}, {"violence": 0.9})
+    assert (result.flagged, result.categories, result.scores) == (True, {"violence": True}, {"violence": 0.9})
     assert scripted.sent() == {
         "input": [{"type": "text", "text": "Look"}, {"type": "image_url", "image_url": {"url": "https://x/y"}}]
     }

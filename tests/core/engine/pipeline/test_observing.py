@@ -325,8 +325,8 @@ def test_installed_observer_runs_only_if_it_is_listed(make_client):
     """
     An unknown name, and a text instead of a list, are errors.
     """
-    with pytest.raises(PluginNotFoundError, match="telemetry-of-nobody"):
-        make_client(observers=["telemetry-of-nobody"])
+    with pytest.raises(PluginNotFoundError, match="unknown-telemetry"):
+        make_client(observers=["unknown-telemetry"])
     with pytest.raises(ConfigurationError, match="Pass a list"):
         make_client(observers="usage")
     with pytest.raises(ConfigurationError, match="no method observe"):
@@ -340,14 +340,14 @@ def test_protocols_are_recognised():
     An observer is asked only for the methods that it has.
     """
 
-    class Whole(Recorder):
+    class FullObserver(Recorder):
         def attempt_headers(self, event):
             return {}
 
         def around_tool(self, event):
             return contextlib.nullcontext()
 
-    observer: Observer = Whole()
+    observer: Observer = FullObserver()
     assert isinstance(observer, HeadersObserver)
     assert isinstance(observer, ToolObserver)
     assert not isinstance(Recorder(), HeadersObserver | ToolObserver)

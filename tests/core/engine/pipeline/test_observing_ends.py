@@ -24,7 +24,7 @@ from budwood_testing import ScriptedReply, chat_chunks, chat_reply, sse
 
 MAX_WAIT = 30
 TAGS = {"models": [{"name": f"m{number}", "model": f"m{number}", "size": 5, "details": {}} for number in range(4)]}
-SHOWN = {"details": {}, "model_info": {}, "capabilities": ["completion"]}
+MODEL_DETAILS = {"details": {}, "model_info": {}, "capabilities": ["completion"]}
 
 
 class StalledTransport:
@@ -33,10 +33,10 @@ class StalledTransport:
     """
 
     def __init__(self):
-        self.opened = asyncio.Event()
+        self.is_open = asyncio.Event()
 
     async def open(self, call, timing):
-        self.opened.set()
+        self.is_open.set()
         await asyncio.Event().wait()
 
     async def close(self):
@@ -107,13 +107,13 @@ def test_dropped_stream_has_ended(make_client, scripted):
     """
     ended = threading.Event()
 
-    class Waiting:
+    class EndObserver:
         def observe(self, event):
             if isinstance(event, RequestFinished):
                 ended.set()
 
     scripted.reply(200, chunks=sse(*chat_chunks(["Hi", "!"])))
-    with make_client(observers=[Waiting()]) as client:
+    with make_client(observers=[EndObserver()]) as client:
         next(iter(client.stream("Hello")))
         gc.collect()
 
@@ -125,7 +125,7 @@ def test_dropped_async_stream_is_reported_by_its_loop(make_async_client, scripte
     An observer may hold a lock during garbage collection.
     """
 
-    class Locking:
+    class LockingObserver:
         def __init__(self):
             self.lock = threading.Lock()
             self.refused = []
@@ -140,7 +140,7 @@ def test_dropped_async_stream_is_reported_by_its_loop(make_async_client, scripte
                 self.ended.set()
 
     async def run():
-        observer = Locking()
+        observer = LockingObserver()
         async with make_async_client(observers=[observer]) as client:
             events = aiter(client.stream("Hello"))
             await anext(events)
@@ -165,7 +165,7 @@ def test_cancelled_task_has_ended(make_async_client, recorder):
         transport = StalledTransport()
         async with make_async_client(observers=[recorder], transport=transport) as client:
             task = asyncio.create_task(client.ask("Hello"))
-            await transport.opened.wait()
+            await transport.is_open.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -190,7 +190,7 @@ def test_cancelled_stream_has_ended(make_async_client, recorder):
 
         async with make_async_client(observers=[recorder], transport=transport) as client:
             task = asyncio.create_task(read(client))
-            await transport.opened.wait()
+            await transport.is_open.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -235,7 +235,7 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
     """
     first = threading.Event()
 
-    def wait_for_the_interrupt(call):
+    def wait_for_interrupt(call):
         assert first.wait(MAX_WAIT)
         return ScriptedReply(200, {}, (json.dumps(chat_reply("Hi")).encode(),))
 
@@ -243,7 +243,7 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
         first.set()
         raise KeyboardInterrupt
 
-    scripted.answer(wait_for_the_interrupt).answer(interrupt)
+    scripted.answer(wait_for_interrupt).answer(interrupt)
     with make_client(observers=[recorder]) as client, pytest.raises(KeyboardInterrupt):
         client.ask_many(["a", "b", "c", "d"], concurrency=2)
 
@@ -273,7 +273,7 @@ def test_many_of_a_cancelled_task_have_ended(make_async_client, recorder):
         transport = StalledTransport()
         async with make_async_client(observers=[recorder], transport=transport) as client:
             task = asyncio.create_task(client.ask_many(["a", "b", "c"], concurrency=2))
-            await transport.opened.wait()
+            await transport.is_open.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -289,7 +289,7 @@ def test_details_of_models_are_separate_calls(make_client, scripted, recorder):
     """
     scripted.reply(body=TAGS)
     for _ in range(4):
-        scripted.reply(body=SHOWN)
+        scripted.reply(body=MODEL_DETAILS)
 
     with make_client("ollama/m0", api_key=None, observers=[recorder]) as client:
         assert len(client.models()) == 4
