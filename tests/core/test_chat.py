@@ -32,7 +32,7 @@ def read_messages(scripted, number=-1) -> list[tuple[str, str]]:
 
 
 def get_birth_year() -> int:
-    """Tell the year of birth."""
+    """Return the year of birth."""
     return 1815
 
 

@@ -43,7 +43,7 @@ class Embedder:
 
 class Claiming(Embedder):
     """
-    A provider that claims chat without its methods.
+    A provider that lists the capability chat but lacks its methods.
     """
 
     capabilities = frozenset({Capability.EMBEDDINGS, Capability.CHAT})

@@ -1,4 +1,4 @@
-"""Additional fields of tool calls are sent back to the vendor that wrote them, and to no other."""
+"""Additional fields of tool calls are sent back to the vendor that wrote them, and not to others."""
 
 from __future__ import annotations
 

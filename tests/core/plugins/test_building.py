@@ -32,7 +32,7 @@ def test_unknown_key_of_an_instance_is_reported_with_its_section(make_distributi
 @pytest.mark.parametrize("values", [{"api_key": [SECRET]}, {"colour": {"x": SECRET}}, {"base_url": [SECRET]}])
 def test_invalid_value_is_never_quoted(values, make_distribution, instances):
     """
-    It may be a secret in the wrong place.
+    The value may be a secret in the wrong place.
     """
     make_distribution()
 
@@ -115,7 +115,7 @@ def test_fault_in_build_does_not_contain_the_key(describing, make_distribution, 
 )
 def test_error_of_settings_is_a_fault_of_the_plugin(settings, expected, describing, make_distribution, instances):
     """
-    Whatever `settings` raises or returns, the error names the plugin and its distribution.
+    For any exception or wrong result of `settings`, the error names the plugin and its distribution.
     """
     make_distribution(source=describing("acme").replace("lambda: Settings", settings))
 

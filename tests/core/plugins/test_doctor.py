@@ -65,7 +65,7 @@ def test_plugins_are_examined_in_separate_processes(make_distribution, findings)
 )
 def test_plugin_that_fails_is_broken_and_does_not_affect_others(source, problem, make_distribution, findings):
     """
-    However a plugin ends, its finding has the cause, and the next plugin is examined.
+    For any kind of failure, the finding has the cause, and the next plugin is examined.
     """
     make_distribution("broken", plugins=["a-broken"], source=source)
     make_distribution("healthy", plugins=["z-healthy"])
@@ -79,7 +79,7 @@ def test_plugin_that_fails_is_broken_and_does_not_affect_others(source, problem,
 
 def test_error_of_settings_is_a_finding(describing, make_distribution, findings):
     """
-    The doctor calls `settings`, so that errors are found before a user meets them.
+    The doctor calls `settings`, so that it finds errors before a user does.
     """
     make_distribution(source=describing("acme").replace("lambda: Settings", "lambda: Missing"))
 

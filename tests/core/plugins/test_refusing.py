@@ -32,7 +32,7 @@ FAILURES = [
 @pytest.mark.parametrize(("source", "expected"), FAILURES, ids=[expected.partition(":")[0] for _, expected in FAILURES])
 def test_import_that_fails_names_distribution_version_module_and_cause(source, expected, make_distribution, load):
     """
-    Whatever a module raises is an error of its plugin only.
+    Any exception of a module is an error of its plugin only.
     """
     created = make_distribution(source=source)
 
@@ -150,7 +150,7 @@ def test_hook_that_fails_is_a_fault_of_the_plugin(source, make_distribution, inv
 
 def test_misspelled_hook_is_an_error(describing, make_distribution, load):
     """
-    That is so even if the module has another, valid hook.
+    This applies even if the module has another, valid hook.
     """
     wrong = write_hook("return []", name="budwood_cashes")
     make_distribution(source=describing("acme") + wrong)

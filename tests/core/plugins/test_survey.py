@@ -16,7 +16,7 @@ from budwood.plugins.survey import take_survey
 @pytest.fixture
 def survey_of(site):
     """
-    Survey only certain folders, by default that of the test.
+    Survey only certain folders, by default the folder of the test.
     """
     return lambda *folders: take_survey(Distribution.discover(path=[str(folder) for folder in folders or (site,)]))
 

@@ -1,4 +1,4 @@
-"""Which of several sources of a setting counts."""
+"""The order of precedence of the sources of settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that cannot be used are refused, without showing a secret."""
+"""Invalid settings are rejected without showing a secret."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ class Sample(BaseModel):
 )
 def test_invalid_plugin_settings_are_reported_without_their_values(values, message):
     """
-    That includes models that do not hide their input.
+    This includes models that do not hide their input.
     """
     with pytest.raises(ConfigurationError) as caught:
         validate_settings(Sample, values, where="here")
@@ -252,7 +252,7 @@ def test_invalid_plugin_settings_are_reported_without_their_values(values, messa
 @given(st.dictionaries(st.text(max_size=12), st.one_of(st.text(), st.integers(), st.lists(st.text()))))
 def test_any_table_is_settings_or_a_configuration_error(tree):
     """
-    No table raises another error.
+    Any table is valid or raises a configuration error.
     """
     with suppress(ConfigurationError):
         Settings(Source("any", tree))
@@ -268,7 +268,7 @@ VALUES = st.text(max_size=5) | st.sampled_from(["{}", "[]", "{", '{"a": {"b": 1}
 @given(st.dictionaries(VARIABLES, VALUES))
 def test_any_environment_is_settings_or_a_configuration_error(tmp_path_factory, environment):
     """
-    No variables raise another error, in any order.
+    Any variables, in any order, are valid or raise a configuration error.
     """
     missing_folder = tmp_path_factory.getbasetemp() / "nowhere"
     with suppress(ConfigurationError):

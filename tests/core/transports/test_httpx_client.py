@@ -76,7 +76,7 @@ class TestHTTPXClient(
     test_slow_head_is_stopped_at_the_deadline = None
     test_slow_head_is_stopped_at_the_head_deadline = None
 
-    # What httpx decides: it keeps cookies, resolves `..` in paths, and asks for any host.
+    # Behaviour of httpx: it stores cookies, resolves `..` in paths, and accepts any host.
     test_cookies_are_not_stored = None
     test_path_and_query_are_encoded_once = None
     test_invalid_url_is_reported_immediately = None
@@ -103,7 +103,7 @@ class TestHTTPXClient(
 
 def test_client_of_the_user_is_not_closed(loopback_server):
     """
-    It is used with its headers, and left open.
+    It is used with its headers, and is not closed.
     """
     loopback_server.play(reply())
     with httpx.Client(headers={"x-mine": "yes"}) as own:

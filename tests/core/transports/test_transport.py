@@ -117,7 +117,7 @@ def addresses(monkeypatch):
 
 def test_next_address_is_tried_if_one_rejects(addresses, loopback_server):
     """
-    A host with several addresses is reached at the first that answers.
+    For a host with several addresses, the first that accepts a connection is used.
     """
     addresses += [("127.0.0.1", 1), ("127.0.0.2", 1), ("127.0.0.1", loopback_server.port)]
 
