@@ -145,7 +145,7 @@ def test_the_key_depends_on_everything_that_matters(make_client, scripted):
         assert client.ask(**{"prompt": "Hello", **change}).cached, change
 
 
-def test_the_key_does_not_depend_on_what_does_not_matter(caching, scripted):
+def test_the_key_does_not_depend_on_irrelevant_options(caching, scripted):
     """
     Timeouts, retries, the order of vendor parameters, the form of the prompt and streaming do not change it.
     """

@@ -64,7 +64,7 @@ def list_names(match):
             if "(?" in text:
                 continue
         yield from (text, text.upper(), f"{text}-20260102", f"x-{text}")
-        if "/" not in text:  # names of routers have no versions but these, and there are very many
+        if "/" not in text:  # names of routers have no other versions, and are numerous
             yield from (f"{text}-2026-01-02", f"{text}-latest", f"{text}-tts", f"{text}-preview-tts-1")
             yield from (f"{text}x", text[:-1], f"{text}:free", f"{text}@20260102")
 
@@ -150,7 +150,7 @@ def check_same_match(ours, other, name):
         assert [str(price) for price in (mine.input, mine.output)] == [str(row.get("input")), str(row.get("output"))]
 
 
-def test_files_are_what_the_program_writes():
+def test_files_match_the_output_of_the_program():
     """
     They were not edited by hand, and there are no obsolete ones.
     """

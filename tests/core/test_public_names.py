@@ -13,7 +13,7 @@ import budwood
 from budwood import errors, types
 from tests.core.imports import CORE, is_for_type_checkers
 
-# What `import budwood` costs.
+# The modules that `import budwood` loads.
 
 HEAVY = (
     "pydantic",

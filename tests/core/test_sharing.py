@@ -215,7 +215,7 @@ def test_cancelled_tasks_do_not_affect_others(server, transport):
             return await staying
 
     assert asyncio.run(ask()) == []
-    assert server.most_open <= 20  # a server sees a little later that a client has left
+    assert server.most_open <= 20  # a server notices a closed connection after a short delay
 
 
 @forking

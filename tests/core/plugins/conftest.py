@@ -64,7 +64,7 @@ def budwood_providers():
 """
 
 
-def write_source(*names, api=(2, 0)):
+def format_source(*names, api=(2, 0)):
     """
     Return the source of a valid module that describes providers with these names.
     """
@@ -114,11 +114,11 @@ def site(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def describing():
+def write_source():
     """
     Return the source of a valid module that describes providers with these names.
     """
-    return write_source
+    return format_source
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def make_distribution(site):
     ):
         module = "made_" + normalise(name).replace("-", "_")
         created = InstalledDistribution(name, version, folder, module)
-        (folder / f"{module}.py").write_text(COUNTED + dedent(source or write_source(*plugins)), "utf-8")
+        (folder / f"{module}.py").write_text(COUNTED + dedent(source or format_source(*plugins)), "utf-8")
         metadata = folder / f"{normalise(name).replace('-', '_')}-{version}.dist-info"
         metadata.mkdir()
         needs = "".join(f"Requires-Dist: {text}\n" for text in requires)

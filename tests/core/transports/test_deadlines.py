@@ -84,7 +84,7 @@ def test_no_step_starts_after_the_deadline(make_backend, deadline, clock, late, 
         make_backend().time_left(timeout)
 
 
-def test_each_step_gets_what_is_left(make_backend, deadline, clock):
+def test_each_step_gets_the_remaining_time(make_backend, deadline, clock):
     """
     Connecting, the TLS handshake, writing and reading share the remaining time of the call.
     """

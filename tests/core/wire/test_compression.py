@@ -15,7 +15,7 @@ from budwood.wire.compression import Decompressor, supported_encodings
 
 def decompress(decompressor: Decompressor, parts: list[bytes]) -> list[bytes]:
     """Feed the parts of a body, and return the blocks of its content."""
-    received = filter(None, parts)  # no bytes would be the end
+    received = filter(None, parts)  # empty bytes would mean the end
     blocks = []
     while block := decompressor.read_next(lambda: next(received, b"")):
         blocks.append(block)

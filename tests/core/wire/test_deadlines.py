@@ -80,7 +80,7 @@ async def wait_with_deadline(deadlines: Deadlines, pending: Awaitable[T], second
         return await pending
 
 
-def test_wait_returns_a_result_that_comes_in_time():
+def test_wait_returns_a_result_before_its_deadline():
     """
     The result of the awaited object is returned.
     """
