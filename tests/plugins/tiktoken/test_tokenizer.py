@@ -18,7 +18,7 @@ from budwood_tiktoken import TiktokenSettings, TiktokenTokenizer
 from budwood_tiktoken.framing import framing_of
 from tests.contract import recorded_usage
 
-NOT_AS_SENT = {
+DIFFERENT_REQUESTS = {
     "dd-trace-py__openai_agents__test_simple_agent": "of March 2025, when an empty list of tools cost 18 tokens",
     "logfire__test_openai_agents__test_input_guardrails": "the same",
     "logfire__test_openai__test_responses_api_version_v1_only": "the reply was edited by hand",
@@ -53,7 +53,7 @@ def test_counts_equal_recorded_counts_of_text(shared_folder, tokenizer, capsys):
         count = tokenizer.count(one.request)
         if count is None or not count.exact:
             outcomes["estimated" if count else "another vendor's"] += 1
-        elif any(name in one.file for name in NOT_AS_SENT):
+        elif any(name in one.file for name in DIFFERENT_REQUESTS):
             outcomes["not as sent"] += 1
         else:
             outcomes["equal" if count.input_tokens == one.input_tokens else "different"] += 1
