@@ -12,7 +12,7 @@ from tests.contract import naive
 from tests.contract.replay import REQUEST, build, decode_stream, split
 
 NOT_COMPARED = ("object", "created", "role", "type", "index", "obfuscation")
-"""Fields that are not compared: markers of the form, times, and indexes."""
+"""Fields that are not compared: types, times and indexes."""
 
 FINISH = {
     "stop": "stop",
@@ -53,14 +53,14 @@ def assert_same(response, readings):
     assert response.raw_finish_reason == raw
     called = readings[0].calls and raw == "stop"
     assert response.finish_reason == ("tool_calls" if called else FINISH.get(raw, "other"))
-    ours = make_readings(response)
-    for our, reading in zip(ours, readings, strict=True):
+    decoded_readings = make_readings(response)
+    for decoded, reading in zip(decoded_readings, readings, strict=True):
         reading.finish = None
-        our.calls = [
+        decoded.calls = [
             (naive.GENERATED_ID if recorded[0] == naive.GENERATED_ID and call[0] else call[0], *call[1:])
-            for call, recorded in zip(our.calls, reading.calls, strict=True)
+            for call, recorded in zip(decoded.calls, reading.calls, strict=True)
         ]
-    assert ours == readings
+    assert decoded_readings == readings
 
 
 def assert_same_usage(usage, recorded):
@@ -72,13 +72,13 @@ def assert_same_usage(usage, recorded):
         assert usage.input_tokens is None
         return
     read = recorded.get("prompt_tokens_details") or {}
-    written = recorded.get("completion_tokens_details") or {}
+    details = recorded.get("completion_tokens_details") or {}
     beside = recorded["total_tokens"] - recorded["prompt_tokens"] - recorded["completion_tokens"]
     assert usage.raw == recorded
     assert usage.input_tokens == recorded["prompt_tokens"]
     assert usage.output_tokens == recorded["completion_tokens"] + beside
     assert usage.cache_read_tokens == read.get("cached_tokens")
-    assert usage.reasoning_tokens == written.get("reasoning_tokens")
+    assert usage.reasoning_tokens == details.get("reasoning_tokens")
 
 
 def make_request(readings):

@@ -72,9 +72,9 @@ def runs_all_tests(request):
     Return whether all tests of this folder run, except those that require a vendor's SDK.
     """
     files = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
-    chosen = any("::" in argument for argument in request.config.args) or request.config.stash[DESELECTED]
-    needed = {path.name for path in Path(__file__).parent.glob("test_*.py") if not path.name.endswith("_sdk.py")}
-    return not chosen and files >= needed
+    is_filtered = any("::" in argument for argument in request.config.args) or request.config.stash[DESELECTED]
+    required = {path.name for path in Path(__file__).parent.glob("test_*.py") if not path.name.endswith("_sdk.py")}
+    return not is_filtered and files >= required
 
 
 @pytest.fixture
@@ -138,14 +138,14 @@ def azure(make_context):
 
 
 @pytest.fixture
-def speaker(request, openai, azure):
+def responses_provider(request, openai, azure):
     """
     Return the provider of the recorded case, OpenAI's or Azure's, set to Responses.
     """
     case = str(request.node.callspec.params.get("file") or request.node.callspec.params["path"])
-    of_azure = "azure" in Path(case).parts
+    is_azure = "azure" in Path(case).parts
     return (
-        azure("https://recorded.openai.azure.com/openai/v1/", api="responses") if of_azure else openai(api="responses")
+        azure("https://recorded.openai.azure.com/openai/v1/", api="responses") if is_azure else openai(api="responses")
     )
 
 

@@ -80,13 +80,13 @@ class Ledger:
         """
         places_by_key = {key: place for key, (place,) in endpoints.map_recordings().items()}
         places = {endpoint: [key for key in places_by_key if places_by_key[key] == endpoint] for endpoint in COVERED}
-        rows = [COLUMNS, *(self._row(endpoint, keys) for endpoint, keys in places.items())]
-        rows.append(self._row(("all", ""), [key for keys in places.values() for key in keys]))
+        rows = [COLUMNS, *(self._make_row(endpoint, keys) for endpoint, keys in places.items())]
+        rows.append(self._make_row(("all", ""), [key for keys in places.values() for key in keys]))
         widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return [*lines, *self._reasons(places_by_key)]
+        return [*lines, *self._list_reasons(places_by_key)]
 
-    def _row(self, name, listed):
+    def _make_row(self, name, listed):
         keys = set(listed)
         requests = {key for key in keys if isinstance(key, tuple)}
         equal = [self.encoded[key] for key in requests if key in self.encoded]
@@ -100,7 +100,7 @@ class Ledger:
             str(len(keys & self.inexpressible.keys())),
         )
 
-    def _reasons(self, places_by_key):
+    def _list_reasons(self, places_by_key):
         names = Counter(name for extra in self.encoded.values() for name in extra)
         listed = {
             "Excluded recordings": Counter(place for place in places_by_key.values() if isinstance(place, str)),

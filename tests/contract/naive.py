@@ -95,7 +95,7 @@ def list_other_content(chunks):
     """
     fragments = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
     for chunk in chunks:
-        # The reply has the id of the first chunk; Groq's compound systems write another into each.
+        # The reply has the id of the first chunk; Groq's compound systems send another with each chunk.
         yield {name: value for name, value in chunk.items() if name not in ("choices", "id")}
         for choice in chunk.get("choices") or []:
             delta = choice.get("delta") or {}

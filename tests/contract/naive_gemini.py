@@ -212,17 +212,17 @@ def read_request(model, body):
     thinking = config.get("thinkingConfig", {})
     calling = body.get("toolConfig", {}).get("functionCallingConfig", {})
     functions = [one for tool in body.get("tools", []) for one in tool.get("functionDeclarations", [])]
-    own = [tool for tool in body.get("tools", []) if "functionDeclarations" not in tool]
+    vendor_tools = [tool for tool in body.get("tools", []) if "functionDeclarations" not in tool]
     schema = config.get("responseJsonSchema") or _convert_schema(config.get("responseSchema"))
-    known = {ours: config[theirs] for theirs, ours in GENERATION.items() if config.get(theirs) is not None}
-    extra = _make_extra(body, config, schema, functions and own)
+    known = {name: config[field] for field, name in GENERATION.items() if config.get(field) is not None}
+    extra = _make_extra(body, config, schema, functions and vendor_tools)
     request = ChatRequest(
         model=model,
         messages=tuple(_read_messages(body)),
         reasoning_effort=_read_effort(thinking),
         reasoning_budget=thinking.get("thinkingBudget") or None,
         tools=tuple(_read_tool(one, strict=calling.get("mode") == "VALIDATED") for one in functions),
-        vendor_tools=tuple(VendorTool(provider="gemini", data=tool) for tool in own),
+        vendor_tools=tuple(VendorTool(provider="gemini", data=tool) for tool in vendor_tools),
         tool_choice=_read_choice(calling) if functions else None,
         output_schema=OutputSchema(json_schema=schema) if schema else None,
         extra=extra,
@@ -284,26 +284,28 @@ def _read_messages(body):
         yield Message.system(part["text"])
     for content in body["contents"]:
         parts = tuple(_read_part(part) for part in content["parts"])
-        answers = any(isinstance(part, ToolResultPart) for part in parts)
-        role = {"model": "assistant"}.get(content.get("role"), "tool" if answers else "user")
+        has_responses = any(isinstance(part, ToolResultPart) for part in parts)
+        role = {"model": "assistant"}.get(content.get("role"), "tool" if has_responses else "user")
         yield Message(role=role, parts=parts)
 
 
 def _read_part(part):
-    own = {"thoughtSignature": part["thoughtSignature"]} if "thoughtSignature" in part else None
+    data = {"thoughtSignature": part["thoughtSignature"]} if "thoughtSignature" in part else None
     kinds = set(part) - {"thought", "thoughtSignature"}
     if part.get("thought"):
-        return ReasoningPart(text=part.get("text", ""), provider="gemini", data=own)
+        return ReasoningPart(text=part.get("text", ""), provider="gemini", data=data)
     if kinds == {"text"}:
-        return TextPart(text=part["text"], provider="gemini" if own else None, data=own)
+        return TextPart(text=part["text"], provider="gemini" if data else None, data=data)
     if kinds == {"functionCall"}:
         call = part["functionCall"]
         arguments = json.dumps(call.get("args") or {})
         name = call["name"]
-        return ToolCallPart(id=_read_id(call), name=name, arguments=arguments, provider="gemini", data=own)
+        return ToolCallPart(id=_read_id(call), name=name, arguments=arguments, provider="gemini", data=data)
     if kinds == {"functionResponse"} and "parts" not in part["functionResponse"]:
-        answer = part["functionResponse"]
-        return ToolResultPart(call_id=_read_id(answer), name=answer["name"], content=json.dumps(answer["response"]))
+        response = part["functionResponse"]
+        return ToolResultPart(
+            call_id=_read_id(response), name=response["name"], content=json.dumps(response["response"])
+        )
     if kinds == {"inlineData"} and part["inlineData"]["mimeType"].startswith("image/"):
         return ImagePart(data=_decode_base64(part["inlineData"]["data"]), media_type=part["inlineData"]["mimeType"])
     if kinds == {"fileData"} and part["fileData"].get("mimeType", "").startswith("image/"):
@@ -337,8 +339,8 @@ def canonicalize(body):
     body["contents"] = _join_function_responses(body["contents"])
     if "tools" in body:
         functions = [one for tool in body["tools"] for one in tool.get("functionDeclarations", [])]
-        own = [tool for tool in body["tools"] if "functionDeclarations" not in tool]
-        body["tools"] = [*own, *([{"functionDeclarations": functions}] if functions else [])]
+        vendor_tools = [tool for tool in body["tools"] if "functionDeclarations" not in tool]
+        body["tools"] = [*vendor_tools, *([{"functionDeclarations": functions}] if functions else [])]
     thinking = body.get("generationConfig", {}).get("thinkingConfig", {})
     if "thinkingLevel" in thinking:
         thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()  # both cases are accepted
@@ -351,8 +353,8 @@ def _join_function_responses(contents):
     """
     joined = []
     for content in contents:
-        answers = any("functionResponse" in part for part in content["parts"])
-        if answers and joined and any("functionResponse" in part for part in joined[-1]["parts"]):
+        has_responses = any("functionResponse" in part for part in content["parts"])
+        if has_responses and joined and any("functionResponse" in part for part in joined[-1]["parts"]):
             joined[-1] = {**joined[-1], "parts": [*joined[-1]["parts"], *content["parts"]]}
         else:
             joined.append(content)
@@ -364,11 +366,11 @@ def _remove_empty_values(value):
         return [_remove_empty_values(one) for one in value]
     if not isinstance(value, dict):
         return value
-    written = {}
+    result = {}
     for name, one in value.items():
         renamed = RENAMED.get(name, (name,))[0] if name != "parameters" or isinstance(one, dict) else name
         inner = _remove_empty_values(_convert_schema(one) if renamed != name else one)
         if inner is None or (name in EMPTY_VALUES and inner == EMPTY_VALUES[name][0]):
             continue
-        written[renamed] = inner
-    return written
+        result[renamed] = inner
+    return result

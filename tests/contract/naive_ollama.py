@@ -85,7 +85,7 @@ def read_request(body):
     """
     recorded = canonicalize(body)
     options = dict(recorded.pop("options", {}))
-    known = {ours: options.pop(name) for name, ours in OPTIONS.items() if name in options}
+    known = {parameter: options.pop(name) for name, parameter in OPTIONS.items() if name in options}
     schema = recorded.get("format")
     if isinstance(schema, dict):
         known["output_schema"] = OutputSchema(json_schema=recorded.pop("format"))

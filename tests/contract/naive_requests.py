@@ -40,7 +40,7 @@ MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
 
 NOT_SENT = {
     "annotations": "of an assistant message: OpenAI sends them, and ignores them in requests",
-    "refusal": "null, which means that there is none",
+    "refusal": "null: there is no refusal",
 }
 """Fields of recorded messages that are not sent, with reasons."""
 
@@ -110,12 +110,12 @@ def _read_choice(choice):
     return NamedTool(name=choice["function"]["name"]) if isinstance(choice, dict) else choice
 
 
-def _read_schema(written):
+def _read_schema(schema):
     return OutputSchema(
-        name=written["name"],
-        description=written.get("description") or "",
-        json_schema=written["schema"],
-        strict=written.get("strict"),
+        name=schema["name"],
+        description=schema.get("description") or "",
+        json_schema=schema["schema"],
+        strict=schema.get("strict"),
     )
 
 

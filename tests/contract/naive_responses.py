@@ -33,7 +33,7 @@ ECHOES = (
 """Fields of a reply that repeat the request."""
 
 NOT_COMPARED = ("object", "created_at", "type", "role")
-"""Fields that are not compared: markers of the form, and times."""
+"""Fields that are not compared: types and times."""
 
 FINISH = {"completed": "stop", "complete": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 

@@ -37,7 +37,7 @@ VENDOR_PARAMETERS = {
     "previous_response_id": "a conversation that the vendor stores",
     "prompt": "a template that the vendor stores",
     "prompt_cache_key": "the cache of the vendor",
-    "prompt_cache_options": "the same",
+    "prompt_cache_options": "options of the cache of the vendor",
     "reasoning": "without the effort: how reasoning is summarized",
     "service_tier": "the price and speed of the request",
     "store": "whether the vendor stores the reply",
@@ -46,7 +46,7 @@ VENDOR_PARAMETERS = {
     "truncation": "truncation by the vendor",
     "user": "the end user",
 }
-"""Parameters of this vendor, which `ChatRequest` has no field for and which are passed as ``extra``."""
+"""Parameters without a field in `ChatRequest`, which users pass as ``extra``."""
 
 
 def read_request(body, vendor):
@@ -146,13 +146,13 @@ def _read_message(item, vendor):
 def _read_part(part, head, vendor):
     if head:
         data = {name: value for name, value in part.items() if name not in ("type", "text", "refusal")}
-        own = {"provider": vendor, "data": {**data, "message": head}}
+        vendor_fields = {"provider": vendor, "data": {**data, "message": head}}
     else:
-        own = {}
+        vendor_fields = {}
     if part["type"] == "refusal":
-        return RefusalPart(text=part["refusal"], **own)
+        return RefusalPart(text=part["refusal"], **vendor_fields)
     if part["type"] in ("input_text", "output_text") and "prompt_cache_breakpoint" not in part:
-        return TextPart(text=part["text"], **own)
+        return TextPart(text=part["text"], **vendor_fields)
     if part["type"] != "input_image" or "image_url" not in part:  # a reference to a file at the vendor
         return VendorPart(provider=vendor, kind=part["type"], data=part)
     url, detail = part["image_url"], part.get("detail")

@@ -33,13 +33,13 @@ def read_completion(reply):
     """
     message = reply.choices[0].message  # Azure omits it if the filter blocked the reply
     legacy = getattr(message, "function_call", None)
-    calls = [_call(call) for call in getattr(message, "tool_calls", None) or ()]
+    calls = [_read_call(call) for call in getattr(message, "tool_calls", None) or ()]
     return sdk.Reading(
         text=getattr(message, "content", None) or "",
-        reasoning=_reasoning(message),
+        reasoning=_read_reasoning(message),
         calls=[*calls, *([(None, legacy.name, sdk.parse_arguments(legacy.arguments))] if legacy else ())],
         finish=reply.choices[0].finish_reason,
-        usage=_usage(reply.usage),
+        usage=_read_usage(reply.usage),
         id=reply.id or None,
         model=reply.model,
     )
@@ -54,16 +54,16 @@ def read_chunks(chunks):
     usages = [chunk.usage or _read_groq_usage(chunk) for chunk in chunks]
     return sdk.Reading(
         text="".join(delta.content or "" for delta in deltas),
-        reasoning="".join(map(_reasoning, deltas)),
+        reasoning="".join(map(_read_reasoning, deltas)),
         calls=_join_calls([call for delta in deltas for call in delta.tool_calls or ()]),
         finish=next((choice.finish_reason for choice in reversed(choices) if choice.finish_reason), None),
-        usage=_usage(next((usage for usage in reversed(usages) if usage), None)),
+        usage=_read_usage(next((usage for usage in reversed(usages) if usage), None)),
         id=next((chunk.id for chunk in chunks if chunk.id), None),
         model=next((chunk.model for chunk in chunks if chunk.model), None),
     )
 
 
-def _call(call):
+def _read_call(call):
     if call.type == "custom":
         return call.id, call.custom.name, sdk.parse_arguments(call.custom.input)
     return call.id, call.function.name, sdk.parse_arguments(call.function.arguments)
@@ -82,7 +82,7 @@ def _join_calls(fragments):
     return [(call[0], call[1], sdk.parse_arguments(call[2])) for _, call in sorted(calls.items())]
 
 
-def _reasoning(message):
+def _read_reasoning(message):
     return getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None) or ""
 
 
@@ -93,15 +93,15 @@ def _read_groq_usage(chunk):
     return getattr(getattr(chunk, "x_groq", None), "usage", None)
 
 
-def _usage(recorded):
+def _read_usage(recorded):
     if recorded is None:
         return None, None, None, None
     read = getattr(recorded, "prompt_tokens_details", None)
-    written = getattr(recorded, "completion_tokens_details", None)
+    details = getattr(recorded, "completion_tokens_details", None)
     return (
         recorded.prompt_tokens,
         recorded.total_tokens
         - recorded.prompt_tokens,  # some servers omit reasoning from completion_tokens, but not from the total
         getattr(read, "cached_tokens", None),
-        getattr(written, "reasoning_tokens", None),
+        getattr(details, "reasoning_tokens", None),
     )

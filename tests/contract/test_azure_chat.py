@@ -124,9 +124,9 @@ def test_recorded_requests(ledger, azure, file):
             if adaptation.action == "dropped":
                 del expected[adaptation.parameter]
         assert canonicalize(json.loads(call.body)) == expected
-        written, address = urlsplit(call.url), urlsplit(one.request.url)
-        assert (written.netloc, written.path) == (address.netloc, address.path.replace("//", "/"))
-        assert written.query == (address.query or "api-version=2024-10-21")  # in one recording, a gateway adds it
+        url, recorded_url = urlsplit(call.url), urlsplit(one.request.url)
+        assert (url.netloc, url.path) == (recorded_url.netloc, recorded_url.path.replace("//", "/"))
+        assert url.query == (recorded_url.query or "api-version=2024-10-21")  # in one recording, a gateway adds it
         ledger.record_encoded(one, extra=request.extra)
 
 

@@ -17,13 +17,14 @@ TIMING = Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=1e8)
 FOLDERS = "anthropic azure gemini groq ollama openai-chat openai-media openai-responses".split()
 
 
-def some(fits, *folders, every):
+def select_some(predicate, *folders, every):
     """
-    Return some recordings of some vendors.
+    Return every n-th recording of each folder.
     """
     found = []
     for folder in folders:
-        found += [name for name in recorded.list_files(fits, named=f"{folder}/") if name.values[0] is not None][::every]
+        cases = recorded.list_files(predicate, named=f"{folder}/")
+        found += [case for case in cases if case.values[0] is not None][::every]
     return found or [pytest.param(None, id="no-recordings")]
 
 
@@ -50,16 +51,16 @@ def through_cassette(loopback_server, tmp_path):
     """
 
     def run(interactions):
-        path, calls, live = tmp_path / "cassette.json", [], []
+        path, calls, received = tmp_path / "cassette.json", [], []
         transport = RecordingTransport(path)
         for number, one in enumerate(interactions):
             loopback_server.play(*make_steps(one.response, number))
             calls.append(HTTPCall(method="POST", url=f"{loopback_server.url}/{number}", body=one.request.body))
-            live.append(read(transport, calls[-1]))
+            received.append(read(transport, calls[-1]))
         replay = ReplayTransport(path)
-        again = [read(replay, call) for call in calls]
+        replayed = [read(replay, call) for call in calls]
         assert replay.unused == ()
-        return live, again
+        return received, replayed
 
     return run
 
@@ -89,24 +90,24 @@ def read(transport, call):
     return exchange.head.status, exchange.head.headers.get("content-type"), chunks
 
 
-@pytest.mark.parametrize("file", some(is_answer, *FOLDERS, every=9))
+@pytest.mark.parametrize("file", select_some(is_answer, *FOLDERS, every=9))
 def test_replayed_replies_are_equal(file, shared_folder, through_cassette):
     """
     Status, type and every byte are equal, in the same chunks, for streams, lines of JSON, JSON and audio.
     """
     interactions = recorded.read_exchanges(file)
 
-    live, again = through_cassette(interactions)
+    received, replayed = through_cassette(interactions)
 
-    assert again == live
-    for (status, _, chunks), one in zip(again, interactions, strict=True):
+    assert replayed == received
+    for (status, _, chunks), one in zip(replayed, interactions, strict=True):
         assert (status, b"".join(chunks)) == (one.response.status, one.response.body)
 
 
 @pytest.mark.parametrize(
     "file",
-    some(is_chat_at("/chat/completions"), "openai-chat", "groq", every=9)
-    + some(is_chat_at("/api/chat"), "ollama", every=3),
+    select_some(is_chat_at("/chat/completions"), "openai-chat", "groq", every=9)
+    + select_some(is_chat_at("/api/chat"), "ollama", every=3),
 )
 def test_replayed_chats_are_decoded_equally(file, shared_folder, through_cassette, provider, ollama):
     """
@@ -120,9 +121,9 @@ def test_replayed_chats_are_decoded_equally(file, shared_folder, through_cassett
         if one.request.method == "POST" and one.response.status == 200 and recorded.ends_with(one.request.url, endpoint)
     ]
 
-    _, again = through_cassette(chats)
+    _, replayed = through_cassette(chats)
 
-    for (status, kind, chunks), one in zip(again, chats, strict=True):
+    for (status, kind, chunks), one in zip(replayed, chats, strict=True):
         head = ReplyHead(status, {"content-type": kind})
         if is_stream(one.response) or "ndjson" in kind:
             events = decode_to_end(reader.decoder(REQUEST, head), chunks)

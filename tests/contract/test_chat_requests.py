@@ -23,16 +23,16 @@ def test_recorded_requests(ledger, provider, file):
     """
     A converted request is encoded as recorded, except for the differences that `naive_requests` explains.
     """
-    speaker = provider(file)
+    instance = provider(file)
     for one in recorded.select_exchanges(file, is_chat):
         payload = one.request.json()
         try:
-            request = read_request(payload, speaker.vendor)
+            request = read_request(payload, instance.vendor)
         except ValidationError:
             assert one.response.status == 400
             ledger.record_inexpressible(one, REJECTED_BY_BOTH)
             continue
-        call = speaker.encode(request, stream=bool(payload.get("stream")))
+        call = instance.encode(request, stream=bool(payload.get("stream")))
         expected = canonicalize(payload)
         for adaptation in call.adaptations:
             if adaptation.action == "dropped":
@@ -48,10 +48,10 @@ def test_accepted_parameters_are_sent_unchanged(shared_folder, provider, file):
 
     A temperature of 1 is the default of models that reject the parameter, so dropping it has no effect.
     """
-    speaker = provider(file)
+    instance = provider(file)
     for one in recorded.select_exchanges(file, is_accepted_by_openai):
         payload = one.request.json()
-        call = speaker.encode(read_request(payload, speaker.vendor), stream=False)
+        call = instance.encode(read_request(payload, instance.vendor), stream=False)
         dropped = {adaptation.parameter for adaptation in call.adaptations if adaptation.action == "dropped"}
         assert {name: payload[name] for name in dropped} in ({}, {"temperature": 1})
         if any(adaptation.action == "renamed" for adaptation in call.adaptations):
@@ -63,11 +63,11 @@ def test_requests_match_the_api_description(shared_folder, provider, openai_sche
     """
     If a recorded request matches OpenAI's description, the encoded one matches it, too.
     """
-    speaker = provider(file)
+    instance = provider(file)
     for one in recorded.select_exchanges(file, is_accepted_by_openai):
         payload = one.request.json()
         if openai_schemas.problems("CreateChatCompletionRequest", payload):
             continue
         for stream in (False, True):
-            call = speaker.encode(read_request(payload, speaker.vendor), stream=stream)
+            call = instance.encode(read_request(payload, instance.vendor), stream=stream)
             assert openai_schemas.problems("CreateChatCompletionRequest", json.loads(call.body)) == []

@@ -52,7 +52,7 @@ def is_error(entry):
 
 
 @pytest.fixture
-def speaker(openai):
+def openai_provider(openai):
     """
     OpenAI's provider.
     """
@@ -101,7 +101,7 @@ def canonicalize(body):
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_answered, FOLDER))
-def test_recorded_completions(ledger, speaker, file):
+def test_recorded_completions(ledger, openai_provider, file):
     """
     Texts, finish reasons and usage equal the naive reading, and no value is lost.
     """
@@ -110,14 +110,12 @@ def test_recorded_completions(ledger, speaker, file):
         if is_stream(one.response):
             chunks = naive.split_chunks(body)
             choices = [choice for chunk in chunks for choice in chunk["choices"]]
-            response, usage = (
-                build(decode_stream(speaker.completion_decoder(REQUEST, head), [body])),
-                naive.find_last_usage(chunks),
-            )
+            response = build(decode_stream(openai_provider.completion_decoder(REQUEST, head), [body]))
+            usage = naive.find_last_usage(chunks)
         else:
             payload = json.loads(body)
             choices, usage = payload["choices"], payload["usage"]
-            response = speaker.decode_completion(REQUEST, HTTPReply(head, body))
+            response = openai_provider.decode_completion(REQUEST, HTTPReply(head, body))
             retained = naive.list_leaves(response.model_dump(exclude={"raw"}))
             first = {**payload, "choices": payload["choices"][:1]}
             assert naive.list_leaves(naive.remove_fields(first, *NOT_COMPARED)) <= retained
@@ -137,31 +135,31 @@ def test_recorded_completions(ledger, speaker, file):
 @pytest.mark.parametrize(
     "file", recorded.list_files(lambda entry: is_answered(entry) and "stream" in entry["tags"], FOLDER)
 )
-def test_recorded_streams_in_any_split(speaker, file):
+def test_recorded_streams_in_any_split(openai_provider, file):
     """
     The events of a stream do not depend on how the bytes are split.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.select_exchanges(file, is_answered)):
         head, body = parse_head(one.response), one.response.body
-        expected = decode_to_end(speaker.completion_decoder(REQUEST, head), [body])
+        expected = decode_to_end(openai_provider.completion_decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert decode_to_end(speaker.completion_decoder(REQUEST, head), split(body, seed)) == expected
+            assert decode_to_end(openai_provider.completion_decoder(REQUEST, head), split(body, seed)) == expected
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_error, FOLDER))
-def test_recorded_errors(ledger, speaker, file):
+def test_recorded_errors(ledger, openai_provider, file):
     """
     A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
     for one in recorded.select_exchanges(file, is_error):
-        error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
+        error = openai_provider.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_quotes(error, one.response)
         ledger.record_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_completion, FOLDER))
-def test_recorded_requests(ledger, speaker, openai_schemas, file):
+def test_recorded_requests(ledger, openai_provider, openai_schemas, file):
     """
     A converted request is encoded as recorded, and matches the description of the API.
     """
@@ -173,9 +171,9 @@ def test_recorded_requests(ledger, speaker, openai_schemas, file):
             assert one.response.status == 400
             ledger.record_inexpressible(one, REJECTED_BY_BOTH)
             continue
-        call = speaker.encode_completion(request, stream=bool(payload.get("stream")))
-        written = json.loads(call.body)
+        call = openai_provider.encode_completion(request, stream=bool(payload.get("stream")))
+        encoded = json.loads(call.body)
         assert call.url.endswith("/v1/completions")
-        assert canonicalize(written) == canonicalize(payload)
-        assert openai_schemas.problems("CreateCompletionRequest", written) == []
+        assert canonicalize(encoded) == canonicalize(payload)
+        assert openai_schemas.problems("CreateCompletionRequest", encoded) == []
         ledger.record_encoded(one, extra=request.extra)

@@ -122,8 +122,8 @@ def assert_is_returned(response, chunks, *, streamed):
     """
     Encode the message in the next request, and compare its content, including signatures.
     """
-    written = encode_contents([response.message], signed=True)
-    parts = written[0]["parts"] if written else []
+    encoded = encode_contents([response.message], signed=True)
+    parts = encoded[0]["parts"] if encoded else []
     payload = naive_gemini.list_parts(chunks, streamed=streamed)
     if any("partialArgs" in part.get("functionCall", {}) for part in payload):
         return  # arguments are sent complete, and were compared above
@@ -248,8 +248,8 @@ def test_recorded_embeddings(ledger, gemini, file):
             ledger.record_inexpressible(one, reason)
             continue
         body = json.loads(gemini().encode_embedding(request).body)
-        written = body["requests"] if len(rows) > 1 else [body]
-        assert written == [{"model": f"models/{request.model}", **naive.remove_fields(row, "role")} for row in rows]
+        encoded = body["requests"] if len(rows) > 1 else [body]
+        assert encoded == [{"model": f"models/{request.model}", **naive.remove_fields(row, "role")} for row in rows]
         ledger.record_encoded(one, extra=request.extra)
 
 
@@ -259,11 +259,14 @@ def test_recorded_token_counts(ledger, gemini, file):
     Requests for token counts and decoded counts are as recorded.
     """
     for one in recorded.select_exchanges(file, is_count):
-        asked = one.request.json()  # only contents: the short form of a request
-        payload = asked.get("generateContentRequest") or {"model": f"models/{parse_model(one)}", **asked}
+        recorded_body = one.request.json()  # only contents: the short form of a request
+        payload = recorded_body.get("generateContentRequest") or {
+            "model": f"models/{parse_model(one)}",
+            **recorded_body,
+        }
         request, _ = naive_gemini.read_request(parse_model(one), payload)
-        written = json.loads(gemini().encode_token_count(request).body)
-        assert written == {"generateContentRequest": payload}
+        encoded = json.loads(gemini().encode_token_count(request).body)
+        assert encoded == {"generateContentRequest": payload}
         ledger.record_encoded(one, extra=request.extra)
         if one.response.status == 200:
             reply = HTTPReply(parse_head(one.response), one.response.body)

@@ -105,10 +105,8 @@ def test_replies_are_decoded_equally(ledger, shared_server, sdk_client, budwood_
             continue
         sdk.serve(shared_server, recorded_reply)
         expected = ask_sdk(sdk_client, streamed=recorded_reply.streamed)
-        assert (
-            sdk.remove_generated_ids(sdk.make_reading(sdk.ask_budwood(budwood_client, recorded_reply), USAGE), expected)
-            == expected
-        )
+        reading = sdk.make_reading(sdk.ask_budwood(budwood_client, recorded_reply), USAGE)
+        assert sdk.remove_generated_ids(reading, expected) == expected
         ledger.record_agreement(recorded_reply.source)
 
 

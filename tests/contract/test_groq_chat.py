@@ -120,18 +120,18 @@ def test_recorded_requests(ledger, groq, file):
     for one in recorded.select_exchanges(file, is_groq):
         payload = one.request.json()
         settings = {name: payload[name] for name in SETTINGS if name in payload}
-        ours = {name: value for name, value in payload.items() if name not in (*SETTINGS, "n")}
-        if ours.get("reasoning_effort") == "default":
-            ours["reasoning_effort"] = "medium"  # Groq's only effort for some models
-        request = read_request(ours, "groq")
+        encoded_settings = {name: value for name, value in payload.items() if name not in (*SETTINGS, "n")}
+        if encoded_settings.get("reasoning_effort") == "default":
+            encoded_settings["reasoning_effort"] = "medium"  # Groq's only effort for some models
+        request = read_request(encoded_settings, "groq")
         assert set(request.extra) <= set(EXTRA)
 
         call = groq(**settings).encode(request, stream=payload["stream"])
 
-        written = canonicalize(json.loads(call.body))
+        encoded = canonicalize(json.loads(call.body))
         expected = canonicalize({name: value for name, value in payload.items() if name != "n"})
         if "reasoning_format" not in payload:
-            written.pop("reasoning_format", None)
-        assert written == expected
+            encoded.pop("reasoning_format", None)
+        assert encoded == expected
         assert {adaptation.action for adaptation in call.adaptations} <= {"changed"}
         ledger.record_encoded(one, extra=request.extra)

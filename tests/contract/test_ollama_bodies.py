@@ -14,7 +14,7 @@ from tests.contract import descriptions, strategies
 LEVELS = ModelRules(traits=frozenset({"thinking_levels"}), efforts={"none": "low", "minimal": "low", "xhigh": "high"})
 KEEP_ALIVE = st.sampled_from([None, "10m", 300, 0, -1, 0.5])
 
-CHATS = strategies.chats(strategies.messages(strategies.pictures))
+CHATS = strategies.chats(strategies.messages(strategies.images))
 
 
 @pytest.fixture(scope="module")

@@ -48,14 +48,14 @@ def test_replies_are_decoded_equally(ledger, loopback_server, budwood_client, fi
     """
     one = serve_recording(loopback_server, file, times=2)
     recorded_request = one.request.json()
-    theirs = ollama.Client(host=loopback_server.url)
+    sdk_client = ollama.Client(host=loopback_server.url)
     if recorded_request["stream"]:
-        lines = list(theirs.chat("recorded", messages=recorded_request["messages"], stream=True))
+        lines = list(sdk_client.chat("recorded", messages=recorded_request["messages"], stream=True))
         with budwood_client.stream("Hello") as stream:
             list(stream)
         response = stream.response
     else:
-        lines = [theirs.chat("recorded", messages=recorded_request["messages"])]
+        lines = [sdk_client.chat("recorded", messages=recorded_request["messages"])]
         response = budwood_client.ask("Hello")
 
     assert response.text == "".join(line.message.content or "" for line in lines)
@@ -78,12 +78,12 @@ def test_missing_model_errors_are_equal(shared_folder, loopback_server, budwood_
     The error about a missing model has the same message with both.
     """
     serve_recording(loopback_server, file, times=2)
-    with pytest.raises(ollama.ResponseError) as theirs:
+    with pytest.raises(ollama.ResponseError) as sdk_error:
         ollama.Client(host=loopback_server.url).chat("recorded")
-    with pytest.raises(NotFoundError) as ours:
+    with pytest.raises(NotFoundError) as error:
         budwood_client.ask("Hello")
 
-    assert (ours.value.message, ours.value.status) == (theirs.value.error, theirs.value.status_code)
+    assert (error.value.message, error.value.status) == (sdk_error.value.error, sdk_error.value.status_code)
 
 
 def test_requests_are_equal(loopback_server, budwood_client):
@@ -102,5 +102,5 @@ def test_requests_are_equal(loopback_server, budwood_client):
     )
     budwood_client.ask("Hello", temperature=0.5, max_tokens=9, reasoning_effort="none", schema=schema)
 
-    theirs, ours = (json.loads(request.body) for request in loopback_server.requests)
-    assert {name: value for name, value in theirs.items() if value not in (None, [])} == ours
+    sdk_request, request = (json.loads(one.body) for one in loopback_server.requests)
+    assert {name: value for name, value in sdk_request.items() if value not in (None, [])} == request

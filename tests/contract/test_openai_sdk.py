@@ -34,19 +34,19 @@ OF_AZURE = {"api_version": "2024-10-21", "api_key": "test"}
 
 
 @pytest.fixture(scope="module")
-def theirs(shared_server):
+def sdk_clients(shared_server):
     """
     The clients of the SDK, for OpenAI and Azure.
     """
     with (
-        openai.OpenAI(api_key="sk-test", base_url=shared_server.url, max_retries=0) as of_openai,
-        openai.AzureOpenAI(azure_endpoint=shared_server.url, max_retries=0, **OF_AZURE) as of_azure,
+        openai.OpenAI(api_key="sk-test", base_url=shared_server.url, max_retries=0) as openai_client,
+        openai.AzureOpenAI(azure_endpoint=shared_server.url, max_retries=0, **OF_AZURE) as azure_client,
     ):
-        yield {"openai": of_openai, "azure": of_azure, "openai-compatible": of_openai}
+        yield {"openai": openai_client, "azure": azure_client, "openai-compatible": openai_client}
 
 
 @pytest.fixture(scope="module")
-def asked(shared_server):
+def budwood_clients(shared_server):
     """
     Budwood's clients, by vendor and API.
     """
@@ -77,7 +77,7 @@ def find_vendor(case):
 
 
 @pytest.mark.parametrize("case", CHATS)
-def test_chats_are_decoded_equally(ledger, shared_server, theirs, asked, case):
+def test_chats_are_decoded_equally(ledger, shared_server, sdk_clients, budwood_clients, case):
     """
     Text, reasoning, calls, usage and finish reason are equal, complete and streamed.
     """
@@ -87,10 +87,11 @@ def test_chats_are_decoded_equally(ledger, shared_server, theirs, asked, case):
             ledger.record_sdk_failure(recorded_reply.source, reason)
             continue
         sdk.serve(shared_server, recorded_reply)
-        expected = sdk_chat.ask(theirs[vendor], streamed=recorded_reply.streamed)
+        expected = sdk_chat.ask(sdk_clients[vendor], streamed=recorded_reply.streamed)
         options = {"extra": {"n": 2}} if sdk_chat.has_several_choices(recorded_reply) else {}
-        response = sdk.make_reading(sdk.ask_budwood(asked[vendor, "chat"], recorded_reply, **options), sdk_chat.USAGE)
-        assert sdk.remove_generated_ids(response, expected) == expected
+        response = sdk.ask_budwood(budwood_clients[vendor, "chat"], recorded_reply, **options)
+        reading = sdk.make_reading(response, sdk_chat.USAGE)
+        assert sdk.remove_generated_ids(reading, expected) == expected
         ledger.record_agreement(recorded_reply.source)
 
 
@@ -109,24 +110,24 @@ def read_response(client, *, streamed):
     question = {"model": "recorded", "input": "Hello"}
     if streamed:
         first, *_, last = client.responses.create(**question, stream=True)
-        response, named = last.response, first.response.id  # Copilot sends another id with each event
+        response, response_id = last.response, first.response.id  # Copilot sends another id with each event
     else:
         response = client.responses.create(**question)
-        named = response.id
+        response_id = response.id
     counted = response.usage
     thoughts = [item for item in response.output if item.type == "reasoning"]
     return sdk.Reading(
         text=response.output_text,
         reasoning="".join("\n\n".join(part.text for part in item.summary or item.content or ()) for item in thoughts),
-        calls=[_call(item) for item in response.output if item.type in ("function_call", "custom_tool_call")],
+        calls=[_read_call(item) for item in response.output if item.type in ("function_call", "custom_tool_call")],
         finish=getattr(response.incomplete_details, "reason", None) or response.status,
-        usage=_usage(counted),
-        id=named,
+        usage=_read_usage(counted),
+        id=response_id,
         model=response.model,
     )
 
 
-def _call(item):
+def _read_call(item):
     return (
         item.call_id,
         item.name,
@@ -134,20 +135,20 @@ def _call(item):
     )
 
 
-def _usage(usage):
+def _read_usage(usage):
     if usage is None:
         return None, None, None, None
-    read, written = usage.input_tokens_details, usage.output_tokens_details
+    input_details, output_details = usage.input_tokens_details, usage.output_tokens_details
     return (
         usage.input_tokens,
         usage.output_tokens,
-        getattr(read, "cached_tokens", None),
-        getattr(written, "reasoning_tokens", None),
+        getattr(input_details, "cached_tokens", None),
+        getattr(output_details, "reasoning_tokens", None),
     )
 
 
 @pytest.mark.parametrize("case", RESPONSES)
-def test_responses_are_decoded_equally(ledger, shared_server, theirs, asked, case):
+def test_responses_are_decoded_equally(ledger, shared_server, sdk_clients, budwood_clients, case):
     """
     Text, reasoning, calls, usage and finish reason of Responses are equal, complete and streamed.
     """
@@ -157,44 +158,45 @@ def test_responses_are_decoded_equally(ledger, shared_server, theirs, asked, cas
             ledger.record_sdk_failure(recorded_reply.source, reason)
             continue
         sdk.serve(shared_server, recorded_reply)
-        expected = read_response(theirs[vendor], streamed=recorded_reply.streamed)
-        assert sdk.make_reading(sdk.ask_budwood(asked[vendor, "responses"], recorded_reply), USAGE) == expected
+        expected = read_response(sdk_clients[vendor], streamed=recorded_reply.streamed)
+        response = sdk.ask_budwood(budwood_clients[vendor, "responses"], recorded_reply)
+        assert sdk.make_reading(response, USAGE) == expected
         ledger.record_agreement(recorded_reply.source)
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_error, "azure", *FOLDERS))
-def test_chat_errors_are_equal(shared_folder, shared_server, theirs, asked, file):
+def test_chat_errors_are_equal(shared_folder, shared_server, sdk_clients, budwood_clients, file):
     """
     An error has the same status, code, message and request id with both.
     """
     for recorded_reply in sdk.list_replies(file, is_error):
         sdk.serve(shared_server, recorded_reply)
-        with pytest.raises(openai.APIStatusError) as their:
-            sdk_chat.ask(theirs[find_vendor(file)], streamed=False)
-        with pytest.raises(ProviderError) as our:
-            asked[find_vendor(file), "chat"].ask("Hello")
-        assert_same_error(our.value, their.value)
+        with pytest.raises(openai.APIStatusError) as sdk_error:
+            sdk_chat.ask(sdk_clients[find_vendor(file)], streamed=False)
+        with pytest.raises(ProviderError) as error:
+            budwood_clients[find_vendor(file), "chat"].ask("Hello")
+        assert_same_error(error.value, sdk_error.value)
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_response_error, "openai-responses"))
-def test_response_errors_are_equal(shared_folder, shared_server, theirs, asked, file):
+def test_response_errors_are_equal(shared_folder, shared_server, sdk_clients, budwood_clients, file):
     """
     An error of Responses is the same with both.
     """
     for recorded_reply in sdk.list_replies(file, is_response_error):
         sdk.serve(shared_server, recorded_reply)
-        with pytest.raises(openai.APIStatusError) as their:
-            theirs["openai"].responses.create(model="recorded", input="Hello")
-        with pytest.raises(ProviderError) as our:
-            asked["openai", "responses"].ask("Hello")
-        assert_same_error(our.value, their.value)
+        with pytest.raises(openai.APIStatusError) as sdk_error:
+            sdk_clients["openai"].responses.create(model="recorded", input="Hello")
+        with pytest.raises(ProviderError) as error:
+            budwood_clients["openai", "responses"].ask("Hello")
+        assert_same_error(error.value, sdk_error.value)
 
 
-def assert_same_error(our, their):
+def assert_same_error(error, sdk_error):
     """
-    Compare an error with that of the SDK. Without a code, ours has the type as its code.
+    Compare an error with that of the SDK. Without a code, the error of Budwood has the type as its code.
     """
-    assert our.status == their.status_code
-    assert our.code == (their.code or their.type)
-    assert our.request_id == their.request_id
-    assert " ".join(their.body["message"].split())[:400] in str(our)
+    assert error.status == sdk_error.status_code
+    assert error.code == (sdk_error.code or sdk_error.type)
+    assert error.request_id == sdk_error.request_id
+    assert " ".join(sdk_error.body["message"].split())[:400] in str(error)

@@ -110,8 +110,8 @@ def test_every_recorded_error_has_its_class(shared_folder, make_providers):
     used, missing, wrong = set(), [], []
     for case in recorded.list_files(is_error):
         for one, (provider, name) in list_covered(case.values[0]):
-            speaker = make_providers.get(name) or make_providers[provider]
-            error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
+            instance = make_providers.get(name) or make_providers[provider]
+            error = instance.error(HTTPReply(parse_head(one.response), one.response.body))
             message = error.message.removeprefix("The credential was rejected: ")
             error_text = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
             rows = find_rows(provider, one.response.status, error_text)

@@ -68,13 +68,16 @@ def assert_same_usage(usage, payload):
     if payload is None:
         assert usage.raw is None
         return
-    read, written = payload.get("input_tokens_details") or {}, payload.get("output_tokens_details") or {}
+    input_details, output_details = (
+        payload.get("input_tokens_details") or {},
+        payload.get("output_tokens_details") or {},
+    )
     assert usage.raw == payload
     assert (usage.input_tokens, usage.output_tokens) == (payload["input_tokens"], payload["output_tokens"])
     assert usage.total_tokens == payload["total_tokens"]
     assert (usage.cache_read_tokens, usage.reasoning_tokens) == (
-        read.get("cached_tokens"),
-        written.get("reasoning_tokens"),
+        input_details.get("cached_tokens"),
+        output_details.get("reasoning_tokens"),
     )
 
 
@@ -87,11 +90,11 @@ def assert_nothing_lost(response, items, body):
     assert naive.list_leaves(naive.remove_fields([*items, payload], *reader.NOT_COMPARED)) - retained <= {""}
 
 
-def assert_complete_reply(speaker, head, body):
+def assert_complete_reply(responses_provider, head, body):
     """
     Decode a reply, and compare it with its JSON.
     """
-    response = speaker.decode(REQUEST, HTTPReply(head, body))
+    response = responses_provider.decode(REQUEST, HTTPReply(head, body))
     payload = json.loads(body)
     assert_same(response, reader.read_reply(payload))
     assert_same_usage(response.usage, payload.get("usage"))
@@ -99,11 +102,11 @@ def assert_complete_reply(speaker, head, body):
     assert (response.id, response.model) == (payload["id"], payload["model"])
 
 
-def assert_stream(speaker, head, body):
+def assert_stream(responses_provider, head, body):
     """
     Decode a stream, and compare it with the JSON of its events.
     """
-    events = decode_stream(speaker.decoder(REQUEST, head), [body])
+    events = decode_stream(responses_provider.decoder(REQUEST, head), [body])
     response = build(events)
     reading, items, last = reader.read_stream(naive.split_chunks(body))
     assert_same(response, reading)
@@ -113,35 +116,35 @@ def assert_stream(speaker, head, body):
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_answered))
-def test_recorded_responses(ledger, speaker, file):
+def test_recorded_responses(ledger, responses_provider, file):
     """
     A decoded response equals the naive reading, complete or streamed, and loses no value.
     """
     for one in recorded.select_exchanges(file, is_answered):
         check = assert_stream if is_stream(one.response) else assert_complete_reply
-        check(speaker, parse_head(one.response), one.response.body)
+        check(responses_provider, parse_head(one.response), one.response.body)
         ledger.record_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.list_files(lambda entry: is_answered(entry) and "stream" in entry["tags"]))
-def test_recorded_streams_in_any_split(shared_folder, speaker, file):
+def test_recorded_streams_in_any_split(shared_folder, responses_provider, file):
     """
     The events of a stream do not depend on how the bytes are split.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.select_exchanges(file, is_answered)):
         head, body = parse_head(one.response), one.response.body
-        expected = decode_to_end(speaker.decoder(REQUEST, head), [body])
+        expected = decode_to_end(responses_provider.decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert decode_to_end(speaker.decoder(REQUEST, head), split(body, seed)) == expected
+            assert decode_to_end(responses_provider.decoder(REQUEST, head), split(body, seed)) == expected
 
 
 @pytest.mark.parametrize("file", recorded.list_files(lambda entry: is_answered(entry) and "stream" in entry["tags"]))
-def test_recorded_deltas(shared_folder, speaker, file):
+def test_recorded_deltas(shared_folder, responses_provider, file):
     """
     The deltas of text and refusals are those of the stream, and joined they are the text of the response.
     """
     for one in filter(lambda one: is_stream(one.response), recorded.select_exchanges(file, is_answered)):
-        events = decode_stream(speaker.decoder(REQUEST, parse_head(one.response)), [one.response.body])
+        events = decode_stream(responses_provider.decoder(REQUEST, parse_head(one.response)), [one.response.body])
         payload = naive.split_chunks(one.response.body)
         streamed_text = "".join(event.text for event in events if isinstance(event, TextDelta))
         assert streamed_text == reader.join_deltas(payload, "output_text") == build(events).text
@@ -150,20 +153,20 @@ def test_recorded_deltas(shared_folder, speaker, file):
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_answered))
-def test_recorded_items_are_returned_unchanged(shared_folder, speaker, file):
+def test_recorded_items_are_returned_unchanged(shared_folder, responses_provider, file):
     """
     The items of a response are encoded in the next request unchanged, except for null.
     """
     for one in recorded.select_exchanges(file, is_answered):
         head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
-            response = build(decode_stream(speaker.decoder(REQUEST, head), [body]))
+            response = build(decode_stream(responses_provider.decoder(REQUEST, head), [body]))
             _, items, _ = reader.read_stream(naive.split_chunks(body))
         else:
-            response = speaker.decode(REQUEST, HTTPReply(head, body))
+            response = responses_provider.decode(REQUEST, HTTPReply(head, body))
             items = json.loads(body)["output"]
-        again = REQUEST.model_copy(update={"messages": (*REQUEST.messages, response.message)})
-        sent = json.loads(speaker.encode(again, stream=False).body)["input"][1:]
+        request = REQUEST.model_copy(update={"messages": (*REQUEST.messages, response.message)})
+        sent = json.loads(responses_provider.encode(request, stream=False).body)["input"][1:]
         assert list(map(remove_nulls, sent)) == list(map(remove_nulls, items))
 
 
@@ -177,44 +180,44 @@ def remove_nulls(value):
 
 
 @pytest.mark.parametrize("path", recorded.list_fixtures("openai-responses", "azure", suffix=".chunks.txt"))
-def test_recorded_chunks(ledger, speaker, path):
+def test_recorded_chunks(ledger, responses_provider, path):
     """
     Events that were recorded one in each line are decoded as streams.
 
     Some lack deltas, so the items have the complete content.
     """
     for lines in reader.read_streams(path.read_bytes().splitlines()):
-        assert_stream(speaker, ReplyHead(200, {}), b"".join(b"data: " + line + b"\n\n" for line in lines))
+        assert_stream(responses_provider, ReplyHead(200, {}), b"".join(b"data: " + line + b"\n\n" for line in lines))
     ledger.record_decoded(path)
 
 
 @pytest.mark.parametrize("path", recorded.list_fixtures("openai-responses", "azure", suffix=".json"))
-def test_recorded_bodies(ledger, speaker, path):
+def test_recorded_bodies(ledger, responses_provider, path):
     """
     Bodies that were recorded without their requests are decoded.
     """
-    assert_complete_reply(speaker, ReplyHead(200, {}), path.read_bytes())
+    assert_complete_reply(responses_provider, ReplyHead(200, {}), path.read_bytes())
     ledger.record_decoded(path)
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_error))
-def test_recorded_errors(ledger, speaker, file):
+def test_recorded_errors(ledger, responses_provider, file):
     """
     A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
     for one in recorded.select_exchanges(file, is_error):
-        error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
+        error = responses_provider.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_quotes(error, one.response)
         ledger.record_decoded(one)
 
 
 @pytest.mark.parametrize("file", recorded.list_files(is_count))
-def test_recorded_token_counts(ledger, speaker, file):
+def test_recorded_token_counts(ledger, responses_provider, file):
     """
     A token count equals the number of the vendor.
     """
     for one in recorded.select_exchanges(file, is_count):
-        count = speaker.decode_token_count(REQUEST, HTTPReply(parse_head(one.response), one.response.body))
+        count = responses_provider.decode_token_count(REQUEST, HTTPReply(parse_head(one.response), one.response.body))
         assert count == one.response.json()["input_tokens"]
         ledger.record_decoded(one)

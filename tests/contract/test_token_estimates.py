@@ -59,10 +59,10 @@ def test_calibration_improves_estimates(shared_folder, capsys):
     """
     recorded = recorded_usage.list_counted_requests()
     figures = {
-        "text alone": _calibrated(recorded, lambda one: not _with_tools(one) and one.text_only),
-        "with tools or a schema": _calibrated(recorded, _with_tools),
-        "all": _calibrated(recorded, lambda _one: True),
-        "first of each recording": _calibrated(_first_of_each_recording(recorded), lambda _one: True),
+        "text alone": _measure_calibration(recorded, lambda one: not _has_tools(one) and one.text_only),
+        "with tools or a schema": _measure_calibration(recorded, _has_tools),
+        "all": _measure_calibration(recorded, lambda _one: True),
+        "first of each recording": _measure_calibration(_select_first_of_each_recording(recorded), lambda _one: True),
     }
     with capsys.disabled():
         for name, (plain, calibrated, within_bounds) in figures.items():
@@ -80,33 +80,33 @@ def test_calibration_improves_estimates(shared_folder, capsys):
         assert within_bounds > 0.9
 
 
-def _with_tools(one):
+def _has_tools(one):
     return bool(one.request.tools or one.request.output_schema)
 
 
-def _first_of_each_recording(recorded):
+def _select_first_of_each_recording(recorded):
     first = {}
     for one in recorded:
         first.setdefault((one.file, one.model), one)
     return first.values()
 
 
-def _calibrated(recorded, counts):
+def _measure_calibration(recorded, predicate):
     """
     Return the errors without and with calibration, as factors above one, and the share of bounds that hold.
     """
     calibration = Calibration()
-    plain, better, within_bounds = [], [], []
+    plain, calibrated_errors, within_bounds = [], [], []
     for one in recorded:
         estimate = estimate_request(one.request)
         calibrated = calibration.correct(one.api, one.request, estimate)
-        if calibrated is not None and counts(one):
-            plain.append(_error(estimate.tokens, one.input_tokens))
-            better.append(_error(calibrated.tokens, one.input_tokens))
+        if calibrated is not None and predicate(one):
+            plain.append(_compute_error(estimate.tokens, one.input_tokens))
+            calibrated_errors.append(_compute_error(calibrated.tokens, one.input_tokens))
             within_bounds.append(calibrated.low <= one.input_tokens <= calibrated.high)
         calibration.learn(one.api, one.request, one.input_tokens)
-    return plain, better, sum(within_bounds) / len(within_bounds)
+    return plain, calibrated_errors, sum(within_bounds) / len(within_bounds)
 
 
-def _error(estimated, counted):
+def _compute_error(estimated, counted):
     return math.exp(abs(math.log(estimated / counted))) - 1

@@ -207,10 +207,10 @@ def test_a_source_cannot_end_the_program(make_client, scripted):
     A source that exits, as libraries for command lines do, raises an error.
     """
 
-    def leave():
+    def exit_program():
         raise SystemExit(3)
 
-    with make_client(token_source=leave) as client, pytest.raises(CredentialError, match="SystemExit"):
+    with make_client(token_source=exit_program) as client, pytest.raises(CredentialError, match="SystemExit"):
         client.ask("Hello")
     assert scripted.calls == []
 

@@ -34,12 +34,12 @@ def decode(new_provider):
     Decode a complete reply of Responses.
     """
 
-    def decoding(body, headers=()):
+    def decode_items(body, headers=()):
         return new_provider(api="responses").decode(
             REQUEST, HTTPReply(ReplyHead(200, dict(headers)), json.dumps(body).encode())
         )
 
-    return decoding
+    return decode_items
 
 
 def test_text_keeps_fields_of_its_item(decode):

@@ -32,14 +32,14 @@ def encode(new_provider):
     Encode a request to Responses, and return its body and the names of the adapted parameters.
     """
 
-    def encoding(*messages, stream=False, rules=None, **parameters):
+    def encode_request(*messages, stream=False, rules=None, **parameters):
         provider = new_provider(rules or ModelRules(), api="responses", system_role=None)
         request = ChatRequest(model="m", messages=messages or (HELLO,), **parameters)
         sent = provider.encode(request, stream=stream)
         assert sent.url.endswith("/responses")
         return json.loads(sent.body), [(adaptation.parameter, adaptation.action) for adaptation in sent.adaptations]
 
-    return encoding
+    return encode_request
 
 
 def test_prompt(encode):

@@ -19,13 +19,13 @@ def ask(scripted, clock):
     Ask a model once, and return the request that was sent.
     """
 
-    def asking(model, **settings):
+    def ask_model(model, **settings):
         scripted.reply(200, chat_reply("Hi"))
         with Client(model, transport=scripted, clock=clock, cache=False, **settings) as client:
             client.ask("Hello", max_tokens=5, temperature=0.5)
         return scripted.calls[-1]
 
-    return asking
+    return ask_model
 
 
 @pytest.mark.parametrize("base_url", ["http://localhost:8000/v1", "http://localhost:8000/v1/"])

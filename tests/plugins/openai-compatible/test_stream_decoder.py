@@ -112,11 +112,9 @@ def test_running_usage(new_provider):
     Usage that is reported with every chunk is a running total.
     """
     chunks_with_usage = [chunk({"content": "x"}, usage={"prompt_tokens": 3, "completion_tokens": n}) for n in (1, 2, 3)]
+    stream = sse(*chunks_with_usage, chunk(finish_reason="stop"))
 
-    assert (
-        build(decode_stream(new_provider(), sse(*chunks_with_usage, chunk(finish_reason="stop")))).usage.output_tokens
-        == 3
-    )
+    assert build(decode_stream(new_provider(), stream)).usage.output_tokens == 3
 
 
 def test_choices_without_a_delta(new_provider):
