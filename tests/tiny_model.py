@@ -37,7 +37,7 @@ SPECIAL = ("<|end|>", "<|pad|>")
 WINDOW = 512
 
 
-def tiny_tokenizer(says: Sequence[str] = (), **options):
+def tiny_tokenizer(texts: Sequence[str] = (), **options):
     """
     Create a tokenizer with a token per byte, two special tokens, and one for each given text.
     """
@@ -46,7 +46,7 @@ def tiny_tokenizer(says: Sequence[str] = (), **options):
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIAL])
-    backend.add_tokens([AddedToken(text, normalized=False) for text in says])
+    backend.add_tokens([AddedToken(text, normalized=False) for text in texts])
     arguments = {"chat_template": CHAT_TEMPLATE, **options}
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", pad_token="<|pad|>", **arguments)
 
@@ -59,19 +59,19 @@ def random_weights(seed=0, *, window=WINDOW):
     return _with_sampling(LlamaForCausalLM(_config(BYTES + len(SPECIAL), 32, window)))
 
 
-def parrot_weights(says: Sequence[str], *, ends=True):
+def parrot_weights(texts: Sequence[str], *, ends=True):
     """
     Create a Llama that generates these texts, one token each, and then ends or starts again.
 
     Its layers pass their input on, so that each token determines the next; the first text follows the prompt.
     """
-    assert len(set(says)) == len(says)
-    assert all(len(text) > 1 for text in says), "single characters are already tokens"
-    size = BYTES + len(SPECIAL) + len(says)
+    assert len(set(texts)) == len(texts)
+    assert all(len(text) > 1 for text in texts), "single characters are already tokens"
+    size = BYTES + len(SPECIAL) + len(texts)
     size += size % 2  # the head size must be even
     weights = _with_sampling(LlamaForCausalLM(_config(size, size, WINDOW)))
     first, end = BYTES + len(SPECIAL), BYTES
-    sequence = [tiny_tokenizer().encode(">", add_special_tokens=False)[0], *range(first, first + len(says))]
+    sequence = [tiny_tokenizer().encode(">", add_special_tokens=False)[0], *range(first, first + len(texts))]
     next_token = dict(pairwise([*sequence, end if ends else first]))
     with torch.no_grad():
         for layer in weights.model.layers:
@@ -84,14 +84,14 @@ def parrot_weights(says: Sequence[str], *, ends=True):
     return weights
 
 
-def save_tiny_model(folder: Path, *, says: Sequence[str] = (), weights=None, ends=True, **tokenizer_options) -> Path:
+def save_tiny_model(folder: Path, *, texts: Sequence[str] = (), weights=None, ends=True, **tokenizer_options) -> Path:
     """
     Save a model with `save_pretrained`, and return its folder.
     """
     if weights is None:
-        weights = parrot_weights(says, ends=ends) if says else random_weights()
+        weights = parrot_weights(texts, ends=ends) if texts else random_weights()
     weights.save_pretrained(folder)
-    tiny_tokenizer(says, **tokenizer_options).save_pretrained(folder)
+    tiny_tokenizer(texts, **tokenizer_options).save_pretrained(folder)
     return folder
 
 

@@ -150,16 +150,16 @@ def _literal(text: str) -> str:
 def _glob(regex: str) -> str:
     r"""Translate the one form of regular expression that they use: ``^literal\d{8}$``, with sets like ``[-@]``."""
     body = regex.removeprefix("^").removesuffix("$")
-    pieces = re.findall(r"\\d\{(\d+)\}|(\\d)|(\[[^\]]+\])|\\(\W)|([\w/:@~-])", body)
+    tokens = re.findall(r"\\d\{(\d+)\}|(\\d)|(\[[^\]]+\])|\\(\W)|([\w/:@~-])", body)
     rebuilt = "".join(
-        f"\\d{{{count}}}" if count else digit or chosen or (f"\\{escaped}" if escaped else plain)
-        for count, digit, chosen, escaped, plain in pieces
+        f"\\d{{{count}}}" if count else digit or group or (f"\\{escaped}" if escaped else plain)
+        for count, digit, group, escaped, plain in tokens
     )
     if not regex.startswith("^") or rebuilt != body:
         raise SystemExit(f"genai-prices has a regular expression that this program cannot translate: {regex}")
     glob = "".join(
-        "[0-9]" * int(count) if count else "[0-9]" if digit else chosen or _literal(escaped or plain)
-        for count, digit, chosen, escaped, plain in pieces
+        "[0-9]" * int(count) if count else "[0-9]" if digit else group or _literal(escaped or plain)
+        for count, digit, group, escaped, plain in tokens
     )
     return glob if regex.endswith("$") else f"{glob}*"
 
@@ -167,11 +167,11 @@ def _glob(regex: str) -> str:
 def _standard(model: theirs.ModelInfo) -> Iterator[Table]:
     """Give the prices of the standard tier; what is given away under a name that says so costs nothing."""
     if not isinstance(model.prices, list):
-        given = _tokens(model.prices)
-        if not given and model.id.endswith(":free"):
-            given = {"input": "0", "output": "0"}
-        if given:
-            yield given
+        prices = _tokens(model.prices)
+        if not prices and model.id.endswith(":free"):
+            prices = {"input": "0", "output": "0"}
+        if prices:
+            yield prices
         return
     for conditional in model.prices:
         if prices := _tokens(conditional.prices):

@@ -22,7 +22,7 @@ from budwood_testing import chat_reply
 from budwood_testing.loopback import LoopbackServer
 
 SOURCES: Final = ("/budwood/", "/budwood_")
-ASKED: Final = 3
+REQUESTS: Final = 3
 
 
 class Step(NamedTuple):
@@ -62,7 +62,7 @@ def play_replies(server: LoopbackServer) -> None:
     """
     body = json.dumps(chat_reply("Hello.")).encode()
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-    server.play(head + body, keep_alive=True, times=ASKED)
+    server.play(head + body, keep_alive=True, times=REQUESTS)
 
 
 def steps_of_ask() -> Counter[Step]:
@@ -71,7 +71,7 @@ def steps_of_ask() -> Counter[Step]:
     """
     with LoopbackServer() as server, Client("openai-compatible/model", base_url=server.url, cache=False) as client:
         play_replies(server)
-        for _ in range(ASKED - 1):
+        for _ in range(REQUESTS - 1):
             client.ask("Hi")
         return follow(lambda: client.ask("Hi"))
 
@@ -83,7 +83,7 @@ def steps_of_async_ask() -> Counter[Step]:
     with LoopbackServer() as server, asyncio.Runner() as runner:
         play_replies(server)
         client = AsyncClient("openai-compatible/model", base_url=server.url, cache=False, transport="httptools")
-        for _ in range(ASKED - 1):
+        for _ in range(REQUESTS - 1):
             runner.run(client.ask("Hi"))
         steps = follow(lambda: runner.run(client.ask("Hi")))
         runner.run(client.close())

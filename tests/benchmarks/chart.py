@@ -88,18 +88,18 @@ def chart(panels: Sequence[Panel]) -> str:
     """
     Draw panels, one below the other.
     """
-    shown = [one for one in panels if one.bars]
-    height = sum(one.height for one in shown) + 40
+    nonempty = [one for one in panels if one.bars]
+    height = sum(one.height for one in nonempty) + 40
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
         '<title id="title">What a call costs</title>',
-        f'<desc id="desc">{escape(description(shown))}</desc>',
+        f'<desc id="desc">{escape(description(nonempty))}</desc>',
         f"<style>{STYLE}</style>",
         *legend(),
     ]
     top = 40
-    for one in shown:
+    for one in nonempty:
         lines += draw_panel(one, top)
         top += one.height
     return "\n".join([*lines, "</svg>", ""])

@@ -34,7 +34,7 @@ def spread(samples: Sequence[float]) -> Spread:
 
 def compared(ours: Sequence[float], theirs: Sequence[float], how: Comparison = "ratio") -> Spread | None:
     """
-    Compare samples of the same round only: other load on the machine affects both alike.
+    Compare samples of the same round only: other load on the machine affects both of them.
 
     Rounds that only one of them has are ignored. Returns None without common rounds.
     """

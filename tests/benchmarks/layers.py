@@ -24,15 +24,15 @@ class InstantExchange:
     An exchange whose reply is already in memory.
     """
 
-    def __init__(self, head: ReplyHead, pieces: list[bytes]) -> None:
+    def __init__(self, head: ReplyHead, chunks: list[bytes]) -> None:
         self.head = head
-        self._left = iter([*pieces, b""])
+        self._remaining = iter([*chunks, b""])
 
     def read(self) -> bytes:
-        return next(self._left)
+        return next(self._remaining)
 
     def read_all(self, limit: int) -> bytes:
-        return b"".join(self._left)
+        return b"".join(self._remaining)
 
     def close(self) -> None:
         """
@@ -45,8 +45,8 @@ class InstantTransport:
     Answers each call with a recorded reply, immediately.
     """
 
-    def __init__(self, head: ReplyHead, pieces: list[bytes]) -> None:
-        self.reply = head, pieces
+    def __init__(self, head: ReplyHead, chunks: list[bytes]) -> None:
+        self.reply = head, chunks
 
     def open(self, call: HTTPCall, timing: Timing) -> InstantExchange:
         return InstantExchange(*self.reply)
@@ -104,14 +104,14 @@ class Layers:
     """
 
     def __init__(self, base_url: str, transport: str, *, streamed: bool) -> None:
-        self.given: dict[str, Any] = {"base_url": base_url, "api_key": "none", "cache": False}
+        self.options: dict[str, Any] = {"base_url": base_url, "api_key": "none", "cache": False}
         self.name, self.streamed = transport, streamed
         instances = Instances(Settings.load())
         self.provider: Any = instances.build(PROVIDER, "openai-compatible", {"base_url": base_url}).implementation
         self.transports: Any = instances.build(TRANSPORT, transport).implementation
         self.call = self.encode()
         self.head = ReplyHead(0, {})
-        self.pieces: list[bytes] = []
+        self.chunks: list[bytes] = []
 
     def timing(self) -> Timing:
         return Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=time.monotonic() + 600)
@@ -123,11 +123,11 @@ class Layers:
     def decode(self) -> None:
         if self.streamed:
             decoder = self.provider.decoder(REQUEST, self.head)
-            for piece in self.pieces:
-                decoder.feed(piece)
+            for chunk in self.chunks:
+                decoder.feed(chunk)
             decoder.close()
         else:
-            self.provider.decode(REQUEST, HTTPReply(self.head, b"".join(self.pieces)))
+            self.provider.decode(REQUEST, HTTPReply(self.head, b"".join(self.chunks)))
 
 
 class BlockingLayers(Layers):
@@ -141,7 +141,7 @@ class BlockingLayers(Layers):
         """
         transport = self.transports.blocking()
         exchange = transport.open(self.call, self.timing())
-        self.head, self.pieces = exchange.head, list(iter(exchange.read, b""))
+        self.head, self.chunks = exchange.head, list(iter(exchange.read, b""))
         exchange.close()
         transport.close()
 
@@ -150,9 +150,9 @@ class BlockingLayers(Layers):
         Yield the name of each part, a function that runs it once, and one that ends it.
         """
         transport = self.transports.blocking()
-        whole = budwood.Client(MODEL, transport=self.name, **self.given)
-        instant = budwood.Client(MODEL, transport=InstantTransport(self.head, self.pieces), **self.given)
-        yield "whole call", lambda: self.ask(whole), whole.close
+        client = budwood.Client(MODEL, transport=self.name, **self.options)
+        instant = budwood.Client(MODEL, transport=InstantTransport(self.head, self.chunks), **self.options)
+        yield "whole call", lambda: self.ask(client), client.close
         yield "transport", lambda: self.carry(transport), transport.close
         yield "engine and provider", lambda: self.ask(instant), instant.close
 
@@ -186,8 +186,8 @@ class AsyncLayers(Layers):
         transport = self.transports.asynchronous()
         exchange = await transport.open(self.call, self.timing())
         self.head = exchange.head
-        while piece := await exchange.read():
-            self.pieces.append(piece)
+        while chunk := await exchange.read():
+            self.chunks.append(chunk)
         await exchange.close()
         await transport.close()
 
@@ -196,9 +196,9 @@ class AsyncLayers(Layers):
         Yield the name of each part, a function that runs it once, and one that ends it.
         """
         transport = self.transports.asynchronous()
-        whole = budwood.AsyncClient(MODEL, transport=self.name, **self.given)
-        instant = budwood.AsyncClient(MODEL, transport=AsyncInstantTransport(self.head, self.pieces), **self.given)
-        yield "whole call", lambda: self.ask(whole), whole.close
+        client = budwood.AsyncClient(MODEL, transport=self.name, **self.options)
+        instant = budwood.AsyncClient(MODEL, transport=AsyncInstantTransport(self.head, self.chunks), **self.options)
+        yield "whole call", lambda: self.ask(client), client.close
         yield "transport", lambda: self.carry(transport), transport.close
         yield "engine and provider", lambda: self.ask(instant), instant.close
 

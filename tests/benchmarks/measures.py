@@ -9,7 +9,7 @@ from typing import Any, Final
 from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, word
 
 SECONDS: Final = {1: 0.4, 32: 0.4, 256: 0.6, 1000: 1.5}
-"""How many calls are in flight at once, and how long a round of them takes: every lane shall have several."""
+"""How many calls are in flight at once, and how long a round of them takes: each lane makes several calls."""
 
 OTHERS: Final = {0: (2, 3, 2, 1), 50: (0, 0, 1, 0), 500: (0, 0, 0, 1)}
 """

@@ -27,7 +27,7 @@ MEMORY: Final = {
         in_flight=32,
     ): ("budwood", "budwood-httptools", "budwood-aiohttp", "aiohttp"),
 }
-"""The contenders that make so many calls; others would take an hour."""
+"""The contenders that make all these calls; others would take an hour."""
 
 
 def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) -> None:
@@ -40,14 +40,14 @@ def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) 
         if worker.contender.name not in MEMORY[measure]:
             continue
         worker.renew()  # memory that earlier measures freed would hide growth
-        held = []
+        sizes = []
         for count, keep in ((EARLY, True), (LATE - EARLY, False)):
             command = measure.command() | {"seconds": None, "count": count, "warm_up": 0, "keep": keep}
             found = record_answer(measure, worker, worker.ask(command, limit=LIMIT), results)
             if found is None:
                 break
-            held.append(found["resident_mb"])
+            sizes.append(found["resident_mb"])
         else:
-            growth = (held[1] / held[0] - 1) * 100
-            found = {"early_mb": held[0], "late_mb": held[1], "growth_percent": growth}
+            growth = (sizes[1] / sizes[0] - 1) * 100
+            found = {"early_mb": sizes[0], "late_mb": sizes[1], "growth_percent": growth}
             results.add(measure.name, worker.contender.name, found)

@@ -77,8 +77,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        asked = self.rfile.read(int(self.headers["content-length"]))
-        if b'"stream":true' in asked.replace(b" ", b""):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if b'"stream":true' in body.replace(b" ", b""):
             self.wfile.write(
                 b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
             )

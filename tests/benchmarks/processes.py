@@ -28,12 +28,12 @@ def clean_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
     """
     Return the environment of a measured process, without the user's settings, proxies, keys and caches.
     """
-    kept = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(PRIVATE) and not name.lower().endswith("_proxy")
     }
-    return kept | dict.fromkeys(HOMES, home) | dict(more)
+    return variables | dict.fromkeys(HOMES, home) | dict(more)
 
 
 @contextmanager
@@ -112,14 +112,14 @@ class WorkerProcess:
             self._process.stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            answered = bool(selector.select(limit))
-            line = self._process.stdout.readline() if answered else ""
+            has_answer = bool(selector.select(limit))
+            line = self._process.stdout.readline() if has_answer else ""
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer
         self._process.kill()
         self.renew()
-        return {"failed": "the process ended" if answered else f"no answer within {limit:g} s"}
+        return {"failed": "the process ended" if has_answer else f"no answer within {limit:g} s"}
 
     def renew(self) -> None:
         """

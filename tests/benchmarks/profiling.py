@@ -46,10 +46,10 @@ async def each_async(run: Callable[[], Awaitable[object]], calls: int, lanes: in
     """
     Run a coroutine function `calls` times, in concurrent lanes, and return the CPU microseconds per call.
     """
-    left = iter(range(calls))
+    remaining = iter(range(calls))
 
     async def lane() -> None:
-        for _ in left:
+        for _ in remaining:
             await run()
 
     began = time.process_time()
@@ -113,10 +113,10 @@ def breakdown(found: dict[str, Spread]) -> str:
         "provider: encode": medians["encode"],
         "provider: decode": medians["decode"],
     }
-    whole = medians["whole call"]
-    parts["interaction of the parts"] = whole - sum(parts.values())
-    rows = [[name, number(value), f"{value / whole:.0%}"] for name, value in parts.items()]
-    return table(["", "CPU µs", "share"], [*rows, ["whole call", number(whole), "100%"]])
+    total = medians["whole call"]
+    parts["interaction of the parts"] = total - sum(parts.values())
+    rows = [[name, number(value), f"{value / total:.0%}"] for name, value in parts.items()]
+    return table(["", "CPU µs", "share"], [*rows, ["whole call", number(total), "100%"]])
 
 
 def functions(run: Callable[[], object]) -> str:

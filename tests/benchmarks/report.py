@@ -9,7 +9,7 @@ from tests.benchmarks.figures import Spread, compared, spread
 from tests.benchmarks.measures import MEASURES
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import ROSTER
-from tests.benchmarks.targets import Verdict
+from tests.benchmarks.targets import TargetResult
 
 LABELS: Final = {contender.name: contender.label for contender in ROSTER}
 AGAINST: Final = {measure.name: measure.against for measure in MEASURES} | {"import": "httpx", "first-call": "httpx"}
@@ -64,30 +64,30 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def page(results: Results, verdicts: Sequence[Verdict]) -> str:
+def page(results: Results, target_results: Sequence[TargetResult]) -> str:
     """
     Format the page.
     """
-    sections = [HEAD, targets_section(verdicts), *(measure_section(results, name) for name in results.titles)]
+    sections = [HEAD, targets_section(target_results), *(measure_section(results, name) for name in results.titles)]
     return "\n".join([*filter(None, sections), about_section(results)])
 
 
-def tables(results: Results, verdicts: Sequence[Verdict]) -> str:
+def tables(results: Results, target_results: Sequence[TargetResult]) -> str:
     """
     Format the tables for a terminal.
     """
-    judged = [verdict for verdict in verdicts if verdict.found is not None]
-    sections = [*(measure_section(results, name) for name in results.titles), targets_section(judged)]
+    measured = [one for one in target_results if one.found is not None]
+    sections = [*(measure_section(results, name) for name in results.titles), targets_section(measured)]
     return "\n".join([about_section(results), *filter(None, sections)])
 
 
-def targets_section(verdicts: Sequence[Verdict]) -> str:
+def targets_section(target_results: Sequence[TargetResult]) -> str:
     """
     Format the targets and their results.
     """
     head = ["target", "median", "min", "max", "bound", "met"]
-    explained = [verdict.target for verdict in verdicts if verdict.target.explanation and verdict.met is False]
-    rows = [target_row(verdict) for verdict in verdicts]
+    explained = [one.target for one in target_results if one.target.explanation and one.met is False]
+    rows = [target_row(one) for one in target_results]
     lines = [
         f"\n## Targets\n\n{table(head, rows)}\n",
         *(f"- {target.name}: {target.explanation}" for target in explained),
@@ -95,11 +95,11 @@ def targets_section(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines)
 
 
-def target_row(verdict: Verdict) -> list[str]:
+def target_row(one: TargetResult) -> list[str]:
     """
     Format the row of a target.
     """
-    target, found, met = verdict
+    target, found, met = one
     sign = "≥" if target.at_least else "≤"
     bound = f"{sign} {target.bound:g} {target.unit}".strip()
     if found is None:

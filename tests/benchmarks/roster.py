@@ -34,9 +34,9 @@ class Reply(BaseModel):
     choices: list[Choice]
     usage: dict[str, int]
 
-asked = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
+body = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
 with httpx.Client() as client:
-    response = client.post("BASE_URL/chat/completions", json=asked)
+    response = client.post("BASE_URL/chat/completions", json=body)
     assert Reply.model_validate_json(response.content).choices[0].message.content == "Hello."
 """
 """httpx always reads the certificates; Budwood only for https."""
@@ -47,10 +47,10 @@ import aiohttp
 import orjson
 
 async def main():
-    asked = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
+    body = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
     async with aiohttp.ClientSession() as session:
         headers = {"content-type": "application/json"}
-        response = await session.post("BASE_URL/chat/completions", data=orjson.dumps(asked), headers=headers)
+        response = await session.post("BASE_URL/chat/completions", data=orjson.dumps(body), headers=headers)
         assert orjson.loads(await response.read())["choices"][0]["message"]["content"] == "Hello."
 
 asyncio.run(main())
@@ -91,8 +91,8 @@ assert reply.choices[0].message.content == "Hello."
 LITELLM_CALL = """
 import litellm
 
-asked = [{"role": "user", "content": "Hi"}]
-reply = litellm.completion(model="openai/bench", messages=asked, api_base="BASE_URL", api_key="none")
+messages = [{"role": "user", "content": "Hi"}]
+reply = litellm.completion(model="openai/bench", messages=messages, api_base="BASE_URL", api_key="none")
 assert reply.choices[0].message.content == "Hello."
 """
 

@@ -24,7 +24,7 @@ from tests.benchmarks.measures import MEASURES
 from tests.benchmarks.processes import on_core, serving, working
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import ROSTER, Contender, named
-from tests.benchmarks.targets import verdicts
+from tests.benchmarks.targets import check_targets
 
 FOLDER = ROOT / "docs" / "benchmarks"
 WATCHED = tuple(measure.name for measure in memory.MEMORY)
@@ -105,27 +105,27 @@ def select(arguments: argparse.Namespace) -> Choice:
     return Choice(contenders, arguments.only or QUICK, arguments.rounds or 2, arguments.rounds or 2, 0.3)
 
 
-def measure(chosen: Choice) -> Results:
+def measure(choice: Choice) -> Results:
     """
     Run the selected measures.
     """
     results = Results()
-    for contender in chosen.contenders:
+    for contender in choice.contenders:
         if contender.requirements:
             prepare(contender)
-    results.about = about(chosen.contenders)
-    if "installed" in chosen.measures:
-        startup.weigh(chosen.contenders, results)
+    results.about = about(choice.contenders)
+    if "installed" in choice.measures:
+        startup.weigh(choice.contenders, results)
     with serving() as address, on_core(0):
-        starts = [name for name in startup.TITLES if name in chosen.measures]
+        starts = [name for name in startup.TITLES if name in choice.measures]
         if starts:
-            startup.start(chosen.contenders, starts, address, chosen.start_rounds, results)
-        with working(chosen.contenders, address) as workers:
-            measures = [one for one in MEASURES if one.name in chosen.measures]
+            startup.start(choice.contenders, starts, address, choice.start_rounds, results)
+        with working(choice.contenders, address) as workers:
+            measures = [one for one in MEASURES if one.name in choice.measures]
             for group in rounds.group_measures(measures):
-                rounds.run(group, workers, chosen.rounds, chosen.factor, results)
+                rounds.run(group, workers, choice.rounds, choice.factor, results)
             for watched in memory.MEMORY:
-                if watched.name in chosen.measures:
+                if watched.name in choice.measures:
                     memory.watch(watched, workers, results)
     return results
 
@@ -159,15 +159,15 @@ def main() -> None:
     """
     arguments = parse_arguments()
     results = measure(select(arguments))
-    found = verdicts(results)
-    print(report.tables(results, found))
+    target_results = check_targets(results)
+    print(report.tables(results, target_results))
     if arguments.json:
         arguments.json.write_text(json.dumps(results.as_data(), indent=1) + "\n", "utf-8")
     wrong = failures(results)
     if not (arguments.quick or arguments.only or arguments.contenders or arguments.rounds):
-        write(results, report.page(results, found))
-        wrong += [f"not met: {verdict.target.name}" for verdict in found if verdict.fails]
-        wrong += [f"not measured: {verdict.target.name}" for verdict in found if verdict.met is None]
+        write(results, report.page(results, target_results))
+        wrong += [f"not met: {one.target.name}" for one in target_results if one.fails]
+        wrong += [f"not measured: {one.target.name}" for one in target_results if one.met is None]
     if wrong:
         raise SystemExit("\n".join(wrong))
 

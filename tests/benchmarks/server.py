@@ -120,7 +120,7 @@ class Plan:
     status: int
     latency: Callable[[], float] | None
     frames: list[bytes]
-    whole: bytes
+    body: bytes
     delay: float
 
 
@@ -186,13 +186,13 @@ class Count:
         """
         self.change(0, now)
         seconds = now - self._began
-        told = {
+        statistics = {
             "requests": self.requests,
             "seconds": seconds,
             "mean_in_flight": self._busy / seconds if seconds else 0.0,
         }
         self.requests, self._busy, self._began = 0, 0.0, now
-        return told
+        return statistics
 
 
 class Connection(asyncio.Protocol):
@@ -294,7 +294,7 @@ def select_reply(selected: Plan, body: bytes) -> list[bytes]:
     if selected.status != 200:
         return [failure(selected.status, "The path requests this error.")]
     if b'"stream":true' in body or b'"stream": true' in body:
-        return selected.frames if selected.delay else [selected.whole]
+        return selected.frames if selected.delay else [selected.body]
     return [STRUCTURED if b'"response_format"' in body else PLAIN]
 
 

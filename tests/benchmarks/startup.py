@@ -47,8 +47,8 @@ with budwood.Client("offline/extractive", cache=False) as client:
     for unit in UNITS:
         for number in range(TIMES):
             text = (unit * LENGTH)[:LENGTH]
-            for asked in ("What happens to a key?", "Ask a question."):
-                client.ask(f"<passage>{text}</passage>{asked}{number}")
+            for question in ("What happens to a key?", "Ask a question."):
+                client.ask(f"<passage>{text}</passage>{question}{number}")
             client.ask(f"<passage>{text}</passage>Fill it.{number}", schema=SCHEMA)
 """
 LONG, SHORT = (
@@ -104,7 +104,7 @@ PEAK = """
 import atexit, os
 
 @atexit.register
-def tell_peak():
+def report_peak():
     with open("/proc/self/status") as status:
         os.write(PIPE, next(line for line in status if line.startswith("VmHWM")).encode())
 """
@@ -126,12 +126,12 @@ def cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, 
     os.close(writer)
     _, status, usage = os.wait4(process.pid, 0)
     with os.fdopen(reader, encoding="ascii") as pipe:
-        told = pipe.read().split()
+        fields = pipe.read().split()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"a program of {program.name} failed:\n{program.text}")
     found = {"cpu_ms": (usage.ru_utime + usage.ru_stime) * 1000}
-    return found | ({"peak_mb": int(told[1]) / 1e3} if told else {})
+    return found | ({"peak_mb": int(fields[1]) / 1e3} if fields else {})
 
 
 def start(
@@ -141,14 +141,14 @@ def start(
     Run all programs in turn, in rounds.
     """
     variables = {contender.name: contender.environment for contender in contenders}
-    chosen = [program for program in programs(contenders, address) if program.measure in measures]
+    selected = [program for program in programs(contenders, address) if program.measure in measures]
     results.titles.update({name: TITLES[name] for name in measures})
     with tempfile.TemporaryDirectory() as folder:
-        for program in chosen:
+        for program in selected:
             cost(program, folder, variables.get(program.name, {}))  # warm-up: writes bytecode and fills the disk cache
         for number in range(rounds):
             print(f"{', '.join(measures)}: round {number + 1}", file=sys.stderr, flush=True)
-            for program in rotate([one for one in chosen if number < one.rounds], number):
+            for program in rotate([one for one in selected if number < one.rounds], number):
                 found = cost(program, folder, variables.get(program.name, {}))
                 results.add(program.measure, program.name, found)
 

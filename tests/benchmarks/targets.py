@@ -47,9 +47,9 @@ class Target:
     explanation: str = ""
 
 
-class Verdict(NamedTuple):
+class TargetResult(NamedTuple):
     """
-    The result of a target, and whether it meets the bound; both None if it was not measured.
+    The result of a target, and whether it meets the bound; both None if the target was not measured.
     """
 
     target: Target
@@ -241,25 +241,25 @@ TARGETS: Final = (
 )
 
 
-def judge(target: Target, results: Results) -> Verdict:
+def check_target(target: Target, results: Results) -> TargetResult:
     """
     Compute a target from the results, and check its bound.
     """
     samples = results.get(*target.value)
     if not samples:
-        return Verdict(target, None, None)
+        return TargetResult(target, None, None)
     if target.against is None:
         found: Spread | None = spread(samples)
     else:
         found = compared(samples, results.get(*target.against), target.how)
     if found is None:
-        return Verdict(target, None, None)
+        return TargetResult(target, None, None)
     met = found.median >= target.bound if target.at_least else found.median <= target.bound
-    return Verdict(target, found, met)
+    return TargetResult(target, found, met)
 
 
-def verdicts(results: Results, targets: Sequence[Target] = TARGETS) -> list[Verdict]:
+def check_targets(results: Results, targets: Sequence[Target] = TARGETS) -> list[TargetResult]:
     """
     Check every target.
     """
-    return [judge(target, results) for target in targets]
+    return [check_target(target, results) for target in targets]

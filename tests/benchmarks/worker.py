@@ -28,7 +28,7 @@ from typing import IO, Any, NamedTuple
 from tests.benchmarks.asking import MAX_PARALLEL_FLOWS, Unavailable, check
 
 MAX_SAMPLES = 10_000
-"""The number of latest calls whose times are kept, so that the suite's own memory does not grow."""
+"""The number of calls, the latest ones, whose times are stored, so that the suite's own memory does not grow."""
 
 STATUS = Path("/proc/self/status")
 
@@ -173,7 +173,7 @@ class Command(NamedTuple):
 
 class Worker:
     """
-    A contender with a new client per command unless one was kept.
+    A contender with a new client per command, unless the last command left its client open.
     """
 
     def __init__(self, module: str, address: str) -> None:

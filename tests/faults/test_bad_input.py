@@ -205,9 +205,9 @@ def test_unknown_provider(ask, loopback_server):
     """
     The error for an unknown provider lists the installed ones.
     """
-    error = check_rejected(ask, loopback_server, PluginNotFoundError, model="nobody/gpt-4o")
+    error = check_rejected(ask, loopback_server, PluginNotFoundError, model="unknown/gpt-4o")
 
-    assert "'nobody'" in error.message
+    assert "'unknown'" in error.message
     assert "openai" in str(error)
 
 
@@ -232,7 +232,7 @@ def test_missing_file(ask, loopback_server, tmp_path):
     ("arguments", "expected"),
     [
         ({"model": "gpt-4o"}, ConfigurationError),
-        ({"model": "nobody/x"}, PluginNotFoundError),
+        ({"model": "unknown/x"}, PluginNotFoundError),
         ({"model": "openai/x", "base_url": "example.org"}, ConfigurationError),
         ({"model": "openai/x", "base_url": "http://h/v1/chat/completions"}, ConfigurationError),
         ({"api_key": "k"}, ConfigurationError),

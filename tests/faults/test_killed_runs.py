@@ -46,7 +46,7 @@ def test_twenty_kills_lose_nothing(tmp_path):
     """
     A run that is killed during or after commits resumes, and gives the same output.
     """
-    complete = generate(conversation_spec(tmp_path / "whole", rows=60, concurrency=4))
+    complete = generate(conversation_spec(tmp_path / "complete", rows=60, concurrency=4))
     spec = conversation_spec(tmp_path / "killed", rows=60, concurrency=4)
     path, act, before = write_spec(spec), "generate", set()
     random = Random(20)

@@ -132,13 +132,13 @@ def test_text_before_an_interruption_is_yielded(loopback_server):
     from budwood import Client
 
     loopback_server.play(head(**CHUNKED, **EVENT_STREAM), chunk(beginning("Hello, ", "wor")))
-    seen = []
+    texts = []
 
     with (
         Client("openai/gpt-4o", api_key="k", base_url=loopback_server.url) as client,
         client.stream("hi") as events,
         pytest.raises(StreamInterruptedError),
     ):
-        seen.extend(events.text_deltas())
+        texts.extend(events.text_deltas())
 
-    assert seen == ["Hello, ", "wor"]
+    assert texts == ["Hello, ", "wor"]

@@ -12,7 +12,7 @@ from budwood import AsyncClient, Client, Image, Message
 from budwood.errors import BudwoodError, ConfigurationError, PromptError
 from budwood.types import ImagePart, ToolDefinition
 from budwood_testing import chat_reply
-from tests.core.engine.tool_calls import calling
+from tests.core.engine.tool_calls import make_call_reply
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 8
 SECRET = "sk-very-secret-0123456789"
@@ -176,7 +176,7 @@ def test_settings_may_be_a_path(scripted, tmp_path):
 @pytest.mark.parametrize("content", [b"model = ", b'key = "\xff"'])
 def test_a_broken_settings_file_is_explained(tmp_path, content):
     """
-    The error contains the path, and nothing of the content.
+    The error contains the path but not the content.
     """
     file = tmp_path / "mine.toml"
     file.write_bytes(content)
@@ -286,7 +286,7 @@ def test_tools_without_a_function_are_left_to_the_caller(client, scripted, tool)
     """
     The calls of a tool that is a dictionary are in the reply, and nothing runs.
     """
-    scripted.reply(body=calling(("weather", '{"city": "Oslo"}')))
+    scripted.reply(body=make_call_reply(("weather", '{"city": "Oslo"}')))
 
     reply = client.ask("?", tools=[tool])
 
@@ -303,7 +303,9 @@ def test_functions_run_beside_tools_of_the_caller(client, scripted):
     def clock() -> str:
         return "noon"
 
-    scripted.reply(body=calling(("clock", "{}"))).reply(body=calling(("clock", "{}"), ("weather", "{}")))
+    scripted.reply(body=make_call_reply(("clock", "{}"))).reply(
+        body=make_call_reply(("clock", "{}"), ("weather", "{}"))
+    )
 
     reply = client.ask("?", tools=[clock, {"type": "function", "function": FUNCTION}])
 
@@ -316,7 +318,7 @@ def test_the_caller_continues_with_its_own_results(client, scripted):
     """
     The messages of the reply and the results of the caller are the next prompt.
     """
-    scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Rain."))
+    scripted.reply(body=make_call_reply(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Rain."))
     tools = [{"type": "function", "function": FUNCTION}]
 
     first = client.ask("?", tools=tools)
@@ -362,7 +364,7 @@ def test_tool_choice_may_be_a_dictionary(client, scripted, choice, sent):
     """
     The forms of vendors are accepted.
     """
-    scripted.reply(body=calling(("weather", "{}")))
+    scripted.reply(body=make_call_reply(("weather", "{}")))
 
     client.ask("?", tools=[{"type": "function", "function": FUNCTION}], tool_choice=choice)
 
@@ -381,7 +383,7 @@ def test_a_schema_may_be_a_response_format(client, scripted):
 
 def echo_all(first, /, second: int = 2, *rest: str, key: bool = False, **more: float):
     """
-    Return what came.
+    Return the received values.
 
     Args:
         first: The first.
@@ -410,7 +412,7 @@ def test_tools_may_have_any_parameters(client, scripted, function, arguments, re
     """
     if function is not echo_all:
         function.__name__ = "echo_all"
-    scripted.reply(body=calling(("echo_all", json.dumps(arguments)))).reply(body=chat_reply("Done."))
+    scripted.reply(body=make_call_reply(("echo_all", json.dumps(arguments)))).reply(body=chat_reply("Done."))
 
     client.ask("?", tools=[function])
 
@@ -438,7 +440,7 @@ def test_the_model_gets_errors_in_variable_arguments(client, scripted):
     """
     The model receives the error for a value of the wrong type.
     """
-    scripted.reply(body=calling(("echo_all", '{"first": 1, "rest": [{}]}'))).reply(body=chat_reply("Sorry."))
+    scripted.reply(body=make_call_reply(("echo_all", '{"first": 1, "rest": [{}]}'))).reply(body=chat_reply("Sorry."))
 
     client.ask("?", tools=[echo_all])
 

@@ -18,7 +18,7 @@ from budwood.errors import (
 )
 from budwood.types import TextDelta
 from budwood_testing import chat_chunks, chat_reply, sse
-from tests.core.engine.tool_calls import calling, weather
+from tests.core.engine.tool_calls import make_call_reply, weather
 
 
 class Person(BaseModel):
@@ -143,7 +143,7 @@ def test_a_partial_reply_has_the_text_of_the_last_round(client, scripted):
     """
     After tools have run, the partial reply is the text of the current round.
     """
-    scripted.reply(body=None, chunks=stream_of_calls()).reply(chunks=sse(*chat_chunks(["Rain ", "in Oslo"])))
+    scripted.reply(body=None, chunks=encode_tool_call_stream()).reply(chunks=sse(*chat_chunks(["Rain ", "in Oslo"])))
 
     with client.stream("?", tools=[weather]) as stream:
         next(stream.text_deltas())
@@ -151,11 +151,11 @@ def test_a_partial_reply_has_the_text_of_the_last_round(client, scripted):
     assert stream.response.text == "Rain "
 
 
-def stream_of_calls():
+def encode_tool_call_stream():
     """
     Encode a streamed reply that calls a tool.
     """
-    (call,) = calling(("weather", '{"city": "Oslo"}'))["choices"][0]["message"]["tool_calls"]
+    (call,) = make_call_reply(("weather", '{"city": "Oslo"}'))["choices"][0]["message"]["tool_calls"]
     chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [{**call, "index": 0}]}}]}
     return sse(chunk, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
 

@@ -19,7 +19,7 @@ class Client:
     """
 
     def __init__(self, base_url: str) -> None:
-        self.given = {
+        self.arguments = {
             "model": f"openai/{MODEL}",
             "messages": MESSAGES,
             "api_base": base_url,
@@ -27,26 +27,26 @@ class Client:
         }
 
     def sync_call(self) -> str:
-        return litellm.completion(**self.given).choices[0].message.content
+        return litellm.completion(**self.arguments).choices[0].message.content
 
     async def async_call(self) -> str:
-        return (await litellm.acompletion(**self.given)).choices[0].message.content
+        return (await litellm.acompletion(**self.arguments)).choices[0].message.content
 
     def sync_structured(self) -> dict[str, object]:
-        reply = litellm.completion(response_format=Person, **self.given)
+        reply = litellm.completion(response_format=Person, **self.arguments)
         return Person.model_validate_json(reply.choices[0].message.content).model_dump()
 
     async def async_structured(self) -> dict[str, object]:
-        reply = await litellm.acompletion(response_format=Person, **self.given)
+        reply = await litellm.acompletion(response_format=Person, **self.arguments)
         return Person.model_validate_json(reply.choices[0].message.content).model_dump()
 
     def sync_stream(self) -> Iterator[str]:
-        for chunk in litellm.completion(stream=True, stream_options=USAGE, **self.given):
+        for chunk in litellm.completion(stream=True, stream_options=USAGE, **self.arguments):
             if chunk.choices and (text := chunk.choices[0].delta.content):
                 yield text
 
     async def async_stream(self) -> AsyncIterator[str]:
-        async for chunk in await litellm.acompletion(stream=True, stream_options=USAGE, **self.given):
+        async for chunk in await litellm.acompletion(stream=True, stream_options=USAGE, **self.arguments):
             if chunk.choices and (text := chunk.choices[0].delta.content):
                 yield text
 
@@ -54,7 +54,7 @@ class Client:
         if litellm.cache is None:
             litellm.cache = litellm.Cache(type="local")
         try:
-            return litellm.completion(caching=True, **self.given).choices[0].message.content
+            return litellm.completion(caching=True, **self.arguments).choices[0].message.content
         except ModuleNotFoundError as error:
             raise Unavailable(f"a hit needs {error.name}, which it does not install") from None
 

@@ -15,9 +15,9 @@ def worker(tmp_path):
     A worker with the socket contender, and the server's address.
     """
     with serving() as address:
-        made = WorkerProcess(named(["socket"])[0], sys.executable, address, str(tmp_path))
-        yield made, address
-        made.close()
+        worker_process = WorkerProcess(named(["socket"])[0], sys.executable, address, str(tmp_path))
+        yield worker_process, address
+        worker_process.close()
 
 
 def test_worker_reports_the_costs_of_its_calls(worker):
@@ -73,11 +73,11 @@ def test_measured_process_has_a_clean_environment(monkeypatch, tmp_path):
     for name in ("OPENAI_API_KEY", "BUDWOOD_CACHE", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "secret")
 
-    found = clean_environment(str(tmp_path), {"MORE": "1"})
+    environment = clean_environment(str(tmp_path), {"MORE": "1"})
 
-    assert "secret" not in found.values()
-    assert found["HOME"] == found["XDG_CACHE_HOME"] == str(tmp_path)
-    assert found["MORE"] == "1"
+    assert "secret" not in environment.values()
+    assert environment["HOME"] == environment["XDG_CACHE_HOME"] == str(tmp_path)
+    assert environment["MORE"] == "1"
 
 
 def test_affinity_is_restored():

@@ -26,7 +26,7 @@ def test_parts_of_a_blocking_call_run_separately(base_url, streamed):
     costs = profiling.blocking_costs(layers, 2) | profiling.provider_costs(layers, 2)
 
     assert set(costs) == {"whole call", "transport", "engine and provider", "encode", "decode"}
-    assert b"".join(layers.pieces)
+    assert b"".join(layers.chunks)
 
 
 @pytest.mark.parametrize("transport", profiling.installed_transports())
@@ -39,7 +39,7 @@ def test_parts_of_an_async_call_run_separately(base_url, transport, streamed):
     costs = asyncio.run(profiling.async_costs(layers, 4, 2))
 
     assert set(costs) == {"whole call", "transport", "engine and provider"}
-    assert b"".join(layers.pieces)
+    assert b"".join(layers.chunks)
 
 
 def test_breakdown_adds_up_to_the_call():
@@ -48,7 +48,7 @@ def test_breakdown_adds_up_to_the_call():
     """
     costs = {"whole call": 100.0, "transport": 50.0, "engine and provider": 30.0, "encode": 4.0, "decode": 6.0}
 
-    written = profiling.breakdown({name: Spread(cost, cost, cost) for name, cost in costs.items()})
+    table = profiling.breakdown({name: Spread(cost, cost, cost) for name, cost in costs.items()})
 
-    assert "| engine: the rest of a call whose transport answers at once | 20 | 20% |" in written
-    assert "| interaction of the parts | 20 | 20% |" in written
+    assert "| engine: the rest of a call whose transport answers at once | 20 | 20% |" in table
+    assert "| interaction of the parts | 20 | 20% |" in table

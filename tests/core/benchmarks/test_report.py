@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.benchmarks import chart, report
 from tests.benchmarks.chart import Panel, limits
 from tests.benchmarks.results import Results
-from tests.benchmarks.targets import TARGETS, verdicts
+from tests.benchmarks.targets import TARGETS, check_targets
 
 SVG = "{http://www.w3.org/2000/svg}"
 ABOUT = {
@@ -29,21 +29,21 @@ def results():
     """
     Results of one call and one stream, of three contenders.
     """
-    made = Results(about=ABOUT, titles={"async-32": "Async, 32 in flight", "stream-async": "A stream"})
+    results = Results(about=ABOUT, titles={"async-32": "Async, 32 in flight", "stream-async": "A stream"})
     for name, cost in (("aiohttp", 100.0), ("budwood-httptools", 125.0), ("litellm", 4000.0)):
         for measure, factor in (("async-32", 1), ("stream-async", 15)):
             for slow in (1.0, 1.1, 2.0):
-                made.add(measure, name, {"calls": 10, "cpu_us": cost * factor * slow, "p50_ms": 1.0})
-    made.failures["async-32"]["openai"] = "RuntimeError: no"
-    made.missing["async-32"]["langchain"] = "it needs more"
-    return made
+                results.add(measure, name, {"calls": 10, "cpu_us": cost * factor * slow, "p50_ms": 1.0})
+    results.failures["async-32"]["openai"] = "RuntimeError: no"
+    results.missing["async-32"]["langchain"] = "it needs more"
+    return results
 
 
 def test_page_starts_with_the_targets(results):
     """
     The page starts with the targets and their results.
     """
-    headings = re.findall(r"^## (.+)$", report.page(results, verdicts(results)), re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", report.page(results, check_targets(results)), re.MULTILINE)
 
     assert headings == ["Targets", "Async, 32 in flight", "A stream", "Versions and machine"]
 
@@ -52,7 +52,7 @@ def test_target_row_has_spread_and_bound(results):
     """
     The ratio is the median of the rounds' ratios.
     """
-    page = report.page(results, verdicts(results))
+    page = report.page(results, check_targets(results))
 
     assert (
         "| async, 32 in flight, over httptools, to bare aiohttp with orjson | 1.25 | 1.25 | 1.25 | ≤ 1.3 × | yes |"
@@ -92,7 +92,7 @@ def test_explanation_is_below_the_targets(results):
     target = next(one for one in TARGETS if one.name.startswith("async, 32 in flight, over httptools, to bare"))
     explained = type(target)(**{**vars(target), "bound": 1.0, "explanation": "The engine takes the rest."})
 
-    section = report.targets_section(verdicts(results, [explained]))
+    section = report.targets_section(check_targets(results, [explained]))
 
     assert "| explained |" in section
     assert "The engine takes the rest." in section
@@ -103,7 +103,7 @@ def test_rows_have_as_many_cells_as_the_head(results):
     A missing value leaves its cell empty.
     """
     results.add("async-32", "httpx", {"cpu_us": 1.0, "first_token_ms": 2.0})
-    lines = report.page(results, verdicts(results)).splitlines()
+    lines = report.page(results, check_targets(results)).splitlines()
 
     for start, line in enumerate(lines):
         if line.startswith("| ---"):
@@ -123,13 +123,13 @@ def test_results_can_be_saved_as_json(results):
 
 
 @pytest.mark.parametrize(
-    ("value", "written"), [(0.049, "0.05"), (5.0, "5"), (9.87, "9.87"), (12.34, "12.3"), (4156.2, "4,156")]
+    ("value", "text"), [(0.049, "0.05"), (5.0, "5"), (9.87, "9.87"), (12.34, "12.3"), (4156.2, "4,156")]
 )
-def test_numbers_have_three_digits(value, written):
+def test_numbers_have_three_digits(value, text):
     """
     Numbers have three significant digits.
     """
-    assert report.number(value) == written
+    assert report.number(value) == text
 
 
 def test_chart_is_accessible_xml(results):

@@ -9,7 +9,7 @@ from tests.benchmarks.roster import Contender, named
 from tests.benchmarks.rounds import group_measures
 
 
-def chosen(monkeypatch, *options):
+def select(monkeypatch, *options):
     """Return the selection of a command line."""
     monkeypatch.setattr("sys.argv", ["run", *options])
     return run.select(run.parse_arguments())
@@ -19,20 +19,20 @@ def test_default_measures_everything(monkeypatch):
     """
     A full run includes every measure, so that every target is checked.
     """
-    found = chosen(monkeypatch)
+    choice = select(monkeypatch)
 
-    assert found.measures == list(run.NAMES)
-    assert {contender.kind for contender in found.contenders} == {"budwood", "bare", "peer"}
+    assert choice.measures == list(run.NAMES)
+    assert {contender.kind for contender in choice.contenders} == {"budwood", "bare", "peer"}
 
 
 def test_quick_excludes_peers(monkeypatch):
     """
     A quick run includes only Budwood and the bare clients.
     """
-    found = chosen(monkeypatch, "--quick")
+    choice = select(monkeypatch, "--quick")
 
-    assert {contender.kind for contender in found.contenders} == {"budwood", "bare"}
-    assert set(found.measures) < set(run.NAMES)
+    assert {contender.kind for contender in choice.contenders} == {"budwood", "bare"}
+    assert set(choice.measures) < set(run.NAMES)
 
 
 def test_contender_without_its_package_is_skipped(capsys):
@@ -59,11 +59,11 @@ def test_options_select_measures_and_contenders(monkeypatch):
     """
     Only the named measures and contenders are selected.
     """
-    found = chosen(monkeypatch, "--only", "sync", "--contenders", "httpx,budwood", "--rounds", "2")
+    choice = select(monkeypatch, "--only", "sync", "--contenders", "httpx,budwood", "--rounds", "2")
 
-    assert found.measures == ["sync"]
-    assert [contender.name for contender in found.contenders] == ["budwood", "httpx"]
-    assert found.rounds == found.start_rounds == 2
+    assert choice.measures == ["sync"]
+    assert [contender.name for contender in choice.contenders] == ["budwood", "httpx"]
+    assert choice.rounds == choice.start_rounds == 2
 
 
 @pytest.mark.parametrize(("option", "known"), [("--only", "async-32"), ("--contenders", "litellm")])
@@ -72,7 +72,7 @@ def test_unknown_name_lists_the_known_ones(monkeypatch, option, known):
     The error for an unknown name lists the known ones.
     """
     with pytest.raises(SystemExit, match=known):
-        chosen(monkeypatch, option, "unknown")
+        select(monkeypatch, option, "unknown")
 
 
 def test_measures_of_a_group_share_rounds():

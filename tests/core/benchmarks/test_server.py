@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, Connection, Count, plan, word
 
 CHAT = "/v1/chat/completions"
-ASKED = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
+REQUEST = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-async def served(use):
+async def serve(use):
     """Run a server in the event loop while ``use(port)`` is awaited."""
     loop = asyncio.get_running_loop()
     count = Count()
@@ -25,23 +25,23 @@ async def served(use):
         server.close()
 
 
-def post(path, body=ASKED):
+def post(path, body=REQUEST):
     """Send a request over a new connection with httpx."""
 
     async def use(port):
         async with httpx.AsyncClient(trust_env=False) as client:
             return await client.post(f"http://127.0.0.1:{port}{path}", json=body)
 
-    return asyncio.run(served(use))
+    return asyncio.run(serve(use))
 
 
-def raw(*pieces, replies=1):
+def send_raw(*parts, replies=1):
     """Send parts of bytes over a connection; return what was received after a number of replies or the end."""
 
     async def use(port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for piece in pieces:
-            writer.write(piece)
+        for part in parts:
+            writer.write(part)
             await writer.drain()
             await asyncio.sleep(0)
         received = b""
@@ -55,10 +55,10 @@ def raw(*pieces, replies=1):
         await writer.wait_closed()
         return received, ended
 
-    return asyncio.run(served(use))
+    return asyncio.run(serve(use))
 
 
-def request(path=CHAT, body=ASKED):
+def encode_request(path=CHAT, body=REQUEST):
     """Return the bytes of a request."""
     data = json.dumps(body).encode()
     return b"POST %s HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(data), data)
@@ -79,7 +79,7 @@ def test_structured_output_is_json():
     """
     With a response format the content is JSON.
     """
-    reply = post(CHAT, ASKED | {"response_format": {"type": "json_object"}})
+    reply = post(CHAT, REQUEST | {"response_format": {"type": "json_object"}})
 
     assert json.loads(reply.json()["choices"][0]["message"]["content"]) == OBJECT
 
@@ -89,7 +89,7 @@ def test_stream_is_complete(path, count):
     """
     A stream has chunks of text, the finish reason, usage and the end marker.
     """
-    *events, last = post(path, ASKED | {"stream": True}).text.strip().split("\n\n")
+    *events, last = post(path, REQUEST | {"stream": True}).text.strip().split("\n\n")
     chunks = [json.loads(event.removeprefix("data: ")) for event in events]
 
     assert last == "data: [DONE]"
@@ -110,7 +110,7 @@ def test_path_selects_the_error(streamed):
     """
     The path selects the status, also of streams, and the body is an error of OpenAI.
     """
-    reply = post(f"/error-429{CHAT}", ASKED | {"stream": streamed})
+    reply = post(f"/error-429{CHAT}", REQUEST | {"stream": streamed})
 
     assert reply.status_code == 429
     assert reply.json()["error"]["code"] == "429"
@@ -136,13 +136,13 @@ def test_invalid_request_closes_the_connection(sent, status):
     """
     An invalid request gets an error, and the connection is closed.
     """
-    received, ended = raw(sent, replies=9)
+    received, ended = send_raw(sent, replies=9)
 
     assert received.startswith(b"HTTP/1.1 " + status)
     assert ended
 
 
-class Written(asyncio.Queue):
+class OutputTransport(asyncio.Queue):
     """A fake asyncio transport that collects the output."""
 
     def write(self, data):
@@ -159,11 +159,11 @@ def test_replies_are_in_order_of_requests():
 
     async def use():
         connection = Connection(Count())
-        written = Written()
-        connection.connection_made(written)
-        connection.data_received(request(f"/fixed-5{CHAT}"))
-        connection.data_received(request(f"/error-500{CHAT}"))
-        return [await written.get() for _ in range(2)]
+        output = OutputTransport()
+        connection.connection_made(output)
+        connection.data_received(encode_request(f"/fixed-5{CHAT}"))
+        connection.data_received(encode_request(f"/error-500{CHAT}"))
+        return [await output.get() for _ in range(2)]
 
     first, second = asyncio.run(use())
 
@@ -175,7 +175,7 @@ def test_connection_is_reused():
     """
     Pipelined requests are answered in order on one connection.
     """
-    received, ended = raw(request(f"/fixed-5{CHAT}") + request(f"/error-500{CHAT}"), replies=2)
+    received, ended = send_raw(encode_request(f"/fixed-5{CHAT}") + encode_request(f"/error-500{CHAT}"), replies=2)
 
     assert received.index(b"200 OK") < received.index(b"500 Internal")
     assert not ended
@@ -187,11 +187,11 @@ def test_request_may_arrive_in_any_parts(cuts):
     """
     The same bytes in any parts get the same replies.
     """
-    sent = request() + request(f"/error-404{CHAT}")
+    sent = encode_request() + encode_request(f"/error-404{CHAT}")
     edges = [0, *sorted({min(cut, len(sent)) for cut in cuts}), len(sent)]
-    pieces = [sent[start:end] for start, end in itertools.pairwise(edges) if start < end]
+    parts = [sent[start:end] for start, end in itertools.pairwise(edges) if start < end]
 
-    assert raw(*pieces, replies=2) == raw(sent, replies=2)
+    assert send_raw(*parts, replies=2) == send_raw(sent, replies=2)
 
 
 @given(st.binary(max_size=60))
@@ -220,10 +220,10 @@ def test_statistics_are_reset_by_each_query():
 
     async def use(port):
         async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{port}") as client:
-            await asyncio.gather(*(client.post(f"/fixed-20{CHAT}", json=ASKED) for _ in range(4)))
+            await asyncio.gather(*(client.post(f"/fixed-20{CHAT}", json=REQUEST) for _ in range(4)))
             return [(await client.get("/stats")).json() for _ in range(2)]
 
-    first, second = asyncio.run(served(use))
+    first, second = asyncio.run(serve(use))
 
     assert first["requests"] == 4
     assert 0 < first["mean_in_flight"] <= 4

@@ -5,19 +5,19 @@ from tests.benchmarks.figures import Spread
 from tests.benchmarks.measures import MEASURES
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import ROSTER
-from tests.benchmarks.targets import TARGETS, Figure, Target, judge
+from tests.benchmarks.targets import TARGETS, Figure, Target, check_target
 
 OURS = Figure("sync", "budwood")
 THEIRS = Figure("sync", "httpx")
 
 
-def results(ours, theirs=()):
+def create_results(ours, theirs=()):
     """Create results of one measure."""
-    made = Results()
+    results = Results()
     for name, samples in (("budwood", ours), ("httpx", theirs)):
         for sample in samples:
-            made.add("sync", name, {"cpu_us": sample})
-    return made
+            results.add("sync", name, {"cpu_us": sample})
+    return results
 
 
 @pytest.mark.parametrize(("bound", "met"), [(0.49, False), (0.5, True)])
@@ -27,7 +27,7 @@ def test_bound_is_inclusive(bound, met):
     """
     target = Target(name="ratio", value=OURS, against=THEIRS, bound=bound)
 
-    assert judge(target, results([1.0, 3.0], [2.0, 6.0])) == (target, Spread(0.5, 0.5, 0.5), met)
+    assert check_target(target, create_results([1.0, 3.0], [2.0, 6.0])) == (target, Spread(0.5, 0.5, 0.5), met)
 
 
 @pytest.mark.parametrize(("bound", "met"), [(0.95, True), (1.01, False)])
@@ -37,25 +37,27 @@ def test_at_least_makes_the_bound_a_minimum(bound, met):
     """
     target = Target(name="share", value=OURS, against=THEIRS, bound=bound, at_least=True)
 
-    assert judge(target, results([1.0], [1.0])).met is met
+    assert check_target(target, create_results([1.0], [1.0])).met is met
 
 
 def test_value_without_a_reference_is_checked_itself():
     """
     Without a reference the value itself is checked.
     """
-    assert judge(Target(name="size", value=OURS, bound=15.0), results([12.0])).found == Spread(12.0, 12.0, 12.0)
+    assert check_target(Target(name="size", value=OURS, bound=15.0), create_results([12.0])).found == Spread(
+        12.0, 12.0, 12.0
+    )
 
 
-@pytest.mark.parametrize("made", [results([]), results([1.0])])
-def test_unmeasured_target_has_no_verdict(made):
+@pytest.mark.parametrize("unmeasured", [create_results([]), create_results([1.0])])
+def test_unmeasured_target_has_no_result(unmeasured):
     """
-    A target without samples has no verdict and does not fail.
+    A target without samples has no result and does not fail.
     """
-    verdict = judge(Target(name="ratio", value=OURS, against=THEIRS, bound=1.0), made)
+    result = check_target(Target(name="ratio", value=OURS, against=THEIRS, bound=1.0), unmeasured)
 
-    assert verdict.met is None
-    assert not verdict.fails
+    assert result.met is None
+    assert not result.fails
 
 
 @pytest.mark.parametrize(("explanation", "fails"), [("", True), ("The rest is spent on sockets.", False)])
@@ -65,7 +67,7 @@ def test_missed_target_fails_without_an_explanation(explanation, fails):
     """
     target = Target(name="ratio", value=OURS, against=THEIRS, bound=0.1, explanation=explanation)
 
-    assert judge(target, results([1.0], [1.0])).fails is fails
+    assert check_target(target, create_results([1.0], [1.0])).fails is fails
 
 
 def test_every_target_uses_existing_measures():

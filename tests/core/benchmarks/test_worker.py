@@ -13,12 +13,12 @@ from tests.benchmarks.worker import Command, Worker, answers
 class Sample:
     """A contender that sends no requests."""
 
-    made = 0
+    created = 0
     closed = 0
     most = 0
 
     def __init__(self, base_url):
-        type(self).made += 1
+        type(self).created += 1
         self.base_url = base_url
         self.flying = 0
 
@@ -57,12 +57,12 @@ def sample(monkeypatch):
     """
     The contender as a module that a worker can import.
     """
-    made = type("Client", (Sample,), {})
-    found = ModuleType("tests.benchmarks.contenders.sample")
-    found.Client = made
-    monkeypatch.setitem(sys.modules, found.__name__, found)
+    client_class = type("Client", (Sample,), {})
+    contender = ModuleType("tests.benchmarks.contenders.sample")
+    contender.Client = client_class
+    monkeypatch.setitem(sys.modules, contender.__name__, contender)
     monkeypatch.setattr(module, "forget_peak", lambda: None)  # it would reset the peak of the test process
-    return made
+    return client_class
 
 
 def answer(**command):
@@ -84,12 +84,12 @@ def test_operation_runs_as_often_as_requested(sample, operation, expected):
     """
     Each kind of operation is called `count` times, and its costs are reported.
     """
-    found = answer(operation=operation, expected=expected, path="/fixed-1", in_flight=3, count=7)
+    costs = answer(operation=operation, expected=expected, path="/fixed-1", in_flight=3, count=7)
 
-    assert found["calls"] == 7
-    assert found["cpu_us"] >= 0
-    assert found["p99_ms"] >= found["p50_ms"] >= 0
-    assert ("first_token_ms" in found) is operation.endswith("stream")
+    assert costs["calls"] == 7
+    assert costs["cpu_us"] >= 0
+    assert costs["p99_ms"] >= costs["p50_ms"] >= 0
+    assert ("first_token_ms" in costs) is operation.endswith("stream")
 
 
 def test_calls_are_concurrent(sample):
@@ -130,16 +130,16 @@ def test_missing_operation_is_unavailable(sample, operation, reason):
     assert answer(operation=operation, expected="", count=1) == {"unavailable": reason}
 
 
-def test_each_command_has_a_new_client_unless_kept(sample):
+def test_each_command_has_a_new_client_unless_left_open(sample):
     """
-    A new client is created for each command, unless the previous one was kept.
+    A new client is created for each command, unless the previous one was left open.
     """
     worker = Worker("sample", "http://here")
     for keep in (False, True, False):
         worker.perform(Command("sync_call", "http://here/v1", count=1, keep=keep))
     worker.runner.close()
 
-    assert (sample.made, sample.closed) == (2, 2)
+    assert (sample.created, sample.closed) == (2, 2)
 
 
 def test_warm_up_is_not_counted(sample):

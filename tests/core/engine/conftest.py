@@ -1,4 +1,4 @@
-"""Drivers of both kinds behind one face."""
+"""Drivers of both kinds with one interface."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
 
 
-class Awaiting:
-    """The async driver behind the blocking one's face, so that one test serves both."""
+class AsyncDriverAdapter:
+    """An async driver with the interface of the blocking one, so that one test covers both."""
 
     def __init__(self, driver: AsyncDriver, runner: asyncio.Runner) -> None:
         self._driver = driver
@@ -23,13 +23,13 @@ class Awaiting:
         return self._runner.run(self._driver.run(flow), context=contextvars.copy_context())
 
     def stream(self, flow):
-        return AwaitingEvents(self._driver.stream(flow), self._runner)
+        return AsyncEventsAdapter(self._driver.stream(flow), self._runner)
 
     def close(self) -> None:
         self._runner.run(self._driver.close())
 
 
-class AwaitingEvents:
+class AsyncEventsAdapter:
     def __init__(self, events, runner: asyncio.Runner) -> None:
         self._events = events
         self._runner = runner
@@ -57,14 +57,14 @@ class AwaitingEvents:
 @pytest.fixture(params=["blocking", "async"])
 def make_driver(request, scripted):
     """
-    Make drivers of either kind over the scripted transport, with a clock of the test's.
+    Return a function that creates a driver of either kind with the scripted transport and a clock.
     """
     with asyncio.Runner() as runner:
 
         def make(clock):
             if request.param == "blocking":
                 return BlockingDriver(lambda: scripted, clock)
-            return Awaiting(AsyncDriver(lambda: scripted.asynchronous, clock), runner)
+            return AsyncDriverAdapter(AsyncDriver(lambda: scripted.asynchronous, clock), runner)
 
         yield make
 
@@ -72,7 +72,7 @@ def make_driver(request, scripted):
 @pytest.fixture
 def driver(make_driver, clock):
     """
-    A driver of either kind over the scripted transport, on whose clock pauses take no time.
+    Return a driver of either kind with the scripted transport and a clock on which sleeping takes no time.
     """
     return make_driver(clock)
 
@@ -80,7 +80,7 @@ def driver(make_driver, clock):
 @pytest.fixture
 def start():
     """
-    Call a function in a thread, while the test does something else; the result is a future.
+    Return a function that calls another in a thread and returns a future.
     """
     with ThreadPoolExecutor() as pool:
         yield pool.submit

@@ -15,19 +15,19 @@ TIMING = Timing(connect_timeout=1, idle_timeout=1, deadline=1_000_000)
 LONG = 3600.0
 
 
-def value_of(value):
+def return_value(value):
     """A flow that performs one effect."""
     return (yield Invoke(lambda: value))
 
 
-def failing(message: str = "failed"):
+def raise_error(message: str = "failed"):
     """A flow that fails."""
     yield Invoke(lambda: None)
     raise ProviderError(message)
 
 
-def waiting(ended: list, latch: Latch | None = None):
-    """A flow that waits for a latch, by default for ever, and notes its own end."""
+def wait_for_latch(ended: list, latch: Latch | None = None):
+    """A flow that waits for a latch, by default without end, and records its cleanup."""
     try:
         yield Wait(latch or Latch(), math.inf)
         return "waited"
@@ -35,18 +35,18 @@ def waiting(ended: list, latch: Latch | None = None):
         ended.append((yield Invoke(lambda: "cleaned")))
 
 
-def racing(*flows, release=None):
-    """A flow that runs others, and returns what the first of them does."""
+def run_first(*flows, release=None):
+    """A flow that runs others, and returns the result of the first that succeeds."""
     return (yield First(flows, release))
 
 
-def gathering(flows, limit: int = MAX_PARALLEL_FLOWS):
-    """A flow that runs others side by side."""
+def run_all(flows, limit: int = MAX_PARALLEL_FLOWS):
+    """A flow that runs others in parallel."""
     return (yield All(flows, limit))
 
 
 def assert_no_threads_are_left():
-    """See that the threads of all groups end."""
+    """Check that the threads of all groups end."""
     for thread in threading.enumerate():
         if thread.name.startswith("budwood-"):
             thread.join(60)

@@ -25,15 +25,15 @@ class Person(BaseModel):
     age: int = Field(ge=0)
 
 
-def call_of(arguments: str, name: str = "return_output") -> dict:
+def make_tool_reply(arguments: str, name: str = "return_output") -> dict:
     """Make a reply that calls a tool."""
     calls = [{"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}]
     return chat_reply(None, tool_calls=calls, finish_reason="tool_calls")
 
 
-def lacking(*capabilities: Capability) -> dict:
-    """Make settings by which the model lacks capabilities."""
-    return {"models": {"openai/*": {"lacks": [can.value for can in capabilities]}}}
+def make_settings_without(*capabilities: Capability) -> dict:
+    """Make settings for a model without these capabilities."""
+    return {"models": {"openai/*": {"lacks": [capability.value for capability in capabilities]}}}
 
 
-NO_SCHEMA = lacking(Capability.JSON_SCHEMA)
+NO_SCHEMA = make_settings_without(Capability.JSON_SCHEMA)

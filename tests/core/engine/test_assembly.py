@@ -34,31 +34,31 @@ from budwood.types import (
 from budwood_testing import FakeClock, ScriptedTransport, chat_reply, sse
 
 WORDS = st.text(max_size=12)
-PIECES = st.lists(WORDS, max_size=5)
+CHUNKS = st.lists(WORDS, max_size=5)
 
 
-def built(*events) -> ChatResponse:
+def build_response(*events) -> ChatResponse:
     """Build a response from events."""
     builder = ResponseBuilder()
     builder.add(events)
     return builder.build()
 
 
-def chunk(**delta):
+def make_chunk(**delta):
     """Make one chunk of a streamed reply."""
     return {"id": "chatcmpl-1", "model": "scripted", "choices": [{"index": 0, "delta": delta}]}
 
 
 @functools.cache
-def talker() -> tuple[Client, ScriptedTransport]:
+def get_client() -> tuple[Client, ScriptedTransport]:
     """Return one client for all examples, because creating a client takes most of the time."""
     scripted = ScriptedTransport()
     return Client("openai/m", api_key="k", transport=scripted, clock=FakeClock(), cache=False), scripted
 
 
-def streamed(*chunks, finish_reason="stop") -> ChatResponse:
+def stream_reply(*chunks, finish_reason="stop") -> ChatResponse:
     """Read a scripted stream to its end."""
-    client, scripted = talker()
+    client, scripted = get_client()
     end = {"id": "chatcmpl-1", "choices": [{"index": 0, "delta": {}, "finish_reason": finish_reason}]}
     scripted.reply(chunks=sse(*chunks, end))
     with client.stream("hi") as stream:
@@ -66,41 +66,48 @@ def streamed(*chunks, finish_reason="stop") -> ChatResponse:
     return stream.response
 
 
-def asked(**message) -> ChatResponse:
+def fetch_reply(**message) -> ChatResponse:
     """Send the same request without streaming."""
-    client, scripted = talker()
+    client, scripted = get_client()
     scripted.reply(body=chat_reply(**message))
     return client.ask("hi")
 
 
-@given(PIECES, PIECES, PIECES, st.lists(PIECES, max_size=3))
+@given(CHUNKS, CHUNKS, CHUNKS, st.lists(CHUNKS, max_size=3))
 def test_streamed_replies_equal_complete_ones(reasoning, content, refusal, calls):
     """
     Reasoning, text, refusals and tool calls are equal, however the stream is split.
     """
-    chunks = [chunk(role="assistant")]
-    chunks += [chunk(reasoning_content=piece) for piece in reasoning]
-    chunks += [chunk(content=piece) for piece in content]
-    chunks += [chunk(refusal=piece) for piece in refusal]
-    for index, pieces in enumerate(calls):
-        begin = {"index": index, "id": f"c{index}", "type": "function", "function": {"name": "look", "arguments": ""}}
-        chunks.append(chunk(tool_calls=[begin]))
-        chunks += [chunk(tool_calls=[{"index": index, "function": {"arguments": piece}}]) for piece in pieces]
-    whole = asked(
+    chunks = [make_chunk(role="assistant")]
+    chunks += [make_chunk(reasoning_content=fragment) for fragment in reasoning]
+    chunks += [make_chunk(content=fragment) for fragment in content]
+    chunks += [make_chunk(refusal=fragment) for fragment in refusal]
+    for index, fragments in enumerate(calls):
+        start = {
+            "index": index,
+            "id": f"c{index}",
+            "type": "function",
+            "function": {"name": "look", "arguments": ""},
+        }
+        chunks.append(make_chunk(tool_calls=[start]))
+        chunks += [
+            make_chunk(tool_calls=[{"index": index, "function": {"arguments": fragment}}]) for fragment in fragments
+        ]
+    complete = fetch_reply(
         text="".join(content) or None,
         reasoning_content="".join(reasoning),
         refusal="".join(refusal) or None,
         tool_calls=[
-            {"id": f"c{index}", "function": {"name": "look", "arguments": "".join(pieces)}}
-            for index, pieces in enumerate(calls)
+            {"id": f"c{index}", "function": {"name": "look", "arguments": "".join(fragments)}}
+            for index, fragments in enumerate(calls)
         ],
     )
 
-    response = streamed(*chunks)
+    response = stream_reply(*chunks)
 
-    assert response.message == whole.message
-    assert (response.finish_reason, response.raw_finish_reason) == (whole.finish_reason, whole.raw_finish_reason)
-    assert (response.id, response.model, response.provider) == (whole.id, whole.model, whole.provider)
+    assert response.message == complete.message
+    assert (response.finish_reason, response.raw_finish_reason) == (complete.finish_reason, complete.raw_finish_reason)
+    assert (response.id, response.model, response.provider) == (complete.id, complete.model, complete.provider)
 
 
 PARTS = st.one_of(
@@ -112,7 +119,7 @@ PARTS = st.one_of(
 )
 
 
-def joined(message: Message) -> Message:
+def join_parts(message: Message) -> Message:
     """Join adjacent parts of one type, as a stream does."""
     parts = []
     for part in message.parts:
@@ -123,7 +130,7 @@ def joined(message: Message) -> Message:
     return message.model_copy(update={"parts": tuple(parts)})
 
 
-MESSAGES = st.lists(PARTS, max_size=6).map(lambda parts: joined(Message(role="assistant", parts=tuple(parts))))
+MESSAGES = st.lists(PARTS, max_size=6).map(lambda parts: join_parts(Message(role="assistant", parts=tuple(parts))))
 
 
 @given(MESSAGES, st.lists(MESSAGES, max_size=2), st.sampled_from(["stop", "length", "refusal"]))
@@ -143,14 +150,14 @@ def test_a_response_can_be_rebuilt_from_its_events(message, alternatives, reason
         request_id="q1",
     )
 
-    assert built(*make_events(response)) == response
+    assert build_response(*make_events(response)) == response
 
 
 def test_fragments_of_calls_are_joined_by_their_index():
     """
     Fragments of several calls may be interleaved.
     """
-    response = built(
+    response = build_response(
         ToolCallDelta(0, "a", "first", '{"x"'),
         ToolCallDelta(1, "b", "second"),
         ToolCallDelta(0, arguments=": 1}"),
@@ -168,7 +175,7 @@ def test_calls_without_ids_get_unique_ids():
     """
     Results can be assigned to calls without ids of the server.
     """
-    response = built(ToolCallDelta(0, None, "look", "{}"), ToolCallDelta(1, None, "look", "{}"))
+    response = build_response(ToolCallDelta(0, None, "look", "{}"), ToolCallDelta(1, None, "look", "{}"))
 
     assert len({call.id for call in response.tool_calls}) == 2
 
@@ -177,7 +184,7 @@ def test_further_choices_are_alternatives():
     """
     Choices beside the first become alternatives, in order, with separate ends.
     """
-    response = built(
+    response = build_response(
         TextDelta("c", 2), TextDelta("a"), TextDelta("b", 1), TextDelta("!", 2), Finished("length", "l", 1),
         Finished("stop", "s"),
     )  # fmt: skip
@@ -193,7 +200,7 @@ def test_complete_reasoning_replaces_the_deltas():
     """
     part = ReasoningPart(text="Hm.", provider="openai", data={"signature": "x"})
 
-    response = built(ReasoningDelta("H"), ReasoningDelta("m"), ReasoningClosed(part), TextDelta("Yes."))
+    response = build_response(ReasoningDelta("H"), ReasoningDelta("m"), ReasoningClosed(part), TextDelta("Yes."))
 
     assert response.message.parts == (part, TextPart(text="Yes."))
     assert (response.reasoning, response.text) == ("Hm.", "Yes.")
@@ -204,15 +211,15 @@ def test_complete_texts_replace_the_deltas():
     Complete texts have the data that their vendor needs back; several open texts are closed in turn.
     """
     text = TextPart(text="Yes.", provider="openai", data={"id": "1"})
-    no = RefusalPart(text="No.", provider="openai", data={"id": "1"})
-    later = TextPart(text="Or so.", provider="openai", data={"id": "2"})
+    closed_refusal = RefusalPart(text="No.", provider="openai", data={"id": "1"})
+    closed_text = TextPart(text="Or so.", provider="openai", data={"id": "2"})
 
-    response = built(
-        TextDelta("Ye"), TextDelta("s."), RefusalDelta("No."), TextClosed(text), TextClosed(no),
-        TextDelta("Or so."), TextClosed(later), TextDelta("!"),
+    response = build_response(
+        TextDelta("Ye"), TextDelta("s."), RefusalDelta("No."), TextClosed(text), TextClosed(closed_refusal),
+        TextDelta("Or so."), TextClosed(closed_text), TextDelta("!"),
     )  # fmt: skip
 
-    assert response.message.parts == (text, no, later, TextPart(text="!"))
+    assert response.message.parts == (text, closed_refusal, closed_text, TextPart(text="!"))
 
 
 def test_complete_calls_replace_the_fragments():
@@ -222,7 +229,7 @@ def test_complete_calls_replace_the_fragments():
     first = ToolCallPart(id="1", name="a", arguments="{}", provider="openai", data={"id": "fc_1"})
     second = ToolCallPart(id="2", name="b", provider="gemini", data={"signature": "s"})
 
-    response = built(
+    response = build_response(
         ToolCallDelta(0, "1", "a", "{"), TextDelta("Hm."), ToolCallClosed(0, first), ToolCallClosed(1, second)
     )
 
@@ -233,7 +240,7 @@ def test_parts_are_in_the_order_of_their_first_events():
     """
     Text between reasoning stays there, and empty deltas create no parts.
     """
-    response = built(
+    response = build_response(
         TextDelta(""), ReasoningDelta("1"), TextDelta("2"), TextDelta(""), ReasoningDelta("3"), RefusalDelta("4")
     )
 
@@ -246,7 +253,7 @@ def test_later_usage_replaces_and_later_metadata_adds():
     """
     Usage is replaced, not summed; metadata is merged.
     """
-    response = built(
+    response = build_response(
         ResponseStarted("r1", "m"),
         ResponseMetadata({"a": 1}, None, "q1"),
         UsageReported(Usage(output_tokens=1)),
@@ -274,17 +281,18 @@ def test_vendor_parts_are_stored():
     """
     part = VendorPart(provider="openai", kind="annotations", data=[{"type": "url_citation"}])
 
-    assert built(TextDelta("See"), VendorContent(part)).message.parts == (TextPart(text="See"), part)
-    assert asked(text="See", annotations=[{"type": "url_citation"}]).message.parts == (TextPart(text="See"), part)
-    assert streamed(chunk(content="See"), chunk(annotations=[{"type": "url_citation"}])).message.parts == (
-        TextPart(text="See"), part
-    )  # fmt: skip
+    assert build_response(TextDelta("See"), VendorContent(part)).message.parts == (TextPart(text="See"), part)
+    assert fetch_reply(text="See", annotations=[{"type": "url_citation"}]).message.parts == (TextPart(text="See"), part)
+    response = stream_reply(make_chunk(content="See"), make_chunk(annotations=[{"type": "url_citation"}]))
+    assert response.message.parts == (TextPart(text="See"), part)
 
 
 def test_restarted_replies_discard_earlier_content():
     """
     Content before a `Restarted` event is not part of the response.
     """
-    response = built(TextDelta("Hel"), ToolCallDelta(0, "a", "f"), Restarted("failed over"), TextDelta("Hello"))
+    response = build_response(
+        TextDelta("Hel"), ToolCallDelta(0, "a", "f"), Restarted("failed over"), TextDelta("Hello")
+    )
 
     assert response.message == Message.assistant("Hello")

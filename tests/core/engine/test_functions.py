@@ -54,10 +54,10 @@ def test_functions_without_docstrings_are_described():
     Docstrings, hints and parameters are optional; the description of a Field takes precedence.
     """
 
-    def bare():
+    def return_one():
         return 1
 
-    def hinted(a, b: Annotated[int, Field(description="The field's.")] = 1):
+    def add(a, b: Annotated[int, Field(description="The field's.")] = 1):
         """
         Add.
 
@@ -65,10 +65,10 @@ def test_functions_without_docstrings_are_described():
         :param a: Anything.
         """
 
-    assert make_tool(bare).definition.parameters["properties"] == {}
-    assert make_tool(bare).definition.description == ""
-    properties = make_tool(hinted).definition.parameters["properties"]
-    assert make_tool(hinted).definition.description == "Add."
+    assert make_tool(return_one).definition.parameters["properties"] == {}
+    assert make_tool(return_one).definition.description == ""
+    properties = make_tool(add).definition.parameters["properties"]
+    assert make_tool(add).definition.description == "Add."
     assert (properties["a"]["description"], properties["b"]["description"]) == ("Anything.", "The field's.")
 
 
@@ -178,8 +178,8 @@ def test_methods_share_the_description_of_their_function():
     ships = [make_tool(Ship(name).sail) for name in ("Ark", "Argo")]
 
     assert ships[0].definition is ships[1].definition
-    asked = ToolCallPart(id="c1", name="sail", arguments='{"knots": 5}')
-    assert [ship.call(asked) for ship in ships] == ["Ark: 5 kn", "Argo: 5 kn"]
+    tool_call = ToolCallPart(id="c1", name="sail", arguments='{"knots": 5}')
+    assert [ship.call(tool_call) for ship in ships] == ["Ark: 5 kn", "Argo: 5 kn"]
     unbound = make_tool(Ship.sail).definition.parameters["properties"]
     assert list(unbound) == ["self", "knots"]
 
@@ -189,14 +189,14 @@ def test_functions_are_garbage_collected():
     The cache has no reference to a function that the program has dropped.
     """
 
-    def describe():
+    def make_reference():
         def local(point: Point) -> int:
             return point.x
 
         assert call(local, point={"x": 3}) == 3
         return weakref.ref(local)
 
-    local = describe()
+    local = make_reference()
     gc.collect()
 
     assert local() is None
@@ -228,25 +228,25 @@ class Opaque:
     """A type without a JSON form."""
 
 
-def needs_opaque(thing: Opaque) -> None:
+def take_opaque(opaque: Opaque) -> None:
     """Accept a value that JSON cannot express."""
 
 
 @pytest.mark.parametrize(
-    ("tools", "complaint"),
+    ("tools", "expected_error"),
     [
         ([lambda: 1], "Invalid tool name '<lambda>'"),
-        ([needs_opaque], "Cannot describe the tool 'needs_opaque'"),
+        ([take_opaque], "Cannot describe the tool 'take_opaque'"),
         ([weather, weather], "Two tools have the name 'weather'"),
         ([5], "A tool is of the type int"),
         ([len], "A tool is of the type builtin_function_or_method"),
     ],
 )
-def test_invalid_tools_are_refused_before_sending(client, scripted, tools, complaint):
+def test_invalid_tools_are_refused_before_sending(client, scripted, tools, expected_error):
     """
     Invalid names, indescribable parameters and duplicate names are configuration errors.
     """
-    with pytest.raises(ConfigurationError, match=complaint):
+    with pytest.raises(ConfigurationError, match=expected_error):
         client.ask("?", tools=tools)
 
     assert scripted.calls == []

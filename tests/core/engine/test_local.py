@@ -1,4 +1,4 @@
-"""Models inside the process, as the engine drives them."""
+"""Local models that the engine runs in the process."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ REQUEST = ChatRequest(model="m", messages=(Message.user("hi"),), seed=1)
 CLOSED = "closed"
 
 
-class Slow:
+class SlowModel:
     """
-    Writes a word, then waits until it may continue.
+    Yields one delta, then waits until the gate is set.
     """
 
     capabilities = frozenset({Capability.CHAT, Capability.STREAM, Capability.COUNT_TOKENS})
 
     def __init__(self) -> None:
-        self.waiting = threading.Event()
+        self.has_written = threading.Event()
         self.gate = threading.Event()
         self.log: list[str] = []
         self.closed = threading.Event()
@@ -52,7 +52,7 @@ class Slow:
     def stream(self, request):
         try:
             yield TextDelta("one")
-            self.waiting.set()
+            self.has_written.set()
             assert self.gate.wait(60)
             self.log.append("two")
             yield TextDelta("two")
@@ -66,20 +66,20 @@ class Slow:
         return ()
 
 
-class Choosy(Slow):
+class SeedlessModel(SlowModel):
     """
     Does not support seeds, and counts tokens.
     """
 
     def adaptations(self, request):
-        return (Adaptation(parameter="seed", action="dropped", reason="it has no dice"),)
+        return (Adaptation(parameter="seed", action="dropped", reason="no seeds"),)
 
     def count_tokens(self, request):
         return 42
 
 
 @pytest.fixture
-def call_of(clock):
+def make_call(clock):
     """
     Return a call to a local model.
     """
@@ -120,21 +120,21 @@ def answer(call):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_cancelled_task_does_not_wait_for_the_model(call_of, clock, streamed):
+def test_cancelled_task_does_not_wait_for_the_model(make_call, clock, streamed):
     """
     The thread that reads the model closes it at its next event.
     """
-    local = Slow()
+    local = SlowModel()
 
-    async def cancelled():
+    async def cancel_task():
         driver = AsyncDriver(lambda: None, clock)
         if not streamed:
-            task = asyncio.create_task(driver.run(answer(call_of(local))))
+            task = asyncio.create_task(driver.run(answer(make_call(local))))
         else:
-            events = driver.stream(answer(call_of(local, streamed=True)))
+            events = driver.stream(answer(make_call(local, streamed=True)))
             await anext(events)
             task = asyncio.ensure_future(anext(events))
-        await asyncio.to_thread(local.waiting.wait, 60)
+        await asyncio.to_thread(local.has_written.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -142,17 +142,17 @@ def test_cancelled_task_does_not_wait_for_the_model(call_of, clock, streamed):
         local.gate.set()
         assert await asyncio.to_thread(local.closed.wait, 60)
 
-    asyncio.run(cancelled())
+    asyncio.run(cancel_task())
 
     assert local.log == ["two", CLOSED]
 
 
-def test_stream_that_is_left_between_two_events_is_closed(call_of, clock):
+def test_stream_that_is_left_between_two_events_is_closed(make_call, clock):
     """
     Leaving the stream closes the plugin's generator.
     """
-    local = Slow()
-    events = BlockingDriver(lambda: None, clock).stream(answer(call_of(local, streamed=True)))
+    local = SlowModel()
+    events = BlockingDriver(lambda: None, clock).stream(answer(make_call(local, streamed=True)))
     next(events)
 
     events.close()
@@ -172,54 +172,54 @@ def test_left_reply_yields_nothing_more():
     assert reply.read(None) == []
 
 
-def test_adaptations_of_a_local_model_are_recorded(call_of, clock):
+def test_adaptations_of_a_local_model_are_recorded(make_call, clock):
     """
     They are like those of a vendor's encoder.
     """
-    local = Choosy()
+    local = SeedlessModel()
     local.gate.set()
-    call = call_of(local)
+    call = make_call(local)
 
     BlockingDriver(lambda: None, clock).run(answer(call))
 
     assert list(call.adaptations) == ["seed"]
 
 
-def test_adaptations_of_a_local_model_can_be_errors(call_of, clock):
+def test_adaptations_of_a_local_model_can_be_errors(make_call, clock):
     """
     With `on_unsupported="error"` the model is not called.
     """
-    local = Choosy()
+    local = SeedlessModel()
 
-    with pytest.raises(UnsupportedError, match="it has no dice"):
-        BlockingDriver(lambda: None, clock).run(answer(call_of(local, on_unsupported="error")))
+    with pytest.raises(UnsupportedError, match="no seeds"):
+        BlockingDriver(lambda: None, clock).run(answer(make_call(local, on_unsupported="error")))
 
     assert not local.log
 
 
-def test_local_model_may_count_tokens(call_of, clock):
+def test_local_model_may_count_tokens(make_call, clock):
     """
     Its count is exact; otherwise the count is an estimate.
     """
     driver = BlockingDriver(lambda: None, clock)
 
-    assert driver.run(count_tokens(call_of(Choosy()), REQUEST, offline=False)).input_tokens == 42
-    assert not driver.run(count_tokens(call_of(Slow()), REQUEST, offline=False)).exact
+    assert driver.run(count_tokens(make_call(SeedlessModel()), REQUEST, offline=False)).input_tokens == 42
+    assert not driver.run(count_tokens(make_call(SlowModel()), REQUEST, offline=False)).exact
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_events_that_do_not_form_a_reply_are_the_plugins_fault(call_of, clock, streamed):
+def test_events_that_do_not_form_a_reply_are_the_plugins_fault(make_call, clock, streamed):
     """
     The error is found when the reply is built, and names the plugin.
     """
 
-    class Numbers(Slow):
+    class Numbers(SlowModel):
         def stream(self, request):
             yield TextDelta(5)
             yield Finished("stop")
 
     driver = BlockingDriver(lambda: None, clock)
-    flow = answer(call_of(Numbers(), streamed=streamed))
+    flow = answer(make_call(Numbers(), streamed=streamed))
 
     with pytest.raises(PluginFaultError, match=r"failed in stream\(\)"):
         list(driver.stream(flow)) if streamed else driver.run(flow)

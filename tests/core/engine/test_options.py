@@ -7,7 +7,7 @@ from budwood_testing import chat_reply
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "expected_error"),
     [
         ({"temprature": 1}, "Unknown option 'temprature'.*temperature"),
         ({"n": 3}, "Unknown option 'n'.*extra"),
@@ -30,11 +30,11 @@ from budwood_testing import chat_reply
         ({"files": "a.txt"}, "files= must be a list of paths; got str"),
     ],
 )
-def test_invalid_options_are_refused(client, scripted, options, complaint):
+def test_invalid_options_are_refused(client, scripted, options, expected_error):
     """
     Unknown options and invalid values are configuration errors; nothing is sent.
     """
-    with pytest.raises(ConfigurationError, match=complaint):
+    with pytest.raises(ConfigurationError, match=expected_error):
         client.ask("Hi", **options)
 
     assert scripted.calls == []

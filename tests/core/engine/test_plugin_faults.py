@@ -14,7 +14,7 @@ from budwood_testing import chat_chunks, chat_reply, sse
 SECRET = "sk-test-secret"
 
 
-def raising(error):
+def make_raising_method(error):
     """
     Return a method that raises an error.
     """
@@ -26,7 +26,7 @@ def raising(error):
 
 
 @pytest.fixture
-def replaces(make_client, monkeypatch):
+def make_patched_client(make_client, monkeypatch):
     """
     Create a client with another method of its provider or decoders.
     """
@@ -38,9 +38,9 @@ def replaces(make_client, monkeypatch):
             make = provider.decoder
 
             def decoder(self, request, head):
-                made = make(self, request, head)
-                monkeypatch.setattr(type(made), method, function)
-                return made
+                stream_decoder = make(self, request, head)
+                monkeypatch.setattr(type(stream_decoder), method, function)
+                return stream_decoder
 
             monkeypatch.setattr(provider, "decoder", decoder)
         else:
@@ -51,11 +51,11 @@ def replaces(make_client, monkeypatch):
 
 
 @pytest.fixture
-def breaks(replaces):
+def make_failing_client(make_patched_client):
     """
     Create a client whose provider, or its decoder, raises an error in one method.
     """
-    return lambda method, error: replaces(method, raising(error))
+    return lambda method, error: make_patched_client(method, make_raising_method(error))
 
 
 def consume(client):
@@ -68,66 +68,66 @@ def consume(client):
 
 @pytest.mark.parametrize("raised", [KeyError("x"), SystemExit(3), GeneratorExit()])
 @pytest.mark.parametrize("method", ["encode", "authorize"])
-def test_a_fault_before_sending_names_plugin_and_method(method, raised, breaks, scripted):
+def test_a_fault_before_sending_names_plugin_and_method(method, raised, make_failing_client, scripted):
     """
     Nothing is sent, and the error has the plugin, its distribution and its version.
     """
     with pytest.raises(
         PluginFaultError, match=rf"^Plugin 'openai' \(budwood-openai .*\) failed in {method}\(\)"
     ) as caught:
-        breaks(method, raised).ask("Hi")
+        make_failing_client(method, raised).ask("Hi")
 
     assert "base_url" not in str(caught.value)
     assert scripted.calls == []
 
 
 @pytest.mark.parametrize("raised", [ZeroDivisionError("zero"), SystemExit(3)])
-def test_a_fault_of_decode_is_the_plugins(raised, breaks, scripted):
+def test_a_fault_of_decode_is_the_plugins(raised, make_failing_client, scripted):
     """
-    It is not blamed on the server, and not retried.
+    It is not reported as an error of the server, and not retried.
     """
     scripted.reply(body=chat_reply("Hello."))
 
     with pytest.raises(PluginFaultError, match=r"failed in decode\(\)"):
-        breaks("decode", raised).ask("Hi")
+        make_failing_client("decode", raised).ask("Hi")
 
     assert len(scripted.calls) == 1
 
 
 @pytest.mark.parametrize("method", ["decoder", "feed", "close"])
-def test_a_fault_of_a_stream_decoder_is_the_plugins(method, breaks, scripted):
+def test_a_fault_of_a_stream_decoder_is_the_plugins(method, make_failing_client, scripted):
     """
     Creating, feeding and closing the decoder are inside the boundary.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
 
     with pytest.raises(PluginFaultError, match=rf"failed in {method}\(\): ZeroDivisionError"):
-        consume(breaks(method, ZeroDivisionError()))
+        consume(make_failing_client(method, ZeroDivisionError()))
 
 
 @pytest.mark.parametrize(("method", "status"), [("decode", 200), ("error", 400)])
-def test_an_unexpected_reply_is_quoted(method, status, breaks, scripted):
+def test_an_unexpected_reply_is_quoted(method, status, make_failing_client, scripted):
     """
     A missing field is a bad response with the field, the plugin and the beginning of the reply.
     """
     scripted.reply(status, body={"error": {"message": "odd"}})
 
     with pytest.raises(BadResponseError) as caught:
-        breaks(method, KeyError("id")).ask("Hi")
+        make_failing_client(method, KeyError("id")).ask("Hi")
 
     assert f"Unexpected response format: missing field 'id', in {method}() of plugin 'openai'" in caught.value.message
     assert 'Response starts with: {"error"' in caught.value.message
 
 
 @pytest.mark.parametrize("method", ["authorize", "decode"])
-def test_no_fault_contains_the_key(method, breaks, scripted):
+def test_no_fault_contains_the_key(method, make_failing_client, scripted):
     """
     It is removed from the error and from chained errors.
     """
     scripted.reply(body=chat_reply("Hello."))
 
     with pytest.raises(PluginFaultError) as caught:
-        breaks(method, ZeroDivisionError(f"key {SECRET}")).ask("Hi")
+        make_failing_client(method, ZeroDivisionError(f"key {SECRET}")).ask("Hi")
 
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
@@ -139,7 +139,7 @@ def test_a_cache_that_fails_is_a_miss(raised, make_client, scripted):
     """
 
     class Cache:
-        get = set = raising(raised)
+        get = set = make_raising_method(raised)
 
         def close(self):
             pass
@@ -158,14 +158,14 @@ def test_a_cache_that_fails_is_a_miss(raised, make_client, scripted):
         ("error", 429, "ProviderError"),
     ],
 )
-def test_a_wrong_result_is_the_plugins_fault(method, status, expected, replaces, scripted):
+def test_a_wrong_result_is_the_plugins_fault(method, status, expected, make_patched_client, scripted):
     """
     The error has the method and the type of its result.
     """
     scripted.reply(status, body=chat_reply("Hello."))
 
     with pytest.raises(PluginFaultError) as caught:
-        replaces(method, lambda *_args, **_kwargs: None).ask("Hi")
+        make_patched_client(method, lambda *_args, **_kwargs: None).ask("Hi")
 
     assert f"failed in {method}(): it returned NoneType instead of {expected}" in caught.value.message
     assert len(scripted.calls) <= 1
@@ -181,24 +181,24 @@ def test_wrong_rules_of_a_model_are_the_plugins_fault(make_client, monkeypatch):
         make_client().ask("Hi")
 
 
-def test_a_decoder_that_is_none_is_the_plugins_fault(replaces, scripted):
+def test_a_decoder_that_is_none_is_the_plugins_fault(make_patched_client, scripted):
     """
-    The server is not blamed.
+    It is not reported as an error of the server.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
 
     with pytest.raises(PluginFaultError, match=r"decoder\(\): it returned NoneType instead of StreamDecoder"):
-        consume(replaces("decoder", lambda *_args: None))
+        consume(make_patched_client("decoder", lambda *_args: None))
 
 
-def test_an_unknown_event_is_the_plugins_fault(replaces, scripted):
+def test_an_unknown_event_is_the_plugins_fault(make_patched_client, scripted):
     """
-    A decoder must yield stream events; the server is not blamed.
+    A decoder must yield stream events; other values are not reported as an error of the server.
     """
     scripted.reply(chunks=sse(*chat_chunks(["Hello."])))
 
     with pytest.raises(PluginFaultError, match=r"failed in feed\(\): RuntimeError: str is not a stream event"):
-        consume(replaces("feed", lambda *_args: ["text"]))
+        consume(make_patched_client("feed", lambda *_args: ["text"]))
 
 
 @pytest.mark.parametrize("raised", [KeyError("x"), SystemExit(3)])
@@ -207,30 +207,30 @@ def test_a_fault_in_the_token_source_property_is_the_plugins(raised, make_client
     Properties of a provider are inside the boundary.
     """
     provider = type(make_client()._engine.endpoints.get("openai").remote)
-    monkeypatch.setattr(provider, "token_source", property(raising(raised)), raising=False)
+    monkeypatch.setattr(provider, "token_source", property(make_raising_method(raised)), raising=False)
 
     with pytest.raises(PluginFaultError, match=r"failed in token_source\(\)"):
         make_client()
 
 
-def test_a_fault_in_may_truncate_is_the_plugins(breaks):
+def test_a_fault_in_may_truncate_is_the_plugins(make_failing_client):
     """
     The method is inside the boundary.
     """
-    client = breaks("may_truncate", KeyError("x"))
+    client = make_failing_client("may_truncate", KeyError("x"))
 
     with pytest.raises(PluginFaultError, match=r"failed in may_truncate\(\): KeyError"):
         client.ask("word " * 200_000)
 
 
-def test_an_error_that_cannot_be_read_keeps_its_status(breaks, scripted):
+def test_an_error_that_cannot_be_read_keeps_its_status(make_failing_client, scripted):
     """
     The status is known even if the plugin cannot decode the error.
     """
     scripted.reply(503, body={"odd": True})
 
     with pytest.raises(BadResponseError) as caught:
-        breaks("error", KeyError("error")).ask("Hi")
+        make_failing_client("error", KeyError("error")).ask("Hi")
 
     assert caught.value.status == 503
 
@@ -242,7 +242,7 @@ def test_a_provider_that_fails_to_close_does_not_keep_others_open(make_client, m
     closed = []
     client = make_client(cache="memory")
     first, second = (client._engine.endpoints.get(name).remote for name in ("openai", "groq"))
-    monkeypatch.setattr(type(first), "close", raising(KeyError("x")), raising=False)
+    monkeypatch.setattr(type(first), "close", make_raising_method(KeyError("x")), raising=False)
     monkeypatch.setattr(second, "close", lambda: closed.append("groq"), raising=False)
     monkeypatch.setattr(client._engine.cache.store, "close", lambda: closed.append("cache"))
 
@@ -259,16 +259,16 @@ def test_rate_limits_that_cannot_be_read_hide_nothing(status, outcome, make_clie
     """
     scripted.reply(status, body=chat_reply("Hello."))
     monkeypatch.setattr(
-        type(make_client()._engine.endpoints.get("openai").remote), "rate_limits", raising(KeyError("x"))
+        type(make_client()._engine.endpoints.get("openai").remote), "rate_limits", make_raising_method(KeyError("x"))
     )
     seen = []
 
     try:
-        said = make_client(observers=[SimpleNamespace(observe=seen.append)]).ask("Hi").text
+        result = make_client(observers=[SimpleNamespace(observe=seen.append)]).ask("Hi").text
     except ProviderError as error:
-        said = type(error).__name__
+        result = type(error).__name__
 
-    assert said == outcome
+    assert result == outcome
     assert [event.attempt.status for event in seen if isinstance(event, AttemptFinished)] == [status]
 
 
@@ -278,7 +278,7 @@ def test_a_price_tier_that_cannot_be_read_makes_the_cost_unknown(make_client, sc
     """
     scripted.reply(body=chat_reply("Hello."))
     monkeypatch.setattr(
-        type(make_client()._engine.endpoints.get("openai").remote), "price_tier", raising(KeyError("x"))
+        type(make_client()._engine.endpoints.get("openai").remote), "price_tier", make_raising_method(KeyError("x"))
     )
     seen = []
 

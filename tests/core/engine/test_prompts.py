@@ -51,7 +51,7 @@ def test_dictionaries_are_sent_unchanged(client, scripted):
 
 
 @pytest.mark.parametrize(
-    ("prompt", "complaint"),
+    ("prompt", "expected_error"),
     [
         ("", "The prompt is empty."),
         (" \n", "The prompt is empty."),
@@ -69,11 +69,11 @@ def test_dictionaries_are_sent_unchanged(client, scripted):
         ("half a pair: \ud83c", "surrogates not allowed.*unpaired"),
     ],
 )
-def test_invalid_prompts_are_refused(client, scripted, prompt, complaint):
+def test_invalid_prompts_are_refused(client, scripted, prompt, expected_error):
     """
     The `PromptError` says which message is invalid, and nothing is sent.
     """
-    with pytest.raises(PromptError, match=complaint):
+    with pytest.raises(PromptError, match=expected_error):
         client.ask(prompt)
 
     assert scripted.calls == []

@@ -12,7 +12,7 @@ from pydantic import BaseModel, RootModel
 from budwood.errors import ConfigurationError, StructuredOutputError, UnsupportedError
 from budwood.types import Capability, VendorPart
 from budwood_testing import chat_chunks, chat_reply, sse
-from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, call_of, lacking
+from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, make_settings_without, make_tool_reply
 
 
 class Cat(BaseModel):
@@ -23,7 +23,7 @@ class Dog(BaseModel):
     kind: Literal["dog"]
 
 
-NO_TOOLS = lacking(Capability.JSON_SCHEMA, Capability.TOOLS)
+NO_TOOLS = make_settings_without(Capability.JSON_SCHEMA, Capability.TOOLS)
 
 
 @pytest.mark.parametrize(("schema", "ada"), [(Person, Person(name="Ada", age=36)), (PERSON, json.loads(ADA))])
@@ -37,26 +37,26 @@ def test_native_schemas_are_preferred(client, scripted, schema, ada):
 
     assert reply.parsed == ada
     assert reply.text == ADA
-    wanted = scripted.sent()["response_format"]["json_schema"]
-    assert (wanted["name"], wanted["strict"]) == ("Person", True)
-    assert wanted["schema"]["properties"].keys() == {"name", "age"}
+    json_schema = scripted.sent()["response_format"]["json_schema"]
+    assert (json_schema["name"], json_schema["strict"]) == ("Person", True)
+    assert json_schema["schema"]["properties"].keys() == {"name", "age"}
     assert "tools" not in scripted.sent()
 
 
-@pytest.mark.parametrize("awaited", [False, True])
-def test_long_objects_are_not_parsed_for_each_chunk(client, async_client, scripted, awaited):
+@pytest.mark.parametrize("is_async", [False, True])
+def test_long_objects_are_not_parsed_for_each_chunk(client, async_client, scripted, is_async):
     """
     Partial objects become less frequent, so that parsing takes linear time; the last is complete.
     """
     letters = "x" * 5000
     scripted.reply(chunks=sse(*chat_chunks(['{"name": "', *letters, '", "age": 3', "6", "}"])))
 
-    async def story():
+    async def main():
         async with async_client.stream("Ada, 36", schema=PERSON) as stream:
             return [value async for value in stream.partial_objects()]
 
-    if awaited:
-        partial = asyncio.run(story())
+    if is_async:
+        partial = asyncio.run(main())
     else:
         with client.stream("Ada, 36", schema=PERSON) as stream:
             partial = list(stream.partial_objects())
@@ -64,7 +64,7 @@ def test_long_objects_are_not_parsed_for_each_chunk(client, async_client, script
     assert 50 < len(partial) < 200
     assert partial[-1] == {"name": letters, "age": 36}
     sizes = [len(value.get("name", "")) for value in partial]
-    assert all(after - before <= 1 + before / 15 for before, after in itertools.pairwise(sizes))
+    assert all(current - previous <= 1 + previous / 15 for previous, current in itertools.pairwise(sizes))
 
 
 @pytest.mark.parametrize("settings", [{}, NO_SCHEMA, NO_TOOLS])
@@ -102,7 +102,7 @@ def test_models_without_schemas_use_a_tool(make_client, scripted):
     """
     The arguments of a required tool are the output, which the conversation contains as text.
     """
-    scripted.reply(body=call_of(ADA))
+    scripted.reply(body=make_tool_reply(ADA))
 
     reply = make_client(settings=NO_SCHEMA).ask("Ada, 36", schema=Person)
 
@@ -119,7 +119,7 @@ def test_other_parts_beside_the_output_tool_are_stored(make_client, scripted):
     """
     Reasoning and vendor parts stay in the message when the call of the output tool is replaced.
     """
-    body = call_of(ADA)
+    body = make_tool_reply(ADA)
     body["choices"][0]["message"] |= {"reasoning_content": "Hm.", "annotations": [{"url": "x"}]}
     scripted.reply(body=body)
 
@@ -153,20 +153,20 @@ def test_the_mode_can_be_chosen(client, scripted, mode, key):
     """
     A chosen mode is used even if the model supports a better one.
     """
-    scripted.reply(body=call_of(ADA) if mode == "tool" else chat_reply(ADA))
+    scripted.reply(body=make_tool_reply(ADA) if mode == "tool" else chat_reply(ADA))
 
     assert client.ask("Ada, 36", schema=Person, schema_mode=mode).parsed == Person(name="Ada", age=36)
     assert key in scripted.sent()
 
 
 @pytest.mark.parametrize(
-    ("mode", "lack"), [("native", "does not support JSON schemas"), ("tool", "does not support tools")]
+    ("mode", "expected_error"), [("native", "does not support JSON schemas"), ("tool", "does not support tools")]
 )
-def test_unsupported_modes_are_refused(make_client, scripted, mode, lack):
+def test_unsupported_modes_are_refused(make_client, scripted, mode, expected_error):
     """
     A mode that the model does not support is an error before anything is sent.
     """
-    with pytest.raises(UnsupportedError, match=lack):
+    with pytest.raises(UnsupportedError, match=expected_error):
         make_client(settings=NO_TOOLS).ask("Ada", schema=Person, schema_mode=mode)
 
     assert scripted.calls == []
@@ -197,17 +197,17 @@ def test_text_between_rounds_of_tools_is_not_output(client, scripted):
     """
     Text before a tool call does not affect later partial objects.
     """
-    call = {"index": 0, "id": "c1", "function": {"name": "born", "arguments": "{}"}}
+    call = {"index": 0, "id": "c1", "function": {"name": "get_birth_year", "arguments": "{}"}}
     chunks = [
         {"choices": [{"index": 0, "delta": {"content": "Let me {look}: "}}]},
         {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]},
     ]
     scripted.reply(chunks=sse(*chunks)).reply(chunks=sse(*chat_chunks([ADA])))
 
-    def born() -> int:
+    def get_birth_year() -> int:
         return 1815
 
-    with client.stream("Ada", schema=Person, tools=[born]) as stream:
+    with client.stream("Ada", schema=Person, tools=[get_birth_year]) as stream:
         assert list(stream.partial_objects()) == [json.loads(ADA)]
 
 
@@ -215,12 +215,12 @@ def test_tools_run_before_the_output(make_client, scripted):
     """
     Calls of functions run; the call of the output tool ends the loop.
     """
-    scripted.reply(body=call_of("{}", "born")).reply(body=call_of(ADA))
+    scripted.reply(body=make_tool_reply("{}", "get_birth_year")).reply(body=make_tool_reply(ADA))
 
-    def born() -> int:
+    def get_birth_year() -> int:
         return 1815
 
-    reply = make_client(settings=NO_SCHEMA).ask("Ada", schema=Person, tools=[born])
+    reply = make_client(settings=NO_SCHEMA).ask("Ada", schema=Person, tools=[get_birth_year])
 
     assert reply.parsed == Person(name="Ada", age=36)
     assert scripted.sent(0)["tool_choice"] == "required"
@@ -232,14 +232,14 @@ def test_calls_of_the_caller_precede_the_output(client, scripted):
     """
     With `execute_tools=False` a reply with a tool call is returned, and not repaired.
     """
-    scripted.reply(body=call_of("{}", "born"))
+    scripted.reply(body=make_tool_reply("{}", "get_birth_year"))
 
-    def born() -> int:
+    def get_birth_year() -> int:
         return 1815
 
-    reply = client.ask("Ada", schema=Person, tools=[born], execute_tools=False)
+    reply = client.ask("Ada", schema=Person, tools=[get_birth_year], execute_tools=False)
 
-    assert [call.name for call in reply.tool_calls] == ["born"]
+    assert [call.name for call in reply.tool_calls] == ["get_birth_year"]
     assert reply.parsed is None
     assert len(scripted.calls) == 1
 
@@ -287,7 +287,7 @@ class Uncallable(BaseModel):
 
 
 @pytest.mark.parametrize(
-    ("schema", "complaint"),
+    ("schema", "expected_error"),
     [
         ({"type": "objekt"}, r"not valid at \$.type"),
         ({"required": 5}, r"not valid at \$.required"),
@@ -308,11 +308,11 @@ class Uncallable(BaseModel):
         ([PERSON], "schema= is of the type list"),
     ],
 )
-def test_unusable_schemas_are_refused_before_sending(client, scripted, schema, complaint):
+def test_unusable_schemas_are_refused_before_sending(client, scripted, schema, expected_error):
     """
     Invalid and contradictory schemas are errors that name the place; nothing is sent.
     """
-    with pytest.raises(ConfigurationError, match=complaint):
+    with pytest.raises(ConfigurationError, match=expected_error):
         client.ask("?", schema=schema)
 
     assert scripted.calls == []

@@ -6,7 +6,7 @@ import pytest
 
 from budwood.errors import StructuredOutputError
 from budwood_testing import ScriptedReply, chat_reply
-from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, call_of
+from tests.core.engine.structured import ADA, NO_SCHEMA, PERSON, Person, make_tool_reply
 
 
 @pytest.mark.parametrize("schema", [Person, PERSON])
@@ -21,10 +21,10 @@ def test_validation_errors_are_sent_back(client, scripted, schema):
     assert reply.text == ADA
     assert reply.usage.output_tokens == 14
     assert len(reply.attempts) == 2
-    question, answer, complaint = scripted.sent()["messages"]
+    question, answer, feedback = scripted.sent()["messages"]
     assert (question["content"], answer["content"]) == ("Ada, 36", '{"name": "Ada", "age": -1}')
-    assert "does not satisfy the schema" in complaint["content"]
-    assert "age" in complaint["content"]
+    assert "does not satisfy the schema" in feedback["content"]
+    assert "age" in feedback["content"]
     assert reply.messages == (reply.message,)
 
 
@@ -32,7 +32,7 @@ def test_errors_of_the_output_tool_are_tool_results(make_client, scripted):
     """
     The errors are the result of the call, which the vendor requires.
     """
-    scripted.reply(body=call_of("{")).reply(body=call_of(ADA))
+    scripted.reply(body=make_tool_reply("{")).reply(body=make_tool_reply(ADA))
 
     reply = make_client(settings=NO_SCHEMA).ask("Ada, 36", schema=Person)
 
@@ -46,7 +46,7 @@ def test_calls_of_unknown_tools_get_a_result(client, scripted):
     """
     A model that calls an unknown tool receives the error as a result, and can correct itself.
     """
-    scripted.reply(body=call_of("{}", "search")).reply(body=chat_reply(ADA))
+    scripted.reply(body=make_tool_reply("{}", "search")).reply(body=chat_reply(ADA))
 
     assert client.ask("Ada, 36", schema=Person).text == ADA
     assert [message["role"] for message in scripted.sent()["messages"]] == ["user", "assistant", "tool"]
@@ -72,20 +72,20 @@ def test_repairs_are_limited(client, scripted, repairs):
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "expected_error"),
     [
         ({"refusal": "I will not."}, "The model refused: I will not."),
         ({"text": '{"name": "A', "finish_reason": "length"}, "was truncated at max_tokens.*Raise max_tokens"),
         ({"text": "", "finish_reason": "content_filter"}, "does not satisfy"),
     ],
 )
-def test_final_replies_are_not_repaired(client, scripted, changes, complaint):
+def test_final_replies_are_not_repaired(client, scripted, changes, expected_error):
     """
     Refusals, filtered and truncated replies are errors immediately.
     """
     scripted.reply(body=chat_reply(**changes))
 
-    with pytest.raises(StructuredOutputError, match=complaint):
+    with pytest.raises(StructuredOutputError, match=expected_error):
         client.ask("Ada", schema=Person, repairs=5)
 
     assert len(scripted.calls) == 1

@@ -9,19 +9,19 @@ import pytest
 from budwood.errors import ConfigurationError, ToolLoopError, UnsupportedError
 from budwood.types import ToolExecuted
 from budwood_testing import chat_chunks, chat_reply, sse
-from tests.core.engine.tool_calls import calling, results, weather
+from tests.core.engine.tool_calls import make_call_reply, read_tool_results, weather
 
 
 def test_tools_run_and_the_model_answers(client, scripted):
     """
     The function runs with the model's arguments, its result is sent back, and the last reply is returned.
     """
-    scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("It is cold."))
+    scripted.reply(body=make_call_reply(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("It is cold."))
 
     reply = client.ask("What is the weather in Oslo?", tools=[weather])
 
     assert reply.text == "It is cold."
-    assert results(scripted) == ["10 C in Oslo"]
+    assert read_tool_results(scripted) == ["10 C in Oslo"]
     assert [message.role for message in reply.messages] == ["assistant", "tool", "assistant"]
     assert reply.usage.output_tokens == 14
     assert len(reply.attempts) == 2
@@ -46,12 +46,12 @@ def test_calls_without_ids_are_unique_across_rounds(client, scripted, replies, s
         client.ask("How is Oslo?", tools=[weather])
 
     messages = scripted.sent()["messages"]
-    answered = [message["tool_call_id"] for message in messages if message["role"] == "tool"]
-    assert len(set(answered)) == 2
-    assert answered == [message["tool_calls"][0]["id"] for message in messages if "tool_calls" in message]
+    call_ids = [message["tool_call_id"] for message in messages if message["role"] == "tool"]
+    assert len(set(call_ids)) == 2
+    assert call_ids == [message["tool_calls"][0]["id"] for message in messages if "tool_calls" in message]
 
 
-def wrapped(function):
+def wrap_function(function):
     """Wrap an async function in a plain one, as decorators do."""
 
     @functools.wraps(function)
@@ -61,8 +61,8 @@ def wrapped(function):
     return wrapper
 
 
-async def born(name: str) -> int:
-    """Tell the year of birth."""
+async def get_birth_year(name: str) -> int:
+    """Return the year of birth."""
     return {"Ada": 1815}[name]
 
 
@@ -71,29 +71,32 @@ async def allow(call) -> bool:
     return True
 
 
-@pytest.mark.parametrize("approve", [None, wrapped(allow)])
+@pytest.mark.parametrize("approve", [None, wrap_function(allow)])
 def test_a_plain_function_may_return_a_coroutine(async_client, scripted, approve):
     """
     An async client awaits the coroutine, also that of approve=.
     """
-    scripted.reply(body=calling(("born", '{"name": "Ada"}'))).reply(body=chat_reply("1815."))
+    scripted.reply(body=make_call_reply(("get_birth_year", '{"name": "Ada"}'))).reply(body=chat_reply("1815."))
 
-    asyncio.run(async_client.ask("When?", tools=[wrapped(born)], approve=approve))
+    asyncio.run(async_client.ask("When?", tools=[wrap_function(get_birth_year)], approve=approve))
 
-    assert results(scripted) == ["1815"]
+    assert read_tool_results(scripted) == ["1815"]
 
 
 @pytest.mark.parametrize(
-    ("options", "culprit"),
-    [({"tools": [wrapped(born)]}, "'born'"), ({"tools": [weather], "approve": wrapped(allow)}, "approve=")],
+    ("options", "source"),
+    [
+        ({"tools": [wrap_function(get_birth_year)]}, "'get_birth_year'"),
+        ({"tools": [weather], "approve": wrap_function(allow)}, "approve="),
+    ],
 )
-def test_a_blocking_client_refuses_a_coroutine(client, scripted, options, culprit):
+def test_a_blocking_client_refuses_a_coroutine(client, scripted, options, source):
     """
     A blocking client raises an error, because it cannot await a coroutine.
     """
-    scripted.reply(body=calling((options["tools"][0].__name__, '{"name": "Ada"}')))
+    scripted.reply(body=make_call_reply((options["tools"][0].__name__, '{"name": "Ada"}')))
 
-    with pytest.raises(ConfigurationError, match=f"{culprit}.* returned a coroutine"):
+    with pytest.raises(ConfigurationError, match=f"{source}.* returned a coroutine"):
         client.ask("When?", **options)
 
 
@@ -103,27 +106,27 @@ def test_async_clients_run_blocking_tools_in_threads(async_client, scripted):
     """
     threads = {}
 
-    async def later(x: int) -> int:
+    async def async_tool(x: int) -> int:
         await asyncio.sleep(0)
-        threads["later"] = threading.current_thread()
+        threads["async_tool"] = threading.current_thread()
         return x + 1
 
-    def now(x: int) -> int:
-        threads["now"] = threading.current_thread()
+    def blocking_tool(x: int) -> int:
+        threads["blocking_tool"] = threading.current_thread()
         return x + 2
 
     class Counter:
         async def __call__(self, x: int) -> int:
             return x + 3
 
-    scripted.reply(body=calling(*((name, '{"x": 1}') for name in ("later", "now", "Counter"))))
+    scripted.reply(body=make_call_reply(*((name, '{"x": 1}') for name in ("async_tool", "blocking_tool", "Counter"))))
     scripted.reply(body=chat_reply("Done."))
 
-    asyncio.run(async_client.ask("?", tools=[later, now, Counter()]))
+    asyncio.run(async_client.ask("?", tools=[async_tool, blocking_tool, Counter()]))
 
-    assert results(scripted) == ["2", "3", "4"]
-    assert threads["later"] is threading.main_thread()
-    assert threads["now"] is not threading.main_thread()
+    assert read_tool_results(scripted) == ["2", "3", "4"]
+    assert threads["async_tool"] is threading.main_thread()
+    assert threads["blocking_tool"] is not threading.main_thread()
 
 
 def test_blocking_clients_refuse_async_tools(client, scripted):
@@ -131,20 +134,20 @@ def test_blocking_clients_refuse_async_tools(client, scripted):
     Async tools and approvals are refused before anything is sent, unless the tools are only described.
     """
 
-    async def later() -> int:
+    async def async_tool() -> int:
         return 1
 
     async def approve(call) -> bool:
         return True
 
-    with pytest.raises(ConfigurationError, match="'later' is async"):
-        client.ask("?", tools=[later])
+    with pytest.raises(ConfigurationError, match="'async_tool' is async"):
+        client.ask("?", tools=[async_tool])
     with pytest.raises(ConfigurationError, match="approve= is async"):
         client.ask("?", tools=[weather], approve=approve)
     assert scripted.calls == []
 
-    scripted.reply(body=calling(("later", "{}")))
-    assert client.ask("?", tools=[later], execute_tools=False).tool_calls[0].name == "later"
+    scripted.reply(body=make_call_reply(("async_tool", "{}")))
+    assert client.ask("?", tools=[async_tool], execute_tools=False).tool_calls[0].name == "async_tool"
 
 
 def test_calls_of_one_round_run_concurrently(client, scripted):
@@ -157,10 +160,12 @@ def test_calls_of_one_round_run_concurrently(client, scripted):
         barrier.wait()
         return name
 
-    scripted.reply(body=calling(("meet", '{"name": "a"}'), ("meet", '{"name": "b"}'))).reply(body=chat_reply("Met."))
+    scripted.reply(body=make_call_reply(("meet", '{"name": "a"}'), ("meet", '{"name": "b"}'))).reply(
+        body=chat_reply("Met.")
+    )
 
     assert client.ask("?", tools=[meet]).text == "Met."
-    assert results(scripted) == ["a", "b"]
+    assert read_tool_results(scripted) == ["a", "b"]
 
 
 def test_async_calls_of_one_round_run_concurrently(async_client, scripted):
@@ -168,24 +173,24 @@ def test_async_calls_of_one_round_run_concurrently(async_client, scripted):
     The first call waits for the second.
     """
 
-    async def story():
+    async def main():
         signal = asyncio.Event()
 
         async def wait() -> str:
             await signal.wait()
             return "waited"
 
-        async def give() -> str:
+        async def set_signal() -> str:
             signal.set()
-            return "given"
+            return "set"
 
-        return await async_client.ask("?", tools=[wait, give])
+        return await async_client.ask("?", tools=[wait, set_signal])
 
-    scripted.reply(body=calling(("wait", "{}"), ("give", "{}"))).reply(body=chat_reply("Met."))
+    scripted.reply(body=make_call_reply(("wait", "{}"), ("set_signal", "{}"))).reply(body=chat_reply("Met."))
 
-    asyncio.run(story())
+    asyncio.run(main())
 
-    assert results(scripted) == ["waited", "given"]
+    assert read_tool_results(scripted) == ["waited", "set"]
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 3])
@@ -195,18 +200,18 @@ def test_the_loop_is_bounded(client, scripted, rounds):
     """
     ran = []
 
-    def again() -> str:
+    def repeat() -> str:
         ran.append(1)
-        return "again"
+        return "repeat"
 
     for _ in range(rounds + 1):
-        scripted.reply(body=calling(("again", "{}")))
+        scripted.reply(body=make_call_reply(("repeat", "{}")))
 
     with pytest.raises(ToolLoopError, match=f"after {rounds} rounds.*max_tool_rounds") as caught:
-        client.ask("?", tools=[again], max_tool_rounds=rounds)
+        client.ask("?", tools=[repeat], max_tool_rounds=rounds)
 
     assert (len(ran), len(scripted.calls)) == (rounds, rounds + 1)
-    assert [call.name for call in caught.value.response.tool_calls] == ["again"]
+    assert [call.name for call in caught.value.response.tool_calls] == ["repeat"]
     assert len(caught.value.response.attempts) == rounds + 1
     assert caught.value.response.usage.output_tokens == 7 * (rounds + 1)
 
@@ -215,17 +220,17 @@ def test_unknown_tools_are_reported_to_the_model(client, scripted):
     """
     The result lists the available tools.
     """
-    scripted.reply(body=calling(("whether", "{}"))).reply(body=chat_reply("Sorry."))
+    scripted.reply(body=make_call_reply(("whether", "{}"))).reply(body=chat_reply("Sorry."))
 
     assert client.ask("?", tools=[weather]).text == "Sorry."
-    assert results(scripted) == ["There is no tool 'whether'. Available tools: weather."]
+    assert read_tool_results(scripted) == ["There is no tool 'whether'. Available tools: weather."]
 
 
 def test_calls_of_vendor_tools_are_returned(client, scripted):
     """
-    Calls of tools in the vendor's form are left to the caller.
+    Calls of tools in the vendor's form are returned to the caller.
     """
-    scripted.reply(body=calling(("search", '{"q": "x"}')))
+    scripted.reply(body=make_call_reply(("search", '{"q": "x"}')))
 
     reply = client.ask("?", extra={"tools": [{"type": "function", "function": {"name": "search"}}]})
 
@@ -241,7 +246,7 @@ def test_execute_tools_false_returns_the_calls(client, scripted):
     def never() -> None:
         raise AssertionError
 
-    scripted.reply(body=calling(("never", "{}")))
+    scripted.reply(body=make_call_reply(("never", "{}")))
 
     reply = client.ask("?", tools=[never], execute_tools=False)
 
@@ -250,7 +255,7 @@ def test_execute_tools_false_returns_the_calls(client, scripted):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "told"),
+    ("approval", "expected_result"),
     [
         (True, "10 C in Oslo"),
         (False, "The user did not allow this call."),
@@ -259,7 +264,7 @@ def test_execute_tools_false_returns_the_calls(client, scripted):
         (1, "The user did not allow this call."),
     ],
 )
-def test_a_call_runs_only_when_it_is_approved(client, scripted, verdict, told):
+def test_a_call_runs_only_when_it_is_approved(client, scripted, approval, expected_result):
     """
     A call runs only if the approval returns True; otherwise the model receives the reason.
     """
@@ -267,15 +272,15 @@ def test_a_call_runs_only_when_it_is_approved(client, scripted, verdict, told):
 
     def approve(call):
         seen.append((call.name, call.parse_arguments()))
-        return verdict
+        return approval
 
-    scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
+    scripted.reply(body=make_call_reply(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
 
     reply = client.ask("?", tools=[weather], approve=approve)
 
     assert seen == [("weather", {"city": "Oslo"})]
-    assert results(scripted) == [told]
-    assert reply.messages[1].tool_results[0].is_error == (verdict is not True)
+    assert read_tool_results(scripted) == [expected_result]
+    assert reply.messages[1].tool_results[0].is_error == (approval is not True)
 
 
 def test_an_async_client_awaits_approvals(async_client, scripted):
@@ -291,12 +296,12 @@ def test_an_async_client_awaits_approvals(async_client, scripted):
         return "No."
 
     for _ in range(2):
-        scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
+        scripted.reply(body=make_call_reply(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
 
     asyncio.run(async_client.ask("?", tools=[weather], approve=Approver()))
-    assert results(scripted) == ["10 C in Oslo"]
+    assert read_tool_results(scripted) == ["10 C in Oslo"]
     asyncio.run(async_client.ask("?", tools=[weather], approve=approve))
-    assert results(scripted) == ["No."]
+    assert read_tool_results(scripted) == ["No."]
 
 
 def test_tools_are_refused_for_models_without_tools(make_client, scripted):
@@ -311,7 +316,7 @@ def test_tools_are_refused_for_models_without_tools(make_client, scripted):
 
 
 @pytest.mark.parametrize(
-    ("choice", "first", "later"),
+    ("choice", "first_choice", "later_choice"),
     [
         ("auto", "auto", "auto"),
         ("none", "none", "none"),
@@ -319,16 +324,16 @@ def test_tools_are_refused_for_models_without_tools(make_client, scripted):
         ("weather", {"type": "function", "function": {"name": "weather"}}, "auto"),
     ],
 )
-def test_tool_choice_applies_to_the_first_round(client, scripted, choice, first, later):
+def test_tool_choice_applies_to_the_first_round(client, scripted, choice, first_choice, later_choice):
     """
     A model that must call a tool may answer afterwards; otherwise the loop would not end.
     """
-    scripted.reply(body=calling(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
+    scripted.reply(body=make_call_reply(("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Ok."))
 
     client.ask("?", tools=[weather], tool_choice=choice, parallel_tool_calls=False)
 
-    assert scripted.sent(0)["tool_choice"] == first
-    assert scripted.sent(1).get("tool_choice") == later
+    assert scripted.sent(0)["tool_choice"] == first_choice
+    assert scripted.sent(1).get("tool_choice") == later_choice
     assert scripted.sent(0)["parallel_tool_calls"] is False
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from budwood.errors import RequestTimeoutError
 from budwood_testing import chat_reply
-from tests.core.engine.tool_calls import calling, results, weather
+from tests.core.engine.tool_calls import make_call_reply, read_tool_results, weather
 
 
 class BrokenError(Exception):
@@ -16,7 +16,7 @@ class BrokenError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (BrokenError("the mast fell"), "BrokenError: the mast fell"),
         (KeyError("x"), "KeyError: 'x'"),
@@ -24,7 +24,7 @@ class BrokenError(Exception):
         (RuntimeError("half \ud83c"), "RuntimeError: half ?"),
     ],
 )
-def test_exceptions_of_tools_are_sent_to_the_model(client, async_client, scripted, error, told):
+def test_exceptions_of_tools_are_sent_to_the_model(client, async_client, scripted, error, expected):
     """
     The exception is the result of the call, marked as an error, and the loop continues.
     """
@@ -33,21 +33,23 @@ def test_exceptions_of_tools_are_sent_to_the_model(client, async_client, scripte
         raise error
 
     for _ in range(2):
-        scripted.reply(body=calling(("fails", "{}"), ("weather", '{"city": "Oslo"}'))).reply(body=chat_reply("Sorry."))
+        scripted.reply(body=make_call_reply(("fails", "{}"), ("weather", '{"city": "Oslo"}'))).reply(
+            body=chat_reply("Sorry.")
+        )
 
     for reply in (
         client.ask("?", tools=[fails, weather]),
         asyncio.run(async_client.ask("?", tools=[fails, weather])),
     ):
         assert reply.text == "Sorry."
-        first, second = results(scripted)
-        assert first.endswith(told)
+        first, second = read_tool_results(scripted)
+        assert first.endswith(expected)
         assert second == "10 C in Oslo"
         assert [result.is_error for result in reply.messages[1].tool_results] == [True, False]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         ("{", "EOF"),
         ("[1]", "not a JSON object but of the type list"),
@@ -58,15 +60,15 @@ def test_exceptions_of_tools_are_sent_to_the_model(client, async_client, scripte
         ('{"city": "Oslo", "country": "Norway"}', "country: Unexpected keyword"),
     ],
 )
-def test_invalid_arguments_are_reported_to_the_model(client, scripted, arguments, told):
+def test_invalid_arguments_are_reported_to_the_model(client, scripted, arguments, expected):
     """
     Invalid arguments do not reach the function; the model receives the validation errors.
     """
-    scripted.reply(body=calling(("weather", arguments))).reply(body=chat_reply("Sorry."))
+    scripted.reply(body=make_call_reply(("weather", arguments))).reply(body=chat_reply("Sorry."))
 
     reply = client.ask("?", tools=[weather])
 
-    assert told in results(scripted)[0]
+    assert expected in read_tool_results(scripted)[0]
     assert reply.messages[1].tool_results[0].is_error
 
 
@@ -78,11 +80,11 @@ def test_missing_arguments_are_an_empty_object(client, scripted):
     def clock() -> str:
         return "noon"
 
-    scripted.reply(body=calling(("clock", ""))).reply(body=chat_reply("Noon."))
+    scripted.reply(body=make_call_reply(("clock", ""))).reply(body=chat_reply("Noon."))
 
     client.ask("?", tools=[clock])
 
-    assert results(scripted) == ["noon"]
+    assert read_tool_results(scripted) == ["noon"]
 
 
 def test_the_deadline_includes_tools(client, scripted, clock):
@@ -90,14 +92,14 @@ def test_the_deadline_includes_tools(client, scripted, clock):
     If a tool ends after the deadline, the call fails with an error that has the attempts.
     """
 
-    def slow() -> str:
+    def sleep_too_long() -> str:
         clock.sleep(2)
         return "late"
 
-    scripted.reply(body=calling(("slow", "{}")))
+    scripted.reply(body=make_call_reply(("sleep_too_long", "{}")))
 
     with pytest.raises(RequestTimeoutError) as caught:
-        client.ask("?", tools=[slow], timeout=1.5)
+        client.ask("?", tools=[sleep_too_long], timeout=1.5)
 
     assert caught.value.phase == "deadline"
     assert len(caught.value.attempts) == len(scripted.calls) == 1
@@ -116,7 +118,7 @@ def test_no_tool_starts_after_the_deadline(client, scripted, clock):
         clock.sleep(2)
         return True
 
-    scripted.reply(body=calling(("act", "{}")))
+    scripted.reply(body=make_call_reply(("act", "{}")))
 
     with pytest.raises(RequestTimeoutError):
         client.ask("?", tools=[act], approve=approve, timeout=1.5)
@@ -142,7 +144,7 @@ def test_an_async_function_is_cancelled_at_the_deadline(async_client, scripted, 
     async def approve(call) -> bool:
         return bool(await wait()) if endless == "approve" else True
 
-    scripted.reply(body=calling(("wait", "{}")))
+    scripted.reply(body=make_call_reply(("wait", "{}")))
 
     with pytest.raises(RequestTimeoutError) as caught:
         asyncio.run(async_client.ask("?", tools=[wait], approve=approve, timeout=0.02))
@@ -159,10 +161,10 @@ def test_timeouts_inside_tools_are_reported_to_the_model(async_client, scripted)
     async def fetch() -> str:
         raise TimeoutError("the page did not answer")
 
-    scripted.reply(body=calling(("fetch", "{}"))).reply(body=chat_reply("A pity."))
+    scripted.reply(body=make_call_reply(("fetch", "{}"))).reply(body=chat_reply("A pity."))
 
     assert asyncio.run(async_client.ask("?", tools=[fetch])).text == "A pity."
-    assert results(scripted) == ["TimeoutError: the page did not answer"]
+    assert read_tool_results(scripted) == ["TimeoutError: the page did not answer"]
 
 
 def test_a_failing_approval_rejects_the_call(client, scripted):
@@ -175,12 +177,12 @@ def test_a_failing_approval_rejects_the_call(client, scripted):
         ran.append("act")
 
     def approve(call) -> bool:
-        raise EOFError("nobody is there to ask")
+        raise EOFError("no input available")
 
-    scripted.reply(body=calling(("act", "{}"))).reply(body=chat_reply("Then not."))
+    scripted.reply(body=make_call_reply(("act", "{}"))).reply(body=chat_reply("Then not."))
 
     assert client.ask("?", tools=[act], approve=approve).text == "Then not."
     assert ran == []
-    assert results(scripted) == [
-        "This call was not allowed, because asking for approval failed: EOFError: nobody is there to ask"
+    assert read_tool_results(scripted) == [
+        "This call was not allowed, because asking for approval failed: EOFError: no input available"
     ]

@@ -1,4 +1,4 @@
-"""Replies that call tools, and what the model is told."""
+"""Replies that call tools, and the results that the model receives."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def weather(city: str, unit: Literal["C", "F"] = "C") -> str:
     return f"10 {unit} in {city}"
 
 
-def calling(*calls: tuple[str, str]) -> dict:
+def make_call_reply(*calls: tuple[str, str]) -> dict:
     """Make a reply that calls tools; each call is a name and the arguments' text."""
-    written = [
+    parts = [
         {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
         for number, (name, arguments) in enumerate(calls)
     ]
-    return chat_reply(None, tool_calls=written, finish_reason="tool_calls")
+    return chat_reply(None, tool_calls=parts, finish_reason="tool_calls")
 
 
-def results(scripted) -> list[str]:
-    """List what the model was told by tools in the last request."""
+def read_tool_results(scripted) -> list[str]:
+    """Return the tool results in the last request."""
     return [message["content"] for message in scripted.sent()["messages"] if message["role"] == "tool"]

@@ -1,4 +1,4 @@
-"""The base class for providers: what it does for those who inherit from it."""
+"""The defaults of the base class for providers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RULES = ModelRules(refuses=frozenset({"temperature"}))
 
 
 class Minimal(BaseProvider):
-    """What a provider must bring."""
+    """Implements only the required methods."""
 
     def encode(self, request, *, stream):
         raise NotImplementedError
@@ -36,7 +36,7 @@ def context(tmp_path):
     """
     return PluginContext(
         instance="mine",
-        rules={"strict": RULES, "free": ModelRules(), "paints": ModelRules(lacks={Capability.CHAT})}.__getitem__,
+        rules={"strict": RULES, "free": ModelRules(), "image": ModelRules(lacks={Capability.CHAT})}.__getitem__,
         log=print,
         clock=FakeClock(),
         cache_folder=tmp_path,
@@ -63,11 +63,11 @@ def test_default_capabilities_are_chat_and_stream(context):
     By default an instance has the capabilities of its class.
     """
 
-    class Seeing(Minimal):
+    class VisionProvider(Minimal):
         all_capabilities = frozenset({Capability.CHAT, Capability.IMAGE_INPUT})
 
     assert Minimal(context).capabilities == {Capability.CHAT, Capability.STREAM}
-    assert Seeing(context).capabilities == {Capability.CHAT, Capability.IMAGE_INPUT}
+    assert VisionProvider(context).capabilities == {Capability.CHAT, Capability.IMAGE_INPUT}
 
 
 @pytest.mark.parametrize("status", [200, 429])

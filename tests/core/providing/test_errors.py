@@ -35,9 +35,9 @@ CODES = ErrorCodes(
     model_missing=frozenset({"model_not_found"}),
     credential=frozenset({"invalid_api_key"}),
     context_message="Too long for us",
-    refusals=(r"There is no such thing: (\w+)",),
+    refusals=(r"There is no such parameter: (\w+)",),
 )
-"""The codes of a classify-up vendor."""
+"""The codes of an invented vendor."""
 
 
 def classify(status: int, headers: dict[str, str] | None = None, **fields: object) -> ProviderError:
@@ -125,7 +125,7 @@ def test_words_within_a_message_do_not_decide():
     assert type(classify(400, message=message)) is InvalidRequestError
 
 
-@pytest.mark.parametrize("message", ["Unsupported parameter: 'top_k'", "There is no such thing: top_k"])
+@pytest.mark.parametrize("message", ["Unsupported parameter: 'top_k'", "There is no such parameter: top_k"])
 def test_an_anchored_message_is_the_last_resort(message):
     """
     Without a code, the start of the message decides, only for status 400 and 422.

@@ -1,4 +1,4 @@
-"""A whole response, written as events, makes the same response rebuild."""
+"""A response that is converted to events is rebuilt unchanged."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ def rebuild(response: ChatResponse) -> ChatResponse:
     return builder.build()
 
 
-def joined(parts):
+def join_parts(parts):
     """
     Join adjacent texts and refusals, which a stream does not separate.
     """
-    found = []
+    joined = []
     for part in parts:
-        if found and type(found[-1]) is type(part) and isinstance(part, TextPart | RefusalPart):
-            found[-1] = type(part)(text=found[-1].text + part.text)
+        if joined and type(joined[-1]) is type(part) and isinstance(part, TextPart | RefusalPart):
+            joined[-1] = type(part)(text=joined[-1].text + part.text)
         else:
-            found.append(part)
-    return tuple(found)
+            joined.append(part)
+    return tuple(joined)
 
 
 @given(CLOSED)
@@ -85,7 +85,7 @@ def test_any_message_survives_the_events(parts):
     """
     response = ChatResponse(message=Message(role="assistant", parts=parts))
 
-    assert rebuild(response).message.parts == joined(parts)
+    assert rebuild(response).message.parts == join_parts(parts)
 
 
 def test_other_fields_survive_the_events():

@@ -1,4 +1,4 @@
-"""What vendors say in headers."""
+"""Parsing of response headers."""
 
 from __future__ import annotations
 

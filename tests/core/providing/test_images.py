@@ -1,4 +1,4 @@
-"""Images of messages are read for vendors that want their content."""
+"""Images in messages are read for vendors that require their content."""
 
 from __future__ import annotations
 

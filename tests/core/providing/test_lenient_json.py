@@ -15,7 +15,7 @@ LAST = 0x10D7FF
 
 def decode(*texts):
     """
-    Parse texts, given as they are written in JSON, and join them as text deltas.
+    Parse JSON-encoded texts, and join them as text deltas.
     """
     halves = HalfCharacters()
     events = halves.feed(TextDelta(parse_with_halves(b'"' + text + b'"')) for text in texts)
@@ -35,9 +35,9 @@ def test_text_split_anywhere_is_joined(text, data):
     """
     The bytes of a text that is split into two deltas at any place, within characters too, are joined.
     """
-    written = text.encode()
-    place = data.draw(st.integers(0, len(written)))
-    deltas = decode(written[:place], written[place:])
+    encoded = text.encode()
+    position = data.draw(st.integers(0, len(encoded)))
+    deltas = decode(encoded[:position], encoded[position:])
 
     assert "".join(delta.text for delta in deltas) == text
 

@@ -1,4 +1,4 @@
-"""Parameters are written as the rules of the model want them, with a adaptation for each change."""
+"""Parameters are encoded by the rules of the model; each change is an adaptation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from budwood.providing.parameters import PARAMETERS
 from budwood.types import Adaptation, ChatRequest, Message, ModelRules
 
 
-def request(**parameters: object) -> ChatRequest:
+def make_request(**parameters: object) -> ChatRequest:
     """
     Create a request to the model m.
     """
@@ -20,7 +20,7 @@ def test_only_parameters_that_are_set_are_encoded():
     """
     None and an empty list are left out; zero and False are sent.
     """
-    encoded = adapt_parameters(request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
+    encoded = adapt_parameters(make_request(temperature=0.0, seed=0, parallel_tool_calls=False, stop=()), ModelRules())
 
     assert encoded.values == {"temperature": 0.0, "seed": 0, "parallel_tool_calls": False}
     assert encoded.adaptations == ()
@@ -42,7 +42,7 @@ def test_every_listed_parameter_is_encoded():
         "parallel_tool_calls": True,
     }
 
-    assert adapt_parameters(request(**values), ModelRules()).values == values | {"stop": ["a", "b"]}
+    assert adapt_parameters(make_request(**values), ModelRules()).values == values | {"stop": ["a", "b"]}
     assert set(values) == set(PARAMETERS)
 
 
@@ -50,7 +50,7 @@ def test_a_vendors_own_name_is_no_adaptation():
     """
     A name that applies to all models of the vendor is not reported.
     """
-    encoded = adapt_parameters(request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
+    encoded = adapt_parameters(make_request(max_tokens=5), ModelRules(), names={"max_tokens": "max_output_tokens"})
 
     assert encoded.values == {"max_output_tokens": 5}
     assert encoded.adaptations == ()
@@ -62,7 +62,7 @@ def test_a_models_own_name_is_an_adaptation():
     """
     rules = ModelRules(renames={"max_tokens": "max_completion_tokens"})
 
-    encoded = adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
+    encoded = adapt_parameters(make_request(max_tokens=5), rules, names={"max_tokens": "max_output_tokens"})
 
     assert encoded.values == {"max_completion_tokens": 5}
     assert encoded.adaptations == (
@@ -76,7 +76,7 @@ def test_the_vendors_name_is_no_adaptation():
     """
     rules = ModelRules(renames={"max_tokens": "limit"})
 
-    assert adapt_parameters(request(max_tokens=5), rules, names={"max_tokens": "limit"}).adaptations == ()
+    assert adapt_parameters(make_request(max_tokens=5), rules, names={"max_tokens": "limit"}).adaptations == ()
 
 
 def test_a_rejected_parameter_is_dropped():
@@ -85,7 +85,7 @@ def test_a_rejected_parameter_is_dropped():
     """
     rules = ModelRules(refuses=frozenset({"temperature"}), source="https://vendor.example/docs")
 
-    encoded = adapt_parameters(request(temperature=0.5, seed=1), rules)
+    encoded = adapt_parameters(make_request(temperature=0.5, seed=1), rules)
 
     assert encoded.values == {"seed": 1}
     assert encoded.adaptations == (
@@ -97,7 +97,7 @@ def test_a_rejected_parameter_that_is_not_set_is_no_adaptation():
     """
     Only parameters of the request are reported.
     """
-    assert adapt_parameters(request(), ModelRules(refuses=frozenset({"temperature"}))).adaptations == ()
+    assert adapt_parameters(make_request(), ModelRules(refuses=frozenset({"temperature"}))).adaptations == ()
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_some_parameters_need_effort_none(effort, default, sent):
     rules = ModelRules(refuses_unless_effort_none=frozenset({"temperature"}), default_effort=default)
     fields = {"reasoning_effort": effort} if effort else {}
 
-    assert ("temperature" in adapt_parameters(request(temperature=0.5, **fields), rules).values) is sent
+    assert ("temperature" in adapt_parameters(make_request(temperature=0.5, **fields), rules).values) is sent
 
 
 def test_a_rare_parameter_needs_a_vendors_name():
     """
     A reasoning budget is sent only if the vendor's plugin names it; otherwise it is reported as dropped.
     """
-    requested = request(reasoning_budget=1000)
+    requested = make_request(reasoning_budget=1000)
 
     assert adapt_parameters(requested, ModelRules(), names={"reasoning_budget": "budget"}) == ({"budget": 1000}, ())
     values, adaptations = adapt_parameters(requested, ModelRules())
@@ -132,12 +132,12 @@ def test_an_unsupported_effort_is_changed():
     """
     rules = ModelRules(efforts={"minimal": "low"})
 
-    changed = adapt_parameters(request(reasoning_effort="minimal"), rules)
+    changed = adapt_parameters(make_request(reasoning_effort="minimal"), rules)
     assert changed.values == {"reasoning_effort": "low"}
     assert [(adaptation.parameter, adaptation.action) for adaptation in changed.adaptations] == [
         ("reasoning_effort", "changed")
     ]
-    assert adapt_parameters(request(reasoning_effort="high"), rules).adaptations == ()
+    assert adapt_parameters(make_request(reasoning_effort="high"), rules).adaptations == ()
 
 
 def test_the_request_overrides_a_models_defaults():
@@ -146,8 +146,8 @@ def test_the_request_overrides_a_models_defaults():
     """
     rules = ModelRules(defaults={"reasoning_format": "parsed", "temperature": 1.0})
 
-    assert adapt_parameters(request(), rules).values == {"reasoning_format": "parsed", "temperature": 1.0}
-    assert adapt_parameters(request(temperature=0.5), rules).values["temperature"] == 0.5
+    assert adapt_parameters(make_request(), rules).values == {"reasoning_format": "parsed", "temperature": 1.0}
+    assert adapt_parameters(make_request(temperature=0.5), rules).values["temperature"] == 0.5
 
 
 def test_some_parameters_are_rejected_together():
@@ -156,18 +156,18 @@ def test_some_parameters_are_rejected_together():
     """
     rules = ModelRules(refuses_beside={"top_p": "temperature"}, source="a page")
 
-    both = adapt_parameters(request(temperature=0.5, top_p=0.9), rules)
-    alone = adapt_parameters(request(top_p=0.9), rules)
-    other_refused = adapt_parameters(
-        request(temperature=0.5, top_p=0.9), rules.model_copy(update={"refuses": frozenset({"temperature"})})
+    both_set = adapt_parameters(make_request(temperature=0.5, top_p=0.9), rules)
+    one_set = adapt_parameters(make_request(top_p=0.9), rules)
+    other_rejected = adapt_parameters(
+        make_request(temperature=0.5, top_p=0.9), rules.model_copy(update={"refuses": frozenset({"temperature"})})
     )
 
-    assert both.values == {"temperature": 0.5}
-    assert both.adaptations == (
+    assert both_set.values == {"temperature": 0.5}
+    assert both_set.adaptations == (
         Adaptation(parameter="top_p", action="dropped", reason="m rejects it together with temperature (a page)"),
     )
-    assert (alone.values, alone.adaptations) == ({"top_p": 0.9}, ())
-    assert other_refused.values == {"top_p": 0.9}
+    assert (one_set.values, one_set.adaptations) == ({"top_p": 0.9}, ())
+    assert other_rejected.values == {"top_p": 0.9}
 
 
 def test_the_order_of_defaults():
@@ -175,9 +175,9 @@ def test_the_order_of_defaults():
     The request takes precedence over the catalog's defaults, and these over the instance's.
     """
     rules = ModelRules(defaults={"verbosity": "low"}, refuses=frozenset({"temperature"}))
-    mine = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
+    instance_defaults = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
 
-    encoded = adapt_parameters(request(seed=2), rules, defaults=mine)
+    encoded = adapt_parameters(make_request(seed=2), rules, defaults=instance_defaults)
 
     assert encoded.values == {"verbosity": "low", "seed": 2, "user": "me"}
     assert [(adaptation.parameter, adaptation.action) for adaptation in encoded.adaptations] == [

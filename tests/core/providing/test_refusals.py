@@ -1,4 +1,4 @@
-"""How servers refuse a parameter, and which row of the catalog that makes."""
+"""Rejections of parameters by servers, and the rules that follow from them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_refusal_becomes_a_rule(parameter, message, rule):
 
 
 @pytest.mark.parametrize(
-    ("call", "taken", "nearest"),
+    ("effort", "supported", "nearest"),
     [
         ("xhigh", ["low", "medium", "high"], "high"),
         ("minimal", ["none", "low", "medium"], "low"),
@@ -98,8 +98,8 @@ def test_a_refusal_becomes_a_rule(parameter, message, rule):
         ("low", ["default"], None),
     ],
 )
-def test_the_nearest_effort(call, taken, nearest):
+def test_the_nearest_effort(effort, supported, nearest):
     """
     Of two equally near efforts the lower one; `none` only if it is the only one.
     """
-    assert find_nearest_effort(call, taken) == nearest
+    assert find_nearest_effort(effort, supported) == nearest

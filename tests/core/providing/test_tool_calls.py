@@ -1,4 +1,4 @@
-"""Tool calls without ids get some."""
+"""Tool calls without ids get generated ids."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def test_any_text_makes_a_valid_id(name, arguments):
     """
     An id is short and has only letters, digits and _.
     """
-    made = make_call_id(None, 0, name, arguments)
+    new_id = make_call_id(None, 0, name, arguments)
 
-    assert len(made) <= 40
-    assert made.replace("_", "").isalnum()
-    assert made.isascii()
+    assert len(new_id) <= 40
+    assert new_id.replace("_", "").isalnum()
+    assert new_id.isascii()
 
 
 @given(st.text(max_size=60))
-def test_fitted_id_has_the_length_of_the_vendor(call_id):
+def test_id_has_the_length_of_the_vendor(call_id):
     """
     A vendor with ids of nine letters and digits gets such an id, always the same, and its own ids unchanged.
     """
-    fitted = fit_call_id(call_id, length=9)
+    short_id = fit_call_id(call_id, length=9)
 
-    assert len(fitted) == 9
-    assert fitted.isascii()
-    assert fitted.isalnum()
-    assert fit_call_id(call_id, length=9) == fitted == fit_call_id(fitted, length=9)
+    assert len(short_id) == 9
+    assert short_id.isascii()
+    assert short_id.isalnum()
+    assert fit_call_id(call_id, length=9) == short_id == fit_call_id(short_id, length=9)
 
 
 def test_id_that_is_too_long_is_replaced():

@@ -25,11 +25,11 @@ class Source:
     def __init__(self, clock, *, seconds=3600.0):
         self.clock = clock
         self.seconds = seconds
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self):
-        self.asked += 1
-        return AccessToken(secret=f"token-{self.asked}", expires_at=self.clock.time() + self.seconds)
+        self.calls += 1
+        return AccessToken(secret=f"token-{self.calls}", expires_at=self.clock.time() + self.seconds)
 
 
 class Credential:
@@ -103,20 +103,20 @@ def test_azure_identity_is_imported_at_the_first_call(make_client, scripted, mon
     """
     With ``identity = true``, azure-identity is imported and its credential created at the first call.
     """
-    made = []
+    credentials = []
     module = ModuleType("azure.identity")
     module.__spec__ = SimpleNamespace(name="azure.identity")
-    module.DefaultAzureCredential = lambda: made.append(Credential()) or made[-1]
+    module.DefaultAzureCredential = lambda: credentials.append(Credential()) or credentials[-1]
     monkeypatch.setitem(sys.modules, "azure", ModuleType("azure"))
     monkeypatch.setitem(sys.modules, "azure.identity", module)
     for _ in range(2):
         scripted.reply(200, chat_reply("Hi"))
     with make_client(identity=True) as client:
-        assert made == []
+        assert credentials == []
         client.ask("Hello")
         client.ask("Hello")
 
-    assert [credential.scopes for credential in made] == [["https://ai.azure.com/.default"]]
+    assert [credential.scopes for credential in credentials] == [["https://ai.azure.com/.default"]]
     assert list_tokens(scripted) == ["of-azure", "of-azure"]
 
 
@@ -178,12 +178,12 @@ def test_async_source_in_the_blocking_client(make_client, scripted):
     assert scripted.calls == []
 
 
-@pytest.mark.parametrize("given", ["", "  ", None, 5])
-def test_a_source_without_a_token_is_an_error(make_client, scripted, given):
+@pytest.mark.parametrize("token", ["", "  ", None, 5])
+def test_a_source_without_a_token_is_an_error(make_client, scripted, token):
     """
     A value that is not a token is an error.
     """
-    with make_client(token_source=lambda: given) as client, pytest.raises(CredentialError, match="azure: "):
+    with make_client(token_source=lambda: token) as client, pytest.raises(CredentialError, match="azure: "):
         client.ask("Hello")
     assert scripted.calls == []
 
@@ -266,7 +266,7 @@ def test_concurrent_calls_fetch_one_token(make_client, scripted, clock):
 
     def fetch():
         with suppress(threading.BrokenBarrierError):
-            second.wait(timeout=0.1)  # were another thread let in, it would be here soon
+            second.wait(timeout=0.1)  # without a lock, another thread would arrive in this time
         return source()
 
     for _ in range(8):
@@ -275,7 +275,7 @@ def test_concurrent_calls_fetch_one_token(make_client, scripted, clock):
         replies = client.ask_many(["Hello"] * 8, concurrency=8)
 
     assert [reply.text for reply in replies] == ["Hi"] * 8
-    assert source.asked == 1
+    assert source.calls == 1
 
 
 def test_tokens_are_redacted(make_client, scripted, caplog):
@@ -301,9 +301,9 @@ def test_token_takes_precedence_over_the_key(scripted, clock, monkeypatch):
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", ENDPOINT)
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "key")
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", "token")
-    for given in (None, "mine"):
+    for key in (None, "mine"):
         scripted.reply(200, chat_reply("Hi"))
-        with Client("azure/chat", api_key=given, transport=scripted, clock=clock, cache=False) as client:
+        with Client("azure/chat", api_key=key, transport=scripted, clock=clock, cache=False) as client:
             client.ask("Hello")
 
     assert scripted.calls[0].headers["authorization"] == "Bearer token"

@@ -55,18 +55,18 @@ def test_nothing_is_sent_without_a_key(scripted, clock):
 
 
 @pytest.mark.parametrize(
-    ("given", "used"),
+    ("base_url", "expected"),
     [
         ("https://api.groq.com", "https://api.groq.com/openai/v1"),
         ("https://api.groq.com/", "https://api.groq.com/openai/v1"),
         ("https://gateway.example.org/groq/v1/", "https://gateway.example.org/groq/v1"),
     ],
 )
-def test_base_url_without_a_path(given, used):
+def test_base_url_without_a_path(base_url, expected):
     """
     A base URL without a path gets one, as in Groq's library; one with a path is unchanged.
     """
-    assert GroqSettings(base_url=given).base_url == used
+    assert GroqSettings(base_url=base_url).base_url == expected
 
 
 def test_max_tokens(groq):
@@ -80,7 +80,7 @@ def test_max_tokens(groq):
 
 
 @pytest.mark.parametrize(
-    ("given", "parameter"),
+    ("options", "parameter"),
     [
         ({"extra": {"logprobs": True}}, "logprobs"),
         ({"extra": {"top_logprobs": 2}}, "top_logprobs"),
@@ -92,12 +92,12 @@ def test_max_tokens(groq):
         ({"presence_penalty": 0.5}, "presence_penalty"),
     ],
 )
-def test_rejected_parameters_are_dropped(groq, given, parameter):
+def test_rejected_parameters_are_dropped(groq, options, parameter):
     """
     Parameters that Groq rejects or ignores are not sent, and reported as adaptations.
     """
-    given = {"temperature": 0.5, **given}
-    body, adaptations = encode(groq(), **given)
+    options = {"temperature": 0.5, **options}
+    body, adaptations = encode(groq(), **options)
 
     assert parameter not in body
     assert body["temperature"] == 0.5

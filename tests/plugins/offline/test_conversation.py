@@ -123,7 +123,7 @@ def test_a_text_after_a_colon_is_the_context():
 
 def test_sentences_of_earlier_answers_are_listed():
     """
-    The next answer can leave out what was said.
+    The next answer can exclude the sentences of earlier answers.
     """
     task = read_conversation(
         [
@@ -145,7 +145,7 @@ def test_sentences_of_earlier_answers_are_listed():
 
 def test_questions_of_lists_and_earlier_turns_are_listed():
     """
-    The next question can leave out those in a list and those of earlier turns.
+    The next question can exclude questions in a list and questions of earlier turns.
     """
     listed = read_conversation(
         [("user", f'Ask a question.\n\nAlready asked:\n- What rotates?\n2. "Who rests?"\n\n<passage>{TEXT}</passage>')]
@@ -166,7 +166,7 @@ def test_questions_of_lists_and_earlier_turns_are_listed():
 
 def test_a_transcript_in_the_request_is_parsed():
     """
-    Its questions were asked, and the sentences of its answers were said.
+    Its questions and the sentences of its answers count as used.
     """
     task = read_conversation(
         [

@@ -59,9 +59,9 @@ def test_an_answer_is_one_or_two_sentences_of_its_passage(offline, passage):
 
     answer = offline.ask(about(passage, "What is the most important thing here?")).text
 
-    given_sentences = split_sentences(answer)
-    assert 1 <= len(given_sentences) <= 2
-    assert set(given_sentences) <= set(sentences)
+    answer_sentences = split_sentences(answer)
+    assert 1 <= len(answer_sentences) <= 2
+    assert set(answer_sentences) <= set(sentences)
 
 
 def test_an_answer_matches_its_question(offline):
@@ -101,13 +101,13 @@ def test_questions_of_a_conversation_differ_and_so_do_their_answers(offline):
     for _ in range(5):
         so_far = "\n".join(f"User: {question}\nAssistant: {answer}" for question, answer in turns)
         question = offline.ask(about(BEES, f"Conversation so far:\n{so_far}\n\nAsk the next question."), seed=1).text
-        shown = [{"role": "system", "content": about(BEES, "Answer from this passage alone.")}]
-        for questions, answered in turns:
-            shown += [
-                {"role": "user", "content": questions},
-                {"role": "assistant", "content": answered},
+        messages = [{"role": "system", "content": about(BEES, "Answer from this passage alone.")}]
+        for earlier, answer in turns:
+            messages += [
+                {"role": "user", "content": earlier},
+                {"role": "assistant", "content": answer},
             ]
-        turns.append((question, offline.ask([*shown, {"role": "user", "content": question}]).text))
+        turns.append((question, offline.ask([*messages, {"role": "user", "content": question}]).text))
 
     sentences = [sentence for _, answer in turns for sentence in split_sentences(answer)]
     assert len({question for question, _ in turns}) == 5
@@ -175,10 +175,10 @@ def test_max_tokens_truncates_the_reply(offline):
     A truncated reply has the finish reason `length`, and is the beginning of the full one.
     """
     prompt = about(BEES, "What does the queen lay?")
-    whole, cut = offline.ask(prompt), offline.ask(prompt, max_tokens=3)
+    full, cut = offline.ask(prompt), offline.ask(prompt, max_tokens=3)
 
-    assert (whole.finish_reason, cut.finish_reason) == ("stop", "length")
-    assert whole.text.startswith(cut.text)
+    assert (full.finish_reason, cut.finish_reason) == ("stop", "length")
+    assert full.text.startswith(cut.text)
     assert cut.usage.output_tokens == count_tokens(cut.text) == 3
 
 
@@ -388,7 +388,7 @@ def test_time_is_linear_in_the_length_of_the_text(offline, unit):
 
 def test_a_megabyte_is_processed(offline):
     """
-    A text of a megabyte can be answered from and asked about.
+    A question and an answer can be generated from a text of a megabyte.
     """
     book = "".join(f"The key {number} opens door {number * 7 % 9973} of the house. " for number in range(20_000))
 

@@ -119,7 +119,7 @@ def test_nine_in_ten_questions_of_200_conversations_differ():
 
 def test_answers_are_new_sentences_of_the_passage():
     """
-    Every question of a conversation is answered, and no sentence is said twice.
+    Every question of a conversation has an answer, and no sentence is repeated.
     """
     for passage, turns in make_conversations(100, PASSAGES, seed=7):
         shown = [sentence for _, answer in turns for sentence in answer]
@@ -140,7 +140,7 @@ def test_the_seed_chooses_the_question():
 
 def test_sentences_without_an_answer_are_asked_about_first():
     """
-    The answer to a new question is not among the sentences that were said.
+    The answer to a new question is a sentence that was not returned before.
     """
     sentences = [sentence.text for sentence in build_index(PASSAGES[1]).sentences]
     shown = [sentence for sentence in sentences if not sentence.startswith("A neap tide")]
@@ -152,14 +152,14 @@ def test_sentences_without_an_answer_are_asked_about_first():
 @pytest.mark.parametrize("passage", ["```python\nx = {1: 2}\n```", "| name | age |", "今日は雨です。", "Hm"])
 def test_code_tables_and_other_languages_are_quoted(passage):
     """
-    A sentence whose grammar is unknown is asked about by its first words.
+    A question about a sentence with unknown grammar quotes its first words.
     """
     assert "“" in write_question(passage, seed=1)
 
 
 def test_a_passage_without_further_questions_gives_none():
     """
-    There is no question about a passage without words, or when all were asked.
+    There is no question about a passage without words, or after all questions were asked.
     """
     assert write_question("", seed=1) is None
     assert write_question("--- ...", seed=1) is None

@@ -34,7 +34,7 @@ def test_a_sentence_is_selected_with_its_continuation(question):
 
 def test_excluded_sentences_are_not_selected():
     """
-    Every answer of a conversation is new; when all sentences were said, there is none.
+    Every answer of a conversation is new; after all sentences were returned, there is none.
     """
     shown: list[str] = []
     while answer := select_sentences("What happens to a key?", KEYS, exclude=shown):
@@ -81,7 +81,7 @@ def test_only_sentences_of_prose_have_the_best_quality(text):
 @given(st.text(), st.text(), st.integers(1, 4))
 def test_answers_are_parts_of_the_text(question, text, limit):
     """
-    An answer consists of at most so many exact parts of the text.
+    An answer consists of exact parts of the text, and of no more than requested.
     """
     answer = select_sentences(question, text, limit=limit)
 

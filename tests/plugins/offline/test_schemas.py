@@ -218,10 +218,10 @@ def compound(inner):
     properties = st.dictionaries(WORDS, inner, max_size=4)
     return (
         st.builds(
-            lambda held, count, extra: {
+            lambda properties, count, extra: {
                 "type": "object",
-                "properties": held,
-                "required": list(held)[:count],
+                "properties": properties,
+                "required": list(properties)[:count],
                 **extra,
             },
             properties,
@@ -250,8 +250,8 @@ def test_every_satisfiable_schema_is_satisfied(schema, context, seed):
     """
     An independent validator accepts the value, for any schema and text.
     """
-    whole = {"allOf": [schema], "$defs": {"part": {"type": "string", "maxLength": 40}}}
+    combined = {"allOf": [schema], "$defs": {"part": {"type": "string", "maxLength": 40}}}
 
-    filled = fill_schema(whole, context, seed=seed)
+    filled = fill_schema(combined, context, seed=seed)
 
-    Draft202012Validator(whole).validate(filled.value)
+    Draft202012Validator(combined).validate(filled.value)

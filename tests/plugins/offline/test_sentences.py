@@ -112,9 +112,9 @@ def test_each_sentence_is_part_of_the_normalised_text(text):
     """
     Each sentence can be found in the normalised text, after the one before it.
     """
-    whole, place = normalise(text), 0
+    full_text, place = normalise(text), 0
     for sentence in split_sentences(text):
-        place = whole.index(sentence, place) + len(sentence)
+        place = full_text.index(sentence, place) + len(sentence)
 
 
 @given(st.text())

@@ -39,7 +39,7 @@ def test_different_words_stay_different(one, other):
 
 def test_versions_file_names_and_addresses_are_single_terms():
     """
-    What is written as one word is one term.
+    A version, a file name or an address is one term.
     """
     assert extract_terms("Write qa.jsonl with 3.11 for ada@example.org") == [
         "writ",

@@ -64,13 +64,13 @@ def test_content_list(new_provider):
     """
     Content parts become text, reasoning, and vendor parts for types that Budwood does not model.
     """
-    pieces = [
+    content = [
         {"type": "thinking", "thinking": [{"type": "text", "text": "2 "}, {"type": "text", "text": "and 2"}]},
         {"type": "text", "text": "It is "},
         "4.",
         {"type": "reference", "reference_ids": [1]},
     ]
-    response = decode(new_provider, chat_reply(pieces))
+    response = decode(new_provider, chat_reply(content))
 
     assert response.text == "It is 4."
     assert response.reasoning == "2 and 2"
@@ -94,15 +94,15 @@ def test_tool_calls_without_ids_get_unique_ids(new_provider):
     assert len({call.id for call in response.tool_calls} - {""}) == 3
 
 
-@pytest.mark.parametrize("given", ["tool_calls", "stop", "function_call"])
-def test_stop_after_tool_calls_becomes_tool_calls(new_provider, given):
+@pytest.mark.parametrize("raw", ["tool_calls", "stop", "function_call"])
+def test_stop_after_tool_calls_becomes_tool_calls(new_provider, raw):
     """
     With tool calls, ``stop`` becomes ``tool_calls``; the raw value is unchanged.
     """
     calls = [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
-    response = decode(new_provider, chat_reply(None, tool_calls=calls, finish_reason=given))
+    response = decode(new_provider, chat_reply(None, tool_calls=calls, finish_reason=raw))
 
-    assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", given)
+    assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", raw)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_unknown_fields_are_preserved(new_provider):
     body["choices"][0] |= {"logprobs": {"content": [1]}, "native_finish_reason": "end_turn", "stop_reason": None}
     response = decode(new_provider, body)
 
-    kept = VendorPart(provider="my-server", kind="annotations", data=[{"url": "u"}])
-    assert response.message.parts == (TextPart(text="Hi"), kept)
+    annotations = VendorPart(provider="my-server", kind="annotations", data=[{"url": "u"}])
+    assert response.message.parts == (TextPart(text="Hi"), annotations)
     assert response.metadata == {
         "citations": ["u"],
         "provider": "Novita",
@@ -200,8 +200,8 @@ def test_reasoning_is_included_in_output(new_provider, completion, total):
     Reasoning is included in the output, also if only the total includes it.
     """
     details = {"completion_tokens_details": {"reasoning_tokens": 250}}
-    counted = {"prompt_tokens": 100, "completion_tokens": completion, "total_tokens": total, **details}
-    usage = decode(new_provider, chat_reply("4", usage=counted)).usage
+    recorded_usage = {"prompt_tokens": 100, "completion_tokens": completion, "total_tokens": total, **details}
+    usage = decode(new_provider, chat_reply("4", usage=recorded_usage)).usage
 
     assert (usage.output_tokens, usage.reasoning_tokens, usage.total_tokens) == (300, 250, 400)
 
@@ -216,13 +216,14 @@ def test_missing_choices_are_an_error(new_provider, body):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"), [(b"<html><title>Sign in</title></html>", "Sign in"), (b"", "empty"), (b"{", "starts with '{'")]
+    ("body", "expected"),
+    [(b"<html><title>Sign in</title></html>", "Sign in"), (b"", "empty"), (b"{", "starts with '{'")],
 )
-def test_reply_that_is_not_json_is_described(new_provider, body, said):
+def test_reply_that_is_not_json_is_described(new_provider, body, expected):
     """
     The error describes a login page or a truncated body, and its hint mentions the address.
     """
-    with pytest.raises(BadResponseError, match=said) as caught:
+    with pytest.raises(BadResponseError, match=expected) as caught:
         new_provider().decode(REQUEST, HTTPReply(ReplyHead(200, {}), body))
     assert "base_url" in caught.value.hint
 

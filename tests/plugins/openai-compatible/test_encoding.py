@@ -72,9 +72,9 @@ def test_stream_requests_usage(new_provider):
     A stream requests usage, unless the settings say that the server rejects that.
     """
     assert encode(new_provider(), stream=True)["stream_options"] == {"include_usage": True}
-    silent = encode(new_provider(lacks={"stream_options"}), stream=True)
-    assert silent["stream"] is True
-    assert "stream_options" not in silent
+    without_usage = encode(new_provider(lacks={"stream_options"}), stream=True)
+    assert without_usage["stream"] is True
+    assert "stream_options" not in without_usage
 
 
 def test_tools_and_tool_choice(new_provider):
@@ -179,20 +179,20 @@ def test_message_names(new_provider):
     """
     The name of a message is sent, for every role.
     """
-    speakers = [Message(role=role, parts=(TextPart(text="x"),), name="ada") for role in ("system", "user", "assistant")]
+    messages = [Message(role=role, parts=(TextPart(text="x"),), name="ada") for role in ("system", "user", "assistant")]
 
-    assert [message["name"] for message in encode(new_provider(), *speakers)["messages"]] == ["ada"] * 3
+    assert [message["name"] for message in encode(new_provider(), *messages)["messages"]] == ["ada"] * 3
 
 
 def test_empty_assistant_message(new_provider):
     """
     Content is null only with tool calls, otherwise an empty text. Reasoning without data is not sent; a refusal is.
     """
-    silent = Message(role="assistant", parts=(ReasoningPart(text="hm"),))
-    refusing = Message(role="assistant", parts=(RefusalPart(text="No."),))
+    reasoning = Message(role="assistant", parts=(ReasoningPart(text="hm"),))
+    refusal = Message(role="assistant", parts=(RefusalPart(text="No."),))
 
-    assert encode(new_provider(), silent)["messages"] == [{"role": "assistant", "content": ""}]
-    assert encode(new_provider(), refusing)["messages"] == [{"role": "assistant", "content": None, "refusal": "No."}]
+    assert encode(new_provider(), reasoning)["messages"] == [{"role": "assistant", "content": ""}]
+    assert encode(new_provider(), refusal)["messages"] == [{"role": "assistant", "content": None, "refusal": "No."}]
 
 
 def test_images_are_sent_as_urls(new_provider):
@@ -222,21 +222,21 @@ def test_returned_fields_are_joined(new_provider):
     """
     Fields received in several parts of a stream are returned joined: audio by its id, reasoning details as one list.
     """
-    pieces = [
+    fields = [
         ("audio", {"id": "audio_1"}),
         ("audio", {"data": "UklG"}),
         ("reasoning_details", [{"text": "2"}]),
         ("reasoning_details", [{"text": "and 2"}]),
         ("annotations", [{"url": "u"}]),
     ]
-    said = Message(
-        role="assistant", parts=tuple(VendorPart(provider=OURS, kind=kind, data=data) for kind, data in pieces)
+    message = Message(
+        role="assistant", parts=tuple(VendorPart(provider=OURS, kind=kind, data=data) for kind, data in fields)
     )
 
-    written = encode(new_provider(), said)["messages"][0]
-    assert written["audio"] == {"id": "audio_1"}
-    assert written["reasoning_details"] == [{"text": "2"}, {"text": "and 2"}]
-    assert "annotations" not in written
+    encoded = encode(new_provider(), message)["messages"][0]
+    assert encoded["audio"] == {"id": "audio_1"}
+    assert encoded["reasoning_details"] == [{"text": "2"}, {"text": "and 2"}]
+    assert "annotations" not in encoded
 
 
 def test_vendor_tools(new_provider):
@@ -285,8 +285,8 @@ def test_texts_are_joined(texts):
     """
     Text parts become one text, unchanged.
     """
-    written = encode_messages(
+    encoded = encode_messages(
         [Message(role="user", parts=tuple(TextPart(text=text) for text in texts))], MessageDialect(OURS)
     )
 
-    assert written == [{"role": "user", "content": "".join(texts)}]
+    assert encoded == [{"role": "user", "content": "".join(texts)}]

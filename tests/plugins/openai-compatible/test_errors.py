@@ -83,8 +83,8 @@ def test_rejected_parameter_without_a_code(new_provider):
     """
     A rejected parameter without a code is recognized by the start of the message.
     """
-    said = {"message": "Unsupported parameter: 'max_tokens' is not supported.", "param": "max_tokens", "code": None}
-    error = convert(new_provider(), 400, {"error": said})
+    body = {"message": "Unsupported parameter: 'max_tokens' is not supported.", "param": "max_tokens", "code": None}
+    error = convert(new_provider(), 400, {"error": body})
 
     assert type(error) is UnsupportedParameterError
     assert error.param == "max_tokens"
@@ -102,7 +102,7 @@ def test_rejected_parameter_without_a_code(new_provider):
         {"detail": [{"msg": "No such model."}]},
         [{"error": {"message": "No such model.", "status": "NOT_FOUND"}}],
     ],
-    ids=["OpenAI", "Ollama", "bare", "FastAPI", "vLLM", "Mistral", "FastAPI's list", "Gemini"],
+    ids=["OpenAI", "Ollama", "no envelope", "FastAPI", "vLLM", "Mistral", "FastAPI's list", "Gemini"],
 )
 def test_message_is_found_in_every_form(new_provider, body):
     """
@@ -115,17 +115,17 @@ def test_message_is_found_in_every_form(new_provider, body):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [(b"", "empty"), (b"<html><title>502 Bad Gateway</title></html>", "502 Bad Gateway"), (b"1", "'1'")],
 )
-def test_other_body_is_described(new_provider, body, said):
+def test_other_body_is_described(new_provider, body, expected):
     """
     The page of a proxy, or an empty body, is described in the error.
     """
     error = convert(new_provider(), 502, body)
 
     assert type(error) is ServerError
-    assert said in error.message
+    assert expected in error.message
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_flagged_prompt_is_a_content_filter_error(new_provider, message, expecte
     """
     OpenAI has the same code for invalid prompts and for prompts that its filter flags; the message distinguishes them.
     """
-    said = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_prompt"}
+    body = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_prompt"}
 
-    error = convert(new_provider(), 400, {"error": said})
+    error = convert(new_provider(), 400, {"error": body})
 
     assert type(error) is expected
     assert (error.code, error.retryable) == ("invalid_prompt", False)
@@ -219,11 +219,13 @@ def test_filter_categories(new_provider, name, inside):
     """
     Azure's filter results are in the categories of the error.
     """
-    found = {"violence": {"filtered": True, "severity": "high"}}
+    categories = {"violence": {"filtered": True, "severity": "high"}}
 
-    error = convert(new_provider(), 400, {"error": {"message": "No.", "code": "content_filter", name: {inside: found}}})
+    error = convert(
+        new_provider(), 400, {"error": {"message": "No.", "code": "content_filter", name: {inside: categories}}}
+    )
 
-    assert (error.categories, error.stage) == (found, "prompt")
+    assert (error.categories, error.stage) == (categories, "prompt")
 
 
 @pytest.mark.parametrize("details", [{}, {"innererror": None}, {"innererror": {"content_filter_result": "x"}}])
@@ -242,12 +244,12 @@ def test_filter_results_of_responses(new_provider, place, source, stage):
     """
     In Responses, the results that blocked the request give the categories and the stage.
     """
-    verdicts = [
+    filter_results = [
         {"blocked": False, "source_type": "completion", "content_filter_results": {"sexual": {"filtered": False}}},
         {"blocked": True, "source_type": source, "content_filter_results": {"hate": {"filtered": True}}},
     ]
     body = {"error": {"message": "No.", "code": "content_filter"}}
-    (body if place == "beside" else body["error"])["content_filters"] = verdicts
+    (body if place == "beside" else body["error"])["content_filters"] = filter_results
 
     error = convert(new_provider(), 400, body)
 

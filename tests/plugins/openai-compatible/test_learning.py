@@ -28,8 +28,8 @@ def local(scripted, clock):
     Return a client of a local server.
     """
     settings = {"providers": {"local": {"plugin": "openai-compatible", "base_url": "http://localhost:1/v1"}}}
-    with Client("local/m", settings=settings, transport=scripted, clock=clock, cache=False) as made:
-        yield made
+    with Client("local/m", settings=settings, transport=scripted, clock=clock, cache=False) as client:
+        yield client
 
 
 @pytest.mark.parametrize(

@@ -248,13 +248,13 @@ def test_reasoning_that_was_not_stored(encode):
     """
     With store=False, reasoning is sent only with its encrypted content; otherwise it is reported as an adaptation.
     """
-    lost = {"type": "reasoning", "id": "rs_1", "summary": []}
-    kept = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"}
-    parts = tuple(ReasoningPart(text="", provider=VENDOR, data=item) for item in (lost, kept))
+    unstored = {"type": "reasoning", "id": "rs_1", "summary": []}
+    stored = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"}
+    parts = tuple(ReasoningPart(text="", provider=VENDOR, data=item) for item in (unstored, stored))
 
     body, adaptations = encode(HELLO, Message(role="assistant", parts=parts), HELLO, extra={"store": False})
 
-    assert body["input"][1:2] == [kept]
+    assert body["input"][1:2] == [stored]
     assert adaptations == [("reasoning", "dropped")]
 
 
@@ -262,11 +262,11 @@ def test_message_is_returned_as_received(encode):
     """
     The parts of one message are one item, with its id, its phase and their annotations.
     """
-    about = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
+    item_fields = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
     parts = (
-        TextPart(text="A", provider=VENDOR, data={"annotations": [{"type": "url_citation"}], "message": about}),
-        RefusalPart(text="B", provider=VENDOR, data={"message": about}),
-        TextPart(text="C", provider=VENDOR, data={"annotations": [], "message": {**about, "id": "msg_2"}}),
+        TextPart(text="A", provider=VENDOR, data={"annotations": [{"type": "url_citation"}], "message": item_fields}),
+        RefusalPart(text="B", provider=VENDOR, data={"message": item_fields}),
+        TextPart(text="C", provider=VENDOR, data={"annotations": [], "message": {**item_fields, "id": "msg_2"}}),
     )
 
     body, _ = encode(HELLO, Message(role="assistant", parts=parts), HELLO)
@@ -275,7 +275,7 @@ def test_message_is_returned_as_received(encode):
     assert first == {
         "type": "message",
         "role": "assistant",
-        **about,
+        **item_fields,
         "content": [
             {"type": "output_text", "text": "A", "annotations": [{"type": "url_citation"}]},
             {"type": "refusal", "refusal": "B"},

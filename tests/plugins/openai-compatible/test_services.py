@@ -50,10 +50,10 @@ def test_vectors_are_sorted_by_index(new_provider):
     Vectors are in the order of their indexes.
     """
     rows = [{"index": 1, "embedding": [2.0]}, {"index": 0, "embedding": [1.0]}]
-    response = embed(new_provider(), rows, model="said", usage={"prompt_tokens": 4, "total_tokens": 4})
+    response = embed(new_provider(), rows, model="other", usage={"prompt_tokens": 4, "total_tokens": 4})
 
     assert response.vectors == ((1.0,), (2.0,))
-    assert (response.model, response.usage.input_tokens, response.request_id) == ("said", 4, "req_1")
+    assert (response.model, response.usage.input_tokens, response.request_id) == ("other", 4, "req_1")
 
 
 @pytest.mark.parametrize("index", [{}, {"index": None}])

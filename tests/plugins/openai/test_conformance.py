@@ -86,16 +86,16 @@ class ResponsesExamples(OpenAIChatExamples):
         """
         Return an event that ends the stream with an error.
         """
-        grown = self.stream(pieces, None)[: 2 + len(pieces)]
-        return [*grown, *server_sent({"type": "error", "code": "server_error", "message": message})]
+        beginning = self.stream(pieces, None)[: 2 + len(pieces)]
+        return [*beginning, *server_sent({"type": "error", "code": "server_error", "message": message})]
 
     def other_stream_errors(self, pieces, message):
         """
         Return a failed response, and an envelope without a type.
         """
-        grown = self.stream(pieces, None)[: 2 + len(pieces)]
+        beginning = self.stream(pieces, None)[: 2 + len(pieces)]
         failed = {"type": "response.failed", "response": self.error_with_status_200(message)}
-        return [[*grown, *server_sent(failed)], [*grown, *server_sent(self.error(500, message))]]
+        return [[*beginning, *server_sent(failed)], [*beginning, *server_sent(self.error(500, message))]]
 
     def reply_with_finish_reason(self, word):
         """
@@ -171,7 +171,7 @@ def make_usage(usage):
 
 def make_call(part):
     """
-    Return a function make_call.
+    Return an item of a function call.
     """
     return {**responses.call(part.name, part.arguments), "id": f"fc_{part.id}", "call_id": part.id}
 
@@ -182,8 +182,8 @@ def make_stream(items, deltas, body):
     """
     events = [{"type": "response.created", "response": {**body, "status": "in_progress", "output": [], "usage": None}}]
     for index, item in enumerate(items):
-        begun = {**item, "content": [], "arguments": ""}
-        events.append({"type": "response.output_item.added", "output_index": index, "item": begun})
+        added = {**item, "content": [], "arguments": ""}
+        events.append({"type": "response.output_item.added", "output_index": index, "item": added})
         events += [delta for delta in deltas if delta["output_index"] == index]
         events.append({"type": "response.output_item.done", "output_index": index, "item": item})
     kind = "response.incomplete" if body["status"] == "incomplete" else "response.completed"

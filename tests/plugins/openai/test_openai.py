@@ -115,7 +115,7 @@ def test_parameters_of_other_models(ask, model):
 
 
 @pytest.mark.parametrize(
-    ("model", "effort", "kept"),
+    ("model", "effort", "is_sent"),
     [
         ("gpt-5.1", None, True),
         ("gpt-5.1", "low", False),
@@ -126,13 +126,13 @@ def test_parameters_of_other_models(ask, model):
         ("gpt-5.1-chat-latest", None, False),
     ],
 )
-def test_temperature_depends_on_the_effort(ask, model, effort, kept):
+def test_temperature_depends_on_the_effort(ask, model, effort, is_sent):
     """
     A model gets a temperature if it does not reason, by default or by the effort of the request.
     """
     body, _ = ask(model, temperature=0.5, reasoning_effort=effort)
 
-    assert ("temperature" in body) is kept
+    assert ("temperature" in body) is is_sent
 
 
 def test_roles(openai):

@@ -21,7 +21,7 @@ def path(tmp_path):
     """
     The path of the cache file.
     """
-    return tmp_path / "kept" / "replies.sqlite3"
+    return tmp_path / "cache-files" / "replies.sqlite3"
 
 
 @pytest.fixture

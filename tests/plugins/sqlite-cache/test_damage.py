@@ -60,9 +60,9 @@ def test_file_that_is_not_a_database_is_renamed(open_cache, path, corrupt, conte
     assert (fields["level"], fields["path"], fields["moved_to"]) == ("warning", str(path), str(corrupt))
 
 
-def test_set_also_repositions_a_damaged_file(open_cache, path):
+def test_set_also_renames_a_damaged_file(open_cache, path):
     """
-    `set` also repositions a damaged file.
+    `set` also renames a damaged file.
     """
     path.parent.mkdir()
     path.write_bytes(b"no database" * 1000)
@@ -73,7 +73,7 @@ def test_set_also_repositions_a_damaged_file(open_cache, path):
     assert cache.get("key") == b"value"
 
 
-def test_later_damaged_file_repositions_the_earlier(open_cache, path, corrupt):
+def test_later_damaged_file_replaces_the_earlier(open_cache, path, corrupt):
     """
     Only the last damaged file is kept, so that a failing disk does not fill up.
     """
@@ -90,7 +90,7 @@ def test_later_damaged_file_repositions_the_earlier(open_cache, path, corrupt):
 
 def test_file_of_another_process_is_not_renamed(open_cache, path, corrupt):
     """
-    If another process has already repositiond the damaged file, its new file stays.
+    If another process has already renamed the damaged file, its new file stays.
     """
     path.parent.mkdir()
     path.write_bytes(b"no database")
@@ -182,10 +182,10 @@ def test_old_log_is_not_applied_to_a_new_file(open_cache, path, corrupt):
     cache._database.use(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
     cache.set("old", b"value")
     log = path.with_name(f"{path.name}-wal")
-    written_ahead = log.read_bytes()
+    log_content = log.read_bytes()
     cache.close()
     path.write_bytes(path.read_bytes()[:4096] + b"junk" * 40_000)
-    log.write_bytes(written_ahead)
+    log.write_bytes(log_content)
     cache = open_cache()
 
     for key, value in ENTRIES.items():

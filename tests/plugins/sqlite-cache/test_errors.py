@@ -61,7 +61,7 @@ def test_folder_that_cannot_be_created_is_an_error(open_cache, path):
     cache = open_cache()
 
     for use in (lambda: cache.get("key"), lambda: cache.set("key", b"value")):
-        with pytest.raises(OSError, match="kept"):
+        with pytest.raises(OSError, match="cache-files"):
             use()
 
 

@@ -18,7 +18,7 @@ from budwood_tiktoken import TiktokenSettings, TiktokenTokenizer
 from budwood_tiktoken.framing import framing_of
 from tests.contract import recorded_usage
 
-NOT_AS_SENT = {
+DIFFERENT_REQUESTS = {
     "dd-trace-py__openai_agents__test_simple_agent": "of March 2025, when an empty list of tools cost 18 tokens",
     "logfire__test_openai_agents__test_input_guardrails": "the same",
     "logfire__test_openai__test_responses_api_version_v1_only": "the reply was edited by hand",
@@ -47,13 +47,13 @@ def test_counts_equal_recorded_counts_of_text(shared_folder, tokenizer, capsys):
     """
     outcomes = Counter()
     different = []
-    for one in recorded_usage.counted():
+    for one in recorded_usage.list_counted_requests():
         if one.api not in ("openai-chat", "responses", "azure"):
             continue
         count = tokenizer.count(one.request)
         if count is None or not count.exact:
             outcomes["estimated" if count else "another vendor's"] += 1
-        elif any(name in one.file for name in NOT_AS_SENT):
+        elif any(name in one.file for name in DIFFERENT_REQUESTS):
             outcomes["not as sent"] += 1
         else:
             outcomes["equal" if count.input_tokens == one.input_tokens else "different"] += 1
@@ -72,7 +72,7 @@ def test_estimates_are_within_their_bounds(shared_folder, tokenizer):
     """
     counts = [
         (one.input_tokens, count)
-        for one in recorded_usage.counted()
+        for one in recorded_usage.list_counted_requests()
         if one.api in ("openai-chat", "responses", "azure")
         and (count := tokenizer.count(one.request)) is not None
         and not count.exact

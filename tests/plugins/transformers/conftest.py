@@ -50,8 +50,8 @@ def parrot(tmp_path):
     """
     from tests.tiny_model import save_tiny_model
 
-    def make(*says, **options):
-        return save_tiny_model(tmp_path / "parrot", says=says, **options)
+    def make(*tokens, **options):
+        return save_tiny_model(tmp_path / "parrot", texts=tokens, **options)
 
     return make
 
@@ -65,7 +65,7 @@ def local(clock, tmp_path):
     from budwood.types import ModelRules
     from budwood_transformers import Transformers, TransformersSettings
 
-    made = []
+    providers = []
 
     def make(rules=None, **settings):
         context = PluginContext(
@@ -75,9 +75,9 @@ def local(clock, tmp_path):
             clock=clock,
             cache_folder=tmp_path,
         )
-        made.append(Transformers(TransformersSettings(**settings), context))
-        return made[-1]
+        providers.append(Transformers(TransformersSettings(**settings), context))
+        return providers[-1]
 
     yield make
-    for provider in made:
+    for provider in providers:
         provider.close()

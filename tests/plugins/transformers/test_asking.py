@@ -49,11 +49,11 @@ def test_stream_gives_the_same_reply(parrot):
     with Client(f"transformers/{parrot('One', ', two', ', three.')}") as client:
         with client.stream("count", temperature=0) as stream:
             chunks = [event.text for event in stream if isinstance(event, TextDelta)]
-        whole = client.ask("count", temperature=0)
+        reply = client.ask("count", temperature=0)
 
     assert chunks == ["One", ", two", ", three."]
-    assert stream.response.text == whole.text == "One, two, three."
-    assert stream.response.usage == whole.usage
+    assert stream.response.text == reply.text == "One, two, three."
+    assert stream.response.usage == reply.usage
 
 
 def test_seed_makes_replies_reproducible(model):
@@ -68,10 +68,10 @@ def test_seed_makes_replies_reproducible(model):
         again = client.ask("hi", seed=7, max_tokens=40)
         other = client.ask("hi", seed=8, max_tokens=40)
         unseeded = client.ask("hi", max_tokens=40)
-        repeated = client.ask("hi", seed=unseeded.metadata["seed"], max_tokens=40)
+        same_seed = client.ask("hi", seed=unseeded.metadata["seed"], max_tokens=40)
 
     assert first.text == again.text != other.text
-    assert repeated.text == unseeded.text
+    assert same_seed.text == unseeded.text
 
 
 def test_sampling_does_not_use_the_global_generator(model):
@@ -177,10 +177,10 @@ def test_async_client_asks_and_streams(parrot):
 
     async def both():
         async with AsyncClient(f"transformers/{parrot('Hello', ' world.')}") as client:
-            whole = await client.ask("hi", temperature=0)
+            reply = await client.ask("hi", temperature=0)
             async with client.stream("hi", temperature=0) as stream:
                 chunks = [piece async for piece in stream.text_deltas()]
-            return whole.text, chunks
+            return reply.text, chunks
 
     assert asyncio.run(both()) == ("Hello world.", ["Hello", " world."])
 

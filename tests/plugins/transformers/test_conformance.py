@@ -17,7 +17,7 @@ class TestTransformers(LocalProviderSuite):
         """
         path = folder / self.model
         if not path.exists():
-            save_tiny_model(path, says=("Tea ", "or ", "coffee."))
+            save_tiny_model(path, texts=("Tea ", "or ", "coffee."))
         return {"model_path": str(path)}
 
 

@@ -111,17 +111,17 @@ def test_item_in_use_is_removed_after_its_use(loader):
         assert gate.wait(60)
         return list(loader.loaded)
 
-    seen = []
-    first = threading.Thread(target=lambda: seen.append(cache.use("a", hold)))
+    results = []
+    first = threading.Thread(target=lambda: results.append(cache.use("a", hold)))
     first.start()
     assert inside.wait(60)
-    second = threading.Thread(target=lambda: seen.append(cache.use("b", name_of)))
+    second = threading.Thread(target=lambda: results.append(cache.use("b", name_of)))
     second.start()
     gate.set()
     first.join()
     second.join()
 
-    assert seen == [["a"], "b"]
+    assert results == [["a"], "b"]
     assert cache.use("a", name_of) == "a"
     assert loader.loaded == ["a", "b", "a"]
 

@@ -234,19 +234,19 @@ def _select(plugin: InstalledPlugin, specs: list[object]) -> Spec[Any, Any]:
                 f"of numbers such as (1, 0), got {spec.requires_api!r}."
             )
     named = {normalise(spec.name): spec for spec in specs if isinstance(spec, Spec)}
-    chosen = named.get(normalise(plugin.name))
-    if chosen is None:
+    selected = named.get(normalise(plugin.name))
+    if selected is None:
         raise PluginInvalidError(
             f"{where} has no spec with the name of its entry point. The names of its specs: {join_names(named)}."
         )
-    if not _is_api_compatible(chosen.requires_api):
+    if not _is_api_compatible(selected.requires_api):
         raise PluginIncompatibleError(
-            f"{where} requires plugin API {_format_version(chosen.requires_api)}; "
+            f"{where} requires plugin API {_format_version(selected.requires_api)}; "
             f"installed is {_format_version(API_VERSION)}.",
             hint=f"pip install --upgrade budwood {plugin.distribution}",
         )
-    _check_patterns(plugin, chosen)
-    return chosen
+    _check_patterns(plugin, selected)
+    return selected
 
 
 def _check_patterns(plugin: InstalledPlugin, spec: Spec[Any, Any]) -> None:

@@ -123,8 +123,8 @@ def _find(file: BodyFile) -> _FileState:
     try:
         if not stat.S_ISREG(os.stat(file.path).st_mode):  # noqa: PTH116 - opening a pipe waits for its other end
             raise PromptError(f"Cannot send {file.path}: it is not a regular file.", hint=_HINT)
-        with open(file.path, "rb", buffering=0) as opened:  # noqa: PTH123 - a path may be text
-            found = os.fstat(opened.fileno())
+        with open(file.path, "rb", buffering=0) as stream:  # noqa: PTH123 - a path may be text
+            found = os.fstat(stream.fileno())
     except OSError as error:
         raise _unreadable(file, error) from error
     size = found.st_size - file.offset if file.size is None else file.size
@@ -139,10 +139,10 @@ def _find(file: BodyFile) -> _FileState:
 def _read_block(found: _FileState, position: int) -> bytes:
     count = min(BLOCK_SIZE, found.size - position)
     try:
-        with open(found.file.path, "rb") as opened:  # noqa: PTH123 - see `_find`
-            now = os.fstat(opened.fileno())
-            opened.seek(found.file.offset + position)
-            block = opened.read(count)
+        with open(found.file.path, "rb") as stream:  # noqa: PTH123 - see `_find`
+            now = os.fstat(stream.fileno())
+            stream.seek(found.file.offset + position)
+            block = stream.read(count)
     except OSError as error:
         raise _unreadable(found.file, error) from error
     if (now.st_size, now.st_mtime_ns) != found.version or len(block) != count:

@@ -24,46 +24,46 @@ from tests.core.engine.flows import (
     CALL,
     TIMING,
     assert_no_threads_are_left,
-    gathering,
-    racing,
-    waiting,
+    run_all,
+    run_first,
+    wait_for_latch,
 )
 
 
-@pytest.mark.parametrize("fails", [True, False])
-def test_thread_that_misses_an_interrupt_is_interrupted_again(clock, fails):
+@pytest.mark.parametrize("fail", [True, False])
+def test_thread_that_misses_an_interrupt_is_interrupted_again(clock, fail):
     """
     A flow that starts to wait after it was abandoned still ends, in `All` and in `First`.
     """
-    begun, late, ended = threading.Event(), threading.Event(), threading.Event()
+    started, misses_interrupt, ended = threading.Event(), threading.Event(), threading.Event()
     interrupts = []
 
     class Transport(ScriptedTransport):
         def open(self, call, timing):
-            begun.set()
-            late.wait(60)  # it still connects, and has no socket to shut down
+            started.set()
+            misses_interrupt.wait(60)  # while it connects there is no socket to shut down
             ended.wait(60)
             raise ProviderError("interrupted")
 
         def interrupt(self, thread: int) -> None:
             interrupts.append(thread)
-            late.set()
+            misses_interrupt.set()
             if len(interrupts) > 1:
                 ended.set()
 
     transport = Transport()
 
-    def waits():
+    def wait_for_reply():
         yield Open(CALL, TIMING)
 
-    def ends():
-        yield Invoke(lambda: begun.wait(60))
-        if fails:
+    def end():
+        yield Invoke(lambda: started.wait(60))
+        if fail:
             raise ProviderError("failed")
 
     driver = BlockingDriver(lambda: transport, clock)
-    with pytest.raises(ProviderError, match="failed") if fails else contextlib.nullcontext():
-        driver.run(gathering([waits(), ends()]) if fails else racing(waits(), ends()))
+    with pytest.raises(ProviderError, match="failed") if fail else contextlib.nullcontext():
+        driver.run(run_all([wait_for_reply(), end()]) if fail else run_first(wait_for_reply(), end()))
     assert ended.wait(60)
     assert_no_threads_are_left()
 
@@ -72,23 +72,23 @@ def test_abandoned_flow_performs_no_further_effect(driver):
     """
     The result of a blocking function that returns after the flow was abandoned leads to no further effect.
     """
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
     seen = []
 
-    def work():
-        begun.set()
+    def block():
+        started.set()
         gate.wait(60)
 
-    def works():
-        yield Invoke(work)
-        yield Invoke(lambda: seen.append("went on"))
+    def do_work():
+        yield Invoke(block)
+        yield Invoke(lambda: seen.append("continued"))
 
-    def fails():
-        yield Invoke(lambda: begun.wait(60))
+    def fail():
+        yield Invoke(lambda: started.wait(60))
         raise ProviderError("failed")
 
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([works(), fails()]))
+        driver.run(run_all([do_work(), fail()]))
     gate.set()
     driver.close()
 
@@ -99,23 +99,23 @@ def test_error_does_not_wait_for_the_cleanup_of_others(driver):
     """
     The error is raised while another flow still cleans up; closing the driver waits for that flow.
     """
-    began, gate = Latch(), threading.Event()
+    started_latch, gate = Latch(), threading.Event()
     cleaned = []
 
-    def waits():
+    def wait_for_reply():
         try:
-            began.set()
+            started_latch.set()
             yield Wait(Latch(), math.inf)
         finally:
             yield Invoke(lambda: gate.wait(60))
             cleaned.append("cleaned")
 
-    def fails():
-        yield Wait(began, math.inf)
+    def fail():
+        yield Wait(started_latch, math.inf)
         raise ProviderError("failed")
 
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), fails()]))
+        driver.run(run_all([wait_for_reply(), fail()]))
     assert cleaned == []
 
     gate.set()
@@ -127,33 +127,33 @@ def test_abandoned_flow_gets_no_other_error(clock):
     """
     A flow whose socket was shut down because it was abandoned gets `Abandoned`, not an error that it could retry.
     """
-    begun, interrupted = threading.Event(), threading.Event()
+    started, interrupted = threading.Event(), threading.Event()
     seen = []
 
     class Transport(ScriptedTransport):
         def open(self, call, timing):
-            begun.set()
+            started.set()
             interrupted.wait(60)
             raise ProviderError("the connection broke")
 
         def interrupt(self, thread: int) -> None:
             interrupted.set()
 
-    def waits():
+    def wait_for_reply():
         try:
             yield Open(CALL, TIMING)
         except BaseException as error:
             seen.append((type(error), str(error.__cause__)))
             raise
 
-    def fails():
-        yield Invoke(lambda: begun.wait(60))
+    def fail():
+        yield Invoke(lambda: started.wait(60))
         raise ProviderError("failed")
 
     transport = Transport()
     driver = BlockingDriver(lambda: transport, clock)
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), fails()]))
+        driver.run(run_all([wait_for_reply(), fail()]))
     driver.close()
 
     assert seen == [(Abandoned, "the connection broke")]
@@ -163,7 +163,7 @@ def test_cleanup_is_not_interrupted(clock, monkeypatch):
     """
     Requests that an abandoned flow sends in a `finally` succeed: threads that are cleaning up are not interrupted.
     """
-    began, gate = Latch(), threading.Event()
+    started_latch, gate = Latch(), threading.Event()
     interrupts, rounds = [], itertools.count(1)
     interrupt = groups.Group.interrupt
 
@@ -180,22 +180,22 @@ def test_cleanup_is_not_interrupted(clock, monkeypatch):
         def interrupt(self, thread: int) -> None:
             interrupts.append(thread)
 
-    def waits():
+    def wait_for_reply():
         try:
-            began.set()
+            started_latch.set()
             yield Wait(Latch(), math.inf)
         finally:
             yield Open(CALL, TIMING)
 
-    def fails():
-        yield Wait(began, math.inf)
+    def fail():
+        yield Wait(started_latch, math.inf)
         raise ProviderError("failed")
 
     monkeypatch.setattr(groups.Group, "interrupt", interrupt_all)
     transport = Transport().reply(200)
     driver = BlockingDriver(lambda: transport, clock)
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), fails()]))
+        driver.run(run_all([wait_for_reply(), fail()]))
     driver.close()
 
     assert transport.calls == [CALL]
@@ -204,12 +204,12 @@ def test_cleanup_is_not_interrupted(clock, monkeypatch):
 
 def test_cleanup_has_a_time_limit(clock, monkeypatch):
     """
-    An abandoned flow that waits in its `finally` is ended when its time is over.
+    An abandoned flow that waits in its `finally` is ended after a time limit.
     """
     monkeypatch.setattr(groups, "CLEANUP_SECONDS", 0.0)
     ended = []
 
-    def waits():
+    def wait_for_reply():
         try:
             yield Wait(Latch(), math.inf)
         finally:
@@ -219,19 +219,19 @@ def test_cleanup_has_a_time_limit(clock, monkeypatch):
                 ended.append("ended")
                 raise
 
-    began = Latch()
+    started_latch = Latch()
 
-    def begins():
-        began.set()
-        return (yield from waits())
+    def start_waiting():
+        started_latch.set()
+        return (yield from wait_for_reply())
 
-    def fails():
-        yield Wait(began, math.inf)
+    def fail():
+        yield Wait(started_latch, math.inf)
         raise ProviderError("failed")
 
     driver = BlockingDriver(ScriptedTransport, clock)
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([begins(), fails()]))
+        driver.run(run_all([start_waiting(), fail()]))
     assert_no_threads_are_left()
 
     assert ended == ["ended"]
@@ -239,22 +239,22 @@ def test_cleanup_has_a_time_limit(clock, monkeypatch):
 
 def test_abandoned_group_ends_the_groups_inside(driver):
     """
-    A flow that waits for flows of its own is abandoned with them.
+    A flow that waits for a group is abandoned together with that group.
     """
     cleaned = []
-    began = Latch()
+    started_latch = Latch()
 
-    def begins():
-        began.set()
-        return (yield from waiting(cleaned))
+    def start_waiting():
+        started_latch.set()
+        return (yield from wait_for_latch(cleaned))
 
-    def fails():
-        yield Wait(began, math.inf)
+    def fail():
+        yield Wait(started_latch, math.inf)
         raise ProviderError("failed")
 
-    within = gathering([begins(), waiting(cleaned)])
+    inner = run_all([start_waiting(), wait_for_latch(cleaned)])
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([within, fails()]))
+        driver.run(run_all([inner, fail()]))
     driver.close()
 
-    assert cleaned in (["cleaned"], ["cleaned"] * 2)  # a flow that had not begun has nothing to clean
+    assert cleaned in (["cleaned"], ["cleaned"] * 2)  # a flow that has not started does not clean up

@@ -33,10 +33,10 @@ from budwood_testing import FakeClock, ManualClock
 from tests.core.engine.flows import (
     LONG,
     assert_no_threads_are_left,
-    failing,
-    gathering,
-    value_of,
-    waiting,
+    raise_error,
+    return_value,
+    run_all,
+    wait_for_latch,
 )
 from tests.servers import WAIT_FOR_CLOSE, signal
 
@@ -45,7 +45,7 @@ def test_all_returns_results_in_order(driver):
     """
     Results are in the order of the flows, not in the order in which they end.
     """
-    assert driver.run(gathering([value_of(number) for number in range(50)], 7)) == list(range(50))
+    assert driver.run(run_all([return_value(number) for number in range(50)], 7)) == list(range(50))
 
 
 def test_flows_of_all_sleep_by_the_clock(driver, clock):
@@ -57,16 +57,16 @@ def test_flows_of_all_sleep_by_the_clock(driver, clock):
         yield Sleep(seconds)
         return seconds
 
-    assert driver.run(gathering([flow(1.0), flow(2.0)])) == [1.0, 2.0]
+    assert driver.run(run_all([flow(1.0), flow(2.0)])) == [1.0, 2.0]
     assert sorted(clock.slept) == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_all_of_no_or_one_flow(driver, count):
     """
-    An empty list and a list of one work like any other.
+    An empty list and a list of one flow are accepted.
     """
-    assert driver.run(gathering([value_of("only")] * count)) == ["only"] * count
+    assert driver.run(run_all([return_value("only")] * count)) == ["only"] * count
 
 
 def test_all_runs_no_more_than_the_limit_at_once(driver):
@@ -75,7 +75,7 @@ def test_all_runs_no_more_than_the_limit_at_once(driver):
     """
     meeting = threading.Barrier(3)
     running = itertools.count()
-    most = []
+    running_counts = []
     lock = threading.Lock()
     now = 0
 
@@ -83,7 +83,7 @@ def test_all_runs_no_more_than_the_limit_at_once(driver):
         nonlocal now
         with lock:
             now += 1
-            most.append(now)
+            running_counts.append(now)
         meeting.wait(60)
         with lock:
             now -= 1
@@ -92,9 +92,9 @@ def test_all_runs_no_more_than_the_limit_at_once(driver):
         next(running)
         yield Invoke(work)
 
-    driver.run(gathering((flow() for _ in range(9)), 3))
+    driver.run(run_all((flow() for _ in range(9)), 3))
 
-    assert max(most) == 3
+    assert max(running_counts) == 3
     assert next(running) == 9
 
 
@@ -102,17 +102,17 @@ def test_all_creates_flows_when_they_start(driver):
     """
     A generator of flows is not read ahead of the limit, so a million prompts use no memory.
     """
-    made = []
+    created = []
 
     def flows():
         for number in itertools.count():
-            made.append(number)
-            yield failing() if number == 4 else value_of(number)
+            created.append(number)
+            yield raise_error() if number == 4 else return_value(number)
 
     with pytest.raises(ProviderError):
-        driver.run(gathering(flows(), 2))
+        driver.run(run_all(flows(), 2))
 
-    assert len(made) <= 7
+    assert len(created) <= 7
 
 
 def test_failing_flow_abandons_the_others(make_driver):
@@ -122,11 +122,11 @@ def test_failing_flow_abandons_the_others(make_driver):
     clock = ManualClock()
     cleaned = []
 
-    def fails():
+    def fail():
         yield Invoke(lambda: clock.wait_for_sleepers(1))
         raise ProviderError("failed")
 
-    def waits():
+    def wait_for_reply():
         try:
             yield Sleep(60.0)
             cleaned.append("was never abandoned")
@@ -135,7 +135,7 @@ def test_failing_flow_abandons_the_others(make_driver):
 
     driver = make_driver(clock)
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([waits(), fails()]))
+        driver.run(run_all([wait_for_reply(), fail()]))
     driver.close()
 
     assert cleaned == ["cleaned"]
@@ -147,32 +147,32 @@ def test_failing_flow_closes_the_connections_of_the_others(loopback_server):
     """
     call = HTTPCall(method="GET", url=loopback_server.url)
     timing = Timing(connect_timeout=LONG, idle_timeout=LONG, deadline=time.monotonic() + LONG)
-    asked = threading.Event()
-    loopback_server.play(signal(asked), WAIT_FOR_CLOSE)
+    request_received = threading.Event()
+    loopback_server.play(signal(request_received), WAIT_FOR_CLOSE)
 
-    def waits():
+    def wait_for_reply():
         exchange = yield Open(call, timing)
         yield Close(exchange)
 
-    def fails():
-        yield Invoke(lambda: asked.wait(60))
+    def fail():
+        yield Invoke(lambda: request_received.wait(60))
         raise ProviderError("failed")
 
     blocking = PooledTransport()
     with pytest.raises(ProviderError, match="failed"):
-        BlockingDriver(lambda: blocking, FakeClock()).run(gathering([waits(), fails()]))
+        BlockingDriver(lambda: blocking, FakeClock()).run(run_all([wait_for_reply(), fail()]))
     assert loopback_server.closed_by_client.wait(60)
     assert_no_threads_are_left()
     blocking.close()
 
     loopback_server.closed_by_client.clear()
-    asked.clear()
-    loopback_server.play(signal(asked), WAIT_FOR_CLOSE)
+    request_received.clear()
+    loopback_server.play(signal(request_received), WAIT_FOR_CLOSE)
 
     async def run() -> None:
         transport = AsyncPooledTransport()
         with pytest.raises(ProviderError, match="failed"):
-            await AsyncDriver(lambda: transport, FakeClock()).run(gathering([waits(), fails()]))
+            await AsyncDriver(lambda: transport, FakeClock()).run(run_all([wait_for_reply(), fail()]))
         assert await asyncio.to_thread(loopback_server.closed_by_client.wait, 60)
         await transport.close()
 
@@ -183,14 +183,14 @@ def test_flows_of_all_have_the_context_of_the_caller(driver):
     """
     Context variables, which tracing uses, are those of the caller.
     """
-    name = contextvars.ContextVar("name", default="nobody")
+    name = contextvars.ContextVar("name", default="unknown")
 
     def flow():
         return (yield Invoke(name.get))
 
     def run():
         name.set("caller")
-        return driver.run(gathering([flow(), flow()]))
+        return driver.run(run_all([flow(), flow()]))
 
     assert contextvars.copy_context().run(run) == ["caller", "caller"]
 
@@ -201,20 +201,20 @@ def test_all_has_a_default_limit(driver):
     """
     latch = Latch()
     started = itertools.count(1)
-    beyond = []
+    latch_states = []
 
     def flow():
         number = next(started)
         if number > MAX_PARALLEL_FLOWS:
-            beyond.append(latch.is_set)
+            latch_states.append(latch.is_set)
         if number == MAX_PARALLEL_FLOWS:
             yield Invoke(latch.set)
         yield Wait(latch, math.inf)
 
-    driver.run(gathering(flow() for _ in range(MAX_PARALLEL_FLOWS + 5)))
+    driver.run(run_all(flow() for _ in range(MAX_PARALLEL_FLOWS + 5)))
 
     assert MAX_PARALLEL_FLOWS == 32
-    assert beyond == [True] * 5
+    assert latch_states == [True] * 5
 
 
 @pytest.mark.parametrize("others", [0, 1])
@@ -224,7 +224,7 @@ def test_flows_of_a_group_cannot_emit(driver, group, others):
     `Emit` in a flow of a group is an error inside that flow, which can continue.
     """
 
-    def emits():
+    def emit():
         try:
             yield Emit([TextDelta("lost")])
         except RuntimeError as error:
@@ -232,7 +232,7 @@ def test_flows_of_a_group_cannot_emit(driver, group, others):
         return (yield Invoke(lambda: text))
 
     def flow():
-        return (yield group([emits(), *(waiting([], latch) for _ in range(others))]))
+        return (yield group([emit(), *(wait_for_latch([], latch) for _ in range(others))]))
 
     latch = Latch()
     if group is All:

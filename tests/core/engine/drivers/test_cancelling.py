@@ -12,7 +12,7 @@ from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.drivers.effects import Close, Invoke, Open
 from budwood_testing import chat_chunks, sse
-from tests.core.engine.flows import CALL, TIMING, gathering
+from tests.core.engine.flows import CALL, TIMING, run_all
 from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head, signal
 
 
@@ -58,8 +58,8 @@ def test_cancelling_a_task_closes_the_connection(loopback_server, streamed):
     A task that is cancelled while it reads a reply closes the connection before it ends.
     """
     first = b"".join(sse(*chat_chunks(["a"], finish_reason=None), done=False))
-    written = threading.Event()
-    loopback_server.play(head(**CHUNKED) + chunk(first), signal(written), WAIT_FOR_CLOSE)
+    chunk_sent = threading.Event()
+    loopback_server.play(head(**CHUNKED) + chunk(first), signal(chunk_sent), WAIT_FOR_CLOSE)
 
     async def ask(client: AsyncClient) -> None:
         if not streamed:
@@ -71,7 +71,7 @@ def test_cancelling_a_task_closes_the_connection(loopback_server, streamed):
     async def run() -> None:
         async with AsyncClient("openai/m", base_url=loopback_server.url, api_key="k") as client:
             task = asyncio.create_task(ask(client))
-            await asyncio.to_thread(written.wait, 60)
+            await asyncio.to_thread(chunk_sent.wait, 60)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -114,10 +114,10 @@ def test_second_cancellation_does_not_stop_the_cleanup(clock, scripted):
     """
     It ends the wait, while the `finally` effect in progress is performed to its end.
     """
-    begun, cleaned = asyncio.Event(), asyncio.Event()
+    cleanup_started, cleaned = asyncio.Event(), asyncio.Event()
 
-    async def clean() -> None:
-        begun.set()
+    async def clean_up() -> None:
+        cleanup_started.set()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         cleaned.set()
@@ -126,13 +126,13 @@ def test_second_cancellation_does_not_stop_the_cleanup(clock, scripted):
         try:
             yield Invoke(asyncio.Event().wait, awaitable=True)
         finally:
-            yield Invoke(clean, awaitable=True)
+            yield Invoke(clean_up, awaitable=True)
 
     async def run() -> None:
         task = asyncio.create_task(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))
         await asyncio.sleep(0)
         task.cancel()
-        await begun.wait()
+        await cleanup_started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -156,7 +156,7 @@ def test_cancelling_all_ends_its_flows(scripted, clock):
 
     async def run() -> None:
         driver = AsyncDriver(lambda: scripted.asynchronous, clock)
-        task = asyncio.create_task(driver.run(gathering(flow(number) for number in range(5))))
+        task = asyncio.create_task(driver.run(run_all(flow(number) for number in range(5))))
         for _ in range(3):
             await asyncio.sleep(0)
         task.cancel()

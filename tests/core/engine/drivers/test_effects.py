@@ -1,4 +1,4 @@
-"""Both drivers perform each effect alike, and raise errors at the `yield`."""
+"""Both drivers perform each effect in the same way, and raise errors at the `yield`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.drivers.effects import All, Close, Invoke, Open, Read, ReadAll, Sleep
 from budwood.errors import ConfigurationError
 from budwood_testing import chat_reply
-from tests.core.engine.flows import CALL, TIMING, value_of
+from tests.core.engine.flows import CALL, TIMING, return_value
 
 
 def test_flow_without_effects_returns_its_value(driver):
@@ -41,14 +41,14 @@ def test_every_effect_returns_its_result(driver, scripted, clock):
         slept = yield Sleep(3.0)
         invoked = yield Invoke(lambda: "invoked")
         inline = yield Invoke(threading.get_ident, inline=True)
-        together = yield All([value_of(1), value_of(2)])
-        return exchange.head.headers, first, rest, closed, slept, invoked, inline, together
+        all_results = yield All([return_value(1), return_value(2)])
+        return exchange.head.headers, first, rest, closed, slept, invoked, inline, all_results
 
-    headers, first, rest, closed, slept, invoked, inline, together = driver.run(flow())
+    headers, first, rest, closed, slept, invoked, inline, all_results = driver.run(flow())
 
     assert (headers, first, rest) == ({"x": "y"}, b"a", b"bc")
     assert (closed, slept, invoked, inline) == (None, None, "invoked", threading.get_ident())
-    assert together == [1, 2]
+    assert all_results == [1, 2]
     assert clock.slept == [3.0]
     assert scripted.calls == [CALL]
 
@@ -62,9 +62,9 @@ def test_failed_effect_is_raised_at_its_yield(driver):
         try:
             yield Invoke(lambda: 1 // 0)
         except ZeroDivisionError:
-            return (yield Invoke(lambda: "went on"))
+            return (yield Invoke(lambda: "continued"))
 
-    assert driver.run(flow()) == "went on"
+    assert driver.run(flow()) == "continued"
 
 
 def test_uncaught_error_is_raised_in_the_caller(driver):
@@ -90,13 +90,13 @@ def test_async_driver_runs_blocking_code_in_a_thread(clock, scripted):
     It runs a blocking function in a thread, an inline one on the loop, and awaits a coroutine.
     """
 
-    async def awaited() -> int:
+    async def return_awaited() -> int:
         return threading.get_ident()
 
     def flow():
         thread = yield Invoke(threading.get_ident)
         inline = yield Invoke(threading.get_ident, inline=True)
-        coroutine = yield Invoke(awaited, awaitable=True)
+        coroutine = yield Invoke(return_awaited, awaitable=True)
         return thread, inline, coroutine
 
     thread, inline, coroutine = asyncio.run(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))
@@ -107,17 +107,17 @@ def test_async_driver_runs_blocking_code_in_a_thread(clock, scripted):
 
 def test_blocking_driver_rejects_async_code(clock, scripted):
     """
-    An async function is an error that names it and the cure, and is never called.
+    An async function is never called; the error names it and says what to do.
     """
     called = []
 
-    async def lookup() -> None:
+    async def look_up() -> None:
         called.append("called")
 
     def flow():
-        yield Invoke(lookup, awaitable=True)
+        yield Invoke(look_up, awaitable=True)
 
-    with pytest.raises(ConfigurationError, match="lookup is async") as caught:
+    with pytest.raises(ConfigurationError, match="look_up is async") as caught:
         BlockingDriver(lambda: scripted, clock).run(flow())
 
     assert caught.value.hint == "Use AsyncClient."
@@ -148,7 +148,7 @@ def test_async_tool_is_rejected_before_anything_is_sent(client, async_client, sc
     """
 
     async def weather(place: str) -> str:
-        """Tell the weather."""
+        """Return the weather."""
         return f"rain in {place}"
 
     with pytest.raises(ConfigurationError, match="'weather' is async"):
@@ -157,7 +157,7 @@ def test_async_tool_is_rejected_before_anything_is_sent(client, async_client, sc
         next(iter(stream))
     assert scripted.calls == []
 
-    wanted = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"place": "Oslo"}'}}
-    scripted.reply(200, chat_reply("", tool_calls=[wanted])).reply(200, chat_reply("Rain."))
+    tool_call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"place": "Oslo"}'}}
+    scripted.reply(200, chat_reply("", tool_calls=[tool_call])).reply(200, chat_reply("Rain."))
     assert asyncio.run(async_client.ask("hi", tools=[weather])).text == "Rain."
     assert scripted.sent()["messages"][-1]["content"] == "rain in Oslo"

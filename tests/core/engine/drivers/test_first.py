@@ -16,7 +16,14 @@ from budwood.engine.drivers.effects import Invoke, Sleep, Wait
 from budwood.engine.drivers.latch import Latch
 from budwood.errors import ProviderError
 from budwood_testing import ManualClock, ScriptedTransport
-from tests.core.engine.flows import assert_no_threads_are_left, failing, gathering, racing, value_of, waiting
+from tests.core.engine.flows import (
+    assert_no_threads_are_left,
+    raise_error,
+    return_value,
+    run_all,
+    run_first,
+    wait_for_latch,
+)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -27,19 +34,19 @@ def test_first_flow_that_succeeds_wins(driver, place):
     cleaned = []
     latch, others = Latch(), [Latch(), Latch()]
 
-    def begins(began):
-        began.set()
-        return (yield from waiting(cleaned, latch))
+    def start_and_wait(start_latch):
+        start_latch.set()
+        return (yield from wait_for_latch(cleaned, latch))
 
-    def wins():
-        for began in others:
-            yield Wait(began, math.inf)
+    def win():
+        for start_latch in others:
+            yield Wait(start_latch, math.inf)
         return "won"
 
-    flows = [begins(began) for began in others]
-    flows.insert(place, wins())
+    flows = [start_and_wait(start_latch) for start_latch in others]
+    flows.insert(place, win())
 
-    assert driver.run(racing(*flows)) == "won"
+    assert driver.run(run_first(*flows)) == "won"
     driver.close()
     assert cleaned == ["cleaned"] * 2
 
@@ -51,16 +58,16 @@ def test_failure_before_the_winner_is_ignored(driver, place):
     """
     failed = Latch()
 
-    def fails():
+    def fail():
         try:
-            yield from failing()
+            yield from raise_error()
         finally:
             failed.set()
 
-    flows = [waiting([], failed)]
-    flows.insert(place, fails())
+    flows = [wait_for_latch([], failed)]
+    flows.insert(place, fail())
 
-    assert driver.run(racing(*flows)) == "waited"
+    assert driver.run(run_first(*flows)) == "waited"
 
 
 def test_error_of_the_first_flow_is_raised_if_all_fail(driver):
@@ -71,16 +78,16 @@ def test_error_of_the_first_flow_is_raised_if_all_fail(driver):
 
     def first():
         yield Wait(failed, math.inf)
-        yield from failing("first")
+        yield from raise_error("first")
 
     def second():
         try:
-            yield from failing("second")
+            yield from raise_error("second")
         finally:
             failed.set()
 
     with pytest.raises(ProviderError, match="first") as caught:
-        driver.run(racing(first(), second()))
+        driver.run(run_first(first(), second()))
 
     assert caught.value.__notes__ == ["Another attempt failed with ProviderError: second"]
 
@@ -91,12 +98,12 @@ def test_shared_error_is_not_its_own_note(driver):
     """
     shared = ProviderError("shared")
 
-    def fails():
+    def fail():
         yield Invoke(lambda: None)
         raise shared
 
     with pytest.raises(ProviderError) as caught:
-        driver.run(racing(fails(), fails()))
+        driver.run(run_first(fail(), fail()))
 
     assert not hasattr(caught.value, "__notes__")
 
@@ -106,16 +113,16 @@ def test_first_of_no_flow_is_an_error(driver):
     Without a flow there is neither a result nor an error to raise.
     """
     with pytest.raises(ValueError, match="no flows"):
-        driver.run(racing())
+        driver.run(run_first())
 
 
 def test_first_of_one_flow(driver):
     """
     Its result is that of `First`, and so is its error.
     """
-    assert driver.run(racing(value_of("only"))) == "only"
+    assert driver.run(run_first(return_value("only"))) == "only"
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(racing(failing()))
+        driver.run(run_first(raise_error()))
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
@@ -124,19 +131,19 @@ def test_base_exceptions_are_raised_immediately(clock, kind):
     After Control-C in a flow, the other flows cannot make `First` succeed.
     """
     cleaned = []
-    began = Latch()
+    start_latch = Latch()
 
-    def begins():
-        began.set()
-        return (yield from waiting(cleaned))
+    def start_and_wait():
+        start_latch.set()
+        return (yield from wait_for_latch(cleaned))
 
-    def interrupted():
-        yield Wait(began, math.inf)
+    def interrupt():
+        yield Wait(start_latch, math.inf)
         raise kind
 
     driver = BlockingDriver(ScriptedTransport, clock)
     with pytest.raises(kind):
-        driver.run(racing(begins(), interrupted()))
+        driver.run(run_first(start_and_wait(), interrupt()))
     driver.close()
 
     assert cleaned == ["cleaned"]
@@ -146,18 +153,18 @@ def test_winner_does_not_wait_for_the_cleanup_of_others(driver):
     """
     `First` returns while a loser cleans up; closing the driver waits for it.
     """
-    began, gate = Latch(), threading.Event()
+    start_latch, gate = Latch(), threading.Event()
     cleaned = []
 
-    def loses():
+    def lose():
         try:
-            began.set()
+            start_latch.set()
             yield Wait(Latch(), math.inf)
         finally:
             yield Invoke(lambda: gate.wait(60))
             cleaned.append("cleaned")
 
-    assert driver.run(racing(loses(), waiting([], began))) == "waited"
+    assert driver.run(run_first(lose(), wait_for_latch([], start_latch))) == "waited"
     assert cleaned == []
 
     gate.set()
@@ -178,7 +185,7 @@ def test_flow_may_start_later_than_the_others(make_driver, start):
         return "hedge"
 
     driver = make_driver(clock)
-    winner = start(driver.run, racing(waiting(cleaned), hedge()))
+    winner = start(driver.run, run_first(wait_for_latch(cleaned), hedge()))
     clock.wait_for_sleepers(2)
     assert started == []
     clock.advance(2.0)
@@ -193,7 +200,7 @@ def test_sleep_of_a_loser_ends_immediately(make_driver, start):
     A hedge that is not needed stops sleeping.
     """
     clock = ManualClock()
-    answered = Latch()
+    answer_latch = Latch()
     ended = []
 
     def hedge():
@@ -204,9 +211,9 @@ def test_sleep_of_a_loser_ends_immediately(make_driver, start):
             ended.append("ended")
 
     driver = make_driver(clock)
-    winner = start(driver.run, racing(waiting([], answered), hedge()))
+    winner = start(driver.run, run_first(wait_for_latch([], answer_latch), hedge()))
     clock.wait_for_sleepers(2)
-    answered.set()
+    answer_latch.set()
 
     assert winner.result(60) == "waited"
     driver.close()
@@ -221,17 +228,17 @@ def test_failing_group_ends_a_first_inside(driver):
     cleaned = []
     latches = [Latch(), Latch()]
 
-    def begins(began):
-        began.set()
-        return (yield from waiting(cleaned))
+    def start_and_wait(start_latch):
+        start_latch.set()
+        return (yield from wait_for_latch(cleaned))
 
-    def fails():
-        for began in latches:
-            yield Wait(began, math.inf)
+    def fail():
+        for start_latch in latches:
+            yield Wait(start_latch, math.inf)
         raise ProviderError("failed")
 
     with pytest.raises(ProviderError, match="failed"):
-        driver.run(gathering([racing(*map(begins, latches)), fails()]))
+        driver.run(run_all([run_first(*map(start_and_wait, latches)), fail()]))
     driver.close()
 
     assert cleaned == ["cleaned"] * 2
@@ -241,14 +248,14 @@ def test_flows_of_first_have_the_context_of_the_caller(driver):
     """
     Context variables, which tracing uses, are those of the caller.
     """
-    name = contextvars.ContextVar("name", default="nobody")
+    name = contextvars.ContextVar("name", default="unknown")
 
     def flow():
         return (yield Invoke(name.get))
 
     def run():
         name.set("caller")
-        return driver.run(racing(flow(), flow()))
+        return driver.run(run_first(flow(), flow()))
 
     assert contextvars.copy_context().run(run) == "caller"
 
@@ -260,7 +267,7 @@ def test_threads_end_with_their_flows(clock):
     driver = BlockingDriver(ScriptedTransport, clock)
 
     for _ in range(10):
-        assert driver.run(racing(waiting([]), value_of(1), value_of(1))) == 1
+        assert driver.run(run_first(wait_for_latch([]), return_value(1), return_value(1))) == 1
 
     assert_no_threads_are_left()
 
@@ -270,29 +277,29 @@ def test_losers_leave_nothing_on_the_event_loop(clock, closed):
     """
     Asyncio does not report a loser whose cleanup fails, and the loser ends with the loop at the latest.
     """
-    complaints = []
-    began = [Latch(), Latch()]
+    loop_errors = []
+    start_latches = [Latch(), Latch()]
 
-    def loses(began):
+    def lose(start_latch):
         try:
-            began.set()
+            start_latch.set()
             yield Wait(Latch(), math.inf)
         finally:
             yield Invoke(lambda: 1 // 0)
 
-    def wins():
-        for latch in began:
+    def win():
+        for latch in start_latches:
             yield Wait(latch, math.inf)
         return "won"
 
     async def run():
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_errors.append(context))
         driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)
-        winner = await driver.run(racing(*map(loses, began), wins()))
+        winner = await driver.run(run_first(*map(lose, start_latches), win()))
         if closed:
             await driver.close()
         return winner
 
     assert asyncio.run(run()) == "won"
     gc.collect()
-    assert complaints == []
+    assert loop_errors == []

@@ -14,28 +14,28 @@ from budwood.engine.drivers.effects import Invoke, Wait
 from budwood.engine.drivers.groups import Race
 from budwood.engine.drivers.latch import Latch
 from budwood_testing import ScriptedTransport
-from tests.core.engine.flows import racing, value_of, waiting
+from tests.core.engine.flows import return_value, run_first, wait_for_latch
 
 
 def test_result_of_a_loser_is_released(driver):
     """
     The result of a flow that ignores its abandonment is released, and not returned.
     """
-    began, gate = Latch(), threading.Event()
+    started, gate = Latch(), threading.Event()
     released = []
 
-    def stubborn():
-        began.set()
+    def ignore_abandonment():
+        started.set()
         try:
             yield Wait(Latch(), math.inf)
-        except BaseException:  # noqa: BLE001 - the flow under test takes all that there is
+        except BaseException:  # noqa: BLE001 - the flow under test catches every exception
             yield Invoke(lambda: gate.wait(60))
         return "late"
 
     def release(result):
         released.append((yield Invoke(lambda: result)))
 
-    assert driver.run(racing(stubborn(), waiting([], began), release=release)) == "waited"
+    assert driver.run(run_first(ignore_abandonment(), wait_for_latch([], started), release=release)) == "waited"
     gate.set()
     driver.close()
 
@@ -49,7 +49,7 @@ def test_one_of_two_simultaneous_winners_is_released(clock):
     meeting = threading.Barrier(2)
     released = []
 
-    def wins(name):
+    def win(name):
         yield Invoke(meeting.wait)
         return name
 
@@ -59,7 +59,7 @@ def test_one_of_two_simultaneous_winners_is_released(clock):
     driver = BlockingDriver(ScriptedTransport, clock)
     for _ in range(20):
         released.clear()
-        winner = driver.run(racing(wins("a"), wins("b"), release=release))
+        winner = driver.run(run_first(win("a"), win("b"), release=release))
         driver.close()
         assert sorted([winner, *released]) == ["a", "b"]
 
@@ -70,7 +70,7 @@ def test_one_of_two_simultaneous_winning_tasks_is_released(clock):
     """
     released = []
 
-    def wins(name):
+    def win(name):
         yield from ()
         return name
 
@@ -79,7 +79,7 @@ def test_one_of_two_simultaneous_winning_tasks_is_released(clock):
 
     async def run():
         driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)
-        winner = await driver.run(racing(wins("a"), wins("b"), release=release))
+        winner = await driver.run(run_first(win("a"), win("b"), release=release))
         await driver.close()
         return winner
 
@@ -91,21 +91,21 @@ def test_error_of_a_release_does_not_reach_the_caller(driver):
     """
     It is logged, and the result of the winner is returned.
     """
-    began = Latch()
+    started = Latch()
     released = []
 
-    def stubborn():
-        began.set()
+    def ignore_abandonment():
+        started.set()
         try:
             yield Wait(Latch(), math.inf)
-        except BaseException:  # noqa: BLE001 - the flow under test takes all that there is
+        except BaseException:  # noqa: BLE001 - the flow under test catches every exception
             return "late"
 
     def release(result):
         released.append(result)
         yield Invoke(lambda: 1 // 0)
 
-    assert driver.run(racing(stubborn(), waiting([], began), release=release)) == "waited"
+    assert driver.run(run_first(ignore_abandonment(), wait_for_latch([], started), release=release)) == "waited"
     driver.close()
 
     assert released == ["late"]
@@ -127,6 +127,8 @@ def test_result_is_released_if_the_caller_is_interrupted(clock, monkeypatch):
 
     monkeypatch.setattr(Race, "_wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        BlockingDriver(ScriptedTransport, clock).run(racing(value_of("won"), waiting([]), release=release))
+        BlockingDriver(ScriptedTransport, clock).run(
+            run_first(return_value("won"), wait_for_latch([]), release=release)
+        )
 
     assert released == ["won"]

@@ -18,14 +18,14 @@ from budwood.errors import ConnectionFailedError
 from budwood.transports.pooled import PooledTransport
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood.types import HTTPCall, Timing
-from tests.core.engine.flows import LONG, assert_no_threads_are_left, gathering, racing
+from tests.core.engine.flows import LONG, assert_no_threads_are_left, run_all, run_first
 from tests.servers import CHUNKED, WAIT_FOR_CLOSE, LoopbackServer, chunk, head, reply, signal
 
 
 @pytest.fixture
 def slow_server():
     """
-    A second server.
+    Return a second server.
     """
     with LoopbackServer() as server:
         yield server
@@ -34,11 +34,11 @@ def slow_server():
 @pytest.fixture
 def transport():
     """
-    The default transport, with blocking I/O.
+    Return the default transport, with blocking I/O.
     """
-    made = PooledTransport()
-    yield made
-    made.close()
+    pool = PooledTransport()
+    yield pool
+    pool.close()
 
 
 def open_exchange(server: LoopbackServer):
@@ -48,15 +48,15 @@ def open_exchange(server: LoopbackServer):
     return (yield Open(call, timing))
 
 
-def open_exchange_after(server: LoopbackServer, asked: threading.Event):
-    """A flow that sends a call once another server was called."""
-    yield Invoke(lambda: asked.wait(60))
+def open_exchange_after(server: LoopbackServer, request_received: threading.Event):
+    """A flow that sends a call after another server has received one."""
+    yield Invoke(lambda: request_received.wait(60))
     return (yield from open_exchange(server))
 
 
 def read_winner(*flows):
     """A flow that reads the exchange of the winner, in the thread or task of the caller."""
-    exchange = yield from racing(*flows, release=close_exchange)
+    exchange = yield from run_first(*flows, release=close_exchange)
     try:
         return (yield ReadAll(exchange, 100)), (yield Invoke(threading.get_ident, inline=True))
     finally:
@@ -67,12 +67,12 @@ def test_caller_reads_the_exchange_that_a_thread_has_opened(transport, loopback_
     """
     The reply of the winner is read where `First` was called; the server of the loser sees the end of its connection.
     """
-    asked = threading.Event()
-    slow_server.play(signal(asked), WAIT_FOR_CLOSE)
+    request_received = threading.Event()
+    slow_server.play(signal(request_received), WAIT_FOR_CLOSE)
     loopback_server.play(reply(200, b"won"))
 
     driver = BlockingDriver(lambda: transport, SystemClock())
-    flow = read_winner(open_exchange(slow_server), open_exchange_after(loopback_server, asked))
+    flow = read_winner(open_exchange(slow_server), open_exchange_after(loopback_server, request_received))
 
     assert driver.run(flow) == (b"won", threading.get_ident())
     assert slow_server.closed_by_client.wait(60)
@@ -82,16 +82,18 @@ def test_caller_reads_the_exchange_that_a_thread_has_opened(transport, loopback_
 
 def test_task_reads_the_exchange_that_another_has_opened(loopback_server, slow_server):
     """
-    The same holds on an event loop.
+    The same applies on an event loop.
     """
-    asked = threading.Event()
-    slow_server.play(signal(asked), WAIT_FOR_CLOSE)
+    request_received = threading.Event()
+    slow_server.play(signal(request_received), WAIT_FOR_CLOSE)
     loopback_server.play(reply(200, b"won"))
 
     async def run():
         transport = AsyncPooledTransport()
         driver = AsyncDriver(lambda: transport, SystemClock())
-        result = await driver.run(read_winner(open_exchange(slow_server), open_exchange_after(loopback_server, asked)))
+        result = await driver.run(
+            read_winner(open_exchange(slow_server), open_exchange_after(loopback_server, request_received))
+        )
         assert await asyncio.to_thread(slow_server.closed_by_client.wait, 60)
         await driver.close()
         await transport.close()
@@ -103,17 +105,17 @@ def test_task_reads_the_exchange_that_another_has_opened(loopback_server, slow_s
 
 def test_exchange_of_the_winner_can_be_interrupted(transport, loopback_server, slow_server, start):
     """
-    An interrupt ends the thread that reads the reply, not the thread that open_exchange the exchange.
+    An interrupt ends the thread that reads the reply, not the thread that opened the exchange.
     """
-    asked, reading = threading.Event(), threading.Event()
+    request_received, reading = threading.Event(), threading.Event()
     readers = []
-    slow_server.play(signal(asked), WAIT_FOR_CLOSE)
+    slow_server.play(signal(request_received), WAIT_FOR_CLOSE)
     loopback_server.play(head(**CHUNKED) + chunk(b"one"), WAIT_FOR_CLOSE)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
     def flow():
-        exchange = yield from racing(
-            open_exchange(slow_server), open_exchange_after(loopback_server, asked), release=close_exchange
+        exchange = yield from run_first(
+            open_exchange(slow_server), open_exchange_after(loopback_server, request_received), release=close_exchange
         )
         try:
             first = yield Read(exchange)
@@ -142,13 +144,13 @@ def test_exchange_of_a_second_winner_is_closed(transport, loopback_server):
     meeting = threading.Barrier(2)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
-    def opens():
+    def open_and_meet():
         exchange = yield from open_exchange(loopback_server)
         yield Invoke(meeting.wait)
         return exchange
 
     def flow():
-        exchange = yield from racing(opens(), opens(), release=close_exchange)
+        exchange = yield from run_first(open_and_meet(), open_and_meet(), release=close_exchange)
         try:
             yield Invoke(lambda: loopback_server.closed_by_client.wait(60))
             return (yield Read(exchange)), loopback_server.has_open(1)
@@ -161,26 +163,26 @@ def test_exchange_of_a_second_winner_is_closed(transport, loopback_server):
 
 
 @pytest.mark.skipif(not hasattr(signals, "pthread_kill"), reason="this system cannot send a signal to a thread")
-@pytest.mark.parametrize("group", [gathering, racing])
+@pytest.mark.parametrize("group", [run_all, run_first])
 def test_control_c_ends_a_pending_group(transport, loopback_server, group):
     """
     Control-C while `All` or `First` is pending is raised immediately, and the connections of all flows are closed.
     """
-    asked = [threading.Event(), threading.Event()]
+    request_received = [threading.Event(), threading.Event()]
     main = threading.main_thread().ident
-    for event in asked:
+    for event in request_received:
         loopback_server.play(signal(event), WAIT_FOR_CLOSE)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
-    def interrupts():
-        for event in asked:
+    def interrupt_caller():
+        for event in request_received:
             yield Invoke(lambda event=event: event.wait(60))
         signals.pthread_kill(main, signals.SIGINT)
         yield Wait(Latch(), time.monotonic() + LONG)
 
-    flows = [open_exchange(loopback_server), open_exchange(loopback_server), interrupts()]
+    flows = [open_exchange(loopback_server), open_exchange(loopback_server), interrupt_caller()]
     with pytest.raises(KeyboardInterrupt):
-        driver.run(group(*flows) if group is racing else group(flows))
+        driver.run(group(*flows) if group is run_first else group(flows))
     assert loopback_server.has_open(0)
     driver.close()
     assert_no_threads_are_left()
@@ -190,15 +192,17 @@ def test_cancelling_a_pending_first_closes_its_connections(loopback_server):
     """
     A task that is cancelled while it waits for `First` leaves no connection and no task behind.
     """
-    asked = [threading.Event(), threading.Event()]
-    for event in asked:
+    request_received = [threading.Event(), threading.Event()]
+    for event in request_received:
         loopback_server.play(signal(event), WAIT_FOR_CLOSE)
 
     async def run():
         transport = AsyncPooledTransport()
         driver = AsyncDriver(lambda: transport, SystemClock())
-        task = asyncio.create_task(driver.run(racing(open_exchange(loopback_server), open_exchange(loopback_server))))
-        for event in asked:
+        task = asyncio.create_task(
+            driver.run(run_first(open_exchange(loopback_server), open_exchange(loopback_server)))
+        )
+        for event in request_received:
             assert await asyncio.to_thread(event.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -220,15 +224,15 @@ def test_exchange_is_closed_if_the_caller_is_cancelled(loopback_server):
         transport = AsyncPooledTransport()
         driver = AsyncDriver(lambda: transport, SystemClock())
 
-        def wins():
+        def win():
             exchange = yield from open_exchange(loopback_server)
             task.cancel()
             return exchange
 
-        def waits():
+        def wait_for_reply():
             yield Wait(Latch(), time.monotonic() + LONG)
 
-        task = asyncio.create_task(driver.run(racing(wins(), waits(), release=close_exchange)))
+        task = asyncio.create_task(driver.run(run_first(win(), wait_for_reply(), release=close_exchange)))
         with pytest.raises(asyncio.CancelledError):
             await task
         await driver.close()
@@ -239,7 +243,7 @@ def test_exchange_is_closed_if_the_caller_is_cancelled(loopback_server):
 
 
 class SignallingExchange:
-    """An exchange that sets an event when something was read."""
+    """An exchange that sets an event after a read."""
 
     def __init__(self, exchange, event):
         self.head, self._exchange, self._event = exchange.head, exchange, event
@@ -254,22 +258,22 @@ def test_failing_flow_ends_a_download(transport, loopback_server, tmp_path):
     """
     A download that has stalled ends immediately, and its file is not written.
     """
-    begun = threading.Event()
+    download_started = threading.Event()
     loopback_server.play(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun", WAIT_FOR_CLOSE)
 
-    def saves():
+    def save():
         exchange = yield from open_exchange(loopback_server)
         try:
-            yield Save(SignallingExchange(exchange, begun), tmp_path / "reply", None)
+            yield Save(SignallingExchange(exchange, download_started), tmp_path / "reply", None)
         finally:
             yield Close(exchange)
 
-    def fails():
-        yield Invoke(lambda: begun.wait(60))
+    def fail():
+        yield Invoke(lambda: download_started.wait(60))
         raise ConnectionFailedError("failed")
 
     with pytest.raises(ConnectionFailedError, match="failed"):
-        BlockingDriver(lambda: transport, SystemClock()).run(gathering([saves(), fails()]))
+        BlockingDriver(lambda: transport, SystemClock()).run(run_all([save(), fail()]))
 
     assert loopback_server.closed_by_client.wait(10)
     assert_no_threads_are_left()

@@ -115,7 +115,7 @@ def test_abandonment_is_not_retried(driver):
         while True:
             try:
                 yield Emit([TextDelta("a")])
-            except Exception:  # noqa: BLE001 - the policy under test takes all that there is
+            except Exception:  # noqa: BLE001 - the policy under test catches every exception
                 yield Sleep(1)
 
     events = driver.stream(flow())

@@ -14,7 +14,7 @@ from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.drivers.effects import Sleep, Wait
 from budwood.engine.drivers.latch import Latch
 from budwood_testing import ManualClock, ScriptedTransport
-from tests.core.engine.flows import gathering
+from tests.core.engine.flows import run_all
 
 
 def wait_for(latch: Latch, deadline: float = math.inf):
@@ -72,11 +72,11 @@ def test_latch_wakes_all_waiters(make_driver, start):
     latch = Latch()
     driver = make_driver(clock)
 
-    waiting = start(driver.run, gathering([wait_for(latch) for _ in range(32)]))
+    waiters = start(driver.run, run_all([wait_for(latch) for _ in range(32)]))
     clock.wait_for_sleepers(32)
     latch.set()
 
-    assert waiting.result(60) == [True] * 32
+    assert waiters.result(60) == [True] * 32
 
 
 def test_deadline_ends_the_wait(make_driver, start):
@@ -86,13 +86,13 @@ def test_deadline_ends_the_wait(make_driver, start):
     clock = ManualClock()
     driver = make_driver(clock)
 
-    waiting = start(driver.run, wait_for(Latch(), clock.now + 5.0))
+    waiters = start(driver.run, wait_for(Latch(), clock.now + 5.0))
     clock.wait_for_sleepers(1)
     clock.advance(4.0)
     clock.wait_for_sleepers(1)
     clock.advance(1.0)
 
-    assert waiting.result(60) is False
+    assert waiters.result(60) is False
 
 
 def test_past_deadline_ends_the_wait_immediately(driver, clock):
@@ -110,7 +110,7 @@ def test_deadline_passes_while_others_sleep(driver, clock):
     def sleep():
         yield Sleep(10.0)
 
-    assert driver.run(gathering([wait_for(Latch(), clock.now + 10.0), sleep()])) == [False, None]
+    assert driver.run(run_all([wait_for(Latch(), clock.now + 10.0), sleep()])) == [False, None]
 
 
 def test_system_clock_ends_the_wait(make_driver):
@@ -138,15 +138,15 @@ def test_latch_wakes_tasks_of_all_event_loops(start):
     latch = Latch()
     transport = ScriptedTransport()
 
-    def on_a_loop():
+    def run_on_loop():
         return asyncio.run(AsyncDriver(lambda: transport.asynchronous, clock).run(wait_for(latch)))
 
-    waiting = [start(on_a_loop) for _ in range(3)]
-    waiting.append(start(BlockingDriver(lambda: transport, clock).run, wait_for(latch)))
+    waiters = [start(run_on_loop) for _ in range(3)]
+    waiters.append(start(BlockingDriver(lambda: transport, clock).run, wait_for(latch)))
     clock.wait_for_sleepers(4)
     latch.set()
 
-    assert [each.result(60) for each in waiting] == [True] * 4
+    assert [waiter.result(60) for waiter in waiters] == [True] * 4
 
 
 def test_cancelled_task_is_removed_from_the_latch(clock):

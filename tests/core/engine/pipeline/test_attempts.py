@@ -1,4 +1,4 @@
-"""One try of a call at one endpoint: its own time limit, its own credential."""
+"""Attempts of a call: each has its own time limit and credential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENDPOINT = "https://res.openai.azure.com"
 CALLERS = 8
 
 
-def ok(text="Hi"):
+def make_reply(text="Hi"):
     """
     A reply with this text.
     """
@@ -24,9 +24,9 @@ def ok(text="Hi"):
     return ScriptedReply(200, {}, (json.dumps(chat_reply(text)).encode(),))
 
 
-def late(clock, seconds):
+def make_late_answer(clock, seconds):
     """
-    A server that takes this many seconds, for a transport that observes the deadline of the attempt.
+    Return an answer that takes this many seconds and exceeds the deadline of the attempt.
     """
 
     def answer(call):
@@ -40,7 +40,7 @@ def test_attempt_that_takes_too_long_is_retried(make_client, scripted, clock):
     """
     The next attempt has the rest of the call's time.
     """
-    scripted.answer(late(clock, 20.0)).reply(200, chat_reply("Hi"))
+    scripted.answer(make_late_answer(clock, 20.0)).reply(200, chat_reply("Hi"))
 
     with make_client(attempt_timeout=20.0) as client:
         reply = client.ask("Hello")
@@ -54,7 +54,7 @@ def test_error_names_the_limit_of_the_attempt(make_client, scripted, clock):
     """
     The last error says that attempt_timeout passed.
     """
-    scripted.answer(late(clock, 20.0))
+    scripted.answer(make_late_answer(clock, 20.0))
 
     with make_client(attempt_timeout=20.0, retries=0) as client, pytest.raises(RequestTimeoutError) as caught:
         client.ask("Hello")
@@ -65,9 +65,9 @@ def test_error_names_the_limit_of_the_attempt(make_client, scripted, clock):
 
 def test_deadline_of_the_call_is_not_retried(make_client, scripted, clock):
     """
-    That is so whatever the limit of an attempt is.
+    The limit of an attempt does not matter.
     """
-    scripted.answer(late(clock, 30.0))
+    scripted.answer(make_late_answer(clock, 30.0))
 
     with make_client(attempt_timeout=60.0, timeout=30.0) as client, pytest.raises(RequestTimeoutError) as caught:
         client.ask("Hello")
@@ -128,7 +128,7 @@ class RevokingServer:
 
     def __call__(self, call):
         if call.headers["authorization"] != "Bearer token-1":
-            return ok()
+            return make_reply()
         self.sent.wait(60)
         with self.lock:
             number, self.refusals = self.refusals, self.refusals + 1
@@ -154,7 +154,7 @@ def source(clock):
 
 def settings(source):
     """
-    Settings of Azure with a source of tokens.
+    Return settings of Azure with a token source.
     """
     return {"providers": {"azure": {"base_url": ENDPOINT, "token_source": source}}}
 

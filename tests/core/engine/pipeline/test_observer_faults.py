@@ -1,4 +1,4 @@
-"""Observers that fail: their errors are reported once, and calls, tools and requests stay as they are."""
+"""Observers that fail: their errors are reported once, and they do not change calls, tools or requests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from budwood.errors import ConfigurationError
 from budwood.types import CacheHit, ToolFinished
 from budwood_testing import chat_reply
 
-SECRET_PROMPT = "what-nobody-else-shall-read"
+SECRET_PROMPT = "secret-prompt-4711"
 
 
 @pytest.fixture
-def logged(monkeypatch):
+def log_events(monkeypatch):
     """
     Return the events that a program receives that configured structlog itself.
     """
@@ -33,14 +33,14 @@ def logged(monkeypatch):
     structlog.reset_defaults()
 
 
-def reports(events):
+def select_reports(events):
     """
     Select the reports of observers that failed.
     """
     return [event for event in events if event["event"] == "observer failed"]
 
 
-class Swallows:
+class SuppressesAll:
     def __enter__(self):
         pass
 
@@ -57,13 +57,13 @@ class RaisesAtTheEnd:
 
 
 @contextlib.contextmanager
-def _swallows_by_a_generator():
+def _suppress_all():
     with contextlib.suppress(BaseException):
         yield
 
 
 @contextlib.contextmanager
-def _replaces():
+def _replace_error():
     try:
         yield
     except BaseException as error:
@@ -71,36 +71,36 @@ def _replaces():
 
 
 @contextlib.contextmanager
-def _yields_nothing():
+def _yield_nothing():
     if sys.maxsize < 0:
         yield
 
 
 @contextlib.contextmanager
-def _yields_twice():
+def _yield_twice():
     try:
         yield
     finally:
         yield
 
 
-def _exits():
+def _exit():
     sys.exit("broken span")
 
 
 SCOPES = [
-    Swallows,
+    SuppressesAll,
     RaisesAtTheEnd,
-    _swallows_by_a_generator,
-    _replaces,
-    _yields_nothing,
-    _yields_twice,
-    _exits,
+    _suppress_all,
+    _replace_error,
+    _yield_nothing,
+    _yield_twice,
+    _exit,
     lambda: None,
 ]
 
 
-def observer_with(make_scope):
+def make_observer(make_scope):
     """
     Return an observer with these context managers.
     """
@@ -121,7 +121,7 @@ def observer_with(make_scope):
 
 @pytest.mark.parametrize("make_scope", SCOPES)
 @pytest.mark.parametrize("error", [ValueError("no such city"), StopIteration("empty"), RuntimeError("out")], ids=repr)
-def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope, error):
+def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, make_tool_reply, make_scope, error):
     """
     Whatever the observer's context manager does, the model gets the tool's error.
     """
@@ -133,8 +133,8 @@ def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, too
         raise error
 
     results = []
-    for observers in ([], [observer_with(make_scope)]):
-        scripted.reply(200, tool_reply("find")).reply(200, chat_reply("ok"))
+    for observers in ([], [make_observer(make_scope)]):
+        scripted.reply(200, make_tool_reply("find")).reply(200, chat_reply("ok"))
         with make_client(observers=observers) as client:
             client.ask("Hello", tools=[find])
         results.append(scripted.sent()["messages"][-1]["content"])
@@ -144,7 +144,7 @@ def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, too
 
 
 @pytest.mark.parametrize("make_scope", SCOPES)
-def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope):
+def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, make_tool_reply, make_scope):
     """
     An error of the context manager is not an error of the tool.
     """
@@ -155,8 +155,8 @@ def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, to
         """
         return "Oslo"
 
-    observer = observer_with(make_scope)
-    scripted.reply(200, tool_reply("find")).reply(200, chat_reply("ok"))
+    observer = make_observer(make_scope)
+    scripted.reply(200, make_tool_reply("find")).reply(200, chat_reply("ok"))
 
     with make_client(observers=[observer]) as client:
         client.ask("Hello", tools=[find])
@@ -165,7 +165,7 @@ def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, to
 
 
 @pytest.mark.parametrize("make_scope", SCOPES)
-def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scripted, tool_reply, make_scope):
+def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scripted, make_tool_reply, make_scope):
     """
     A context manager that suppresses all exceptions does not keep a cancelled task alive.
     """
@@ -181,8 +181,8 @@ def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scr
             await asyncio.Event().wait()
             return "never"
 
-        scripted.reply(200, tool_reply("wait"))
-        async with make_async_client(observers=[observer_with(make_scope)]) as client:
+        scripted.reply(200, make_tool_reply("wait"))
+        async with make_async_client(observers=[make_observer(make_scope)]) as client:
             task = asyncio.create_task(client.ask("Hello", tools=[wait]))
             await running.wait()
             task.cancel()
@@ -192,14 +192,14 @@ def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scr
     asyncio.run(run())
 
 
-def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_client, scripted, tool_reply):
+def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_client, scripted, make_tool_reply):
     """
     Ctrl-C while the second one starts closes the first one.
     """
     steps = []
 
     @contextlib.contextmanager
-    def noted():
+    def record_steps():
         steps.append("open")
         try:
             yield
@@ -215,8 +215,8 @@ def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_cli
         """
         return "Oslo"
 
-    scripted.reply(200, tool_reply("find"))
-    observers = [observer_with(noted), observer_with(interrupt)]
+    scripted.reply(200, make_tool_reply("find"))
+    observers = [make_observer(record_steps), make_observer(interrupt)]
     with make_client(observers=observers) as client, pytest.raises(KeyboardInterrupt):
         client.ask("Hello", tools=[find])
 
@@ -237,7 +237,7 @@ def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_cli
     ],
     ids=repr,
 )
-def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, scripted, logged, headers):
+def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, scripted, log_events, headers):
     """
     The request is sent without them, but with those of other observers.
     """
@@ -259,7 +259,7 @@ def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, script
 
     assert scripted.calls[0].headers["x-sound"] == "1"
     assert not {"traceparent", "trace parent", "x-injected", 1} & set(scripted.calls[0].headers)
-    assert [event["observer"] for event in reports(logged)] == ["Broken"]
+    assert [event["observer"] for event in select_reports(log_events)] == ["Broken"]
 
 
 def test_headers_replace_no_other_headers(make_client, scripted):
@@ -303,7 +303,7 @@ def test_exit_of_an_observer_does_not_end_the_program(make_client, scripted):
         assert client.ask("Hello").text == "Hi"
 
 
-def test_report_of_an_error_contains_no_content(make_client, scripted, logged):
+def test_report_of_an_error_contains_no_content(make_client, scripted, log_events):
     """
     The text may quote the prompt, so that the log has only the error's type and line.
     """
@@ -316,13 +316,13 @@ def test_report_of_an_error_contains_no_content(make_client, scripted, logged):
     with make_client(observers=[Quotes()]) as client:
         client.ask(SECRET_PROMPT)
 
-    (report,) = reports(logged)
+    (report,) = select_reports(log_events)
     assert SECRET_PROMPT not in str(report)
     assert (report["observer"], report["error"], report["text"]) == ("Quotes", "ValueError", logs.REDACTED)
     assert report["line"].startswith("test_observer_faults.py:")
 
 
-def test_error_is_reported_once_by_concurrent_threads(logged):
+def test_error_is_reported_once_by_concurrent_threads(log_events):
     """
     Threads that fail at the same time write one report.
     """
@@ -332,17 +332,17 @@ def test_error_is_reported_once_by_concurrent_threads(logged):
             raise ValueError("broken")
 
     observers = Observers([Broken(), Broken()])
-    begin = threading.Barrier(8)
+    barrier = threading.Barrier(8)
 
-    def tell(_):
-        begin.wait()
+    def report_hits(_):
+        barrier.wait()
         for _ in range(50):
             observers.observe(CacheHit(call="1", provider="openai", model="m"))
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(tell, range(8)))
+        list(pool.map(report_hits, range(8)))
 
-    assert len(reports(logged)) == 2
+    assert len(select_reports(log_events)) == 2
 
 
 def test_log_that_fails_breaks_no_call(make_client, scripted):
@@ -367,9 +367,9 @@ def test_async_observer_is_an_error(make_client):
     It would never be awaited.
     """
 
-    class Awaited:
+    class AsyncObserver:
         async def observe(self, event):
             pass
 
     with pytest.raises(ConfigurationError, match="plain method"):
-        make_client(observers=[Awaited()])
+        make_client(observers=[AsyncObserver()])

@@ -13,17 +13,17 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)  # this program f
 
 cache = open_cache(sys.argv[1])
 stop = threading.Event()
-written = [0] * 4
+counts = [0] * 4
 
 
 def write(writer: int) -> None:
     """Set entries until `stop` is set."""
     while not stop.is_set():
-        cache.set(f"thread {writer} {written[writer]}", b"value")
-        written[writer] += 1
+        cache.set(f"thread {writer} {counts[writer]}", b"value")
+        counts[writer] += 1
 
 
-threads = [threading.Thread(target=write, args=(writer,)) for writer in range(len(written))]
+threads = [threading.Thread(target=write, args=(writer,)) for writer in range(len(counts))]
 for thread in threads:
     thread.start()
 
@@ -44,7 +44,7 @@ for thread in threads:
 lost = [
     key
     for key in [f"child {number}" for number in range(10)]
-    + [f"thread {writer} {step}" for writer, steps in enumerate(written) for step in range(steps)]
+    + [f"thread {writer} {step}" for writer, steps in enumerate(counts) for step in range(steps)]
     if cache.get(key) is None
 ]
 cache.close()

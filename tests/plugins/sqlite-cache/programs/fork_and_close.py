@@ -14,8 +14,8 @@ cache.set("before", b"parent")
 child_wrote, child_continues = os.pipe(), os.pipe()
 
 if os.fork() == 0:
-    seen = cache.get("before")
-    cache.set("early", b"child" if seen == b"parent" else b"blind")
+    value = cache.get("before")
+    cache.set("early", b"child" if value == b"parent" else b"blind")
     os.write(child_wrote[1], b".")
     os.read(child_continues[0], 1)
     cache.set("late", b"child")

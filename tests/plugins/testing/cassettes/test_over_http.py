@@ -129,8 +129,8 @@ def test_blocked_call_can_be_interrupted(loopback_server):
     """
     `interrupt` ends a blocked call of a recording transport.
     """
-    asked = threading.Event()
-    loopback_server.play(signal(asked), WAIT_FOR_CLOSE)
+    requested = threading.Event()
+    loopback_server.play(signal(requested), WAIT_FOR_CLOSE)
     transport = RecordingTransport(CASSETTE)
 
     def ask():
@@ -139,7 +139,7 @@ def test_blocked_call_can_be_interrupted(loopback_server):
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert asked.wait(60)
+    assert requested.wait(60)
     while thread.is_alive():
         transport.interrupt(thread.ident)
         thread.join(0.01)

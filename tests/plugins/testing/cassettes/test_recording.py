@@ -67,9 +67,9 @@ def test_key_is_never_written(scripted, monkeypatch):
     """
     No write contains the key, even if prompt, reply and errors do.
     """
-    written = []
+    writes = []
     real = os.fdopen
-    monkeypatch.setattr(os, "fdopen", lambda *a, **k: FileSpy(real(*a, **k), written))
+    monkeypatch.setattr(os, "fdopen", lambda *a, **k: FileSpy(real(*a, **k), writes))
     scripted.reply(200, chat_reply(f"You said {KEY}"))
     scripted.reply(401, {"error": {"message": f"Incorrect API key provided: {KEY}"}})
     scripted.fail(ConnectionFailedError(f"The proxy did not like {KEY}."))
@@ -80,8 +80,8 @@ def test_key_is_never_written(scripted, monkeypatch):
         with pytest.raises(ConnectionFailedError):
             client.ask("Three")
 
-    assert len(written) == 3
-    assert KEY not in "".join(written)
+    assert len(writes) == 3
+    assert KEY not in "".join(writes)
     assert list(CASSETTE.parent.iterdir()) == [CASSETTE]
     with create_client(ReplayTransport(CASSETTE), retries=0) as client:
         assert client.ask(f"My key is {KEY}").text == "You said [redacted]"
@@ -92,9 +92,9 @@ class FileSpy:
     A file that records the text written to it.
     """
 
-    def __init__(self, file, written):
+    def __init__(self, file, writes):
         self.file = file
-        self.written = written
+        self.writes = writes
 
     def __enter__(self):
         self.file.__enter__()
@@ -107,7 +107,7 @@ class FileSpy:
         return getattr(self.file, name)
 
     def write(self, text):
-        self.written.append(text)
+        self.writes.append(text)
         return self.file.write(text)
 
 

@@ -86,17 +86,17 @@ def test_bodies_are_compared_as_json(scripted):
     transport = RecordingTransport(CASSETTE, scripted.reply(200, "found"))
     read_chunks(transport, call(b'{"a": 1, "b": [1, 2]}', "https://a.example/v1/x?p=1&q=2"))
 
-    def is_found(sent):
+    def has_recording(sent):
         try:
             return read_chunks(ReplayTransport(CASSETTE), sent) == [b"found"]
         except ConfigurationError:
             return False
 
-    assert is_found(call(b'{"b":[1,2],"a":1}', "https://a.example/v1/x?q=2&p=1"))
-    assert not is_found(call(b'{"b":[2,1],"a":1}', "https://a.example/v1/x?q=2&p=1"))
-    assert not is_found(call(b'{"a": 1, "b": [1, 2]}', "https://a.example/v1/x?p=1"))
-    assert not is_found(call(b'{"a": 1, "b": [1, 2]}', "https://a.example/v1/y?p=1&q=2"))
-    assert not is_found(call(b'{"a": 1, "b": [1, 2]}', "https://a.example/v1/x?p=1&q=2", "PUT"))
+    assert has_recording(call(b'{"b":[1,2],"a":1}', "https://a.example/v1/x?q=2&p=1"))
+    assert not has_recording(call(b'{"b":[2,1],"a":1}', "https://a.example/v1/x?q=2&p=1"))
+    assert not has_recording(call(b'{"a": 1, "b": [1, 2]}', "https://a.example/v1/x?p=1"))
+    assert not has_recording(call(b'{"a": 1, "b": [1, 2]}', "https://a.example/v1/y?p=1&q=2"))
+    assert not has_recording(call(b'{"a": 1, "b": [1, 2]}', "https://a.example/v1/x?p=1&q=2", "PUT"))
 
 
 def test_host_is_ignored_with_match_host_false(scripted):

@@ -60,9 +60,9 @@ class Parrot:
     def words(self, request):
         if request.output_schema is not None:
             return ['{"title": "parrot"', ', "count": 1}']
-        said = request.messages[-1].text.split() or ["..."]
-        random.Random(request.seed).shuffle(said)
-        return [f"{word} " for word in said[: self.settings.words]]
+        words = request.messages[-1].text.split() or ["..."]
+        random.Random(request.seed).shuffle(words)
+        return [f"{word} " for word in words[: self.settings.words]]
 
     def cut(self, words, request):
         text = "".join(words)
@@ -195,8 +195,8 @@ class TestIncludesStopSequence(Correct):
 
     class Mutant(Parrot):
         def cut(self, words, request):
-            kept, reason = super().cut(words, request)
-            return [*kept, *request.stop], reason
+            words, reason = super().cut(words, request)
+            return [*words, *request.stop], reason
 
 
 class TestKeepsLockAfterClose(Correct):
@@ -279,8 +279,8 @@ class TestRejectsConversations(Correct):
 
     class Mutant(Parrot):
         def words(self, request):
-            (asked,) = request.messages
-            return super().words(request.model_copy(update={"messages": (asked,)}))
+            (message,) = request.messages
+            return super().words(request.model_copy(update={"messages": (message,)}))
 
 
 class TestIgnoresTheSchema(Correct):

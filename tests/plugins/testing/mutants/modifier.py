@@ -84,8 +84,8 @@ class TestReplacesSystemMessage(Correct):
 
     class Mutant(Pirate):
         def modify(self, messages, cell):
-            asked = tuple(message for message in messages if message.role != "system")
-            return (Message.system(self.words(cell)), *asked)
+            others = tuple(message for message in messages if message.role != "system")
+            return (Message.system(self.words(cell)), *others)
 
 
 class TestUsesRandomness(Correct):

@@ -230,7 +230,7 @@ class TestHasDataRace(Correct):
         def __init__(self, settings, context):
             super().__init__(settings, context)
             self.first_thread = {}
-            self.written = threading.Event()
+            self.is_updated = threading.Event()
 
         def add(self, name, number):
             before = self.counts[name]
@@ -238,11 +238,11 @@ class TestHasDataRace(Correct):
             if here is threading.main_thread():
                 self.counts[name] = before + number
             elif self.first_thread.setdefault(name, here) is here:
-                self.written.wait()
+                self.is_updated.wait()
                 self.counts[name] = before + number
             else:
                 self.counts[name] = before + number
-                self.written.set()
+                self.is_updated.set()
 
 
 class TestCountsNothing(Correct):

@@ -159,11 +159,11 @@ class TestKeepsStateBetweenInstructions(Correct):
     caught_by = ("test_instruction_depends_only_on_its_arguments",)
 
     class Mutant(Riddles):
-        asked = 0
+        count = 0
 
         def instruct(self, cell, turns, random):
-            self.asked += 1
-            return Instruction(text=f"Riddle {self.asked}.")
+            self.count += 1
+            return Instruction(text=f"Riddle {self.count}.")
 
 
 class TestReadsFiles(Correct):
@@ -199,9 +199,9 @@ class TestOmitsPassageFromLaterPrompts(Correct):
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):
-            said = [turn.question + turn.answer for turn in turns]
+            earlier = [turn.question + turn.answer for turn in turns]
             about = "" if turns else cell.passage.text
-            return Instruction(ask=(Message.user("\n".join(["Make a riddle!", about, *said])),))
+            return Instruction(ask=(Message.user("\n".join(["Make a riddle!", about, *earlier])),))
 
 
 class TestOmitsEarlierTurns(Correct):
@@ -217,5 +217,5 @@ class TestIncludesOnlyLastTurn(Correct):
 
     class Mutant(Riddles):
         def instruct(self, cell, turns, random):
-            said = [turn.question + turn.answer for turn in turns[-1:]]
-            return Instruction(ask=(Message.user("\n".join(["Go on!", cell.passage.text, *said])),))
+            earlier = [turn.question + turn.answer for turn in turns[-1:]]
+            return Instruction(ask=(Message.user("\n".join(["Go on!", cell.passage.text, *earlier])),))

@@ -63,8 +63,8 @@ def cassette_async(
 
 def _should_record(path: Path, mode: str | None) -> bool:
     """Return whether to record instead of replaying."""
-    chosen = mode or os.environ.get(VARIABLE) or "auto"
-    if chosen not in get_args(Mode):
+    selected = mode or os.environ.get(VARIABLE) or "auto"
+    if selected not in get_args(Mode):
         source = "mode=" if mode else f"{VARIABLE}="
-        raise ConfigurationError(f"Invalid mode: {source}{chosen}.", hint=f"Use one of {', '.join(get_args(Mode))}.")
-    return chosen == "record" or (chosen == "auto" and not path.exists())
+        raise ConfigurationError(f"Invalid mode: {source}{selected}.", hint=f"Use one of {', '.join(get_args(Mode))}.")
+    return selected == "record" or (selected == "auto" and not path.exists())

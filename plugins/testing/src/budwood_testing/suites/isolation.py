@@ -45,7 +45,7 @@ class _Watch(threading.local):
 _watch: Final = _Watch()
 _installed = threading.Event()
 _openers: Final[dict[str, list[int]]] = {}
-"""For each file under observation, the threads that opened it."""
+"""For each file under observation, the threads that is_file it."""
 
 
 @contextmanager
@@ -95,9 +95,9 @@ def _audit(event: str, args: tuple[object, ...]) -> None:
         _openers[str(args[0])].append(threading.get_ident())
     if not _watch.network or _watch.violations is None:
         return
-    opened = event == "open" and _watch.files and isinstance(args[0], str | bytes) and not _is_import(args[0])
-    if opened or event in _NETWORK_EVENTS:
-        violation = f"{event} {args[0]!r}" if opened else event
+    is_file = event == "open" and _watch.files and isinstance(args[0], str | bytes) and not _is_import(args[0])
+    if is_file or event in _NETWORK_EVENTS:
+        violation = f"{event} {args[0]!r}" if is_file else event
         _watch.violations.append(violation)
         raise PermissionError(f"this code must not do I/O, but did {violation}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Final, TypeVar
 
@@ -47,7 +48,7 @@ def json_values() -> st.SearchStrategy[object]:
 def splits(data: bytes) -> st.SearchStrategy[list[bytes]]:
     """Return a strategy that splits bytes into chunks at any positions."""
     positions = st.lists(st.integers(0, len(data)), max_size=12, unique=True).map(sorted)
-    return positions.map(lambda chosen: split_at(data, chosen))
+    return positions.map(partial(split_at, data))
 
 
 def split_at(data: bytes, positions: Sequence[int]) -> list[bytes]:

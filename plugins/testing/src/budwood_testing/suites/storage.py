@@ -133,12 +133,12 @@ class StorageSuite(PluginSuite):
         """`write` accepts a generator, and reads it once from start to end."""
         consumed: list[int] = []
 
-        def made() -> Iterator[Row]:
+        def make_rows() -> Iterator[Row]:
             for row in rows(_DATA):
                 consumed.append(row.index)
                 yield row
 
-        storage.write(made())
+        storage.write(make_rows())
 
         assert consumed == list(range(len(_DATA)))
         assert self.read_back(path) == list(_DATA)
@@ -195,13 +195,13 @@ class StorageSuite(PluginSuite):
         storage.write(rows(_DATA))
         seen: list[list[dict[str, Any]]] = []
 
-        def made() -> Iterator[Row]:
+        def make_rows() -> Iterator[Row]:
             for row in rows(_DATA[:2] * 500):
                 if row.index in (0, 1, 999):
                     seen.append(self.read_back(path))
                 yield row
 
-        storage.write(made())
+        storage.write(make_rows())
 
         assert seen == [list(_DATA)] * 3
 

@@ -8,16 +8,16 @@ from budwood.types import (
 from budwood_openai_compatible import OpenAICompatible
 
 
-def with_parts(thing, keep):
+def with_parts(item, keep):
     """
     Filter the parts of a request's messages or of a response.
     """
-    if isinstance(thing, ChatResponse):
-        return thing.model_copy(update={"message": kept(thing.message, keep)})
-    return thing.model_copy(update={"messages": tuple(kept(message, keep) for message in thing.messages)})
+    if isinstance(item, ChatResponse):
+        return item.model_copy(update={"message": filter_parts(item.message, keep)})
+    return item.model_copy(update={"messages": tuple(filter_parts(message, keep) for message in item.messages)})
 
 
-def kept(message, keep):
+def filter_parts(message, keep):
     """
     Filter the parts of a message.
     """

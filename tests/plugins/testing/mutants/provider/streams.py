@@ -73,14 +73,14 @@ class TestBuffersText(Correct):
     caught_by = ("test_text_arrives_incrementally",)
 
     class Decoder(Wrapped):
-        held = ()
+        events = ()
 
         def feed(self, data):
-            self.held = [*self.held, *self.inner.feed(data)]
+            self.events = [*self.events, *self.inner.feed(data)]
             return []
 
         def close(self):
-            return [*self.held, *self.inner.close()]
+            return [*self.events, *self.inner.close()]
 
     Mutant = streaming(Decoder)
 

@@ -69,12 +69,12 @@ class TestRemovesInvalidCharacters(Correct):
 
     class Mutant(ModifyingTransport):
         def call(self, call):
-            kept = {name.strip() or "x": "".join(filter(str.isalnum, value)) for name, value in call.headers.items()}
+            headers = {name.strip() or "x": "".join(filter(str.isalnum, value)) for name, value in call.headers.items()}
             return dataclasses.replace(
                 call,
-                headers={name.replace("\n", "")[:1]: kept[name] for name in kept}
-                if any(not name.isidentifier() and "-" not in name for name in kept)
-                else kept,
+                headers={name.replace("\n", "")[:1]: headers[name] for name in headers}
+                if any(not name.isidentifier() and "-" not in name for name in headers)
+                else headers,
             )
 
 

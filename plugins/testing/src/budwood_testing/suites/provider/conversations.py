@@ -149,7 +149,9 @@ class ConversationTests(ProviderUnderTest):
         turns = (Message.user("Hi."), message, Message.tool(*results))
         call = bench.provider.encode(bench.request(*turns, tools=(TOOL,)), stream=False)
 
-        assert [name_and_arguments(made) for made in message.tool_calls] == [name_and_arguments(made) for made in CALLS]
+        assert [name_and_arguments(tool_call) for tool_call in message.tool_calls] == [
+            name_and_arguments(tool_call) for tool_call in CALLS
+        ]
         around = parts_around(call, (*_CITIES, *_ANSWERS))
         assert not bench.examples.has_call_ids or all(
             around[city] & around[answer] - around[other]

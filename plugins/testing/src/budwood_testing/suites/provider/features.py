@@ -110,7 +110,7 @@ class FeatureTests(ProviderUnderTest):
         call = bench.provider.encode(bench.request(*turns, tools=(TOOL,)), stream=False)
 
         assert all(holds_text(call, result.text) for result in results)
-        assert all(_is_sent(call, made) for made in CALLS)
+        assert all(_is_sent(call, tool_call) for tool_call in CALLS)
 
     def test_tool_loop_completes(self, bench: Bench) -> None:
         """The tool loop of a client runs from the tool call to the answer."""
@@ -212,9 +212,9 @@ def _check_calls(bench: Bench, response: ChatResponse) -> None:
         assert ids == [call.id for call in CALLS]
 
 
-def _is_sent(call: HTTPCall, made: ToolCallPart) -> bool:
+def _is_sent(call: HTTPCall, tool_call: ToolCallPart) -> bool:
     """Return whether a tool call is part of a request, by the ASCII start of an argument."""
-    return holds_text(call, str(made.parse_arguments()["conformance_city"]).partition(",")[0])
+    return holds_text(call, str(tool_call.parse_arguments()["conformance_city"]).partition(",")[0])
 
 
 def _assert_equal(actual: object, expected: object) -> None:

@@ -205,9 +205,9 @@ class StreamTests(ProviderUnderTest):
         for_all(texts(), check, always=HOSTILE_TEXTS, examples=8)
 
 
-def _frames(bench: Bench, pieces: tuple[str, ...] = CHUNKS, usage: Usage | None = USAGE) -> Frames:
+def _frames(bench: Bench, texts: tuple[str, ...] = CHUNKS, usage: Usage | None = USAGE) -> Frames:
     bench.claims(Capability.CHAT, Capability.STREAM)
-    return bench.frames(bench.examples.stream(pieces, usage), "stream", Capability.STREAM)
+    return bench.frames(bench.examples.stream(texts, usage), "stream", Capability.STREAM)
 
 
 def _is_finished(bench: Bench, frames: Frames) -> bool:

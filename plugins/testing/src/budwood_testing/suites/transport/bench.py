@@ -77,20 +77,20 @@ class TransportTestBase(PluginSuite):
     @pytest.fixture
     def make(self, mode: Mode, build: Build) -> Iterator[Make]:
         """Return a function that creates transports; close them after the test."""
-        made: list[Transport] = []
+        created: list[Transport] = []
         with asyncio.Runner() as runner:
 
             def make_one(**changes: object) -> Transport:
                 implementation = cast("Transports", build(**changes).implementation)
-                made.append(
+                created.append(
                     implementation.blocking()
                     if mode == "blocking"
                     else SyncTransport(runner, implementation.asynchronous())
                 )
-                return made[-1]
+                return created[-1]
 
             yield make_one
-            for transport in made:
+            for transport in created:
                 transport.close()
 
     @pytest.fixture
@@ -143,18 +143,18 @@ def timing(*, connect: float = LONG, idle: float = LONG, total: float = LONG, he
     )
 
 
-def fetch(transport: Transport, made: HTTPCall, limit: int = LIMIT, **seconds: float) -> Fetched:
+def fetch(transport: Transport, request: HTTPCall, limit: int = LIMIT, **seconds: float) -> Fetched:
     """Send a call and read the complete reply."""
-    exchange = transport.open(made, timing(**seconds))
+    exchange = transport.open(request, timing(**seconds))
     try:
         return Fetched(exchange.head, exchange.read_all(limit))
     finally:
         exchange.close()
 
 
-async def fetch_async(transport: AsyncTransport, made: HTTPCall, limit: int = LIMIT, **seconds: float) -> Fetched:
+async def fetch_async(transport: AsyncTransport, request: HTTPCall, limit: int = LIMIT, **seconds: float) -> Fetched:
     """Send a call and read the complete reply."""
-    exchange = await transport.open(made, timing(**seconds))
+    exchange = await transport.open(request, timing(**seconds))
     try:
         return Fetched(exchange.head, await exchange.read_all(limit))
     finally:
