@@ -6,7 +6,7 @@ import pytest
 
 from budwood import Client
 from budwood.errors import UnsupportedParameterError
-from tests.plugins.anthropic.test_client import message, make_stream
+from tests.plugins.anthropic.test_client import make_stream, message
 
 BOTH = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
 LEVEL = "This model does not support effort level 'xhigh'. Supported levels: high, low, max, medium."
