@@ -59,10 +59,10 @@ def python(tmp_path_factory, packages_folder):
     run(sys.executable, "-m", "venv", "--without-pip", "venv", folder=folder)
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    own = Path(run(python, "-c", where, folder=folder).strip())
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    target_folder = Path(run(python, "-c", code, folder=folder).strip())
     site_packages = sysconfig.get_path("purelib")
-    (own / "this_environment.pth").write_text(f"import site; site.addsitedir({site_packages!r})\n", "utf-8")
+    (target_folder / "this_environment.pth").write_text(f"import site; site.addsitedir({site_packages!r})\n", "utf-8")
     packages = [packages_folder / f"budwood-{name}" for name in NEW]
     install = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
     run(python, *install, *packages, folder=folder)

@@ -105,9 +105,9 @@ def test_structured_output_is_native_if_supported(claude, scripted):
     scripted.reply(200, message(call, stop_reason="tool_use"))
 
     native = claude.ask("Ada, 36", schema=Person)
-    by_tool = claude.ask("Ada, 36", schema=Person, model="anthropic/claude-3-5-haiku-latest")
+    with_tool = claude.ask("Ada, 36", schema=Person, model="anthropic/claude-3-5-haiku-latest")
 
-    assert native.parsed == by_tool.parsed == Person(name="Ada", age=36)
+    assert native.parsed == with_tool.parsed == Person(name="Ada", age=36)
     assert scripted.sent(0)["output_config"]["format"]["type"] == "json_schema"
     assert scripted.sent(1)["tool_choice"] == {"type": "tool", "name": "return_output"}
 

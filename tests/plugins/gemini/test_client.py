@@ -175,8 +175,8 @@ def test_the_catalog_adapts_thinking(scripted, clock, model, effort, thinking):
 
     assert scripted.sent().get("generationConfig", {}).get("thinkingConfig") == thinking
     changed = [(adaptation.parameter, adaptation.action) for adaptation in response.adaptations]
-    as_asked = thinking == {"thinkingBudget": 0}
-    assert changed == ([] if as_asked else [("reasoning_effort", "changed" if thinking else "dropped")])
+    is_unchanged = thinking == {"thinkingBudget": 0}
+    assert changed == ([] if is_unchanged else [("reasoning_effort", "changed" if thinking else "dropped")])
 
 
 def test_a_wrong_key(client, scripted):

@@ -173,5 +173,5 @@ def test_unknown_details_are_ignored(classify_error):
     """
     No value in the details raises an exception.
     """
-    odd = ["text", None, {"@type": 5}, detail("QuotaFailure", violations=["x"]), detail("ErrorInfo")]
-    assert type(classify_error(429, "RESOURCE_EXHAUSTED", "Slow.", *odd)) is RateLimitError
+    invalid_details = ["text", None, {"@type": 5}, detail("QuotaFailure", violations=["x"]), detail("ErrorInfo")]
+    assert type(classify_error(429, "RESOURCE_EXHAUSTED", "Slow.", *invalid_details)) is RateLimitError

@@ -85,12 +85,14 @@ def test_a_text_without_sentences_is_split_at_spaces_or_anywhere():
     """
     No passage exceeds the limit, and no text is lost.
     """
-    spaced = "leaf " * 200
-    solid = "x" * 1000
+    with_spaces = "leaf " * 200
+    without_spaces = "x" * 1000
 
-    assert all(passage.strip("leaf ") == "" and len(passage) <= 200 for passage in texts((spaced,), target_chars=100))
-    assert letters(texts((spaced,), target_chars=100)) == letters([spaced])
-    assert "".join(texts((solid,), target_chars=100)) == solid
+    assert all(
+        passage.strip("leaf ") == "" and len(passage) <= 200 for passage in texts((with_spaces,), target_chars=100)
+    )
+    assert letters(texts((with_spaces,), target_chars=100)) == letters([with_spaces])
+    assert "".join(texts((without_spaces,), target_chars=100)) == without_spaces
 
 
 def test_a_fragment_is_joined_to_the_next_paragraph():
@@ -139,13 +141,13 @@ def test_ids_depend_on_document_position_and_text():
     """
     They are the same in every run.
     """
-    twice = document((SENTENCE * 2,), (SENTENCE * 2,))
-    elsewhere = document((SENTENCE * 2,), name="other.md")
-    found = [*split_document(twice), *split_document(elsewhere)]
+    repetitive = document((SENTENCE * 2,), (SENTENCE * 2,))
+    other = document((SENTENCE * 2,), name="other.md")
+    found = [*split_document(repetitive), *split_document(other)]
 
     assert len({passage.id for passage in found}) == 3
     assert found[0].id == "1a25c12e2cc260f1"
-    assert split_document(twice) == split_document(twice)
+    assert split_document(repetitive) == split_document(repetitive)
 
 
 def test_a_small_target_is_rejected():

@@ -256,18 +256,18 @@ def test_an_unusable_schema_stops_the_plan(tmp_path, schema, expected):
 
 
 @pytest.mark.parametrize(
-    ("changes", "near"),
+    ("changes", "suggestion"),
     [
         ({"job": {"strategy": "persoma"}}, "persona"),
         ({"job": {"modifiers": ["document-contxt"]}}, "document-context"),
         ({"storage": "jsonll"}, "jsonl"),
     ],
 )
-def test_an_unknown_plugin_is_an_error(tmp_path, changes, near):
+def test_an_unknown_plugin_is_an_error(tmp_path, changes, suggestion):
     """
     The error names similar plugins, before a row is created.
     """
-    with pytest.raises(PluginNotFoundError, match=near):
+    with pytest.raises(PluginNotFoundError, match=suggestion):
         make_plan(conversation_spec(tmp_path, **changes))
 
 

@@ -49,15 +49,17 @@ def test_a_failed_row_is_reported_with_its_reason(tmp_path):
         plan = make_plan(spec, settings=server.settings)
         report = generate(spec, settings=server.settings)
 
-    bad = {cell.index for cell in plan.cells if cell.passage and "bridge" in cell.passage.text}
-    assert 0 < len(bad) < 6
-    assert (report.complete, report.rows, report.rows_requested) == (False, 6 - len(bad), 6)
-    assert {failed.index for failed in report.failures} == bad
+    failed_indexes = {cell.index for cell in plan.cells if cell.passage and "bridge" in cell.passage.text}
+    assert 0 < len(failed_indexes) < 6
+    assert (report.complete, report.rows, report.rows_requested) == (False, 6 - len(failed_indexes), 6)
+    assert {failed.index for failed in report.failures} == failed_indexes
     assert all(
         failed.reason.startswith("InvalidRequestError: local: HTTP 400: Not about bridges.")
         for failed in report.failures
     )
-    assert [row["id"] for row in read_rows(report.output)] == [cell.id for cell in plan.cells if cell.index not in bad]
+    assert [row["id"] for row in read_rows(report.output)] == [
+        cell.id for cell in plan.cells if cell.index not in failed_indexes
+    ]
 
 
 def test_resuming_tries_only_failed_rows(tmp_path):
@@ -166,7 +168,7 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "expected"),
+    ("changes", "error", "expected"),
     [
         ({"answerer": "nobody/tiny"}, PluginNotFoundError, "nobody"),
         ({"answerer": "openai/gpt-5.1"}, CredentialError, r"conversation\.answerer: openai: no API key"),
@@ -176,11 +178,11 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
         ({"answerer_options": {"retries": -5}}, ConfigurationError, "retries"),
     ],
 )
-def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, expected):
+def test_models_are_checked_before_the_first_call(tmp_path, changes, error, expected):
     """
     An error of the answerer is found while planning, before the asker is called. No run is started.
     """
-    spec = conversation_spec(tmp_path, job=GOOD | wrong)
+    spec = conversation_spec(tmp_path, job=GOOD | changes)
 
     with ChatServer() as server:
         for act in (make_plan, generate):
@@ -207,8 +209,8 @@ def test_an_unknown_model_of_the_offline_provider_stops_the_run(tmp_path):
         generate(conversation_spec(tmp_path, job={"answerer": "offline/llama"}))
 
 
-@pytest.mark.parametrize(("concurrency", "most"), [(1, 10), (20, 39)])
-def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, most):
+@pytest.mark.parametrize(("concurrency", "maximum"), [(1, 10), (20, 39)])
+def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, maximum):
     """
     If more rows are created in parallel, their number counts.
     """
@@ -217,8 +219,8 @@ def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, most):
     with ChatServer(fault=lambda _number, _body: failure(500)) as server, pytest.raises(ServerError) as raised:
         generate(spec, settings=server.settings)
 
-    assert max(10, concurrency) <= len(server.requests) <= most
-    assert max(10, concurrency) <= len(count_entries(spec).failures) <= most
+    assert max(10, concurrency) <= len(server.requests) <= maximum
+    assert max(10, concurrency) <= len(count_entries(spec).failures) <= maximum
     assert not hasattr(raised.value, "__notes__")  # no finished work to resume
 
 

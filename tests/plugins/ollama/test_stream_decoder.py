@@ -78,9 +78,9 @@ def test_a_reply_and_its_stream_agree(decode, ollama, answer, lines):
     _, streamed = decode(
         lines({"thinking": "Greet."}, {"content": "Hi"}, {"tool_calls": [call]}, last=last), **{"x-request-id": "r1"}
     )
-    _, at_once = decode([json.dumps(body).encode()], **{"x-request-id": "r1"})
+    _, complete = decode([json.dumps(body).encode()], **{"x-request-id": "r1"})
 
-    assert streamed == at_once == assembled.model_copy(update={"raw": None})
+    assert streamed == complete == assembled.model_copy(update={"raw": None})
 
 
 def test_calls_get_numbers(decode, lines):
