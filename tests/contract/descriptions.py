@@ -1,4 +1,4 @@
-"""The vendors' descriptions of their APIs, relaxed to what clients send."""
+"""The vendors' descriptions of their APIs, relaxed to accept what clients send."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def load(path):
     """
     text = path.read_text(encoding="utf-8")
     written = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=yaml.CSafeLoader)
-    return recorded.tool("openapi_check").Schemas(_any_of(written))
+    return recorded.load_script("openapi_check").Schemas(_any_of(written))
 
 
 def _any_of(node):

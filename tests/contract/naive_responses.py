@@ -98,14 +98,14 @@ def read_stream(events):
     return reading, items, last
 
 
-def deltas(events, kind):
+def join_deltas(events, kind):
     """
     Join the deltas of a stream, of ``output_text`` or of ``refusal``.
     """
     return "".join(event["delta"] for event in events if event["type"] == f"response.{kind}.delta")
 
 
-def streams_of(lines):
+def read_streams(lines):
     """
     Split lines of events into streams, which start with ``response.created``.
     """

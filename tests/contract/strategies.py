@@ -49,8 +49,8 @@ def messages_of_role(role, *parts, least=0, **fields):
     """
     Generate messages of a role with a minimum number of parts.
     """
-    pieces = st.lists(st.one_of(*parts), min_size=least, max_size=3)
-    return st.builds(Message, role=st.just(role), parts=pieces.map(tuple), **fields)
+    parts_of_role = st.lists(st.one_of(*parts), min_size=least, max_size=3)
+    return st.builds(Message, role=st.just(role), parts=parts_of_role.map(tuple), **fields)
 
 
 def messages(*images, **fields):
@@ -74,7 +74,7 @@ def chats(conversation, **fields):
         "model": names,
         "temperature": st.one_of(st.none(), st.floats(0, 2)),
         "top_p": st.one_of(st.none(), st.floats(0, 1)),
-        "max_tokens": st.one_of(st.none(), st.integers(16, 99)),  # Responses takes no fewer
+        "max_tokens": st.one_of(st.none(), st.integers(16, 99)),  # the minimum of Responses
         "stop": st.lists(texts, max_size=4).map(tuple),
         "seed": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
         "frequency_penalty": st.one_of(st.none(), st.floats(-2, 2)),

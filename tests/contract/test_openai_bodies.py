@@ -37,7 +37,7 @@ bodies = settings(max_examples=50, suppress_health_check=[HealthCheck.function_s
 @pytest.fixture(scope="module")
 def azure_problems(shared_folder):
     """
-    Validate a body against one of Microsoft's descriptions, relaxed to what clients send.
+    Validate a body against one of Microsoft's descriptions, relaxed to accept what clients send.
     """
     loaded = {file: descriptions.load(shared_folder / "specs" / "azure" / file) for file, _ in DESCRIPTIONS.values()}
 

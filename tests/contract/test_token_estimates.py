@@ -10,7 +10,7 @@ from budwood.providing import estimate_request
 from tests.contract import recorded_usage
 
 LARGE = 200
-"""Of requests with fewer tokens most is what vendors put around the text."""
+"""In smaller requests, most tokens are what vendors add to the text."""
 
 
 def quantile(values, share):
@@ -24,7 +24,7 @@ def test_the_bounds_hold_for_recorded_requests(shared_folder):
     """
     No recorded request has fewer tokens than the lower bound, and at most two in a thousand exceed the upper bound.
     """
-    estimates = [(one, estimate_request(one.request)) for one in recorded_usage.counted()]
+    estimates = [(one, estimate_request(one.request)) for one in recorded_usage.list_counted_requests()]
 
     assert len(estimates) > 1200
     assert [one.file for one, estimate in estimates if one.input_tokens < estimate.low] == []
@@ -37,7 +37,7 @@ def test_error_for_plain_text(shared_folder, capsys):
     For requests of text, the errors have the distribution that the guide to tokens prints.
     """
     errors = {}
-    for one in recorded_usage.counted():
+    for one in recorded_usage.list_counted_requests():
         request = one.request
         plain = one.text_only and not (request.tools or request.output_schema or "functions" in request.extra)
         if plain and one.input_tokens >= LARGE:
@@ -57,7 +57,7 @@ def test_calibration_improves_estimates(shared_folder, capsys):
     """
     In the order of the recordings, calibrated estimates are far more accurate.
     """
-    recorded = recorded_usage.counted()
+    recorded = recorded_usage.list_counted_requests()
     figures = {
         "text alone": _calibrated(recorded, lambda one: not _with_tools(one) and one.text_only),
         "with tools or a schema": _calibrated(recorded, _with_tools),

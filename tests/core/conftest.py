@@ -1,4 +1,4 @@
-"""Clients of other settings than the usual ones, and a server that repeats what it is asked."""
+"""Clients with settings of their own, and a server that echoes prompts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 from budwood import AsyncClient, Client
 from budwood_testing import ScriptedReply, chat_reply
 
-USUAL = {"api_key": "sk-test-secret", "cache": False}
-NOT_SO = {"error": {"message": "That is not so.", "type": "invalid_request_error", "param": "messages", "code": None}}
+DEFAULTS = {"api_key": "sk-test-secret", "cache": False}
+ERROR_REPLY = {
+    "error": {"message": "That is not so.", "type": "invalid_request_error", "param": "messages", "code": None}
+}
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def make_client(scripted, clock):
     """
 
     def make(model="openai/gpt-4o", **changes):
-        return Client(model, **{**USUAL, "transport": scripted, "clock": clock, **changes})
+        return Client(model, **{**DEFAULTS, "transport": scripted, "clock": clock, **changes})
 
     return make
 
@@ -32,7 +34,7 @@ def make_async_client(scripted, clock):
     """
 
     def make(model="openai/gpt-4o", **changes):
-        return AsyncClient(model, **{**USUAL, "transport": scripted.asynchronous, "clock": clock, **changes})
+        return AsyncClient(model, **{**DEFAULTS, "transport": scripted.asynchronous, "clock": clock, **changes})
 
     return make
 
@@ -45,7 +47,7 @@ def echo():
 
     def answer(call):
         asked = json.loads(call.body)["messages"][-1]["content"]
-        status, body = (400, NOT_SO) if asked == "trouble" else (200, chat_reply(f"you said {asked}"))
+        status, body = (400, ERROR_REPLY) if asked == "trouble" else (200, chat_reply(f"you said {asked}"))
         return ScriptedReply(status, {}, (json.dumps(body).encode(),))
 
     return answer

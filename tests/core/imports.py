@@ -1,4 +1,4 @@
-"""Read the imports of source files, those inside functions too."""
+"""Read the imports of source files, including those inside functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CORE = REPOSITORY / "core" / "src" / "budwood"
 @dataclass(frozen=True)
 class Import:
     """
-    One import statement: of what, and whether only type checkers read it.
+    An import statement: its module, and whether only type checkers read it.
     """
 
     file: Path
@@ -33,25 +33,25 @@ class Import:
         return self.module.partition(".")[0]
 
     @property
-    def room(self):
+    def layer(self):
         """
-        The part of the package; empty for the package itself.
+        The layer: the second part of the module name, empty for the package itself.
         """
         return f"{self.module}.".split(".")[1]
 
 
-def source_files(package: Path) -> list[Path]:
+def list_source_files(package: Path) -> list[Path]:
     """
     List the modules of a package.
     """
     return sorted(package.rglob("*.py"))
 
 
-def imports_of(file: Path, *roots: Path) -> Iterator[Import]:
+def read_imports(file: Path, *roots: Path) -> Iterator[Import]:
     """
-    Read all imports of a module, those inside functions too.
+    Read all imports of a module, including those inside functions.
 
-    ``roots`` are folders that hold packages: first the one of the module's own package.
+    ``roots`` are folders with packages, starting with the folder of the module's own package.
     """
     tree = ast.parse(file.read_text("utf-8"))
     unread = {id(node) for block in ast.walk(tree) if is_for_type_checkers(block) for node in _inside(block)}
@@ -62,7 +62,7 @@ def imports_of(file: Path, *roots: Path) -> Iterator[Import]:
 
 def is_for_type_checkers(node: ast.AST) -> bool:
     """
-    Tell whether a block is read by type checkers alone.
+    Return whether only type checkers read a block.
     """
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
@@ -87,6 +87,6 @@ def _modules(node: ast.AST, file: Path, roots: Sequence[Path]) -> Iterator[str]:
 
 def is_module(path: Path) -> bool:
     """
-    Tell whether a path, without the ending of its file, is a module or a package.
+    Return whether a path without its suffix is a module or a package.
     """
     return path.is_dir() or path.with_suffix(".py").is_file()

@@ -20,14 +20,14 @@ RULES = {
 }
 
 
-def actions(reply) -> dict[str, str]:
+def get_actions(reply) -> dict[str, str]:
     """
     Return the action of each adapted parameter.
     """
-    return {receipt.parameter: receipt.action for receipt in reply.adaptations}
+    return {adaptation.parameter: adaptation.action for adaptation in reply.adaptations}
 
 
-def sent(scripted) -> dict:
+def get_sent_parameters(scripted) -> dict:
     """
     Return the parameters of the last request.
     """
@@ -42,8 +42,8 @@ def test_rejected_parameters_are_dropped_and_reported(client, scripted):
 
     reply = client.ask("Hello", model="openai/o3", seed=1, **SAMPLING)
 
-    assert sent(scripted) == {"seed": 1}
-    assert actions(reply) == dict.fromkeys(SAMPLING, "dropped")
+    assert get_sent_parameters(scripted) == {"seed": 1}
+    assert get_actions(reply) == dict.fromkeys(SAMPLING, "dropped")
     assert reply.adaptations[0].reason.startswith("o3 rejects it (")
 
 
@@ -55,9 +55,9 @@ def test_renamed_parameters_are_reported(client, scripted):
 
     reply = client.ask("Hello", model="openai/o3", max_tokens=9)
 
-    assert sent(scripted) == {"max_completion_tokens": 9}
-    (receipt,) = reply.adaptations
-    assert (receipt.parameter, receipt.action, receipt.reason) == (
+    assert get_sent_parameters(scripted) == {"max_completion_tokens": 9}
+    (adaptation,) = reply.adaptations
+    assert (adaptation.parameter, adaptation.action, adaptation.reason) == (
         "max_tokens", "renamed", "o3 calls it max_completion_tokens"
     )  # fmt: skip
 
@@ -70,12 +70,12 @@ def test_without_rules_nothing_is_adapted(client, scripted):
 
     reply = client.ask("Hello", model="openai/gpt-4o", max_tokens=9, **SAMPLING)
 
-    assert sent(scripted) == {"max_tokens": 9, **SAMPLING}
+    assert get_sent_parameters(scripted) == {"max_tokens": 9, **SAMPLING}
     assert reply.adaptations == ()
 
 
 @pytest.mark.parametrize(
-    ("model", "effort", "taken"),
+    ("model", "effort", "is_sent"),
     [
         ("gpt-5", None, False),
         ("gpt-5-chat-latest", None, True),
@@ -89,7 +89,7 @@ def test_without_rules_nothing_is_adapted(client, scripted):
         ("o4-mini", "none", False),
     ],
 )
-def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, taken):
+def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, is_sent):
     """
     The temperature is sent depending on the effort, given or by default.
     """
@@ -97,8 +97,8 @@ def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, take
 
     reply = client.ask("Hello", model=f"openai/{model}", temperature=0.5, reasoning_effort=effort)
 
-    assert ("temperature" in sent(scripted)) == taken
-    assert ("temperature" in actions(reply)) == (not taken)
+    assert ("temperature" in get_sent_parameters(scripted)) == is_sent
+    assert ("temperature" in get_actions(reply)) == (not is_sent)
 
 
 def test_rows_of_the_user_take_precedence(make_client, scripted):
@@ -110,12 +110,12 @@ def test_rows_of_the_user_take_precedence(make_client, scripted):
     scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
 
     odd = client.ask("Hello", model="openai/odd-1", max_tokens=9, seed=3, stop="END", temperature=0.1)
-    assert sent(scripted) == {"most_tokens": 9, "chance": 3, "temperature": 0.1}
-    assert actions(odd) == {"max_tokens": "renamed", "seed": "renamed", "stop": "dropped"}
+    assert get_sent_parameters(scripted) == {"most_tokens": 9, "chance": 3, "temperature": 0.1}
+    assert get_actions(odd) == {"max_tokens": "renamed", "seed": "renamed", "stop": "dropped"}
     assert "the vendor's page" in odd.adaptations[1].reason + odd.adaptations[2].reason
 
     free = client.ask("Hello", model="openai/o3", temperature=0.1)
-    assert sent(scripted) == {"temperature": 0.1}
+    assert get_sent_parameters(scripted) == {"temperature": 0.1}
     assert free.adaptations == ()
 
 
@@ -135,7 +135,7 @@ def test_rows_of_an_instance_apply_only_to_it(make_client, scripted):
     dropped = []
     for model in ("openai/m", "work/m", "work/special-1"):
         scripted.reply(body=chat_reply("Hi"))
-        dropped.append(set(actions(client.ask("Hello", model=model, seed=1, stop="x", top_p=0.5))))
+        dropped.append(set(get_actions(client.ask("Hello", model=model, seed=1, stop="x", top_p=0.5))))
 
     assert dropped == [{"seed"}, {"stop"}, {"top_p"}]
 
@@ -159,7 +159,7 @@ def test_adaptations_can_be_warnings(make_client, scripted):
     with pytest.warns(UserWarning, match=r"openai/o3: temperature: o3 rejects it"):
         reply = client.ask("Hello", temperature=0.5)
 
-    assert actions(reply) == {"temperature": "dropped"}
+    assert get_actions(reply) == {"temperature": "dropped"}
 
 
 def test_without_adaptations_there_is_no_warning(make_client, scripted):
@@ -208,8 +208,8 @@ def test_streams_and_rounds_report_adaptations(make_client, scripted):
         list(stream)
     reply = client.ask("Hello", temperature=0.5, tools=[act])
 
-    assert actions(stream.response) == {"temperature": "dropped"}
-    assert [receipt.parameter for receipt in reply.adaptations] == ["temperature"]
+    assert get_actions(stream.response) == {"temperature": "dropped"}
+    assert [adaptation.parameter for adaptation in reply.adaptations] == ["temperature"]
     assert len(reply.attempts) == 3
 
 
@@ -230,8 +230,8 @@ def test_unsupported_parameters_of_a_server_are_reported(make_client, scripted):
 
     reply = make_client(settings=settings).ask("Hi", model="here/m", tools=[act], tool_choice="required")
 
-    assert set(sent(scripted)) == {"tools"}
-    assert actions(reply) == {"tool_choice": "dropped"}
+    assert set(get_sent_parameters(scripted)) == {"tools"}
+    assert get_actions(reply) == {"tool_choice": "dropped"}
 
 
 def test_extra_parameters_are_never_adapted(client, scripted):
@@ -242,5 +242,5 @@ def test_extra_parameters_are_never_adapted(client, scripted):
 
     reply = client.ask("Hello", model="openai/o3", extra={"temperature": 0.5})
 
-    assert sent(scripted) == {"temperature": 0.5}
+    assert get_sent_parameters(scripted) == {"temperature": 0.5}
     assert reply.adaptations == ()

@@ -467,7 +467,7 @@ def test_the_settings_choose_the_default_cache(make_client, scripted):
 
 def test_an_unknown_cache_is_an_error_when_the_client_is_created(make_client):
     """
-    The same holds for settings of a cache that are not valid.
+    The same applies to invalid settings of a cache.
     """
     with pytest.raises(PluginNotFoundError, match="memory"):
         make_client(cache="memmory")

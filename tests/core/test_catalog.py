@@ -18,18 +18,18 @@ from budwood.settings import Settings, validate_settings
 from budwood.types import Capability, ChatRequest, ModelFacts, ModelRules
 
 
-def data(name):
+def load_data(name):
     """
     Load a file of the catalog.
     """
     return json.loads((resources.files("budwood.catalog") / name).read_text("utf-8"))
 
 
-MODELS = data("models.json")
-PRESETS = data("presets.json")
+MODELS = load_data("models.json")
+PRESETS = load_data("presets.json")
 
 
-def rules(rows, model="m", *, instance="work", plugin="acme"):
+def get_rules(rows, model="m", *, instance="work", plugin="acme"):
     """
     Look up a model with rows of the user.
     """
@@ -43,7 +43,7 @@ def test_unknown_model_has_no_rules():
     """
     Its request is not changed.
     """
-    assert rules({}) == ModelRules()
+    assert get_rules({}) == ModelRules()
 
 
 def test_longest_matching_pattern_applies():
@@ -56,8 +56,8 @@ def test_longest_matching_pattern_applies():
         "acme/big-one": {"max_output_tokens": 3},
     }
 
-    assert [rules(rows, model).max_output_tokens for model in ("small", "big-two", "big-one")] == [1, 2, 3]
-    assert rules(rows, "big-one").traits == frozenset()
+    assert [get_rules(rows, model).max_output_tokens for model in ("small", "big-two", "big-one")] == [1, 2, 3]
+    assert get_rules(rows, "big-one").traits == frozenset()
 
 
 def test_exact_name_takes_precedence_over_patterns():
@@ -66,8 +66,8 @@ def test_exact_name_takes_precedence_over_patterns():
     """
     rows = {"acme/m": {"max_output_tokens": 1}, "acme/[m]*": {"max_output_tokens": 2}}
 
-    assert rules(rows).max_output_tokens == 1
-    assert rules(rows, "m2").max_output_tokens == 2
+    assert get_rules(rows).max_output_tokens == 1
+    assert get_rules(rows, "m2").max_output_tokens == 2
 
 
 def test_rows_of_the_user_take_precedence():
@@ -102,8 +102,8 @@ def test_rows_of_the_instance_take_precedence_over_those_of_its_plugin():
     """
     rows = {"work/*": {"max_output_tokens": 1}, "acme/m": {"max_output_tokens": 2}}
 
-    assert rules(rows).max_output_tokens == 1
-    assert rules(rows, instance="home").max_output_tokens == 2
+    assert get_rules(rows).max_output_tokens == 1
+    assert get_rules(rows, instance="home").max_output_tokens == 2
 
 
 def test_rows_of_a_plugin_apply_to_its_instances():
@@ -118,7 +118,7 @@ def test_case_does_not_matter(key):
     """
     That is so for rows and models.
     """
-    assert rules({key: {"max_output_tokens": 1}}, "Llama-3.3-70B").max_output_tokens == 1
+    assert get_rules({key: {"max_output_tokens": 1}}, "Llama-3.3-70B").max_output_tokens == 1
 
 
 @pytest.mark.parametrize("key", ["my-vllm/m", "my_vllm/m", "My.vLLM/m"])
@@ -126,14 +126,14 @@ def test_instance_in_a_row_is_normalised(key):
     """
     A row applies in any spelling of the name.
     """
-    assert rules({key: {"max_output_tokens": 1}}, instance="my-vllm").max_output_tokens == 1
+    assert get_rules({key: {"max_output_tokens": 1}}, instance="my-vllm").max_output_tokens == 1
 
 
 def test_model_may_have_slashes():
     """
     Only the first slash separates the instance from the model.
     """
-    assert rules({"work/meta/llama_3*": {"max_output_tokens": 1}}, "meta/llama_3.1").max_output_tokens == 1
+    assert get_rules({"work/meta/llama_3*": {"max_output_tokens": 1}}, "meta/llama_3.1").max_output_tokens == 1
 
 
 def test_rows_come_from_the_settings():
@@ -216,7 +216,7 @@ def test_shutdowns_have_their_sources():
     """
     Each has its models, its day and its source, and no model occurs twice.
     """
-    for rows in data("shutdowns.json").values():
+    for rows in load_data("shutdowns.json").values():
         names = [name for row in rows for name in row["names"]]
         assert len(names) == len(set(names))
         for row in rows:
@@ -234,7 +234,7 @@ def test_no_name_reads_another_file(name):
 
 
 @pytest.mark.parametrize(
-    ("model", "wanted"),
+    ("model", "expected"),
     [
         ("gpt-4o", ModelRules().refuses),
         ("o3", {"temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "parallel_tool_calls"}),
@@ -245,11 +245,11 @@ def test_no_name_reads_another_file(name):
         ("gpt-5.2-pro", {"temperature", "top_p", "presence_penalty", "frequency_penalty"}),
     ],
 )
-def test_rules_of_openais_models(model, wanted):
+def test_rules_of_openais_models(model, expected):
     """
     A sample, looked up by patterns.
     """
-    assert Catalog().rules("openai", "openai", model).refuses == wanted
+    assert Catalog().rules("openai", "openai", model).refuses == expected
 
 
 @pytest.mark.parametrize("name", PRESETS)

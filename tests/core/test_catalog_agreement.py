@@ -31,7 +31,7 @@ TOKENS = {
 pytestmark = pytest.mark.one_python
 
 
-def program():
+def load_program():
     """
     Load the program that writes the files.
     """
@@ -41,22 +41,22 @@ def program():
     return module
 
 
-UPDATE = program()
+UPDATE = load_program()
 
 
-def clauses(match):
+def list_clauses(match):
     """
     List the simple clauses of one of their rules.
     """
     inner = getattr(match, "or_", None) or getattr(match, "and_", None)
-    return [leaf for clause in inner for leaf in clauses(clause)] if inner else [match]
+    return [leaf for clause in inner for leaf in list_clauses(clause)] if inner else [match]
 
 
 def list_names(match):
     """
     Make names that one of their rules is about, and some that it might be about by mistake.
     """
-    for clause in clauses(match):
+    for clause in list_clauses(match):
         (text,) = vars(clause).values()
         if isinstance(clause, theirs.ClauseRegex):
             text = re.sub(r"\\d\{(\d+)\}", lambda found: "2" * int(found[1]), text.strip("^$"))
@@ -69,7 +69,7 @@ def list_names(match):
             yield from (f"{text}x", text[:-1], f"{text}:free", f"{text}@20260102")
 
 
-def every_name():
+def list_names_to_try():
     """
     List vendors, by our name and theirs, with every name that is to be tried with them.
     """
@@ -83,7 +83,7 @@ def every_name():
                         yield ours, other, name
 
 
-def recorded_names(folder):
+def list_recorded_names(folder):
     """
     List the models that recorded traffic names, with the vendor.
     """
@@ -99,21 +99,21 @@ def recorded_names(folder):
     return sorted(found)
 
 
-def facts(vendor, model):
+def get_facts(vendor, model):
     """
     Look a model up as an instance of its vendor does.
     """
     return Catalog().facts(vendor, vendor, model)
 
 
-def their_model(other, name):
+def get_package_model(other, name):
     """
     Look a model up in the package, without its second try for dates without dashes, which we leave to the reply's name.
     """
     return THEIRS[other]._match_model(name.lower(), all_providers=providers)
 
 
-def priced(model):
+def has_token_prices(model):
     """
     Tell whether a model has prices of input, of tokens alone.
     """
@@ -122,26 +122,28 @@ def priced(model):
 
 
 @cache
-def named(vendor):
+def list_priced_models(vendor):
     """
     List the models of a vendor that have prices of tokens, each with a name that means it.
     """
     other = UPDATE.VENDORS[vendor]
     found = []
     for model in THEIRS[other].models:
-        names = (name for name in [model.id, *list_names(model.match)] if name and their_model(other, name) is model)
-        if priced(model) and (name := next(names, None)):
+        names = (
+            name for name in [model.id, *list_names(model.match)] if name and get_package_model(other, name) is model
+        )
+        if has_token_prices(model) and (name := next(names, None)):
             found.append((name, model))
     return found
 
 
-def agree_on_the_match(ours, other, name):
+def check_same_match(ours, other, name):
     """
-    See that both know the same model by a name, told by its window and its prices, or both know none.
+    Check that both find the same model for a name, compared by window and prices, or that neither finds one.
     """
-    model = their_model(other, name)
+    model = get_package_model(other, name)
     expected = UPDATE._model(model) if model else {}
-    found = facts(ours, name)
+    found = get_facts(ours, name)
     assert found.context_window == expected.get("context_window"), name
     assert len(found.prices) == len(expected.get("prices", ())), name
     for mine, row in zip(found.prices, expected.get("prices", ()), strict=True):
@@ -150,11 +152,11 @@ def agree_on_the_match(ours, other, name):
 
 def test_files_are_what_the_program_writes():
     """
-    Nobody has changed them by hand, and none is left over.
+    They were not edited by hand, and there are no obsolete ones.
     """
-    written = UPDATE.files()
+    files = UPDATE.files()
 
-    assert {path.name: path.read_text("utf-8") for path in UPDATE.FOLDER.iterdir()} == written
+    assert {path.name: path.read_text("utf-8") for path in UPDATE.FOLDER.iterdir()} == files
 
 
 @pytest.mark.parametrize("vendor", UPDATE.VENDORS)
@@ -162,22 +164,22 @@ def test_names_mean_the_same_models(vendor):
     """
     For names, dated names, aliases and names that only look alike, both find the same row or none.
     """
-    names = {(ours, other, name) for ours, other, name in every_name() if ours == vendor}
+    names = {(ours, other, name) for ours, other, name in list_names_to_try() if ours == vendor}
 
     assert len(names) > 50
     for ours, other, name in sorted(names):
-        agree_on_the_match(ours, other, name)
+        check_same_match(ours, other, name)
 
 
 def test_recorded_names_mean_the_same_models(shared_folder):
     """
     The models that real traffic names are found as the package finds them.
     """
-    recorded = recorded_names(shared_folder)
+    recorded = list_recorded_names(shared_folder)
 
     assert len(recorded) > 50
     for ours, name in recorded:
-        agree_on_the_match(ours, UPDATE.VENDORS[ours], name)
+        check_same_match(ours, UPDATE.VENDORS[ours], name)
 
 
 COUNTS = st.integers(0, 2_000_000)
@@ -187,21 +189,21 @@ MOMENTS = st.datetimes(datetime(2023, 1, 1), datetime(2027, 12, 31), timezones=s
 @st.composite
 def usages(draw):
     """
-    Make a call's usage: what was read from a cache and written to it are parts of the input.
+    Generate the usage of a call: input tokens include those read from and written to a cache.
     """
-    read, written, rest, output = draw(COUNTS), draw(COUNTS), draw(COUNTS), draw(COUNTS)
-    hour = draw(st.integers(0, written))
+    read, cache_writes, rest, output = draw(COUNTS), draw(COUNTS), draw(COUNTS), draw(COUNTS)
+    hour = draw(st.integers(0, cache_writes))
     return Usage(
-        input_tokens=read + written + rest,
+        input_tokens=read + cache_writes + rest,
         uncached_input_tokens=rest,
         cache_read_tokens=read,
-        cache_write_tokens=written,
+        cache_write_tokens=cache_writes,
         cache_write_1h_tokens=hour,
         output_tokens=output,
     )
 
 
-def their_cost(model, usage, moment, context=None):
+def calculate_package_cost(model, usage, moment, context=None):
     """
     Have the package price the tokens of a call.
     """
@@ -223,11 +225,11 @@ def test_calls_cost_the_same(vendor, data):
     """
     Any usage of any model at any time costs what the package says, to the last digit.
     """
-    name, model = data.draw(st.sampled_from(named(vendor)))
+    name, model = data.draw(st.sampled_from(list_priced_models(vendor)))
     usage, moment = data.draw(usages()), data.draw(MOMENTS)
-    expected, prices = their_cost(model, usage, moment)
+    expected, prices = calculate_package_cost(model, usage, moment)
 
-    cost = facts(vendor, name).cost(usage, moment)
+    cost = get_facts(vendor, name).cost(usage, moment)
 
     if usage.output_tokens and getattr(prices, "output_mtok", None) is None:
         assert (cost.dollars, cost.unknown) == (None, "no price known for output")
@@ -238,7 +240,7 @@ def test_calls_cost_the_same(vendor, data):
 TIERED = [
     (ours, name, model, context, tier)
     for ours in UPDATE.VENDORS
-    for name, model in named(ours)
+    for name, model in list_priced_models(ours)
     for tier, context in UPDATE._contexts(model).items()
 ]
 
@@ -246,14 +248,14 @@ TIERED = [
 @given(st.sampled_from(TIERED), usages(), st.integers(0, 500))
 def test_calls_of_other_tiers_cost_the_same(tiered, usage, days):
     """
-    From the day on which a tier has prices, its calls cost what the package says; before it that is not known.
+    From the day on which a tier has prices, its calls cost what the package says; before that day the cost is unknown.
     """
     vendor, name, model, context, tier = tiered
     first = UPDATE._days(model, context)[0]
     moment = datetime.combine(first, datetime.min.time(), UTC) if first else datetime(2026, 11, 1, tzinfo=UTC)
-    expected, prices = their_cost(model, usage, moment + timedelta(days=days), context)
+    expected, prices = calculate_package_cost(model, usage, moment + timedelta(days=days), context)
 
-    found = facts(vendor, name)
+    found = get_facts(vendor, name)
 
     if getattr(prices, "output_mtok", None) is not None:
         assert found.cost(usage, moment + timedelta(days=days), tier).dollars == expected

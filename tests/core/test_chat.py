@@ -26,12 +26,12 @@ TWO_VENDORS = {"providers": {"here": {"plugin": "openai-compatible", "base_url":
 REFUSED = {"error": {"message": "No.", "code": "invalid_api_key"}}
 
 
-def said(scripted, number=-1) -> list[tuple[str, str]]:
+def read_messages(scripted, number=-1) -> list[tuple[str, str]]:
     """List the roles and texts of a request."""
     return [(message["role"], message["content"]) for message in scripted.sent(number)["messages"]]
 
 
-def born() -> int:
+def get_birth_year() -> int:
     """Tell the year of birth."""
     return 1815
 
@@ -47,7 +47,7 @@ def test_requests_contain_the_history(client, scripted):
     reply = chat.ask("Who are you?", temperature=0.7)
 
     assert reply.text == "Ada."
-    assert said(scripted) == [
+    assert read_messages(scripted) == [
         ("system", "You are a guide."), ("user", "Hi"), ("assistant", "Hello."), ("user", "Who are you?")
     ]  # fmt: skip
     assert [scripted.sent(number)["temperature"] for number in (0, 1)] == [0.5, 0.7]
@@ -74,7 +74,7 @@ def test_async_sessions_have_the_same_features(async_client, scripted, tmp_path)
     """
     scripted.reply(body=chat_reply("Hello.")).reply(chunks=sse(*chat_chunks(["A", "da."])))
 
-    async def story():
+    async def run_scenario():
         chat = async_client.chat(system="Guide.")
         await chat.ask("Hi")
         fork = chat.fork()
@@ -83,7 +83,7 @@ def test_async_sessions_have_the_same_features(async_client, scripted, tmp_path)
         chat.save(tmp_path / "talk.json")
         return text, len(fork.messages), async_client.load_chat(tmp_path / "talk.json")
 
-    text, before, loaded = asyncio.run(story())
+    text, before, loaded = asyncio.run(run_scenario())
 
     assert (text, before) == ("Ada.", 2)
     assert [message.text for message in loaded.messages] == ["Hi", "Hello.", "Who?", "Ada."]
@@ -105,7 +105,7 @@ def test_the_system_prompt_may_change_at_any_time(client, scripted):
     chat.system = None
     chat.ask("4")
 
-    assert [said(scripted, number)[0] for number in range(4)] == [
+    assert [read_messages(scripted, number)[0] for number in range(4)] == [
         ("system", "One."), ("system", "Two."), ("system", "For now."), ("user", "1")
     ]  # fmt: skip
     assert all(message.role != "system" for message in chat.messages)
@@ -134,11 +134,11 @@ def test_rounds_of_tools_are_in_the_history(client, scripted):
     """
     Tool calls and results are stored, so that vendors find each result after its call.
     """
-    call = {"id": "c1", "type": "function", "function": {"name": "born", "arguments": "{}"}}
+    call = {"id": "c1", "type": "function", "function": {"name": "get_birth_year", "arguments": "{}"}}
     scripted.reply(body=chat_reply(None, tool_calls=[call])).reply(body=chat_reply("1815.")).reply(
         body=chat_reply("Ok.")
     )
-    chat = client.chat(tools=[born])
+    chat = client.chat(tools=[get_birth_year])
 
     chat.ask("When was Ada born?")
     chat.ask("Thanks.")
@@ -164,7 +164,7 @@ def test_failed_calls_do_not_change_the_history(client, scripted):
     assert chat.messages == before
 
     chat.ask("Who are you?")
-    assert [text for _, text in said(scripted)] == ["Hi", "Hello.", "Who are you?"]
+    assert [text for _, text in read_messages(scripted)] == ["Hi", "Hello.", "Who are you?"]
 
 
 def test_incomplete_streams_do_not_change_the_history(client, scripted):
@@ -211,7 +211,7 @@ def test_the_model_may_change_during_a_conversation(make_client, scripted):
     assert [scripted.sent(number)["model"] for number in range(3)] == ["gpt-4o-mini", "llama", "gpt-4o"]
     assert scripted.calls[1].url == "http://localhost:1/v1/chat/completions"
     assert "authorization" not in scripted.calls[1].headers
-    assert [text for _, text in said(scripted)] == ["a", "0", "b", "1", "c"]
+    assert [text for _, text in read_messages(scripted)] == ["a", "0", "b", "1", "c"]
     assert chat.model == "here/llama"
 
 
@@ -279,7 +279,12 @@ def test_saved_conversations_can_be_continued(client, scripted, tmp_path):
     loaded.ask("Again?")
 
     assert (loaded.model, loaded.system) == ("openai/gpt-4o-mini", "Guide.")
-    assert said(scripted) == [("system", "Guide."), ("user", "Hi"), ("assistant", "Hello."), ("user", "Again?")]
+    assert read_messages(scripted) == [
+        ("system", "Guide."),
+        ("user", "Hi"),
+        ("assistant", "Hello."),
+        ("user", "Again?"),
+    ]
     assert (scripted.sent()["model"], scripted.sent()["temperature"]) == ("gpt-4o-mini", 0.1)
 
 
@@ -310,7 +315,7 @@ def test_options_override_the_loaded_values(client, scripted, tmp_path):
     chat.ask("2")
 
     assert [scripted.sent(number)["model"] for number in (0, 1)] == ["given", "later"]
-    assert [said(scripted, number)[0][1] for number in (0, 1)] == ["Given.", "Later."]
+    assert [read_messages(scripted, number)[0][1] for number in (0, 1)] == ["Given.", "Later."]
 
 
 TEXTS = st.text(max_size=20)
@@ -368,7 +373,7 @@ SAVED = {"format": "budwood-chat-1", "model": None, "system": None, "messages": 
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "error_message"),
     [
         ("", "is not a saved chat"),
         ("{", "is not a saved chat: the file"),
@@ -383,14 +388,14 @@ SAVED = {"format": "budwood-chat-1", "model": None, "system": None, "messages": 
         ("[" * 100_000, "is not a saved chat"),
     ],
 )
-def test_a_damaged_file_is_refused_by_name(client, tmp_path, content, complaint):
+def test_a_damaged_file_is_refused_by_name(client, tmp_path, content, error_message):
     """
     The error for an invalid or truncated file contains its path and the invalid field.
     """
     path = tmp_path / "talk.json"
     path.write_text(content)
 
-    with pytest.raises(ConfigurationError, match=complaint) as caught:
+    with pytest.raises(ConfigurationError, match=error_message) as caught:
         client.load_chat(path)
 
     assert str(path) in str(caught.value)

@@ -204,11 +204,11 @@ def test_texts_and_events_can_be_read_alternately(client, scripted):
     scripted.reply(chunks=[b"".join(sse(*chat_chunks(list("abcdef"))))])
 
     with client.stream("A story") as stream:
-        begun = list(islice(stream.text_deltas(), 2))
+        first_deltas = list(islice(stream.text_deltas(), 2))
         then = next(event.text for event in stream if isinstance(event, TextDelta))
         rest = list(stream.text_deltas())
 
-    assert "".join([*begun, then, *rest]) == stream.response.text == "abcdef"
+    assert "".join([*first_deltas, then, *rest]) == stream.response.text == "abcdef"
 
 
 def test_leaving_a_stream_closes_its_connection(client, scripted):
@@ -319,12 +319,12 @@ def test_tasks_share_an_async_client(async_client, scripted, echo):
     for _ in range(40):
         scripted.answer(echo)
 
-    async def story():
+    async def run_scenario():
         alone = await asyncio.gather(*(async_client.ask(str(number)) for number in range(20)))
         together = await async_client.ask_many(["trouble", *map(str, range(19))], concurrency=5)
         return alone, together
 
-    alone, (failed, *others) = asyncio.run(story())
+    alone, (failed, *others) = asyncio.run(run_scenario())
 
     assert [reply.text for reply in alone] == [f"you said {number}" for number in range(20)]
     assert isinstance(failed, InvalidRequestError)
@@ -339,12 +339,12 @@ def test_async_texts_and_events_can_be_read_alternately(async_client, scripted):
 
     async def read() -> list[str]:
         async with async_client.stream("A story") as stream:
-            begun = [await anext(stream.text_deltas()) for _ in range(2)]
+            first_deltas = [await anext(stream.text_deltas()) for _ in range(2)]
             async for event in stream:
                 if isinstance(event, TextDelta):
-                    begun.append(event.text)
+                    first_deltas.append(event.text)
                     break
-            return begun + [text async for text in stream.text_deltas()]
+            return first_deltas + [text async for text in stream.text_deltas()]
 
     assert asyncio.run(read()) == list("abcdef")
 
@@ -355,13 +355,13 @@ def test_leaving_an_async_stream_closes_its_connection(async_client, scripted):
     """
     scripted.reply(chunks=sse(*chat_chunks(list("abcdef"))))
 
-    async def story():
+    async def run_scenario():
         async with async_client.stream("A story") as stream:
             async for _ in stream:
                 break
         return stream
 
-    stream = asyncio.run(story())
+    stream = asyncio.run(run_scenario())
 
     assert scripted.abandoned == 1
     assert stream.response.partial

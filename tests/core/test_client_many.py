@@ -84,21 +84,21 @@ def test_prompts_run_concurrently_up_to_the_limit(make_client, echo):
     As many requests run concurrently as allowed: fewer would not pass the barrier, and more are not observed.
     """
     barrier, lock = threading.Barrier(3), threading.Lock()
-    under_way, most = 0, 0
+    active, most = 0, 0
 
-    def meet(call):
-        nonlocal under_way, most
+    def reply_together(call):
+        nonlocal active, most
         with lock:
-            under_way += 1
-            most = max(most, under_way)
+            active += 1
+            most = max(most, active)
         barrier.wait()
         with lock:
-            under_way -= 1
+            active -= 1
         return echo(call)
 
     transport = ScriptedTransport()
     for _ in range(9):
-        transport.answer(meet)
+        transport.answer(reply_together)
 
     replies = make_client(transport=transport).ask_many(map(str, range(9)), concurrency=3)
 

@@ -140,10 +140,10 @@ def test_check_finds_the_errors_of_a_call(client, async_client, scripted, option
     """
     Both clients check model, provider, key and options without sending anything.
     """
-    error, said = refusal
+    error, message = refusal
     for checked in (client, async_client):
         checked.check(system="Be brief.", temperature=0.2, max_tokens=5)
-        with pytest.raises(error, match=said):
+        with pytest.raises(error, match=message):
             checked.check(**options)
     assert scripted.calls == []
 
@@ -169,7 +169,7 @@ def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
     scripted.reply(body=chat_reply("one")).reply(chunks=sse(*chat_chunks(["t", "wo"])))
     scripted.reply(body={"data": [{"embedding": [1.0]}]}).reply(body={"data": [{"id": "gpt-4o"}]})
 
-    async def story():
+    async def run_scenario():
         async with async_client as client:
             asked = await client.ask("1")
             async with client.stream("2") as stream:
@@ -178,9 +178,9 @@ def test_async_client_asks_streams_embeds_and_lists(async_client, scripted):
             (model,) = await client.models()
             return asked.text, deltas, stream.response.text, vectors, model.id, client.capabilities()
 
-    *told, capabilities = asyncio.run(story())
+    *values, capabilities = asyncio.run(run_scenario())
 
-    assert told == ["one", ["t", "wo"], "two", ((1.0,),), "gpt-4o"]
+    assert values == ["one", ["t", "wo"], "two", ((1.0,),), "gpt-4o"]
     assert Capability.TOOLS in capabilities
     with pytest.raises(BudwoodError, match="This client is closed"):
         asyncio.run(async_client.ask("4"))

@@ -35,26 +35,26 @@ def server(connections):
         connections.append(handler.client_address[1])
         handler.send(200, completion("tiny", body["messages"][-1]["content"]))
 
-    with ChatServer(fault=lambda _number, body: lambda handler: answer(handler, body)) as made:
-        yield made
+    with ChatServer(fault=lambda _number, body: lambda handler: answer(handler, body)) as server:
+        yield server
 
 
-def in_child(work) -> str:
+def run_in_child(work) -> str:
     """Return the result of a function in a forked process."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.write(writer, work().encode())
-        except BaseException as error:  # noqa: BLE001 - a forked test must not go on as a second one
+        except BaseException as error:  # noqa: BLE001 - a forked child must not continue the test
             os.write(writer, repr(error).encode())
         finally:
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read().decode()
+        output = pipe.read().decode()
     os.waitpid(child, 0)
-    return said
+    return output
 
 
 @forking
@@ -64,8 +64,8 @@ def test_forked_processes_open_new_connections(server, connections):
     """
     with Client("local/tiny", settings=server.settings) as client:
         assert client.ask("parent").text == "parent"
-        assert in_child(lambda: client.ask("first").text) == "first"
-        assert in_child(lambda: client.ask("second").text) == "second"
+        assert run_in_child(lambda: client.ask("first").text) == "first"
+        assert run_in_child(lambda: client.ask("second").text) == "second"
         assert client.ask("parent again").text == "parent again"
 
     first, one, two, again = connections
@@ -79,29 +79,29 @@ def test_forked_async_clients_open_new_connections(server, connections):
     An async client that was used in the parent works in an event loop of the child.
     """
 
-    async def both():
+    async def ask_in_both_processes():
         await client.ask("parent")
-        return in_child(lambda: in_thread(lambda: asyncio.run(client.ask("child")).text))
+        return run_in_child(lambda: run_in_thread(lambda: asyncio.run(client.ask("child")).text))
 
     client = AsyncClient("local/tiny", settings=server.settings)
 
-    async def all_of_it():
+    async def run_scenario():
         try:
-            return await both()
+            return await ask_in_both_processes()
         finally:
             await client.close()
 
-    assert asyncio.run(all_of_it()) == "child"
+    assert asyncio.run(run_scenario()) == "child"
     assert len(set(connections)) == 2
 
 
-def in_thread(work):
+def run_in_thread(work):
     """Return the result of a function in a thread without an event loop."""
-    said = []
-    thread = threading.Thread(target=lambda: said.append(work()))
+    results = []
+    thread = threading.Thread(target=lambda: results.append(work()))
     thread.start()
     thread.join()
-    return said[0]
+    return results[0]
 
 
 @forking
@@ -113,9 +113,9 @@ def test_the_shared_client_opens_new_connections_after_a_fork(server, connection
         monkeypatch.setattr(budwood.client.shared, "_shared", client)
         assert budwood.ask("parent").text == "parent"
         with budwood.client.shared._shared_lock:
-            assert in_child(lambda: str(budwood.client.shared._shared_lock.locked())) == "False"
+            assert run_in_child(lambda: str(budwood.client.shared._shared_lock.locked())) == "False"
         with client._lock:
-            assert in_child(lambda: budwood.ask("child").text) == "child"
+            assert run_in_child(lambda: budwood.ask("child").text) == "child"
     assert len(set(connections)) == 2
 
 
@@ -129,7 +129,7 @@ def test_forked_processes_have_different_random_numbers(make_client):
     def draw():
         return str(client._engine.random.getrandbits(64))
 
-    assert len({in_child(draw), in_child(draw), draw()}) == 3
+    assert len({run_in_child(draw), run_in_child(draw), draw()}) == 3
 
 
 def test_closed_clients_create_no_transport():

@@ -14,14 +14,14 @@ SAFE = {"flagged": False, "categories": {"hate": False}, "category_scores": {"ha
 BAD = {"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.98}}
 
 
-def results(*rows):
+def make_moderation_body(*rows):
     """
     Make the body of a moderation reply.
     """
     return {"id": "modr-1", "model": "omni-moderation-latest", "results": list(rows)}
 
 
-def completion(*texts, finish_reason="length"):
+def make_completion_body(*texts, finish_reason="length"):
     """
     Make the body of a completion reply.
     """
@@ -38,12 +38,12 @@ def test_texts_are_classified_by_the_default_model(client, scripted):
     """
     Without a model, the moderation model of the client's vendor is used.
     """
-    scripted.reply(body=results(BAD), headers={"x-request-id": "req_1"})
+    scripted.reply(body=make_moderation_body(BAD), headers={"x-request-id": "req_1"})
 
     reply = client.moderate("I hate you.")
 
-    (verdict,) = reply.results
-    assert (reply.flagged, verdict.flagged, verdict.categories, verdict.scores) == (
+    (result,) = reply.results
+    assert (reply.flagged, result.flagged, result.categories, result.scores) == (
         True,
         True,
         {"hate": True},
@@ -62,11 +62,11 @@ def test_moderation_results_are_in_the_order_of_the_texts(client, scripted):
     """
     Each text is classified separately, by the chosen model.
     """
-    scripted.reply(body=results(SAFE, BAD))
+    scripted.reply(body=make_moderation_body(SAFE, BAD))
 
     reply = client.moderate(["a", "b"], model="openai/omni-moderation-latest", extra={"x": 1})
 
-    assert [verdict.flagged for verdict in reply.results] == [False, True]
+    assert [result.flagged for result in reply.results] == [False, True]
     assert scripted.sent() == {"model": "omni-moderation-latest", "input": ["a", "b"], "x": 1}
 
 
@@ -81,7 +81,9 @@ def test_moderations_are_retried(client, scripted, clock):
     """
     Moderations have attempts, delays and request ids like other calls.
     """
-    scripted.reply(429, headers={"retry-after": "3"}).reply(body=results(SAFE), headers={"x-request-id": "req_2"})
+    scripted.reply(429, headers={"retry-after": "3"}).reply(
+        body=make_moderation_body(SAFE), headers={"x-request-id": "req_2"}
+    )
 
     reply = client.moderate("a")
 
@@ -142,7 +144,7 @@ def test_completions_return_a_chat_response(client, scripted):
     """
     The response has text, finish reason, usage and adaptations.
     """
-    scripted.reply(body=completion(" a time", " a king"))
+    scripted.reply(body=make_completion_body(" a time", " a king"))
 
     reply = client.complete(
         "Once upon", model="openai/davinci-002", max_tokens=2, stop="\n", temperature=0.5, extra={"n": 2, "echo": False}
@@ -172,11 +174,13 @@ def test_completions_report_adaptations(make_client, scripted):
     """
     The rules of the catalog apply to completions, too.
     """
-    scripted.reply(body=completion("x"))
+    scripted.reply(body=make_completion_body("x"))
 
     reply = make_client("openai/base-1", settings=BASE).complete("a", temperature=0.5)
 
-    assert [(receipt.parameter, receipt.action) for receipt in reply.adaptations] == [("temperature", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [
+        ("temperature", "dropped")
+    ]
 
 
 def test_adaptations_of_completions_can_be_errors(make_client, scripted):
@@ -249,15 +253,15 @@ def test_the_async_client_moderates_and_completes(async_client, scripted):
     Moderations and completions are coroutines of the async client.
     """
 
-    async def asking():
+    async def run_scenario():
         async with async_client as client:
-            judged = await client.moderate(Message.user("a", ImagePart(url="https://x/y")))
+            moderation = await client.moderate(Message.user("a", ImagePart(url="https://x/y")))
             completed = await client.complete("Once upon", model="openai/davinci-002")
-        return judged.flagged, completed.text
+        return moderation.flagged, completed.text
 
-    scripted.reply(body=results(BAD)).reply(body=completion(" a time"))
+    scripted.reply(body=make_moderation_body(BAD)).reply(body=make_completion_body(" a time"))
 
-    assert asyncio.run(asking()) == (True, " a time")
+    assert asyncio.run(run_scenario()) == (True, " a time")
 
 
 def test_chat_replies_to_completions_are_decoded(client, scripted):
@@ -269,7 +273,7 @@ def test_chat_replies_to_completions_are_decoded(client, scripted):
     assert client.complete("Once upon", model="openai/davinci-002").text == " a time"
 
 
-def completion_chunks(*texts):
+def make_completion_chunks(*texts):
     """
     Make the chunks of a streamed completion.
     """
@@ -282,12 +286,12 @@ def test_completions_are_streamed(client, scripted):
     """
     The text arrives in chunks, and the response is complete at the end.
     """
-    scripted.reply(200, chunks=sse(*completion_chunks("Once", " upon")))
+    scripted.reply(200, chunks=sse(*make_completion_chunks("Once", " upon")))
 
     with client.stream_completion("Tell", model="openai/davinci-002", max_tokens=5) as stream:
-        pieces = list(stream.text_deltas())
+        deltas = list(stream.text_deltas())
 
-    assert pieces == ["Once", " upon"]
+    assert deltas == ["Once", " upon"]
     assert (stream.response.text, stream.response.finish_reason, stream.response.provider) == (
         "Once upon",
         "stop",
@@ -300,7 +304,7 @@ def test_completions_are_streamed_by_the_async_client(make_async_client, scripte
     """
     The async client streams completions.
     """
-    scripted.reply(200, chunks=sse(*completion_chunks("Once")))
+    scripted.reply(200, chunks=sse(*make_completion_chunks("Once")))
 
     async def run():
         async with (

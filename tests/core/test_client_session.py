@@ -55,7 +55,7 @@ def test_async_sessions_have_the_same_settings(scripted):
     """
     scripted.reply(body=chat_reply("one")).reply(body=chat_reply("two"))
 
-    async def story():
+    async def run_scenario():
         async with budwood.session_async(
             model="openai/gpt-4o", api_key="sk-1", transport=scripted.asynchronous
         ) as session:
@@ -64,7 +64,7 @@ def test_async_sessions_have_the_same_settings(scripted):
             await session.run("?")
         return session, texts
 
-    session, texts = asyncio.run(story())
+    session, texts = asyncio.run(run_scenario())
 
     assert isinstance(session, AsyncClient)
     assert texts == ["one", "two"]

@@ -35,11 +35,11 @@ def work(make_client):
     return make_client("work/m", settings=SETTINGS)
 
 
-def prices(**given):
+def make_facts(**prices):
     """
     Return the facts of a model with these prices.
     """
-    return ModelFacts.model_validate({"prices": given})
+    return ModelFacts.model_validate({"prices": prices})
 
 
 # What replies cost.
@@ -200,7 +200,7 @@ def test_error_has_the_costs_of_its_attempts(work, scripted):
     assert "not known" in caught.value.attempts[0].cost_unknown
 
 
-# Which prices hold.
+# Which prices apply.
 
 
 @pytest.mark.parametrize(("tier", "cost"), [("default", ONE_CALL), ("auto", ONE_CALL), ("flex", None)])
@@ -298,11 +298,14 @@ def test_input_without_any_price_is_not_free():
     """
     A missing price makes the cost unknown if there are such tokens.
     """
-    assert prices(input=1).cost(Usage(input_tokens=1, output_tokens=1), MOMENT) == (None, "no price known for output")
-    assert prices(input=1).cost(Usage(input_tokens=1), MOMENT).dollars == Decimal(1) / 1_000_000
+    assert make_facts(input=1).cost(Usage(input_tokens=1, output_tokens=1), MOMENT) == (
+        None,
+        "no price known for output",
+    )
+    assert make_facts(input=1).cost(Usage(input_tokens=1), MOMENT).dollars == Decimal(1) / 1_000_000
 
 
-# Where there is no price.
+# Calls without a price.
 
 
 @pytest.mark.parametrize(
@@ -354,7 +357,7 @@ def test_preset_is_charged_by_its_vendors_prices(make_client, scripted):
     assert client.ask("Hello").cost == client.model().price.cost(Usage(input_tokens=1000, output_tokens=100)).dollars
 
 
-# Embeddings and what else there is.
+# Embeddings and other services.
 
 
 def test_embeddings_cost_their_input(client, scripted):

@@ -13,7 +13,7 @@ from budwood import AsyncClient, Client
 from budwood_testing import chat_chunks, sse
 from tests.servers import EVENT_STREAM, MAX_WAIT, WAIT_FOR_CLOSE, head
 
-BEGUN = b"".join(sse(*chat_chunks(["Hel", "lo"])[:2], done=False))
+FIRST_EVENTS = b"".join(sse(*chat_chunks(["Hel", "lo"])[:2], done=False))
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def settings(loopback_server):
     """
     Return settings in which ``local/tiny`` starts a reply and records whether the client left.
     """
-    loopback_server.play(head(**EVENT_STREAM), BEGUN, WAIT_FOR_CLOSE)
+    loopback_server.play(head(**EVENT_STREAM), FIRST_EVENTS, WAIT_FOR_CLOSE)
     return {"providers": {"local": {"plugin": "openai-compatible", "base_url": loopback_server.url, "api_key": "k"}}}
 
 
@@ -70,7 +70,7 @@ def test_a_dropped_async_stream_warns_and_closes_its_connection(settings, loopba
     A dropped async stream causes a ResourceWarning, and the event loop closes its connection.
     """
 
-    async def begin() -> None:
+    async def start_stream() -> None:
         async with AsyncClient("local/tiny", settings=settings) as client:
             events = client.stream("Hi").__aiter__()
             await anext(events)
@@ -79,7 +79,7 @@ def test_a_dropped_async_stream_warns_and_closes_its_connection(settings, loopba
             assert await asyncio.to_thread(loopback_server.closed_by_client.wait, MAX_WAIT)
 
     with pytest.warns(ResourceWarning, match="async with"):
-        asyncio.run(begin())
+        asyncio.run(start_stream())
 
     assert unraisable == []
 
@@ -95,7 +95,7 @@ def test_closed_and_complete_streams_cause_no_warning(async_client, scripted, un
             pass
         async with async_client.stream("Hi") as stream:
             await anext(aiter(stream))
-        async_client.stream("Never begun.")
+        async_client.stream("Not started.")
 
     asyncio.run(use())
     gc.collect()
@@ -119,10 +119,10 @@ def blocking():
     next(texts)
 
 def other():
-    async def begin():
+    async def start():
         async for text in AsyncClient("local/tiny", settings=settings).stream("Hi").text_deltas():
             break
-    asyncio.run(begin())
+    asyncio.run(start())
 
 {"blocking" if kind == "blocking" else "other"}()
 """

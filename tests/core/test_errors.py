@@ -40,7 +40,7 @@ DETAILS = {
 }
 
 
-def tree(kind):
+def list_classes(kind):
     """
     List a class and its subclasses in the module of the errors, each with its depth.
     """
@@ -54,7 +54,7 @@ def tree(kind):
     return list(below(kind, 0))
 
 
-KINDS = [cls for cls, _ in tree(BudwoodError)]
+KINDS = [cls for cls, _ in list_classes(BudwoodError)]
 
 
 def make_error(kind):
@@ -78,7 +78,7 @@ def test_the_docstring_shows_the_tree():
     drawn = re.findall(r"^( *)[*.>-] (\w+)$", errors.__doc__, re.MULTILINE)
 
     assert sorted((name, len(spaces) // 2) for spaces, name in drawn) == sorted(
-        (kind.__name__, depth) for kind, depth in tree(BudwoodError)
+        (kind.__name__, depth) for kind, depth in list_classes(BudwoodError)
     )
 
 
@@ -227,7 +227,7 @@ REPEATED = f"The key {SECRET} is not good."
 ERROR_BODY = {"error": {"message": REPEATED, "code": SECRET, "param": SECRET, "type": "invalid_request_error"}}
 
 
-def full_text(error):
+def get_full_text(error):
     """
     Return the text of an error with all its fields and causes.
     """
@@ -249,7 +249,7 @@ def test_key_in_an_error_body_is_removed(status, body, client, scripted):
     with pytest.raises(ProviderError) as caught:
         client.ask("hi", retries=0)
 
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
     assert SECRET.encode() not in pickle.dumps(caught.value)
 
 
@@ -264,7 +264,7 @@ def test_truncated_key_is_removed(before, client, scripted):
         with pytest.raises(ProviderError) as caught:
             client.ask("hi", retries=0)
 
-        assert SECRET[:4] not in full_text(caught.value)
+        assert SECRET[:4] not in get_full_text(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_key_in_a_reply_with_status_200_is_removed(reply, client, scripted):
     with pytest.raises(ProviderError) as caught:
         client.ask("hi", retries=0)
 
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
     assert SECRET.encode() not in pickle.dumps(caught.value)
 
 
@@ -307,5 +307,5 @@ def test_key_in_a_stream_error_is_removed(chunks, client, scripted):
     with client.stream("hi", retries=0) as stream, pytest.raises(ProviderError) as caught:
         list(stream)
 
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
     assert SECRET.encode() not in pickle.dumps(caught.value)

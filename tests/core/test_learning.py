@@ -1,4 +1,4 @@
-"""What a server's rejection teaches a client."""
+"""What a client learns from a server's rejection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT = (
 UNKNOWN = "openai/unknown-1"
 
 
-def rejection(message, param=None, code=None):
+def make_rejection(message, param=None, code=None):
     """
     Return the body of an error that rejects a parameter.
     """
@@ -31,18 +31,18 @@ def reject(scripted, message, param=None, *, times=1):
     Script servers that reject the next requests.
     """
     for _ in range(times):
-        scripted.reply(400, rejection(message, param))
+        scripted.reply(400, make_rejection(message, param))
     return scripted
 
 
-def actions(reply) -> dict[str, str]:
+def get_actions(reply) -> dict[str, str]:
     """
     Return the action of each adapted parameter.
     """
-    return {receipt.parameter: receipt.action for receipt in reply.adaptations}
+    return {adaptation.parameter: adaptation.action for adaptation in reply.adaptations}
 
 
-def sent(scripted, number=-1) -> dict:
+def get_sent_parameters(scripted, number=-1) -> dict:
     """
     Return the parameters of a request.
     """
@@ -57,10 +57,13 @@ def test_a_rejected_parameter_is_omitted_and_reported(client, scripted, clock):
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, seed=1)
 
-    assert [sent(scripted, number) for number in (0, 1)] == [{"temperature": 0.2, "seed": 1}, {"seed": 1}]
-    (receipt,) = reply.adaptations
-    assert (receipt.parameter, receipt.action) == ("temperature", "dropped")
-    assert receipt.reason == f"unknown-1 rejects it (learned from the server: {DEFAULT})"
+    assert [get_sent_parameters(scripted, number) for number in (0, 1)] == [
+        {"temperature": 0.2, "seed": 1},
+        {"seed": 1},
+    ]
+    (adaptation,) = reply.adaptations
+    assert (adaptation.parameter, adaptation.action) == ("temperature", "dropped")
+    assert adaptation.reason == f"unknown-1 rejects it (learned from the server: {DEFAULT})"
     assert [(attempt.status, attempt.delay) for attempt in reply.attempts] == [(400, 0.0), (200, 0.0)]
     assert clock.slept == []
 
@@ -73,10 +76,10 @@ def test_a_parameter_is_renamed_as_the_server_says(client, scripted):
 
     reply = client.ask("Hello", model=UNKNOWN, max_tokens=5)
 
-    assert sent(scripted) == {"max_completion_tokens": 5}
-    (receipt,) = reply.adaptations
-    assert (receipt.parameter, receipt.action) == ("max_tokens", "renamed")
-    assert receipt.reason == f"unknown-1 calls it max_completion_tokens (learned from the server: {NEWER})"
+    assert get_sent_parameters(scripted) == {"max_completion_tokens": 5}
+    (adaptation,) = reply.adaptations
+    assert (adaptation.parameter, adaptation.action) == ("max_tokens", "renamed")
+    assert adaptation.reason == f"unknown-1 calls it max_completion_tokens (learned from the server: {NEWER})"
 
 
 def test_a_rule_is_learned_once(client, scripted):
@@ -94,7 +97,7 @@ def test_a_rule_is_learned_once(client, scripted):
         list(stream)
 
     assert [len(reply.attempts) for reply in (first, second, stream.response)] == [3, 1, 1]
-    assert sent(scripted, 3) == {"max_completion_tokens": 5}
+    assert get_sent_parameters(scripted, 3) == {"max_completion_tokens": 5}
     assert set(first.adaptations) == set(second.adaptations) == set(stream.response.adaptations)
 
 
@@ -113,7 +116,14 @@ def test_a_rule_applies_only_to_its_model_and_endpoint(make_client, scripted):
         client.ask("Hello", model=model, temperature=0.2)
     make_client().ask("Hello", model=UNKNOWN, temperature=0.2)
 
-    assert ["temperature" in sent(scripted, number) for number in range(6)] == [True, False, False, True, True, True]
+    assert ["temperature" in get_sent_parameters(scripted, number) for number in range(6)] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_rejected_stream_is_retried(client, scripted):
@@ -125,8 +135,8 @@ def test_a_rejected_stream_is_retried(client, scripted):
     with client.stream("Hello", model=UNKNOWN, temperature=0.2) as stream:
         assert list(stream.text_deltas()) == ["Hel", "lo"]
 
-    assert actions(stream.response) == {"temperature": "dropped"}
-    assert "temperature" not in sent(scripted)
+    assert get_actions(stream.response) == {"temperature": "dropped"}
+    assert "temperature" not in get_sent_parameters(scripted)
 
 
 def test_async_clients_learn_as_well(async_client, scripted):
@@ -135,14 +145,14 @@ def test_async_clients_learn_as_well(async_client, scripted):
     """
     reject(scripted, DEFAULT, "temperature").reply(body=chat_reply("Hi")).reply(chunks=sse(*chat_chunks(["Hi"])))
 
-    async def talk():
+    async def run_scenario():
         reply = await async_client.ask("Hello", model=UNKNOWN, temperature=0.2)
         async with async_client.stream("Hello", model=UNKNOWN, temperature=0.2) as stream:
             assert [event async for event in stream]
         return reply, stream.response
 
-    for response in asyncio.run(talk()):
-        assert actions(response) == {"temperature": "dropped"}
+    for response in asyncio.run(run_scenario()):
+        assert get_actions(response) == {"temperature": "dropped"}
     assert len(scripted.calls) == 3
 
 
@@ -181,7 +191,7 @@ def test_a_rejection_can_be_a_warning(client, scripted):
     with pytest.warns(UserWarning, match="learned from the server"):
         reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, on_unsupported="warn")
 
-    assert actions(reply) == {"temperature": "dropped"}
+    assert get_actions(reply) == {"temperature": "dropped"}
 
 
 @pytest.mark.parametrize(
@@ -204,7 +214,7 @@ def test_required_parameters_are_never_omitted(client, scripted, message, param,
     """
     The server's error is raised, as for parameters that the caller did not pass, and for `extra`.
     """
-    scripted.reply(400, rejection(message, param, "unsupported_parameter"))
+    scripted.reply(400, make_rejection(message, param, "unsupported_parameter"))
 
     with pytest.raises(UnsupportedParameterError):
         client.ask("Hello", model=UNKNOWN, **options)
@@ -222,8 +232,8 @@ def test_a_parameter_that_was_not_sent_is_not_learned(client, scripted):
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2)
 
-    assert sent(scripted) == {"temperature": 0.2}
-    assert actions(reply) == {}
+    assert get_sent_parameters(scripted) == {"temperature": 0.2}
+    assert get_actions(reply) == {}
 
 
 def test_the_adaptation_describes_the_last_request(client, scripted):
@@ -235,8 +245,8 @@ def test_the_adaptation_describes_the_last_request(client, scripted):
 
     reply = client.ask("Hello", model="openai/o3", max_tokens=5)
 
-    assert sent(scripted) == {"most_tokens": 5}
-    assert [receipt.reason for receipt in reply.adaptations] == [
+    assert get_sent_parameters(scripted) == {"most_tokens": 5}
+    assert [adaptation.reason for adaptation in reply.adaptations] == [
         f"o3 calls it most_tokens (learned from the server: {message})"
     ]
 
@@ -259,7 +269,7 @@ def test_the_number_of_rules_per_call_is_limited(client, scripted):
     """
     for number in range(20):
         message = f"Unsupported parameter: 'max_tokens' is not supported. Use 'max_{number}' instead."
-        scripted.reply(400, rejection(message, "max_tokens"))
+        scripted.reply(400, make_rejection(message, "max_tokens"))
 
     with pytest.raises(UnsupportedParameterError):
         client.ask("Hello", model=UNKNOWN, max_tokens=5)
@@ -278,7 +288,7 @@ def test_several_parameters_may_be_rejected_one_by_one(client, scripted):
 
     reply = client.ask("Hello", model=UNKNOWN, retries=1, **options)
 
-    assert actions(reply) == dict.fromkeys(options, "dropped")
+    assert get_actions(reply) == dict.fromkeys(options, "dropped")
     assert [attempt.status for attempt in reply.attempts] == [400] * 5 + [503, 200]
 
 
@@ -295,8 +305,12 @@ def test_an_effort_is_replaced_by_the_nearest(client, scripted):
     reply = client.ask("Hello", model=UNKNOWN, reasoning_effort="xhigh")
     low = client.ask("Hello", model=UNKNOWN, reasoning_effort="low")
 
-    assert [sent(scripted, number)["reasoning_effort"] for number in range(3)] == ["xhigh", "high", "low"]
-    assert (actions(reply), actions(low)) == ({"reasoning_effort": "changed"}, {})
+    assert [get_sent_parameters(scripted, number)["reasoning_effort"] for number in range(3)] == [
+        "xhigh",
+        "high",
+        "low",
+    ]
+    assert (get_actions(reply), get_actions(low)) == ({"reasoning_effort": "changed"}, {})
 
 
 def test_tool_rounds_and_repairs_learn_too(client, scripted):
@@ -314,8 +328,8 @@ def test_tool_rounds_and_repairs_learn_too(client, scripted):
     reply = client.ask("Hello", model=UNKNOWN, tools=[act], temperature=0.2)
 
     assert [attempt.status for attempt in reply.attempts] == [400, 200, 200]
-    assert actions(reply) == {"temperature": "dropped"}
-    assert "temperature" not in sent(scripted)
+    assert get_actions(reply) == {"temperature": "dropped"}
+    assert "temperature" not in get_sent_parameters(scripted)
 
 
 def test_plain_completions_learn_as_well(client, scripted):
@@ -327,7 +341,7 @@ def test_plain_completions_learn_as_well(client, scripted):
 
     reply = client.complete("Go", model=UNKNOWN, temperature=0.2)
 
-    assert (reply.text, actions(reply)) == ("on", {"temperature": "dropped"})
+    assert (reply.text, get_actions(reply)) == ("on", {"temperature": "dropped"})
     reject(scripted, NEWER, "max_tokens")
     with pytest.raises(UnsupportedParameterError):
         client.complete("Go", model=UNKNOWN, max_tokens=5)
@@ -344,7 +358,7 @@ def test_a_cached_reply_keeps_its_adaptations(make_client, scripted):
     again = client.ask("Hello", model=UNKNOWN, temperature=0.2)
 
     assert (first.cached, again.cached) == (False, True)
-    assert actions(again) == actions(first) == {"temperature": "dropped"}
+    assert get_actions(again) == get_actions(first) == {"temperature": "dropped"}
     assert len(scripted.calls) == 2
 
 
@@ -357,8 +371,8 @@ def test_rows_of_the_user_are_merged_with_learned_rules(make_client, scripted):
 
     reply = client.ask("Hello", model=UNKNOWN, temperature=0.2, seed=3)
 
-    assert sent(scripted) == {"chance": 3}
-    reasons = {receipt.parameter: receipt.reason for receipt in reply.adaptations}
+    assert get_sent_parameters(scripted) == {"chance": 3}
+    reasons = {adaptation.parameter: adaptation.reason for adaptation in reply.adaptations}
     assert "my notes" not in reasons["temperature"]
     assert reasons["seed"] == "unknown-1 calls it chance"
 
@@ -386,7 +400,7 @@ def test_threads_share_learned_rules(clock):
 
     def refuse(_call):
         both_refused.wait()
-        return ScriptedTransport().reply(400, rejection(DEFAULT, "temperature"))._script[0]
+        return ScriptedTransport().reply(400, make_rejection(DEFAULT, "temperature"))._script[0]
 
     transport.answer(refuse).answer(refuse)
     for _ in range(3):
@@ -403,7 +417,7 @@ def test_threads_share_learned_rules(clock):
         replies.append(client.ask("Hello", temperature=0.2))
 
     assert [len(reply.attempts) for reply in replies] == [2, 2, 1]
-    assert [actions(reply) for reply in replies] == [{"temperature": "dropped"}] * 3
+    assert [get_actions(reply) for reply in replies] == [{"temperature": "dropped"}] * 3
 
 
 def test_rules_are_learned_from_a_real_server():
@@ -413,9 +427,9 @@ def test_rules_are_learned_from_a_real_server():
 
     def fault(_number, body):
         if "max_tokens" in body:
-            return lambda handler: handler.send(400, rejection(NEWER, "max_tokens", "unsupported_parameter"))
+            return lambda handler: handler.send(400, make_rejection(NEWER, "max_tokens", "unsupported_parameter"))
         if "temperature" in body:
-            return lambda handler: handler.send(400, rejection(DEFAULT, "temperature", "unsupported_value"))
+            return lambda handler: handler.send(400, make_rejection(DEFAULT, "temperature", "unsupported_value"))
         return None
 
     with ChatServer(fault=fault) as server, Client("local/tiny", settings=server.settings, cache=False) as client:
@@ -423,4 +437,4 @@ def test_rules_are_learned_from_a_real_server():
 
     assert [len(reply.attempts) for reply in replies] == [3, 1, 1, 1]
     assert [body.get("max_completion_tokens") for body in server.requests] == [None, 5, 5, 5, 5, 5]
-    assert all(actions(reply) == {"max_tokens": "renamed", "temperature": "dropped"} for reply in replies)
+    assert all(get_actions(reply) == {"max_tokens": "renamed", "temperature": "dropped"} for reply in replies)

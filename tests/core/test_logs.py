@@ -40,14 +40,14 @@ def events():
         yield captured
 
 
-def named(events, name):
+def select_events(events, name):
     """
     Select the events with a name.
     """
     return [event for event in events if event["event"] == name]
 
 
-def plain(reply):
+def make_reply(reply):
     """
     Make a reply of the answer.
     """
@@ -62,7 +62,7 @@ def test_nothing_is_written_by_default(client, scripted, capfd):
     Neither successful nor failed calls write to the log.
     """
     scripted.reply(500).reply(500).reply(500)
-    plain(scripted)
+    make_reply(scripted)
 
     with pytest.raises(BudwoodError):
         client.ask(PROMPT)
@@ -95,7 +95,7 @@ def test_structlog_that_is_only_imported_is_not_configured(client, scripted, cap
     """
     assert not structlog.is_configured()
 
-    plain(scripted).calls.clear()
+    make_reply(scripted).calls.clear()
     client.ask(PROMPT)
 
     assert capfd.readouterr() == ("", "")
@@ -108,14 +108,14 @@ def test_one_event_for_each_attempt_and_one_for_the_request(client, scripted, ev
     """
     A retried call has two attempts and one request with the same id.
     """
-    plain(scripted.reply(503, headers={"x-request-id": "req_1"}))
+    make_reply(scripted.reply(503, headers={"x-request-id": "req_1"}))
 
     client.ask(PROMPT)
 
     assert [event["event"] for event in events] == ["attempt", "attempt", "request"]
     assert len({event["call"] for event in events}) == 1
-    assert [event["status"] for event in named(events, "attempt")] == [503, 200]
-    assert [event["number"] for event in named(events, "attempt")] == [1, 2]
+    assert [event["status"] for event in select_events(events, "attempt")] == [503, 200]
+    assert [event["number"] for event in select_events(events, "attempt")] == [1, 2]
     first, second, request = events
     assert (first["provider"], first["model"], first["error"]) == ("openai", "gpt-4o", "CapacityError")
     assert first["request_id"] == "req_1"
@@ -130,12 +130,12 @@ def test_two_calls_have_two_ids(client, scripted, events):
     """
     Their events can be distinguished.
     """
-    plain(plain(scripted))
+    make_reply(make_reply(scripted))
 
     client.ask(PROMPT)
     client.ask(PROMPT)
 
-    assert len({event["call"] for event in named(events, "request")}) == 2
+    assert len({event["call"] for event in select_events(events, "request")}) == 2
 
 
 def test_failed_request_is_a_warning(client, scripted, events):
@@ -147,9 +147,9 @@ def test_failed_request_is_a_warning(client, scripted, events):
     with pytest.raises(BudwoodError):
         client.ask(PROMPT)
 
-    (request,) = named(events, "request")
+    (request,) = select_events(events, "request")
     assert (request["log_level"], request["error"]) == ("warning", "AuthenticationError")
-    assert len(named(events, "attempt")) == 1
+    assert len(select_events(events, "attempt")) == 1
 
 
 def test_stream_has_the_same_events(client, scripted, events):
@@ -168,7 +168,7 @@ def test_async_client_has_the_same_events(async_client, scripted, events):
     """
     Both clients log alike.
     """
-    plain(scripted.reply(503))
+    make_reply(scripted.reply(503))
 
     asyncio.run(async_client.ask(PROMPT))
 
@@ -184,7 +184,7 @@ def test_a_stream_that_is_left_has_an_event(client, scripted, events):
     with client.stream(PROMPT) as stream:
         next(iter(stream))
 
-    assert [event["error"] for event in named(events, "request")] == ["Abandoned"]
+    assert [event["error"] for event in select_events(events, "request")] == ["Abandoned"]
 
 
 def test_embeddings_and_lists_of_models_have_events(client, scripted, events):
@@ -197,7 +197,7 @@ def test_embeddings_and_lists_of_models_have_events(client, scripted, events):
     client.embed("text", model="openai/text-embedding-3-small")
     client.models()
 
-    assert [event["input_tokens"] for event in named(events, "request")] == [3, None]
+    assert [event["input_tokens"] for event in select_events(events, "request")] == [3, None]
 
 
 def test_tools_have_their_own_events(client, scripted, events):
@@ -211,11 +211,11 @@ def test_tools_have_their_own_events(client, scripted, events):
 
     call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": json.dumps({"city": PROMPT})}}
     scripted.reply(200, chat_reply("", tool_calls=[call], finish_reason="tool_calls"))
-    plain(scripted)
+    make_reply(scripted)
 
     client.ask("hi", tools=[weather])
 
-    (tool,) = named(events, "tool")
+    (tool,) = select_events(events, "tool")
     assert (tool["name"], tool["failed"]) == ("weather", False)
     assert (tool["arguments"], tool["result"]) == (REDACTED, REDACTED)
 
@@ -226,7 +226,7 @@ def test_cached_reply_is_a_request_without_an_attempt(scripted, clock, events):
     """
     from budwood import Client
 
-    plain(scripted)
+    make_reply(scripted)
     with Client("openai/gpt-4o", api_key=SECRET, transport=scripted, clock=clock, cache="memory") as client:
         client.ask(PROMPT)
         events.clear()
@@ -236,7 +236,7 @@ def test_cached_reply_is_a_request_without_an_attempt(scripted, clock, events):
     assert events[0]["cached"] is True
 
 
-# What they hold.
+# The contents of events.
 
 
 @pytest.mark.parametrize("content", [False, True])
@@ -247,7 +247,7 @@ def test_no_secret_reaches_the_log(content, json_lines, client, scripted, capsys
     """
     configure_logging(level="debug", json=json_lines, content=content)
     scripted.reply(401, {"error": {"message": f"bad key {SECRET}", "code": SECRET}})
-    plain(scripted)
+    make_reply(scripted)
 
     with pytest.raises(BudwoodError):
         client.ask(PROMPT)
@@ -263,7 +263,7 @@ def test_content_is_redacted_by_default(client, scripted, capsys):
     """
     Prompts and replies are written only with `content=True`.
     """
-    plain(plain(scripted))
+    make_reply(make_reply(scripted))
 
     configure_logging(json=True)
     client.ask(PROMPT)
@@ -334,7 +334,7 @@ def test_secret_values_are_not_written(capsys):
     assert SECRET not in capsys.readouterr().err
 
 
-# How they are written.
+# The format of events.
 
 
 def test_events_are_lines_of_json_on_standard_error(capsys):

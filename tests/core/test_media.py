@@ -39,7 +39,7 @@ def write(tmp_path):
     return write
 
 
-def content(scripted) -> list[dict] | str:
+def get_content(scripted) -> list[dict] | str:
     """Return the content of the last message of the last request."""
     return scripted.sent()["messages"][-1]["content"]
 
@@ -53,7 +53,7 @@ def test_files_precede_the_text_in_order(client, scripted, write):
 
     client.ask("What is this?", files=files, system="Be brief.")
 
-    text, image, question = content(scripted)
+    text, image, question = get_content(scripted)
     assert text == {"type": "text", "text": '<document name="notes.md">\n# Cats\n\n</document>\n'}
     assert image["image_url"]["url"] == "data:image/png;base64," + base64.b64encode(IMAGES["a.png"]).decode()
     assert question == {"type": "text", "text": "What is this?"}
@@ -70,7 +70,7 @@ def test_supported_images_are_sent(client, scripted, write, name):
 
     kind = {"jpg": "jpeg"}.get(name[2:], name[2:].lower())
     encoded = base64.b64encode(IMAGES[name]).decode()
-    assert content(scripted)[0]["image_url"]["url"] == f"data:image/{kind};base64,{encoded}"
+    assert get_content(scripted)[0]["image_url"]["url"] == f"data:image/{kind};base64,{encoded}"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_any_text_file_is_sent(client, scripted, write, name):
 
     client.ask("?", files=[write(name, "Grüße, 🌱")])
 
-    assert "Grüße, 🌱" in json.dumps(content(scripted), ensure_ascii=False)
-    assert name in json.dumps(content(scripted))
+    assert "Grüße, 🌱" in json.dumps(get_content(scripted), ensure_ascii=False)
+    assert name in json.dumps(get_content(scripted))
 
 
 def test_typescript_is_not_a_video(monkeypatch):
@@ -106,11 +106,11 @@ def test_byte_order_marks_are_removed(client, scripted, write):
 
     client.ask("?", files=[write("a.txt", b"\xef\xbb\xbfHi")])
 
-    assert '<document name="a.txt">\nHi\n' in content(scripted)
+    assert '<document name="a.txt">\nHi\n' in get_content(scripted)
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "complaint"),
+    ("name", "data", "message"),
     [
         ("a.txt", b"\xff\xfeH\x00i\x00", "a.txt is not valid UTF-8 at byte 0"),
         ("a.png", b"", "a.png is not a valid image/png"),
@@ -125,11 +125,11 @@ def test_byte_order_marks_are_removed(client, scripted, write):
         ("a.bmp", b"BM\x00\x00", "no installed media handler supports"),
     ],
 )
-def test_unsupported_files_are_prompt_errors(client, write, name, data, complaint):
+def test_unsupported_files_are_prompt_errors(client, write, name, data, message):
     """
     A file of an unsupported type, or with other content than its type, is a `PromptError` with its name.
     """
-    with pytest.raises(PromptError, match=complaint):
+    with pytest.raises(PromptError, match=message):
         client.ask("?", files=[write(name, data)])
 
 
@@ -177,7 +177,7 @@ def test_an_empty_list_of_files_changes_nothing(client, scripted):
 
     client.ask("Hi", files=[])
 
-    assert content(scripted) == "Hi"
+    assert get_content(scripted) == "Hi"
 
 
 def test_a_prompt_may_consist_of_files(client, scripted, write):
@@ -188,7 +188,7 @@ def test_a_prompt_may_consist_of_files(client, scripted, write):
 
     client.ask("", files=[write("a.txt", "Translate this.")])
 
-    assert "Translate this." in content(scripted)
+    assert "Translate this." in get_content(scripted)
 
 
 def test_images_are_refused_for_models_without_image_input(make_client, scripted, write):
@@ -274,9 +274,9 @@ def test_an_exact_media_type_takes_precedence(make_client, scripted, write, tmp_
 
     make_client().ask("?", files=[write("a.csv", "x,y\n"), write("a.txt", "x")])
 
-    said = content(scripted)
-    assert "a table of 4 bytes" in str(said)
-    assert '<document name="a.txt">' in str(said)
+    blocks = get_content(scripted)
+    assert "a table of 4 bytes" in str(blocks)
+    assert '<document name="a.txt">' in str(blocks)
 
 
 @given(st.text(max_size=30), st.text(max_size=200))

@@ -133,21 +133,21 @@ def test_any_dictionary_is_a_message_or_a_prompt_error(given_message):
     assert isinstance(messages[0], Message)
 
 
-@pytest.mark.parametrize("written", ["[1]", "1", '"a"', "{", "{'a': 1}"])
-def test_invalid_arguments_are_value_errors(written):
+@pytest.mark.parametrize("arguments_json", ["[1]", "1", '"a"', "{", "{'a': 1}"])
+def test_invalid_arguments_are_value_errors(arguments_json):
     """
     Arguments that are not a JSON object are a ValueError.
     """
     with pytest.raises(ValueError, match=r"\w"):
-        ToolCallPart(id="1", name="f", arguments=written).parse_arguments()
+        ToolCallPart(id="1", name="f", arguments=arguments_json).parse_arguments()
 
 
-@pytest.mark.parametrize(("written", "arguments"), [("", {}), ("  \n", {}), ('{"a": [1]}', {"a": [1]})])
-def test_arguments_are_parsed(written, arguments):
+@pytest.mark.parametrize(("arguments_json", "arguments"), [("", {}), ("  \n", {}), ('{"a": [1]}', {"a": [1]})])
+def test_arguments_are_parsed(arguments_json, arguments):
     """
     Empty text is an empty object.
     """
-    assert ToolCallPart(id="1", name="f", arguments=written).parse_arguments() == arguments
+    assert ToolCallPart(id="1", name="f", arguments=arguments_json).parse_arguments() == arguments
 
 
 @pytest.mark.parametrize(

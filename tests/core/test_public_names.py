@@ -28,7 +28,7 @@ HEAVY = (
 )
 
 
-def modules_after(code):
+def list_modules_after(code):
     """
     Run code in a new interpreter without start-up files of site-packages; return the modules that it loaded.
     """
@@ -41,7 +41,7 @@ def test_blocking_client_loads_no_event_loop():
     """
     Programs with `Client` do not import asyncio.
     """
-    loaded = modules_after("import budwood.transports.pooled; from budwood import Client")
+    loaded = list_modules_after("import budwood.transports.pooled; from budwood import Client")
 
     assert "asyncio" not in loaded
 
@@ -50,7 +50,7 @@ def test_importing_budwood_is_cheap():
     """
     No public name is imported before it is used.
     """
-    loaded = modules_after("import budwood")
+    loaded = list_modules_after("import budwood")
 
     assert "budwood" in loaded
     assert loaded.isdisjoint(HEAVY)
@@ -61,7 +61,7 @@ def test_the_measurement_notices_imports():
     """
     It finds the modules that a public name imports.
     """
-    assert {"pydantic", "typing"} <= modules_after("import budwood; budwood.Message")
+    assert {"pydantic", "typing"} <= list_modules_after("import budwood; budwood.Message")
 
 
 @pytest.mark.parametrize("name", ["BudwoodError", "configure_logging"])
@@ -69,7 +69,9 @@ def test_light_names_stay_light(name):
     """
     Errors and logging import none of the libraries.
     """
-    assert modules_after(f"import budwood; budwood.{name}").isdisjoint({"pydantic", "httpx", "pluggy", "structlog"})
+    assert list_modules_after(f"import budwood; budwood.{name}").isdisjoint(
+        {"pydantic", "httpx", "pluggy", "structlog"}
+    )
 
 
 def test_the_version_is_read_from_the_metadata():

@@ -1,4 +1,4 @@
-"""No error holds the key, nor does anything that is reached from it."""
+"""Neither an error nor any object reachable from it contains the key."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from tests.servers import head
 KEY = "sk-test-very-secret"
 
 
-def reachable_text(error: BaseException) -> str:
+def get_reachable_text(error: BaseException) -> str:
     """
     Return everything that can be reached from an error by attributes, causes and contexts, as text.
     """
     seen: dict[int, object] = {}
     waiting: list[object] = [error]
     while waiting:
-        thing = waiting.pop()
-        if id(thing) in seen or isinstance(thing, type):
+        item = waiting.pop()
+        if id(item) in seen or isinstance(item, type):
             continue
-        seen[id(thing)] = thing
-        if isinstance(thing, BaseException):
-            waiting += [thing.__cause__, thing.__context__, *thing.args, getattr(thing, "object", None)]
-        if isinstance(thing, dict):
-            waiting += [*thing, *thing.values()]
-        elif isinstance(thing, list | tuple | set):
-            waiting += thing
-        waiting += getattr(thing, "__dict__", {}).values()
-        waiting += [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())]
+        seen[id(item)] = item
+        if isinstance(item, BaseException):
+            waiting += [item.__cause__, item.__context__, *item.args, getattr(item, "object", None)]
+        if isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list | tuple | set):
+            waiting += item
+        waiting += getattr(item, "__dict__", {}).values()
+        waiting += [getattr(item, name, None) for name in getattr(type(item), "__slots__", ())]
     return repr(list(seen.values()))
 
 
-def chain(error: BaseException):
+def list_causes(error: BaseException):
     """List an error with all its causes and contexts."""
     while error is not None:
         yield error
@@ -47,68 +47,68 @@ def chain(error: BaseException):
 
 
 @pytest.fixture(params=["blocking", "async"])
-def failing(request):
+def get_error_from(request):
     """
     Ask at an address by either client, and return the error.
     """
 
     def ask(url: str, key: str = KEY) -> BudwoodError:
         settings = {"providers": {"local": {"plugin": "openai-compatible", "base_url": url}}}
-        given = {"settings": settings, "api_key": key, "retries": 0}
+        arguments = {"settings": settings, "api_key": key, "retries": 0}
         with pytest.raises(BudwoodError) as caught:
-            asking[request.param](given)
+            callers[request.param](arguments)
         return caught.value
 
-    def ask_blocking(given) -> None:
-        with Client("local/tiny", **given) as client:
+    def ask_blocking(arguments) -> None:
+        with Client("local/tiny", **arguments) as client:
             client.ask("Hi")
 
-    async def ask_async(given) -> None:
-        async with AsyncClient("local/tiny", **given) as client:
+    async def ask_async(arguments) -> None:
+        async with AsyncClient("local/tiny", **arguments) as client:
             await client.ask("Hi")
 
-    asking = {"blocking": ask_blocking, "async": lambda given: asyncio.run(ask_async(given))}
+    callers = {"blocking": ask_blocking, "async": lambda arguments: asyncio.run(ask_async(arguments))}
     return ask
 
 
-def test_the_error_of_a_refused_connection_does_not_contain_the_key(failing, loopback_server):
+def test_the_error_of_a_refused_connection_does_not_contain_the_key(get_error_from, loopback_server):
     """
     Neither it nor its causes reference the request and its headers.
     """
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
 
-    error = failing(f"http://127.0.0.1:{port}")
+    error = get_error_from(f"http://127.0.0.1:{port}")
 
     assert isinstance(error, ConnectionFailedError)
     assert error.__cause__ is not None
-    assert KEY not in reachable_text(error)
-    assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
+    assert KEY not in get_reachable_text(error)
+    assert all(KEY.encode() not in pickle.dumps(part) for part in list_causes(error))
 
 
 @pytest.mark.parametrize("reply", [b"", head(length=99) + b"half"])
-def test_the_error_of_a_lost_connection_does_not_contain_the_key(failing, loopback_server, reply):
+def test_the_error_of_a_lost_connection_does_not_contain_the_key(get_error_from, loopback_server, reply):
     """
     The connection may be lost before or within the response.
     """
     loopback_server.play(reply)
 
-    error = failing(loopback_server.url)
+    error = get_error_from(loopback_server.url)
 
     assert isinstance(error, ConnectionFailedError)
-    assert KEY not in reachable_text(error)
-    assert all(KEY.encode() not in pickle.dumps(part) for part in chain(error))
+    assert KEY not in get_reachable_text(error)
+    assert all(KEY.encode() not in pickle.dumps(part) for part in list_causes(error))
 
 
 @pytest.mark.parametrize("end", ["\nx", "ä"])
-def test_a_key_that_cannot_be_sent_is_not_in_the_error(failing, loopback_server, end):
+def test_a_key_that_cannot_be_sent_is_not_in_the_error(get_error_from, loopback_server, end):
     """
     The error of httpx, which quotes the header, is neither cause nor context.
     """
-    error = failing(loopback_server.url, KEY + end)
+    error = get_error_from(loopback_server.url, KEY + end)
 
     assert isinstance(error, ConfigurationError)
-    assert KEY not in reachable_text(error)
+    assert KEY not in get_reachable_text(error)
 
 
 def test_nested_fields_of_an_error_are_scrubbed(make_client):
@@ -122,18 +122,18 @@ def test_nested_fields_of_an_error_are_scrubbed(make_client):
     with pytest.raises(ContentFilterError) as caught:
         make_client(transport=transport, api_key=KEY).ask("Hi")
 
-    assert KEY not in reachable_text(caught.value)
+    assert KEY not in get_reachable_text(caught.value)
     assert caught.value.categories["jailbreak"]["seen"][0] == "Bearer [redacted]"
     assert caught.value.categories["jailbreak"]["sure"] == 0.5
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("left", [4, 10, len(KEY) - 1])
-def test_a_truncated_key_is_removed(scripted, streamed, left):
+@pytest.mark.parametrize("key_bytes", [4, 10, len(KEY) - 1])
+def test_a_truncated_key_is_removed(scripted, streamed, key_bytes):
     """
     If the message of an error inside a 200 is shortened within the key, no beginning of the key remains.
     """
-    reply = {"error": {"message": "x" * (MAX_MESSAGE - 1 - left) + KEY + " was refused", "type": "server_error"}}
+    reply = {"error": {"message": "x" * (MAX_MESSAGE - 1 - key_bytes) + KEY + " was refused", "type": "server_error"}}
     scripted.reply(**({"chunks": sse(reply)} if streamed else {"body": reply}))
 
     options = {"api_key": KEY, "transport": scripted, "cache": False, "retries": 0}
@@ -141,7 +141,7 @@ def test_a_truncated_key_is_removed(scripted, streamed, left):
         list(client.stream("Hi")) if streamed else client.ask("Hi")
 
     assert "xxx[redacted]\u2026" in str(caught.value)
-    assert all(KEY[:4] not in str(error) for error in chain(caught.value))
+    assert all(KEY[:4] not in str(error) for error in list_causes(caught.value))
 
 
 @pytest.mark.parametrize("text", ["y" * (79 - 10) + KEY, " " * 310 + KEY + "z" * 80])
@@ -155,4 +155,4 @@ def test_an_invalid_reply_that_contains_the_key_is_scrubbed(scripted, text):
     with Client("openai/gpt-4o", **options) as client, pytest.raises(BudwoodError) as caught:
         client.ask("Hi")
 
-    assert KEY[:4] not in reachable_text(caught.value).replace(repr(KEY), "")
+    assert KEY[:4] not in get_reachable_text(caught.value).replace(repr(KEY), "")

@@ -47,11 +47,11 @@ class Connection(asyncio.Protocol):
         assert len(body) == length, "a second request came before the reply to the first"
         self.received = b""
         self.server.asked += 1
-        said = json.loads(body)["messages"][-1]["content"]
-        asyncio.get_running_loop().call_later(0.002, self.answer, said)
+        prompt = json.loads(body)["messages"][-1]["content"]
+        asyncio.get_running_loop().call_later(0.002, self.answer, prompt)
 
-    def answer(self, said):
-        body = json.dumps(completion("tiny", said)).encode()
+    def answer(self, prompt):
+        body = json.dumps(completion("tiny", prompt)).encode()
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
         self.transport.write(b"content-length: %d\r\n\r\n" % len(body) + body)
 
@@ -102,9 +102,9 @@ def server(loopback_server):
     """
     A server that sends back requests. The second fixture is not used, but removes proxies.
     """
-    made = EchoServer()
-    yield made
-    made.close()
+    echo_server = EchoServer()
+    yield echo_server
+    echo_server.close()
 
 
 def run_in_child(work) -> str:
@@ -114,15 +114,15 @@ def run_in_child(work) -> str:
     if child == 0:
         try:
             os.write(writer, work().encode())
-        except BaseException as error:  # noqa: BLE001 - a forked test must not go on as a second one
+        except BaseException as error:  # noqa: BLE001 - a forked child must not continue the test
             os.write(writer, repr(error).encode())
         finally:
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read().decode()
+        output = pipe.read().decode()
     os.waitpid(child, 0)
-    return said
+    return output
 
 
 def ask_in_threads(client, threads: int, rounds: int, then=lambda: None) -> list[object]:
@@ -133,11 +133,11 @@ def ask_in_threads(client, threads: int, rounds: int, then=lambda: None) -> list
 
     def work(name: int) -> None:
         for turn in range(rounds):
-            said = f"{name}/{turn}"
+            prompt = f"{name}/{turn}"
             try:
-                if (text := client.ask(said).text) != said:
-                    wrong.append((said, text))
-            except Exception as error:  # noqa: BLE001 - a thread has nobody to raise it to
+                if (text := client.ask(prompt).text) != prompt:
+                    wrong.append((prompt, text))
+            except Exception as error:  # noqa: BLE001 - an error in a thread would be lost
                 wrong.append(error)
 
     started = [threading.Thread(target=work, args=(name,)) for name in range(threads)]
@@ -175,9 +175,9 @@ async def ask_in_tasks(client, tasks: int) -> list[object]:
     """
     Ask in parallel tasks, and return the wrong replies.
     """
-    said = [f"task {number}" for number in range(tasks)]
-    replies = await asyncio.gather(*(client.ask(each) for each in said))
-    return [(each, reply.text) for each, reply in zip(said, replies, strict=True) if reply.text != each]
+    prompts = [f"task {number}" for number in range(tasks)]
+    replies = await asyncio.gather(*(client.ask(each) for each in prompts))
+    return [(each, reply.text) for each, reply in zip(prompts, replies, strict=True) if reply.text != each]
 
 
 @every_transport
@@ -205,13 +205,13 @@ def test_cancelled_tasks_do_not_affect_others(server, transport):
     async def ask() -> list[object]:
         settings = server.settings(max_connections=10)
         async with AsyncClient("local/tiny", settings=settings, transport=transport) as client:
-            leavers = [asyncio.create_task(client.ask(f"leaver {number}")) for number in range(200)]
+            stopping_threads = [asyncio.create_task(client.ask(f"leaver {number}")) for number in range(200)]
             staying = asyncio.create_task(ask_in_tasks(client, 300))
-            for number, leaver in enumerate(leavers):
+            for number, stopping_thread in enumerate(stopping_threads):
                 if number % 7 == 0:
                     await client.ask("now and then")
-                leaver.cancel()
-            await asyncio.wait(leavers)
+                stopping_thread.cancel()
+            await asyncio.wait(stopping_threads)
             return await staying
 
     assert asyncio.run(ask()) == []
@@ -224,13 +224,13 @@ def test_process_forked_from_threads_has_its_own_connections(server):
     A process that is forked while threads ask works on its own, and the threads of the parent are not affected.
     """
     with Client("local/tiny", settings=server.settings(), transport="default") as client:
-        said: list[str] = []
+        results: list[str] = []
 
-        def in_children() -> None:
-            said.extend(run_in_child(lambda: ask_in_turn(client, "child")) for _ in range(5))
+        def run_in_children() -> None:
+            results.extend(run_in_child(lambda: ask_in_turn(client, "child")) for _ in range(5))
 
-        assert ask_in_threads(client, 16, 40, in_children) == []
-        assert said == ["right"] * 5
+        assert ask_in_threads(client, 16, 40, run_in_children) == []
+        assert results == ["right"] * 5
 
 
 def ask_in_turn(client, name: str) -> str:
@@ -247,24 +247,24 @@ def test_process_forked_from_tasks_has_its_own_connections(server, transport):
     """
     A process that is forked while tasks ask works with its own loop, and the tasks of the parent are not affected.
     """
-    said: list[str] = []
+    results: list[str] = []
 
     async def ask() -> list[object]:
         async with AsyncClient("local/tiny", settings=server.settings(), transport=transport) as client:
             staying = asyncio.create_task(ask_in_tasks(client, 300))
             for _ in range(3):
                 await client.ask("now and then")
-                said.append(run_in_child(lambda: run_in_thread(lambda: str(asyncio.run(ask_in_tasks(client, 50))))))
+                results.append(run_in_child(lambda: run_in_thread(lambda: str(asyncio.run(ask_in_tasks(client, 50))))))
             return await staying
 
     assert asyncio.run(ask()) == []
-    assert said == ["[]"] * 3
+    assert results == ["[]"] * 3
 
 
 def run_in_thread(work):
     """Return the result of some work in a thread without an event loop."""
-    said = []
-    thread = threading.Thread(target=lambda: said.append(work()))
+    results = []
+    thread = threading.Thread(target=lambda: results.append(work()))
     thread.start()
     thread.join()
-    return said[0]
+    return results[0]

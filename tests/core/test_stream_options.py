@@ -1,4 +1,4 @@
-"""`stream()` raises for what is wrong with its arguments when it is called, not when the stream is first read."""
+"""`stream()` raises errors for invalid arguments when it is called, not when the stream is first read."""
 
 from __future__ import annotations
 

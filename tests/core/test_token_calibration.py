@@ -15,25 +15,25 @@ from budwood_testing import chat_reply
 TEXT = "A word or two of English prose, and a few more. " * 20
 
 
-def request_of(text, **parameters):
+def make_request(text, **parameters):
     """
     Return a request with one text.
     """
     return ChatRequest(model="m", messages=(Message.user(text),), **parameters)
 
 
-def learned(factor, *texts):
+def learn_calibration(factor, *texts):
     """
     Return a calibration by a vendor whose counts are this multiple of the estimates.
     """
     calibration = Calibration()
     for text in texts:
-        request = request_of(text)
+        request = make_request(text)
         calibration.learn("acme", request, round(estimate_request(request).tokens * factor))
     return calibration
 
 
-def corrected(calibration, request, endpoint="acme"):
+def get_corrected_estimate(calibration, request, endpoint="acme"):
     """
     Return the corrected estimate of a request.
     """
@@ -45,11 +45,11 @@ def test_the_estimate_approaches_the_vendors_count(factor):
     """
     After a few replies it is within 5 percent, and its bounds within 20.
     """
-    calibration = learned(factor, *[TEXT] * 4)
-    request = request_of(TEXT + TEXT)
+    calibration = learn_calibration(factor, *[TEXT] * 4)
+    request = make_request(TEXT + TEXT)
     counted = estimate_request(request).tokens * factor
 
-    low, tokens, high = corrected(calibration, request)
+    low, tokens, high = get_corrected_estimate(calibration, request)
 
     assert tokens == pytest.approx(counted, rel=0.05)
     assert 0.8 * counted < low < tokens < high < 1.2 * counted
@@ -59,9 +59,9 @@ def test_one_reply_changes_the_estimate_but_not_the_bounds():
     """
     Bounds become narrower only after several replies.
     """
-    plain = estimate_request(request_of(TEXT))
+    plain = estimate_request(make_request(TEXT))
 
-    low, tokens, high = corrected(learned(1.3, TEXT), request_of(TEXT))
+    low, tokens, high = get_corrected_estimate(learn_calibration(1.3, TEXT), make_request(TEXT))
 
     assert tokens == pytest.approx(1.3 * plain.tokens, rel=0.02)
     assert (low, high) == (plain.low, plain.high)
@@ -73,11 +73,11 @@ def test_replies_that_disagree_leave_the_bounds_wide():
     """
     calibration = Calibration()
     for factor in (0.8, 1.4) * 4:
-        calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * factor))
-        corrected(calibration, request_of(TEXT))
-    plain = estimate_request(request_of(TEXT))
+        calibration.learn("acme", make_request(TEXT), round(estimate_request(make_request(TEXT)).tokens * factor))
+        get_corrected_estimate(calibration, make_request(TEXT))
+    plain = estimate_request(make_request(TEXT))
 
-    low, _, high = corrected(calibration, request_of(TEXT))
+    low, _, high = get_corrected_estimate(calibration, make_request(TEXT))
 
     assert low <= 0.8 * plain.tokens
     assert high >= 1.4 * plain.tokens
@@ -87,32 +87,35 @@ def test_a_change_of_the_vendors_count_is_followed():
     """
     Later replies have more weight.
     """
-    calibration = learned(1.0, *[TEXT] * 4)
-    corrected(calibration, request_of(TEXT))
+    calibration = learn_calibration(1.0, *[TEXT] * 4)
+    get_corrected_estimate(calibration, make_request(TEXT))
     for _ in range(12):
-        calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * 1.5))
-        corrected(calibration, request_of(TEXT))
+        calibration.learn("acme", make_request(TEXT), round(estimate_request(make_request(TEXT)).tokens * 1.5))
+        get_corrected_estimate(calibration, make_request(TEXT))
 
-    assert corrected(calibration, request_of(TEXT)).tokens > 1.4 * estimate_request(request_of(TEXT)).tokens
+    assert (
+        get_corrected_estimate(calibration, make_request(TEXT)).tokens
+        > 1.4 * estimate_request(make_request(TEXT)).tokens
+    )
 
 
 def test_corrections_are_limited():
     """
     They are between a quarter and four times the estimate.
     """
-    plain = estimate_request(request_of(TEXT)).tokens
+    plain = estimate_request(make_request(TEXT)).tokens
 
-    assert corrected(learned(100, TEXT), request_of(TEXT)).tokens == pytest.approx(4 * plain)
-    assert corrected(learned(0.01, TEXT), request_of(TEXT)).tokens == pytest.approx(plain / 4)
+    assert get_corrected_estimate(learn_calibration(100, TEXT), make_request(TEXT)).tokens == pytest.approx(4 * plain)
+    assert get_corrected_estimate(learn_calibration(0.01, TEXT), make_request(TEXT)).tokens == pytest.approx(plain / 4)
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        request_of("Hello"),
-        request_of(TEXT * 10),
-        request_of(TEXT, tools=(ToolDefinition(name="now", parameters={}),)),
-        request_of(TEXT).model_copy(update={"model": "other"}),
+        make_request("Hello"),
+        make_request(TEXT * 10),
+        make_request(TEXT, tools=(ToolDefinition(name="now", parameters={}),)),
+        make_request(TEXT).model_copy(update={"model": "other"}),
         ChatRequest(
             model="m",
             messages=(
@@ -126,14 +129,14 @@ def test_corrections_apply_only_to_similar_requests(request_):
     """
     They apply to texts of the same model with a similar length.
     """
-    assert corrected(learned(1.3, *[TEXT] * 4), request_) is None
+    assert get_corrected_estimate(learn_calibration(1.3, *[TEXT] * 4), request_) is None
 
 
 def test_corrections_apply_only_to_one_endpoint():
     """
     The same name may be another model elsewhere.
     """
-    assert corrected(learned(1.3, TEXT), request_of(TEXT), endpoint="other") is None
+    assert get_corrected_estimate(learn_calibration(1.3, TEXT), make_request(TEXT), endpoint="other") is None
 
 
 @pytest.mark.parametrize("counted", [None, 0])
@@ -142,17 +145,17 @@ def test_a_reply_without_usage_is_ignored(counted):
     Unknown is not zero.
     """
     calibration = Calibration()
-    calibration.learn("acme", request_of(TEXT), counted)
+    calibration.learn("acme", make_request(TEXT), counted)
 
-    assert corrected(calibration, request_of(TEXT)) is None
+    assert get_corrected_estimate(calibration, make_request(TEXT)) is None
 
 
 def test_only_a_few_requests_are_stored():
     """
     A model's last few requests are stored until a count is requested; very long ones are not stored.
     """
-    calibration = learned(1.0, *[TEXT] * (MAX_WAITING + 5))
-    calibration.learn("acme", request_of("word " * 50_000), 50_000)
+    calibration = learn_calibration(1.0, *[TEXT] * (MAX_WAITING + 5))
+    calibration.learn("acme", make_request("word " * 50_000), 50_000)
 
     (ratio,) = calibration._ratios.values()
     assert len(ratio.waiting) == MAX_WAITING
@@ -162,14 +165,14 @@ def test_threads_learn_concurrently():
     """
     No count is lost.
     """
-    calibration = learned(1.2, TEXT)
-    begin = threading.Barrier(8)
+    calibration = learn_calibration(1.2, TEXT)
+    barrier = threading.Barrier(8)
 
     def work():
-        begin.wait()
+        barrier.wait()
         for _ in range(50):
-            calibration.learn("acme", request_of(TEXT), round(estimate_request(request_of(TEXT)).tokens * 1.2))
-            corrected(calibration, request_of(TEXT))
+            calibration.learn("acme", make_request(TEXT), round(estimate_request(make_request(TEXT)).tokens * 1.2))
+            get_corrected_estimate(calibration, make_request(TEXT))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -177,8 +180,8 @@ def test_threads_learn_concurrently():
     for thread in threads:
         thread.join()
 
-    assert corrected(calibration, request_of(TEXT)).tokens == pytest.approx(
-        1.2 * estimate_request(request_of(TEXT)).tokens, rel=0.02
+    assert get_corrected_estimate(calibration, make_request(TEXT)).tokens == pytest.approx(
+        1.2 * estimate_request(make_request(TEXT)).tokens, rel=0.02
     )
 
 

@@ -1,4 +1,4 @@
-"""What cannot fit a model is not sent; what may fit is."""
+"""Requests that cannot fit a model are not sent; those that may fit are."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def small(make_client):
     """
     A client of a model with a context window of 1,000 tokens.
     """
-    with make_client("openai/small", settings=SMALL) as made:
-        yield made
+    with make_client("openai/small", settings=SMALL) as limited_client:
+        yield limited_client
 
 
 def test_a_request_that_cannot_fit_is_not_sent(small, scripted):
@@ -49,12 +49,12 @@ def test_streams_and_many_and_async_calls_are_checked(small, scripted, make_asyn
     (failed,) = small.ask_many([LONG])
     assert isinstance(failed, ContextLengthError)
 
-    async def story():
+    async def run_scenario():
         async with make_async_client("openai/small", settings=SMALL) as client:
             with pytest.raises(ContextLengthError):
                 await client.ask(LONG)
 
-    asyncio.run(story())
+    asyncio.run(run_scenario())
     assert scripted.calls == []
 
 
@@ -81,7 +81,7 @@ def test_an_unknown_window_rejects_nothing(make_client, scripted):
 
 def test_the_catalog_knows_the_windows_of_most_models(client, scripted):
     """
-    A request that gpt-4o cannot hold is not sent.
+    A request that exceeds the window of gpt-4o is not sent.
     """
     with pytest.raises(ContextLengthError, match="context window of gpt-4o is"):
         client.ask(LONG * 100)
@@ -90,7 +90,7 @@ def test_the_catalog_knows_the_windows_of_most_models(client, scripted):
 
 def test_round_windows_of_the_catalog_have_a_tolerance(make_client, scripted):
     """
-    A million may stand for 1,048,576; windows in the settings are exact.
+    A million may mean 1,048,576; windows in the settings are exact.
     """
     scripted.reply(body=chat_reply("Yes."))
     text = "🙂" * 330_000  # at least 132,000 tokens
@@ -180,11 +180,11 @@ def test_max_tokens_is_reduced_to_the_output_limit(make_client, scripted):
     """
     scripted.reply(body=chat_reply("Yes."))
     with make_client(settings=SHORT) as client:
-        (receipt,) = client.ask("Hello", max_tokens=51).adaptations
+        (adaptation,) = client.ask("Hello", max_tokens=51).adaptations
 
     assert b'"max_tokens":50' in scripted.calls[0].body.replace(b"max_completion_tokens", b"max_tokens")
-    assert (receipt.parameter, receipt.action) == ("max_tokens", "changed")
-    assert "at most 50 tokens" in receipt.reason
+    assert (adaptation.parameter, adaptation.action) == ("max_tokens", "changed")
+    assert "at most 50 tokens" in adaptation.reason
 
 
 def test_max_tokens_above_the_output_limit_can_be_an_error(make_client, scripted):

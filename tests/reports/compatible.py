@@ -28,7 +28,7 @@ def tool_call(arguments=OSLO, name="weather", **fields):
     return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}, **fields}
 
 
-def calling(*calls, content=None, **fields):
+def make_tool_call_reply(*calls, content=None, **fields):
     """
     Make a complete reply that calls tools.
     """
@@ -49,7 +49,7 @@ def events(*chunks, done=True):
     return sse(*chunks, done=done)
 
 
-def as_event(value):
+def encode_event(value):
     """
     Write one event, of any bytes or any JSON.
     """

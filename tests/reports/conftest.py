@@ -13,7 +13,7 @@ def make_client(scripted, clock):
     """
     Create blocking clients over the scripted transport, without retries and without a cache.
     """
-    made = []
+    clients = []
 
     def make(model=COMPATIBLE, *, api=None, **options):
         if model.startswith("openai-compatible/"):
@@ -23,11 +23,11 @@ def make_client(scripted, clock):
         if api is not None:
             options["settings"] = {"providers": {model.partition("/")[0]: {"api": api}}}
         defaults = {"transport": scripted, "clock": clock, "cache": False, "retries": 0}
-        made.append(Client(model, **{**defaults, **options}))
-        return made[-1]
+        clients.append(Client(model, **{**defaults, **options}))
+        return clients[-1]
 
     yield make
-    for client in made:
+    for client in clients:
         client.close()
 
 

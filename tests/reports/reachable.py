@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 
-def reachable_text(error: BaseException) -> str:
+def get_reachable_text(error: BaseException) -> str:
     """Return all that is reached from an error by its attributes, arguments, causes and contexts, as one text."""
     seen: dict[int, object] = {}
     waiting: list[object] = [error]

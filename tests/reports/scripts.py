@@ -1,5 +1,5 @@
 """
-Run every script of the folder ``shared/cases`` beside the checkout, and print what each says.
+Run every script of the folder ``shared/cases`` beside the checkout, and print the output of each.
 
 A script repeats a fault that users reported: it exits with 0 where Budwood is right. Arguments choose scripts by the
 beginnings of their names. Where the folder is absent, nothing is run; in CI its absence is a failure.

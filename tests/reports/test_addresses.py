@@ -96,15 +96,15 @@ def test_broken_unicode_in_another_setting_is_an_error_of_configuration(monkeypa
         Client("openai/any", settings=settings)
 
 
-@pytest.mark.parametrize("around", [" {} ", "{}\n", "'{}'", '"{}"', "{}///", "\t{}/ "])
+@pytest.mark.parametrize("pattern", [" {} ", "{}\n", "'{}'", '"{}"', "{}///", "\t{}/ "])
 @pytest.mark.parametrize("provider", ["openai", "openai-compatible", "groq", "anthropic", "gemini", "ollama"])
-def test_blanks_and_quotes_around_a_base_url_are_removed(loopback_server, around, provider):
+def test_blanks_and_quotes_around_a_base_url_are_removed(loopback_server, pattern, provider):
     """
     White space and quotes that come from shells and files are removed.
     """
     loopback_server.answer = lambda _: reply(500, "no")
 
-    explain(provider, around.format(f"{loopback_server.url}/base"))
+    explain(provider, pattern.format(f"{loopback_server.url}/base"))
 
     assert loopback_server.requests[0].line.startswith("POST /base/")
     assert "//" not in loopback_server.requests[0].line
@@ -177,11 +177,11 @@ def test_password_in_a_base_url_does_not_replace_the_key(loopback_server, transp
                 return client.ask("Hi").text
 
         async def ask_async():
-            made = httpx.AsyncClient(trust_env=False) if transport == "httpx-async" else transport
-            async with AsyncClient("openai-compatible/any", transport=made, **options) as client:
+            own_transport = httpx.AsyncClient(trust_env=False) if transport == "httpx-async" else transport
+            async with AsyncClient("openai-compatible/any", transport=own_transport, **options) as client:
                 text = (await client.ask("Hi")).text
-            if isinstance(made, httpx.AsyncClient):
-                await made.aclose()
+            if isinstance(own_transport, httpx.AsyncClient):
+                await own_transport.aclose()
             return text
 
         return asyncio.run(ask_async())

@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 from budwood import InvalidRequestError
-from tests.reports.wire import CLAUDE, claude_reply, weather
+from tests.reports.wire import CLAUDE, make_claude_reply, weather
 
-HELLO = claude_reply({"type": "text", "text": "Hello."})
+HELLO = make_claude_reply({"type": "text", "text": "Hello."})
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"
 
 
@@ -26,7 +26,7 @@ def test_a_schema_forces_no_tool_while_the_model_thinks(model, scripted, make_cl
     Structured output with thinking does not force a tool, since Anthropic rejects that combination.
     """
     text = {"type": "text", "text": '{"name": "Soup"}'}
-    scripted.reply(200, claude_reply(text))
+    scripted.reply(200, make_claude_reply(text))
     thinking = {"type": "enabled", "budget_tokens": 1024}
 
     reply = make_client(model).ask("Menu?", schema=Menu, max_tokens=4096, extra={"thinking": thinking})
@@ -78,7 +78,7 @@ def test_an_interrupted_tool_leaves_no_call_without_a_result(interruption, scrip
             raise KeyboardInterrupt
         return "stopped"
 
-    scripted.reply(200, HELLO).reply(200, claude_reply(use, stop_reason="tool_use"))
+    scripted.reply(200, HELLO).reply(200, make_claude_reply(use, stop_reason="tool_use"))
     if interruption is InvalidRequestError:
         scripted.reply(400, {"error": {"type": "invalid_request_error", "message": "Broken."}})
     scripted.reply(200, HELLO)

@@ -176,7 +176,7 @@ def test_settings_may_be_a_path(scripted, tmp_path):
 @pytest.mark.parametrize("content", [b"model = ", b'key = "\xff"'])
 def test_a_broken_settings_file_is_explained(tmp_path, content):
     """
-    The error contains the path, and nothing of the content.
+    The error contains the path but not the content.
     """
     file = tmp_path / "mine.toml"
     file.write_bytes(content)
@@ -383,7 +383,7 @@ def test_a_schema_may_be_a_response_format(client, scripted):
 
 def echo_all(first, /, second: int = 2, *rest: str, key: bool = False, **more: float):
     """
-    Return what came.
+    Return the received values.
 
     Args:
         first: The first.

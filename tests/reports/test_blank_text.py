@@ -25,7 +25,7 @@ def send(*messages, model="anthropic/claude-sonnet-4-5", **options):
     return response, transport.sent()
 
 
-def texts(body):
+def list_texts(body):
     """
     Return all texts of a request body for Anthropic.
     """
@@ -58,7 +58,7 @@ def test_blank_texts_are_left_out_for_anthropic(blank):
         Message(role="user", parts=(image, TextPart(text=blank))),
     )
 
-    assert texts(body) == ["Hi", "Rain."]
+    assert list_texts(body) == ["Hi", "Rain."]
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user", "assistant", "user"]
     assert "system" not in body
     assert "content" not in body["messages"][2]["content"][0]
@@ -105,7 +105,7 @@ def test_a_conversation_still_begins_with_the_user():
     response, body = send(Message.user(" "), Message.assistant("Hello?"), Message.user("Hi"))
 
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
-    assert texts(body)[0].strip()
+    assert list_texts(body)[0].strip()
     assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
 
 
@@ -121,7 +121,7 @@ def test_a_chat_survives_a_blank_reply():
         chat.ask("Hi")
         chat.ask("Are you there?")
 
-    assert texts(transport.sent()) == ["Hi", "Are you there?"]
+    assert list_texts(transport.sent()) == ["Hi", "Are you there?"]
 
 
 def test_gemini_gets_no_blank_instruction():

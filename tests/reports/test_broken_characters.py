@@ -8,42 +8,44 @@ import pytest
 
 from budwood.errors import BadResponseError, InvalidRequestError
 from budwood_testing import chat_reply
-from tests.reports.compatible import as_event, ask, chunk, events, open_client, weather
+from tests.reports.compatible import ask, chunk, encode_event, events, open_client, weather
 
 
-def text_event(encoded, name="content"):
+def encode_text_event(encoded, name="content"):
     """
     Encode a chunk with a text that is already JSON, or is bytes.
     """
-    return as_event(json.dumps(chunk({name: "@"})).encode().replace(b'"@"', b'"' + encoded + b'"'))
+    return encode_event(json.dumps(chunk({name: "@"})).encode().replace(b'"@"', b'"' + encoded + b'"'))
 
 
-def vendor_stream(vendor, *encoded):
+def encode_vendor_stream(vendor, *encoded):
     """
     Encode a vendor's stream with texts that are already JSON.
     """
 
-    def put(event, text):
+    def set_text(event, text):
         return json.dumps(event).encode().replace(b'"@"', b'"' + text + b'"')
 
     if vendor == "gemini":
         part = {"candidates": [{"content": {"role": "model", "parts": [{"text": "@"}]}}]}
         last = {"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}
-        return [*(as_event(put(part, text)) for text in encoded), as_event(last)]
+        return [*(encode_event(set_text(part, text)) for text in encoded), encode_event(last)]
     if vendor == "anthropic":
         delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "@"}}
         message = {"id": "m", "role": "assistant", "content": [], "usage": {"input_tokens": 1, "output_tokens": 1}}
         return [
-            as_event({"type": "message_start", "message": message}),
-            as_event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-            *(as_event(put(delta, text)) for text in encoded),
-            as_event({"type": "content_block_stop", "index": 0}),
-            as_event({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}}),
-            as_event({"type": "message_stop"}),
+            encode_event({"type": "message_start", "message": message}),
+            encode_event({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            *(encode_event(set_text(delta, text)) for text in encoded),
+            encode_event({"type": "content_block_stop", "index": 0}),
+            encode_event(
+                {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 5}}
+            ),
+            encode_event({"type": "message_stop"}),
         ]
     line = {"model": "m", "message": {"role": "assistant", "content": "@"}, "done": False}
     last = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
-    return [*(put(line, text) + b"\n" for text in encoded), json.dumps(last).encode() + b"\n"]
+    return [*(set_text(line, text) + b"\n" for text in encoded), json.dumps(last).encode() + b"\n"]
 
 
 COMPLETE = [
@@ -52,7 +54,7 @@ COMPLETE = [
     pytest.param(b"\\ude00\\ud83d", "\ufffd\ufffd", id="halves in the wrong order"),
     pytest.param(b"\\ud83d and \\ude00", "\ufffd and \ufffd", id="halves apart"),
     pytest.param(b"a\\uD83D\\uDE00b", "a\U0001f600b", id="pair"),
-    pytest.param(b"a\xffb", "a\ufffdb", id="byte that is no UTF-8"),
+    pytest.param(b"a\xffb", "a\ufffdb", id="invalid UTF-8 byte"),
     pytest.param(b"caf\xe9", "caf\ufffd", id="Latin-1"),
     pytest.param(b"a\nb\tc", "a\nb\tc", id="raw line break and tab"),
 ]
@@ -80,7 +82,7 @@ SPLIT = [
     pytest.param([b"caf\xc3", b"\xa9"], "caf\u00e9", id="two bytes"),
     pytest.param([b"cut \\ud83d", b" here"], "cut \ufffd here", id="half alone"),
     pytest.param([b"cut \\ud83d"], "cut \ufffd", id="half at the end"),
-    pytest.param([b"\xff", b"a"], "\ufffda", id="byte that is no UTF-8"),
+    pytest.param([b"\xff", b"a"], "\ufffda", id="invalid UTF-8 byte"),
     pytest.param([b"a\\ude00", b"b"], "a\ufffdb", id="second half alone"),
 ]
 
@@ -92,7 +94,7 @@ def test_a_character_that_is_split_over_chunks_is_one(name, encoded, expected, s
     """
     The halves of a character in two chunks are joined, in text and in reasoning.
     """
-    scripted.reply(200, chunks=[*(text_event(one, name) for one in encoded), *events(chunk({}, "stop"))])
+    scripted.reply(200, chunks=[*(encode_text_event(one, name) for one in encoded), *events(chunk({}, "stop"))])
 
     response = ask(scripted, clock, streamed=True)
     assert (response.text if name == "content" else response.reasoning) == expected
@@ -105,7 +107,7 @@ def test_a_character_that_is_split_is_one_with_every_vendor(vendor, encoded, exp
     """
     The decoders of all vendors join the halves.
     """
-    scripted.reply(200, chunks=vendor_stream(vendor, *encoded))
+    scripted.reply(200, chunks=encode_vendor_stream(vendor, *encoded))
 
     assert ask(scripted, clock, streamed=True, model=f"{vendor}/claude-or-other").text == expected
 
@@ -114,7 +116,9 @@ def test_stream_events_contain_complete_characters(scripted, clock):
     """
     No event of a stream contains half a character.
     """
-    scripted.reply(200, chunks=[text_event(b"\\ud83d"), text_event(b"\\ude00"), *events(chunk({}, "stop"))])
+    scripted.reply(
+        200, chunks=[encode_text_event(b"\\ud83d"), encode_text_event(b"\\ude00"), *events(chunk({}, "stop"))]
+    )
     with open_client(scripted, clock) as client, client.stream("Hello") as stream:
         texts = [event.text for event in stream if hasattr(event, "text")]
 
@@ -132,7 +136,7 @@ def test_arguments_of_a_tool_are_joined_too(scripted, clock):
         call = {"index": 0, "function": {"arguments": "@"}} | ({} if number else {"id": "a"})
         call["function"] |= {} if number else {"name": "weather"}
         calls.append(
-            as_event(json.dumps(chunk({"tool_calls": [call]})).encode().replace(b'"@"', b'"' + fragment + b'"'))
+            encode_event(json.dumps(chunk({"tool_calls": [call]})).encode().replace(b'"@"', b'"' + fragment + b'"'))
         )
     scripted.reply(200, chunks=[*calls, *events(chunk({}, "tool_calls"))])
     scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))

@@ -11,7 +11,7 @@ from budwood import Message, UnsupportedError
 from budwood.engine.chat.open_calls import NO_RESULT
 from budwood.types import ToolCallPart
 from budwood_testing import chat_reply
-from tests.reports.wire import CALL, CLAUDE, GEMINI, claude_reply, gemini_reply, weather
+from tests.reports.wire import CALL, CLAUDE, GEMINI, make_claude_reply, make_gemini_reply, weather
 
 OPEN_CALL = ToolCallPart(id="call_1", name="weather", arguments='{"city": "Oslo"}')
 
@@ -63,12 +63,12 @@ def test_a_call_without_a_result_gets_one_that_says_so(model, scripted, make_cli
         {"role": "user", "content": "Never mind. Hello!"},
         {"role": "assistant", "content": None, "tool_calls": [{**CALL, "id": "call_3"}]},
     ]
-    replies = {CLAUDE: claude_reply({"type": "text", "text": "Hi."}), GEMINI: gemini_reply({"text": "Hi."})}
+    replies = {CLAUDE: make_claude_reply({"type": "text", "text": "Hi."}), GEMINI: make_gemini_reply({"text": "Hi."})}
     scripted.reply(200, replies.get(model) or chat_reply("Hi."))
 
     reply = make_client(model, api="chat" if model.startswith("openai") else None).ask(history)
 
-    assert results_in(scripted.sent()) == [["rain", NO_RESULT], [NO_RESULT]]
+    assert list_results(scripted.sent()) == [["rain", NO_RESULT], [NO_RESULT]]
     assert [adaptation.parameter for adaptation in reply.adaptations] == ["messages"]
 
 
@@ -84,7 +84,7 @@ def test_a_call_without_a_result_is_an_error_if_adaptations_are_errors(scripted,
     assert scripted.calls == []
 
 
-def results_in(sent):
+def list_results(sent):
     """
     Return the tool results in a request, grouped by turn.
     """

@@ -28,7 +28,7 @@ CHAT_MODELS = [
 ]
 
 
-def client_of(model: str, transport: ScriptedTransport | None = None) -> Client:
+def make_scripted_client(model: str, transport: ScriptedTransport | None = None) -> Client:
     """
     Create a client that can send only what is scripted.
     """
@@ -40,7 +40,7 @@ def test_a_chat_model_lists_its_capabilities(model):
     """
     A chat model lists neither embeddings nor plain completions nor moderation.
     """
-    with client_of(model) as client:
+    with make_scripted_client(model) as client:
         capabilities = client.capabilities()
 
         assert client.model().is_known
@@ -56,7 +56,10 @@ def test_embeddings_with_a_chat_model_are_rejected_before_sending(model):
     """
     transport = ScriptedTransport()
 
-    with client_of(model, transport) as client, pytest.raises(UnsupportedError, match="does not support embeddings"):
+    with (
+        make_scripted_client(model, transport) as client,
+        pytest.raises(UnsupportedError, match="does not support embeddings"),
+    ):
         client.embed(["a"])
     assert transport.calls == []
 
@@ -68,7 +71,7 @@ def test_completions_and_moderations_with_a_chat_model_are_rejected_before_sendi
     """
     transport = ScriptedTransport()
 
-    with client_of(model, transport) as client:
+    with make_scripted_client(model, transport) as client:
         with pytest.raises(UnsupportedError, match="does not support plain completions"):
             client.complete("Once")
         with pytest.raises(UnsupportedError, match="does not support moderation"):
@@ -83,7 +86,7 @@ def test_a_completion_model_completes_and_does_not_chat(model):
     """
     transport = ScriptedTransport().reply(200, {"choices": [{"text": " a time", "finish_reason": "stop"}]})
 
-    with client_of(model, transport) as client:
+    with make_scripted_client(model, transport) as client:
         assert client.complete("Once upon").text == " a time"
         with pytest.raises(UnsupportedError, match=r"client\.complete"):
             client.ask("Hi")
@@ -107,7 +110,7 @@ def test_names_that_begin_like_chat_models_keep_their_kind(model, kind):
     """
     The longest matching pattern of the catalog decides the kind of a model.
     """
-    with client_of(model) as client:
+    with make_scripted_client(model) as client:
         assert client.model().rules.kind == kind
         assert Capability.CHAT not in client.capabilities()
 
@@ -119,7 +122,7 @@ def test_requests_to_unknown_models_are_sent():
     vectors = {"data": [{"index": 0, "embedding": [1.0]}]}
     transport = ScriptedTransport().reply(200, chat_reply("ok")).reply(200, vectors)
 
-    with client_of("openai/wholly-new", transport) as client:
+    with make_scripted_client("openai/wholly-new", transport) as client:
         details = client.model()
 
         assert not details.is_known

@@ -9,7 +9,7 @@ from budwood_testing import chat_reply
 from tests.reports.compatible import ask, chunk, events, tool_call, weather
 
 
-def two_choices(first, second, *reasons, with_index=True):
+def make_choices(first, second, *reasons, with_index=True):
     """
     Return a complete reply with two choices.
     """
@@ -29,7 +29,7 @@ def test_a_call_in_the_second_choice_is_run(with_index, reasons, scripted, clock
     """
     Text in one choice and a call in another form one message: the call is run, and both are sent back.
     """
-    body = two_choices({"content": "Let me look."}, {"tool_calls": [tool_call()]}, *reasons, with_index=with_index)
+    body = make_choices({"content": "Let me look."}, {"tool_calls": [tool_call()]}, *reasons, with_index=with_index)
     scripted.reply(200, body).reply(200, chat_reply("Rain."))
 
     response = ask(scripted, clock, tools=[weather])
@@ -58,8 +58,8 @@ def test_calls_of_two_choices_under_the_same_index_are_two(scripted, clock):
     Each choice numbers its calls from 0; calls with the same index in two choices are different calls.
     """
     calls = [{"index": 0, **tool_call('{"city": "Oslo"}', id="a")}, {"index": 0, **tool_call("{}", id="b")}]
-    halves = [chunk({"tool_calls": [call]}, index=number) for number, call in enumerate(calls)]
-    scripted.reply(200, chunks=events(*halves, chunk({}, "tool_calls"), chunk({}, "tool_calls", index=1)))
+    call_chunks = [chunk({"tool_calls": [call]}, index=number) for number, call in enumerate(calls)]
+    scripted.reply(200, chunks=events(*call_chunks, chunk({}, "tool_calls"), chunk({}, "tool_calls", index=1)))
 
     response = ask(scripted, clock, streamed=True, tools=[weather], execute_tools=False)
     assert [(call.id, call.arguments) for call in response.tool_calls] == [("a", '{"city": "Oslo"}'), ("b", "{}")]
@@ -91,7 +91,7 @@ def test_requested_choices_remain_separate(streamed, scripted, clock):
         chunks = [chunk({"content": "a"}), chunk({"content": "b"}, index=1)]
         scripted.reply(200, chunks=events(*chunks, chunk({}, "stop", index=1), chunk({}, "stop")))
     else:
-        scripted.reply(200, two_choices({"content": "a"}, {"content": "b"}, "stop", "stop"))
+        scripted.reply(200, make_choices({"content": "a"}, {"content": "b"}, "stop", "stop"))
 
     response = ask(scripted, clock, streamed=streamed, extra={"n": 2})
     assert (response.text, [one.text for one in response.alternatives]) == ("a", ["b"])

@@ -48,7 +48,7 @@ def test_cache_control_is_sent_to_anthropic():
     """
     `cache_control` is sent to Anthropic, also for system prompts and tool results.
     """
-    transport = ScriptedTransport().reply(body=anthropic_reply())
+    transport = ScriptedTransport().reply(body=make_anthropic_reply())
     messages = [
         {"role": "system", "content": [{"type": "text", "text": "Rules.", "cache_control": MARK}]},
         {"role": "user", "content": "Look."},
@@ -64,7 +64,7 @@ def test_cache_control_is_sent_to_anthropic():
     assert sent["messages"][-1]["content"][0]["cache_control"] == {**MARK, "ttl": "1h"}
 
 
-def anthropic_reply():
+def make_anthropic_reply():
     """
     Return a reply of Anthropic.
     """

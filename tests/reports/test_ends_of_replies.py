@@ -15,7 +15,7 @@ TEXT = {"type": "output_text", "text": "Hello.", "annotations": []}
 DELTA = {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0}
 
 
-def response_stream(*last):
+def encode_response_stream(*last):
     """
     Encode a stream of Responses with a text and these last events.
     """
@@ -104,7 +104,7 @@ def test_a_response_that_failed_in_a_stream_is_an_error(scripted, collect):
     """
     error = {"code": "server_error", "message": "The server had an error while processing your request."}
     failed = {"type": "response.failed", "response": {"id": "resp_1", "status": "failed", "error": error}}
-    scripted.reply(200, chunks=[response_stream(failed)])
+    scripted.reply(200, chunks=[encode_response_stream(failed)])
 
     with pytest.raises(StreamInterruptedError, match="had an error while processing") as caught:
         collect(OPENAI, api="responses")
@@ -119,7 +119,7 @@ def test_an_incomplete_response_has_its_reason(scripted, collect):
     """
     details = {"reason": "max_output_tokens"}
     response = {"id": "resp_1", "status": "incomplete", "incomplete_details": details, "output": []}
-    scripted.reply(200, chunks=[response_stream({"type": "response.incomplete", "response": response})])
+    scripted.reply(200, chunks=[encode_response_stream({"type": "response.incomplete", "response": response})])
 
     reply = collect(OPENAI, api="responses")
 
@@ -132,7 +132,7 @@ def test_items_that_were_streamed_are_the_output(scripted, collect):
     Streamed items are returned even if the output of the last event is empty.
     """
     response = {"id": "resp_1", "model": "gpt-5", "status": "completed", "output": []}
-    scripted.reply(200, chunks=[response_stream({"type": "response.completed", "response": response})])
+    scripted.reply(200, chunks=[encode_response_stream({"type": "response.completed", "response": response})])
 
     reply = collect(OPENAI, api="responses")
 

@@ -6,10 +6,10 @@ import pytest
 
 from budwood import BudwoodError, Client, ConfigurationError, CredentialError
 from budwood_testing import chat_reply
-from tests.reports.wire import COMPATIBLE, as_json
+from tests.reports.wire import COMPATIBLE, encode_json
 from tests.servers import reply
 
-PROXY = "http://127.0.0.1:9"  # where nothing listens
+PROXY = "http://127.0.0.1:9"  # no server listens there
 
 
 @pytest.mark.report("basicmachines-co/basic-memory#1541", outcome="right")
@@ -25,7 +25,7 @@ def test_no_proxy_may_contain_ipv6_addresses(name, hosts, monkeypatch, loopback_
     monkeypatch.setenv("HTTP_PROXY", PROXY)
     monkeypatch.setenv("ALL_PROXY", PROXY)
     monkeypatch.setenv(name, hosts)
-    loopback_server.play(reply(200, as_json(chat_reply("Hello."))))
+    loopback_server.play(reply(200, encode_json(chat_reply("Hello."))))
 
     with Client(COMPATIBLE, base_url=loopback_server.url, api_key="k", retries=0) as client:
         assert client.ask("Hi").text == "Hello."
@@ -53,7 +53,7 @@ def test_a_missing_certificate_file_does_not_matter_without_tls(monkeypatch, tmp
     For a server without TLS, SSL_CERT_FILE is not read.
     """
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
-    loopback_server.play(reply(200, as_json(chat_reply("Hello."))))
+    loopback_server.play(reply(200, encode_json(chat_reply("Hello."))))
 
     with Client(COMPATIBLE, base_url=loopback_server.url, api_key="k", retries=0) as client:
         assert client.ask("Hi").text == "Hello."

@@ -8,26 +8,26 @@ import pytest
 
 from budwood.errors import AuthenticationError, BadResponseError, BudwoodError, ProviderError, RateLimitError
 from budwood_testing import chat_reply
-from tests.reports.compatible import KEY, as_event, ask, chunk, open_client
+from tests.reports.compatible import KEY, ask, chunk, encode_event, open_client
 
-SAID = "balance used up"
+MESSAGE = "balance used up"
 FORMS = [
-    pytest.param({"code": 1113, "msg": SAID}, id="code and msg"),
-    pytest.param({"code": "1113", "message": SAID, "data": None}, id="code and message"),
-    pytest.param({"choices": None, "base_resp": {"status_code": 1008, "status_msg": SAID}}, id="base_resp"),
-    pytest.param({"success": False, "message": SAID}, id="success"),
-    pytest.param({"success": False, "error": SAID}, id="success and error"),
-    pytest.param({"errors": [{"message": SAID}]}, id="errors"),
-    pytest.param({"errors": [SAID]}, id="texts in errors"),
-    pytest.param({"errors": {"detail": SAID}}, id="object in errors"),
-    pytest.param({"status": "error", "detail": SAID}, id="status and detail"),
-    pytest.param({"status": 500, "message": SAID}, id="status as a number"),
-    pytest.param({"choices": None, "error": {"message": SAID}}, id="error beside null"),
-    pytest.param({"choices": [], "error": SAID}, id="error beside no choices"),
-    pytest.param({"error": {"msg": SAID}}, id="msg in error"),
-    pytest.param({"error_code": 17, "error_msg": SAID}, id="error_msg"),
-    pytest.param({"detail": [{"msg": SAID, "loc": ["body"]}]}, id="list of details"),
-    pytest.param({"id": "x", "choices": [], "message": SAID}, id="message beside an id"),
+    pytest.param({"code": 1113, "msg": MESSAGE}, id="code and msg"),
+    pytest.param({"code": "1113", "message": MESSAGE, "data": None}, id="code and message"),
+    pytest.param({"choices": None, "base_resp": {"status_code": 1008, "status_msg": MESSAGE}}, id="base_resp"),
+    pytest.param({"success": False, "message": MESSAGE}, id="success"),
+    pytest.param({"success": False, "error": MESSAGE}, id="success and error"),
+    pytest.param({"errors": [{"message": MESSAGE}]}, id="errors"),
+    pytest.param({"errors": [MESSAGE]}, id="texts in errors"),
+    pytest.param({"errors": {"detail": MESSAGE}}, id="object in errors"),
+    pytest.param({"status": "error", "detail": MESSAGE}, id="status and detail"),
+    pytest.param({"status": 500, "message": MESSAGE}, id="status as a number"),
+    pytest.param({"choices": None, "error": {"message": MESSAGE}}, id="error beside null"),
+    pytest.param({"choices": [], "error": MESSAGE}, id="error beside no choices"),
+    pytest.param({"error": {"msg": MESSAGE}}, id="msg in error"),
+    pytest.param({"error_code": 17, "error_msg": MESSAGE}, id="error_msg"),
+    pytest.param({"detail": [{"msg": MESSAGE, "loc": ["body"]}]}, id="list of details"),
+    pytest.param({"id": "x", "choices": [], "message": MESSAGE}, id="message beside an id"),
 ]
 
 
@@ -39,11 +39,11 @@ def test_the_server_message_is_quoted(streamed, body, scripted, clock):
     The error quotes the server's message, and its hint does not mention base_url.
     """
     if streamed:
-        scripted.reply(200, chunks=[as_event(body), b"data: [DONE]\n\n"])
+        scripted.reply(200, chunks=[encode_event(body), b"data: [DONE]\n\n"])
     else:
         scripted.reply(200, body)
 
-    with pytest.raises(ProviderError, match=SAID) as caught:
+    with pytest.raises(ProviderError, match=MESSAGE) as caught:
         ask(scripted, clock, streamed=streamed)
     assert "base_url" not in str(caught.value) + str(caught.value.hint)
 
@@ -65,7 +65,7 @@ def test_other_services_quote_the_server_too(call, body, scripted, clock):
     settings = {"providers": {"openai": {"api": "responses"}}}
     with (
         open_client(scripted, clock, "openai/gpt-4.1", settings=settings, api_key=KEY) as client,
-        pytest.raises(ProviderError, match=SAID),
+        pytest.raises(ProviderError, match=MESSAGE),
     ):
         call(client)
 
@@ -112,7 +112,7 @@ def test_a_success_field_beside_a_reply_is_not_an_error(streamed, more, scripted
     Some servers report success in a field of each reply; that is not an error.
     """
     if streamed:
-        scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, **more), chunk({}, "stop", **more)]))
+        scripted.reply(200, chunks=map(encode_event, [chunk({"content": "Hi"}, **more), chunk({}, "stop", **more)]))
     else:
         scripted.reply(200, chat_reply("Hi") | more)
 
@@ -124,7 +124,7 @@ def test_a_success_chunk_without_choices_is_not_an_error(scripted, clock):
     MiniMax ends its streams with a chunk that reports success and has no choices.
     """
     last = {"id": "c", "choices": None, "base_resp": {"status_code": 0, "status_msg": "success"}}
-    scripted.reply(200, chunks=map(as_event, [chunk({"content": "Hi"}, "stop"), last]))
+    scripted.reply(200, chunks=map(encode_event, [chunk({"content": "Hi"}, "stop"), last]))
 
     assert ask(scripted, clock, streamed=True).text == "Hi"
 

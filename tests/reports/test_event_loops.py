@@ -30,7 +30,7 @@ def make_client(server, transport="auto", **options):
     )
 
 
-def answering(server):
+def start_answering(server):
     """
     Start a server that answers all requests and leaves its connections open.
     """
@@ -38,23 +38,23 @@ def answering(server):
     return server
 
 
-def streaming(server, *, times=1):
+def start_streaming(server, *, times=1):
     """
     Start a server that sends the first word of a stream, and leaves the stream open until the test ends.
     """
     first, *others = (chunk(event) for event in sse(*chat_chunks(WORDS)))
-    goes_on = threading.Event()
+    resume = threading.Event()
     server.play(
         head(200, **CHUNKED, **EVENT_STREAM),
         first,
         others[0],
-        goes_on,
+        resume,
         *others[1:],
         chunk(b""),
         times=times,
         keep_alive=True,
     )
-    return goes_on
+    return resume
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def ask(client):
     return (await client.ask("Hi")).text
 
 
-async def rest_of(texts):
+async def read_rest(texts):
     """
     Return the remaining events of a stream.
     """
@@ -96,7 +96,7 @@ def test_client_works_in_one_event_loop_after_the_other(loopback_server, transpo
     """
     A second `asyncio.run` opens its own connections and does not wait for those of the first.
     """
-    client = make_client(answering(loopback_server), transport)
+    client = make_client(start_answering(loopback_server), transport)
 
     assert [asyncio.run(ask(client)) for _ in range(3)] == ["Hello."] * 3
     assert loopback_server.accepted == 3
@@ -109,7 +109,7 @@ def test_streams_work_in_one_event_loop_after_the_other(loopback_server, transpo
     Streams work in a second event loop as well.
     """
     client = make_client(loopback_server, transport)
-    streaming(loopback_server, times=2).set()
+    start_streaming(loopback_server, times=2).set()
 
     assert [asyncio.run(read(client)) for _ in range(2)] == ["".join(WORDS)] * 2
 
@@ -119,7 +119,7 @@ def test_end_of_a_loop_closes_its_connections(loopback_server, transport):
     """
     `asyncio.run` closes its connections at its end, although the client stays open.
     """
-    client = make_client(answering(loopback_server), transport)
+    client = make_client(start_answering(loopback_server), transport)
 
     async def ask_twice():
         return [await ask(client), await ask(client)]
@@ -149,13 +149,13 @@ def test_client_works_after_a_loop_that_did_not_shut_down(loopback_server, trans
     If a loop ends without shutting down, even during a reply, the client works in the next loop.
     """
     client = make_client(loopback_server, transport)
-    goes_on = streaming(loopback_server)
+    resume = start_streaming(loopback_server)
     loop = asyncio.new_event_loop()
     stream = client.stream("Hi")
     assert loop.run_until_complete(anext(stream.text_deltas())) == WORDS[0]
     loop.close()
-    goes_on.set()
-    answering(loopback_server)
+    resume.set()
+    start_answering(loopback_server)
 
     assert asyncio.run(ask(client)) == "Hello."
     asyncio.run(stream.close())
@@ -169,14 +169,14 @@ def test_stream_is_read_in_the_loop_that_opened_it(loopback_server, transport):
     Reading a stream in another loop raises an error immediately, and the client remains usable.
     """
     client = make_client(loopback_server, transport)
-    goes_on = streaming(loopback_server)
+    resume = start_streaming(loopback_server)
     texts = client.stream("Hi").text_deltas()
     with asyncio.Runner() as runner:
         assert runner.run(anext(texts)) == WORDS[0]
-        goes_on.set()
+        resume.set()
         with pytest.raises(ConfigurationError, match="another event loop"):
-            asyncio.run(rest_of(texts))
-        answering(loopback_server)
+            asyncio.run(read_rest(texts))
+        start_answering(loopback_server)
         assert runner.run(ask(client)) == "Hello."
 
 
@@ -185,7 +185,7 @@ def test_threads_with_a_loop_each_share_a_client(loopback_server, transport):
     """
     Each thread's loop has its own connections; `close` closes those of all running loops.
     """
-    client = make_client(answering(loopback_server), transport)
+    client = make_client(start_answering(loopback_server), transport)
     together, closed = threading.Barrier(4), threading.Event()
 
     async def ask_much():
@@ -214,7 +214,7 @@ def test_httpx_client_works_in_one_event_loop(loopback_server):
     """
     A second loop raises an error, since the connections of an `httpx.AsyncClient` belong to the first.
     """
-    client = make_client(answering(loopback_server), httpx.AsyncClient(trust_env=False))
+    client = make_client(start_answering(loopback_server), httpx.AsyncClient(trust_env=False))
 
     async def ask_and_close_connections():
         text = await ask(client)
@@ -278,7 +278,7 @@ def make_azure_client(scripted, clock):
     return make
 
 
-def bearers(scripted):
+def list_tokens(scripted):
     """
     Return the set of tokens that were sent.
     """
@@ -295,11 +295,11 @@ def test_tasks_share_the_fetch_of_a_token(make_azure_client, scripted, clock):
     client = make_azure_client(source)
 
     assert all(isinstance(one.text, str) for one in asyncio.run(client.ask_many(["Hi"] * 8)))
-    assert bearers(scripted) == {"Bearer token-1"}
+    assert list_tokens(scripted) == {"Bearer token-1"}
     clock.now += 4000
     asyncio.run(client.ask_many(["Hi"] * 8))
     assert source.asked == 2
-    assert bearers(scripted) == {"Bearer token-1", "Bearer token-2"}
+    assert list_tokens(scripted) == {"Bearer token-1", "Bearer token-2"}
 
 
 def test_tasks_share_the_failure_of_a_token_source(make_azure_client, scripted, clock):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from tests.reports.wire import GEMINI, gemini_reply, weather
+from tests.reports.wire import GEMINI, make_gemini_reply, weather
 
 CITIES = ("Oslo", "Rome", "Bonn")
 
@@ -27,7 +27,7 @@ def test_results_of_parallel_calls_go_back_in_one_turn(scripted, make_client):
     Gemini requires one function response for each call, in one turn and in the same order.
     """
     calls = [call("weather", city=city) for city in CITIES]
-    scripted.reply(200, gemini_reply(*calls)).reply(200, gemini_reply({"text": "Rain."}))
+    scripted.reply(200, make_gemini_reply(*calls)).reply(200, make_gemini_reply({"text": "Rain."}))
 
     make_client(GEMINI).ask("Weather?", tools=[weather])
 
@@ -54,7 +54,7 @@ def test_unsupported_keywords_are_not_sent(scripted, make_client):
         """Search files."""
         return pattern
 
-    scripted.reply(200, gemini_reply({"text": "Hello."}))
+    scripted.reply(200, make_gemini_reply({"text": "Hello."}))
 
     make_client(GEMINI).ask("Hi", tools=[grep])
 
@@ -74,7 +74,7 @@ def test_numbers_in_an_enumeration_are_sent(scripted, make_client):
         """Try again."""
         return str(times)
 
-    scripted.reply(200, gemini_reply(call("retry", times=3))).reply(200, gemini_reply({"text": "Done."}))
+    scripted.reply(200, make_gemini_reply(call("retry", times=3))).reply(200, make_gemini_reply({"text": "Done."}))
 
     reply = make_client(GEMINI).ask("Try again.", tools=[retry])
 
@@ -98,7 +98,7 @@ def test_a_strict_schema_is_sent_as_json_schema(scripted, make_client):
         model_config = ConfigDict(extra="forbid")
         places: list[Place]
 
-    scripted.reply(200, gemini_reply({"text": '{"places": [{"city": "Oslo"}]}'}))
+    scripted.reply(200, make_gemini_reply({"text": '{"places": [{"city": "Oslo"}]}'}))
 
     reply = make_client(GEMINI).ask("Plan a trip.", schema=Trip)
 

@@ -22,14 +22,14 @@ HUGE = 10**400
 NUMBERS = [HUGE, -HUGE, 10**4000, 1e308, -1, 0]
 
 
-def client_of(model: str, transport: ScriptedTransport, **options: object) -> Client:
+def make_retryless_client(model: str, transport: ScriptedTransport, **options: object) -> Client:
     """
     Create a client with its own clock and without retries.
     """
     return Client(model, api_key="key-of-the-test", transport=transport, clock=FakeClock(), **{"retries": 0, **options})
 
 
-def replies(number: object) -> dict[str, dict[str, object]]:
+def make_replies(number: object) -> dict[str, dict[str, object]]:
     """
     Return one reply of each vendor in which all counts are this number.
     """
@@ -50,14 +50,14 @@ def replies(number: object) -> dict[str, dict[str, object]]:
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=lambda number: f"{str(number)[:6]}…")
-@pytest.mark.parametrize("model", list(replies(0)))
+@pytest.mark.parametrize("model", list(make_replies(0)))
 def test_huge_counts_in_a_reply_are_read_or_raise_budwood_error(model, number):
     """
     The reply is priced, cached, counted and logged like any other, or the call raises a BudwoodError.
     """
-    transport = ScriptedTransport().reply(200, replies(number)[model])
+    transport = ScriptedTransport().reply(200, make_replies(number)[model])
 
-    with client_of(model, transport, cache="memory") as client:
+    with make_retryless_client(model, transport, cache="memory") as client:
         try:
             reply = client.ask("word " * 300)
         except BudwoodError:
@@ -75,7 +75,7 @@ def test_huge_counts_in_a_stream_are_read_or_raise_budwood_error(number):
     usage = {"prompt_tokens": number, "completion_tokens": number, "cost_in_usd_ticks": number}
     transport = ScriptedTransport().reply(chunks=sse(*chat_chunks(["ok"]), {"id": "c", "choices": [], "usage": usage}))
 
-    with client_of("openai/gpt-5", transport) as client, client.stream("Hi") as stream:
+    with make_retryless_client("openai/gpt-5", transport) as client, client.stream("Hi") as stream:
         assert "".join(stream.text_deltas()) == "ok"
 
 
@@ -88,7 +88,7 @@ def test_a_huge_delay_does_not_change_the_error(delay):
     error = {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Slow down.", "details": [info]}
     transport = ScriptedTransport().reply(429, {"error": error}).reply(429, {"error": error})
 
-    with client_of("gemini/gemini-2.5-pro", transport, retries=1) as client, pytest.raises(RateLimitError):
+    with make_retryless_client("gemini/gemini-2.5-pro", transport, retries=1) as client, pytest.raises(RateLimitError):
         client.ask("Hi")
 
 
@@ -111,7 +111,7 @@ def test_huge_and_invalid_headers_are_ignored(name, header):
     """
     transport = ScriptedTransport().reply(429, {"error": {"message": "Slow down."}}, headers={name: header})
 
-    with client_of("openai/gpt-5", transport) as client, pytest.raises(RateLimitError):
+    with make_retryless_client("openai/gpt-5", transport) as client, pytest.raises(RateLimitError):
         client.ask("Hi")
 
 
@@ -124,7 +124,7 @@ def test_huge_numbers_in_structured_output_are_validated(keyword, digits):
     schema = {"type": "object", "properties": {"n": {"type": "number", **keyword}}}
     transport = ScriptedTransport().reply(200, chat_reply(f'{{"n": {"9" * digits}}}'))
 
-    with client_of("openai/gpt-5", transport) as client:
+    with make_retryless_client("openai/gpt-5", transport) as client:
         try:
             reply = client.ask("A number.", schema=schema, repairs=0)
         except StructuredOutputError:
@@ -140,7 +140,7 @@ def test_extreme_json_raises_budwood_error(body, status):
     """
     transport = ScriptedTransport().reply(status, body)
 
-    with client_of("openai/gpt-5", transport) as client, pytest.raises(BudwoodError) as caught:
+    with make_retryless_client("openai/gpt-5", transport) as client, pytest.raises(BudwoodError) as caught:
         client.ask("Hi")
     assert not isinstance(caught.value, ContextLengthError)
     assert caught.value.status == status

@@ -1,4 +1,4 @@
-"""Arguments of tool calls that are not valid JSON are made valid before they are sent back."""
+"""Arguments of tool calls that are not valid JSON are corrected before they are sent back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ARGUMENTS = {
 VENDORS = ("openai-compatible/m", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash", "ollama/m")
 
 
-def sent(model, arguments):
+def send_call(model, arguments):
     """
     Send a conversation with such a call; return the sent arguments and the parameters of the adaptations.
     """
@@ -41,10 +41,10 @@ def sent(model, arguments):
     options = {"base_url": "http://x.test/v1"} if model.startswith("openai-") else {}
     with budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), **options) as client:
         response = client.ask(messages, max_tokens=50)
-    return arguments_in(transport.sent()), {adaptation.parameter for adaptation in response.adaptations}
+    return read_arguments(transport.sent()), {adaptation.parameter for adaptation in response.adaptations}
 
 
-def arguments_in(body):
+def read_arguments(body):
     """
     Return the arguments of the first call in a body of any vendor.
     """
@@ -64,7 +64,7 @@ def test_every_vendor_gets_a_valid_object(model, arguments):
     """
     Arguments with a clear meaning are repaired; all others are wrapped in an object.
     """
-    assert sent(model, arguments)[0] == ARGUMENTS[arguments]
+    assert send_call(model, arguments)[0] == ARGUMENTS[arguments]
 
 
 @pytest.mark.parametrize("model", VENDORS[1:])
@@ -72,5 +72,5 @@ def test_the_change_is_reported(model):
     """
     A call with invalid arguments is reported as an adaptation; a call without arguments is not.
     """
-    assert "messages" in sent(model, '{"city": ')[1]
-    assert "messages" not in sent(model, "")[1]
+    assert "messages" in send_call(model, '{"city": ')[1]
+    assert "messages" not in send_call(model, "")[1]

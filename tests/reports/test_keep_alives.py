@@ -6,7 +6,7 @@ import pytest
 
 from budwood.errors import BadResponseError, StreamInterruptedError
 from budwood_testing import sse
-from tests.reports.compatible import as_event, ask, chunk
+from tests.reports.compatible import ask, chunk, encode_event
 
 FILLERS = [
     b"retry: 3000\n\n",
@@ -51,8 +51,8 @@ def test_keep_alives_do_not_change_the_reply(place, filler, scripted, clock):
     """
     A keep-alive before, between or after the chunks does not change the reply.
     """
-    first, second, end = as_event(chunk({"content": "a"})), as_event(chunk({"content": "b"})), chunk({}, "stop")
-    chunks = [first, second, as_event(end), b"data: [DONE]\n\n"]
+    first, second, end = encode_event(chunk({"content": "a"})), encode_event(chunk({"content": "b"})), chunk({}, "stop")
+    chunks = [first, second, encode_event(end), b"data: [DONE]\n\n"]
     chunks.insert({"before": 0, "between": 1, "after": 3}[place], filler)
     scripted.reply(200, chunks=chunks)
 
@@ -73,9 +73,9 @@ def test_keep_alives_do_not_change_a_stream_of_responses(filler, scripted, clock
         "output": [{"type": "message", "id": "m", "content": [{"type": "output_text", "text": "Hi"}]}],
     }
     chunks = [
-        as_event({"type": "response.created", "response": {**done, "output": []}}),
-        as_event({"type": "response.output_text.delta", "output_index": 0, "item_id": "m", "delta": "Hi"}),
-        as_event({"type": "response.completed", "response": done}),
+        encode_event({"type": "response.created", "response": {**done, "output": []}}),
+        encode_event({"type": "response.output_text.delta", "output_index": 0, "item_id": "m", "delta": "Hi"}),
+        encode_event({"type": "response.completed", "response": done}),
     ]
     scripted.reply(200, chunks=[filler, chunks[0], filler, chunks[1], filler, chunks[2], filler])
     settings = {"providers": {"openai": {"api": "responses"}}}
@@ -89,7 +89,7 @@ def test_the_end_mark_has_several_spellings(end, scripted, clock):
     """
     Each spelling of the end mark completes a stream without a finish reason.
     """
-    scripted.reply(200, chunks=[as_event(chunk({"content": "Hi"})), end])
+    scripted.reply(200, chunks=[encode_event(chunk({"content": "Hi"})), end])
 
     response = ask(scripted, clock, streamed=True)
     assert (response.text, response.finish_reason) == ("Hi", "other")

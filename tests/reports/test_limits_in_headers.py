@@ -9,7 +9,7 @@ from email.utils import formatdate
 import pytest
 
 from budwood_testing import chat_reply
-from tests.reports.wire import CLAUDE, as_json, claude_reply
+from tests.reports.wire import CLAUDE, encode_json, make_claude_reply
 
 
 @pytest.mark.report("pydantic/pydantic-ai#7065", outcome="right")
@@ -67,7 +67,7 @@ def test_resets_that_are_timestamps_are_read(scripted, make_client, clock):
     """
     moment = datetime.fromtimestamp(clock.time() + 45, UTC).isoformat().replace("+00:00", "Z")
     headers = {"anthropic-ratelimit-requests-reset": moment, "anthropic-ratelimit-requests-remaining": "3"}
-    scripted.reply(200, as_json(claude_reply({"type": "text", "text": "Hello."})), headers=headers)
+    scripted.reply(200, encode_json(make_claude_reply({"type": "text", "text": "Hello."})), headers=headers)
 
     limits = make_client(CLAUDE).ask("Hi").rate_limits
 

@@ -51,7 +51,7 @@ def test_errors_of_all_prompts_are_raised(scripted, mistake, method):
     Errors that concern all prompts are raised before anything is sent.
     """
     prompts, options, error, text = mistake
-    client = Client("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=lacking_json_schemas())
+    client = Client("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=make_settings_without_schemas())
 
     with client, pytest.raises(error, match=text):
         getattr(client, method)(prompts, **options)
@@ -67,7 +67,7 @@ def test_errors_of_all_prompts_are_raised_by_the_async_client(scripted, mistake,
     """
     prompts, options, error, text = mistake
     client = AsyncClient(
-        "openai/gpt-4o", api_key="sk-test", transport=scripted.asynchronous, settings=lacking_json_schemas()
+        "openai/gpt-4o", api_key="sk-test", transport=scripted.asynchronous, settings=make_settings_without_schemas()
     )
 
     with pytest.raises(error, match=text):
@@ -76,7 +76,7 @@ def test_errors_of_all_prompts_are_raised_by_the_async_client(scripted, mistake,
     assert scripted.calls == []
 
 
-def lacking_json_schemas():
+def make_settings_without_schemas():
     """
     Return settings in which no model supports JSON schemas.
     """
@@ -205,7 +205,7 @@ def test_errors_are_yielded(client, scripted):
 
 def test_leaving_the_loop_cancels_running_requests(client, scripted):
     """
-    After a break nothing more is sent, and closing twice is no error.
+    After a break nothing more is sent, and closing twice is allowed.
     """
     for _ in range(2):
         scripted.reply(body=chat_reply("a"))

@@ -6,7 +6,7 @@ import pytest
 
 from budwood.types import TextPart, VendorPart
 from budwood_testing import chat_reply
-from tests.reports.compatible import OSLO, ask, calling, chunk, events, tool_call, weather
+from tests.reports.compatible import OSLO, ask, chunk, events, make_tool_call_reply, tool_call, weather
 
 WAYS = pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
 USAGE = {"prompt_tokens": 5, "completion_tokens": 7}
@@ -61,13 +61,13 @@ def test_a_number_as_content_is_its_text(streamed, content, text, scripted, cloc
     assert ask(scripted, clock, streamed=streamed).text == text
 
 
-@pytest.mark.parametrize("nothing", [None, "", [], {}, False, [None], [""], [{"type": "text", "text": ""}]], ids=repr)
+@pytest.mark.parametrize("empty", [None, "", [], {}, False, [None], [""], [{"type": "text", "text": ""}]], ids=repr)
 @WAYS
-def test_empty_content_adds_no_part(streamed, nothing, scripted, clock):
+def test_empty_content_adds_no_part(streamed, empty, scripted, clock):
     """
     Empty content of any type adds no part to the message.
     """
-    reply(scripted, {"content": nothing, "tool_calls": [tool_call()]}, "tool_calls", streamed=streamed)
+    reply(scripted, {"content": empty, "tool_calls": [tool_call()]}, "tool_calls", streamed=streamed)
 
     response = ask(scripted, clock, streamed=streamed, tools=[weather], execute_tools=False)
     assert [part.type for part in response.message.parts] == ["tool_call"]
@@ -228,13 +228,13 @@ def test_ids_of_other_types_are_texts(streamed, own, expected, scripted, clock):
 @pytest.mark.parametrize(
     "name", ["tool_calls", "function_call", "annotations", "refusal", "audio", "reasoning_content"]
 )
-@pytest.mark.parametrize("nothing", [None, [], {}, ""], ids=repr)
+@pytest.mark.parametrize("empty", [None, [], {}, ""], ids=repr)
 @WAYS
-def test_empty_fields_are_ignored(streamed, nothing, name, scripted, clock):
+def test_empty_fields_are_ignored(streamed, empty, name, scripted, clock):
     """
     Null, and an empty list, object or text, in any field of a message count as missing.
     """
-    reply(scripted, {"content": "Hi", name: nothing}, streamed=streamed)
+    reply(scripted, {"content": "Hi", name: empty}, streamed=streamed)
 
     response = ask(scripted, clock, streamed=streamed)
     assert (response.message.parts, response.finish_reason) == ((TextPart(text="Hi"),), "stop")
@@ -306,7 +306,7 @@ def test_the_older_function_call_is_run(scripted, clock):
     """
     The older ``function_call`` without an id runs the function.
     """
-    body = calling()
+    body = make_tool_call_reply()
     body["choices"][0]["message"] = {"role": "assistant", "function_call": {"name": "weather", "arguments": OSLO}}
     scripted.reply(200, body).reply(200, chat_reply("Rain."))
 

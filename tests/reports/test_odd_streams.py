@@ -25,14 +25,14 @@ def start(index=0, **block):
     return {"type": "content_block_start", "index": index, "content_block": block or {"type": "text", "text": ""}}
 
 
-def delta(text, index=0):
+def make_text_delta(text, index=0):
     """
     Return an event with a part of a text.
     """
     return {"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}}
 
 
-def stop(index=0):
+def make_block_stop(index=0):
     """
     Return the event that ends a block.
     """
@@ -64,20 +64,28 @@ def ask(model, body):
 
 
 READABLE = {
-    "a wrong index": [start(), delta("Hel"), delta("lo", 1), stop()],
-    "after its stop": [start(), delta("Hel"), stop(), delta("lo")],
-    "no start": [delta("Hel"), delta("lo")],
-    "no start and no index": [{**delta("Hello"), "index": None}],
-    "index as text": [start("0"), delta("Hel", "0"), delta("lo"), stop()],
-    "no index": [start(3), {**delta("Hello"), "index": None}, stop(3)],
-    "no stop": [start(), delta("Hel"), start(), delta("lo")],
-    "no stop of the last": [start(), delta("Hello")],
-    "text in the start": [start(type="text", text="Hel"), delta("lo"), stop()],
-    "a delta without type": [start(), {**delta(""), "delta": {"text": "Hello"}}, stop()],
-    "a block without type": [start(text=""), delta("Hello"), stop()],
-    "content in message_start": [{**START, "message": {"content": "Hel"}}, delta("lo")],
-    "null beside text": [start(), delta(None), delta("Hello"), stop()],
-    "two blocks at once": [start(), start(1), delta("He"), delta("lo", 1), delta("l"), stop(), stop(1)],
+    "a wrong index": [start(), make_text_delta("Hel"), make_text_delta("lo", 1), make_block_stop()],
+    "after its stop": [start(), make_text_delta("Hel"), make_block_stop(), make_text_delta("lo")],
+    "no start": [make_text_delta("Hel"), make_text_delta("lo")],
+    "no start and no index": [{**make_text_delta("Hello"), "index": None}],
+    "index as text": [start("0"), make_text_delta("Hel", "0"), make_text_delta("lo"), make_block_stop()],
+    "no index": [start(3), {**make_text_delta("Hello"), "index": None}, make_block_stop(3)],
+    "no stop": [start(), make_text_delta("Hel"), start(), make_text_delta("lo")],
+    "no stop of the last": [start(), make_text_delta("Hello")],
+    "text in the start": [start(type="text", text="Hel"), make_text_delta("lo"), make_block_stop()],
+    "a delta without type": [start(), {**make_text_delta(""), "delta": {"text": "Hello"}}, make_block_stop()],
+    "a block without type": [start(text=""), make_text_delta("Hello"), make_block_stop()],
+    "content in message_start": [{**START, "message": {"content": "Hel"}}, make_text_delta("lo")],
+    "null beside text": [start(), make_text_delta(None), make_text_delta("Hello"), make_block_stop()],
+    "two blocks at once": [
+        start(),
+        start(1),
+        make_text_delta("He"),
+        make_text_delta("lo", 1),
+        make_text_delta("l"),
+        make_block_stop(),
+        make_block_stop(1),
+    ],
 }
 
 
@@ -96,7 +104,7 @@ def test_events_without_a_type_use_their_name():
     """
     If the data has no type, the name of the server-sent event is its type.
     """
-    events = [START, start(), delta("Hello"), stop(), *END]
+    events = [START, start(), make_text_delta("Hello"), make_block_stop(), *END]
     body = "".join(
         f"event: {event['type']}\ndata: {json.dumps({name: one for name, one in event.items() if name != 'type'})}\n\n"
         for event in events
@@ -115,13 +123,13 @@ def test_thinking_without_a_start_event_is_read():
     """
     parts = ({"type": "thinking_delta", "thinking": "Hmm."}, {"type": "signature_delta", "signature": "s"})
     events = [{"type": "content_block_delta", "index": 0, "delta": part} for part in parts]
-    response = read(ANTHROPIC, [START, *events, start(1), delta("Hello", 1), stop(1), *END])
+    response = read(ANTHROPIC, [START, *events, start(1), make_text_delta("Hello", 1), make_block_stop(1), *END])
 
     assert (response.reasoning, response.text) == ("Hmm.", "Hello")
     assert response.message.parts[0].data["signature"] == "s"
 
 
-def arguments(value, index=0):
+def make_arguments_delta(value, index=0):
     """
     Return an event with a part of a call's arguments.
     """
@@ -131,17 +139,22 @@ def arguments(value, index=0):
 CALL = start(type="tool_use", id="c1", name="weather", input={})
 
 RAISED = {
-    "arguments without a call": [arguments("{}")],
-    "arguments at a wrong index": [CALL, arguments('{"city": "Oslo"}', 4)],
-    "arguments after their stop": [CALL, arguments('{"city": '), stop(), arguments('"Oslo"}')],
-    "arguments of a text": [start(), delta("Hi"), arguments("{}")],
-    "text of a call": [CALL, delta("Hello")],
-    "thinking of a text": [start(), {**delta(""), "delta": {"type": "thinking_delta", "thinking": "Hmm."}}],
-    "arguments that are a list": [CALL, arguments(["a"])],
+    "arguments without a call": [make_arguments_delta("{}")],
+    "arguments at a wrong index": [CALL, make_arguments_delta('{"city": "Oslo"}', 4)],
+    "arguments after their stop": [
+        CALL,
+        make_arguments_delta('{"city": '),
+        make_block_stop(),
+        make_arguments_delta('"Oslo"}'),
+    ],
+    "arguments of a text": [start(), make_text_delta("Hi"), make_arguments_delta("{}")],
+    "text of a call": [CALL, make_text_delta("Hello")],
+    "thinking of a text": [start(), {**make_text_delta(""), "delta": {"type": "thinking_delta", "thinking": "Hmm."}}],
+    "arguments that are a list": [CALL, make_arguments_delta(["a"])],
     "no delta": [start(), {"type": "content_block_delta", "index": 0}],
-    "an unknown delta of no block": [{**delta(""), "delta": {"type": "odd_delta", "odd": "Hello"}}],
+    "an unknown delta of no block": [{**make_text_delta(""), "delta": {"type": "odd_delta", "odd": "Hello"}}],
     "content that is a number": [{**START, "message": {"content": 5}}],
-    **{f"text that is {value!r}": [start(), delta(value)] for value in NO_TEXTS},
+    **{f"text that is {value!r}": [start(), make_text_delta(value)] for value in NO_TEXTS},
     **{f"a start with {value!r}": [start(type="text", text=value)] for value in NO_TEXTS},
     **{f"thinking that is {value!r}": [start(type="thinking", thinking=value)] for value in NO_TEXTS},
 }
@@ -160,19 +173,19 @@ def test_arguments_as_an_object_are_read():
     """
     Some gateways send the arguments as an object in one event.
     """
-    response = read(ANTHROPIC, [START, CALL, arguments({"city": "Oslo"}), stop(), *END])
+    response = read(ANTHROPIC, [START, CALL, make_arguments_delta({"city": "Oslo"}), make_block_stop(), *END])
 
     assert response.tool_calls[0].parse_arguments() == {"city": "Oslo"}
 
 
-def gemini(part, **candidate):
+def make_gemini_chunk(part, **candidate):
     """
     Return a chunk, or a reply, with this part.
     """
     return {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP", **candidate}]}
 
 
-def ollama(**message):
+def make_ollama_line(**message):
     """
     Return a line, or a reply, with this message.
     """
@@ -188,9 +201,9 @@ def test_values_that_are_not_text_are_errors(vendor, streamed, value):
     """
     model, body = {
         "anthropic": (ANTHROPIC, {"content": [{"type": "text", "text": value}], "stop_reason": "end_turn"}),
-        "gemini": (GEMINI, gemini({"text": value})),
-        "ollama": (OLLAMA, ollama(content=value)),
-        "ollama thinking": (OLLAMA, ollama(thinking=value, content="Hi")),
+        "gemini": (GEMINI, make_gemini_chunk({"text": value})),
+        "ollama": (OLLAMA, make_ollama_line(content=value)),
+        "ollama thinking": (OLLAMA, make_ollama_line(thinking=value, content="Hi")),
     }[vendor]
     if streamed and vendor == "anthropic":
         body = {"type": "message_start", "message": body}
@@ -234,9 +247,16 @@ def test_a_finish_reason_of_another_type_is_unknown(model, reason):
     A finish reason that is not a string counts as unknown, and the text is returned.
     """
     events = {
-        ANTHROPIC: [START, start(), delta("Hello"), stop(), {**END[0], "delta": {"stop_reason": reason}}, END[1]],
-        GEMINI: [gemini({"text": "Hello"}, finishReason=reason)],
-        OLLAMA: [{**ollama(content="Hello"), "done_reason": reason}],
+        ANTHROPIC: [
+            START,
+            start(),
+            make_text_delta("Hello"),
+            make_block_stop(),
+            {**END[0], "delta": {"stop_reason": reason}},
+            END[1],
+        ],
+        GEMINI: [make_gemini_chunk({"text": "Hello"}, finishReason=reason)],
+        OLLAMA: [{**make_ollama_line(content="Hello"), "done_reason": reason}],
     }[model]
     response = read(model, events)
 
@@ -275,10 +295,10 @@ def test_ids_and_names_that_are_numbers_become_texts(model, streamed):
         GEMINI: {
             "responseId": 1,
             "modelVersion": 2,
-            **gemini({"functionCall": {"id": 5, "name": 7, "args": {"city": "Oslo"}}}),
+            **make_gemini_chunk({"functionCall": {"id": 5, "name": 7, "args": {"city": "Oslo"}}}),
         },
         OLLAMA: {
-            **ollama(tool_calls=[{"id": 5, "function": {"name": 7, "arguments": {"city": "Oslo"}}}]),
+            **make_ollama_line(tool_calls=[{"id": 5, "function": {"name": 7, "arguments": {"city": "Oslo"}}}]),
             "model": 2,
         },
     }[model]
@@ -286,8 +306,8 @@ def test_ids_and_names_that_are_numbers_become_texts(model, streamed):
     response = read(model, events) if streamed else ask(model, body)
 
     assert response.model == "2"
-    (made,) = response.tool_calls
-    assert (made.id, made.name, made.parse_arguments()) == ("5", "7", {"city": "Oslo"})
+    (tool_call,) = response.tool_calls
+    assert (tool_call.id, tool_call.name, tool_call.parse_arguments()) == ("5", "7", {"city": "Oslo"})
 
 
 def test_text_of_a_block_with_an_invalid_type_is_read():
@@ -322,7 +342,7 @@ def test_an_input_that_is_json_text_is_not_encoded_again(streamed):
     Gateways send the input of a call as JSON text, in place of an object.
     """
     block = {"type": "tool_use", "id": "c1", "name": "weather", "input": '{"city": "Oslo"}'}
-    events = [START, start(**block), stop(), *END]
+    events = [START, start(**block), make_block_stop(), *END]
     response = read(ANTHROPIC, events) if streamed else ask(ANTHROPIC, {"content": [block], "stop_reason": "tool_use"})
 
     assert [call.arguments for call in response.tool_calls] == ['{"city": "Oslo"}']

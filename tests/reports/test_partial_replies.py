@@ -143,7 +143,7 @@ def test_a_partial_reply_has_the_text_of_the_last_round(client, scripted):
     """
     After tools have run, the partial reply is the text of the current round.
     """
-    scripted.reply(body=None, chunks=stream_of_calls()).reply(chunks=sse(*chat_chunks(["Rain ", "in Oslo"])))
+    scripted.reply(body=None, chunks=encode_tool_call_stream()).reply(chunks=sse(*chat_chunks(["Rain ", "in Oslo"])))
 
     with client.stream("?", tools=[weather]) as stream:
         next(stream.text_deltas())
@@ -151,7 +151,7 @@ def test_a_partial_reply_has_the_text_of_the_last_round(client, scripted):
     assert stream.response.text == "Rain "
 
 
-def stream_of_calls():
+def encode_tool_call_stream():
     """
     Encode a streamed reply that calls a tool.
     """

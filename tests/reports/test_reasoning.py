@@ -9,11 +9,11 @@ from tests.reports.wire import (
     CLAUDE,
     OLLAMA,
     chunk,
-    claude_reply,
-    claude_start,
     encode_json_lines,
     encode_named_sse,
     encode_sse,
+    make_claude_reply,
+    make_claude_start,
     weather,
 )
 
@@ -95,10 +95,12 @@ def test_encrypted_thinking_is_sent_back_unchanged(streamed, scripted, make_clie
     Thinking with a signature but no text, and redacted thinking, are sent back before the tool call.
     """
     if streamed:
-        scripted.reply(200, chunks=[encode_named_sse(*_stream_blocks(OMITTED, REDACTED, TOOL_USE))])
+        scripted.reply(200, chunks=[encode_named_sse(*_encode_blocks(OMITTED, REDACTED, TOOL_USE))])
     else:
-        scripted.reply(200, claude_reply(OMITTED, REDACTED, TOOL_USE, stop_reason="tool_use"))
-    scripted.reply(200, chunks=[encode_named_sse(*claude_start(), *_END)]) if streamed else scripted.reply(200, _DONE)
+        scripted.reply(200, make_claude_reply(OMITTED, REDACTED, TOOL_USE, stop_reason="tool_use"))
+    scripted.reply(200, chunks=[encode_named_sse(*make_claude_start(), *_END)]) if streamed else scripted.reply(
+        200, _DONE
+    )
 
     if streamed:
         collect(CLAUDE, tools=[weather], max_tokens=2048)
@@ -147,11 +149,11 @@ def test_reasoning_items_keep_their_order(scripted, make_client):
     assert [item.get("id") for item in sent[1:5]] == ["rs_1", "msg_1", "rs_2", "fc_1"]
 
 
-def _stream_blocks(*blocks):
+def _encode_blocks(*blocks):
     """
     Yield the events of a stream of Anthropic with these blocks.
     """
-    yield claude_start()[0]
+    yield make_claude_start()[0]
     for index, block in enumerate(blocks):
         started = {**block, **({"input": {}} if block["type"] == "tool_use" else {})}
         signature = started.pop("signature", None)
@@ -167,7 +169,7 @@ def _stream_blocks(*blocks):
     yield {"type": "message_stop"}
 
 
-_DONE = claude_reply({"type": "text", "text": "Rain."})
+_DONE = make_claude_reply({"type": "text", "text": "Rain."})
 _END = (
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Rain."}},
     {"type": "content_block_stop", "index": 0},

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from budwood_testing import chat_reply
-from tests.reports.compatible import KEY, MODEL, calling, chunk, events, open_client, tool_call, weather
+from tests.reports.compatible import KEY, MODEL, chunk, events, make_tool_call_reply, open_client, tool_call, weather
 
 THOUGHT = "I need the weather."
 
 
-def converse(scripted, clock, *, streamed=False, model=MODEL, tools=(), turns=2):
+def run_chat(scripted, clock, *, streamed=False, model=MODEL, tools=(), turns=2):
     """
-    Hold a chat, and return the messages of its last request.
+    Run a chat, and return the messages of its last request.
     """
     with open_client(scripted, clock, model) as client:
         chat = client.chat(tools=list(tools))
@@ -38,9 +38,9 @@ def test_reasoning_is_sent_back_with_the_tool_call(name, streamed, scripted, clo
         scripted.reply(200, chunks=events(*map(chunk, deltas), chunk({}, "tool_calls")))
         scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))
     else:
-        scripted.reply(200, calling(tool_call(), **{name: THOUGHT})).reply(200, chat_reply("Rain."))
+        scripted.reply(200, make_tool_call_reply(tool_call(), **{name: THOUGHT})).reply(200, chat_reply("Rain."))
 
-    _, message, result = converse(scripted, clock, streamed=streamed, tools=[weather], turns=1)
+    _, message, result = run_chat(scripted, clock, streamed=streamed, tools=[weather], turns=1)
     assert message[name] == THOUGHT
     assert message["tool_calls"][0]["id"] == result["tool_call_id"]
 
@@ -58,7 +58,7 @@ def test_reasoning_is_sent_back_in_a_plain_conversation(streamed, scripted, cloc
     else:
         scripted.reply(200, chat_reply("Hello", reasoning_content="Be kind.")).reply(200, chat_reply("Bye"))
 
-    message = converse(scripted, clock, streamed=streamed, model="deepseek/deepseek-reasoner")[1]
+    message = run_chat(scripted, clock, streamed=streamed, model="deepseek/deepseek-reasoner")[1]
     assert message == {"role": "assistant", "content": "Hello", "reasoning_content": "Be kind."}
 
 
@@ -70,7 +70,7 @@ def test_reasoning_is_sent_back_in_the_accepted_field(scripted, clock):
     """
     scripted.reply(200, chat_reply("Hello", reasoning="Be kind.")).reply(200, chat_reply("Bye"))
 
-    message = converse(scripted, clock, model="groq/openai/gpt-oss-120b")[1]
+    message = run_chat(scripted, clock, model="groq/openai/gpt-oss-120b")[1]
     assert message == {"role": "assistant", "content": "Hello", "reasoning": "Be kind."}
 
 
@@ -122,15 +122,15 @@ def test_thinking_in_the_content_is_sent_back_there(streamed, scripted, clock):
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Be kind."}]}
     text = {"type": "text", "text": "Hello"}
     if streamed:
-        half = {"type": "thinking", "thinking": [{"type": "text", "text": "Be "}]}
+        text_part = {"type": "thinking", "thinking": [{"type": "text", "text": "Be "}]}
         rest = {"type": "thinking", "thinking": [{"type": "text", "text": "kind."}]}
         for _ in range(2):
-            deltas = [{"content": [half]}, {"content": [rest]}, {"content": "Hello"}]
+            deltas = [{"content": [text_part]}, {"content": [rest]}, {"content": "Hello"}]
             scripted.reply(200, chunks=events(*map(chunk, deltas), chunk({}, "stop")))
     else:
         scripted.reply(200, chat_reply([thinking, text])).reply(200, chat_reply("Bye"))
 
-    message = converse(scripted, clock, streamed=streamed, model="mistral/magistral-medium-latest")[1]
+    message = run_chat(scripted, clock, streamed=streamed, model="mistral/magistral-medium-latest")[1]
     assert message["content"] == [thinking, text]
 
 
@@ -142,5 +142,5 @@ def test_structured_reasoning_is_sent_back_without_its_text(scripted, clock):
     scripted.reply(200, chat_reply("Hello", reasoning="Be kind.", reasoning_details=details))
     scripted.reply(200, chat_reply("Bye"))
 
-    message = converse(scripted, clock, model="openrouter/anthropic/claude-sonnet-4.5")[1]
+    message = run_chat(scripted, clock, model="openrouter/anthropic/claude-sonnet-4.5")[1]
     assert message == {"role": "assistant", "content": "Hello", "reasoning_details": details}

@@ -7,17 +7,17 @@ import json
 import pytest
 
 from budwood import BudwoodError
-from tests.reports.compatible import OSLO, ROME, as_event, ask, chunk, events, weather
+from tests.reports.compatible import OSLO, ROME, ask, chunk, encode_event, events, weather
 from tests.reports.wire import (
     CLAUDE,
     CLAUDE_END,
     GEMINI,
     OLLAMA,
-    claude_start,
-    claude_text,
     encode_json_lines,
     encode_named_sse,
-    gemini_reply,
+    make_claude_start,
+    make_claude_text,
+    make_gemini_reply,
 )
 
 RESPONSES = {"providers": {"openai": {"api": "responses"}}}
@@ -26,14 +26,14 @@ COMPLETED = {"type": "response.completed", "response": {"id": "r", "status": "co
 FAILURE = {"id": "r", "status": "failed", "output": [], "error": {"code": "server_error", "message": "Out of memory"}}
 
 
-def call_in(delta, **function):
+def make_call_chunk(delta, **function):
     """
     Make a chunk with a fragment of the first call.
     """
     return chunk({"tool_calls": [{"index": 0, **delta, "function": function}]})
 
 
-def item_of(number, arguments):
+def make_response_call(number, arguments):
     """
     Return a call of Responses.
     """
@@ -56,9 +56,9 @@ def test_a_call_that_is_repeated_at_the_end_is_one_call(scripted, clock):
     """
     A last fragment with the complete call does not start a second call.
     """
-    first = call_in({"id": "a"}, name="weather", arguments=OSLO[:5])
-    last = call_in({"id": "a"}, name="weather", arguments=OSLO)
-    scripted.reply(200, chunks=events(first, call_in({}, arguments=OSLO[5:]), last, chunk({}, "tool_calls")))
+    first = make_call_chunk({"id": "a"}, name="weather", arguments=OSLO[:5])
+    last = make_call_chunk({"id": "a"}, name="weather", arguments=OSLO)
+    scripted.reply(200, chunks=events(first, make_call_chunk({}, arguments=OSLO[5:]), last, chunk({}, "tool_calls")))
 
     response = ask(scripted, clock, streamed=True, tools=[weather], execute_tools=False)
 
@@ -69,7 +69,10 @@ def test_a_name_after_arguments_belongs_to_the_same_call(scripted, clock):
     """
     A fragment with arguments may come before the one with the name.
     """
-    fragments = (call_in({"id": "a"}, arguments=OSLO[:5]), call_in({}, name="weather", arguments=OSLO[5:]))
+    fragments = (
+        make_call_chunk({"id": "a"}, arguments=OSLO[:5]),
+        make_call_chunk({}, name="weather", arguments=OSLO[5:]),
+    )
     scripted.reply(200, chunks=events(*fragments, chunk({}, "tool_calls")))
 
     response = ask(scripted, clock, streamed=True, tools=[weather], execute_tools=False)
@@ -108,9 +111,9 @@ def test_an_error_outside_of_events_is_quoted(model, line, scripted, clock):
     Errors that llama.cpp and gateways write into a stream, without the field `data`, are raised with their message.
     """
     first = {
-        CLAUDE: encode_named_sse(*claude_start(), claude_text("Hel")),
-        GEMINI: as_event({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]}),
-    }.get(model, as_event(chunk({"content": "Hel"})))
+        CLAUDE: encode_named_sse(*make_claude_start(), make_claude_text("Hel")),
+        GEMINI: encode_event({"candidates": [{"content": {"parts": [{"text": "Hel"}]}}]}),
+    }.get(model, encode_event(chunk({"content": "Hel"})))
     scripted.reply(200, chunks=[first, line + b"\n\n"])
 
     with pytest.raises(BudwoodError, match="Out of memory"):
@@ -123,12 +126,17 @@ def test_zeros_at_the_end_do_not_replace_usage(scripted, clock):
     """
     last = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"input_tokens": 0}}
     scripted.reply(
-        200, chunks=[encode_named_sse(*claude_start(), claude_text("Hello"), CLAUDE_END[0], last, CLAUDE_END[2])]
+        200,
+        chunks=[encode_named_sse(*make_claude_start(), make_claude_text("Hello"), CLAUDE_END[0], last, CLAUDE_END[2])],
     )
     counts = {"promptTokenCount": 3, "candidatesTokenCount": 5, "totalTokenCount": 8}
-    text = gemini_reply({"text": "Hello"})
+    text = make_gemini_reply({"text": "Hello"})
     scripted.reply(
-        200, chunks=[as_event({**text, "usageMetadata": counts}), as_event({"usageMetadata": dict.fromkeys(counts, 0)})]
+        200,
+        chunks=[
+            encode_event({**text, "usageMetadata": counts}),
+            encode_event({"usageMetadata": dict.fromkeys(counts, 0)}),
+        ],
     )
 
     claude, gemini = (ask(scripted, clock, streamed=True, model=model, max_tokens=50) for model in (CLAUDE, GEMINI))
@@ -170,10 +178,12 @@ def test_calls_without_deltas_and_with_one_index_are_read(scripted, clock):
     """
     sent = [CREATED]
     for number, arguments in ((1, OSLO), (2, ROME)):
-        sent.append({"type": "response.output_item.added", "output_index": 0, "item": item_of(number, "")})
+        sent.append({"type": "response.output_item.added", "output_index": 0, "item": make_response_call(number, "")})
         done = {"type": "response.function_call_arguments.done", "output_index": 0, "arguments": arguments}
         sent.append(done)
-        sent.append({"type": "response.output_item.done", "output_index": 0, "item": item_of(number, arguments)})
+        sent.append(
+            {"type": "response.output_item.done", "output_index": 0, "item": make_response_call(number, arguments)}
+        )
 
     response = stream_responses(scripted, clock, *sent, COMPLETED, tools=[weather], execute_tools=False)
 
@@ -196,11 +206,15 @@ REPLIES = {
 }
 
 
-def history(**fields):
+def make_history(**fields):
     """Return a conversation in OpenAI's form, whose call has further fields."""
     call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": OSLO}, **fields}
-    calling = {"role": "assistant", "content": None, "tool_calls": [call]}
-    return [{"role": "user", "content": "Hi"}, calling, {"role": "tool", "tool_call_id": "c1", "content": "rain"}]
+    make_tool_call_reply = {"role": "assistant", "content": None, "tool_calls": [call]}
+    return [
+        {"role": "user", "content": "Hi"},
+        make_tool_call_reply,
+        {"role": "tool", "tool_call_id": "c1", "content": "rain"},
+    ]
 
 
 @pytest.mark.parametrize("model", REPLIES)
@@ -210,7 +224,7 @@ def test_fields_of_calls_that_are_not_sent_are_reported(scripted, clock, model):
     """
     scripted.reply(200, REPLIES[model])
 
-    response = ask(scripted, clock, model=model, prompt=history(extra_content={"google": {}}), max_tokens=9)
+    response = ask(scripted, clock, model=model, prompt=make_history(extra_content={"google": {}}), max_tokens=9)
 
     assert [adaptation.parameter for adaptation in response.adaptations] == ["messages"]
 
@@ -221,7 +235,7 @@ def test_a_signature_in_a_dictionary_is_sent_to_gemini(scripted, clock):
     """
     scripted.reply(200, REPLIES["gemini/gemini-3-pro"])
 
-    prompt = history(extra_content={"google": {"thought_signature": "SIG"}})
+    prompt = make_history(extra_content={"google": {"thought_signature": "SIG"}})
     response = ask(scripted, clock, model="gemini/gemini-3-pro", prompt=prompt)
 
     assert scripted.sent()["contents"][1]["parts"][0]["thoughtSignature"] == "SIG"

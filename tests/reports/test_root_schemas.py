@@ -118,7 +118,7 @@ MODELS = (
 )
 
 
-def schema_sent(model, mode, schema):
+def get_sent_schema(model, mode, schema):
     """
     Return the schema in the body that is sent, wherever the vendor has it.
     """
@@ -126,18 +126,18 @@ def schema_sent(model, mode, schema):
     client = budwood.Client(model, api_key="no-key-123", transport=transport, clock=FakeClock(), retries=0)
     with client, pytest.raises(budwood.BudwoodError):
         client.ask("x", schema=schema, max_tokens=99, schema_mode=mode)
-    found = [one for one in objects_in(transport.sent()) if one.get("type") in ("object", None) and is_schema(one)]
+    found = [one for one in list_objects(transport.sent()) if one.get("type") in ("object", None) and is_schema(one)]
     return found[0]
 
 
-def objects_in(value):
+def list_objects(value):
     """
     Yield all objects of a body, outer ones first.
     """
     if isinstance(value, dict):
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from objects_in(inner)
+        yield from list_objects(inner)
 
 
 def is_schema(value):
@@ -154,12 +154,12 @@ def test_the_root_is_an_object_with_a_type(model, mode, schema):
     """
     The root is neither a reference nor a union, and all its references can be resolved.
     """
-    root = schema_sent(model, mode, SCHEMAS[schema])
+    root = get_sent_schema(model, mode, SCHEMAS[schema])
 
     assert root["type"] == "object"
     assert "$ref" not in root
     assert "properties" in root
-    for reference in (one["$ref"] for one in objects_in(root) if "$ref" in one):
+    for reference in (one["$ref"] for one in list_objects(root) if "$ref" in one):
         kind, name = reference.removeprefix("#/").split("/")
         assert name in root[kind]
 
@@ -252,7 +252,7 @@ def test_tools_in_openais_form_have_an_object_at_their_root(model, parameters):
         client.ask("x", tools=[tool], max_tokens=99)
     roots = [
         one[name]
-        for one in objects_in(transport.sent()["tools"])
+        for one in list_objects(transport.sent()["tools"])
         for name in ("parameters", "input_schema", "parametersJsonSchema")
         if name in one
     ]

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from budwood_testing import chat_reply
-from tests.reports.wire import CALL, CLAUDE, claude_reply
+from tests.reports.wire import CALL, CLAUDE, make_claude_reply
 
 OPENAI = "openai/gpt-4.1"
 
@@ -184,7 +184,7 @@ def test_bounds_are_moved_to_the_description(scripted, make_client):
     Anthropic rejects bounds of numbers, strings and lists: they become descriptions, and values are validated.
     """
     value = {"score": 7, "share": 0.5, "summary": "Good.", "tags": ["a", "b"]}
-    scripted.reply(200, claude_reply({"type": "text", "text": json.dumps(value)}))
+    scripted.reply(200, make_claude_reply({"type": "text", "text": json.dumps(value)}))
 
     reply = make_client(CLAUDE).ask("Review it.", schema=Review)
 

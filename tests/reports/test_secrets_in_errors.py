@@ -20,7 +20,7 @@ from budwood.errors import (
 from budwood.settings import Settings
 from budwood.types import AccessToken
 from budwood_testing import ScriptedTransport
-from tests.reports.reachable import reachable_text
+from tests.reports.reachable import get_reachable_text
 
 KEY = "sk-live-0a1b2c3d4e5f6a7b8c9d"
 PASSWORD = "correct-horse-battery"
@@ -38,7 +38,7 @@ def fail(body: object, *, status: int = 401, key: str = KEY, headers: dict[str, 
     return caught.value
 
 
-def error_body(message: str, **fields: object) -> dict[str, object]:
+def make_error_body(message: str, **fields: object) -> dict[str, object]:
     """Return an error in OpenAI's envelope."""
     return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None, **fields}}
 
@@ -48,7 +48,7 @@ def test_a_dummy_key_does_not_change_the_class_of_an_error(key):
     """
     A key that occurs in the body does not turn an exhausted quota into a rate limit.
     """
-    body = error_body("You exceeded your quota.", type="insufficient_quota", code="insufficient_quota")
+    body = make_error_body("You exceeded your quota.", type="insufficient_quota", code="insufficient_quota")
 
     error = fail(body, status=429, key=key)
 
@@ -61,8 +61,8 @@ def test_a_short_key_is_not_redacted(key):
     """
     A key with fewer than eight characters is a dummy and is not redacted.
     """
-    long = fail(error_body("The ollama test model has none.", code="context_length_exceeded"), status=400, key=key)
-    missing = fail(error_body("No test-model EMPTY.", code="model_not_found"), status=404, key=key)
+    long = fail(make_error_body("The ollama test model has none.", code="context_length_exceeded"), status=400, key=key)
+    missing = fail(make_error_body("No test-model EMPTY.", code="model_not_found"), status=404, key=key)
 
     assert isinstance(long, ContextLengthError)
     assert (long.message, long.code) == ("The ollama test model has none.", "context_length_exceeded")
@@ -75,7 +75,7 @@ def test_a_dummy_key_that_equals_a_name_is_not_redacted():
     A key such as ``lm-studio`` does not redact the name of the provider or the model.
     """
     settings = {"providers": {"lm-studio": {"plugin": "openai-compatible", "base_url": "http://work.test/v1"}}}
-    transport = ScriptedTransport().reply(401, error_body("No."))
+    transport = ScriptedTransport().reply(401, make_error_body("No."))
     with (
         pytest.raises(AuthenticationError) as caught,
         Client("lm-studio/lm-studio", settings=settings, api_key="lm-studio", transport=transport) as client,
@@ -102,10 +102,10 @@ def test_a_repeated_key_is_removed_in_every_form(echo):
     """
     A key is redacted in full, without its beginning or end, and where a text is truncated.
     """
-    error = fail(error_body(f"Incorrect API key provided: {echo}."))
+    error = fail(make_error_body(f"Incorrect API key provided: {echo}."))
 
     assert isinstance(error, AuthenticationError)
-    assert KEY[8:16] not in reachable_text(error)
+    assert KEY[8:16] not in get_reachable_text(error)
     assert "[redacted]" in str(error)
 
 
@@ -114,9 +114,9 @@ def test_a_key_with_a_scheme_is_also_redacted_without_it(scheme):
     """
     If the key includes a scheme, the key alone is redacted as well.
     """
-    error = fail(error_body(f"Incorrect API key provided: {KEY}."), key=scheme + KEY)
+    error = fail(make_error_body(f"Incorrect API key provided: {KEY}."), key=scheme + KEY)
 
-    assert KEY not in reachable_text(error)
+    assert KEY not in get_reachable_text(error)
     assert error.message.endswith("provided: [redacted].")
 
 
@@ -125,7 +125,7 @@ def test_a_request_id_with_part_of_the_key_is_redacted(cut):
     """
     A request id that contains part of the key is redacted in the error and in its attempts.
     """
-    error = fail(error_body("No."), headers={"x-request-id": f"req.{KEY[cut]}.7"})
+    error = fail(make_error_body("No."), headers={"x-request-id": f"req.{KEY[cut]}.7"})
 
     assert error.request_id == "req.[redacted].7"
     assert error.attempts[0].request_id == "req.[redacted].7"
@@ -139,10 +139,10 @@ def test_the_password_of_an_address_is_removed(user):
     basic = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
     message = f"Refused: Basic {basic}, password {PASSWORD}."
 
-    error = fail(error_body(message), base_url=f"http://{user}:{PASSWORD}@work.test/v1")
+    error = fail(make_error_body(message), base_url=f"http://{user}:{PASSWORD}@work.test/v1")
 
-    assert basic not in reachable_text(error)
-    assert PASSWORD not in reachable_text(error)
+    assert basic not in get_reachable_text(error)
+    assert PASSWORD not in get_reachable_text(error)
     assert error.message.count("[redacted]") == 2
 
 
@@ -156,9 +156,9 @@ def test_a_secret_header_of_the_settings_is_removed():
         }
     }
 
-    error = fail(error_body(f"Key {KEY} was refused."), settings=settings, api_key=None)
+    error = fail(make_error_body(f"Key {KEY} was refused."), settings=settings, api_key=None)
 
-    assert KEY not in reachable_text(error)
+    assert KEY not in get_reachable_text(error)
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_an_unreadable_body_shows_no_key(body):
     """
     Neither the quoted body nor the chained error of the parser contains the key.
     """
-    assert KEY[8:16] not in reachable_text(fail(body))
-    assert KEY[8:16] not in reachable_text(fail(body, status=200))
+    assert KEY[8:16] not in get_reachable_text(fail(body))
+    assert KEY[8:16] not in get_reachable_text(fail(body, status=200))
 
 
 @pytest.mark.parametrize("name", ["budwood.toml", ".env"])
@@ -182,7 +182,7 @@ def test_an_error_for_an_undecodable_file_has_no_bytes_of_it(tmp_path, name):
     with pytest.raises(ConfigurationError, match="UTF-8") as caught:
         Settings.load(folder=tmp_path, environment={}, user_file=tmp_path / "none.toml")
 
-    assert KEY not in reachable_text(caught.value)
+    assert KEY not in get_reachable_text(caught.value)
     assert caught.value.__context__ is None
 
 
@@ -208,7 +208,7 @@ def test_a_key_with_white_space_is_rejected(key):
     with pytest.raises(CredentialError, match="openai: the API key begins or ends with white space") as caught:
         Client("openai/gpt-5", api_key=key, transport=ScriptedTransport())
 
-    assert KEY not in reachable_text(caught.value)
+    assert KEY not in get_reachable_text(caught.value)
 
 
 def test_a_token_with_white_space_is_rejected():
@@ -237,7 +237,7 @@ def test_an_unreadable_header_is_logged_without_the_key(monkeypatch):
         lambda _, head: {}[head.headers["x-echo"]],
     )
 
-    fail(error_body("No."), headers={"x-echo": f"Bearer {KEY}"})
+    fail(make_error_body("No."), headers={"x-echo": f"Bearer {KEY}"})
 
     assert "rate limits unreadable" in logged[0]
     assert KEY not in "".join(logged)
@@ -249,18 +249,18 @@ def test_a_key_in_base64_is_redacted():
     """
     secret = base64.b64encode(KEY.encode()).decode().rstrip("=")
 
-    assert secret not in reachable_text(fail(error_body(f"The key {secret} is wrong.")))
+    assert secret not in get_reachable_text(fail(make_error_body(f"The key {secret} is wrong.")))
 
 
 def test_a_token_as_the_user_of_an_address_is_redacted():
     """
     An address may have a token in place of user and password.
     """
-    transport = ScriptedTransport().reply(401, error_body(f"The token {PASSWORD} is wrong."))
+    transport = ScriptedTransport().reply(401, make_error_body(f"The token {PASSWORD} is wrong."))
     address = f"http://{PASSWORD}@work.test/v1"
     client = Client("openai-compatible/m", base_url=address, transport=transport, retries=0)
 
     with pytest.raises(AuthenticationError) as caught, client:
         client.ask("Hi")
 
-    assert PASSWORD not in reachable_text(caught.value)
+    assert PASSWORD not in get_reachable_text(caught.value)

@@ -46,7 +46,7 @@ class Colour(enum.Enum):
     RED = "red"
 
 
-def with_key(path, value=1):
+def add_key(path, value=1):
     """
     Return the specification with one additional key at a dotted path.
     """
@@ -59,7 +59,7 @@ def with_key(path, value=1):
     return spec
 
 
-def refused(source):
+def get_plan_error(source):
     """
     Plan an invalid specification, and return the text of the error.
     """
@@ -154,7 +154,7 @@ def test_invalid_turns_are_shown(turns, message):
     """
     The error shows the expected form and the value.
     """
-    assert message in refused(with_key("conversation.turns", turns))
+    assert message in get_plan_error(add_key("conversation.turns", turns))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_keys_of_other_programs_are_explained(key, hint):
     """
     The error for a key of another program names Budwood's equivalent.
     """
-    message = refused(with_key(key))
+    message = get_plan_error(add_key(key))
 
     assert f"unknown key '{key}'" in message
     assert hint in message
@@ -207,7 +207,7 @@ def test_a_misspelt_key_gets_one_suggestion():
     """
     If a similar key exists in the same table, only this key is suggested.
     """
-    message = refused({**CONVERSATION, "documents": {"path": ["a.md"]}})
+    message = get_plan_error({**CONVERSATION, "documents": {"path": ["a.md"]}})
 
     assert "did you mean paths" in message
     assert "output" not in message
@@ -219,7 +219,7 @@ def test_stop_is_an_option(tmp_path):
     """
     write_documents(tmp_path)
     for stop in ("END", ["END", "STOP"]):
-        spec = with_key("conversation.answerer_options", {"stop": stop}) | {"root": tmp_path}
+        spec = add_key("conversation.answerer_options", {"stop": stop}) | {"root": tmp_path}
         parameters = make_plan(spec).spec.conversation.answerer_options.parameters()
         assert list(parameters["stop"]) == list(stop)
 
@@ -238,7 +238,7 @@ def test_huge_numbers_are_rejected(tmp_path, key, value):
     """
     write_documents(tmp_path)
 
-    assert len(refused(with_key(key, value) | {"root": tmp_path})) < 500
+    assert len(get_plan_error(add_key(key, value) | {"root": tmp_path})) < 500
 
 
 @pytest.mark.parametrize("output", ["", ".", "..", "/", "a\0b", "docs/.."])
@@ -246,7 +246,7 @@ def test_an_invalid_output_is_rejected(output):
     """
     Folders and invalid file names raise an error.
     """
-    assert "'output'" in refused({**CONVERSATION, "output": output})
+    assert "'output'" in get_plan_error({**CONVERSATION, "output": output})
 
 
 @pytest.mark.parametrize("paths", [["a\0b"], ["docs/*\0"], [""], [1], [], "docs/*"])
@@ -254,10 +254,10 @@ def test_invalid_document_paths_are_rejected(paths):
     """
     The error names the key.
     """
-    assert "documents.paths" in refused({**CONVERSATION, "documents": {"paths": paths}})
+    assert "documents.paths" in get_plan_error({**CONVERSATION, "documents": {"paths": paths}})
 
 
-def nested(depth):
+def make_nested_schema(depth):
     """
     Return a schema with this many nested levels.
     """
@@ -276,8 +276,8 @@ def test_an_extreme_schema_is_rejected(tmp_path):
     (tmp_path / "deep.json").write_text('{"items":' * 5000 + "{}" + "}" * 5000)
     spec = {"rows": 1, "output": "a.jsonl", "root": tmp_path}
 
-    for schema in (nested(5000), "deep.json", "a\0b"):
-        refused({**spec, "row": {**row, "strategy": strategy, "schema": schema}})
+    for schema in (make_nested_schema(5000), "deep.json", "a\0b"):
+        get_plan_error({**spec, "row": {**row, "strategy": strategy, "schema": schema}})
 
 
 @pytest.mark.parametrize("kind", [Person, list[Person], Place, Colour, int, dict[str, int], Person | None])

@@ -6,7 +6,7 @@ import pytest
 
 from budwood import BadResponseError
 from budwood_testing import chat_reply
-from tests.reports.wire import COMPATIBLE, VENDORS, as_json, chunk, encode_sse, stream_of
+from tests.reports.wire import COMPATIBLE, VENDORS, chunk, encode_json, encode_sse, encode_texts
 
 
 @pytest.mark.report("Soju06/codex-lb#1010", outcome="right")
@@ -15,7 +15,7 @@ def test_unicode_line_separators_inside_a_text_do_not_end_its_line(model, script
     """
     Only CR and LF end a line of a stream: U+2028, U+2029 and U+0085 are part of the text.
     """
-    scripted.reply(200, chunks=[stream_of(model, "one\u2028two\u2029", "three\u0085four")])
+    scripted.reply(200, chunks=[encode_texts(model, "one\u2028two\u2029", "three\u0085four")])
 
     assert collect(model).text == "one\u2028two\u2029three\u0085four"
 
@@ -39,7 +39,7 @@ def test_characters_may_arrive_byte_by_byte(model, scripted, collect):
     """
     A character is decoded correctly if its bytes arrive in different chunks.
     """
-    wire = stream_of(model, "你好世界", " 🌍 修复方法")
+    wire = encode_texts(model, "你好世界", " 🌍 修复方法")
     scripted.reply(200, chunks=[wire[at : at + 1] for at in range(len(wire))])
 
     assert collect(model).text == "你好世界 🌍 修复方法"
@@ -63,7 +63,7 @@ def test_blank_lines_before_a_reply_are_skipped(blank, scripted, make_client):
     """
     Empty lines and spaces before a reply, which keep the connection alive, are skipped.
     """
-    scripted.reply(200, chunks=[blank, blank, as_json(chat_reply("Hello."))])
+    scripted.reply(200, chunks=[blank, blank, encode_json(chat_reply("Hello."))])
 
     assert make_client("deepseek/deepseek-chat").ask("Hi").text == "Hello."
 

@@ -11,14 +11,14 @@ from tests.reports.wire import (
     GEMINI,
     OLLAMA,
     chunk,
-    claude_reply,
-    claude_start,
-    claude_text,
     encode_json_lines,
     encode_named_sse,
     encode_sse,
-    gemini_reply,
-    stream_of,
+    encode_texts,
+    make_claude_reply,
+    make_claude_start,
+    make_claude_text,
+    make_gemini_reply,
     weather,
 )
 from tests.servers import CHUNKED, EVENT_STREAM, head
@@ -31,7 +31,7 @@ OVERLOADED = {
 }
 LOST = {"code": 502, "message": "Provider disconnected", "metadata": {"error_type": "provider_unavailable"}}
 ERRORS = {
-    CLAUDE: encode_named_sse(*claude_start(), claude_text("The three causes are"), OVERLOADED),
+    CLAUDE: encode_named_sse(*make_claude_start(), make_claude_text("The three causes are"), OVERLOADED),
     COMPATIBLE: encode_sse(chunk({"content": "The three causes are"}), {"id": "c", "choices": [], "error": LOST}),
     OLLAMA: encode_json_lines(
         {"message": {"content": "The three causes are"}, "done": False}, {"error": "runner terminated"}
@@ -64,7 +64,7 @@ def test_an_error_before_the_first_text_is_retried(choices, scripted, collect):
     scripted.reply(
         200, chunks=[b": OPENROUTER PROCESSING\n\n", encode_sse({"id": "g", "choices": choices, "error": error})]
     )
-    scripted.reply(200, chunks=[stream_of(COMPATIBLE, "Hello.")])
+    scripted.reply(200, chunks=[encode_texts(COMPATIBLE, "Hello.")])
 
     response = collect("openrouter/nvidia/nemotron", retries=1)
 
@@ -124,9 +124,9 @@ def test_text_after_an_empty_chunk_that_says_stop_is_read(scripted, collect):
     """
     STOP in an empty chunk before the first text does not end the reply.
     """
-    empty = gemini_reply()
+    empty = make_gemini_reply()
     scripted.reply(
-        200, chunks=[encode_sse(empty, empty, gemini_reply({"text": "Hello."}, finish=None), empty, end=b"")]
+        200, chunks=[encode_sse(empty, empty, make_gemini_reply({"text": "Hello."}, finish=None), empty, end=b"")]
     )
 
     response = collect(GEMINI)
@@ -142,8 +142,8 @@ def test_a_paused_turn_can_be_continued(scripted, make_client):
     """
     search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "rain"}}
     text = {"type": "text", "text": "# Weather"}
-    scripted.reply(200, claude_reply(text, search, stop_reason="pause_turn"))
-    scripted.reply(200, claude_reply({"type": "text", "text": "Rain."}))
+    scripted.reply(200, make_claude_reply(text, search, stop_reason="pause_turn"))
+    scripted.reply(200, make_claude_reply({"type": "text", "text": "Rain."}))
     tools = {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}
     client = make_client(CLAUDE)
 

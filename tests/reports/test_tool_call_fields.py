@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from budwood_testing import chat_reply
-from tests.reports.compatible import KEY, ask, calling, chunk, events, open_client, tool_call, weather
+from tests.reports.compatible import KEY, ask, chunk, events, make_tool_call_reply, open_client, tool_call, weather
 
 SIGNATURE = {"google": {"thought_signature": "SIG"}}
 
 
-def call_sent_back(scripted):
+def get_returned_call(scripted):
     """
     Return the call in the last request.
     """
@@ -28,10 +28,10 @@ def test_a_signature_beside_the_function_is_sent_back(streamed, scripted, clock)
         scripted.reply(200, chunks=events(chunk({"tool_calls": [{"index": 0, **call}]}), chunk({}, "tool_calls")))
         scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))
     else:
-        scripted.reply(200, calling(call)).reply(200, chat_reply("Rain."))
+        scripted.reply(200, make_tool_call_reply(call)).reply(200, chat_reply("Rain."))
 
     assert ask(scripted, clock, streamed=streamed, tools=[weather]).text == "Rain."
-    assert call_sent_back(scripted) == call
+    assert get_returned_call(scripted) == call
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["at once", "streamed"])
@@ -45,10 +45,10 @@ def test_a_field_inside_the_function_is_sent_back_inside_it(streamed, scripted, 
         scripted.reply(200, chunks=events(chunk({"tool_calls": [call]}), chunk({}, "tool_calls")))
         scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))
     else:
-        scripted.reply(200, calling(call)).reply(200, chat_reply("Rain."))
+        scripted.reply(200, make_tool_call_reply(call)).reply(200, chat_reply("Rain."))
 
     ask(scripted, clock, streamed=streamed, tools=[weather])
-    assert call_sent_back(scripted) == call
+    assert get_returned_call(scripted) == call
 
 
 def test_a_signature_that_comes_with_a_later_fragment_belongs_to_the_call(scripted, clock):
@@ -62,7 +62,7 @@ def test_a_signature_that_comes_with_a_later_fragment_belongs_to_the_call(script
     scripted.reply(200, chunks=events(chunk({"content": "Rain."}, "stop")))
 
     ask(scripted, clock, streamed=True, tools=[weather])
-    back = call_sent_back(scripted)
+    back = get_returned_call(scripted)
     assert (back["extra_content"], back["function"]["arguments"]) == (SIGNATURE, '{"city": "Oslo"}')
     assert back["id"] == scripted.sent()["messages"][2]["tool_call_id"]
 
@@ -71,7 +71,7 @@ def test_a_signature_does_not_go_to_another_vendor(scripted, clock):
     """
     Another vendor gets only the standard fields of the call.
     """
-    scripted.reply(200, calling(tool_call(extra_content=SIGNATURE)))
+    scripted.reply(200, make_tool_call_reply(tool_call(extra_content=SIGNATURE)))
     scripted.reply(200, chat_reply("Rain.")).reply(200, chat_reply("Bye."))
     settings = {
         "providers": {"mine": {"plugin": "openai-compatible", "base_url": "http://a.test/v1"}, "groq": {"api_key": KEY}}
@@ -82,4 +82,4 @@ def test_a_signature_does_not_go_to_another_vendor(scripted, clock):
         chat.model = "groq/llama-3.3-70b-versatile"
         chat.ask("Thanks")
 
-    assert call_sent_back(scripted) == tool_call()
+    assert get_returned_call(scripted) == tool_call()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.reports.compatible import OSLO, ROME, ask, calling, chunk, events, tool_call, weather
+from tests.reports.compatible import OSLO, ROME, ask, chunk, events, make_tool_call_reply, tool_call, weather
 
 BOTH = [("weather", OSLO), ("weather", ROME)]
 ONE = [("weather", OSLO)]
@@ -19,7 +19,7 @@ def get_time() -> str:
     return "noon"
 
 
-def fragment(arguments=None, name=None, **fields):
+def make_fragment(arguments=None, name=None, **fields):
     """
     Return a fragment of a call, without the fields that are None.
     """
@@ -27,7 +27,7 @@ def fragment(arguments=None, name=None, **fields):
     return {"function": {key: value for key, value in function.items() if value is not None}, **fields}
 
 
-def streamed_calls(scripted, clock, *fragments, tools=(weather,)):
+def read_streamed_calls(scripted, clock, *fragments, tools=(weather,)):
     """
     Stream one fragment per chunk, and return the calls of the response.
     """
@@ -63,12 +63,12 @@ def test_two_calls_of_one_tool_remain_two(fields, cut, scripted, clock):
     fragments = []
     for arguments, own in zip((OSLO, ROME), fields, strict=True):
         if cut:
-            head = fragment(arguments[:9], "weather", **own)
-            fragments += [head, fragment(arguments[9:], **{name: own[name] for name in own if name == "index"})]
+            head = make_fragment(arguments[:9], "weather", **own)
+            fragments += [head, make_fragment(arguments[9:], **{name: own[name] for name in own if name == "index"})]
         else:
-            fragments.append(fragment(arguments, "weather", **own))
+            fragments.append(make_fragment(arguments, "weather", **own))
 
-    assert streamed_calls(scripted, clock, *fragments) == BOTH
+    assert read_streamed_calls(scripted, clock, *fragments) == BOTH
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["name once", "name in each"])
@@ -79,11 +79,11 @@ def test_a_new_id_in_each_fragment_is_one_call(named, index, scripted, clock):
     """
     parts = ['{"ci', 'ty": ', '"Oslo"}']
     fragments = [
-        fragment(part, "weather" if named or not number else None, id=f"id_{number}", **index)
+        make_fragment(part, "weather" if named or not number else None, id=f"id_{number}", **index)
         for number, part in enumerate(parts)
     ]
 
-    assert streamed_calls(scripted, clock, *fragments) == ONE
+    assert read_streamed_calls(scripted, clock, *fragments) == ONE
 
 
 @pytest.mark.parametrize("ids", [[None, None, None], ["a", None, None], ["a", "a", "a"]], ids=str)
@@ -93,10 +93,10 @@ def test_parts_of_a_name_are_joined(names, ids, scripted, clock):
     Parts of a name are joined; a name of another tool of the request starts a new call.
     """
     fragments = [
-        fragment("", name, index=0, **({"id": own} if own else {})) for name, own in zip(names, ids, strict=False)
+        make_fragment("", name, index=0, **({"id": own} if own else {})) for name, own in zip(names, ids, strict=False)
     ]
 
-    assert streamed_calls(scripted, clock, *fragments, fragment(OSLO, index=0)) == ONE
+    assert read_streamed_calls(scripted, clock, *fragments, make_fragment(OSLO, index=0)) == ONE
 
 
 def test_parts_of_a_name_are_joined_before_a_second_call(scripted, clock):
@@ -104,23 +104,23 @@ def test_parts_of_a_name_are_joined_before_a_second_call(scripted, clock):
     With one index, a complete call ends before the next name.
     """
     fragments = [
-        fragment("", "wea", index=0),
-        fragment("", "ther", index=0),
-        fragment(OSLO, index=0),
-        fragment("", "wea", index=0),
-        fragment(ROME, "ther", index=0),
+        make_fragment("", "wea", index=0),
+        make_fragment("", "ther", index=0),
+        make_fragment(OSLO, index=0),
+        make_fragment("", "wea", index=0),
+        make_fragment(ROME, "ther", index=0),
     ]
 
-    assert streamed_calls(scripted, clock, *fragments) == BOTH
+    assert read_streamed_calls(scripted, clock, *fragments) == BOTH
 
 
 def test_calls_without_arguments_are_separated_by_their_names(scripted, clock):
     """
     The name of another tool starts a new call, even if the first has no arguments yet.
     """
-    fragments = [fragment("", "get_time", index=0), fragment(OSLO, "weather", index=0)]
+    fragments = [make_fragment("", "get_time", index=0), make_fragment(OSLO, "weather", index=0)]
 
-    assert streamed_calls(scripted, clock, *fragments, tools=(get_time, weather)) == [("get_time", ""), *ONE]
+    assert read_streamed_calls(scripted, clock, *fragments, tools=(get_time, weather)) == [("get_time", ""), *ONE]
 
 
 @pytest.mark.parametrize("own", [{"index": 0}, {"index": 0, "id": "a"}], ids=["no id", "one id"])
@@ -130,25 +130,33 @@ def test_a_repeated_name_does_not_start_a_call(own, scripted, clock):
     """
     parts = ["", OSLO[:5], OSLO[5:], ""]
 
-    assert streamed_calls(scripted, clock, *(fragment(part, "weather", **own) for part in parts)) == ONE
+    assert read_streamed_calls(scripted, clock, *(make_fragment(part, "weather", **own) for part in parts)) == ONE
 
 
 def test_fragments_without_id_and_name_belong_to_one_call(scripted, clock):
     """
     A fragment without id and name belongs to the previous call, whatever its index.
     """
-    fragments = [fragment("", "weather", index=0, id="a"), fragment(OSLO[:5], index=1), fragment(OSLO[5:], index=2)]
+    fragments = [
+        make_fragment("", "weather", index=0, id="a"),
+        make_fragment(OSLO[:5], index=1),
+        make_fragment(OSLO[5:], index=2),
+    ]
 
-    assert streamed_calls(scripted, clock, *fragments) == ONE
+    assert read_streamed_calls(scripted, clock, *fragments) == ONE
 
 
 def test_an_empty_object_before_the_arguments_is_a_placeholder(scripted, clock):
     """
     If a call starts with the arguments ``{}``, the following arguments replace them.
     """
-    fragments = [fragment("{}", "weather", index=0, id="a"), fragment(OSLO[:5], index=0), fragment(OSLO[5:], index=0)]
+    fragments = [
+        make_fragment("{}", "weather", index=0, id="a"),
+        make_fragment(OSLO[:5], index=0),
+        make_fragment(OSLO[5:], index=0),
+    ]
 
-    assert streamed_calls(scripted, clock, *fragments) == ONE
+    assert read_streamed_calls(scripted, clock, *fragments) == ONE
 
 
 def test_interleaved_fragments_find_their_calls_by_id(scripted, clock):
@@ -156,13 +164,13 @@ def test_interleaved_fragments_find_their_calls_by_id(scripted, clock):
     Interleaved fragments with one index are assigned by their ids.
     """
     fragments = [
-        fragment(OSLO[:5], "weather", index=0, id="a"),
-        fragment(ROME[:5], "weather", index=0, id="b"),
-        fragment(OSLO[5:], index=0, id="a"),
-        fragment(ROME[5:], index=0, id="b"),
+        make_fragment(OSLO[:5], "weather", index=0, id="a"),
+        make_fragment(ROME[:5], "weather", index=0, id="b"),
+        make_fragment(OSLO[5:], index=0, id="a"),
+        make_fragment(ROME[5:], index=0, id="b"),
     ]
 
-    assert streamed_calls(scripted, clock, *fragments) == BOTH
+    assert read_streamed_calls(scripted, clock, *fragments) == BOTH
 
 
 @pytest.mark.parametrize(
@@ -181,9 +189,9 @@ def test_name_and_arguments_may_be_in_other_places(call, expected, streamed, scr
     Names and arguments outside of `function` are read, with and without streaming.
     """
     if streamed:
-        assert streamed_calls(scripted, clock, call) == [("weather", expected)]
+        assert read_streamed_calls(scripted, clock, call) == [("weather", expected)]
         return
-    scripted.reply(200, calling(call))
+    scripted.reply(200, make_tool_call_reply(call))
     response = ask(scripted, clock, tools=[weather], execute_tools=False)
     assert [(one.name, one.arguments) for one in response.tool_calls] == [("weather", expected)]
 
@@ -197,7 +205,7 @@ def test_a_single_call_and_null_are_read(calls, streamed, scripted, clock):
     if streamed:
         scripted.reply(200, chunks=events(chunk(calls), chunk({}, "tool_calls")))
     else:
-        body = calling()
+        body = make_tool_call_reply()
         body["choices"][0]["message"] |= calls
         scripted.reply(200, body)
 
@@ -209,7 +217,9 @@ def test_one_id_for_two_calls_of_a_complete_reply(scripted, clock):
     """
     The second call with the same id gets a new id, so that each result belongs to one call.
     """
-    scripted.reply(200, calling(tool_call(), tool_call(ROME))).reply(200, calling(content="Rain."))
+    scripted.reply(200, make_tool_call_reply(tool_call(), tool_call(ROME))).reply(
+        200, make_tool_call_reply(content="Rain.")
+    )
     ask(scripted, clock, tools=[weather])
 
     _, calls, *results = scripted.sent()["messages"]

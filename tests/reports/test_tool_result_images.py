@@ -33,7 +33,7 @@ RESPONSES_REPLY = {
 OLLAMA_REPLY = {"model": "m", "message": {"role": "assistant", "content": "ok"}, "done": True, "done_reason": "stop"}
 
 
-def dictionaries(url=DATA_URL, *, calls=1):
+def make_conversation(url=DATA_URL, *, calls=1):
     """
     Return a conversation in OpenAI's form with two tools that returned a text and an image each.
     """
@@ -64,7 +64,7 @@ def test_anthropic_gets_images_inside_the_result():
     """
     Text and image become blocks of the tool_result in their order.
     """
-    response, body = ask("anthropic/claude-sonnet-4-5", ANTHROPIC_REPLY, dictionaries())
+    response, body = ask("anthropic/claude-sonnet-4-5", ANTHROPIC_REPLY, make_conversation())
 
     source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
     (result,) = body["messages"][2]["content"]
@@ -93,7 +93,7 @@ def test_chat_completions_gets_images_in_a_user_message_after_all_results():
     """
     Tool messages accept only text, so the images follow in a user message with the names of the calls.
     """
-    later = [*dictionaries(calls=2), {"role": "user", "content": "Well?"}]
+    later = [*make_conversation(calls=2), {"role": "user", "content": "Well?"}]
     response, body = ask("here/m", chat_reply("ok"), later)
 
     roles = [message["role"] for message in body["messages"]]
@@ -113,7 +113,7 @@ def test_chat_completions_never_gets_an_empty_result():
     """
     The result of a call that returned only an image refers to the following message.
     """
-    messages = dictionaries()
+    messages = make_conversation()
     messages[2]["content"] = messages[2]["content"][1:]
     _, body = ask("here/m", chat_reply("ok"), messages)
 
@@ -125,7 +125,7 @@ def test_mistral_gets_images_inside_the_result():
     """
     Mistral accepts content chunks in tool messages, and rejects a user message after them.
     """
-    response, body = ask("mistral/pixtral-12b", chat_reply("ok"), dictionaries())
+    response, body = ask("mistral/pixtral-12b", chat_reply("ok"), make_conversation())
 
     assert [message["role"] for message in body["messages"]] == ["user", "assistant", "tool"]
     assert body["messages"][2]["content"][1]["image_url"] == {"url": DATA_URL}
@@ -136,7 +136,7 @@ def test_responses_gets_images_inside_the_output():
     """
     The output of a call is a list of input_text and input_image.
     """
-    response, body = ask("here/m", RESPONSES_REPLY, dictionaries(), api="responses")
+    response, body = ask("here/m", RESPONSES_REPLY, make_conversation(), api="responses")
 
     assert body["input"][2]["output"] == [
         {"type": "input_text", "text": "the screen"},
@@ -149,7 +149,7 @@ def test_gemini_3_gets_images_inside_the_response():
     """
     Images become inline data in the parts of the functionResponse.
     """
-    response, body = ask("gemini/gemini-3-pro-preview", GEMINI_REPLY, dictionaries())
+    response, body = ask("gemini/gemini-3-pro-preview", GEMINI_REPLY, make_conversation())
 
     (part,) = body["contents"][2]["parts"]
     assert part["functionResponse"]["response"] == {"output": "the screen"}
@@ -162,7 +162,7 @@ def test_gemini_gets_other_images_after_all_responses(model, url):
     """
     Images that a model does not accept in a response follow all responses, and are reported as an adaptation.
     """
-    response, body = ask(f"gemini/{model}", GEMINI_REPLY, dictionaries(url, calls=2))
+    response, body = ask(f"gemini/{model}", GEMINI_REPLY, make_conversation(url, calls=2))
 
     kinds = [next(iter(part)) for part in body["contents"][2]["parts"]]
     image = "inlineData" if url == DATA_URL else "fileData"
@@ -174,7 +174,7 @@ def test_ollama_gets_images_beside_the_text_of_the_result():
     """
     The tool message has the field images, as other messages of Ollama.
     """
-    _, body = ask("ollama/qwen3-vl", OLLAMA_REPLY, dictionaries())
+    _, body = ask("ollama/qwen3-vl", OLLAMA_REPLY, make_conversation())
 
     assert body["messages"][2]["content"] == "the screen"
     assert body["messages"][2]["images"] == ["iVBORw0KGgo="]
@@ -185,7 +185,7 @@ def test_images_in_results_are_rejected_for_models_without_vision():
     The call raises an error before the result is sent.
     """
     with pytest.raises(budwood.UnsupportedError, match="images"):
-        ask("here/m", {}, dictionaries(), lacks=["image_input"])
+        ask("here/m", {}, make_conversation(), lacks=["image_input"])
 
 
 @pytest.mark.parametrize("returned", ["image", "list"])

@@ -11,8 +11,8 @@ from tests.reports.wire import (
     CLAUDE_END,
     COMPATIBLE,
     GEMINI,
-    as_json,
     chunk,
+    encode_json,
     encode_named_sse,
     encode_sse,
     weather,
@@ -105,7 +105,7 @@ def test_an_end_mark_after_a_json_body_is_ignored(is_streamed, mark, scripted, m
     """
     Some gateways append the end mark of a stream to a complete JSON body.
     """
-    scripted.reply(200, as_json(chat_reply("Hello.")) + mark, headers=EVENTS)
+    scripted.reply(200, encode_json(chat_reply("Hello.")) + mark, headers=EVENTS)
 
     reply = collect() if is_streamed else make_client(COMPATIBLE).ask("Hi")
 
@@ -153,7 +153,7 @@ def test_a_json_error_in_place_of_a_stream_has_its_message(scripted, collect):
     """
     message = "request (19185 tokens) exceeds the available context size (16384 tokens), try increasing it"
     body = {"error": {"code": 400, "message": message, "type": "exceed_context_size_error"}}
-    scripted.reply(200, as_json(body), headers=EVENTS)
+    scripted.reply(200, encode_json(body), headers=EVENTS)
 
     with pytest.raises(ContextLengthError, match="exceeds the available context size"):
         collect()

@@ -8,11 +8,11 @@ from tests.reports.wire import (
     CLAUDE,
     CLAUDE_END,
     chunk,
-    claude_reply,
-    claude_start,
-    claude_text,
     encode_named_sse,
     encode_sse,
+    make_claude_reply,
+    make_claude_start,
+    make_claude_text,
     weather,
 )
 
@@ -24,7 +24,7 @@ def test_cumulative_counts_are_not_added(scripted, collect):
     """
     cached = {"input_tokens": 4, "cache_read_input_tokens": 2455, "cache_creation_input_tokens": 120}
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {**cached, "output_tokens": 23}}
-    events = [*claude_start(**cached), claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2]]
+    events = [*make_claude_start(**cached), make_claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2]]
     scripted.reply(200, chunks=[encode_named_sse(*events)])
 
     usage = collect(CLAUDE).usage
@@ -41,8 +41,8 @@ def test_the_last_counts_replace_the_first(scripted, collect):
     usage = {"input_tokens": 18, "output_tokens": 426, "cache_creation_input_tokens": 0}
     usage |= {"cache_read_input_tokens": 8831, "cache_creation": {"ephemeral_5m_input_tokens": 0}}
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}
-    start = claude_start(input_tokens=8834, output_tokens=0)
-    scripted.reply(200, chunks=[encode_named_sse(*start, claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2])])
+    start = make_claude_start(input_tokens=8834, output_tokens=0)
+    scripted.reply(200, chunks=[encode_named_sse(*start, make_claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2])])
 
     usage = collect(CLAUDE).usage
 
@@ -56,8 +56,8 @@ def test_a_streamed_reply_has_the_same_cost(scripted, make_client, collect):
     """
     counts = {"input_tokens": 4, "cache_read_input_tokens": 2455, "cache_creation_input_tokens": 0}
     delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 23}}
-    events = [*claude_start(**counts), claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2]]
-    scripted.reply(200, claude_reply({"type": "text", "text": "Hi."}, usage={**counts, "output_tokens": 23}))
+    events = [*make_claude_start(**counts), make_claude_text("Hi."), CLAUDE_END[0], delta, CLAUDE_END[2]]
+    scripted.reply(200, make_claude_reply({"type": "text", "text": "Hi."}, usage={**counts, "output_tokens": 23}))
     scripted.reply(200, chunks=[encode_named_sse(*events)])
 
     at_once = make_client(CLAUDE).ask("Hello")

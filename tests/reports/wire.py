@@ -36,31 +36,33 @@ def encode_sse(*events, end=b"data: [DONE]\n\n"):
     """
     Encode events without names, as in a stream of Chat Completions.
     """
-    return b"".join(b"data: " + as_json(event) + b"\n\n" for event in events) + end
+    return b"".join(b"data: " + encode_json(event) + b"\n\n" for event in events) + end
 
 
 def encode_named_sse(*events):
     """
     Encode events with their types as names, as in a stream of Anthropic.
     """
-    return b"".join(b"event: " + event["type"].encode() + b"\ndata: " + as_json(event) + b"\n\n" for event in events)
+    return b"".join(
+        b"event: " + event["type"].encode() + b"\ndata: " + encode_json(event) + b"\n\n" for event in events
+    )
 
 
 def encode_json_lines(*values):
     """
     Encode one JSON value per line, as in a stream of Ollama.
     """
-    return b"".join(as_json(value) + b"\n" for value in values)
+    return b"".join(encode_json(value) + b"\n" for value in values)
 
 
-def as_json(value):
+def encode_json(value):
     """
     Encode JSON without escaping characters beyond ASCII.
     """
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def claude_reply(*content, stop_reason="end_turn", **fields):
+def make_claude_reply(*content, stop_reason="end_turn", **fields):
     """
     Return a complete reply of Anthropic.
     """
@@ -68,7 +70,7 @@ def claude_reply(*content, stop_reason="end_turn", **fields):
     return {**message, "stop_reason": stop_reason, "usage": {"input_tokens": 3, "output_tokens": 5}, **fields}
 
 
-def claude_start(**usage):
+def make_claude_start(**usage):
     """
     Return the first events of a stream of Anthropic, with an open text block.
     """
@@ -79,14 +81,14 @@ def claude_start(**usage):
     )
 
 
-def claude_text(text):
+def make_claude_text(text):
     """
     Return one text delta of a stream of Anthropic.
     """
     return {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
 
 
-def gemini_reply(*parts, finish="STOP", **fields):
+def make_gemini_reply(*parts, finish="STOP", **fields):
     """
     Return a reply of Gemini, or a chunk.
     """
@@ -94,17 +96,17 @@ def gemini_reply(*parts, finish="STOP", **fields):
     return {"candidates": [{"content": {"role": "model", "parts": list(parts)}, **ended}], **fields}
 
 
-def stream_of(model, *texts):
+def encode_texts(model, *texts):
     """
     Encode a stream with these texts in the format of the model's vendor.
     """
     if model == COMPATIBLE:
         return encode_sse(*(chunk({"content": text}) for text in texts), chunk({}, "stop"))
     if model == CLAUDE:
-        return encode_named_sse(*claude_start(), *map(claude_text, texts), *CLAUDE_END)
+        return encode_named_sse(*make_claude_start(), *map(make_claude_text, texts), *CLAUDE_END)
     if model == GEMINI:
-        chunks = [gemini_reply({"text": text}, finish=None) for text in texts]
-        return encode_sse(*chunks, gemini_reply({"text": ""}), end=b"")
+        chunks = [make_gemini_reply({"text": text}, finish=None) for text in texts]
+        return encode_sse(*chunks, make_gemini_reply({"text": ""}), end=b"")
     chunks = [{"model": "m", "message": {"role": "assistant", "content": text}, "done": False} for text in texts]
     last = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
     return encode_json_lines(*chunks, last)

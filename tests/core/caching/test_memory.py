@@ -47,7 +47,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_the_memory_cache_behaves_like_a_dictionary_with_limits(steps):
     """
-    It returns the last value of a key within its lifetime, and its limits hold after every step.
+    It returns the last value of a key within its lifetime, and never exceeds its limits.
     """
     clock = FakeClock()
     cache = MemoryCache(MemoryCacheSettings(max_entries=3, max_bytes=12), clock)
@@ -56,8 +56,8 @@ def test_the_memory_cache_behaves_like_a_dictionary_with_limits(steps):
         cache.set(key, value, ttl=ttl)
         model[key] = (value, float("inf") if ttl is None else clock.monotonic() + ttl)
         clock.now += seconds
-        for name, (kept, end) in model.items():
-            assert cache.get(name) in ((kept, None) if clock.monotonic() < end else (None,))
+        for name, (cached, end) in model.items():
+            assert cache.get(name) in ((cached, None) if clock.monotonic() < end else (None,))
         assert len(cache._entries) <= 3
         assert cache._bytes == sum(len(value) for value, _ in cache._entries.values()) <= 12
 

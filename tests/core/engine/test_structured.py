@@ -43,20 +43,20 @@ def test_native_schemas_are_preferred(client, scripted, schema, ada):
     assert "tools" not in scripted.sent()
 
 
-@pytest.mark.parametrize("awaited", [False, True])
-def test_long_objects_are_not_parsed_for_each_chunk(client, async_client, scripted, awaited):
+@pytest.mark.parametrize("is_async", [False, True])
+def test_long_objects_are_not_parsed_for_each_chunk(client, async_client, scripted, is_async):
     """
     Partial objects become less frequent, so that parsing takes linear time; the last is complete.
     """
     letters = "x" * 5000
     scripted.reply(chunks=sse(*chat_chunks(['{"name": "', *letters, '", "age": 3', "6", "}"])))
 
-    async def story():
+    async def main():
         async with async_client.stream("Ada, 36", schema=PERSON) as stream:
             return [value async for value in stream.partial_objects()]
 
-    if awaited:
-        partial = asyncio.run(story())
+    if is_async:
+        partial = asyncio.run(main())
     else:
         with client.stream("Ada, 36", schema=PERSON) as stream:
             partial = list(stream.partial_objects())
@@ -64,7 +64,7 @@ def test_long_objects_are_not_parsed_for_each_chunk(client, async_client, script
     assert 50 < len(partial) < 200
     assert partial[-1] == {"name": letters, "age": 36}
     sizes = [len(value.get("name", "")) for value in partial]
-    assert all(after - before <= 1 + before / 15 for before, after in itertools.pairwise(sizes))
+    assert all(current - previous <= 1 + previous / 15 for previous, current in itertools.pairwise(sizes))
 
 
 @pytest.mark.parametrize("settings", [{}, NO_SCHEMA, NO_TOOLS])
@@ -160,13 +160,13 @@ def test_the_mode_can_be_chosen(client, scripted, mode, key):
 
 
 @pytest.mark.parametrize(
-    ("mode", "missing_mode"), [("native", "does not support JSON schemas"), ("tool", "does not support tools")]
+    ("mode", "expected_error"), [("native", "does not support JSON schemas"), ("tool", "does not support tools")]
 )
-def test_unsupported_modes_are_refused(make_client, scripted, mode, missing_mode):
+def test_unsupported_modes_are_refused(make_client, scripted, mode, expected_error):
     """
     A mode that the model does not support is an error before anything is sent.
     """
-    with pytest.raises(UnsupportedError, match=missing_mode):
+    with pytest.raises(UnsupportedError, match=expected_error):
         make_client(settings=NO_TOOLS).ask("Ada", schema=Person, schema_mode=mode)
 
     assert scripted.calls == []

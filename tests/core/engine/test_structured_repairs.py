@@ -21,10 +21,10 @@ def test_validation_errors_are_sent_back(client, scripted, schema):
     assert reply.text == ADA
     assert reply.usage.output_tokens == 14
     assert len(reply.attempts) == 2
-    question, answer, complaint = scripted.sent()["messages"]
+    question, answer, feedback = scripted.sent()["messages"]
     assert (question["content"], answer["content"]) == ("Ada, 36", '{"name": "Ada", "age": -1}')
-    assert "does not satisfy the schema" in complaint["content"]
-    assert "age" in complaint["content"]
+    assert "does not satisfy the schema" in feedback["content"]
+    assert "age" in feedback["content"]
     assert reply.messages == (reply.message,)
 
 
@@ -72,20 +72,20 @@ def test_repairs_are_limited(client, scripted, repairs):
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "expected_error"),
     [
         ({"refusal": "I will not."}, "The model refused: I will not."),
         ({"text": '{"name": "A', "finish_reason": "length"}, "was truncated at max_tokens.*Raise max_tokens"),
         ({"text": "", "finish_reason": "content_filter"}, "does not satisfy"),
     ],
 )
-def test_final_replies_are_not_repaired(client, scripted, changes, complaint):
+def test_final_replies_are_not_repaired(client, scripted, changes, expected_error):
     """
     Refusals, filtered and truncated replies are errors immediately.
     """
     scripted.reply(body=chat_reply(**changes))
 
-    with pytest.raises(StructuredOutputError, match=complaint):
+    with pytest.raises(StructuredOutputError, match=expected_error):
         client.ask("Ada", schema=Person, repairs=5)
 
     assert len(scripted.calls) == 1

@@ -26,17 +26,17 @@ def test_arguments_of_the_output_tool_are_partial_objects(make_async_client, scr
     """
     The arguments of the output tool are the object, also for async streams.
     """
-    pieces = ['{"name": "Ada"', ', "age": 36}']
-    begin = {"index": 0, "id": "c1", "function": {"name": "return_output", "arguments": ""}}
-    calls = [begin, *({"index": 0, "function": {"arguments": piece}} for piece in pieces)]
+    fragments = ['{"name": "Ada"', ', "age": 36}']
+    first_fragment = {"index": 0, "id": "c1", "function": {"name": "return_output", "arguments": ""}}
+    calls = [first_fragment, *({"index": 0, "function": {"arguments": fragment}} for fragment in fragments)]
     chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]} for call in calls]
     scripted.reply(chunks=sse(*chunks, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
 
-    async def story():
+    async def main():
         async with make_async_client(settings=NO_SCHEMA).stream("Ada, 36", schema=Person) as stream:
             return [value async for value in stream.partial_objects()], stream.response
 
-    partial, response = asyncio.run(story())
+    partial, response = asyncio.run(main())
 
     assert partial == [{"name": "Ada"}, {"name": "Ada", "age": 36}]
     assert response.parsed == Person(name="Ada", age=36)

@@ -106,27 +106,27 @@ def test_async_clients_run_blocking_tools_in_threads(async_client, scripted):
     """
     threads = {}
 
-    async def later(x: int) -> int:
+    async def async_tool(x: int) -> int:
         await asyncio.sleep(0)
-        threads["later"] = threading.current_thread()
+        threads["async_tool"] = threading.current_thread()
         return x + 1
 
-    def now(x: int) -> int:
-        threads["now"] = threading.current_thread()
+    def blocking_tool(x: int) -> int:
+        threads["blocking_tool"] = threading.current_thread()
         return x + 2
 
     class Counter:
         async def __call__(self, x: int) -> int:
             return x + 3
 
-    scripted.reply(body=make_call_reply(*((name, '{"x": 1}') for name in ("later", "now", "Counter"))))
+    scripted.reply(body=make_call_reply(*((name, '{"x": 1}') for name in ("async_tool", "blocking_tool", "Counter"))))
     scripted.reply(body=chat_reply("Done."))
 
-    asyncio.run(async_client.ask("?", tools=[later, now, Counter()]))
+    asyncio.run(async_client.ask("?", tools=[async_tool, blocking_tool, Counter()]))
 
     assert read_tool_results(scripted) == ["2", "3", "4"]
-    assert threads["later"] is threading.main_thread()
-    assert threads["now"] is not threading.main_thread()
+    assert threads["async_tool"] is threading.main_thread()
+    assert threads["blocking_tool"] is not threading.main_thread()
 
 
 def test_blocking_clients_refuse_async_tools(client, scripted):
@@ -134,20 +134,20 @@ def test_blocking_clients_refuse_async_tools(client, scripted):
     Async tools and approvals are refused before anything is sent, unless the tools are only described.
     """
 
-    async def later() -> int:
+    async def async_tool() -> int:
         return 1
 
     async def approve(call) -> bool:
         return True
 
-    with pytest.raises(ConfigurationError, match="'later' is async"):
-        client.ask("?", tools=[later])
+    with pytest.raises(ConfigurationError, match="'async_tool' is async"):
+        client.ask("?", tools=[async_tool])
     with pytest.raises(ConfigurationError, match="approve= is async"):
         client.ask("?", tools=[weather], approve=approve)
     assert scripted.calls == []
 
-    scripted.reply(body=make_call_reply(("later", "{}")))
-    assert client.ask("?", tools=[later], execute_tools=False).tool_calls[0].name == "later"
+    scripted.reply(body=make_call_reply(("async_tool", "{}")))
+    assert client.ask("?", tools=[async_tool], execute_tools=False).tool_calls[0].name == "async_tool"
 
 
 def test_calls_of_one_round_run_concurrently(client, scripted):
@@ -173,7 +173,7 @@ def test_async_calls_of_one_round_run_concurrently(async_client, scripted):
     The first call waits for the second.
     """
 
-    async def story():
+    async def main():
         signal = asyncio.Event()
 
         async def wait() -> str:
@@ -188,7 +188,7 @@ def test_async_calls_of_one_round_run_concurrently(async_client, scripted):
 
     scripted.reply(body=make_call_reply(("wait", "{}"), ("set_signal", "{}"))).reply(body=chat_reply("Met."))
 
-    asyncio.run(story())
+    asyncio.run(main())
 
     assert read_tool_results(scripted) == ["waited", "set"]
 
@@ -200,18 +200,18 @@ def test_the_loop_is_bounded(client, scripted, rounds):
     """
     ran = []
 
-    def again() -> str:
+    def repeat() -> str:
         ran.append(1)
-        return "again"
+        return "repeat"
 
     for _ in range(rounds + 1):
-        scripted.reply(body=make_call_reply(("again", "{}")))
+        scripted.reply(body=make_call_reply(("repeat", "{}")))
 
     with pytest.raises(ToolLoopError, match=f"after {rounds} rounds.*max_tool_rounds") as caught:
-        client.ask("?", tools=[again], max_tool_rounds=rounds)
+        client.ask("?", tools=[repeat], max_tool_rounds=rounds)
 
     assert (len(ran), len(scripted.calls)) == (rounds, rounds + 1)
-    assert [call.name for call in caught.value.response.tool_calls] == ["again"]
+    assert [call.name for call in caught.value.response.tool_calls] == ["repeat"]
     assert len(caught.value.response.attempts) == rounds + 1
     assert caught.value.response.usage.output_tokens == 7 * (rounds + 1)
 
@@ -316,7 +316,7 @@ def test_tools_are_refused_for_models_without_tools(make_client, scripted):
 
 
 @pytest.mark.parametrize(
-    ("choice", "first", "later"),
+    ("choice", "first_choice", "later_choice"),
     [
         ("auto", "auto", "auto"),
         ("none", "none", "none"),
@@ -324,7 +324,7 @@ def test_tools_are_refused_for_models_without_tools(make_client, scripted):
         ("weather", {"type": "function", "function": {"name": "weather"}}, "auto"),
     ],
 )
-def test_tool_choice_applies_to_the_first_round(client, scripted, choice, first, later):
+def test_tool_choice_applies_to_the_first_round(client, scripted, choice, first_choice, later_choice):
     """
     A model that must call a tool may answer afterwards; otherwise the loop would not end.
     """
@@ -332,8 +332,8 @@ def test_tool_choice_applies_to_the_first_round(client, scripted, choice, first,
 
     client.ask("?", tools=[weather], tool_choice=choice, parallel_tool_calls=False)
 
-    assert scripted.sent(0)["tool_choice"] == first
-    assert scripted.sent(1).get("tool_choice") == later
+    assert scripted.sent(0)["tool_choice"] == first_choice
+    assert scripted.sent(1).get("tool_choice") == later_choice
     assert scripted.sent(0)["parallel_tool_calls"] is False
 
 

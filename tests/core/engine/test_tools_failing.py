@@ -92,14 +92,14 @@ def test_the_deadline_includes_tools(client, scripted, clock):
     If a tool ends after the deadline, the call fails with an error that has the attempts.
     """
 
-    def slow() -> str:
+    def sleep_too_long() -> str:
         clock.sleep(2)
         return "late"
 
-    scripted.reply(body=make_call_reply(("slow", "{}")))
+    scripted.reply(body=make_call_reply(("sleep_too_long", "{}")))
 
     with pytest.raises(RequestTimeoutError) as caught:
-        client.ask("?", tools=[slow], timeout=1.5)
+        client.ask("?", tools=[sleep_too_long], timeout=1.5)
 
     assert caught.value.phase == "deadline"
     assert len(caught.value.attempts) == len(scripted.calls) == 1

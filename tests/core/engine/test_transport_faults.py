@@ -25,22 +25,22 @@ class Exchange:
 
     head = ReplyHead(200, {"content-type": "application/json"})
 
-    def __init__(self, broken, error):
-        self._broken, self._error = broken, error
+    def __init__(self, failing_method, error):
+        self._failing_method, self._error = failing_method, error
 
-    def _do(self, method):
-        if method == self._broken:
+    def _call(self, method):
+        if method == self._failing_method:
             raise self._error
         return b""
 
     def read(self):
-        return self._do("read")
+        return self._call("read")
 
     def read_all(self, limit):
-        return self._do("read_all")
+        return self._call("read_all")
 
     def close(self):
-        self._do("close")
+        self._call("close")
 
 
 class AsyncExchange(Exchange):
@@ -49,45 +49,45 @@ class AsyncExchange(Exchange):
     """
 
     async def read(self):
-        return self._do("read")
+        return self._call("read")
 
     async def read_all(self, limit):
-        return self._do("read_all")
+        return self._call("read_all")
 
     async def close(self):
-        self._do("close")
+        self._call("close")
 
 
 @pytest.fixture
 def break_transport(monkeypatch):
     """
-    Use the transport of a plugin that raises in one method.
+    Return a function that installs a transport plugin that raises in one method.
     """
 
-    def install(broken, error):
-        def open_now(call, timing, exchange=Exchange):
-            if broken == "open":
+    def install(failing_method, error):
+        def open_blocking(call, timing, exchange=Exchange):
+            if failing_method == "open":
                 raise error
-            return exchange(broken, error)
+            return exchange(failing_method, error)
 
         async def open_async(call, timing):
-            return open_now(call, timing, AsyncExchange)
+            return open_blocking(call, timing, AsyncExchange)
 
         async def close():
             pass
 
         source = PluginSource("acme", "acme-transport", "1.0")
-        blocking = SimpleNamespace(open=open_now, close=lambda: None)
+        blocking = SimpleNamespace(open=open_blocking, close=lambda: None)
         monkeypatch.setattr(transports, "create_blocking", lambda *_: (blocking, source))
-        made = SimpleNamespace(open=open_async, close=close)
-        monkeypatch.setattr(transports, "create_async", lambda *_: (made, source))
+        asynchronous = SimpleNamespace(open=open_async, close=close)
+        monkeypatch.setattr(transports, "create_async", lambda *_: (asynchronous, source))
 
     return install
 
 
 def ask(*, is_async, streamed):
     """
-    Ask once over the transport.
+    Send one request with the transport.
     """
 
     async def ask_async():
@@ -113,7 +113,7 @@ def ask(*, is_async, streamed):
 )
 def test_a_fault_of_a_transport_names_it(break_transport, method, streamed, error, is_async):
     """
-    Whatever it raises in any method, the error is a `PluginFaultError`.
+    Any exception in any method becomes a `PluginFaultError`.
     """
     break_transport(method, error)
 
@@ -138,16 +138,16 @@ def test_an_error_of_budwood_passes_unchanged(break_transport, is_async):
 
 def test_an_error_of_a_supplied_transport_passes_unchanged(clock):
     """
-    It is the program's own code.
+    A transport of the program is not a plugin.
     """
 
     def fail(call, timing):
-        raise KeyError("mine")
+        raise KeyError("missing")
 
-    mine = SimpleNamespace(open=fail, close=lambda: None)
+    supplied_transport = SimpleNamespace(open=fail, close=lambda: None)
     with (
-        Client("openai/gpt-4o", **OPTIONS, transport=mine, clock=clock) as client,
-        pytest.raises(KeyError, match="mine"),
+        Client("openai/gpt-4o", **OPTIONS, transport=supplied_transport, clock=clock) as client,
+        pytest.raises(KeyError, match="missing"),
     ):
         client.ask("Hi")
 

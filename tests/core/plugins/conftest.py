@@ -64,7 +64,7 @@ def budwood_providers():
 """
 
 
-def source_describing(*names, api=(2, 0)):
+def write_source(*names, api=(2, 0)):
     """
     Write the source of a module that describes providers of these names as it should.
     """
@@ -72,7 +72,7 @@ def source_describing(*names, api=(2, 0)):
 
 
 @dataclass(frozen=True)
-class MadeDistribution:
+class InstalledDistribution:
     """
     A distribution in a folder of the test.
     """
@@ -118,7 +118,7 @@ def describing():
     """
     Write the source of a module that describes providers of these names as it should.
     """
-    return source_describing
+    return write_source
 
 
 @pytest.fixture
@@ -138,8 +138,8 @@ def make_distribution(site):
         folder: Path = site,
     ):
         module = "made_" + normalise(name).replace("-", "_")
-        created = MadeDistribution(name, version, folder, module)
-        (folder / f"{module}.py").write_text(COUNTED + dedent(source or source_describing(*plugins)), "utf-8")
+        created = InstalledDistribution(name, version, folder, module)
+        (folder / f"{module}.py").write_text(COUNTED + dedent(source or write_source(*plugins)), "utf-8")
         metadata = folder / f"{normalise(name).replace('-', '_')}-{version}.dist-info"
         metadata.mkdir()
         needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
@@ -175,7 +175,7 @@ def load(inventory_of):
 @pytest.fixture
 def registered():
     """
-    Name the modules that pluggy holds for a registry.
+    List the modules that pluggy has registered for a registry.
     """
     return lambda registry: [plugin.__name__ for plugin in registry._manager.get_plugins()]
 

@@ -99,12 +99,12 @@ def test_shadowed_version_of_a_distribution_does_not_count(make_distribution, in
     """
     Of two versions on the path, the first is listed, because Python imports it.
     """
-    behind = tmp_path / "behind"
-    behind.mkdir()
+    shadowed_folder = tmp_path / "behind"
+    shadowed_folder.mkdir()
     make_distribution(version="2.0")
-    make_distribution("Acme.Plugin", version="1.0", folder=behind)
+    make_distribution("Acme.Plugin", version="1.0", folder=shadowed_folder)
 
-    (plugin,) = inventory_of(site, behind).all()
+    (plugin,) = inventory_of(site, shadowed_folder).all()
 
     assert plugin.version == "2.0"
 
@@ -138,7 +138,7 @@ def test_damaged_metadata_do_not_hide_other_plugins(file, content, make_distribu
 
 
 @pytest.mark.parametrize(
-    ("requires", "wanted"),
+    ("requires", "requirement"),
     [
         ([], None),
         (["httpx>=1"], None),
@@ -150,7 +150,7 @@ def test_damaged_metadata_do_not_hide_other_plugins(file, content, make_distribu
         (["budwood>=0.1", "budwood[jsonschema]<0.3"], "<0.3,>=0.1"),
     ],
 )
-def test_requirement_on_the_core_is_read_from_metadata(requires, wanted, make_distribution, inventory_of):
+def test_requirement_on_the_core_is_read_from_metadata(requires, requirement, make_distribution, inventory_of):
     """
     Every requirement on ``budwood`` whose marker applies counts.
     """
@@ -158,10 +158,10 @@ def test_requirement_on_the_core_is_read_from_metadata(requires, wanted, make_di
 
     (plugin,) = inventory_of().all()
 
-    if plugin.core_requirement is None or wanted is None:
-        assert plugin.core_requirement is wanted
+    if plugin.core_requirement is None or requirement is None:
+        assert plugin.core_requirement is requirement
     else:
-        assert sorted(plugin.core_requirement.split(",")) == sorted(wanted.split(","))
+        assert sorted(plugin.core_requirement.split(",")) == sorted(requirement.split(","))
 
 
 def test_extras_of_an_old_entry_point_are_ignored(make_distribution, inventory_of, site):

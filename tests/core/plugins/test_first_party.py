@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 GROUP = "budwood."
 
 
-def declared_by(project):
+def read_plugins(project):
     """
     Return the plugins in the metadata of a project, by section.
     """
@@ -38,7 +38,7 @@ def test_the_list_agrees_with_the_projects_of_this_repository():
         name: {kind: sorted(names) for kind, names in kinds.items()} for name, kinds in first_party_plugins().items()
     }
 
-    assert listed == {project["name"]: declared_by(project) for project in projects}
+    assert listed == {project["name"]: read_plugins(project) for project in projects}
 
 
 def test_the_distribution_of_a_plugin_is_found():

@@ -56,13 +56,13 @@ def test_only_the_requested_plugin_is_imported(make_distribution, inventory_of):
     """
     Other plugins are not imported, so that broken ones do not matter.
     """
-    wanted = make_distribution("wanted", plugins=["wanted"])
+    requested = make_distribution("requested", plugins=["requested"])
     other = make_distribution("other", plugins=["other"])
     broken = make_distribution("broken", plugins=["broken"], source="raise SystemExit(3)")
 
-    Registry(inventory=inventory_of()).load(PROVIDER, "wanted")
+    Registry(inventory=inventory_of()).load(PROVIDER, "requested")
 
-    assert (wanted.imports, other.imports, broken.imports) == (1, 0, 0)
+    assert (requested.imports, other.imports, broken.imports) == (1, 0, 0)
 
 
 def test_only_the_hook_of_the_requested_plugin_runs(make_distribution, inventory_of):
@@ -101,10 +101,10 @@ def test_sixteen_threads_import_once(make_distribution, inventory_of):
     """
     created = make_distribution()
     registry = Registry(inventory=inventory_of())
-    together = threading.Barrier(THREADS)
+    barrier = threading.Barrier(THREADS)
 
     def ask():
-        together.wait()
+        barrier.wait()
         return registry.load(PROVIDER, "acme")
 
     with ThreadPoolExecutor(THREADS) as threads:
@@ -120,10 +120,10 @@ def test_sixteen_threads_get_the_error_of_one_import(make_distribution, inventor
     """
     created = make_distribution(source="raise RuntimeError('broken')")
     registry = Registry(inventory=inventory_of())
-    together = threading.Barrier(THREADS)
+    barrier = threading.Barrier(THREADS)
 
     def ask():
-        together.wait()
+        barrier.wait()
         with pytest.raises(PluginLoadError, match="broken"):
             registry.load(PROVIDER, "acme")
 
@@ -140,14 +140,14 @@ def test_sixteen_threads_read_the_metadata_once(make_distribution, monkeypatch):
     """
     make_distribution()
     registry = Registry()
-    together = threading.Barrier(THREADS)
+    barrier = threading.Barrier(THREADS)
 
-    def look():
-        together.wait()
+    def list_plugins():
+        barrier.wait()
         return registry.inventory
 
     with ThreadPoolExecutor(THREADS) as threads:
-        inventories = [future.result() for future in [threads.submit(look) for _ in range(THREADS)]]
+        inventories = [future.result() for future in [threads.submit(list_plugins) for _ in range(THREADS)]]
 
     assert len({id(inventory) for inventory in inventories}) == 1
 

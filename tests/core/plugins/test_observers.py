@@ -22,7 +22,7 @@ OBSERVER = """
 from pydantic import BaseModel
 from budwood.hooks import ObserverSpec, hookimpl
 
-MADE = []
+INSTANCES = []
 
 
 class Settings(BaseModel):
@@ -35,7 +35,7 @@ class Observer:
     def __init__(self, settings, context):
         self.label, self.instance = settings.label, context.instance
         self.kinds, self.closed = [], 0
-        MADE.append(self)
+        INSTANCES.append(self)
 
     def observe(self, event):
         self.kinds.append(type(event).__name__)
@@ -49,7 +49,7 @@ class Observer:
 def budwood_observers():
     return [ObserverSpec(name="acme-usage", settings=lambda: Settings, build=Observer, requires_api=(2, 0))]
 """
-TOLD = ["RequestStarted", "AttemptStarted", "AttemptFinished", "RequestFinished"]
+EVENT_KINDS = ["RequestStarted", "AttemptStarted", "AttemptFinished", "RequestFinished"]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def created(installed):
     """
     List the observers that were created from the distribution.
     """
-    return lambda: sys.modules[installed.module].MADE if installed.module in sys.modules else []
+    return lambda: sys.modules[installed.module].INSTANCES if installed.module in sys.modules else []
 
 
 def ask(make_client, scripted, **arguments):
@@ -93,7 +93,7 @@ def test_argument_lists_it(make_client, scripted, created):
     """
     ask(make_client, scripted, observers=["Acme_Usage"])
 
-    assert [observer.kinds for observer in created()] == [TOLD]
+    assert [observer.kinds for observer in created()] == [EVENT_KINDS]
 
 
 def test_settings_list_it(make_client, scripted, created):
@@ -103,7 +103,7 @@ def test_settings_list_it(make_client, scripted, created):
     settings = {"observers": ["acme-usage"], "observer": {"acme-usage": {"label": "mine"}}}
     ask(make_client, scripted, settings=settings)
 
-    assert [(observer.label, observer.kinds) for observer in created()] == [("mine", TOLD)]
+    assert [(observer.label, observer.kinds) for observer in created()] == [("mine", EVENT_KINDS)]
 
 
 def test_environment_lists_it(make_client, scripted, created, monkeypatch):
@@ -114,7 +114,7 @@ def test_environment_lists_it(make_client, scripted, created, monkeypatch):
     monkeypatch.setenv("BUDWOOD_OBSERVER__ACME_USAGE__LABEL", "from outside")
     ask(make_client, scripted)
 
-    assert [(observer.label, observer.kinds) for observer in created()] == [("from outside", TOLD)]
+    assert [(observer.label, observer.kinds) for observer in created()] == [("from outside", EVENT_KINDS)]
 
 
 def test_empty_argument_runs_none(make_client, scripted, installed):
@@ -246,4 +246,4 @@ def test_observer_that_fails_to_close_keeps_nothing_else_open(make_client, make_
 
     make_client(settings={"observer": section}, observers=["acme-usage", "second"]).close()
 
-    assert [observer.closed for observer in sys.modules[installed.module].MADE] == [1, 1]
+    assert [observer.closed for observer in sys.modules[installed.module].INSTANCES] == [1, 1]

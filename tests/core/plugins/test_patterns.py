@@ -9,7 +9,7 @@ from budwood.hooks import MEDIA_HANDLER, TOKENIZER
 from budwood.plugins import Registry
 from budwood_testing import chat_reply
 
-HARMFUL = {
+BROKEN = {
     "sleeps": "import time\ntime.sleep(86_400)",
     "raises": "raise RuntimeError('broken')",
     "exits": "raise SystemExit(3)",
@@ -51,7 +51,7 @@ def {hook}():
 """
 
 
-def source_of(kind, name, *patterns, body="pass"):
+def write_source(kind, name, *patterns, body="pass"):
     """
     Return the source of a module with a media handler or a tokenizer.
     """
@@ -68,20 +68,20 @@ def make_plugin(make_distribution):
 
     def make(kind, name, *patterns, source=None, stated=None):
         entry_point = " ".join((name, *(patterns if stated is None else stated)))
-        source = source_of(kind, name, *patterns) if source is None else source
+        source = write_source(kind, name, *patterns) if source is None else source
         return make_distribution(f"test-{name}", plugins=[entry_point], group=kind.group, source=source)
 
     return make
 
 
-@pytest.mark.parametrize("source", HARMFUL.values(), ids=HARMFUL)
+@pytest.mark.parametrize("source", BROKEN.values(), ids=BROKEN)
 def test_a_broken_media_handler_is_not_imported_for_files_of_other_types(
     source, make_plugin, make_client, scripted, tmp_path
 ):
     """
     A text file is read, and a file of an unknown type is rejected, without importing handlers of other types.
     """
-    harmful = make_plugin(MEDIA_HANDLER, "aaa", "application/x-created", "video/*", source=source)
+    broken_plugin = make_plugin(MEDIA_HANDLER, "aaa", "application/x-created", "video/*", source=source)
     client = make_client()
     scripted.reply(body=chat_reply("Ok."))
     text, unknown = tmp_path / "a.txt", tmp_path / "a.bin"
@@ -92,19 +92,19 @@ def test_a_broken_media_handler_is_not_imported_for_files_of_other_types(
     with pytest.raises(PromptError, match=r"Supported types: application/x-created, image/gif, .*, video/\*"):
         client.ask("?", files=[unknown])
 
-    assert harmful.imports == 0
+    assert broken_plugin.imports == 0
 
 
-@pytest.mark.parametrize("source", HARMFUL.values(), ids=HARMFUL)
+@pytest.mark.parametrize("source", BROKEN.values(), ids=BROKEN)
 def test_a_broken_tokenizer_is_not_imported_for_other_models(source, make_plugin, make_client):
     """
     Tokens of a model are counted without importing tokenizers of other models.
     """
-    harmful = make_plugin(TOKENIZER, "aaa", "acme/*", "openai/gpt-9*", source=source)
+    broken_plugin = make_plugin(TOKENIZER, "aaa", "acme/*", "openai/gpt-9*", source=source)
 
     assert make_client().count_tokens("Hello.", offline=True).input_tokens
 
-    assert harmful.imports == 0
+    assert broken_plugin.imports == 0
 
 
 def test_an_exact_media_type_takes_precedence_over_a_wildcard(make_plugin, make_client, scripted, tmp_path):
@@ -143,7 +143,7 @@ def test_a_handler_that_fails_is_a_fault_of_the_plugin(body, make_plugin, make_c
     """
     An error of `parts`, or a wrong result, is a `PluginFaultError`.
     """
-    source = source_of(MEDIA_HANDLER, "acme", "text/csv", body=body)
+    source = write_source(MEDIA_HANDLER, "acme", "text/csv", body=body)
     make_plugin(MEDIA_HANDLER, "acme", "text/csv", source=source)
     file = tmp_path / "a.csv"
     file.write_text("x")
@@ -165,7 +165,7 @@ def test_a_tokenizer_that_fails_is_replaced_by_an_estimate(make_plugin, make_cli
     """
     The hint has the error, unless the tokenizer is configured.
     """
-    make_plugin(TOKENIZER, "aaa", "openai/*", source=source_of(TOKENIZER, "aaa", "openai/*", body="{}['x']"))
+    make_plugin(TOKENIZER, "aaa", "openai/*", source=write_source(TOKENIZER, "aaa", "openai/*", body="{}['x']"))
     client = make_client(settings={"plugins": {"disabled": ["tiktoken"]}})
 
     count = client.count_tokens("Hello.", offline=True)
@@ -178,7 +178,7 @@ def test_the_configured_tokenizer_must_work(make_plugin, make_client):
     """
     Its error is raised.
     """
-    make_plugin(TOKENIZER, "aaa", "acme/*", source=source_of(TOKENIZER, "aaa", "acme/*", body="{}['x']"))
+    make_plugin(TOKENIZER, "aaa", "acme/*", source=write_source(TOKENIZER, "aaa", "acme/*", body="{}['x']"))
 
     with pytest.raises(PluginFaultError, match=r"count\(\): KeyError: 'x'"):
         make_client(settings={"tokenizer": "aaa"}).count_tokens("Hello.", offline=True)

@@ -83,7 +83,7 @@ SPEC = "ProviderSpec(name='acme', settings=dict, build=dict, requires_api=(2, 0)
 CACHE_SPEC = "CacheSpec(name='acme', settings=dict, build=dict, requires_api=(2, 0))"
 
 
-def hook(body, *, name="budwood_providers", arguments=""):
+def write_hook(body, *, name="budwood_providers", arguments=""):
     """
     Write one hook implementation.
     """
@@ -91,19 +91,19 @@ def hook(body, *, name="budwood_providers", arguments=""):
 
 
 INVALID = {
-    "wrong hook name": hook("return []", name="budwood_provider"),
-    "wrong argument": hook("return []", arguments="client"),
+    "wrong hook name": write_hook("return []", name="budwood_provider"),
+    "wrong argument": write_hook("return []", arguments="client"),
     "no hook": "",
-    "hook of another kind": hook("return []", name="budwood_caches"),
-    "not marked": hook(f"return [{SPEC}]").removeprefix("@hookimpl\n"),
-    "spec of another kind": hook(f"return [{CACHE_SPEC}]"),
-    "something else than a spec": hook("return ['acme']"),
-    "one spec among others": hook(f"return [{SPEC}, None]"),
-    "a spec without a list": hook(f"return {SPEC}"),
-    "nothing": hook("pass"),
-    "another name": hook(f"return [{SPEC.replace('acme', 'emca')}]"),
-    "name that is no text": hook("return [" + SPEC.replace("'acme'", "7") + "]"),
-    "version that is no pair": hook(f"return [{SPEC.replace('(2, 0)', '2.0')}]"),
+    "hook of another kind": write_hook("return []", name="budwood_caches"),
+    "not marked": write_hook(f"return [{SPEC}]").removeprefix("@hookimpl\n"),
+    "spec of another kind": write_hook(f"return [{CACHE_SPEC}]"),
+    "something else than a spec": write_hook("return ['acme']"),
+    "one spec among others": write_hook(f"return [{SPEC}, None]"),
+    "a spec without a list": write_hook(f"return {SPEC}"),
+    "nothing": write_hook("pass"),
+    "another name": write_hook(f"return [{SPEC.replace('acme', 'emca')}]"),
+    "name that is no text": write_hook("return [" + SPEC.replace("'acme'", "7") + "]"),
+    "version that is no pair": write_hook(f"return [{SPEC.replace('(2, 0)', '2.0')}]"),
 }
 
 
@@ -126,11 +126,11 @@ def test_module_that_does_not_follow_the_plugin_api_is_rejected(source, make_dis
 
 
 FAULTS = {
-    "incomplete spec": hook("return [ProviderSpec(name='acme')]"),
-    "hook that raises": hook("raise RuntimeError('later')"),
-    "hook that raises late": hook("yield 1 / 0"),
-    "hook that exits": hook("raise SystemExit(1)"),
-    "hook that ends a generator": hook("raise GeneratorExit"),
+    "incomplete spec": write_hook("return [ProviderSpec(name='acme')]"),
+    "hook that raises": write_hook("raise RuntimeError('later')"),
+    "hook that raises late": write_hook("yield 1 / 0"),
+    "hook that exits": write_hook("raise SystemExit(1)"),
+    "hook that ends a generator": write_hook("raise GeneratorExit"),
 }
 
 
@@ -152,7 +152,7 @@ def test_misspelled_hook_is_an_error(describing, make_distribution, load):
     """
     That is so even if the module has another, valid hook.
     """
-    wrong = hook("return []", name="budwood_cashes")
+    wrong = write_hook("return []", name="budwood_cashes")
     make_distribution(source=describing("acme") + wrong)
 
     with pytest.raises(PluginInvalidError, match="budwood_cashes"):
@@ -199,7 +199,7 @@ def test_module_may_provide_two_kinds(make_distribution, inventory_of, site):
     """
     Providers and caches are found in their own groups.
     """
-    source = hook(f"return [{SPEC}]") + hook(f"return [{CACHE_SPEC}]", name="budwood_caches")
+    source = write_hook(f"return [{SPEC}]") + write_hook(f"return [{CACHE_SPEC}]", name="budwood_caches")
     created = make_distribution(source=HEAD + source)
     with (site / "acme_plugin-1.2.3.dist-info" / "entry_points.txt").open("a") as entries:
         entries.write(f"[budwood.caches]\nacme = {created.module}\n")
@@ -261,8 +261,8 @@ def test_another_plugin_api_is_rejected(api, make_distribution, inventory_of, de
     with pytest.raises(PluginIncompatibleError) as caught:
         registry.load(PROVIDER, "acme")
 
-    for wanted in (api, API_VERSION):
-        assert f"{wanted[0]}.{wanted[1]}" in caught.value.message
+    for required in (api, API_VERSION):
+        assert f"{required[0]}.{required[1]}" in caught.value.message
     assert registered(registry) == []
 
 

@@ -22,7 +22,7 @@ def survey_of(site):
 
 
 @pytest.fixture
-def behind(tmp_path):
+def shadowed_folder(tmp_path):
     """
     A folder that Python searches later.
     """
@@ -42,18 +42,18 @@ def test_the_survey_finds_what_discovery_finds(make_distribution, survey_of, inv
     assert take_survey().inventory == take_inventory()
 
 
-def test_a_copy_behind_another_is_shadowed(make_distribution, survey_of, site, behind):
+def test_a_copy_behind_another_is_shadowed(make_distribution, survey_of, site, shadowed_folder):
     """
     The problem names both folders; the shadowed copy provides no plugins.
     """
     make_distribution(version="2.0")
-    make_distribution("Acme.Plugin", version="1.0", folder=behind)
+    make_distribution("Acme.Plugin", version="1.0", folder=shadowed_folder)
 
-    survey = survey_of(site, behind)
+    survey = survey_of(site, shadowed_folder)
 
     ((copy, problem),) = survey.list_problems()
     assert [shadowed.version for shadowed in survey.list_shadowed()] == ["1.0"]
-    assert problem.summary == f"Acme.Plugin 1.0 in {behind} is shadowed by acme-plugin 2.0 in {site}."
+    assert problem.summary == f"Acme.Plugin 1.0 in {shadowed_folder} is shadowed by acme-plugin 2.0 in {site}."
     assert copy.shadowed_by.version == "2.0"
     assert [plugin.version for plugin in survey.inventory.all()] == ["2.0"]
 
@@ -125,13 +125,13 @@ def test_a_copy_has_its_origin(make_distribution, survey_of, site):
     assert {copy.name: copy.is_editable for copy in survey.copies} == {"acme-plugin": False, "linked": True}
 
 
-def test_problems_of_distributions_are_findings(make_distribution, survey_of, site, behind):
+def test_problems_of_distributions_are_findings(make_distribution, survey_of, site, shadowed_folder):
     """
     The doctor reports them after the plugins, and imports nothing for them.
     """
     make_distribution(version="2.0")
-    make_distribution(version="1.0", folder=behind, source="raise SystemExit")
-    survey = survey_of(site, behind)
+    make_distribution(version="1.0", folder=shadowed_folder, source="raise SystemExit")
+    survey = survey_of(site, shadowed_folder)
 
     ok, shadowed = examine(Registry(inventory=survey.inventory), survey, timeout=60.0)
 

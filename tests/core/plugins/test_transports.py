@@ -192,7 +192,7 @@ def test_client_of_httpx_sends_the_calls():
 
 def test_async_client_of_httpx_sends_the_calls():
     """
-    The same holds for an async client.
+    The same applies to an async client.
     """
     seen = []
 

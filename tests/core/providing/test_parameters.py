@@ -175,9 +175,9 @@ def test_the_order_of_defaults():
     The request takes precedence over the catalog's defaults, and these over the instance's.
     """
     rules = ModelRules(defaults={"verbosity": "low"}, refuses=frozenset({"temperature"}))
-    mine = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
+    instance_defaults = {"verbosity": "high", "seed": 1, "user": "me", "temperature": 1}
 
-    encoded = adapt_parameters(make_request(seed=2), rules, defaults=mine)
+    encoded = adapt_parameters(make_request(seed=2), rules, defaults=instance_defaults)
 
     assert encoded.values == {"verbosity": "low", "seed": 2, "user": "me"}
     assert [(adaptation.parameter, adaptation.action) for adaptation in encoded.adaptations] == [

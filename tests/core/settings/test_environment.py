@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "instance", "wanted"),
+    ("variable", "value", "instance", "expected"),
     [
         ("BUDWOOD_PROVIDERS__WORK__API_KEY", "k", "work", {"api_key": "k"}),
         ("BUDWOOD_PROVIDERS__MY_VLLM__BASE_URL", "http://x", "my-vllm", {"base_url": "http://x"}),
@@ -19,11 +19,11 @@ import pytest
         ("BUDWOOD_PROVIDERS__WORK__API_KEY", "", "work", {}),
     ],
 )
-def test_variable_is_a_path_of_keys(variable, value, instance, wanted, load):
+def test_variable_is_a_path_of_keys(variable, value, instance, expected, load):
     """
     Double underscores separate keys, ``_`` replaces ``-`` in names, and lists and tables are JSON.
     """
-    assert load(**{variable: value}).instance_settings("providers", instance) == wanted
+    assert load(**{variable: value}).instance_settings("providers", instance) == expected
 
 
 def test_variables_set_options(load):

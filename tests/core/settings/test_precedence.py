@@ -26,9 +26,9 @@ def test_order_of_precedence(strongest, load):
     """
     Argument, environment, .env, budwood.toml, the user's budwood.toml.
     """
-    given = {name: value for name, value, _ in SOURCES[strongest:]}
+    arguments = {name: value for name, value, _ in SOURCES[strongest:]}
 
-    assert load(given.pop("explicit", None), **given).model == SOURCES[strongest][2]
+    assert load(arguments.pop("explicit", None), **arguments).model == SOURCES[strongest][2]
 
 
 def test_without_any_source_the_defaults_apply(load):
@@ -146,7 +146,7 @@ def test_overriding_changes_no_source():
 
 
 @pytest.mark.parametrize(
-    ("sources", "wanted"),
+    ("sources", "expected"),
     [
         ({"ACME_KEY": "new", "ACME_OLD_KEY": "old"}, "new"),
         ({"ACME_KEY": "", "ACME_OLD_KEY": "old"}, "old"),
@@ -158,11 +158,11 @@ def test_overriding_changes_no_source():
         ({"file": '[providers.acme]\napi_key = "file"'}, "file"),
     ],
 )
-def test_vendors_variables_have_the_precedence_of_their_source(sources, wanted, load):
+def test_vendors_variables_have_the_precedence_of_their_source(sources, expected, load):
     """
     They rank just below Budwood's own variables of the same source.
     """
-    assert load(**sources).instance_settings("providers", "acme", KEY)["api_key"] == wanted
+    assert load(**sources).instance_settings("providers", "acme", KEY)["api_key"] == expected
 
 
 def test_vendors_variables_apply_only_to_their_instance(load):
@@ -177,7 +177,7 @@ KEY_VARIABLES = {"token": ("ACME_TOKEN",), "key": ("ACME_KEY",)}
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("arguments", "expected"),
     [
         ({"ACME_TOKEN": "t", "ACME_KEY": "k"}, {"token": "t"}),
         ({"ACME_KEY": "k"}, {"key": "k"}),
@@ -187,8 +187,8 @@ KEY_VARIABLES = {"token": ("ACME_TOKEN",), "key": ("ACME_KEY",)}
         ({"explicit": {"providers": {"acme": {"other": "o"}}}, "ACME_TOKEN": "t"}, {"token": "t", "other": "o"}),
     ],
 )
-def test_exclusive_keys_of_one_source_replace_those_of_others(given, wanted, load):
+def test_exclusive_keys_of_one_source_replace_those_of_others(arguments, expected, load):
     """
     A key of one source is never combined with an exclusive key of another; of several variables the first counts.
     """
-    assert load(**given).instance_settings("providers", "acme", KEY_VARIABLES, KEYS) == wanted
+    assert load(**arguments).instance_settings("providers", "acme", KEY_VARIABLES, KEYS) == expected

@@ -23,16 +23,16 @@ def refused(load):
     Load settings that are not valid; return the error, which never contains the secret.
     """
 
-    def read(*given, **more):
+    def read(*args, **more):
         with pytest.raises(ConfigurationError) as caught:
-            load(*given, **more)
-        assert SECRET not in full_text(caught.value)
+            load(*args, **more)
+        assert SECRET not in get_full_text(caught.value)
         return str(caught.value)
 
     return read
 
 
-def full_text(error):
+def get_full_text(error):
     """
     Return the text of an error as tracebacks and loggers show it, with its causes.
     """
@@ -64,7 +64,7 @@ def test_unknown_key_names_the_file_and_similar_keys(file, message, refused, tmp
 
 
 @pytest.mark.parametrize(
-    ("sources", "where"),
+    ("sources", "location"),
     [
         ({"explicit": {"options": {"retrys": 1}}}, "arguments"),
         ({"BUDWOOD_OPTIONS__RETRYS": "1"}, "environment"),
@@ -73,13 +73,13 @@ def test_unknown_key_names_the_file_and_similar_keys(file, message, refused, tmp
         ({"user": "[options]\nretrys = 1"}, "user.toml"),
     ],
 )
-def test_unknown_key_is_found_in_every_source(sources, where, refused):
+def test_unknown_key_is_found_in_every_source(sources, location, refused):
     """
     Each source is validated separately, so that the error can name it.
     """
     text = refused(**sources)
 
-    assert where in text
+    assert location in text
     assert "options.retrys" in text
 
 
@@ -120,7 +120,7 @@ def test_file_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
     with pytest.raises(ConfigurationError, match=r"budwood\.toml: ") as caught:
         load()
 
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
 
 
 def test_dotenv_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
@@ -132,7 +132,7 @@ def test_dotenv_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path)
     with pytest.raises(ConfigurationError, match=r"\.env: ") as caught:
         load()
 
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
 
 
 def test_folder_named_dotenv_is_ignored(load, tmp_path):
@@ -246,7 +246,7 @@ def test_invalid_plugin_settings_are_reported_without_their_values(values, messa
         validate_settings(Sample, values, where="here")
 
     assert str(caught.value).startswith(message)
-    assert SECRET not in full_text(caught.value)
+    assert SECRET not in get_full_text(caught.value)
 
 
 @given(st.dictionaries(st.text(max_size=12), st.one_of(st.text(), st.integers(), st.lists(st.text()))))
@@ -270,6 +270,6 @@ def test_any_environment_is_settings_or_a_configuration_error(tmp_path_factory, 
     """
     No variables raise another error, in any order.
     """
-    nowhere = tmp_path_factory.getbasetemp() / "nowhere"
+    missing_folder = tmp_path_factory.getbasetemp() / "nowhere"
     with suppress(ConfigurationError):
-        Settings.load(folder=nowhere, environment=environment, user_file=nowhere / "budwood.toml")
+        Settings.load(folder=missing_folder, environment=environment, user_file=missing_folder / "budwood.toml")

@@ -52,13 +52,13 @@ class TestChunked(TransportTestBase):
         assert server.accepted == 2
 
     @pytest.mark.parametrize(
-        "said", [b"3\r\nabcdef\r\n0\r\n\r\n", b"3\r\nabcde\r\n", b"zz\r\n", b"0\r\nno colon\r\n\r\n"]
+        "data", [b"3\r\nabcdef\r\n0\r\n\r\n", b"3\r\nabcde\r\n", b"zz\r\n", b"0\r\nno colon\r\n\r\n"]
     )
-    def test_invalid_chunk_is_a_connection_error(self, make, server, said):
+    def test_invalid_chunk_is_a_connection_error(self, make, server, data):
         """
         Chunks that are longer than their size, invalid sizes, and invalid trailers end the reply.
         """
-        server.play(BEGIN + chunk(b"one") + said, keep_alive=True).play(reply(200, "next"))
+        server.play(BEGIN + chunk(b"one") + data, keep_alive=True).play(reply(200, "next"))
         transport = make()
 
         with pytest.raises(ConnectionFailedError, match="was lost"):

@@ -88,8 +88,8 @@ def test_each_step_gets_what_is_left(make_backend, deadline, clock):
     """
     Connecting, the TLS handshake, writing and reading share the time that the call has left.
     """
-    noted = RecordingNetwork()
-    backend = make_backend(noted)
+    network = RecordingNetwork()
+    backend = make_backend(network)
     deadline.ends_at = clock.monotonic() + 10
 
     stream = backend.connect_tcp("vendor.example", 443, timeout=60)
@@ -103,4 +103,4 @@ def test_each_step_gets_what_is_left(make_backend, deadline, clock):
     clock.now += 1
     backend.connect_unix_socket("socket", timeout=60)
 
-    assert noted.timeouts == [10, 9, 8, 7, 6, 5]
+    assert network.timeouts == [10, 9, 8, 7, 6, 5]

@@ -133,22 +133,22 @@ def test_wait_for_a_head_on_a_new_connection_can_be_interrupted(loopback_server)
     with httpx.Client(trust_env=False) as own, ThreadPoolExecutor(1) as pool:
         transport = HTTPXTransport(own)
         thread = pool.submit(threading.get_ident).result()
-        asking = pool.submit(fetch, transport, call(loopback_server.url))
-        while not asking.done():  # until it is connected, there is nothing to shut down
+        future = pool.submit(fetch, transport, call(loopback_server.url))
+        while not future.done():  # until it is connected, there is nothing to shut down
             transport.interrupt(thread)
-            wait([asking], timeout=0.01)
+            wait([future], timeout=0.01)
 
         with pytest.raises(ConnectionFailedError):
-            asking.result()
+            future.result()
 
 
-@pytest.mark.parametrize("said", ["gzip, deflate, br, zstd", "identity", "gzip"])
-def test_only_supported_encodings_are_accepted(loopback_server, said):
+@pytest.mark.parametrize("accept_encoding", ["gzip, deflate, br, zstd", "identity", "gzip"])
+def test_only_supported_encodings_are_accepted(loopback_server, accept_encoding):
     """
     Encodings that only httpx supports are not sent; fewer encodings of the user's client are.
     """
     loopback_server.play(reply())
-    with httpx.Client(headers={"accept-encoding": said}) as own:
+    with httpx.Client(headers={"accept-encoding": accept_encoding}) as own:
         fetch(HTTPXTransport(own), call(loopback_server.url))
 
-    assert loopback_server.requests[0].headers["accept-encoding"] == said.removesuffix(", br, zstd")
+    assert loopback_server.requests[0].headers["accept-encoding"] == accept_encoding.removesuffix(", br, zstd")

@@ -36,9 +36,9 @@ def open_securely() -> None:
 def open_call(kind: type[PooledTransport | AsyncPooledTransport], url: str = "https://127.0.0.1:1/") -> None:
     """Open a call with a transport of a class."""
     timing = Timing(connect_timeout=60, idle_timeout=60, deadline=time.monotonic() + 60)
-    opening: Any = kind().open(HTTPCall(method="GET", url=url), timing)
+    pending_open: Any = kind().open(HTTPCall(method="GET", url=url), timing)
     if kind is AsyncPooledTransport:
-        asyncio.run(opening)
+        asyncio.run(pending_open)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

@@ -28,8 +28,8 @@ def test_repr_of_a_call_shows_no_secret():
     assert "s3cret" not in shown
 
 
-@pytest.mark.parametrize("given", [True, False])
-def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path, monkeypatch, given):
+@pytest.mark.parametrize("has_certificate_file", [True, False])
+def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path, monkeypatch, has_certificate_file):
     """
     A call without TLS reads no certificates, one with TLS reads them, and all transports share one context.
 
@@ -37,11 +37,11 @@ def test_certificates_are_read_once_and_only_for_tls(loopback_server, tmp_path, 
     """
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    if given:
-        chosen = tmp_path / "chosen.pem"
+    if has_certificate_file:
+        certificate_file = tmp_path / "chosen.pem"
         first, end, _ = certifi.contents().partition("-----END CERTIFICATE-----\n")
-        chosen.write_text(first + end, encoding="utf-8")
-        monkeypatch.setenv("SSL_CERT_FILE", str(chosen))
+        certificate_file.write_text(first + end, encoding="utf-8")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate_file))
     loopback_server.play(reply(**KEEP_ALIVE), keep_alive=True)
     program = f"""
 import ssl, time
@@ -73,7 +73,7 @@ for _ in range(2):
         pass
 context = tls.ssl_context(TransportSettings())
 count = len(context.get_ca_certs())
-assert (count == 1) is {given}
+assert (count == 1) is {has_certificate_file}
 assert count > 0
 assert len(loads) == 1, loads
 """

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from budwood.wire.chunks import ChunkFramer
 
 
-def encode_chunks(pieces, head=b"%x\r\n"):
+def encode_chunks(parts, head=b"%x\r\n"):
     """
     Encode parts as chunks.
     """
-    return b"".join(head % len(piece) + piece + b"\r\n" for piece in pieces)
+    return b"".join(head % len(part) + part + b"\r\n" for part in parts)
 
 
 def feed_all(framer, data, size):
     """
-    Feed bytes in parts of one size until the framer stops; return the data, and the bytes that were not feed_all.
+    Feed bytes in parts of one size until the framer stops; return the data, and the bytes that were not fed.
     """
     found = b""
     for place in range(0, len(data), size):
@@ -29,31 +29,31 @@ def feed_all(framer, data, size):
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 60), st.sampled_from([b"", b"\r\n"]))
-def test_data_is_extracted_however_it_is_split(pieces, size, content):
+def test_data_is_extracted_however_it_is_split(parts, size, content):
     """
     All data is returned; the rest is the last chunk and all bytes after it.
     """
-    pieces = [piece + content for piece in pieces]  # data may look like a line break
+    parts = [part + content for part in parts]  # data may look like a line break
     end = b"0\r\nx-trailer: 1\r\n\r\nnext"
     framer = ChunkFramer()
 
-    found, unfed = feed_all(framer, encode_chunks(pieces) + end, size)
+    found, unread = feed_all(framer, encode_chunks(parts) + end, size)
 
-    assert found == b"".join(pieces)
-    assert framer.rest + unfed == end
+    assert found == b"".join(parts)
+    assert framer.rest + unread == end
 
 
 @given(st.binary(min_size=1, max_size=50), st.integers(1, 30))
-def test_data_of_an_incomplete_chunk_is_returned(piece, size):
+def test_data_of_an_incomplete_chunk_is_returned(part, size):
     """
     Data is returned as it arrives, also in the middle of a chunk.
     """
-    sent = encode_chunks([piece])
+    sent = encode_chunks([part])
 
     for end in range(size, len(sent) + size, size):
-        begun = len(b"%x\r\n" % len(piece))
+        head_size = len(b"%x\r\n" % len(part))
         got = feed_all(ChunkFramer(), sent[:end], size)[0]
-        assert got == piece[: max(0, min(end, len(sent)) - begun)]
+        assert got == part[: max(0, min(end, len(sent)) - head_size)]
 
 
 @pytest.mark.parametrize("head", [b"%X\r\n", b"000%x\r\n", b"%x;name=value\r\n", b'%x ; a="b;c"\r\n'])
@@ -62,17 +62,17 @@ def test_heads_may_have_extensions(head, size):
     """
     Upper case, leading zeros and extensions are allowed.
     """
-    pieces = [b"one", b"t" * 200]
+    parts = [b"one", b"t" * 200]
     framer = ChunkFramer()
 
-    found, unfed = feed_all(framer, encode_chunks(pieces, head) + b"0;a=b\r\n\r\n", size)
+    found, unread = feed_all(framer, encode_chunks(parts, head) + b"0;a=b\r\n\r\n", size)
 
-    assert found == b"".join(pieces)
-    assert framer.rest + unfed == b"0;a=b\r\n\r\n"
+    assert found == b"".join(parts)
+    assert framer.rest + unread == b"0;a=b\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    "strange",
+    "unsupported",
     [
         b"nonsense\r\n",
         b"-1\r\n",
@@ -86,16 +86,16 @@ def test_heads_may_have_extensions(head, size):
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
-def test_unsupported_bytes_are_left_to_the_other_parser(strange, size):
+def test_unsupported_bytes_are_left_to_the_other_parser(unsupported, size):
     """
     Everything from the head on is the rest; data before it is returned.
     """
     framer = ChunkFramer()
 
-    found, unfed = feed_all(framer, encode_chunks([b"one"]) + strange, size)
+    found, unread = feed_all(framer, encode_chunks([b"one"]) + unsupported, size)
 
     assert found == b"one"
-    assert framer.rest + unfed == strange
+    assert framer.rest + unread == unsupported
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])

@@ -34,7 +34,7 @@ PACKERS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "GZip": gzip.compress
 @given(st.binary(max_size=5000), st.sampled_from([*PACKERS.items(), ("", bytes), ("identity", bytes)]), st.data())
 def test_decompressing_returns_the_content(body, packer, data):
     """
-    That holds for each encoding, and however the bytes are split.
+    This applies to each encoding, however the bytes are split.
     """
     encoding, compress = packer
     compressed = compress(body)

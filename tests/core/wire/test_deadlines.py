@@ -37,18 +37,18 @@ class SkippingLoop(asyncio.SelectorEventLoop):
         return self.timers[-1]
 
 
-def run(making: Coroutine[Any, Any, None]) -> SkippingLoop:
+def run(coroutine: Coroutine[Any, Any, None]) -> SkippingLoop:
     """
     Run a coroutine in such a loop.
     """
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
-        runner.run(making)
+        runner.run(coroutine)
         loop = runner.get_loop()
         assert isinstance(loop, SkippingLoop)
         return loop
 
 
-def pass_time(seconds: float) -> None:
+def advance_clock(seconds: float) -> None:
     """
     Put the clock of the running loop forward.
     """
@@ -72,7 +72,7 @@ async def return_at_once() -> str:
     return "there"
 
 
-async def wait_at_most(deadlines: Deadlines, pending: Awaitable[T], seconds: float) -> T:
+async def wait_with_deadline(deadlines: Deadlines, pending: Awaitable[T], seconds: float) -> T:
     """
     Await something for at most some seconds.
     """
@@ -86,7 +86,7 @@ def test_wait_returns_a_result_that_comes_in_time():
     """
 
     async def main() -> None:
-        assert await wait_at_most(Deadlines(), return_at_once(), 1) == "there"
+        assert await wait_with_deadline(Deadlines(), return_at_once(), 1) == "there"
 
     run(main())
 
@@ -98,9 +98,9 @@ def test_wait_times_out():
 
     async def main() -> None:
         never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting = asyncio.create_task(wait_at_most(Deadlines(), never, 60))
+        waiting = asyncio.create_task(wait_with_deadline(Deadlines(), never, 60))
         await run_other_tasks()
-        pass_time(61)
+        advance_clock(61)
         with pytest.raises(TimeoutError):
             await waiting
         assert never.cancelled()
@@ -117,12 +117,12 @@ def test_each_wait_has_its_own_deadline():
     async def main() -> None:
         deadlines = Deadlines()
         for _ in range(100):
-            coming: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            waiting = asyncio.create_task(wait_at_most(deadlines, coming, 60))
+            future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            waiting = asyncio.create_task(wait_with_deadline(deadlines, future, 60))
             await run_other_tasks()
-            pass_time(20)
+            advance_clock(20)
             await run_other_tasks()
-            coming.set_result("there")
+            future.set_result("there")
             assert await waiting == "there"
 
     assert len(run(main()).timers) < 60
@@ -135,10 +135,10 @@ def test_later_wait_may_be_shorter():
 
     async def main() -> None:
         deadlines = Deadlines()
-        await wait_at_most(deadlines, return_at_once(), 60)
-        waiting = asyncio.create_task(wait_at_most(deadlines, asyncio.Event().wait(), 5))
+        await wait_with_deadline(deadlines, return_at_once(), 60)
+        waiting = asyncio.create_task(wait_with_deadline(deadlines, asyncio.Event().wait(), 5))
         await run_other_tasks()
-        pass_time(6)
+        advance_clock(6)
         with pytest.raises(TimeoutError):
             await waiting
 
@@ -154,11 +154,12 @@ def test_each_task_has_its_own_deadline():
         deadlines = Deadlines()
         order = [(place * 7) % 20 + 1 for place in range(20)]
         waiting = {
-            seconds: asyncio.create_task(wait_at_most(deadlines, asyncio.Event().wait(), seconds)) for seconds in order
+            seconds: asyncio.create_task(wait_with_deadline(deadlines, asyncio.Event().wait(), seconds))
+            for seconds in order
         }
         await run_other_tasks()
         for seconds in sorted(order):
-            pass_time(1)
+            advance_clock(1)
             await run_other_tasks()
             assert {end for end, task in waiting.items() if task.done()} == set(range(1, seconds + 1))
         results = await asyncio.gather(*waiting.values(), return_exceptions=True)
@@ -174,10 +175,10 @@ def test_time_between_waits_does_not_count():
 
     async def main() -> None:
         deadlines = Deadlines()
-        await wait_at_most(deadlines, return_at_once(), 60)
-        pass_time(1000)
+        await wait_with_deadline(deadlines, return_at_once(), 60)
+        advance_clock(1000)
         await run_other_tasks()
-        assert await wait_at_most(deadlines, return_at_once(), 60) == "there"
+        assert await wait_with_deadline(deadlines, return_at_once(), 60) == "there"
 
     run(main())
 
@@ -189,9 +190,9 @@ def test_cancellation_is_not_a_timeout():
 
     async def main() -> None:
         for seconds in (0, 61):
-            waiting = asyncio.create_task(wait_at_most(Deadlines(), asyncio.Event().wait(), 60))
+            waiting = asyncio.create_task(wait_with_deadline(Deadlines(), asyncio.Event().wait(), 60))
             await run_other_tasks()
-            pass_time(seconds)
+            advance_clock(seconds)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
@@ -207,18 +208,18 @@ def test_task_continues_after_a_timeout():
     async def main() -> None:
         deadlines = Deadlines()
 
-        async def twice() -> str:
+        async def wait_twice() -> str:
             with pytest.raises(TimeoutError):
-                await wait_at_most(deadlines, asyncio.Event().wait(), 60)
+                await wait_with_deadline(deadlines, asyncio.Event().wait(), 60)
             assert asyncio.current_task() is not None
             async with asyncio.timeout(1000):
-                return await wait_at_most(deadlines, return_at_once(), 60)
+                return await wait_with_deadline(deadlines, return_at_once(), 60)
 
-        going = asyncio.create_task(twice())
+        wait_task = asyncio.create_task(wait_twice())
         await run_other_tasks()
-        pass_time(61)
-        assert await going == "there"
-        assert going.cancelling() == 0
+        advance_clock(61)
+        assert await wait_task == "there"
+        assert wait_task.cancelling() == 0
 
     run(main())
 
@@ -230,7 +231,7 @@ def test_stopping_cancels_the_timer():
 
     async def main() -> None:
         deadlines = Deadlines()
-        await wait_at_most(deadlines, return_at_once(), 60)
+        await wait_with_deadline(deadlines, return_at_once(), 60)
         deadlines.stop()
         deadlines.stop()
 

@@ -21,10 +21,10 @@ def split_at(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(edges)]
 
 
-def read_lines(pieces: list[bytes]) -> list[bytes]:
+def read_lines(chunks: list[bytes]) -> list[bytes]:
     """Return all lines, including a last one without an end."""
     buffer = LineBuffer()
-    lines = [line for piece in pieces for line in buffer.feed(piece)]
+    lines = [line for chunk in chunks for line in buffer.feed(chunk)]
     last = buffer.close()
     return [*lines, last] if last else lines
 
@@ -87,15 +87,15 @@ def test_last_line_needs_no_end():
     assert buffer.close() == b""
 
 
-@pytest.mark.parametrize("pieces", [[b"12345\n"], [b"12345"], [b"123", b"45"], [b"123", b"45\n"], [b"1\n12345\n"]])
-def test_line_above_the_limit_is_an_error(pieces):
+@pytest.mark.parametrize("chunks", [[b"12345\n"], [b"12345"], [b"123", b"45"], [b"123", b"45\n"], [b"1\n12345\n"]])
+def test_line_above_the_limit_is_an_error(chunks):
     """
-    That holds in one part or several, with a line end or without.
+    This applies to one part or several, with a line end or without.
     """
     buffer = LineBuffer(4)
 
     with pytest.raises(ResponseTooLargeError, match="more than 4 bytes"):
-        list(map(buffer.feed, pieces))
+        list(map(buffer.feed, chunks))
 
 
 def test_limit_applies_to_each_line():
@@ -113,10 +113,10 @@ def test_endless_line_uses_bounded_memory():
     What is buffered stays below the limit and one part.
     """
     buffer = LineBuffer()
-    piece = b"x" * (1024 * 1024)
-    left = itertools.repeat(piece, 2 * MAX_LINE_BYTES // len(piece))
+    chunk = b"x" * (1024 * 1024)
+    remaining = itertools.repeat(chunk, 2 * MAX_LINE_BYTES // len(chunk))
 
     with pytest.raises(ResponseTooLargeError):
-        list(map(buffer.feed, left))
+        list(map(buffer.feed, remaining))
 
-    assert len(list(left)) >= MAX_LINE_BYTES // len(piece) - 1
+    assert len(list(remaining)) >= MAX_LINE_BYTES // len(chunk) - 1

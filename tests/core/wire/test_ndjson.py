@@ -14,10 +14,10 @@ from budwood.wire import NDJSONDecoder
 VALUES = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=10), max_size=3), max_size=5)
 
 
-def decode_all(pieces: list[bytes]) -> list[bytes]:
+def decode_all(chunks: list[bytes]) -> list[bytes]:
     """Decode parts to their end."""
     decoder = NDJSONDecoder()
-    return [value for piece in pieces for value in decoder.feed(piece)] + decoder.close()
+    return [value for chunk in chunks for value in decoder.feed(chunk)] + decoder.close()
 
 
 @given(VALUES, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.integers(1, 9))
@@ -26,14 +26,14 @@ def test_values_do_not_depend_on_how_bytes_are_split(values, end, ended, size):
     Every value is returned once and in order, whether or not the last line ends.
     """
     data = (end.join(json.dumps(value, ensure_ascii=False) for value in values) + (end if ended else "")).encode()
-    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    chunks = [data[start : start + size] for start in range(0, len(data), size)]
 
-    assert [json.loads(value) for value in decode_all(pieces)] == values
+    assert [json.loads(value) for value in decode_all(chunks)] == values
 
 
 def test_empty_lines_are_skipped():
     """
-    Lines with only white space are no values.
+    Lines with only white space are ignored.
     """
     assert decode_all([b'\n  \n{"a": 1}\n\t\r\n{"b": 2}\n  ']) == [b'{"a": 1}', b'{"b": 2}']
 

@@ -31,19 +31,19 @@ LINES = st.sampled_from(
     ]
 )
 STREAMS = st.tuples(st.lists(LINES, max_size=12), st.sampled_from([b"\n", b"\r", b"\r\n"]), st.booleans()).map(
-    lambda made: made[1].join(made[0]) + (made[1] if made[2] else b"")
+    lambda parts: parts[1].join(parts[0]) + (parts[1] if parts[2] else b"")
 )
 
 
-def decode_all(*pieces: bytes) -> list[ServerSentEvent]:
+def decode_all(*chunks: bytes) -> list[ServerSentEvent]:
     """Decode parts to their end."""
     decoder = SSEDecoder()
-    return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
+    return [event for chunk in chunks for event in decoder.feed(chunk)] + decoder.close()
 
 
-def decode_data(*pieces: bytes) -> list[bytes]:
+def decode_data(*chunks: bytes) -> list[bytes]:
     """Decode parts to their end, and return the data of the events."""
-    return [event.data for event in decode_all(*pieces)]
+    return [event.data for event in decode_all(*chunks)]
 
 
 @given(STREAMS, st.integers(1, 7), st.booleans())
@@ -53,9 +53,9 @@ def test_events_do_not_depend_on_how_bytes_are_split(stream, size, marked):
     That includes splits within line ends, characters and the byte order mark.
     """
     stream = BOM + stream if marked else stream
-    pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
+    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
 
-    assert decode_all(*pieces) == decode_all(stream)
+    assert decode_all(*chunks) == decode_all(stream)
 
 
 @given(STREAMS)

@@ -186,10 +186,10 @@ def test_an_unreadable_folder_is_an_error(root, monkeypatch):
     Its files are not skipped silently.
     """
 
-    def refuse(folder):
+    def deny_access(folder):
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "scandir", deny_access)
 
     with pytest.raises(ConfigurationError, match="Permission denied"):
         find_files(["docs/**"], root)

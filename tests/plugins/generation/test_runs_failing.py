@@ -34,7 +34,7 @@ def count_entries(spec):
     return read_counts(spec.run_folder / "journal.sqlite")
 
 
-def about_bridges(number, body):
+def fail_bridges(number, body):
     """Fail requests that mention a bridge."""
     return failure(400, "Not about bridges.") if "bridge" in json.dumps(body) else None
 
@@ -45,7 +45,7 @@ def test_a_failed_row_is_reported_with_its_reason(tmp_path):
     """
     spec = conversation_spec(tmp_path, job=LOCAL)
 
-    with ChatServer(fault=about_bridges) as server:
+    with ChatServer(fault=fail_bridges) as server:
         plan = make_plan(spec, settings=server.settings)
         report = generate(spec, settings=server.settings)
 
@@ -65,7 +65,7 @@ def test_resuming_tries_only_failed_rows(tmp_path):
     No finished call is repeated, and the final rows are those of a run without failures.
     """
     spec = conversation_spec(tmp_path / "failing", job=LOCAL)
-    with ChatServer(fault=about_bridges) as server:
+    with ChatServer(fault=fail_bridges) as server:
         first = generate(spec, settings=server.settings)
     with ChatServer() as server:
         second = resume(spec.run_folder, settings=server.settings)
@@ -193,7 +193,7 @@ def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, expect
 
 def test_the_model_of_values_is_checked(tmp_path):
     """
-    The error names the place in the specification.
+    The error names the key in the specification.
     """
     with pytest.raises(ConfigurationError, match=r"row\.model: top_p"):
         make_plan(row_spec(tmp_path, job={"options": {"top_p": 2}}))
@@ -219,7 +219,7 @@ def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, most):
 
     assert max(10, concurrency) <= len(server.requests) <= most
     assert max(10, concurrency) <= len(count_entries(spec).failures) <= most
-    assert not hasattr(raised.value, "__notes__")  # there is nothing to keep
+    assert not hasattr(raised.value, "__notes__")  # no finished work to resume
 
 
 def test_a_success_between_failures_continues_the_run(tmp_path):
@@ -276,7 +276,7 @@ def test_an_invalid_value_fails_its_row(tmp_path):
 
 
 class Ending:
-    """A strategy that asks one question and then has nothing more to say."""
+    """A strategy that asks one question and then ends the conversation."""
 
     def __init__(self, questions: int) -> None:
         self._questions = questions
@@ -287,7 +287,7 @@ class Ending:
         return Instruction(ask=(Message.user(f"Ask something. {cell.index} {len(turns)}"),))
 
 
-def with_strategy(spec, strategy, settings):
+def run_with_strategy(spec, strategy, settings):
     """Run a plan with another strategy."""
     plan = make_plan(spec, settings=settings)
     plan = dataclasses.replace(plan, plugins=dataclasses.replace(plan.plugins, strategy=strategy))
@@ -300,7 +300,7 @@ def test_a_strategy_can_end_a_conversation_early(tmp_path):
     """
     with ChatServer() as server:
         spec = conversation_spec(tmp_path, job=LOCAL | {"turns": 3}, rows=2)
-        report = with_strategy(spec, Ending(1), server.settings)
+        report = run_with_strategy(spec, Ending(1), server.settings)
 
     assert report.complete
     assert [len(row["messages"]) for row in read_rows(report.output)] == [2, 2]
@@ -312,7 +312,7 @@ def test_a_strategy_without_a_question_fails_the_row(tmp_path):
     """
     with ChatServer() as server:
         spec = conversation_spec(tmp_path, job=LOCAL, rows=1)
-        report = with_strategy(spec, Ending(0), server.settings)
+        report = run_with_strategy(spec, Ending(0), server.settings)
 
     assert report.failures[0].reason.startswith(
         "BadResponseError: The strategy 'document-questions' returned no question."
@@ -320,7 +320,7 @@ def test_a_strategy_without_a_question_fails_the_row(tmp_path):
 
 
 class BlockedRequests:
-    """Lets the first requests through, and holds the others until the test is over."""
+    """Passes the first requests, and blocks the others until the end of the test."""
 
     def __init__(self, free: int) -> None:
         self._free = free

@@ -262,11 +262,11 @@ def test_message_is_returned_as_received(encode):
     """
     The parts of one message are one item, with its id, its phase and their annotations.
     """
-    about = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
+    item_fields = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
     parts = (
-        TextPart(text="A", provider=VENDOR, data={"annotations": [{"type": "url_citation"}], "message": about}),
-        RefusalPart(text="B", provider=VENDOR, data={"message": about}),
-        TextPart(text="C", provider=VENDOR, data={"annotations": [], "message": {**about, "id": "msg_2"}}),
+        TextPart(text="A", provider=VENDOR, data={"annotations": [{"type": "url_citation"}], "message": item_fields}),
+        RefusalPart(text="B", provider=VENDOR, data={"message": item_fields}),
+        TextPart(text="C", provider=VENDOR, data={"annotations": [], "message": {**item_fields, "id": "msg_2"}}),
     )
 
     body, _ = encode(HELLO, Message(role="assistant", parts=parts), HELLO)
@@ -275,7 +275,7 @@ def test_message_is_returned_as_received(encode):
     assert first == {
         "type": "message",
         "role": "assistant",
-        **about,
+        **item_fields,
         "content": [
             {"type": "output_text", "text": "A", "annotations": [{"type": "url_citation"}]},
             {"type": "refusal", "refusal": "B"},

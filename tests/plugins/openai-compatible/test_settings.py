@@ -87,10 +87,10 @@ def test_lacks(new_provider):
     """
     Capabilities exclude those in ``lacks`` and the optional ones.
     """
-    rare = {Capability.MODERATION, Capability.COUNT_TOKENS}
-    most = OpenAICompatible.all_capabilities - rare
+    optional = {Capability.MODERATION, Capability.COUNT_TOKENS}
+    default = OpenAICompatible.all_capabilities - optional
 
-    assert new_provider(lacks={"tools", "stream_options"}).capabilities == most - {Capability.TOOLS}
+    assert new_provider(lacks={"tools", "stream_options"}).capabilities == default - {Capability.TOOLS}
 
 
 def test_offers(new_provider):

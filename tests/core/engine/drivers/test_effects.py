@@ -62,9 +62,9 @@ def test_failed_effect_is_raised_at_its_yield(driver):
         try:
             yield Invoke(lambda: 1 // 0)
         except ZeroDivisionError:
-            return (yield Invoke(lambda: "went on"))
+            return (yield Invoke(lambda: "continued"))
 
-    assert driver.run(flow()) == "went on"
+    assert driver.run(flow()) == "continued"
 
 
 def test_uncaught_error_is_raised_in_the_caller(driver):
@@ -90,13 +90,13 @@ def test_async_driver_runs_blocking_code_in_a_thread(clock, scripted):
     It runs a blocking function in a thread, an inline one on the loop, and awaits a coroutine.
     """
 
-    async def awaited() -> int:
+    async def return_awaited() -> int:
         return threading.get_ident()
 
     def flow():
         thread = yield Invoke(threading.get_ident)
         inline = yield Invoke(threading.get_ident, inline=True)
-        coroutine = yield Invoke(awaited, awaitable=True)
+        coroutine = yield Invoke(return_awaited, awaitable=True)
         return thread, inline, coroutine
 
     thread, inline, coroutine = asyncio.run(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))
@@ -111,13 +111,13 @@ def test_blocking_driver_rejects_async_code(clock, scripted):
     """
     called = []
 
-    async def lookup() -> None:
+    async def look_up() -> None:
         called.append("called")
 
     def flow():
-        yield Invoke(lookup, awaitable=True)
+        yield Invoke(look_up, awaitable=True)
 
-    with pytest.raises(ConfigurationError, match="lookup is async") as caught:
+    with pytest.raises(ConfigurationError, match="look_up is async") as caught:
         BlockingDriver(lambda: scripted, clock).run(flow())
 
     assert caught.value.hint == "Use AsyncClient."

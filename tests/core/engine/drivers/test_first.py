@@ -34,16 +34,16 @@ def test_first_flow_that_succeeds_wins(driver, place):
     cleaned = []
     latch, others = Latch(), [Latch(), Latch()]
 
-    def start_and_wait(began):
-        began.set()
+    def start_and_wait(start_latch):
+        start_latch.set()
         return (yield from wait_for_latch(cleaned, latch))
 
     def win():
-        for began in others:
-            yield Wait(began, math.inf)
+        for start_latch in others:
+            yield Wait(start_latch, math.inf)
         return "won"
 
-    flows = [start_and_wait(began) for began in others]
+    flows = [start_and_wait(start_latch) for start_latch in others]
     flows.insert(place, win())
 
     assert driver.run(run_first(*flows)) == "won"
@@ -131,14 +131,14 @@ def test_base_exceptions_are_raised_immediately(clock, kind):
     After Control-C in a flow, the other flows cannot make `First` succeed.
     """
     cleaned = []
-    began = Latch()
+    start_latch = Latch()
 
     def start_and_wait():
-        began.set()
+        start_latch.set()
         return (yield from wait_for_latch(cleaned))
 
     def interrupt():
-        yield Wait(began, math.inf)
+        yield Wait(start_latch, math.inf)
         raise kind
 
     driver = BlockingDriver(ScriptedTransport, clock)
@@ -153,18 +153,18 @@ def test_winner_does_not_wait_for_the_cleanup_of_others(driver):
     """
     `First` returns while a loser cleans up; closing the driver waits for it.
     """
-    began, gate = Latch(), threading.Event()
+    start_latch, gate = Latch(), threading.Event()
     cleaned = []
 
     def lose():
         try:
-            began.set()
+            start_latch.set()
             yield Wait(Latch(), math.inf)
         finally:
             yield Invoke(lambda: gate.wait(60))
             cleaned.append("cleaned")
 
-    assert driver.run(run_first(lose(), wait_for_latch([], began))) == "waited"
+    assert driver.run(run_first(lose(), wait_for_latch([], start_latch))) == "waited"
     assert cleaned == []
 
     gate.set()
@@ -200,7 +200,7 @@ def test_sleep_of_a_loser_ends_immediately(make_driver, start):
     A hedge that is not needed stops sleeping.
     """
     clock = ManualClock()
-    answered = Latch()
+    answer_latch = Latch()
     ended = []
 
     def hedge():
@@ -211,9 +211,9 @@ def test_sleep_of_a_loser_ends_immediately(make_driver, start):
             ended.append("ended")
 
     driver = make_driver(clock)
-    winner = start(driver.run, run_first(wait_for_latch([], answered), hedge()))
+    winner = start(driver.run, run_first(wait_for_latch([], answer_latch), hedge()))
     clock.wait_for_sleepers(2)
-    answered.set()
+    answer_latch.set()
 
     assert winner.result(60) == "waited"
     driver.close()
@@ -228,13 +228,13 @@ def test_failing_group_ends_a_first_inside(driver):
     cleaned = []
     latches = [Latch(), Latch()]
 
-    def start_and_wait(began):
-        began.set()
+    def start_and_wait(start_latch):
+        start_latch.set()
         return (yield from wait_for_latch(cleaned))
 
     def fail():
-        for began in latches:
-            yield Wait(began, math.inf)
+        for start_latch in latches:
+            yield Wait(start_latch, math.inf)
         raise ProviderError("failed")
 
     with pytest.raises(ProviderError, match="failed"):
@@ -278,24 +278,24 @@ def test_losers_leave_nothing_on_the_event_loop(clock, closed):
     Asyncio does not report a loser whose cleanup fails, and the loser ends with the loop at the latest.
     """
     loop_errors = []
-    began = [Latch(), Latch()]
+    start_latches = [Latch(), Latch()]
 
-    def lose(began):
+    def lose(start_latch):
         try:
-            began.set()
+            start_latch.set()
             yield Wait(Latch(), math.inf)
         finally:
             yield Invoke(lambda: 1 // 0)
 
     def win():
-        for latch in began:
+        for latch in start_latches:
             yield Wait(latch, math.inf)
         return "won"
 
     async def run():
         asyncio.get_running_loop().set_exception_handler(lambda _, context: loop_errors.append(context))
         driver = AsyncDriver(lambda: ScriptedTransport().asynchronous, clock)
-        winner = await driver.run(run_first(*map(lose, began), win()))
+        winner = await driver.run(run_first(*map(lose, start_latches), win()))
         if closed:
             await driver.close()
         return winner

@@ -138,15 +138,15 @@ def test_latch_wakes_tasks_of_all_event_loops(start):
     latch = Latch()
     transport = ScriptedTransport()
 
-    def on_a_loop():
+    def run_on_loop():
         return asyncio.run(AsyncDriver(lambda: transport.asynchronous, clock).run(wait_for(latch)))
 
-    waiters = [start(on_a_loop) for _ in range(3)]
+    waiters = [start(run_on_loop) for _ in range(3)]
     waiters.append(start(BlockingDriver(lambda: transport, clock).run, wait_for(latch)))
     clock.wait_for_sleepers(4)
     latch.set()
 
-    assert [each.result(60) for each in waiters] == [True] * 4
+    assert [waiter.result(60) for waiter in waiters] == [True] * 4
 
 
 def test_cancelled_task_is_removed_from_the_latch(clock):
