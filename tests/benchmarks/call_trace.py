@@ -35,7 +35,7 @@ class Step(NamedTuple):
     lines: int
 
 
-def follow(call: Any) -> Counter[Step]:
+def trace_calls(call: Any) -> Counter[Step]:
     """
     Count the calls of functions of ours that a function makes, in the order of their first call.
     """
@@ -65,7 +65,7 @@ def play_replies(server: LoopbackServer) -> None:
     server.play(head + body, keep_alive=True, times=REQUESTS)
 
 
-def steps_of_ask() -> Counter[Step]:
+def trace_ask() -> Counter[Step]:
     """
     Follow one ``client.ask`` with the provider openai-compatible over the default transport.
     """
@@ -73,10 +73,10 @@ def steps_of_ask() -> Counter[Step]:
         play_replies(server)
         for _ in range(REQUESTS - 1):
             client.ask("Hi")
-        return follow(lambda: client.ask("Hi"))
+        return trace_calls(lambda: client.ask("Hi"))
 
 
-def steps_of_async_ask() -> Counter[Step]:
+def trace_async_ask() -> Counter[Step]:
     """
     Follow one ``await client.ask`` with the provider openai-compatible over httptools.
     """
@@ -85,7 +85,7 @@ def steps_of_async_ask() -> Counter[Step]:
         client = AsyncClient("openai-compatible/model", base_url=server.url, cache=False, transport="httptools")
         for _ in range(REQUESTS - 1):
             runner.run(client.ask("Hi"))
-        steps = follow(lambda: runner.run(client.ask("Hi")))
+        steps = trace_calls(lambda: runner.run(client.ask("Hi")))
         runner.run(client.close())
         return steps
 
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--async", action="store_true", dest="is_async", help="follow an async client over httptools")
     parser.add_argument("--json", action="store_true", dest="as_json", help="print the functions alone, as JSON")
     arguments = parser.parse_args()
-    steps = steps_of_async_ask() if arguments.is_async else steps_of_ask()
+    steps = trace_async_ask() if arguments.is_async else trace_ask()
     if arguments.as_json:
         print(json.dumps([step._asdict() for step in steps]))
         return

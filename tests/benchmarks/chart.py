@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-from tests.benchmarks.figures import spread
+from tests.benchmarks.figures import compute_spread
 from tests.benchmarks.report import LABELS
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import ROSTER
@@ -63,28 +63,28 @@ class Panel:
         return HEAD + STEP * len(self.bars) + 24
 
 
-def panel(results: Results, measure: str, title: str, unit: str, divided: float) -> Panel:
+def create_panel(results: Results, measure: str, title: str, unit: str, divided: float) -> Panel:
     """
     Create a panel with the CPU time of one measure, lowest first.
     """
     found = {name: metrics["cpu_us"] for name, metrics in results.samples.get(measure, {}).items()}
-    bars = [(name, spread(samples).median / divided) for name, samples in found.items()]
+    bars = [(name, compute_spread(samples).median / divided) for name, samples in found.items()]
     return Panel(title, unit, sorted(bars, key=lambda bar: bar[1]))
 
 
-def draw(results: Results) -> str:
+def draw_results(results: Results) -> str:
     """
     Draw the chart of a call with 32 in flight, and of a stream.
     """
-    return chart(
+    return draw_chart(
         [
-            panel(results, "async-32", "CPU time of a call, async, 32 in flight", "µs", 1),
-            panel(results, "stream-async", "CPU time of a stream of 200 chunks, async", "ms", 1000),
+            create_panel(results, "async-32", "CPU time of a call, async, 32 in flight", "µs", 1),
+            create_panel(results, "stream-async", "CPU time of a stream of 200 chunks, async", "ms", 1000),
         ]
     )
 
 
-def chart(panels: Sequence[Panel]) -> str:
+def draw_chart(panels: Sequence[Panel]) -> str:
     """
     Draw panels, one below the other.
     """
@@ -94,9 +94,9 @@ def chart(panels: Sequence[Panel]) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
         '<title id="title">What a call costs</title>',
-        f'<desc id="desc">{escape(description(nonempty))}</desc>',
+        f'<desc id="desc">{escape(describe_panels(nonempty))}</desc>',
         f"<style>{STYLE}</style>",
-        *legend(),
+        *draw_legend(),
     ]
     top = 40
     for one in nonempty:
@@ -105,18 +105,18 @@ def chart(panels: Sequence[Panel]) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def description(panels: Sequence[Panel]) -> str:
+def describe_panels(panels: Sequence[Panel]) -> str:
     """
     Describe the chart in words.
     """
     sentences = []
     for one in panels:
-        values = "; ".join(f"{LABELS.get(name, name)} {digits(value)} {one.unit}" for name, value in one.bars)
+        values = "; ".join(f"{LABELS.get(name, name)} {format_value(value)} {one.unit}" for name, value in one.bars)
         sentences.append(f"{one.title}, shorter is better: {values}.")
     return " ".join(sentences)
 
 
-def legend() -> Iterator[str]:
+def draw_legend() -> Iterator[str]:
     """
     Draw the legend of the colours.
     """
@@ -130,19 +130,19 @@ def draw_panel(one: Panel, top: int) -> Iterator[str]:
     """
     Draw a panel below the position ``top``.
     """
-    low, high = limits([value for _, value in one.bars])
+    low, high = compute_limits([value for _, value in one.bars])
     bottom = top + HEAD + STEP * len(one.bars)
     yield f'<text class="title" x="{LEFT}" y="{top + 26}">{escape(one.title)}</text>'
     yield f'<text class="small" x="{LEFT}" y="{top + 46}">{one.unit}, logarithmic scale; shorter is better</text>'
     for exponent in range(low, high + 1):
-        x = position(10.0**exponent, low, high)
+        x = compute_position(10.0**exponent, low, high)
         yield f'<line class="grid" x1="{x:.1f}" y1="{top + HEAD - 4}" x2="{x:.1f}" y2="{bottom}"/>'
         yield f'<text class="small" x="{x:.1f}" y="{top + HEAD - 10}" text-anchor="middle">{10.0**exponent:,g}</text>'
     for number, (name, value) in enumerate(one.bars):
-        yield from bar(name, value, position(value, low, high), top + HEAD + STEP * number)
+        yield from draw_bar(name, value, compute_position(value, low, high), top + HEAD + STEP * number)
 
 
-def bar(name: str, value: float, end: float, top: int) -> Iterator[str]:
+def draw_bar(name: str, value: float, end: float, top: int) -> Iterator[str]:
     """
     Draw one bar with its name and value.
     """
@@ -150,10 +150,10 @@ def bar(name: str, value: float, end: float, top: int) -> Iterator[str]:
     yield f'<text x="{LEFT - 8}" y="{middle}" text-anchor="end">{escape(LABELS.get(name, name))}</text>'
     kind = KINDS.get(name, "bare")
     yield f'<rect class="{kind}" x="{LEFT}" y="{top}" width="{max(1.0, end - LEFT):.1f}" height="{BAR}" rx="2"/>'
-    yield f'<text x="{end + 6:.1f}" y="{middle}">{digits(value)}</text>'
+    yield f'<text x="{end + 6:.1f}" y="{middle}">{format_value(value)}</text>'
 
 
-def limits(values: Sequence[float]) -> tuple[int, int]:
+def compute_limits(values: Sequence[float]) -> tuple[int, int]:
     """
     Return the exponents at the ends of the scale: below the lowest value, and at or above the highest.
     """
@@ -163,14 +163,14 @@ def limits(values: Sequence[float]) -> tuple[int, int]:
     return low, high
 
 
-def position(value: float, low: int, high: int) -> float:
+def compute_position(value: float, low: int, high: int) -> float:
     """
     Return the position of a value on the scale.
     """
     return LEFT + (RIGHT - LEFT) * (math.log10(value) - low) / (high - low)
 
 
-def digits(value: float) -> str:
+def format_value(value: float) -> str:
     """
     Format a value briefly.
     """

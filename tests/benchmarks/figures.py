@@ -25,18 +25,18 @@ class Spread(NamedTuple):
     high: float
 
 
-def spread(samples: Sequence[float]) -> Spread:
+def compute_spread(samples: Sequence[float]) -> Spread:
     """
     Return the median, minimum and maximum of samples, at least one.
     """
     return Spread(statistics.median(samples), min(samples), max(samples))
 
 
-def compared(ours: Sequence[float], theirs: Sequence[float], how: Comparison = "ratio") -> Spread | None:
+def compare_samples(ours: Sequence[float], theirs: Sequence[float], how: Comparison = "ratio") -> Spread | None:
     """
     Compare samples of the same round only: other load on the machine affects both of them.
 
     Rounds that only one of them has are ignored. Returns None without common rounds.
     """
     pairs = [_COMPARED[how](a, b) for a, b in zip(ours, theirs, strict=False)]
-    return spread(pairs) if pairs else None
+    return compute_spread(pairs) if pairs else None

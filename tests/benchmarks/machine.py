@@ -12,11 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.environments import distributions, prepare
+from tests.benchmarks.environments import list_distributions, prepare_environment
 from tests.benchmarks.roster import Contender
 
 
-def about(contenders: Sequence[Contender]) -> dict[str, Any]:
+def describe_machine(contenders: Sequence[Contender]) -> dict[str, Any]:
     """
     Describe the machine and the versions.
     """
@@ -24,22 +24,22 @@ def about(contenders: Sequence[Contender]) -> dict[str, Any]:
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-        "processor": processor(),
-        "cpus": cpus(),
-        "memory_gb": memory(),
+        "processor": read_processor(),
+        "cpus": count_cpus(),
+        "memory_gb": read_memory(),
         "server_loop": "uvloop" if find_spec("uvloop") else "asyncio",
-        "versions": versions(contenders),
+        "versions": list_versions(contenders),
     }
 
 
-def cpus() -> int:
+def count_cpus() -> int:
     """
     Return the number of usable processors.
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def processor() -> str:
+def read_processor() -> str:
     """
     Return the model of the processor.
     """
@@ -51,7 +51,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def memory() -> int | None:
+def read_memory() -> int | None:
     """
     Return the memory in gigabytes, or None if unknown.
     """
@@ -61,7 +61,7 @@ def memory() -> int | None:
     return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9)
 
 
-def versions(contenders: Sequence[Contender]) -> dict[str, dict[str, str]]:
+def list_versions(contenders: Sequence[Contender]) -> dict[str, dict[str, str]]:
     """
     Return the versions of each contender's main packages.
     """
@@ -69,7 +69,7 @@ def versions(contenders: Sequence[Contender]) -> dict[str, dict[str, str]]:
     found = {}
     for contender in contenders:
         there = (
-            {name.lower(): version for name, version in distributions(prepare(contender)).items()}
+            {name.lower(): version for name, version in list_distributions(prepare_environment(contender)).items()}
             if (contender.requirements)
             else ours
         )

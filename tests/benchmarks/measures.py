@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, word
+from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, create_word
 
 SECONDS: Final = {1: 0.4, 32: 0.4, 256: 0.6, 1000: 1.5}
 """How many calls are in flight at once, and how long a round of them takes: each lane makes several calls."""
@@ -23,7 +23,7 @@ WARM_UP_SECONDS: Final = 3.0
 MOST_TO_WARM_UP: Final = 1000
 
 MANY: Final = 10_000
-STORY: Final = "".join(map(word, range(CHUNKS)))
+STORY: Final = "".join(map(create_word, range(CHUNKS)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Measure:
         return common | warm_up | {"seconds": seconds}
 
 
-def async_calls() -> Iterator[Measure]:
+def create_async_calls() -> Iterator[Measure]:
     """
     Yield the concurrent calls for each latency and number in flight, with the calls with schemas or tools.
     """
@@ -92,10 +92,10 @@ def async_calls() -> Iterator[Measure]:
                 group=f"async-{milliseconds}ms",
             )
         if not milliseconds:
-            yield from calls_with_options("async", in_flight=32, seconds=SECONDS[32], group="async-0ms")
+            yield from create_calls_with_options("async", in_flight=32, seconds=SECONDS[32], group="async-0ms")
 
 
-def calls_with_options(kind: str, **common: Any) -> Iterator[Measure]:
+def create_calls_with_options(kind: str, **common: Any) -> Iterator[Measure]:
     """
     Yield the calls with a schema or tools, in the group of the plain calls.
     """
@@ -124,8 +124,8 @@ MEASURES: Final = (
         against="httpx",
         group="sync",
     ),
-    *calls_with_options("sync", against="httpx", group="sync"),
-    *async_calls(),
+    *create_calls_with_options("sync", against="httpx", group="sync"),
+    *create_async_calls(),
     Measure(
         name="stream-sync",
         title=f"Sync, a stream of {CHUNKS} chunks",

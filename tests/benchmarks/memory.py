@@ -30,7 +30,7 @@ MEMORY: Final = {
 """The contenders that make all these calls; others would take an hour."""
 
 
-def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) -> None:
+def measure_memory(measure: Measure, workers: Sequence[WorkerProcess], results: Results) -> None:
     """
     Make all calls once with each contender. It takes minutes.
     """
@@ -39,7 +39,7 @@ def watch(measure: Measure, workers: Sequence[WorkerProcess], results: Results) 
     for worker in workers:
         if worker.contender.name not in MEMORY[measure]:
             continue
-        worker.renew()  # memory that earlier measures freed would hide growth
+        worker.restart()  # memory that earlier measures freed would hide growth
         sizes = []
         for count, keep in ((EARLY, True), (LATE - EARLY, False)):
             command = measure.command() | {"seconds": None, "count": count, "warm_up": 0, "keep": keep}

@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def run_server() -> Iterator[str]:
     """
     Run the server, and return its address.
     """
@@ -111,7 +111,7 @@ def serving() -> Iterator[str]:
         thread.join()
 
 
-def seconds(python: str, program: str, url: str) -> float:
+def measure_seconds(python: str, program: str, url: str) -> float:
     """
     Run a program in a new process, and return the CPU seconds that it reports.
     """
@@ -121,7 +121,7 @@ def seconds(python: str, program: str, url: str) -> float:
     return float(run.stdout)
 
 
-def interval(ratios: Sequence[float], *, draws: int = 10_000) -> tuple[float, float]:
+def compute_interval(ratios: Sequence[float], *, draws: int = 10_000) -> tuple[float, float]:
     """
     Return the 95 % bootstrap interval of the median.
     """
@@ -139,14 +139,14 @@ def main() -> None:
     parser.add_argument("new")
     parser.add_argument("--pairs", type=int, default=12)
     arguments = parser.parse_args()
-    with serving() as url:
+    with run_server() as url:
         for name, program in PROGRAMS.items():
             ratios = []
             for number in range(arguments.pairs):
                 order = [arguments.old, arguments.new] if number % 2 else [arguments.new, arguments.old]
-                measured = {python: seconds(python, program, url) for python in order}
+                measured = {python: measure_seconds(python, program, url) for python in order}
                 ratios.append(measured[arguments.new] / measured[arguments.old])
-            low, high = interval(ratios)
+            low, high = compute_interval(ratios)
             print(f"{name}: {statistics.median(ratios):.3f} ({low:.3f} to {high:.3f}), {len(ratios)} pairs")
             sys.stdout.flush()
 

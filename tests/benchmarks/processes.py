@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.benchmarks.environments import ROOT, interpreter, prepare
+from tests.benchmarks.environments import ROOT, get_python_path, prepare_environment
 from tests.benchmarks.roster import Contender
 
 PRIVATE = ("BUDWOOD_", "COVERAGE", "OPENAI_", "LITELLM_", "LANGCHAIN_", "LANGSMITH_")
@@ -24,7 +24,7 @@ PRIVATE = ("BUDWOOD_", "COVERAGE", "OPENAI_", "LITELLM_", "LANGCHAIN_", "LANGSMI
 HOMES = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")
 
 
-def clean_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
+def create_process_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
     """
     Return the environment of a measured process, without the user's settings, proxies, keys and caches.
     """
@@ -37,7 +37,7 @@ def clean_environment(home: str, more: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def on_core(number: int) -> Iterator[None]:
+def pin_to_core(number: int) -> Iterator[None]:
     """
     Pin processes that are started meanwhile to the first or the last usable core.
     """
@@ -53,11 +53,11 @@ def on_core(number: int) -> Iterator[None]:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def run_server() -> Iterator[str]:
     """
     Run the loopback server, and yield its address.
     """
-    with on_core(-1):
+    with pin_to_core(-1):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.server"], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
@@ -70,7 +70,7 @@ def serving() -> Iterator[str]:
         process.stdout.close()
 
 
-def statistics_of(address: str) -> dict[str, float]:
+def read_statistics(address: str) -> dict[str, float]:
     """
     Return the server's statistics since the last query.
     """
@@ -93,10 +93,10 @@ class WorkerProcess:
     def __init__(self, contender: Contender, python: Path, address: str, home: str) -> None:
         self.contender = contender
         self._program = [python, "-m", "tests.benchmarks.worker", contender.module, address]
-        self._environment = clean_environment(home, contender.environment)
-        self._process = self._started()
+        self._environment = create_process_environment(home, contender.environment)
+        self._process = self._start()
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=self._environment
         )
@@ -118,15 +118,15 @@ class WorkerProcess:
             answer: dict[str, Any] = json.loads(line)
             return answer
         self._process.kill()
-        self.renew()
+        self.restart()
         return {"failed": "the process ended" if has_answer else f"no answer within {limit:g} s"}
 
-    def renew(self) -> None:
+    def restart(self) -> None:
         """
         Restart the process.
         """
         self.close()
-        self._process = self._started()
+        self._process = self._start()
 
     def close(self) -> None:
         """
@@ -137,15 +137,15 @@ class WorkerProcess:
         self._process.wait()
 
 
-def suite_python(contender: Contender) -> Path:
+def find_python(contender: Contender) -> Path:
     """
     Return the Python that runs a contender's worker.
     """
-    return Path(sys.executable) if contender.runs_in_suite else interpreter(prepare(contender))
+    return Path(sys.executable) if contender.runs_in_suite else get_python_path(prepare_environment(contender))
 
 
 @contextmanager
-def working(contenders: list[Contender], address: str) -> Iterator[list[WorkerProcess]]:
+def run_workers(contenders: list[Contender], address: str) -> Iterator[list[WorkerProcess]]:
     """
     Run a worker for each contender.
     """
@@ -153,7 +153,7 @@ def working(contenders: list[Contender], address: str) -> Iterator[list[WorkerPr
         home = stack.enter_context(tempfile.TemporaryDirectory())
         workers = []
         for contender in contenders:
-            worker = WorkerProcess(contender, suite_python(contender), address, home)
+            worker = WorkerProcess(contender, find_python(contender), address, home)
             stack.callback(worker.close)
             workers.append(worker)
         yield workers

@@ -22,17 +22,17 @@ from typing import Final
 from budwood.hooks import TRANSPORT
 from budwood.plugins import Instances
 from budwood.settings import Settings
-from tests.benchmarks.figures import Spread, spread
+from tests.benchmarks.figures import Spread, compute_spread
 from tests.benchmarks.layers import AsyncLayers, BlockingLayers, Layers
-from tests.benchmarks.processes import on_core, serving
-from tests.benchmarks.report import number, table
+from tests.benchmarks.processes import pin_to_core, run_server
+from tests.benchmarks.report import format_number, format_table
 
 LANES: Final = 32
 ROUNDS: Final = 5
 TOP: Final = 25
 
 
-def each(run: Callable[[], object], calls: int) -> float:
+def time_calls(run: Callable[[], object], calls: int) -> float:
     """
     Run a function `calls` times, and return the CPU microseconds per call.
     """
@@ -42,7 +42,7 @@ def each(run: Callable[[], object], calls: int) -> float:
     return (time.process_time() - began) / calls * 1e6
 
 
-async def each_async(run: Callable[[], Awaitable[object]], calls: int, lanes: int) -> float:
+async def time_async_calls(run: Callable[[], Awaitable[object]], calls: int, lanes: int) -> float:
     """
     Run a coroutine function `calls` times, in concurrent lanes, and return the CPU microseconds per call.
     """
@@ -57,7 +57,7 @@ async def each_async(run: Callable[[], Awaitable[object]], calls: int, lanes: in
     return (time.process_time() - began) / calls * 1e6
 
 
-def blocking_costs(layers: BlockingLayers, calls: int) -> dict[str, Spread]:
+def measure_blocking_costs(layers: BlockingLayers, calls: int) -> dict[str, Spread]:
     """
     Measure the parts in rounds.
     """
@@ -65,16 +65,16 @@ def blocking_costs(layers: BlockingLayers, calls: int) -> dict[str, Spread]:
     parts = list(layers.parts())
     found: dict[str, list[float]] = {name: [] for name, *_ in parts}
     for _, run, _ in parts:
-        each(run, 10)
+        time_calls(run, 10)
     for _ in range(ROUNDS):
         for name, run, _ in parts:
-            found[name].append(each(run, calls))
+            found[name].append(time_calls(run, calls))
     for _, _, end in parts:
         end()
-    return {name: spread(samples) for name, samples in found.items()}
+    return {name: compute_spread(samples) for name, samples in found.items()}
 
 
-async def async_costs(layers: AsyncLayers, calls: int, lanes: int) -> dict[str, Spread]:
+async def measure_async_costs(layers: AsyncLayers, calls: int, lanes: int) -> dict[str, Spread]:
     """
     Measure the parts in rounds.
     """
@@ -82,26 +82,26 @@ async def async_costs(layers: AsyncLayers, calls: int, lanes: int) -> dict[str, 
     parts = list(layers.parts())
     found: dict[str, list[float]] = {name: [] for name, *_ in parts}
     for _, run, _ in parts:
-        await each_async(run, 2 * lanes, lanes)
+        await time_async_calls(run, 2 * lanes, lanes)
     for _ in range(ROUNDS):
         for name, run, _ in parts:
-            found[name].append(await each_async(run, calls, lanes))
+            found[name].append(await time_async_calls(run, calls, lanes))
     for _, _, end in parts:
         await end()
-    return {name: spread(samples) for name, samples in found.items()}
+    return {name: compute_spread(samples) for name, samples in found.items()}
 
 
-def provider_costs(layers: Layers, calls: int) -> dict[str, Spread]:
+def measure_provider_costs(layers: Layers, calls: int) -> dict[str, Spread]:
     """
     Measure the provider's encoding and decoding.
     """
     return {
-        "encode": spread([each(layers.encode, calls) for _ in range(ROUNDS)]),
-        "decode": spread([each(layers.decode, calls) for _ in range(ROUNDS)]),
+        "encode": compute_spread([time_calls(layers.encode, calls) for _ in range(ROUNDS)]),
+        "decode": compute_spread([time_calls(layers.decode, calls) for _ in range(ROUNDS)]),
     }
 
 
-def breakdown(found: dict[str, Spread]) -> str:
+def format_breakdown(found: dict[str, Spread]) -> str:
     """
     Format the costs as a table, with their shares of a call.
     """
@@ -115,11 +115,11 @@ def breakdown(found: dict[str, Spread]) -> str:
     }
     total = medians["whole call"]
     parts["interaction of the parts"] = total - sum(parts.values())
-    rows = [[name, number(value), f"{value / total:.0%}"] for name, value in parts.items()]
-    return table(["", "CPU µs", "share"], [*rows, ["whole call", number(total), "100%"]])
+    rows = [[name, format_number(value), f"{value / total:.0%}"] for name, value in parts.items()]
+    return format_table(["", "CPU µs", "share"], [*rows, ["whole call", format_number(total), "100%"]])
 
 
-def functions(run: Callable[[], object]) -> str:
+def profile_functions(run: Callable[[], object]) -> str:
     """
     Return the functions with the most time of their own.
     """
@@ -132,11 +132,11 @@ def functions(run: Callable[[], object]) -> str:
     return text.getvalue().strip()
 
 
-def show(title: str, costs: dict[str, Spread], profiled: str) -> None:
+def print_profile(title: str, costs: dict[str, Spread], profiled: str) -> None:
     """
     Print the profile of one kind of call.
     """
-    print(f"\n## {title}\n\n{breakdown(costs)}\n")
+    print(f"\n## {title}\n\n{format_breakdown(costs)}\n")
     print(f"The {TOP} functions with the most time of their own. cProfile overstates the time of small functions.\n")
     print(profiled)
 
@@ -147,10 +147,14 @@ def profile_blocking(base_url: str, calls: int) -> None:
     """
     for title, streamed, count in (("sync call", False, calls), ("sync stream of 200 chunks", True, calls // 10)):
         layers = BlockingLayers(base_url, "default", streamed=streamed)
-        costs = blocking_costs(layers, count) | provider_costs(layers, count)
+        costs = measure_blocking_costs(layers, count) | measure_provider_costs(layers, count)
         (_, run, end), *_ = layers.parts()
-        each(run, 10)
-        show(f"A {title}, over the default transport", costs, functions(lambda run=run, count=count: each(run, count)))
+        time_calls(run, 10)
+        print_profile(
+            f"A {title}, over the default transport",
+            costs,
+            profile_functions(lambda run=run, count=count: time_calls(run, count)),
+        )
         end()
 
 
@@ -165,15 +169,15 @@ def profile_async(base_url: str, transport: str, calls: int) -> None:
     for title, streamed, count, lanes in kinds:
         with asyncio.Runner() as runner:
             layers = AsyncLayers(base_url, transport, streamed=streamed)
-            costs = runner.run(async_costs(layers, count, lanes)) | provider_costs(layers, count)
+            costs = runner.run(measure_async_costs(layers, count, lanes)) | measure_provider_costs(layers, count)
             (_, run, end), *_ = layers.parts()
-            runner.run(each_async(run, 2 * lanes, lanes))
-            profiled = functions(lambda: runner.run(each_async(run, count, lanes)))  # noqa: B023 - called at once
+            runner.run(time_async_calls(run, 2 * lanes, lanes))
+            profiled = profile_functions(lambda: runner.run(time_async_calls(run, count, lanes)))  # noqa: B023 - called at once
             runner.run(end())
-            show(f"{title}, over {transport}", costs, profiled)
+            print_profile(f"{title}, over {transport}", costs, profiled)
 
 
-def installed_transports() -> list[str]:
+def list_transports() -> list[str]:
     """
     Return the names of the installed async transports.
     """
@@ -188,9 +192,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Print where the CPU time of one call goes.")
     parser.add_argument("--calls", type=int, default=1000, help="how many calls a round makes; of streams, a tenth")
     calls = parser.parse_args().calls
-    with serving() as address, on_core(0):
+    with run_server() as address, pin_to_core(0):
         profile_blocking(f"{address}/v1", calls)
-        for transport in installed_transports():
+        for transport in list_transports():
             profile_async(f"{address}/v1", transport, calls)
 
 

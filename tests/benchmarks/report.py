@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from tests.benchmarks.figures import Spread, compared, spread
+from tests.benchmarks.figures import Spread, compare_samples, compute_spread
 from tests.benchmarks.measures import MEASURES
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import ROSTER
@@ -47,7 +47,7 @@ time of one call goes.
 """
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """
     Format a number with three significant digits, or all digits before the point.
     """
@@ -56,7 +56,7 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """
     Format a table in Markdown.
     """
@@ -64,38 +64,38 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def page(results: Results, target_results: Sequence[TargetResult]) -> str:
+def format_page(results: Results, target_results: Sequence[TargetResult]) -> str:
     """
     Format the page.
     """
-    sections = [HEAD, targets_section(target_results), *(measure_section(results, name) for name in results.titles)]
-    return "\n".join([*filter(None, sections), about_section(results)])
+    sections = [HEAD, format_targets(target_results), *(format_measure(results, name) for name in results.titles)]
+    return "\n".join([*filter(None, sections), format_about(results)])
 
 
-def tables(results: Results, target_results: Sequence[TargetResult]) -> str:
+def format_tables(results: Results, target_results: Sequence[TargetResult]) -> str:
     """
     Format the tables for a terminal.
     """
     measured = [one for one in target_results if one.found is not None]
-    sections = [*(measure_section(results, name) for name in results.titles), targets_section(measured)]
-    return "\n".join([about_section(results), *filter(None, sections)])
+    sections = [*(format_measure(results, name) for name in results.titles), format_targets(measured)]
+    return "\n".join([format_about(results), *filter(None, sections)])
 
 
-def targets_section(target_results: Sequence[TargetResult]) -> str:
+def format_targets(target_results: Sequence[TargetResult]) -> str:
     """
     Format the targets and their results.
     """
     head = ["target", "median", "min", "max", "bound", "met"]
     explained = [one.target for one in target_results if one.target.explanation and one.met is False]
-    rows = [target_row(one) for one in target_results]
+    rows = [format_target(one) for one in target_results]
     lines = [
-        f"\n## Targets\n\n{table(head, rows)}\n",
+        f"\n## Targets\n\n{format_table(head, rows)}\n",
         *(f"- {target.name}: {target.explanation}" for target in explained),
     ]
     return "\n".join(lines)
 
 
-def target_row(one: TargetResult) -> list[str]:
+def format_target(one: TargetResult) -> list[str]:
     """
     Format the row of a target.
     """
@@ -105,10 +105,10 @@ def target_row(one: TargetResult) -> list[str]:
     if found is None:
         return [target.name, "not measured", "", "", bound, "–"]
     result = "yes" if met else "explained" if target.explanation else "**no**"
-    return [target.name, *map(number, found), bound, result]
+    return [target.name, *map(format_number, found), bound, result]
 
 
-def measure_section(results: Results, measure: str) -> str:
+def format_measure(results: Results, measure: str) -> str:
     """
     Format the results of a measure, lowest first.
     """
@@ -119,15 +119,15 @@ def measure_section(results: Results, measure: str) -> str:
         return ""
     metrics = [name for name in COLUMNS if any(name in one for one in found.values())]
     against = AGAINST.get(measure, "")
-    order = sorted(found, key=lambda name: spread(found[name][metrics[0]]).median) if metrics else []
-    rows = [measure_row(results, measure, name, metrics, against) for name in order]
+    order = sorted(found, key=lambda name: compute_spread(found[name][metrics[0]]).median) if metrics else []
+    rows = [format_measure_row(results, measure, name, metrics, against) for name in order]
     lines = [f"\n## {results.titles[measure]}\n"]
     if rows:
-        lines.append(table(measure_head(metrics, against if against in found else ""), rows) + "\n")
+        lines.append(format_table(format_measure_head(metrics, against if against in found else ""), rows) + "\n")
     return "\n".join([*lines, *notes])
 
 
-def measure_head(metrics: Sequence[str], against: str) -> list[str]:
+def format_measure_head(metrics: Sequence[str], against: str) -> list[str]:
     """
     Format the head of a measure's table.
     """
@@ -140,36 +140,36 @@ def measure_head(metrics: Sequence[str], against: str) -> list[str]:
     return head
 
 
-def measure_row(results: Results, measure: str, name: str, metrics: Sequence[str], against: str) -> list[str]:
+def format_measure_row(results: Results, measure: str, name: str, metrics: Sequence[str], against: str) -> list[str]:
     """
     Format the row of a contender.
     """
     row = [LABELS.get(name, name)]
     for metric in metrics:
         samples = results.get(measure, name, metric)
-        row.append(number(spread(samples).median) if samples else "")
+        row.append(format_number(compute_spread(samples).median) if samples else "")
         if metric in SPREAD:
-            row.append(extremes(samples))
+            row.append(format_extremes(samples))
             reference = results.get(measure, against, metric)
-            row += [times(compared(samples, reference))] if reference else []
+            row += [format_median(compare_samples(samples, reference))] if reference else []
     return row
 
 
-def extremes(samples: Sequence[float]) -> str:
+def format_extremes(samples: Sequence[float]) -> str:
     """
     Format the minimum and maximum.
     """
-    return f"{number(min(samples))}–{number(max(samples))}" if samples else ""
+    return f"{format_number(min(samples))}–{format_number(max(samples))}" if samples else ""
 
 
-def times(found: Spread | None) -> str:
+def format_median(found: Spread | None) -> str:
     """
     Format a ratio.
     """
-    return number(found.median) if found else ""
+    return format_number(found.median) if found else ""
 
 
-def about_section(results: Results) -> str:
+def format_about(results: Results) -> str:
     """
     Format the section about the machine and the versions.
     """

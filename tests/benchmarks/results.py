@@ -34,7 +34,7 @@ class Results:
         """
         metrics = self.samples.setdefault(measure, {}).setdefault(contender, {})
         for name, value in found.items():
-            metrics.setdefault(name, []).append(rounded(value))
+            metrics.setdefault(name, []).append(round_value(value))
 
     def get(self, measure: str, contender: str, metric: str) -> list[float]:
         """
@@ -55,7 +55,7 @@ class Results:
         }
 
 
-def rounded(value: float) -> float:
+def round_value(value: float) -> float:
     """
     Round to five digits, the precision of the clocks.
     """

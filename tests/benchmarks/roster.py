@@ -249,7 +249,7 @@ ROSTER = (
 )
 
 
-def named(names: list[str]) -> list[Contender]:
+def select_contenders(names: list[str]) -> list[Contender]:
     """
     Return contenders by name, in the order of the roster.
 

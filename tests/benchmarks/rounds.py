@@ -33,7 +33,7 @@ def group_measures(measures: Sequence[Measure]) -> Iterator[list[Measure]]:
         yield list(group)
 
 
-def run(
+def run_group(
     group: Sequence[Measure], workers: Sequence[WorkerProcess], rounds: int, factor: float, results: Results
 ) -> None:
     """

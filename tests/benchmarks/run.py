@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks import chart, memory, report, rounds, startup
-from tests.benchmarks.environments import ROOT, prepare
-from tests.benchmarks.machine import about
+from tests.benchmarks.environments import ROOT, prepare_environment
+from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.measures import MEASURES
-from tests.benchmarks.processes import on_core, serving, working
+from tests.benchmarks.processes import pin_to_core, run_server, run_workers
 from tests.benchmarks.results import Results
-from tests.benchmarks.roster import ROSTER, Contender, named
+from tests.benchmarks.roster import ROSTER, Contender, select_contenders
 from tests.benchmarks.targets import check_targets
 
 FOLDER = ROOT / "docs" / "benchmarks"
@@ -61,7 +61,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def present(contenders: Sequence[Contender]) -> list[Contender]:
+def select_installed(contenders: Sequence[Contender]) -> list[Contender]:
     """
     Return the contenders whose packages are installed, and print the others.
     """
@@ -96,7 +96,9 @@ def select(arguments: argparse.Namespace) -> Choice:
     unknown = set(arguments.only or ()) - set(NAMES)
     if unknown:
         raise SystemExit(f"unknown measure: {', '.join(sorted(unknown))}; known measures: {', '.join(NAMES)}")
-    contenders = present(named(arguments.contenders.split(",")) if arguments.contenders else list(ROSTER))
+    contenders = select_installed(
+        select_contenders(arguments.contenders.split(",")) if arguments.contenders else list(ROSTER)
+    )
     measures = arguments.only or list(NAMES)
     if not arguments.quick:
         return Choice(contenders, measures, arguments.rounds or 100, arguments.rounds or 11)
@@ -112,25 +114,25 @@ def measure(choice: Choice) -> Results:
     results = Results()
     for contender in choice.contenders:
         if contender.requirements:
-            prepare(contender)
-    results.about = about(choice.contenders)
+            prepare_environment(contender)
+    results.about = describe_machine(choice.contenders)
     if "installed" in choice.measures:
-        startup.weigh(choice.contenders, results)
-    with serving() as address, on_core(0):
+        startup.measure_sizes(choice.contenders, results)
+    with run_server() as address, pin_to_core(0):
         starts = [name for name in startup.TITLES if name in choice.measures]
         if starts:
-            startup.start(choice.contenders, starts, address, choice.start_rounds, results)
-        with working(choice.contenders, address) as workers:
+            startup.run_programs(choice.contenders, starts, address, choice.start_rounds, results)
+        with run_workers(choice.contenders, address) as workers:
             measures = [one for one in MEASURES if one.name in choice.measures]
             for group in rounds.group_measures(measures):
-                rounds.run(group, workers, choice.rounds, choice.factor, results)
+                rounds.run_group(group, workers, choice.rounds, choice.factor, results)
             for watched in memory.MEMORY:
                 if watched.name in choice.measures:
-                    memory.watch(watched, workers, results)
+                    memory.measure_memory(watched, workers, results)
     return results
 
 
-def failures(results: Results) -> list[str]:
+def list_failures(results: Results) -> list[str]:
     """
     Return the failures of Budwood; failures of others are only in the report.
     """
@@ -143,14 +145,14 @@ def failures(results: Results) -> list[str]:
     ]
 
 
-def write(results: Results, page: str) -> None:
+def write_report(results: Results, page: str) -> None:
     """
     Rewrite docs/benchmarks.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "README.md").write_text(page, "utf-8")
     (FOLDER / "results.json").write_text(json.dumps(results.as_data(), indent=1) + "\n", "utf-8")
-    (FOLDER / "chart.svg").write_text(chart.draw(results), "utf-8")
+    (FOLDER / "chart.svg").write_text(chart.draw_results(results), "utf-8")
 
 
 def main() -> None:
@@ -160,12 +162,12 @@ def main() -> None:
     arguments = parse_arguments()
     results = measure(select(arguments))
     target_results = check_targets(results)
-    print(report.tables(results, target_results))
+    print(report.format_tables(results, target_results))
     if arguments.json:
         arguments.json.write_text(json.dumps(results.as_data(), indent=1) + "\n", "utf-8")
-    wrong = failures(results)
+    wrong = list_failures(results)
     if not (arguments.quick or arguments.only or arguments.contenders or arguments.rounds):
-        write(results, report.page(results, target_results))
+        write_report(results, report.format_page(results, target_results))
         wrong += [f"not met: {one.target.name}" for one in target_results if one.fails]
         wrong += [f"not measured: {one.target.name}" for one in target_results if one.met is None]
     if wrong:

@@ -45,21 +45,21 @@ _CONDITION = {
 }
 
 
-def word(number: int) -> str:
+def create_word(number: int) -> str:
     """
     Return the text of a chunk; all differ, because some clients end streams whose chunks repeat.
     """
     return f"word{number} "
 
 
-def as_json(value: object) -> bytes:
+def encode_json(value: object) -> bytes:
     """
     Serialize data as compact JSON.
     """
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def reply(status: int, body: bytes) -> bytes:
+def create_reply(status: int, body: bytes) -> bytes:
     """
     Return an HTTP reply.
     """
@@ -67,14 +67,16 @@ def reply(status: int, body: bytes) -> bytes:
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
-def failure(status: int, message: str) -> bytes:
+def create_failure(status: int, message: str) -> bytes:
     """
     Return an error in OpenAI's format.
     """
-    return reply(status, as_json({"error": {"message": message, "type": "bench", "param": None, "code": str(status)}}))
+    return create_reply(
+        status, encode_json({"error": {"message": message, "type": "bench", "param": None, "code": str(status)}})
+    )
 
 
-def completion(text: str) -> bytes:
+def create_completion(text: str) -> bytes:
     """
     Return a chat reply without streaming.
     """
@@ -82,10 +84,10 @@ def completion(text: str) -> bytes:
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": MODEL}
-    return reply(200, as_json(body | {"choices": [choice], "usage": usage}))
+    return create_reply(200, encode_json(body | {"choices": [choice], "usage": usage}))
 
 
-def frames(count: int) -> list[bytes]:
+def create_frames(count: int) -> list[bytes]:
     """
     Return the parts of a streamed chat reply: the head with the first chunk, the other chunks, the end.
     """
@@ -96,19 +98,19 @@ def frames(count: int) -> list[bytes]:
         return b"%x\r\n%s\r\n" % (len(event), event)
 
     def choice(delta: dict[str, str], reason: str | None = None) -> bytes:
-        return chunk(as_json(common | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}))
+        return chunk(encode_json(common | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}))
 
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     usage = {"prompt_tokens": 9, "completion_tokens": count, "total_tokens": 9 + count}
     role = {"role": "assistant"}
-    words = [choice((role if number == 0 else {}) | {"content": word(number)}) for number in range(count)]
-    end = choice({}, "stop") + chunk(as_json(common | {"choices": [], "usage": usage})) + chunk(b"[DONE]")
+    words = [choice((role if number == 0 else {}) | {"content": create_word(number)}) for number in range(count)]
+    end = choice({}, "stop") + chunk(encode_json(common | {"choices": [], "usage": usage})) + chunk(b"[DONE]")
     parts = [*words, end + b"0\r\n\r\n"]
     return [head + parts[0], *parts[1:]]
 
 
-PLAIN = completion(TEXT)
-STRUCTURED = completion(json.dumps(OBJECT))
+PLAIN = create_completion(TEXT)
+STRUCTURED = create_completion(json.dumps(OBJECT))
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Plan:
 
 
 @functools.lru_cache(maxsize=256)
-def plan(path: bytes) -> Plan | None:
+def parse_path(path: bytes) -> Plan | None:
     """
     Parse a path; None if it is unknown.
     """
@@ -140,12 +142,12 @@ def plan(path: bytes) -> Plan | None:
             return None
         options[kind] = found.groups()
     count, delay = options.get("chunks", (str(CHUNKS), "0"))
-    parts = frames(int(count))
+    parts = create_frames(int(count))
     status = int(options.get("error", ("200",))[0])
-    return Plan(status, latency(options), parts, b"".join(parts), float(delay) / 1000)
+    return Plan(status, create_latency(options), parts, b"".join(parts), float(delay) / 1000)
 
 
-def latency(options: dict[str, tuple[str, ...]]) -> Callable[[], float] | None:
+def create_latency(options: dict[str, tuple[str, ...]]) -> Callable[[], float] | None:
     """
     Return a function that returns latencies.
     """
@@ -247,7 +249,7 @@ class Connection(asyncio.Protocol):
         Answer an invalid request, and close the connection.
         """
         self.pending = True
-        self.transport.write(failure(status, message))
+        self.transport.write(create_failure(status, message))
         self.transport.close()
 
     def answer(self, method: bytes, path: bytes, body: bytes) -> None:
@@ -255,11 +257,11 @@ class Connection(asyncio.Protocol):
         Answer one request.
         """
         if method == b"get" and path == b"/stats":
-            self.transport.write(reply(200, as_json(self.count.look(self.loop.time()))))
+            self.transport.write(create_reply(200, encode_json(self.count.look(self.loop.time()))))
             return
-        selected = plan(path)
+        selected = parse_path(path)
         if method != b"post" or selected is None:
-            self.transport.write(failure(404, "Nothing is known under this path."))
+            self.transport.write(create_failure(404, "Nothing is known under this path."))
             return
         self.count.requests += 1
         parts = select_reply(selected, body)
@@ -292,7 +294,7 @@ def select_reply(selected: Plan, body: bytes) -> list[bytes]:
     Return the parts of the reply, sent one by one.
     """
     if selected.status != 200:
-        return [failure(selected.status, "The path requests this error.")]
+        return [create_failure(selected.status, "The path requests this error.")]
     if b'"stream":true' in body or b'"stream": true' in body:
         return selected.frames if selected.delay else [selected.body]
     return [STRUCTURED if b'"response_format"' in body else PLAIN]

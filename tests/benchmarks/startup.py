@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.environments import distributions, installed_size, interpreter, prepare
-from tests.benchmarks.processes import clean_environment
+from tests.benchmarks.environments import get_python_path, list_distributions, measure_size, prepare_environment
+from tests.benchmarks.processes import create_process_environment
 from tests.benchmarks.results import Results
 from tests.benchmarks.roster import Contender
 from tests.benchmarks.rounds import rotate
@@ -76,7 +76,7 @@ class Program:
     rounds: int = 100
 
 
-def programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]:
+def create_programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]:
     """
     Yield the programs of all measures. Programs to compare with run in Budwood's environment.
     """
@@ -84,7 +84,7 @@ def programs(contenders: Sequence[Contender], address: str) -> Iterator[Program]
     for contender in contenders:
         if not contender.requirements:
             continue
-        python = interpreter(prepare(contender))
+        python = get_python_path(prepare_environment(contender))
         rounds = SLOW_ROUNDS if contender.kind == "peer" else 100
         first_call = contender.first_call.replace("BASE_URL", f"{address}/v1")
         yield Program("import", contender.name, contender.imports, python, rounds)
@@ -110,7 +110,7 @@ def report_peak():
 """
 
 
-def cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, float]:
+def measure_cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, float]:
     """
     Run a program in a new process; return its CPU milliseconds (user and system) and peak memory in megabytes.
     """
@@ -119,7 +119,7 @@ def cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, 
     process = subprocess.Popen(
         [program.python, "-I", "-c", text],
         cwd=folder,
-        env=clean_environment(folder, variables),
+        env=create_process_environment(folder, variables),
         stdout=subprocess.DEVNULL,
         pass_fds=[writer],
     )
@@ -134,32 +134,34 @@ def cost(program: Program, folder: str, variables: dict[str, str]) -> dict[str, 
     return found | ({"peak_mb": int(fields[1]) / 1e3} if fields else {})
 
 
-def start(
+def run_programs(
     contenders: Sequence[Contender], measures: Sequence[str], address: str, rounds: int, results: Results
 ) -> None:
     """
     Run all programs in turn, in rounds.
     """
     variables = {contender.name: contender.environment for contender in contenders}
-    selected = [program for program in programs(contenders, address) if program.measure in measures]
+    selected = [program for program in create_programs(contenders, address) if program.measure in measures]
     results.titles.update({name: TITLES[name] for name in measures})
     with tempfile.TemporaryDirectory() as folder:
         for program in selected:
-            cost(program, folder, variables.get(program.name, {}))  # warm-up: writes bytecode and fills the disk cache
+            measure_cost(
+                program, folder, variables.get(program.name, {})
+            )  # warm-up: writes bytecode and fills the disk cache
         for number in range(rounds):
             print(f"{', '.join(measures)}: round {number + 1}", file=sys.stderr, flush=True)
             for program in rotate([one for one in selected if number < one.rounds], number):
-                found = cost(program, folder, variables.get(program.name, {}))
+                found = measure_cost(program, folder, variables.get(program.name, {}))
                 results.add(program.measure, program.name, found)
 
 
-def weigh(contenders: Sequence[Contender], results: Results) -> None:
+def measure_sizes(contenders: Sequence[Contender], results: Results) -> None:
     """
     Record the size of each contender's environment, once because it does not vary.
     """
     results.titles["installed"] = "What is installed"
     for contender in contenders:
         if contender.requirements:
-            folder = prepare(contender)
-            found = {"size_mb": installed_size(folder), "distributions": float(len(distributions(folder)))}
+            folder = prepare_environment(contender)
+            found = {"size_mb": measure_size(folder), "distributions": float(len(list_distributions(folder)))}
             results.add("installed", contender.name, found)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from tests.benchmarks.figures import Comparison, Spread, compared, spread
+from tests.benchmarks.figures import Comparison, Spread, compare_samples, compute_spread
 from tests.benchmarks.results import Results
 from tests.benchmarks.startup import BARE
 
@@ -64,7 +64,7 @@ class TargetResult(NamedTuple):
         return self.met is False and not self.target.explanation
 
 
-def ratio(name: str, measure: str, ours: str, theirs: str, bound: float, *, explanation: str = "") -> Target:
+def create_ratio(name: str, measure: str, ours: str, theirs: str, bound: float, *, explanation: str = "") -> Target:
     """
     Create a target for the ratio of CPU times per call.
     """
@@ -72,12 +72,12 @@ def ratio(name: str, measure: str, ours: str, theirs: str, bound: float, *, expl
     return Target(name=name, value=value, against=against, bound=bound, explanation=explanation)
 
 
-def fast(name: str, measure: str, bounds: dict[str, float], explanation: str = "") -> list[Target]:
+def create_fast_targets(name: str, measure: str, bounds: dict[str, float], explanation: str = "") -> list[Target]:
     """
     Create targets for the CPU time per call over httptools, as ratios to several contenders.
     """
     return [
-        ratio(
+        create_ratio(
             f"{name}, over httptools, to {theirs}",
             measure,
             "budwood-httptools",
@@ -136,13 +136,15 @@ TARGETS: Final = (
         bound=1.25,
         explanation=FIRST_CALL,
     ),
-    ratio("sync, one after the other, to bare httpx", "sync", "budwood", "httpx", 1.05),
-    ratio("sync, one after the other, to openai", "sync", "budwood", "openai", 0.37),
-    ratio("sync, one after the other, to litellm", "sync", "budwood", "litellm", 0.14),
-    *fast("async, 32 in flight", "async-32", CALLS, IN_FLIGHT),
-    *fast("async, 256 in flight", "async-256", CALLS, IN_FLIGHT),
-    ratio("async, 32 in flight, over the default transport, to bare httpx", "async-32", "budwood", "httpx", 0.5),
-    ratio("async, 256 in flight, over the default transport, to bare httpx", "async-256", "budwood", "httpx", 0.3),
+    create_ratio("sync, one after the other, to bare httpx", "sync", "budwood", "httpx", 1.05),
+    create_ratio("sync, one after the other, to openai", "sync", "budwood", "openai", 0.37),
+    create_ratio("sync, one after the other, to litellm", "sync", "budwood", "litellm", 0.14),
+    *create_fast_targets("async, 32 in flight", "async-32", CALLS, IN_FLIGHT),
+    *create_fast_targets("async, 256 in flight", "async-256", CALLS, IN_FLIGHT),
+    create_ratio("async, 32 in flight, over the default transport, to bare httpx", "async-32", "budwood", "httpx", 0.5),
+    create_ratio(
+        "async, 256 in flight, over the default transport, to bare httpx", "async-256", "budwood", "httpx", 0.3
+    ),
     *(
         Target(
             name=f"{kind}, {what}, to the plain call over {transport}",
@@ -161,11 +163,11 @@ TARGETS: Final = (
             ("async", "async-32", "budwood-httptools", "httptools"),
         )
     ),
-    *fast("stream of 200 chunks", "stream-async", STREAMS),
-    ratio(
+    *create_fast_targets("stream of 200 chunks", "stream-async", STREAMS),
+    create_ratio(
         "stream of 200 chunks, sync, over the default transport, to bare httpx", "stream-sync", "budwood", "httpx", 1.1
     ),
-    ratio(
+    create_ratio(
         "stream of 200 chunks, async, over the default transport, to bare httpx",
         "stream-async",
         "budwood",
@@ -249,9 +251,9 @@ def check_target(target: Target, results: Results) -> TargetResult:
     if not samples:
         return TargetResult(target, None, None)
     if target.against is None:
-        found: Spread | None = spread(samples)
+        found: Spread | None = compute_spread(samples)
     else:
-        found = compared(samples, results.get(*target.against), target.how)
+        found = compare_samples(samples, results.get(*target.against), target.how)
     if found is None:
         return TargetResult(target, None, None)
     met = found.median >= target.bound if target.at_least else found.median <= target.bound

@@ -34,14 +34,14 @@ DJANGO = Path(django.__file__).parent
 STANDARD_LIBRARY = Path(inspect.getfile(json)).parents[1]
 
 
-def joined(paths: Iterator[Path]) -> str:
+def join_files(paths: Iterator[Path]) -> str:
     """
     Join files up to the needed length.
     """
     return "\n".join(path.read_text("utf-8", errors="replace") for path in sorted(paths))[:150_000]
 
 
-def translations(language: str) -> str:
+def read_translations(language: str) -> str:
     """
     Join Django's translations in a language.
     """
@@ -53,7 +53,7 @@ def translations(language: str) -> str:
     return "\n".join(parts)
 
 
-def artificial_texts() -> dict[str, str]:
+def create_texts() -> dict[str, str]:
     """
     Create texts other than prose, deterministically.
     """
@@ -70,27 +70,27 @@ def artificial_texts() -> dict[str, str]:
     }
 
 
-def texts() -> dict[str, dict[str, str]]:
+def read_texts() -> dict[str, dict[str, str]]:
     """
     Return all texts, by their heading in the guide.
     """
     root = Path(__file__).resolve().parents[2]
     return {
         "English, code and markup": {
-            "Python": joined(STANDARD_LIBRARY.glob("[a-d]*.py")),
-            "Django's models": joined((DJANGO / "db" / "models").glob("*.py")),
-            "JavaScript": joined((DJANGO / "contrib/admin/static/admin/js").glob("*.js")),
-            "HTML": joined(DJANGO.glob("**/templates/**/*.html")),
-            "CSS": joined(DJANGO.glob("**/*.css")),
-            "Markdown": joined(root.glob("docs/**/*.md")),
+            "Python": join_files(STANDARD_LIBRARY.glob("[a-d]*.py")),
+            "Django's models": join_files((DJANGO / "db" / "models").glob("*.py")),
+            "JavaScript": join_files((DJANGO / "contrib/admin/static/admin/js").glob("*.js")),
+            "HTML": join_files(DJANGO.glob("**/templates/**/*.html")),
+            "CSS": join_files(DJANGO.glob("**/*.css")),
+            "Markdown": join_files(root.glob("docs/**/*.md")),
             "the licence": (root / "LICENSE").read_text("utf-8"),
         },
-        "other languages": {name: translations(name) for name in LANGUAGES},
-        "numbers, JSON, emoji": artificial_texts(),
+        "other languages": {name: read_translations(name) for name in LANGUAGES},
+        "numbers, JSON, emoji": create_texts(),
     }
 
 
-def measured(text: str) -> Iterator[tuple[TokenEstimate, tuple[int, ...]]]:
+def measure_text(text: str) -> Iterator[tuple[TokenEstimate, tuple[int, ...]]]:
     """
     Estimate and count the tokens of each part of a text.
     """
@@ -100,7 +100,7 @@ def measured(text: str) -> Iterator[tuple[TokenEstimate, tuple[int, ...]]]:
         yield estimate_text(piece), counts
 
 
-def quantile(values: list[float], share: float) -> float:
+def compute_quantile(values: list[float], share: float) -> float:
     """
     Return a quantile of values.
     """
@@ -113,15 +113,15 @@ def main() -> None:
     """
     print("| texts | vocabulary | pieces | error: 2.5 % | median | 97.5 % | below low | above high |")
     print("|---" * 8 + "|")
-    for heading, group in texts().items():
-        found = [one for text in group.values() for one in measured(text)]
+    for heading, group in read_texts().items():
+        found = [one for text in group.values() for one in measure_text(text)]
         for number, vocabulary in enumerate(VOCABULARIES):
             errors = [estimate.tokens / counts[number] - 1 for estimate, counts in found]
             below = sum(counts[number] < estimate.low for estimate, counts in found)
             above = sum(counts[number] > estimate.high for estimate, counts in found)
-            spread = " | ".join(f"{quantile(errors, share):+.0%}" for share in (0.025, 0.5, 0.975))
+            spread = " | ".join(f"{compute_quantile(errors, share):+.0%}" for share in (0.025, 0.5, 0.975))
             print(f"| {heading} | {vocabulary} | {len(found)} | {spread} | {below} | {above} |")
-    text = texts()["English, code and markup"]["Python"]
+    text = read_texts()["English, code and markup"]["Python"]
     started = time.process_time()
     for _ in range(10):
         estimate_text(text)

@@ -38,29 +38,29 @@ class Tally:
     The progress of a run: the seconds of each call, and the seconds to the first token of each stream.
     """
 
-    def __init__(self, seconds: float, least: int, most: int | None) -> None:
-        self.least = least
-        self.most = math.inf if most is None else most
+    def __init__(self, seconds: float, minimum: int, maximum: int | None) -> None:
+        self.minimum = minimum
+        self.maximum = math.inf if maximum is None else maximum
         self.calls = 0
         self.latencies: deque[float] = deque(maxlen=MAX_SAMPLES)
         self.first_tokens: deque[float] = deque(maxlen=MAX_SAMPLES)
-        self.began = time.perf_counter()
-        self.end = self.began + seconds
+        self.start = time.perf_counter()
+        self.end = self.start + seconds
 
-    def more(self) -> bool:
+    def start_call(self) -> bool:
         """
         Return whether another call may start, and count it.
         """
-        if self.calls >= self.most or (self.calls >= self.least and time.perf_counter() >= self.end):
+        if self.calls >= self.maximum or (self.calls >= self.minimum and time.perf_counter() >= self.end):
             return False
         self.calls += 1
         return True
 
-    def note(self, began: float) -> None:
+    def record(self, start: float) -> None:
         """
         Record the duration of a completed call.
         """
-        self.latencies.append(time.perf_counter() - began)
+        self.latencies.append(time.perf_counter() - start)
 
 
 def run_blocking(operation: Callable[[], object], tally: Tally, expected: object) -> None:
@@ -68,18 +68,18 @@ def run_blocking(operation: Callable[[], object], tally: Tally, expected: object
     Make calls one after another.
     """
     streamed = inspect.isgeneratorfunction(operation)
-    while tally.more():
-        began = time.perf_counter()
-        check(read(operation(), tally, began) if streamed else operation(), expected)
-        tally.note(began)
+    while tally.start_call():
+        start = time.perf_counter()
+        check(read_stream(operation(), tally, start) if streamed else operation(), expected)
+        tally.record(start)
 
 
-def read(parts: Iterator[str], tally: Tally, began: float) -> str:
+def read_stream(parts: Iterator[str], tally: Tally, start: float) -> str:
     """
     Read a stream to its end.
     """
     text = next(parts)
-    tally.first_tokens.append(time.perf_counter() - began)
+    tally.first_tokens.append(time.perf_counter() - start)
     for part in parts:
         text += part
     return text
@@ -89,43 +89,43 @@ async def run_async(operation: Callable[[], Any], tally: Tally, in_flight: int, 
     """
     Keep `in_flight` calls in flight.
     """
-    lane = streams_in_turn if inspect.isasyncgenfunction(operation) else calls_in_turn
+    lane = read_streams if inspect.isasyncgenfunction(operation) else make_calls
     await asyncio.gather(*(lane(operation, tally, expected) for _ in range(in_flight)))
 
 
-async def calls_in_turn(operation: Callable[[], Awaitable[object]], tally: Tally, expected: object) -> None:
+async def make_calls(operation: Callable[[], Awaitable[object]], tally: Tally, expected: object) -> None:
     """
     Make calls one after another, in one of the lanes.
     """
-    while tally.more():
-        began = time.perf_counter()
+    while tally.start_call():
+        start = time.perf_counter()
         check(await operation(), expected)
-        tally.note(began)
+        tally.record(start)
 
 
-async def streams_in_turn(operation: Callable[[], AsyncIterator[str]], tally: Tally, expected: object) -> None:
+async def read_streams(operation: Callable[[], AsyncIterator[str]], tally: Tally, expected: object) -> None:
     """
     Read streams one after another, in one of the lanes.
     """
-    while tally.more():
-        began = time.perf_counter()
+    while tally.start_call():
+        start = time.perf_counter()
         parts = operation()
         text = await anext(parts)
-        tally.first_tokens.append(time.perf_counter() - began)
+        tally.first_tokens.append(time.perf_counter() - start)
         async for part in parts:
             text += part
         check(text, expected)
-        tally.note(began)
+        tally.record(start)
 
 
-def quantile(values: Collection[float], share: float) -> float:
+def compute_quantile(values: Collection[float], share: float) -> float:
     """
     Return a quantile of values.
     """
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def memory(field: str) -> float:
+def read_memory(field: str) -> float:
     """
     Return the current or peak memory of the process in megabytes; without both, the peak since its start.
     """
@@ -135,7 +135,7 @@ def memory(field: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def forget_peak() -> None:
+def reset_peak() -> None:
     """
     Reset the peak memory, if the system supports it.
     """
@@ -219,7 +219,7 @@ class Worker:
         Run an operation.
         """
         operation = getattr(self.client, command.operation)
-        forget_peak()
+        reset_peak()
         tally = Tally(command.seconds or math.inf, command.in_flight, command.count)
         cpu = time.process_time()
         if command.operation in MAX_PARALLEL_FLOWS:
@@ -231,7 +231,7 @@ class Worker:
             self.runner.run(run_async(operation, tally, command.in_flight, command.expected))
         else:
             run_blocking(operation, tally, command.expected)
-        return costs(tally, time.process_time() - cpu, time.perf_counter() - tally.began)
+        return compute_costs(tally, time.process_time() - cpu, time.perf_counter() - tally.start)
 
     def close(self) -> None:
         """
@@ -243,7 +243,7 @@ class Worker:
             self.runner.run(client.aclose())
 
 
-def costs(tally: Tally, cpu: float, wall: float) -> dict[str, Any]:
+def compute_costs(tally: Tally, cpu: float, wall: float) -> dict[str, Any]:
     """
     Return the costs of a run: CPU microseconds per call, latencies in milliseconds, memory in megabytes.
     """
@@ -253,17 +253,17 @@ def costs(tally: Tally, cpu: float, wall: float) -> dict[str, Any]:
         "cpu_us": cpu / calls * 1e6,
         "wall_us": wall / calls * 1e6,
         "per_second": calls / wall,
-        "resident_mb": memory("VmRSS"),
-        "peak_mb": memory("VmHWM"),
+        "resident_mb": read_memory("VmRSS"),
+        "peak_mb": read_memory("VmHWM"),
     }
     if tally.latencies:
-        found |= {f"p{share}_ms": quantile(tally.latencies, share / 100) * 1000 for share in (50, 99)}
+        found |= {f"p{share}_ms": compute_quantile(tally.latencies, share / 100) * 1000 for share in (50, 99)}
     if tally.first_tokens:
-        found["first_token_ms"] = quantile(tally.first_tokens, 0.5) * 1000
+        found["first_token_ms"] = compute_quantile(tally.first_tokens, 0.5) * 1000
     return found
 
 
-def answers(worker: Worker, commands: IO[str]) -> Iterator[dict[str, Any]]:
+def run_commands(worker: Worker, commands: IO[str]) -> Iterator[dict[str, Any]]:
     """
     Yield an answer to each command, also if it fails.
     """
@@ -283,7 +283,7 @@ def main(module: str, address: str) -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     worker = Worker(module, address)
-    for answer in answers(worker, sys.stdin):
+    for answer in run_commands(worker, sys.stdin):
         print(json.dumps(answer), file=out, flush=True)
     worker.close()
 

@@ -9,10 +9,10 @@ import pytest
 from budwood.errors import ProviderError
 from budwood.types import HTTPReply, ReasoningPart, RefusalPart
 from tests.contract import naive
-from tests.contract.replay import REQUEST, build, play, split
+from tests.contract.replay import REQUEST, build, decode_stream, split
 
 NOT_COMPARED = ("object", "created", "role", "type", "index", "obfuscation")
-"""Fields that are not compared: markers of the form, times, and indexes."""
+"""Fields that are not compared: types, times and indexes."""
 
 FINISH = {
     "stop": "stop",
@@ -53,14 +53,14 @@ def assert_same(response, readings):
     assert response.raw_finish_reason == raw
     called = readings[0].calls and raw == "stop"
     assert response.finish_reason == ("tool_calls" if called else FINISH.get(raw, "other"))
-    ours = make_readings(response)
-    for our, reading in zip(ours, readings, strict=True):
+    decoded_readings = make_readings(response)
+    for decoded, reading in zip(decoded_readings, readings, strict=True):
         reading.finish = None
-        our.calls = [
+        decoded.calls = [
             (naive.GENERATED_ID if recorded[0] == naive.GENERATED_ID and call[0] else call[0], *call[1:])
-            for call, recorded in zip(our.calls, reading.calls, strict=True)
+            for call, recorded in zip(decoded.calls, reading.calls, strict=True)
         ]
-    assert ours == readings
+    assert decoded_readings == readings
 
 
 def assert_same_usage(usage, recorded):
@@ -72,13 +72,13 @@ def assert_same_usage(usage, recorded):
         assert usage.input_tokens is None
         return
     read = recorded.get("prompt_tokens_details") or {}
-    written = recorded.get("completion_tokens_details") or {}
+    details = recorded.get("completion_tokens_details") or {}
     beside = recorded["total_tokens"] - recorded["prompt_tokens"] - recorded["completion_tokens"]
     assert usage.raw == recorded
     assert usage.input_tokens == recorded["prompt_tokens"]
     assert usage.output_tokens == recorded["completion_tokens"] + beside
     assert usage.cache_read_tokens == read.get("cached_tokens")
-    assert usage.reasoning_tokens == written.get("reasoning_tokens")
+    assert usage.reasoning_tokens == details.get("reasoning_tokens")
 
 
 def make_request(readings):
@@ -114,9 +114,9 @@ def assert_complete_reply(provider, head, body):
     assert_same_usage(response.usage, reply.get("usage"))
     assert response.id == (reply["id"] or None)
     assert response.model == reply["model"]
-    retained = naive.leaves(response.model_dump(exclude={"raw"}))
-    lost = naive.leaves(naive.without(reply, *NOT_COMPARED)) - retained
-    alternatives = naive.leaves([naive.without(choice, "message") for choice in reply["choices"][1:]])
+    retained = naive.list_leaves(response.model_dump(exclude={"raw"}))
+    lost = naive.list_leaves(naive.remove_fields(reply, *NOT_COMPARED)) - retained
+    alternatives = naive.list_leaves([naive.remove_fields(choice, "message") for choice in reply["choices"][1:]])
     assert lost <= alternatives
     return response
 
@@ -125,16 +125,16 @@ def assert_stream(provider, head, body):
     """
     Decode a stream, compare it with its chunks, and return it. The events do not depend on how the bytes are split.
     """
-    chunks = naive.chunks_of(body)
+    chunks = naive.split_chunks(body)
     readings = naive.read_stream(chunks)
     request = make_request(readings)
-    events = play(provider.decoder(request, head), [body])
+    events = decode_stream(provider.decoder(request, head), [body])
     response = build(events)
     assert_same(response, readings)
-    assert_same_usage(response.usage, naive.last_usage(chunks))
+    assert_same_usage(response.usage, naive.find_last_usage(chunks))
     assert response.id == next((chunk["id"] for chunk in chunks if chunk.get("id")), None)
-    retained = naive.leaves(response.model_dump())
-    assert naive.leaves(naive.without(list(naive.beside_text(chunks)), *NOT_COMPARED)) <= retained
+    retained = naive.list_leaves(response.model_dump())
+    assert naive.list_leaves(naive.remove_fields(list(naive.list_other_content(chunks)), *NOT_COMPARED)) <= retained
     for seed in range(3):
-        assert play(provider.decoder(request, head), split(body, seed)) == events
+        assert decode_stream(provider.decoder(request, head), split(body, seed)) == events
     return response

@@ -1,4 +1,4 @@
-"""Providers for recorded traffic, and the ledger of what was replayed."""
+"""Providers for recorded traffic, and the ledger of replayed recordings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def pytest_terminal_summary(terminalreporter, config):
     """
     if config.stash[LEDGER].decoded:
         terminalreporter.section("recorded traffic")
-        for line in config.stash[LEDGER].table():
+        for line in config.stash[LEDGER].make_table():
             terminalreporter.write_line(line)
 
 
@@ -72,9 +72,9 @@ def runs_all_tests(request):
     Return whether all tests of this folder run, except those that require a vendor's SDK.
     """
     files = {item.path.name for item in request.session.items if item.path.parent == Path(__file__).parent}
-    chosen = any("::" in argument for argument in request.config.args) or request.config.stash[DESELECTED]
-    needed = {path.name for path in Path(__file__).parent.glob("test_*.py") if not path.name.endswith("_sdk.py")}
-    return not chosen and files >= needed
+    is_filtered = any("::" in argument for argument in request.config.args) or request.config.stash[DESELECTED]
+    required = {path.name for path in Path(__file__).parent.glob("test_*.py") if not path.name.endswith("_sdk.py")}
+    return not is_filtered and files >= required
 
 
 @pytest.fixture
@@ -138,14 +138,14 @@ def azure(make_context):
 
 
 @pytest.fixture
-def speaker(request, openai, azure):
+def responses_provider(request, openai, azure):
     """
     Return the provider of the recorded case, OpenAI's or Azure's, set to Responses.
     """
     case = str(request.node.callspec.params.get("file") or request.node.callspec.params["path"])
-    of_azure = "azure" in Path(case).parts
+    is_azure = "azure" in Path(case).parts
     return (
-        azure("https://recorded.openai.azure.com/openai/v1/", api="responses") if of_azure else openai(api="responses")
+        azure("https://recorded.openai.azure.com/openai/v1/", api="responses") if is_azure else openai(api="responses")
     )
 
 
@@ -160,7 +160,7 @@ def groq(make_context):
 @pytest.fixture
 def claude(make_context):
     """
-    Anthropic's provider.
+    Return Anthropic's provider.
     """
     return Anthropic(AnthropicSettings(), make_context("anthropic"))
 
@@ -168,7 +168,7 @@ def claude(make_context):
 @pytest.fixture
 def gemini(make_context):
     """
-    Make Gemini's provider.
+    Return a function that creates Gemini's provider.
     """
     return lambda **settings: Gemini(GeminiSettings(**settings), make_context("gemini"))
 
@@ -176,15 +176,15 @@ def gemini(make_context):
 @pytest.fixture
 def ollama(make_context):
     """
-    Make the provider of Ollama's native API.
+    Return a function that creates the provider of Ollama's native API.
     """
     return lambda rules=None, **settings: Ollama(OllamaSettings(**settings), make_context("ollama", rules=rules))
 
 
 @pytest.fixture(scope="module")
-def served():
+def shared_server():
     """
-    A server on loopback for all tests of a module, past any proxy: a vendor's SDK takes long to make its client.
+    A local server for all tests of a module, without a proxy, because creating an SDK's client is slow.
     """
     with pytest.MonkeyPatch.context() as patch, LoopbackServer() as server:
         for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
@@ -196,6 +196,6 @@ def served():
 @pytest.fixture(scope="session")
 def openai_schemas(shared_folder):
     """
-    OpenAI's description of its API, relaxed to what clients send.
+    OpenAI's description of its API, relaxed to accept what clients send.
     """
     return descriptions.load(shared_folder / "specs" / "openai" / "openapi.yaml")

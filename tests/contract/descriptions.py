@@ -1,4 +1,4 @@
-"""The vendors' descriptions of their APIs, relaxed to what clients send."""
+"""The vendors' descriptions of their APIs, relaxed to accept what clients send."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def load(path):
     OpenAI's forms overlap: a message of Responses matches two of them, unless its content is a text.
     """
     text = path.read_text(encoding="utf-8")
-    written = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=yaml.CSafeLoader)
-    return recorded.tool("openapi_check").Schemas(_any_of(written))
+    description = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=yaml.CSafeLoader)
+    return recorded.load_script("openapi_check").Schemas(_any_of(description))
 
 
 def _any_of(node):

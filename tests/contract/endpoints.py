@@ -43,7 +43,7 @@ COVERED = {
     Endpoint("ollama", "v1/chat/completions"): ("ollama", "/v1/chat/completions"),
     Endpoint("openai-compatible", "chat/completions"): ("anthropic", "/v1/chat/completions"),
 }
-"""Where the recordings of an endpoint lie, and the path of their addresses. All are asked by POST."""
+"""The folder of the recordings of each endpoint, and the pattern of their paths. All are POST requests."""
 
 COVERED_FIXTURES = {
     r"anthropic/.*": Endpoint("anthropic", "messages"),
@@ -57,41 +57,41 @@ COVERED_FIXTURES = {
     r"openai-embeddings/.*": Endpoint("openai", "embeddings"),
     r"openai-responses/.*": Endpoint("openai", "responses"),
 }
-"""Of which endpoint the replies are that were recorded without their requests, by folder and name."""
+"""The endpoint of replies that were recorded without their requests, by folder and name."""
 
-LEFT_OUT = {
+EXCLUDED = {
     ("openai-chat", "(GET|DELETE) .*|POST /v1/chat/completions/[^/]+"): "management of stored completions",
     ("openai-responses", "(GET|DELETE) .*"): "management of stored responses",
-    ("openai-media", "POST /v1/audio/.*"): "speech and transcription: media other than images come later",
-    ("openai-media", "POST /v1/images/.*"): "generation of images comes later",
+    ("openai-media", "POST /v1/audio/.*"): "speech and transcription: only images are supported",
+    ("openai-media", "POST /v1/images/.*"): "generation of images is not supported",
     ("azure", "POST /openai/v1/realtime/.*"): "realtime sessions",
     ("anthropic", "(POST|DELETE) /v1/files.*"): "files",
-    ("anthropic", "POST /v1/complete"): "the completions before Messages, which no current model serves",
-    ("gemini", "(POST|DELETE) /(upload/)?v1beta/fileSearchStores.*"): "stores of files",
-    ("gemini", "POST /v1beta/interactions"): "Interactions: another API, kept on the vendor's side",
-    ("ollama", "POST /api/generate"): "completion of bare prompts: ours is chat",
+    ("anthropic", "POST /v1/complete"): "the API before Messages, which no current model supports",
+    ("gemini", "(POST|DELETE) /(upload/)?v1beta/fileSearchStores.*"): "file stores",
+    ("gemini", "POST /v1beta/interactions"): "Interactions: another API, with state at the vendor",
+    ("ollama", "POST /api/generate"): "completion of a prompt; the plugin supports only chat",
 }
-"""Recordings of no endpoint of ours, by folder and by method with path, and why they are not replayed."""
+"""Excluded recordings by folder and by method with path, with reasons."""
 
-LEFT_OUT_FIXTURES = {
-    r"groq/.*transcription.*": "transcription: media other than images come later",
-    r"openai-media/.*": "generation of images comes later",
+EXCLUDED_FIXTURES = {
+    r"groq/.*transcription.*": "transcription: only images are supported",
+    r"openai-media/.*": "generation of images is not supported",
 }
-"""The same of replies that were recorded without their requests."""
+"""Excluded replies that were recorded without their requests, with reasons."""
 
 
-def exchanges():
+def list_exchanges():
     """
     Return the key and the index entry of every recorded exchange.
     """
     return {
         (recording["file"], number): entry
-        for recording in recorded.index()
+        for recording in recorded.read_index()
         for number, entry in enumerate(recording["interactions"])
     }
 
 
-def fixtures():
+def list_fixtures():
     """
     Return the folder and name of every reply that was recorded without its request.
     """
@@ -99,7 +99,7 @@ def fixtures():
     return [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
-def places(key, entry):
+def find_places(key, entry):
     """
     Return the endpoints and the reasons for exclusion that match an exchange; exactly one is correct.
     """
@@ -109,22 +109,24 @@ def places(key, entry):
         for endpoint, (where, form) in COVERED.items()
         if (where, entry["method"]) == (folder, "POST") and re.fullmatch(form, path)
     ]
-    asked = f"{entry['method']} {path}"
-    left_out = [reason for (where, form), reason in LEFT_OUT.items() if where == folder and re.fullmatch(form, asked)]
-    return covered + left_out
+    request_line = f"{entry['method']} {path}"
+    excluded = [
+        reason for (where, form), reason in EXCLUDED.items() if where == folder and re.fullmatch(form, request_line)
+    ]
+    return covered + excluded
 
 
-def places_of_fixture(name):
+def find_places_of_fixture(name):
     """
-    Return the same for a reply without its request.
+    Return the endpoints and the reasons for exclusion that match a reply without its request.
     """
-    rules = {**COVERED_FIXTURES, **LEFT_OUT_FIXTURES}
+    rules = {**COVERED_FIXTURES, **EXCLUDED_FIXTURES}
     return [place for form, place in rules.items() if re.fullmatch(form, name)]
 
 
-def everything():
+def map_recordings():
     """
-    Return the place of each exchange and of each reply without a request, by key.
+    Return the endpoints and reasons of each exchange and of each reply without a request, by key.
     """
-    found = {key: places(key, entry) for key, entry in exchanges().items()}
-    return {**found, **{name: places_of_fixture(name) for name in fixtures()}}
+    found = {key: find_places(key, entry) for key, entry in list_exchanges().items()}
+    return {**found, **{name: find_places_of_fixture(name) for name in list_fixtures()}}

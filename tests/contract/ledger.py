@@ -1,4 +1,4 @@
-"""The ledger of what the tests have replayed, which is checked for completeness at the end."""
+"""Records which recordings the tests have replayed. The last tests check that it is complete."""
 
 from __future__ import annotations
 
@@ -8,105 +8,105 @@ from typing import Any
 from tests.contract import endpoints, recorded
 from tests.contract.endpoints import COVERED, Endpoint
 
-REFUSED_AS_WELL = "`ChatRequest` rejects it, as the vendor did"
+REJECTED_BY_BOTH = "`ChatRequest` rejects it, as the vendor did"
 
-COLUMNS = ("provider", "endpoint", "decoded", "requests equal", "with extra", "SDK agrees", "unsaid")
+COLUMNS = ("provider", "endpoint", "decoded", "requests equal", "with extra", "SDK equal", "inexpressible")
 
 
 class Ledger:
     """
-    The recordings that tests have replayed, by the keys of `endpoints.everything`.
+    The recordings that tests have replayed, by the keys of `endpoints.map_recordings`.
 
     Tests record a replay in their last line, so a failed test records nothing.
 
     Attributes:
         decoded: Replies that were decoded, errors included.
-        written: Requests that were encoded as recorded, with the names of the parameters in ``extra``.
-        unsaid: Requests that cannot be expressed, with reasons.
+        encoded: Requests that were encoded as recorded, with the names of the parameters in ``extra``.
+        inexpressible: Requests that cannot be expressed, with reasons.
         agreed: Replies that the vendor's SDK decodes equally.
-        no_oracle: Replies that the vendor's SDK cannot decode, with reasons.
+        sdk_failures: Replies that the vendor's SDK cannot decode, with reasons.
     """
 
     def __init__(self) -> None:
         self.decoded: set[Any] = set()
-        self.written: dict[Any, frozenset[str]] = {}
-        self.unsaid: dict[Any, str] = {}
+        self.encoded: dict[Any, frozenset[str]] = {}
+        self.inexpressible: dict[Any, str] = {}
         self.agreed: set[Any] = set()
-        self.no_oracle: dict[Any, str] = {}
+        self.sdk_failures: dict[Any, str] = {}
 
-    def has_decoded(self, one):
+    def record_decoded(self, one):
         """
         Record that a reply was decoded.
         """
         self.decoded.add(_key(one))
 
-    def has_written(self, one, *, extra=()):
+    def record_encoded(self, one, *, extra=()):
         """
         Record that the request of an exchange was encoded as it was recorded.
         """
-        self.written[one.key] = frozenset(extra)
+        self.encoded[one.key] = frozenset(extra)
 
-    def cannot_say(self, one, reason):
+    def record_inexpressible(self, one, reason):
         """
         Record that a request cannot be expressed.
         """
-        self.unsaid[one.key] = reason
+        self.inexpressible[one.key] = reason
 
-    def agrees(self, one):
+    def record_agreement(self, one):
         """
         Record that the vendor's SDK decodes a reply as Budwood does.
         """
         self.agreed.add(_key(one))
 
-    def has_no_oracle(self, one, reason):
+    def record_sdk_failure(self, one, reason):
         """
         Record that the vendor's SDK cannot decode a reply.
         """
-        self.no_oracle[_key(one)] = reason
+        self.sdk_failures[_key(one)] = reason
 
-    def missing(self):
+    def list_missing(self):
         """
         Return the replies and requests of covered endpoints that no test has replayed.
         """
-        covered = [key for key, (place,) in endpoints.everything().items() if isinstance(place, Endpoint)]
-        unread = [key for key in covered if key not in self.decoded]
-        asked = [key for key in covered if isinstance(key, tuple)]
-        unwritten = [key for key in asked if key not in self.written and key not in self.unsaid]
-        return unread, unwritten
+        covered = [key for key, (place,) in endpoints.map_recordings().items() if isinstance(place, Endpoint)]
+        not_decoded = [key for key in covered if key not in self.decoded]
+        requests = [key for key in covered if isinstance(key, tuple)]
+        not_encoded = [key for key in requests if key not in self.encoded and key not in self.inexpressible]
+        return not_decoded, not_encoded
 
-    def table(self):
+    def make_table(self):
         """
         Return the totals of each endpoint, and the excluded recordings with reasons.
         """
-        everything = {key: place for key, (place,) in endpoints.everything().items()}
-        places = {endpoint: [key for key in everything if everything[key] == endpoint] for endpoint in COVERED}
-        rows = [COLUMNS, *(self._row(endpoint, keys) for endpoint, keys in places.items())]
-        rows.append(self._row(("all", ""), [key for keys in places.values() for key in keys]))
+        places_by_key = {key: place for key, (place,) in endpoints.map_recordings().items()}
+        places = {endpoint: [key for key in places_by_key if places_by_key[key] == endpoint] for endpoint in COVERED}
+        rows = [COLUMNS, *(self._make_row(endpoint, keys) for endpoint, keys in places.items())]
+        rows.append(self._make_row(("all", ""), [key for keys in places.values() for key in keys]))
         widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return [*lines, *self._reasons(everything)]
+        return [*lines, *self._list_reasons(places_by_key)]
 
-    def _row(self, name, listed):
+    def _make_row(self, name, listed):
         keys = set(listed)
-        asked = {key for key in keys if isinstance(key, tuple)}
-        equal = [self.written[key] for key in asked if key in self.written]
+        requests = {key for key in keys if isinstance(key, tuple)}
+        equal = [self.encoded[key] for key in requests if key in self.encoded]
         compared = len(keys & self.agreed)
         return (
             *name,
             f"{len(keys & self.decoded)}/{len(keys)}",
-            f"{sum(not extra for extra in equal)}/{len(asked)}",
+            f"{sum(not extra for extra in equal)}/{len(requests)}",
             str(sum(map(bool, equal))),
-            f"{compared}/{compared + len(keys & self.no_oracle.keys())}",
-            str(len(keys & self.unsaid.keys())),
+            f"{compared}/{compared + len(keys & self.sdk_failures.keys())}",
+            str(len(keys & self.inexpressible.keys())),
         )
 
-    def _reasons(self, everything):
-        names = Counter(name for extra in self.written.values() for name in extra)
+    def _list_reasons(self, places_by_key):
+        names = Counter(name for extra in self.encoded.values() for name in extra)
         listed = {
-            "Recordings left out": Counter(place for place in everything.values() if isinstance(place, str)),
-            "Requests that ours cannot say": Counter(self.unsaid.values()),
+            "Excluded recordings": Counter(place for place in places_by_key.values() if isinstance(place, str)),
+            "Requests that cannot be expressed": Counter(self.inexpressible.values()),
             "Requests with these in extra": names,
-            "Replies that the vendor's SDK cannot read": Counter(self.no_oracle.values()),
+            "Replies that the vendor's SDK cannot decode": Counter(self.sdk_failures.values()),
         }
         for title, counts in listed.items():
             if counts:

@@ -55,7 +55,7 @@ def _read_call(call):
     return call.get("id", GENERATED_ID), call["function"]["name"], call["function"]["arguments"]
 
 
-def chunks_of(body):
+def split_chunks(body):
     """
     Split a stream into its chunks.
     """
@@ -89,13 +89,13 @@ def read_stream(chunks):
     return [readings[number] for number in sorted(readings)]
 
 
-def beside_text(chunks):
+def list_other_content(chunks):
     """
     Return the content of chunks that `read_stream` does not read, for the first choice.
     """
     fragments = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
     for chunk in chunks:
-        # The reply has the id of the first chunk; Groq's compound systems write another into each.
+        # The reply has the id of the first chunk; Groq's compound systems send another with each chunk.
         yield {name: value for name, value in chunk.items() if name not in ("choices", "id")}
         for choice in chunk.get("choices") or []:
             delta = choice.get("delta") or {}
@@ -103,15 +103,15 @@ def beside_text(chunks):
             yield {name: value for name, value in choice.items() if name != "delta" and choice.get("index", 0) == 0}
 
 
-def error_of(body):
+def find_error(body):
     """
     Return the error in a stream, if there is one.
     """
-    chunks = chunks_of(body) if body.lstrip().startswith((b"data:", b"event:")) else []
+    chunks = split_chunks(body) if body.lstrip().startswith((b"data:", b"event:")) else []
     return next((chunk["error"] for chunk in chunks if chunk.get("error")), None)
 
 
-def last_usage(chunks):
+def find_last_usage(chunks):
     """
     Return the last usage in a stream; Groq sends it in ``x_groq``.
     """
@@ -119,23 +119,23 @@ def last_usage(chunks):
     return next((usage for usage in reversed(recorded) if usage), None)
 
 
-def leaves(value):
+def list_leaves(value):
     """
     Return every text and number in a JSON value.
     """
     if isinstance(value, dict):
-        return {leaf for inner in value.values() for leaf in leaves(inner)}
+        return {leaf for inner in value.values() for leaf in list_leaves(inner)}
     if isinstance(value, list | tuple):
-        return {leaf for inner in value for leaf in leaves(inner)}
+        return {leaf for inner in value for leaf in list_leaves(inner)}
     return set() if value is None or value is True or value is False or value == "" else {value}
 
 
-def without(value, *names):
+def remove_fields(value, *names):
     """
     Remove fields at any depth.
     """
     if isinstance(value, dict):
-        return {name: without(inner, *names) for name, inner in value.items() if name not in names}
+        return {name: remove_fields(inner, *names) for name, inner in value.items() if name not in names}
     if isinstance(value, list):
-        return [without(inner, *names) for inner in value]
+        return [remove_fields(inner, *names) for inner in value]
     return value

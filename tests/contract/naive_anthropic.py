@@ -1,7 +1,7 @@
 """
-Read Anthropic's messages as a reader would who knows nothing of the codec: straight from the JSON.
+Read Anthropic's messages from their JSON, independently of the codec.
 
-What is read here is compared with what the codec says of the same bytes.
+Tests compare the result with what the codec decodes from the same bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Reading:
     """
-    What a reply says.
+    The content of a reply.
     """
 
     text: str = ""
@@ -48,7 +48,7 @@ def _read_block(block, reading):
             reading.others.append(block)
 
 
-def make_events(body):
+def split_events(body):
     """
     Split a stream into its events.
     """
@@ -56,7 +56,7 @@ def make_events(body):
     return [json.loads(line.removeprefix("data:")) for line in lines if line.startswith("data:")]
 
 
-def streams_of(path):
+def read_streams(path):
     """
     Split recorded events, one per line, into their streams; each ends with ``message_stop``.
     """
@@ -71,7 +71,7 @@ def streams_of(path):
 
 def read_stream(events):
     """
-    Assemble the message of a stream in the form of a reply that is not streamed. A second start replaces the first.
+    Assemble the message of a stream in the form of a complete reply. A second start replaces the first.
     """
     message, blocks, inputs = {}, {}, {}
     for event in events:
@@ -82,17 +82,17 @@ def read_stream(events):
             case "content_block_start":
                 blocks[event["index"]] = dict(event["content_block"])
             case "content_block_delta":
-                _grow(blocks[event["index"]], event["delta"], inputs.setdefault(event["index"], []))
+                _apply_delta(blocks[event["index"]], event["delta"], inputs.setdefault(event["index"], []))
             case "message_delta":
                 message |= event["delta"] | {name: event[name] for name in event if name == "context_management"}
                 message["usage"] = message["usage"] | event["usage"]
-    for index, pieces in inputs.items():
-        if "".join(pieces):
-            blocks[index]["input"] = json.loads("".join(pieces))
+    for index, fragments in inputs.items():
+        if "".join(fragments):
+            blocks[index]["input"] = json.loads("".join(fragments))
     return message | {"content": [blocks[index] for index in sorted(blocks)]}
 
 
-def _grow(block, delta, pieces):
+def _apply_delta(block, delta, fragments):
     match delta["type"]:
         case "text_delta":
             block["text"] += delta["text"]
@@ -101,6 +101,6 @@ def _grow(block, delta, pieces):
         case "signature_delta":
             block["signature"] = delta["signature"]
         case "input_json_delta":
-            pieces.append(delta["partial_json"])
+            fragments.append(delta["partial_json"])
         case "citations_delta":
             block["citations"] = [*(block.get("citations") or ()), delta["citation"]]

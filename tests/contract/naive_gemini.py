@@ -1,7 +1,7 @@
 """
 Convert Gemini's recorded traffic directly from its JSON, without the code of the plugin.
 
-The differences between Budwood's requests and the recorded ones are listed here, with reasons; all else must be equal.
+The accepted differences between Budwood's requests and the recorded ones are listed here, with reasons.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ GENERATION = {
     "frequencyPenalty": "frequency_penalty",
     "presencePenalty": "presence_penalty",
 }
-"""Our names of parameters by Gemini's."""
+"""Budwood's names of parameters by Gemini's."""
 
 RENAMED = {
     "responseSchema": (
         "responseJsonSchema",
-        "the API takes JSON schemas here, its own dialect there",
+        "the old field has the API's own dialect, the new one JSON schemas",
     ),
-    "parameters": ("parametersJsonSchema", "the same, of functions"),
+    "parameters": ("parametersJsonSchema", "the same difference, for functions"),
 }
 """Fields that are sent under another name, with the reason."""
 
-MEANS_NOTHING = {
+EMPTY_VALUES = {
     "generationConfig": ({}, "no parameters"),
     "responseModalities": (["TEXT"], "the default"),
     "candidateCount": (1, "the default"),
@@ -56,12 +56,12 @@ MEANS_NOTHING = {
     "args": ({}, "no arguments"),
     "description": ("", "no description"),
 }
-"""Fields whose value is equivalent to their absence, with the reason."""
+"""Values that are equivalent to a missing field, with reasons."""
 
-NO_PLACE = {
+EXTRA_FIELDS = {
     "topK": "a parameter of few vendors",
     "includeServerSideToolInvocations": "a flag of Gemini, sent without functions",
-    "responseMimeType": "JSON without a schema, which our requests do not have",
+    "responseMimeType": "JSON without a schema, which `ChatRequest` does not have",
 }
 """Fields that users pass in ``extra``, with the reason."""
 
@@ -81,7 +81,7 @@ class Reading:
     finish: str | None = None
 
 
-def chunks_of(body):
+def split_chunks(body):
     """
     Split a body into its JSON objects: one, the list of a stream, or the events of one.
     """
@@ -92,9 +92,9 @@ def chunks_of(body):
     return recorded if isinstance(recorded, list) else [recorded]
 
 
-def read(chunks):
+def read_reply(chunks):
     """
-    Read a reply of one chunk or of many, candidate by candidate.
+    Read the candidates of a reply of one or more chunks.
     """
     readings = {}
     for chunk in chunks:
@@ -105,19 +105,19 @@ def read(chunks):
                 if candidate.get(name) and candidate[name] not in reading.about:
                     reading.about.append(candidate[name])
             for part in candidate.get("content", {}).get("parts", []):
-                _add(reading, part)
+                _add_part(reading, part)
     return [readings[number] for number in sorted(readings)]
 
 
-def _add(reading, part):
+def _add_part(reading, part):
     if "thoughtSignature" in part:
         reading.signatures.append(part["thoughtSignature"])
     if "functionCall" in part:
         call = part["functionCall"]
         if "name" in call:
             reading.calls.append((call["name"], call.get("args") or {}))
-        for piece in call.get("partialArgs", []):
-            _put(reading.calls[-1][1], piece["jsonPath"], piece["stringValue"])
+        for fragment in call.get("partialArgs", []):
+            _append_text(reading.calls[-1][1], fragment["jsonPath"], fragment["stringValue"])
     elif "text" not in part and set(part) - {"thought", "thoughtSignature"}:
         reading.others.append(part)
     elif part.get("thought"):
@@ -126,7 +126,7 @@ def _add(reading, part):
         reading.text += part["text"]
 
 
-def _put(arguments, path, text):
+def _append_text(arguments, path, text):
     """
     Add a text at ``$.a.b[0].c``.
     """
@@ -146,17 +146,17 @@ def _put(arguments, path, text):
         place[key] = place.get(key, "") + text
 
 
-def usage_of(chunks):
+def find_usage(chunks):
     """
-    Find the counts of a reply: later ones replace earlier ones.
+    Return the last counts of a reply.
     """
     counted = [chunk["usageMetadata"] for chunk in chunks if "totalTokenCount" in chunk.get("usageMetadata", {})]
     return counted[-1]
 
 
-def parts_of(chunks, *, streamed):
+def list_parts(chunks, *, streamed):
     """
-    List the parts of the first candidate as they must be sent back; consecutive unsigned texts of a stream are one.
+    List the parts of the first candidate as they must be returned; consecutive unsigned texts of a stream are joined.
     """
     parts = []
     for chunk in chunks:
@@ -173,18 +173,21 @@ def parts_of(chunks, *, streamed):
     return parts
 
 
-def camel(value):
+def to_camel_case(value):
     """
     Convert the names of fields to camel case, except names that users chose.
     """
     if isinstance(value, list):
-        return [camel(one) for one in value]
+        return [to_camel_case(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {_camel(name): one if _camel(name) in _THEIRS else camel(one) for name, one in value.items()}
+    return {
+        _to_camel_case(name): one if _to_camel_case(name) in _OPAQUE_FIELDS else to_camel_case(one)
+        for name, one in value.items()
+    }
 
 
-_THEIRS = (
+_OPAQUE_FIELDS = (
     "args",
     "response",
     "parameters",
@@ -195,32 +198,32 @@ _THEIRS = (
 )
 
 
-def _camel(name):
+def _to_camel_case(name):
     first, *others = name.split("_")
     return first + "".join(other.capitalize() for other in others)
 
 
 def read_request(model, body):
     """
-    Convert a recorded body to a request and settings; also return what goes into ``extra``.
+    Convert a recorded body to a request and settings.
     """
-    body = camel(body)
+    body = to_camel_case(body)
     config = body.get("generationConfig", {})
     thinking = config.get("thinkingConfig", {})
     calling = body.get("toolConfig", {}).get("functionCallingConfig", {})
     functions = [one for tool in body.get("tools", []) for one in tool.get("functionDeclarations", [])]
-    own = [tool for tool in body.get("tools", []) if "functionDeclarations" not in tool]
-    schema = config.get("responseJsonSchema") or _json_schema(config.get("responseSchema"))
-    known = {ours: config[theirs] for theirs, ours in GENERATION.items() if config.get(theirs) is not None}
-    extra = _extra(body, config, schema, functions and own)
+    vendor_tools = [tool for tool in body.get("tools", []) if "functionDeclarations" not in tool]
+    schema = config.get("responseJsonSchema") or _convert_schema(config.get("responseSchema"))
+    known = {name: config[field] for field, name in GENERATION.items() if config.get(field) is not None}
+    extra = _make_extra(body, config, schema, functions and vendor_tools)
     request = ChatRequest(
         model=model,
-        messages=tuple(_messages(body)),
-        reasoning_effort=_effort(thinking),
+        messages=tuple(_read_messages(body)),
+        reasoning_effort=_read_effort(thinking),
         reasoning_budget=thinking.get("thinkingBudget") or None,
-        tools=tuple(_tool(one, strict=calling.get("mode") == "VALIDATED") for one in functions),
-        vendor_tools=tuple(VendorTool(provider="gemini", data=tool) for tool in own),
-        tool_choice=_choice(calling) if functions else None,
+        tools=tuple(_read_tool(one, strict=calling.get("mode") == "VALIDATED") for one in functions),
+        vendor_tools=tuple(VendorTool(provider="gemini", data=tool) for tool in vendor_tools),
+        tool_choice=_read_choice(calling) if functions else None,
         output_schema=OutputSchema(json_schema=schema) if schema else None,
         extra=extra,
         **known,
@@ -229,7 +232,7 @@ def read_request(model, body):
     return request, {"safety_settings": safety, "include_thoughts": thinking.get("includeThoughts", False)}
 
 
-def _extra(body, config, schema, both):
+def _make_extra(body, config, schema, both):
     extra = {}
     generation = {name: config[name] for name in ("topK",) if name in config}
     if config.get("responseMimeType") == "application/json" and not schema:
@@ -243,129 +246,131 @@ def _extra(body, config, schema, both):
     return extra
 
 
-def _effort(thinking):
+def _read_effort(thinking):
     if thinking.get("thinkingBudget") == 0:
         return "none"
     return thinking["thinkingLevel"].lower() if "thinkingLevel" in thinking else None
 
 
-def _choice(calling):
+def _read_choice(calling):
     if calling.get("allowedFunctionNames"):
         return NamedTool(name=calling["allowedFunctionNames"][0])
     return {"AUTO": "auto", "ANY": "required", "NONE": "none", "VALIDATED": "auto"}.get(calling.get("mode"))
 
 
-def _tool(one, *, strict):
-    schema = one.get("parametersJsonSchema") or _json_schema(one.get("parameters")) or {}
+def _read_tool(one, *, strict):
+    schema = one.get("parametersJsonSchema") or _convert_schema(one.get("parameters")) or {}
     return ToolDefinition(
         name=one["name"], description=one.get("description") or "", parameters=schema, strict=strict or None
     )
 
 
-def _json_schema(schema):
+def _convert_schema(schema):
     """
     Convert a schema in Gemini's dialect, whose types may be in capitals.
     """
     if isinstance(schema, list):
-        return [_json_schema(one) for one in schema]
+        return [_convert_schema(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        name: one.lower() if name == "type" and isinstance(one, str) else _json_schema(one)
+        name: one.lower() if name == "type" and isinstance(one, str) else _convert_schema(one)
         for name, one in schema.items()
     }
 
 
-def _messages(body):
+def _read_messages(body):
     for part in body.get("systemInstruction", {}).get("parts", []):
         yield Message.system(part["text"])
     for content in body["contents"]:
-        parts = tuple(_part(part) for part in content["parts"])
-        answers = any(isinstance(part, ToolResultPart) for part in parts)
-        role = {"model": "assistant"}.get(content.get("role"), "tool" if answers else "user")
+        parts = tuple(_read_part(part) for part in content["parts"])
+        has_responses = any(isinstance(part, ToolResultPart) for part in parts)
+        role = {"model": "assistant"}.get(content.get("role"), "tool" if has_responses else "user")
         yield Message(role=role, parts=parts)
 
 
-def _part(part):
-    own = {"thoughtSignature": part["thoughtSignature"]} if "thoughtSignature" in part else None
+def _read_part(part):
+    data = {"thoughtSignature": part["thoughtSignature"]} if "thoughtSignature" in part else None
     kinds = set(part) - {"thought", "thoughtSignature"}
     if part.get("thought"):
-        return ReasoningPart(text=part.get("text", ""), provider="gemini", data=own)
+        return ReasoningPart(text=part.get("text", ""), provider="gemini", data=data)
     if kinds == {"text"}:
-        return TextPart(text=part["text"], provider="gemini" if own else None, data=own)
+        return TextPart(text=part["text"], provider="gemini" if data else None, data=data)
     if kinds == {"functionCall"}:
         call = part["functionCall"]
         arguments = json.dumps(call.get("args") or {})
         name = call["name"]
-        return ToolCallPart(id=_id(call), name=name, arguments=arguments, provider="gemini", data=own)
+        return ToolCallPart(id=_read_id(call), name=name, arguments=arguments, provider="gemini", data=data)
     if kinds == {"functionResponse"} and "parts" not in part["functionResponse"]:
-        answer = part["functionResponse"]
-        return ToolResultPart(call_id=_id(answer), name=answer["name"], content=json.dumps(answer["response"]))
+        response = part["functionResponse"]
+        return ToolResultPart(
+            call_id=_read_id(response), name=response["name"], content=json.dumps(response["response"])
+        )
     if kinds == {"inlineData"} and part["inlineData"]["mimeType"].startswith("image/"):
-        return ImagePart(data=_bytes(part["inlineData"]["data"]), media_type=part["inlineData"]["mimeType"])
+        return ImagePart(data=_decode_base64(part["inlineData"]["data"]), media_type=part["inlineData"]["mimeType"])
     if kinds == {"fileData"} and part["fileData"].get("mimeType", "").startswith("image/"):
         return ImagePart(url=part["fileData"]["fileUri"], media_type=part["fileData"]["mimeType"])
     return VendorPart(provider="gemini", kind=min(kinds), data=part)
 
 
-def _bytes(text):
+def _decode_base64(text):
     """
     Read base64 in either of its two alphabets.
     """
     return base64.b64decode(text.translate(str.maketrans("-_", "+/")))
 
 
-def _id(call):
+def _read_id(call):
     return call.get("id") or "budwood-nameless"
 
 
-def canonical(body):
+def canonicalize(body):
     """
     Convert a body to a form in which equivalent requests are equal.
     """
-    body = _without_nothing(camel(body))
+    body = _remove_empty_values(to_camel_case(body))
     instruction = body.get("systemInstruction", {})
-    instruction.pop("role", None)  # there is only one
+    instruction.pop("role", None)  # it is always the same
     for content in body["contents"]:
         content.setdefault("role", "user")  # the default
         for part in content["parts"]:
-            if "inlineData" in part:  # both alphabets are taken
-                part["inlineData"]["data"] = _bytes(part["inlineData"]["data"])
-    body["contents"] = _joined(body["contents"])
+            if "inlineData" in part:  # both alphabets are accepted
+                part["inlineData"]["data"] = _decode_base64(part["inlineData"]["data"])
+    body["contents"] = _join_function_responses(body["contents"])
     if "tools" in body:
         functions = [one for tool in body["tools"] for one in tool.get("functionDeclarations", [])]
-        own = [tool for tool in body["tools"] if "functionDeclarations" not in tool]
-        body["tools"] = [*own, *([{"functionDeclarations": functions}] if functions else [])]
+        vendor_tools = [tool for tool in body["tools"] if "functionDeclarations" not in tool]
+        body["tools"] = [*vendor_tools, *([{"functionDeclarations": functions}] if functions else [])]
     thinking = body.get("generationConfig", {}).get("thinkingConfig", {})
     if "thinkingLevel" in thinking:
-        thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()  # both ways are taken
+        thinking["thinkingLevel"] = thinking["thinkingLevel"].upper()  # both cases are accepted
     return body
 
 
-def _joined(contents):
+def _join_function_responses(contents):
     """
     Join consecutive function responses into one content, as the API requires.
     """
     joined = []
     for content in contents:
-        answers = any("functionResponse" in part for part in content["parts"])
-        if answers and joined and any("functionResponse" in part for part in joined[-1]["parts"]):
+        has_responses = any("functionResponse" in part for part in content["parts"])
+        if has_responses and joined and any("functionResponse" in part for part in joined[-1]["parts"]):
             joined[-1] = {**joined[-1], "parts": [*joined[-1]["parts"], *content["parts"]]}
         else:
             joined.append(content)
     return joined
 
 
-def _without_nothing(value):
+def _remove_empty_values(value):
     if isinstance(value, list):
-        return [_without_nothing(one) for one in value]
+        return [_remove_empty_values(one) for one in value]
     if not isinstance(value, dict):
         return value
-    written = {}
+    result = {}
     for name, one in value.items():
         renamed = RENAMED.get(name, (name,))[0] if name != "parameters" or isinstance(one, dict) else name
-        inner = _without_nothing(_json_schema(one) if renamed != name else one)
-        if inner is None or (name in MEANS_NOTHING and inner == MEANS_NOTHING[name][0]):
+        inner = _remove_empty_values(_convert_schema(one) if renamed != name else one)
+        if inner is None or (name in EMPTY_VALUES and inner == EMPTY_VALUES[name][0]):
             continue
-        written[renamed] = inner
-    return written
+        result[renamed] = inner
+    return result

@@ -1,7 +1,7 @@
 """
-Read Ollama's traffic as a reader would who knows nothing of the codec: straight from the JSON, both ways.
+Read Ollama's recorded requests and replies from their JSON, independently of the codec.
 
-What Budwood writes otherwise than the recorded client is listed here, each with its reason; all else must be equal.
+The accepted differences between Budwood's requests and the recorded ones are listed here, with reasons.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ OPTIONS = {
     "frequency_penalty": "frequency_penalty",
     "presence_penalty": "presence_penalty",
 }
-"""Ollama's names of the parameters that we have too."""
+"""Budwood's names of parameters by Ollama's."""
 
-MEANS_NOTHING = {
-    "format": ("", "no format, as clients of 2024 wrote it"),
+EMPTY_VALUES = {
+    "format": ("", "no format, as clients of 2024 sent it"),
     "tools": ([], "no tools"),
     "options": ({}, "no options"),
 }
-"""Fields whose value says no more than their absence, and why."""
+"""Values that are equivalent to a missing field, with reasons."""
 
 
 @dataclass
 class Reading:
     """
-    What a reply says.
+    The content of a reply.
     """
 
     text: str = ""
@@ -54,7 +54,7 @@ class Reading:
     last: dict[str, object] = field(default_factory=dict)
 
 
-def read(lines):
+def read_reply(lines):
     """
     Read a reply of one line or of many.
     """
@@ -72,7 +72,7 @@ def read(lines):
     return reading
 
 
-def lines_of(body):
+def split_lines(body):
     """
     Split a body into its JSON objects.
     """
@@ -81,11 +81,11 @@ def lines_of(body):
 
 def read_request(body):
     """
-    Convert a recorded body to a request; fields without a parameter of ours go into ``extra``.
+    Convert a recorded body to a request; fields without an equivalent parameter go into ``extra``.
     """
-    recorded = canonical(body)
+    recorded = canonicalize(body)
     options = dict(recorded.pop("options", {}))
-    known = {ours: options.pop(name) for name, ours in OPTIONS.items() if name in options}
+    known = {parameter: options.pop(name) for name, parameter in OPTIONS.items() if name in options}
     schema = recorded.get("format")
     if isinstance(schema, dict):
         known["output_schema"] = OutputSchema(json_schema=recorded.pop("format"))
@@ -127,12 +127,12 @@ def _read_message(message):
     return Message(role=message["role"], parts=(*thought, TextPart(text=message["content"]), *images, *calls))
 
 
-def canonical(body):
+def canonicalize(body):
     """
     Convert a body to a form in which equivalent requests are equal, without null and empty values.
     """
     return {
         name: value
         for name, value in body.items()
-        if value is not None and (name not in MEANS_NOTHING or value != MEANS_NOTHING[name][0])
+        if value is not None and (name not in EMPTY_VALUES or value != EMPTY_VALUES[name][0])
     }

@@ -40,7 +40,7 @@ MAX_TOKENS_NAMES = ("max_tokens", "max_completion_tokens")
 
 NOT_SENT = {
     "annotations": "of an assistant message: OpenAI sends them, and ignores them in requests",
-    "refusal": "null, which means that there is none",
+    "refusal": "null: there is no refusal",
 }
 """Fields of recorded messages that are not sent, with reasons."""
 
@@ -58,7 +58,7 @@ def read_request(body, vendor):
     if _all_functions(tools):
         modelled |= {"tools"}
         if isinstance(choice, dict) and choice["type"] != "function":
-            choice = None  # a list of tools, which goes as an extra
+            choice = None  # a list of tools, which is passed in `extra`
         else:
             modelled |= {"tool_choice"}
     if schema:
@@ -110,20 +110,20 @@ def _read_choice(choice):
     return NamedTool(name=choice["function"]["name"]) if isinstance(choice, dict) else choice
 
 
-def _read_schema(written):
+def _read_schema(schema):
     return OutputSchema(
-        name=written["name"],
-        description=written.get("description") or "",
-        json_schema=written["schema"],
-        strict=written.get("strict"),
+        name=schema["name"],
+        description=schema.get("description") or "",
+        json_schema=schema["schema"],
+        strict=schema.get("strict"),
     )
 
 
 def _read_message(message, vendor):
     content = message.get("content")
-    pieces = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+    content_parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
     if message["role"] == "tool":
-        text = "".join(piece["text"] for piece in pieces)
+        text = "".join(part["text"] for part in content_parts)
         result = ToolResultPart(call_id=message["tool_call_id"], name=message.get("name", ""), content=text)
         return Message(role="tool", parts=(result,))
     calls = [
@@ -135,16 +135,16 @@ def _read_message(message, vendor):
         for name in ("reasoning_content", "reasoning")
         if message.get(name)
     ]
-    parts = [_read_piece(piece, vendor) for piece in pieces if piece.get("text") != ""]
+    parts = [_read_part(part, vendor) for part in content_parts if part.get("text") != ""]
     return Message(role=message["role"], parts=(*thoughts, *parts, *calls), name=message.get("name"))
 
 
-def _read_piece(piece, vendor):
-    if piece["type"] == "text":
-        return TextPart(text=piece["text"])
-    if piece["type"] != "image_url":
-        return VendorPart(provider=vendor, kind=piece["type"], data=piece)
-    image = _image(piece)
+def _read_part(part, vendor):
+    if part["type"] == "text":
+        return TextPart(text=part["text"])
+    if part["type"] != "image_url":
+        return VendorPart(provider=vendor, kind=part["type"], data=part)
+    image = _image(part)
     url, detail = image["url"], image.get("detail")
     if not url.startswith("data:"):
         return ImagePart(url=url, detail=detail)
@@ -152,14 +152,14 @@ def _read_piece(piece, vendor):
     return ImagePart(data=base64.b64decode(data), media_type=media_type, detail=detail)
 
 
-def _image(piece):
+def _image(part):
     """
     Return the image of a content part; some clients send only the URL.
     """
-    return {"url": piece["image_url"]} if isinstance(piece["image_url"], str) else piece["image_url"]
+    return {"url": part["image_url"]} if isinstance(part["image_url"], str) else part["image_url"]
 
 
-def canonical(body):
+def canonicalize(body):
     """
     Return a body in a form in which equal requests are equal.
 
@@ -173,30 +173,30 @@ def canonical(body):
             body["bound"] = body.pop(name)
     if isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
-    body["messages"] = [_canonical_message(message) for message in body["messages"]]
+    body["messages"] = [_canonicalize_message(message) for message in body["messages"]]
     for name in ("stop", "tools"):
         if body.get(name) == []:
             del body[name]
     if "tools" in body:
-        body["tools"] = [_canonical_tool(tool) for tool in body["tools"]]
+        body["tools"] = [_canonicalize_tool(tool) for tool in body["tools"]]
     else:
-        body.pop("tool_choice", None)  # it means nothing without tools
+        body.pop("tool_choice", None)  # it has no effect without tools
     return body
 
 
-def _canonical_message(message):
+def _canonicalize_message(message):
     message = {name: value for name, value in message.items() if name not in NOT_SENT and value is not None}
     content = message.get("content")
-    if isinstance(content, list) and all(piece["type"] == "text" for piece in content):
-        message["content"] = "".join(piece["text"] for piece in content)
+    if isinstance(content, list) and all(part["type"] == "text" for part in content):
+        message["content"] = "".join(part["text"] for part in content)
     elif isinstance(content, list):
         message["content"] = [
-            piece | {"image_url": _image(piece)} if piece["type"] == "image_url" else piece for piece in content
+            part | {"image_url": _image(part)} if part["type"] == "image_url" else part for part in content
         ]
     if message["role"] == "assistant" and not message.get("content"):
-        message.pop("content", None)  # null, empty and absent say the same beside tool calls
+        message.pop("content", None)  # null, empty and absent are equivalent with tool calls
     if message["role"] == "tool":
-        message.pop("name", None)  # not in OpenAI's API description; the call's id says which tool it was
+        message.pop("name", None)  # not in OpenAI's API description; the id of the call determines the tool
     if "tool_calls" in message:
         message["tool_calls"] = [
             {name: value for name, value in call.items() if name != "index"} for call in message["tool_calls"]
@@ -204,7 +204,7 @@ def _canonical_message(message):
     return message
 
 
-def _canonical_tool(tool):
+def _canonicalize_tool(tool):
     """
     Return a tool in which a missing description is empty, and missing parameters are an empty schema.
     """

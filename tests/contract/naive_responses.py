@@ -33,7 +33,7 @@ ECHOES = (
 """Fields of a reply that repeat the request."""
 
 NOT_COMPARED = ("object", "created_at", "type", "role")
-"""Fields that are not compared: markers of the form, and times."""
+"""Fields that are not compared: types and times."""
 
 FINISH = {"completed": "stop", "complete": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 
@@ -98,14 +98,14 @@ def read_stream(events):
     return reading, items, last
 
 
-def deltas(events, kind):
+def join_deltas(events, kind):
     """
     Join the deltas of a stream, of ``output_text`` or of ``refusal``.
     """
     return "".join(event["delta"] for event in events if event["type"] == f"response.{kind}.delta")
 
 
-def streams_of(lines):
+def read_streams(lines):
     """
     Split lines of events into streams, which start with ``response.created``.
     """

@@ -1,7 +1,7 @@
 """
 Convert recorded requests of Responses to `ChatRequest`, independently of the codec.
 
-`canonical` removes the accepted differences between Budwood and the recorded client, with reasons.
+`canonicalize` removes the accepted differences between Budwood and the recorded client, with reasons.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ VENDOR_PARAMETERS = {
     "previous_response_id": "a conversation that the vendor stores",
     "prompt": "a template that the vendor stores",
     "prompt_cache_key": "the cache of the vendor",
-    "prompt_cache_options": "the same",
+    "prompt_cache_options": "options of the cache of the vendor",
     "reasoning": "without the effort: how reasoning is summarized",
     "service_tier": "the price and speed of the request",
     "store": "whether the vendor stores the reply",
@@ -46,7 +46,7 @@ VENDOR_PARAMETERS = {
     "truncation": "truncation by the vendor",
     "user": "the end user",
 }
-"""Parameters of this vendor, which `ChatRequest` has no field for and which are passed as ``extra``."""
+"""Parameters without a field in `ChatRequest`, which users pass as ``extra``."""
 
 
 def read_request(body, vendor):
@@ -132,99 +132,99 @@ def _read_item(item, vendor):
 
 
 def _read_output(output, vendor):
-    return output if isinstance(output, str) else tuple(_read_piece(piece, {}, vendor) for piece in output)
+    return output if isinstance(output, str) else tuple(_read_part(part, {}, vendor) for part in output)
 
 
 def _read_message(item, vendor):
     content = item["content"]
-    pieces = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
+    content_parts = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
     head = {name: value for name, value in item.items() if name not in ("type", "role", "content")}
-    read = tuple(_read_piece(piece, head, vendor) for piece in pieces)
+    read = tuple(_read_part(part, head, vendor) for part in content_parts)
     return Message(role=item["role"], parts=read)
 
 
-def _read_piece(piece, head, vendor):
+def _read_part(part, head, vendor):
     if head:
-        data = {name: value for name, value in piece.items() if name not in ("type", "text", "refusal")}
-        own = {"provider": vendor, "data": {**data, "message": head}}
+        data = {name: value for name, value in part.items() if name not in ("type", "text", "refusal")}
+        vendor_fields = {"provider": vendor, "data": {**data, "message": head}}
     else:
-        own = {}
-    if piece["type"] == "refusal":
-        return RefusalPart(text=piece["refusal"], **own)
-    if piece["type"] in ("input_text", "output_text") and "prompt_cache_breakpoint" not in piece:
-        return TextPart(text=piece["text"], **own)
-    if piece["type"] != "input_image" or "image_url" not in piece:  # a reference to a file at the vendor
-        return VendorPart(provider=vendor, kind=piece["type"], data=piece)
-    url, detail = piece["image_url"], piece.get("detail")
+        vendor_fields = {}
+    if part["type"] == "refusal":
+        return RefusalPart(text=part["refusal"], **vendor_fields)
+    if part["type"] in ("input_text", "output_text") and "prompt_cache_breakpoint" not in part:
+        return TextPart(text=part["text"], **vendor_fields)
+    if part["type"] != "input_image" or "image_url" not in part:  # a reference to a file at the vendor
+        return VendorPart(provider=vendor, kind=part["type"], data=part)
+    url, detail = part["image_url"], part.get("detail")
     if not url.startswith("data:"):
         return ImagePart(url=url, detail=detail)
     media_type, _, data = url.removeprefix("data:").partition(";base64,")
     return ImagePart(data=base64.b64decode(data), media_type=media_type, detail=detail)
 
 
-def canonical(body):
+def canonicalize(body):
     """
     Return a body in a form in which equal requests are equal.
 
     Null is absent. A text is a list of one message. A system message at the beginning is ``instructions``.
     """
-    body = without_nulls(body)
+    body = remove_nulls(body)
     if body.get("stream") is False:
         del body["stream"]
     if isinstance(body.get("input"), str):
         body["input"] = [{"role": "user", "content": body["input"]}]
-    items = [_canonical_item(item) for item in body.pop("input", ())]
+    items = [_canonicalize_item(item) for item in body.pop("input", ())]
     if items and items[0].get("role") == "system" and "instructions" not in body:
         body["instructions"] = items.pop(0)["content"]
     if items:
         body["input"] = items
     if not body.get("reasoning", True):
         del body["reasoning"]
-    tools = [_canonical_tool(tool) for tool in body.pop("tools", ())]
+    tools = [_canonicalize_tool(tool) for tool in body.pop("tools", ())]
     if tools:
-        body["tools"] = sorted(tools, key=lambda tool: tool["type"] != "function")  # functions come first with us
+        body["tools"] = sorted(tools, key=lambda tool: tool["type"] != "function")  # Budwood sends functions first
     else:
-        body.pop("tool_choice", None)  # it means nothing without tools
+        body.pop("tool_choice", None)  # it has no effect without tools
     if body.get("text") == {"format": {"type": "text"}}:
         del body["text"]  # the default
     return body
 
 
-def without_nulls(value):
+def remove_nulls(value):
     """
     Remove null at any depth.
     """
     if isinstance(value, dict):
-        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
-    return list(map(without_nulls, value)) if isinstance(value, list) else value
+        return {name: remove_nulls(inner) for name, inner in value.items() if inner is not None}
+    return list(map(remove_nulls, value)) if isinstance(value, list) else value
 
 
-def _canonical_item(item):
+def _canonicalize_item(item):
     if isinstance(item.get("output"), list):
-        return {**item, "output": [_canonical_piece(piece) for piece in item["output"]]}
+        return {**item, "output": [_canonicalize_part(part) for part in item["output"]]}
     if "role" not in item or item.get("type") == "additional_tools":
         return item
     item = {name: value for name, value in item.items() if (name, value) != ("type", "message")}
     content = item["content"]
-    if isinstance(content, list) and all(_is_plain(piece) for piece in content) and "id" not in item:
-        item["content"] = "".join(piece["text"] for piece in content)
+    if isinstance(content, list) and all(_is_plain(part) for part in content) and "id" not in item:
+        item["content"] = "".join(part["text"] for part in content)
     elif isinstance(content, list):
-        item["content"] = [_canonical_piece(piece) for piece in content]
+        item["content"] = [_canonicalize_part(part) for part in content]
     return item
 
 
-def _is_plain(piece):
-    return piece["type"] in ("input_text", "output_text") and not set(piece) - {"type", "text", "annotations"}
+def _is_plain(part):
+    return part["type"] in ("input_text", "output_text") and not set(part) - {"type", "text", "annotations"}
 
 
-def _canonical_piece(piece):
+def _canonicalize_part(part):
     """
     Return a content part in which the missing detail of an image is the default.
     """
-    return {"detail": "auto", **piece} if piece["type"] == "input_image" and "image_url" in piece else piece
+    return {"detail": "auto", **part} if part["type"] == "input_image" and "image_url" in part else part
 
 
-def _canonical_tool(tool):
+def _canonicalize_tool(tool):
     """
     Return a tool in which a missing ``strict`` is false, as in Chat Completions, and a missing description is empty.
     """

@@ -1,4 +1,4 @@
-"""Recorded traffic of vendors, read from the folder beside the project."""
+"""Recorded traffic of vendors, read from the folder `shared` next to the repository."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ CASSETTES = SHARED / "cassettes"
 
 
 @cache
-def tool(name):
+def load_script(name):
     """
     Import one of the scripts of the folder.
     """
     spec = importlib.util.spec_from_file_location(f"shared_{name}", SHARED / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # a dataclass with slots looks its module up
+    sys.modules[spec.name] = module  # required by dataclasses with slots
     spec.loader.exec_module(module)
     return module
 
 
 @cache
-def index():
+def read_index():
     """
     Return the index of the recordings; empty if the folder is missing.
     """
@@ -40,7 +40,7 @@ def index():
     return tuple(json.loads(line) for line in lines)
 
 
-def files(fits, *folders, named=""):
+def list_files(predicate, *folders, named=""):
     """
     Return the recordings that contain a matching exchange as cases of a test, filtered by folder and name.
 
@@ -48,14 +48,14 @@ def files(fits, *folders, named=""):
     """
     names = [
         entry["file"]
-        for entry in index()
+        for entry in read_index()
         if named in entry["file"] and (not folders or entry["provider"] in folders)
-        if any(map(fits, entry["interactions"]))
+        if any(map(predicate, entry["interactions"]))
     ]
     return [pytest.param(name, id=name) for name in names] or [pytest.param(None, id="no-recordings")]
 
 
-def fixtures(*folders, suffix, prefix=""):
+def list_fixtures(*folders, suffix, prefix=""):
     """
     Return replies that were recorded without their requests, except transcriptions.
     """
@@ -93,26 +93,26 @@ class Exchange:
 
 
 @cache
-def interactions(file):
+def read_exchanges(file):
     """
     Read one recording.
     """
-    (entries,) = (recording["interactions"] for recording in index() if recording["file"] == file)
-    read = tool("recordings").read_interactions(CASSETTES / file)
+    (entries,) = (recording["interactions"] for recording in read_index() if recording["file"] == file)
+    read = load_script("recordings").read_interactions(CASSETTES / file)
     return tuple(
         Exchange(file, number, entry, one.request, one.response)
         for number, (entry, one) in enumerate(zip(entries, read, strict=True))
     )
 
 
-def of(file, fits):
+def select_exchanges(file, predicate):
     """
     Return the matching exchanges of a recording.
     """
-    return [one for one in interactions(file) if fits(one.entry)]
+    return [one for one in read_exchanges(file) if predicate(one.entry)]
 
 
-def sse_of(path, *, end=b"data: [DONE]\n\n"):
+def to_sse(path, *, end=b"data: [DONE]\n\n"):
     """
     Return chunks that were recorded one in each line as an event stream.
     """
@@ -120,8 +120,8 @@ def sse_of(path, *, end=b"data: [DONE]\n\n"):
     return b"".join(b"data: " + line + b"\n\n" for line in lines if line) + end
 
 
-def streams_of(path):
+def read_streams(path):
     """
     Return the streams of a file of chunks: one, with OpenAI's end mark.
     """
-    return [sse_of(path)]
+    return [to_sse(path)]

@@ -1,8 +1,8 @@
 """
-What recorded requests were said to count: each request that was answered, in our form, with its input tokens.
+Recorded requests with the input tokens that the vendor reported.
 
-Left out is what no one can count from the request alone: conversations, prompts and files that the vendor keeps, and
-tools that run at the vendor and add what they found.
+Requests with state at the vendor (conversations, prompts, files) or with server-side tools are excluded, because their
+input is not only what was sent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.contract import (
     test_anthropic_requests,
 )
 
-KEPT_BY_THE_VENDOR = (
+SERVER_STATE = (
     "previous_response_id",
     "conversation",
     "prompt",
@@ -31,10 +31,10 @@ KEPT_BY_THE_VENDOR = (
     "cachedContent",
     "background",
 )
-"""Parameters with which the vendor reads more, or less, than the request says."""
+"""Parameters with which the input differs from the content of the request."""
 
 
-class Counted(NamedTuple):
+class CountedRequest(NamedTuple):
     """
     A request with its input tokens; ``api`` is the folder of the recording, or its API.
     """
@@ -56,19 +56,19 @@ class Counted(NamedTuple):
 
 
 @cache
-def counted():
+def list_counted_requests():
     """
     Return all recorded requests with input tokens.
     """
     found = []
-    for entry in recorded.index():
-        for one in recorded.interactions(entry["file"]):
+    for entry in recorded.read_index():
+        for one in recorded.read_exchanges(entry["file"]):
             if one.request.method == "POST" and one.response.status == 200 and one.request.body.startswith(b"{"):
-                found.extend(_read(entry["file"], one))
+                found.extend(_read_exchange(entry["file"], one))
     return tuple(found)
 
 
-def _read(file, one):
+def _read_exchange(file, one):
     folder, path = file.partition("/")[0], urlsplit(one.request.url).path
     reader = next((ending for ending in READERS if path.endswith(ending)), None)
     if reader is None or (reader == "/responses" and folder == "azure"):
@@ -76,77 +76,77 @@ def _read(file, one):
     read, usage = READERS[reader]
     try:
         request, tokens = read(path, one.request.json()), usage(one)
-    except NOT_READ:
+    except READ_ERRORS:
         return
-    if tokens and not _reads_more(request):
-        yield Counted("responses" if "/responses" in reader else folder, file, request.model, request, tokens)
+    if tokens and not _has_other_input(request):
+        yield CountedRequest("responses" if "/responses" in reader else folder, file, request.model, request, tokens)
 
 
-NOT_READ = (KeyError, TypeError, ValueError)
-"""What is raised where a reply counts nothing, or a request names no model."""
+READ_ERRORS = (KeyError, TypeError, ValueError)
+"""Raised if a reply has no counts, or a request has no model."""
 
 
-def _reads_more(request):
-    if request.vendor_tools or any(name in request.extra for name in KEPT_BY_THE_VENDOR):
+def _has_other_input(request):
+    if request.vendor_tools or any(name in request.extra for name in SERVER_STATE):
         return True
     return any(isinstance(part, VendorPart) for message in request.messages for part in message.parts)
 
 
-def _chat(path, body):
+def _read_chat(path, body):
     if "/deployments/" in path:
         body = {**body, "model": unquote(path.split("/deployments/")[1].split("/")[0])}
     return naive_requests.read_request(body, "openai")
 
 
-def _chat_usage(one):
+def _read_chat_usage(one):
     if b"data:" in one.response.body[:2000] and not one.response.body.startswith(b"{"):
-        return naive.last_usage(naive.chunks_of(one.response.body))["prompt_tokens"]
+        return naive.find_last_usage(naive.split_chunks(one.response.body))["prompt_tokens"]
     return one.response.json()["usage"]["prompt_tokens"]
 
 
-def _responses_usage(one):
+def _read_responses_usage(one):
     if one.response.body.startswith(b"{"):
         return one.response.json()["usage"]["input_tokens"]
-    events = naive.chunks_of(one.response.body)
+    events = naive.split_chunks(one.response.body)
     return events[-1]["response"]["usage"]["input_tokens"]
 
 
-def _anthropic_usage(one):
+def _read_anthropic_usage(one):
     if one.response.body.startswith(b"{"):
         usage = one.response.json()["usage"]
     else:
-        usage = naive_anthropic.read_stream(naive_anthropic.make_events(one.response.body))["usage"]
+        usage = naive_anthropic.read_stream(naive_anthropic.split_events(one.response.body))["usage"]
     cached = (usage.get("cache_read_input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
     return usage["input_tokens"] + cached
 
 
-def _gemini(path, body):
+def _read_gemini(path, body):
     model = path.rpartition("/")[2].partition(":")[0]
     return naive_gemini.read_request(model, body.get("generateContentRequest", body))[0]
 
 
-def _gemini_usage(one):
-    return naive_gemini.usage_of(naive_gemini.chunks_of(one.response.body))["promptTokenCount"]
+def _read_gemini_usage(one):
+    return naive_gemini.find_usage(naive_gemini.split_chunks(one.response.body))["promptTokenCount"]
 
 
 READERS = {
-    "/chat/completions": (_chat, _chat_usage),
-    "/responses": (lambda _, body: naive_responses_requests.read_request(body, "openai"), _responses_usage),
+    "/chat/completions": (_read_chat, _read_chat_usage),
+    "/responses": (lambda _, body: naive_responses_requests.read_request(body, "openai"), _read_responses_usage),
     "/responses/input_tokens": (
         lambda _, body: naive_responses_requests.read_request(body, "openai"),
         lambda one: one.response.json()["input_tokens"],
     ),
-    "/v1/messages": (lambda _, body: test_anthropic_requests.read_request(body), _anthropic_usage),
+    "/v1/messages": (lambda _, body: test_anthropic_requests.read_request(body), _read_anthropic_usage),
     "/v1/messages/count_tokens": (
         lambda _, body: test_anthropic_requests.read_request(body),
         lambda one: one.response.json()["input_tokens"],
     ),
-    ":generateContent": (_gemini, _gemini_usage),
-    ":streamGenerateContent": (_gemini, _gemini_usage),
-    ":countTokens": (_gemini, lambda one: one.response.json()["totalTokens"]),
+    ":generateContent": (_read_gemini, _read_gemini_usage),
+    ":streamGenerateContent": (_read_gemini, _read_gemini_usage),
+    ":countTokens": (_read_gemini, lambda one: one.response.json()["totalTokens"]),
     "/api/chat": (
         lambda _, body: naive_ollama.read_request(body),
-        lambda one: naive_ollama.read(naive_ollama.lines_of(one.response.body)).last["prompt_eval_count"],
+        lambda one: naive_ollama.read_reply(naive_ollama.split_lines(one.response.body)).last["prompt_eval_count"],
     ),
 }
-"""How the requests of an endpoint are read, and where its replies count their input."""
+"""Functions that read the requests of an endpoint, and the input tokens of its replies."""

@@ -25,22 +25,22 @@ def is_stream(response):
     return response.body.lstrip().startswith((b"data:", b"event:"))
 
 
-def play(decoder, pieces):
+def decode_stream(decoder, chunks):
     """
     Decode a complete stream.
     """
-    events = [event for piece in pieces for event in decoder.feed(piece)]
+    events = [event for chunk in chunks for event in decoder.feed(chunk)]
     return [*events, *decoder.close()]
 
 
-def play_to_end(decoder, pieces):
+def decode_to_end(decoder, chunks):
     """
     Return the events of a stream and, at the end, the error that it raises, in a form that can be compared.
     """
     events = []
     try:
-        for piece in pieces:
-            events += decoder.feed(piece)
+        for chunk in chunks:
+            events += decoder.feed(chunk)
         events += decoder.close()
     except ProviderError as error:
         events.append((type(error), error.message, error.status, error.code, error.retryable))
@@ -61,12 +61,12 @@ def split(body, seed):
     Split bytes at random places, some into single bytes.
     """
     chance = random.Random(seed)
-    pieces = []
+    chunks = []
     while body:
         length = chance.choice((1, 2, 7, 64, 1000, 9000))
-        pieces.append(body[:length])
+        chunks.append(body[:length])
         body = body[length:]
-    return pieces
+    return chunks
 
 
 def assert_quotes(error, response):

@@ -19,7 +19,7 @@ from tests.contract.replay import is_stream
 from tests.servers import reply
 
 IDS = ("x-request-id", "request-id")
-"""Headers that are played as they were recorded; all others have no say in what a reply means."""
+"""Headers that are served as recorded; the others do not affect the decoded reply."""
 
 
 class Reply(NamedTuple):
@@ -48,7 +48,7 @@ class Reading(NamedTuple):
     model: str | None
 
 
-def installed(name, distribution):
+def import_sdk(name, distribution):
     """
     Import a vendor's SDK. If it is missing the tests of the module are skipped, and fail in CI.
     """
@@ -60,7 +60,7 @@ def installed(name, distribution):
         return pytest.skip(f"`pip install {distribution}` for the vendor's own SDK", allow_module_level=True)
 
 
-def client(model, **settings):
+def make_client(model, **settings):
     """
     Create a client with settings for its provider, without settings of the user.
     """
@@ -68,35 +68,35 @@ def client(model, **settings):
     return Client(model, settings=Settings(source), clock=FakeClock(), cache=False, retries=0)
 
 
-def replies(case, fits, *, streams_of=recorded.streams_of):
+def list_replies(case, predicate, *, read_streams=recorded.read_streams):
     """
     Return the replies of a case: those that match in a recording, or one without its request.
     """
     if not isinstance(case, Path):
-        return [_recorded(one) for one in recorded.of(case, fits)]
+        return [_make_reply(one) for one in recorded.select_exchanges(case, predicate)]
     if not case.name.endswith(".chunks.txt"):
         return [Reply(case, 200, case.read_bytes(), streamed=False, headers={})]
-    return [Reply(case, 200, body, streamed=True, headers={}) for body in streams_of(case)]
+    return [Reply(case, 200, body, streamed=True, headers={}) for body in read_streams(case)]
 
 
-def _recorded(one):
+def _make_reply(one):
     retained = {name.replace("-", "_"): values[-1] for name, values in one.response.headers.items() if name in IDS}
     streamed = is_stream(one.response) or recorded.ends_with(one.request.url, ":streamGenerateContent")
     return Reply(one, one.response.status, one.response.body, streamed, retained)
 
 
-def play(server, recorded_reply):
+def serve(server, recorded_reply):
     """
-    Let the server send a reply twice, without replies left by a failed test.
+    Let the server send a reply twice, and remove replies left by a failed test.
     """
-    is_text = recorded_reply.body.lstrip()[:1] in (b"{", b"[")  # Gemini streams a list too
+    is_text = recorded_reply.body.lstrip()[:1] in (b"{", b"[")  # Gemini also streams lists
     content_type = "application/json" if is_text else "text/event-stream"
     server.clear_replies().play(
         reply(recorded_reply.status, recorded_reply.body, content_type=content_type, **recorded_reply.headers), times=2
     )
 
 
-def ours(client, recorded_reply, **options):
+def ask_budwood(client, recorded_reply, **options):
     """
     Ask with Budwood's client, streamed if the reply is a stream.
     """
@@ -108,14 +108,14 @@ def ours(client, recorded_reply, **options):
     return stream.response
 
 
-def reading_of(response, usage):
+def make_reading(response, usage):
     """
     Return the content of a response, with the counts in ``usage``.
     """
     return Reading(
         text=response.text,
         reasoning=response.reasoning,
-        calls=[(call.id, call.name, parsed(call.arguments)) for call in response.tool_calls],
+        calls=[(call.id, call.name, parse_arguments(call.arguments)) for call in response.tool_calls],
         finish=response.raw_finish_reason,
         usage=tuple(getattr(response.usage, name) for name in usage),
         id=response.id,
@@ -123,15 +123,15 @@ def reading_of(response, usage):
     )
 
 
-def nameless(reading, expected):
+def remove_generated_ids(reading, expected):
     """
-    Remove ids that Budwood made for calls without ids.
+    Remove the ids that Budwood generated for calls without ids.
     """
     calls = [(other[0] and call[0], *call[1:]) for call, other in zip(reading.calls, expected.calls, strict=True)]
     return reading._replace(calls=calls)
 
 
-def parsed(arguments):
+def parse_arguments(arguments):
     """
     Parse the arguments of a call; invalid JSON is unchanged, and empty arguments are an empty object.
     """
@@ -141,7 +141,7 @@ def parsed(arguments):
         return arguments
 
 
-def first(reasons, source):
+def find_reason(reasons, source):
     """
     Return the reason why an SDK cannot decode a reply; None if it can.
     """

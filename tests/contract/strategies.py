@@ -33,8 +33,8 @@ schemas = st.builds(
 )
 
 text_parts = st.builds(TextPart, text=texts)
-pictures = st.builds(ImagePart, data=st.binary(max_size=9), media_type=st.just("image/png"))
-linked_pictures = st.builds(
+images = st.builds(ImagePart, data=st.binary(max_size=9), media_type=st.just("image/png"))
+linked_images = st.builds(
     ImagePart, url=st.just("https://example.com/a.png"), detail=st.sampled_from([None, "low", "high", "auto"])
 )
 arguments = st.one_of(objects.map(json.dumps), texts)
@@ -45,12 +45,12 @@ refusals = st.builds(RefusalPart, text=texts)
 foreign = st.builds(VendorPart, provider=st.just("somebody-else"), kind=names, data=objects)
 
 
-def messages_of_role(role, *parts, least=0, **fields):
+def messages_of_role(role, *parts, minimum=0, **fields):
     """
     Generate messages of a role with a minimum number of parts.
     """
-    pieces = st.lists(st.one_of(*parts), min_size=least, max_size=3)
-    return st.builds(Message, role=st.just(role), parts=pieces.map(tuple), **fields)
+    parts_of_role = st.lists(st.one_of(*parts), min_size=minimum, max_size=3)
+    return st.builds(Message, role=st.just(role), parts=parts_of_role.map(tuple), **fields)
 
 
 def messages(*images, **fields):
@@ -62,7 +62,7 @@ def messages(*images, **fields):
         messages_of_role("developer", text_parts),
         messages_of_role("user", text_parts, *images, foreign, **fields),
         messages_of_role("assistant", text_parts, calls, thoughts, refusals, foreign),
-        messages_of_role("tool", results, least=1),
+        messages_of_role("tool", results, minimum=1),
     )
 
 
@@ -74,7 +74,7 @@ def chats(conversation, **fields):
         "model": names,
         "temperature": st.one_of(st.none(), st.floats(0, 2)),
         "top_p": st.one_of(st.none(), st.floats(0, 1)),
-        "max_tokens": st.one_of(st.none(), st.integers(16, 99)),  # Responses takes no fewer
+        "max_tokens": st.one_of(st.none(), st.integers(16, 99)),  # the minimum of Responses
         "stop": st.lists(texts, max_size=4).map(tuple),
         "seed": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
         "frequency_penalty": st.one_of(st.none(), st.floats(-2, 2)),

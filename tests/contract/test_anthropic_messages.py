@@ -7,7 +7,7 @@ import pytest
 from budwood.types import HTTPReply, ReasoningPart, ReplyHead, VendorPart
 from tests.contract import naive, recorded
 from tests.contract import naive_anthropic as reader
-from tests.contract.replay import REQUEST, build, is_stream, parse_head, play, split
+from tests.contract.replay import REQUEST, build, decode_stream, is_stream, parse_head, split
 
 FINISH = {
     "end_turn": "stop",
@@ -17,42 +17,42 @@ FINISH = {
     "refusal": "refusal",
 }
 
-SAID_OTHERWISE = ("type", "role", "index", "caller", "input")
+NOT_COMPARED = ("type", "role", "index", "caller", "input")
 """
-Fields whose values need not be found again as they are: markers of the form; who calls a tool where it is the model; a
-tool's input, which becomes text and is compared for itself.
+Fields that are not compared: types and positions, the caller of a tool if it is the model, and a tool's input, which is
+compared separately.
 """
 
 
 def is_message(entry):
     """
-    Whether an interaction is a request for a message.
+    Return whether an exchange is a message.
     """
     return entry["method"] == "POST" and recorded.ends_with(entry["url"], "/v1/messages")
 
 
 def is_answered(entry):
     """
-    Whether an interaction is a message that was answered.
+    Return whether an exchange is a message with a reply.
     """
     return is_message(entry) and entry["status"] == 200
 
 
 def is_count(entry):
     """
-    Whether an interaction is a count of tokens.
+    Return whether an exchange is a token count.
     """
     return recorded.ends_with(entry["url"], "/v1/messages/count_tokens") and entry["status"] == 200
 
 
-def is_refused(entry):
+def is_error(entry):
     """
-    Whether an interaction is one of these that was refused.
+    Return whether an exchange is a message or token count with an error.
     """
     return entry["status"] >= 400 and "/v1/messages" in entry["url"]
 
 
-def reading_of(response):
+def make_reading(response):
     """
     Convert a response to what the naive reader returns for the same reply.
     """
@@ -73,19 +73,19 @@ def assert_same(response, message):
     Compare a response with the JSON of its message.
     """
     reading = reader.read_message(message)
-    assert reading_of(response) == reading
+    assert make_reading(response) == reading
     assert response.finish_reason == FINISH[reading.finish]
     assert (response.id, response.model) == (message["id"], message["model"])
     assert_same_usage(response.usage, message["usage"])
-    retained = naive.leaves(response.model_dump(exclude={"raw"}))
-    assert naive.leaves(naive.without(message, *SAID_OTHERWISE)) <= retained
+    retained = naive.list_leaves(response.model_dump(exclude={"raw"}))
+    assert naive.list_leaves(naive.remove_fields(message, *NOT_COMPARED)) <= retained
     callers = [block["caller"] for block in message["content"] if block.get("caller")]
-    assert naive.leaves([caller for caller in callers if caller != {"type": "direct"}]) <= retained
+    assert naive.list_leaves([caller for caller in callers if caller != {"type": "direct"}]) <= retained
 
 
 def assert_same_usage(usage, payload):
     """
-    Compare usage with the vendor's own numbers, which leave the cache out of the input.
+    Compare usage with the vendor's counts, whose input excludes the cache.
     """
     cached = [payload.get(name) for name in ("cache_read_input_tokens", "cache_creation_input_tokens")]
     assert usage.input_tokens == payload["input_tokens"] + sum(count or 0 for count in cached)
@@ -99,10 +99,10 @@ def assert_stream(claude, head, body):
     """
     Decode a stream, compare it with the JSON of its events, and check that no split changes the events.
     """
-    events = play(claude.decoder(REQUEST, head), [body])
-    assert_same(build(events), reader.read_stream(reader.make_events(body)))
+    events = decode_stream(claude.decoder(REQUEST, head), [body])
+    assert_same(build(events), reader.read_stream(reader.split_events(body)))
     for seed in range(3):
-        assert play(claude.decoder(REQUEST, head), split(body, seed)) == events
+        assert decode_stream(claude.decoder(REQUEST, head), split(body, seed)) == events
 
 
 def assert_reply(claude, head, body):
@@ -112,42 +112,42 @@ def assert_reply(claude, head, body):
     assert_same(claude.decode(REQUEST, HTTPReply(head, body)), json.loads(body))
 
 
-@pytest.mark.parametrize("file", recorded.files(is_answered))
-def test_recorded_replies_lose_nothing(ledger, claude, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_answered))
+def test_recorded_replies(ledger, claude, file):
     """
-    A recorded reply, streamed or not and however split, decodes to the content of its JSON.
+    A decoded reply equals the naive reading, loses no value, and does not depend on how a stream is split.
     """
-    for one in recorded.of(file, is_answered):
+    for one in recorded.select_exchanges(file, is_answered):
         check = assert_stream if is_stream(one.response) else assert_reply
         check(claude, parse_head(one.response), one.response.body)
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("path", recorded.fixtures("anthropic", suffix=".json"))
-def test_recorded_bodies_lose_nothing(ledger, claude, path):
+@pytest.mark.parametrize("path", recorded.list_fixtures("anthropic", suffix=".json"))
+def test_recorded_bodies(ledger, claude, path):
     """
-    Bodies that were recorded without their requests decode like all others.
+    Bodies that were recorded without their requests are decoded.
     """
     assert_reply(claude, ReplyHead(200, {}), path.read_bytes())
-    ledger.has_decoded(path)
+    ledger.record_decoded(path)
 
 
-@pytest.mark.parametrize("path", recorded.fixtures("anthropic", suffix=".chunks.txt"))
-def test_recorded_streams_lose_nothing(ledger, claude, path):
+@pytest.mark.parametrize("path", recorded.list_fixtures("anthropic", suffix=".chunks.txt"))
+def test_recorded_streams(ledger, claude, path):
     """
-    Streams recorded without their requests decode like others, including one that starts twice.
+    Streams that were recorded without their requests are decoded, including one that starts twice.
     """
-    for body in reader.streams_of(path):
+    for body in reader.read_streams(path):
         assert_stream(claude, ReplyHead(200, {}), body)
-    ledger.has_decoded(path)
+    ledger.record_decoded(path)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_answered))
+@pytest.mark.parametrize("file", recorded.list_files(is_answered))
 def test_recorded_headers_are_parsed(shared_folder, claude, file):
     """
-    Request id and rate limits are those of the headers.
+    Request id and rate limits are decoded from the headers.
     """
-    for one in recorded.of(file, is_answered):
+    for one in recorded.select_exchanges(file, is_answered):
         head = parse_head(one.response)
         limits = claude.rate_limits(head)
         header = head.headers.get("anthropic-ratelimit-requests-remaining", "")
@@ -162,27 +162,27 @@ def test_recorded_headers_are_parsed(shared_folder, claude, file):
             assert response.request_id == head.headers.get("request-id")
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused))
-def test_recorded_errors_say_what_the_vendor_said(ledger, claude, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_error))
+def test_recorded_errors(ledger, claude, file):
     """
-    A recorded error has the vendor's words, its status, its type as the code, and the id of the request.
+    A recorded error has the vendor's message and status, its type as the code, and the request id.
     """
-    for one in recorded.of(file, is_refused):
+    for one in recorded.select_exchanges(file, is_error):
         payload = one.response.json()
         error = claude.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.code) == (one.response.status, payload["error"]["type"])
         assert payload["error"]["message"] in str(error)
         assert error.request_id == parse_head(one.response).headers.get("request-id", payload.get("request_id"))
         assert not error.retryable
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_count))
+@pytest.mark.parametrize("file", recorded.list_files(is_count))
 def test_recorded_counts_are_decoded(ledger, claude, file):
     """
     A recorded token count is decoded unchanged.
     """
-    for one in recorded.of(file, is_count):
+    for one in recorded.select_exchanges(file, is_count):
         reply = HTTPReply(parse_head(one.response), one.response.body)
         assert claude.decode_token_count(REQUEST, reply) == one.response.json()["input_tokens"]
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)

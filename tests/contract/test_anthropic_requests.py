@@ -21,41 +21,41 @@ from budwood.types import (
     VendorTool,
 )
 from tests.contract import recorded
-from tests.contract.ledger import REFUSED_AS_WELL
+from tests.contract.ledger import REJECTED_BY_BOTH
 from tests.contract.test_anthropic_messages import is_message
 
 VENDOR = "anthropic"
 
-PASSED_THROUGH = {
+EXTRA_FIELDS = {
     "container": "refers to a container at the vendor; other vendors have none",
-    "output_config": "an effort without thinking, whereas our effort turns thinking on",
+    "output_config": "an effort without thinking; `reasoning_effort` turns thinking on",
     "thinking.display": "how much thinking is returned; sent with `thinking` itself",
-    "thinking": "adaptive without an effort, whereas our request turns thinking on by an effort",
+    "thinking": "adaptive without an effort; `ChatRequest` turns thinking on by an effort",
 }
-"""The fields of recorded requests that go into ``extra``, with the reason."""
+"""Fields that users pass in ``extra``, with reasons."""
 
-WRITTEN_OTHERWISE = {
+DIFFERENCES = {
     "a single text": "as a string or as a list of one block, which are equivalent",
-    "content of a tool's result": "the same",
+    "content of a tool's result": "the same difference",
     "consecutive user messages": "the API joins them",
     "output_format": "the older name of output_config.format, with a beta header",
-    "tools": "the vendor's tools follow the functions; a function needs no `type`",
-    "blank texts": "left out: the API rejects most of them",
-    "null, false and empty": "they are the defaults",
+    "tools": "vendor tools follow functions; a function does not require a `type`",
+    "blank texts": "omitted: the API rejects most of them",
+    "null, false and empty": "equivalent to a missing field",
 }
-"""The differences between our bodies and equivalent recorded ones."""
+"""The accepted differences between Budwood's bodies and the recorded ones."""
 
 
 def is_token_count(entry):
     """
-    Return whether an interaction counts tokens, whatever its status.
+    Return whether an exchange is a token count, with any status.
     """
     return recorded.ends_with(entry["url"], "/v1/messages/count_tokens")
 
 
 def read_request(body):
     """
-    Convert a recorded body to a request, without the code of the plugin.
+    Convert a recorded body to a request, independently of the codec.
     """
     tools, choice = body.get("tools") or (), body.get("tool_choice") or {}
     schema = (body.get("output_config") or {}).get("format") or body.get("output_format")
@@ -149,11 +149,11 @@ def _only_text(content):
     return content[0]["text"] if is_text else None
 
 
-def canonical(body):
+def canonicalize(body):
     """
-    Convert a body to a form in which equivalent requests are equal; see `WRITTEN_OTHERWISE`.
+    Convert a body to a form in which equivalent requests are equal; see `DIFFERENCES`.
     """
-    body = _without_null(body)
+    body = _remove_nulls(body)
     body.pop("stream", None)
     for name in ("tools", "stop_sequences", "system"):
         if body.get(name) == []:
@@ -170,7 +170,7 @@ def canonical(body):
         body["system"] = _as_list(body["system"])
     turns = []
     for message in body["messages"]:
-        blocks = [_canonical_block(block) for block in _as_list(message["content"]) if not _is_blank(block)]
+        blocks = [_canonicalize_block(block) for block in _as_list(message["content"]) if not _is_blank(block)]
         if turns and turns[-1][0] == message["role"] == "user":
             turns[-1][1].extend(blocks)
         else:
@@ -178,10 +178,10 @@ def canonical(body):
     return body | {"messages": turns}
 
 
-def _without_null(value):
+def _remove_nulls(value):
     if isinstance(value, dict):
-        return {name: _without_null(inner) for name, inner in value.items() if inner is not None}
-    return [_without_null(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _remove_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_remove_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _is_blank(block):
@@ -192,42 +192,42 @@ def _as_list(content):
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _canonical_block(block):
+def _canonicalize_block(block):
     if block["type"] == "tool_result":
         content = {"content": _as_list(block.get("content", ""))}
         return {name: value for name, value in block.items() if (name, value) != ("is_error", False)} | content
     return {name: value for name, value in block.items() if (name, value) != ("citations", [])}
 
 
-@pytest.mark.parametrize("file", recorded.files(is_message))
-def test_recorded_requests_are_encoded_again(ledger, claude, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_message))
+def test_recorded_requests(ledger, claude, file):
     """
-    A recorded request that is converted to ours is encoded as it was, except for the differences listed above.
+    A converted request is encoded as recorded, except for `DIFFERENCES`.
     """
-    for one in recorded.of(file, is_message):
+    for one in recorded.select_exchanges(file, is_message):
         payload = one.request.json()
         try:
             request = read_request(payload)
         except (ValidationError, TypeError):
             assert one.response.status == 400
-            ledger.cannot_say(one, REFUSED_AS_WELL)
+            ledger.record_inexpressible(one, REJECTED_BY_BOTH)
             continue
         call = claude.encode(request, stream=bool(payload.get("stream")))
-        assert call.adaptations == ()  # the vendor has taken it as it is
-        assert canonical(json.loads(call.body)) == canonical(payload)
+        assert call.adaptations == ()  # the vendor accepted the recorded request
+        assert canonicalize(json.loads(call.body)) == canonicalize(payload)
         assert json.loads(call.body).get("stream", False) == payload.get("stream", False)
-        ledger.has_written(one, extra=request.extra)
+        ledger.record_encoded(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_token_count))
-def test_recorded_token_counts_are_encoded_again(ledger, claude, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_token_count))
+def test_recorded_token_count_requests(ledger, claude, file):
     """
-    A request to count tokens is encoded as it was.
+    A converted request for a token count is encoded as recorded.
     """
-    for one in recorded.of(file, is_token_count):
+    for one in recorded.select_exchanges(file, is_token_count):
         payload = one.request.json()
         request = read_request(payload)
         call = claude.encode_token_count(request)
         assert call.url == one.request.url.partition("?")[0]
-        assert canonical(json.loads(call.body)) == canonical(payload)
-        ledger.has_written(one, extra=request.extra)
+        assert canonicalize(json.loads(call.body)) == canonicalize(payload)
+        ledger.record_encoded(one, extra=request.extra)

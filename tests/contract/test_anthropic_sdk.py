@@ -1,4 +1,4 @@
-"""Anthropic's own SDK and our plugin, reading the same recorded replies from a server on loopback, agree."""
+"""Anthropic's SDK and Budwood decode the same recorded replies of a local server equally."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from budwood_anthropic.errors import ERROR_CODES, STATUSES
 from tests.contract import naive_anthropic, recorded, sdk
 from tests.contract.test_anthropic_messages import is_answered, is_message
 
-anthropic = sdk.installed("anthropic", "anthropic")
+anthropic = sdk.import_sdk("anthropic", "anthropic")
 ErrorType = anthropic.types.shared.error_type.ErrorType
 ErrorDetails = anthropic.types.shared.error_details.ErrorDetails
 
@@ -19,45 +19,45 @@ USAGE = ("uncached_input_tokens", "cache_read_tokens", "cache_write_tokens", "ou
 QUESTION = {"model": "recorded", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}
 
 CASES = [
-    *recorded.files(is_answered),
-    *recorded.fixtures("anthropic", suffix=".json"),
-    *recorded.fixtures("anthropic", suffix=".chunks.txt"),
+    *recorded.list_files(is_answered),
+    *recorded.list_fixtures("anthropic", suffix=".json"),
+    *recorded.list_fixtures("anthropic", suffix=".chunks.txt"),
 ]
 
-NO_ORACLE = {
-    "spliced-message-start": "joins a reply that starts again with its first part; see vercel/ai#18331",
+SDK_FAILURES = {
+    "spliced-message-start": "joins the content before and after a second start; see vercel/ai#18331",
 }
-"""What Anthropic's own SDK cannot read, by a part of the name, and why."""
+"""Replies that Anthropic's SDK cannot decode, by a part of the name, with reasons."""
 
 
-def is_refused(entry):
+def is_error(entry):
     """
-    Whether a message was refused.
+    Return whether an exchange is a message with an error.
     """
     return is_message(entry) and entry["status"] >= 400
 
 
 @pytest.fixture(scope="module")
-def theirs(served):
+def sdk_client(shared_server):
     """
-    The vendor's own client.
+    The client of the SDK.
     """
-    with anthropic.Anthropic(api_key="sk-test", base_url=served.url, max_retries=0) as client:
+    with anthropic.Anthropic(api_key="sk-test", base_url=shared_server.url, max_retries=0) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def asked(served):
+def budwood_client(shared_server):
     """
-    A client of ours.
+    Budwood's client.
     """
-    with sdk.client("anthropic/recorded", base_url=served.url, api_key="sk-test") as client:
+    with sdk.make_client("anthropic/recorded", base_url=shared_server.url, api_key="sk-test") as client:
         yield client
 
 
-def read_by(client, *, streamed):
+def ask_sdk(client, *, streamed):
     """
-    Ask with the vendor's own client, and return what is compared.
+    Ask with the SDK, and return the content of the reply.
     """
     if streamed:
         with client.messages.stream(**QUESTION) as stream:
@@ -82,40 +82,40 @@ def read_by(client, *, streamed):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_both_clients_read_the_same(ledger, served, theirs, asked, case):
+def test_replies_are_decoded_equally(ledger, shared_server, sdk_client, budwood_client, case):
     """
-    Text, thinking, calls, usage and finish reason are equal, streamed or not.
+    Text, thinking, calls, usage and finish reason are equal, complete and streamed.
     """
-    for recorded_reply in sdk.replies(case, is_answered, streams_of=naive_anthropic.streams_of):
-        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
-            ledger.has_no_oracle(recorded_reply.source, reason)
+    for recorded_reply in sdk.list_replies(case, is_answered, read_streams=naive_anthropic.read_streams):
+        if reason := sdk.find_reason(SDK_FAILURES, recorded_reply.source):
+            ledger.record_sdk_failure(recorded_reply.source, reason)
             continue
-        sdk.play(served, recorded_reply)
-        expected = read_by(theirs, streamed=recorded_reply.streamed)
-        assert sdk.reading_of(sdk.ours(asked, recorded_reply), USAGE) == expected
-        ledger.agrees(recorded_reply.source)
+        sdk.serve(shared_server, recorded_reply)
+        expected = ask_sdk(sdk_client, streamed=recorded_reply.streamed)
+        assert sdk.make_reading(sdk.ask_budwood(budwood_client, recorded_reply), USAGE) == expected
+        ledger.record_agreement(recorded_reply.source)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused))
-def test_both_clients_raise_an_error(shared_folder, served, theirs, asked, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_error))
+def test_errors_are_equal(shared_folder, shared_server, sdk_client, budwood_client, file):
     """
-    Status, message and request id are equal.
+    An error has the same status, message and request id with both.
     """
-    for recorded_reply in sdk.replies(file, is_refused):
-        sdk.play(served, recorded_reply)
-        with pytest.raises(anthropic.APIStatusError) as their:
-            theirs.messages.create(**QUESTION)
-        with pytest.raises(ProviderError) as our:
-            asked.ask("Hello")
+    for recorded_reply in sdk.list_replies(file, is_error):
+        sdk.serve(shared_server, recorded_reply)
+        with pytest.raises(anthropic.APIStatusError) as sdk_error:
+            sdk_client.messages.create(**QUESTION)
+        with pytest.raises(ProviderError) as error:
+            budwood_client.ask("Hello")
 
-        assert our.value.status == their.value.status_code
-        assert our.value.request_id == (their.value.request_id or their.value.body["request_id"])
-        assert their.value.body["error"]["message"] in str(our.value)
+        assert error.value.status == sdk_error.value.status_code
+        assert error.value.request_id == (sdk_error.value.request_id or sdk_error.value.body["request_id"])
+        assert sdk_error.value.body["error"]["message"] in str(error.value)
 
 
 def test_every_error_type_of_the_sdk_has_a_status():
     """
-    All types except those of memory stores are known for errors inside a 200.
+    All error types except those of memory stores have a status, for errors inside a 200.
     """
     named = set(get_args(ErrorType))
 

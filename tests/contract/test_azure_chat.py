@@ -8,9 +8,9 @@ import pytest
 from budwood.types import ChatRequest, EmbeddingRequest, HTTPReply, Message, ReplyHead
 from tests.contract import descriptions, naive, recorded
 from tests.contract.chat_replies import assert_complete_reply, assert_stream
-from tests.contract.naive_requests import canonical, read_request
-from tests.contract.replay import REQUEST, build, is_stream, parse_head, play
-from tests.contract.test_embeddings import naive_vector
+from tests.contract.naive_requests import canonicalize, read_request
+from tests.contract.replay import REQUEST, build, decode_stream, is_stream, parse_head
+from tests.contract.test_embeddings import read_vector
 
 DIFFERENCES = {
     "model": "of deployments: the URL has the deployment, and some clients omit the model or send another",
@@ -56,29 +56,29 @@ def is_answered(entry):
     return is_chat(entry) and entry["status"] == 200
 
 
-def is_refused(entry):
+def is_error(entry):
     """
     Return whether an exchange is a chat with an error.
     """
     return is_chat(entry) and entry["status"] >= 400
 
 
-CHATS = recorded.files(is_chat, "azure")
+CHATS = recorded.list_files(is_chat, "azure")
 FIXTURE = "https://recorded.openai.azure.com/openai/deployments/recorded/chat/completions"
 
 
-@pytest.mark.parametrize("file", recorded.files(is_answered, "azure"))
+@pytest.mark.parametrize("file", recorded.list_files(is_answered, "azure"))
 def test_recorded_replies(ledger, azure, file):
     """
     A decoded reply equals the naive reading, has the filter results, and loses no value.
     """
-    for one in recorded.of(file, is_answered):
+    for one in recorded.select_exchanges(file, is_answered):
         provider, head, body = azure(one.request.url), parse_head(one.response), one.response.body
         if is_stream(one.response):
             assert_stream(provider, head, body)
         elif response := assert_complete_reply(provider, head, body):
             assert_filter_results(response, json.loads(body))
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
 def assert_filter_results(response, reply):
@@ -90,13 +90,13 @@ def assert_filter_results(response, reply):
     assert response.metadata.get("prompt_filter_results") == reply.get("prompt_filter_results")
 
 
-@pytest.mark.parametrize("path", recorded.fixtures("openai-chat", prefix="azure-", suffix=".chunks.txt"))
+@pytest.mark.parametrize("path", recorded.list_fixtures("openai-chat", prefix="azure-", suffix=".chunks.txt"))
 def test_recorded_chunks(ledger, azure, path):
     """
     Chunks that were recorded one in each line are decoded as a stream.
     """
-    assert_stream(azure(FIXTURE), ReplyHead(200, {}), recorded.sse_of(path))
-    ledger.has_decoded(path)
+    assert_stream(azure(FIXTURE), ReplyHead(200, {}), recorded.to_sse(path))
+    ledger.record_decoded(path)
 
 
 @pytest.mark.parametrize("file", CHATS)
@@ -104,9 +104,9 @@ def test_recorded_requests(ledger, azure, file):
     """
     A converted request has the recorded URL and body.
     """
-    for one in recorded.of(file, is_chat):
+    for one in recorded.select_exchanges(file, is_chat):
         if not one.request.body:
-            ledger.cannot_say(one, "a request whose body was not recorded")
+            ledger.record_inexpressible(one, "a request whose body was not recorded")
             continue
         payload = one.request.json()
         path = urlsplit(one.request.url).path
@@ -119,23 +119,23 @@ def test_recorded_requests(ledger, azure, file):
 
         call = azure(one.request.url).encode(request, stream=bool(payload.get("stream")))
 
-        expected = canonical(payload)
+        expected = canonicalize(payload)
         for adaptation in call.adaptations:
             if adaptation.action == "dropped":
                 del expected[adaptation.parameter]
-        assert canonical(json.loads(call.body)) == expected
-        written, address = urlsplit(call.url), urlsplit(one.request.url)
-        assert (written.netloc, written.path) == (address.netloc, address.path.replace("//", "/"))
-        assert written.query == (address.query or "api-version=2024-10-21")  # in one recording, a gateway adds it
-        ledger.has_written(one, extra=request.extra)
+        assert canonicalize(json.loads(call.body)) == expected
+        url, recorded_url = urlsplit(call.url), urlsplit(one.request.url)
+        assert (url.netloc, url.path) == (recorded_url.netloc, recorded_url.path.replace("//", "/"))
+        assert url.query == (recorded_url.query or "api-version=2024-10-21")  # in one recording, a gateway adds it
+        ledger.record_encoded(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused, "azure"))
+@pytest.mark.parametrize("file", recorded.list_files(is_error, "azure"))
 def test_recorded_errors(ledger, azure, file):
     """
     Recorded errors have Azure's message and code, and a hint.
     """
-    for one in recorded.of(file, is_refused):
+    for one in recorded.select_exchanges(file, is_error):
         error = azure(one.request.url).error(HTTPReply(parse_head(one.response), one.response.body))
         payload = one.response.json()["error"]
         assert (error.status, error.code) == (one.response.status, payload["code"])
@@ -143,15 +143,15 @@ def test_recorded_errors(ledger, azure, file):
         assert error.retryable is (one.response.status == 429)
         assert error.retry_after == (1.0 if one.response.status == 429 else None)
         assert error.hint
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_embedding, "azure"))
+@pytest.mark.parametrize("file", recorded.list_files(is_embedding, "azure"))
 def test_recorded_embeddings(ledger, azure, file):
     """
     Requests for embeddings and decoded vectors are as recorded.
     """
-    for one in recorded.of(file, is_embedding):
+    for one in recorded.select_exchanges(file, is_embedding):
         payload, reply = one.request.json(), one.response.json()
         texts = payload["input"] if isinstance(payload["input"], list) else [payload["input"]]
         path = urlsplit(one.request.url).path
@@ -163,38 +163,38 @@ def test_recorded_embeddings(ledger, azure, file):
 
         assert call.url == one.request.url
         assert json.loads(call.body) == {**payload, "model": model, "input": texts, "encoding_format": "float"}
-        assert list(response.vectors) == [naive_vector(row["embedding"]) for row in reply["data"]]
+        assert list(response.vectors) == [read_vector(row["embedding"]) for row in reply["data"]]
         assert response.usage.raw == reply["usage"]
-        ledger.has_decoded(one)
-        ledger.has_written(one)
+        ledger.record_decoded(one)
+        ledger.record_encoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_response, "azure"))
+@pytest.mark.parametrize("file", recorded.list_files(is_response, "azure"))
 def test_recorded_responses(azure, file):
     """
     Responses use the same resource, and have the filter results.
 
     Tests for all vendors of the API check the rest of these recordings.
     """
-    for one in recorded.of(file, is_response):
+    for one in recorded.select_exchanges(file, is_response):
         provider = azure(one.request.url, api="responses")
         assert provider.encode(REQUEST, stream=False).url == one.request.url
         head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
-            response = build(play(provider.decoder(REQUEST, head), [body]))
-            last = naive.chunks_of(body)[-1]["response"]
+            response = build(decode_stream(provider.decoder(REQUEST, head), [body]))
+            last = naive.split_chunks(body)[-1]["response"]
         else:
             response, last = provider.decode(REQUEST, HTTPReply(head, body)), json.loads(body)
         assert response.id == last["id"]
         assert response.metadata.get("content_filters") == (last["content_filters"] or None)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_completion, "azure"))
+@pytest.mark.parametrize("file", recorded.list_files(is_completion, "azure"))
 def test_recorded_completions(ledger, azure, file):
     """
     Requests and replies of completions are as recorded, with the filter results.
     """
-    for one in recorded.of(file, is_completion):
+    for one in recorded.select_exchanges(file, is_completion):
         payload, reply = one.request.json(), one.response.json()
         provider = azure(one.request.url)
         request = ChatRequest(
@@ -212,8 +212,8 @@ def test_recorded_completions(ledger, azure, file):
         assert response.text == reply["choices"][0]["text"]
         assert response.finish_reason == reply["choices"][0]["finish_reason"]
         assert response.metadata["content_filter_results"] == reply["choices"][0]["content_filter_results"]
-        ledger.has_decoded(one)
-        ledger.has_written(one, extra=request.extra)
+        ledger.record_decoded(one)
+        ledger.record_encoded(one, extra=request.extra)
 
 
 DESCRIPTIONS = {
@@ -226,7 +226,7 @@ DESCRIPTIONS = {
 @pytest.fixture(scope="module")
 def microsoft_schemas(shared_folder):
     """
-    Microsoft's descriptions, relaxed to what clients send.
+    Microsoft's descriptions, relaxed to accept what clients send.
     """
     return {
         form: descriptions.load(shared_folder / "specs" / "azure" / file) for form, (file, _) in DESCRIPTIONS.items()
@@ -241,7 +241,7 @@ def test_requests_match_the_api_description(azure, microsoft_schemas, file, form
     """
     _, schema = DESCRIPTIONS[form]
     url = "https://res.openai.azure.com" + ("/openai/v1/" if form == "v1" else "/?api-version=2025-03-01-preview")
-    for one in recorded.of(file, is_chat):
+    for one in recorded.select_exchanges(file, is_chat):
         if not one.request.body:
             continue
         payload = {**one.request.json(), "model": "chat"}

@@ -9,7 +9,7 @@ import pytest
 from budwood.types import HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood_testing import RecordingTransport, ReplayTransport
 from tests.contract import recorded
-from tests.contract.replay import REQUEST, is_stream, play_to_end
+from tests.contract.replay import REQUEST, decode_to_end, is_stream
 from tests.servers import CHUNKED, chunk, head, reply
 
 TIMING = Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=1e8)
@@ -17,13 +17,14 @@ TIMING = Timing(connect_timeout=5.0, idle_timeout=60.0, deadline=1e8)
 FOLDERS = "anthropic azure gemini groq ollama openai-chat openai-media openai-responses".split()
 
 
-def some(fits, *folders, every):
+def select_some(predicate, *folders, every):
     """
-    Return some recordings of some vendors.
+    Return every n-th recording of each folder.
     """
     found = []
     for folder in folders:
-        found += [name for name in recorded.files(fits, named=f"{folder}/") if name.values[0] is not None][::every]
+        cases = recorded.list_files(predicate, named=f"{folder}/")
+        found += [case for case in cases if case.values[0] is not None][::every]
     return found or [pytest.param(None, id="no-recordings")]
 
 
@@ -50,16 +51,16 @@ def through_cassette(loopback_server, tmp_path):
     """
 
     def run(interactions):
-        path, calls, live = tmp_path / "cassette.json", [], []
+        path, calls, received = tmp_path / "cassette.json", [], []
         transport = RecordingTransport(path)
         for number, one in enumerate(interactions):
             loopback_server.play(*make_steps(one.response, number))
             calls.append(HTTPCall(method="POST", url=f"{loopback_server.url}/{number}", body=one.request.body))
-            live.append(read(transport, calls[-1]))
+            received.append(read(transport, calls[-1]))
         replay = ReplayTransport(path)
-        again = [read(replay, call) for call in calls]
+        replayed = [read(replay, call) for call in calls]
         assert replay.unused == ()
-        return live, again
+        return received, replayed
 
     return run
 
@@ -71,12 +72,12 @@ def make_steps(response, seed):
     kind = response.replay_headers.get("content-type", [""])[-1]
     if not is_stream(response) and "ndjson" not in kind:
         return (reply(response.status, response.body, content_type=kind),)
-    chance, body, pieces = random.Random(seed), response.body, []
+    chance, body, chunks = random.Random(seed), response.body, []
     while body:
         length = chance.choice((3, 64, 1000, 9000))
-        pieces.append(chunk(body[:length]))
+        chunks.append(chunk(body[:length]))
         body = body[length:]
-    return (head(response.status, content_type=kind, **CHUNKED), *pieces, chunk(b""))
+    return (head(response.status, content_type=kind, **CHUNKED), *chunks, chunk(b""))
 
 
 def read(transport, call):
@@ -84,29 +85,29 @@ def read(transport, call):
     Read the status, the type and the chunks of a reply.
     """
     exchange = transport.open(call, TIMING)
-    pieces = list(iter(exchange.read, b""))
+    chunks = list(iter(exchange.read, b""))
     exchange.close()
-    return exchange.head.status, exchange.head.headers.get("content-type"), pieces
+    return exchange.head.status, exchange.head.headers.get("content-type"), chunks
 
 
-@pytest.mark.parametrize("file", some(is_answer, *FOLDERS, every=9))
+@pytest.mark.parametrize("file", select_some(is_answer, *FOLDERS, every=9))
 def test_replayed_replies_are_equal(file, shared_folder, through_cassette):
     """
     Status, type and every byte are equal, in the same chunks, for streams, lines of JSON, JSON and audio.
     """
-    interactions = recorded.interactions(file)
+    interactions = recorded.read_exchanges(file)
 
-    live, again = through_cassette(interactions)
+    received, replayed = through_cassette(interactions)
 
-    assert again == live
-    for (status, _, pieces), one in zip(again, interactions, strict=True):
-        assert (status, b"".join(pieces)) == (one.response.status, one.response.body)
+    assert replayed == received
+    for (status, _, chunks), one in zip(replayed, interactions, strict=True):
+        assert (status, b"".join(chunks)) == (one.response.status, one.response.body)
 
 
 @pytest.mark.parametrize(
     "file",
-    some(is_chat_at("/chat/completions"), "openai-chat", "groq", every=9)
-    + some(is_chat_at("/api/chat"), "ollama", every=3),
+    select_some(is_chat_at("/chat/completions"), "openai-chat", "groq", every=9)
+    + select_some(is_chat_at("/api/chat"), "ollama", every=3),
 )
 def test_replayed_chats_are_decoded_equally(file, shared_folder, through_cassette, provider, ollama):
     """
@@ -116,17 +117,17 @@ def test_replayed_chats_are_decoded_equally(file, shared_folder, through_cassett
     endpoint = "/api/chat" if file.startswith("ollama") else "/chat/completions"
     chats = [
         one
-        for one in recorded.interactions(file)
+        for one in recorded.read_exchanges(file)
         if one.request.method == "POST" and one.response.status == 200 and recorded.ends_with(one.request.url, endpoint)
     ]
 
-    _, again = through_cassette(chats)
+    _, replayed = through_cassette(chats)
 
-    for (status, kind, pieces), one in zip(again, chats, strict=True):
+    for (status, kind, chunks), one in zip(replayed, chats, strict=True):
         head = ReplyHead(status, {"content-type": kind})
         if is_stream(one.response) or "ndjson" in kind:
-            events = play_to_end(reader.decoder(REQUEST, head), pieces)
-            assert events == play_to_end(reader.decoder(REQUEST, head), [one.response.body])
+            events = decode_to_end(reader.decoder(REQUEST, head), chunks)
+            assert events == decode_to_end(reader.decoder(REQUEST, head), [one.response.body])
         else:
-            decoded = reader.decode(REQUEST, HTTPReply(head, b"".join(pieces)))
+            decoded = reader.decode(REQUEST, HTTPReply(head, b"".join(chunks)))
             assert decoded == reader.decode(REQUEST, HTTPReply(head, one.response.body))

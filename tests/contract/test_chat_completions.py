@@ -8,10 +8,10 @@ from tests.contract.chat_replies import assert_complete_reply, assert_stream
 from tests.contract.replay import assert_quotes, is_stream, parse_head
 
 FOLDERS = ("openai-chat", "ollama", "anthropic")
-"""Where chats lie that OpenAI answered, or others in its form; those of Azure and Groq have tests of their own."""
+"""Folders of chats with OpenAI and compatible servers; Azure and Groq have separate tests."""
 
 FIXTURES = ("openai-chat", "openai-compatible")
-"""The same of replies without their requests."""
+"""Folders of replies that were recorded without their requests."""
 
 
 def is_chat(entry):
@@ -28,49 +28,49 @@ def is_answered(entry):
     return is_chat(entry) and entry["status"] == 200
 
 
-def is_refused(entry):
+def is_error(entry):
     """
     Return whether an exchange is a chat with an error.
     """
     return is_chat(entry) and entry["status"] >= 400
 
 
-@pytest.mark.parametrize("file", recorded.files(is_answered, *FOLDERS))
+@pytest.mark.parametrize("file", recorded.list_files(is_answered, *FOLDERS))
 def test_recorded_replies(ledger, provider, file):
     """
     A decoded reply equals the naive reading, loses no value, and does not depend on how a stream is split.
     """
-    for one in recorded.of(file, is_answered):
+    for one in recorded.select_exchanges(file, is_answered):
         check = assert_stream if is_stream(one.response) else assert_complete_reply
         check(provider(file), parse_head(one.response), one.response.body)
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("path", recorded.fixtures(*FIXTURES, prefix=("openai-", "xai-"), suffix=".chunks.txt"))
+@pytest.mark.parametrize("path", recorded.list_fixtures(*FIXTURES, prefix=("openai-", "xai-"), suffix=".chunks.txt"))
 def test_recorded_chunks(ledger, provider, path):
     """
     Chunks that were recorded one in each line are decoded as a stream.
     """
-    assert_stream(provider(path.parent.name), ReplyHead(200, {}), recorded.sse_of(path))
-    ledger.has_decoded(path)
+    assert_stream(provider(path.parent.name), ReplyHead(200, {}), recorded.to_sse(path))
+    ledger.record_decoded(path)
 
 
-@pytest.mark.parametrize("path", recorded.fixtures(*FIXTURES, suffix=".json"))
+@pytest.mark.parametrize("path", recorded.list_fixtures(*FIXTURES, suffix=".json"))
 def test_recorded_bodies(ledger, provider, path):
     """
     Bodies that were recorded without their requests are decoded.
     """
     assert_complete_reply(provider(path.parent.name), ReplyHead(200, {}), path.read_bytes())
-    ledger.has_decoded(path)
+    ledger.record_decoded(path)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused, *FOLDERS))
+@pytest.mark.parametrize("file", recorded.list_files(is_error, *FOLDERS))
 def test_recorded_errors(ledger, provider, file):
     """
     A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
-    for one in recorded.of(file, is_refused):
+    for one in recorded.select_exchanges(file, is_error):
         error = provider(file).error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_quotes(error, one.response)
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)

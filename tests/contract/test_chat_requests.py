@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.contract import recorded
-from tests.contract.ledger import REFUSED_AS_WELL
-from tests.contract.naive_requests import MAX_TOKENS_NAMES, canonical, read_request
+from tests.contract.ledger import REJECTED_BY_BOTH
+from tests.contract.naive_requests import MAX_TOKENS_NAMES, canonicalize, read_request
 from tests.contract.test_chat_completions import FOLDERS, is_chat
 
 
@@ -18,56 +18,56 @@ def is_accepted_by_openai(entry):
     return is_chat(entry) and entry["status"] == 200 and "api.openai.com" in entry["url"]
 
 
-@pytest.mark.parametrize("file", recorded.files(is_chat, *FOLDERS))
+@pytest.mark.parametrize("file", recorded.list_files(is_chat, *FOLDERS))
 def test_recorded_requests(ledger, provider, file):
     """
     A converted request is encoded as recorded, except for the differences that `naive_requests` explains.
     """
-    speaker = provider(file)
-    for one in recorded.of(file, is_chat):
+    instance = provider(file)
+    for one in recorded.select_exchanges(file, is_chat):
         payload = one.request.json()
         try:
-            request = read_request(payload, speaker.vendor)
+            request = read_request(payload, instance.vendor)
         except ValidationError:
             assert one.response.status == 400
-            ledger.cannot_say(one, REFUSED_AS_WELL)
+            ledger.record_inexpressible(one, REJECTED_BY_BOTH)
             continue
-        call = speaker.encode(request, stream=bool(payload.get("stream")))
-        expected = canonical(payload)
+        call = instance.encode(request, stream=bool(payload.get("stream")))
+        expected = canonicalize(payload)
         for adaptation in call.adaptations:
             if adaptation.action == "dropped":
                 del expected[adaptation.parameter]
-        assert canonical(json.loads(call.body)) == expected
-        ledger.has_written(one, extra=request.extra)
+        assert canonicalize(json.loads(call.body)) == expected
+        ledger.record_encoded(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_accepted_by_openai))
+@pytest.mark.parametrize("file", recorded.list_files(is_accepted_by_openai))
 def test_accepted_parameters_are_sent_unchanged(shared_folder, provider, file):
     """
     No rule of the catalog drops or renames a parameter that OpenAI accepted from a recorded client.
 
     A temperature of 1 is the default of models that reject the parameter, so dropping it has no effect.
     """
-    speaker = provider(file)
-    for one in recorded.of(file, is_accepted_by_openai):
+    instance = provider(file)
+    for one in recorded.select_exchanges(file, is_accepted_by_openai):
         payload = one.request.json()
-        call = speaker.encode(read_request(payload, speaker.vendor), stream=False)
+        call = instance.encode(read_request(payload, instance.vendor), stream=False)
         dropped = {adaptation.parameter for adaptation in call.adaptations if adaptation.action == "dropped"}
         assert {name: payload[name] for name in dropped} in ({}, {"temperature": 1})
         if any(adaptation.action == "renamed" for adaptation in call.adaptations):
             assert not (set(MAX_TOKENS_NAMES) & set(payload)) - set(json.loads(call.body))
 
 
-@pytest.mark.parametrize("file", recorded.files(is_accepted_by_openai))
+@pytest.mark.parametrize("file", recorded.list_files(is_accepted_by_openai))
 def test_requests_match_the_api_description(shared_folder, provider, openai_schemas, file):
     """
     If a recorded request matches OpenAI's description, the encoded one matches it, too.
     """
-    speaker = provider(file)
-    for one in recorded.of(file, is_accepted_by_openai):
+    instance = provider(file)
+    for one in recorded.select_exchanges(file, is_accepted_by_openai):
         payload = one.request.json()
         if openai_schemas.problems("CreateChatCompletionRequest", payload):
             continue
         for stream in (False, True):
-            call = speaker.encode(read_request(payload, speaker.vendor), stream=stream)
+            call = instance.encode(read_request(payload, instance.vendor), stream=stream)
             assert openai_schemas.problems("CreateChatCompletionRequest", json.loads(call.body)) == []

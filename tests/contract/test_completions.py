@@ -7,8 +7,17 @@ from pydantic import ValidationError
 
 from budwood.types import ChatRequest, HTTPReply, Message
 from tests.contract import naive, recorded
-from tests.contract.ledger import REFUSED_AS_WELL
-from tests.contract.replay import REQUEST, assert_quotes, build, is_stream, parse_head, play, play_to_end, split
+from tests.contract.ledger import REJECTED_BY_BOTH
+from tests.contract.replay import (
+    REQUEST,
+    assert_quotes,
+    build,
+    decode_stream,
+    decode_to_end,
+    is_stream,
+    parse_head,
+    split,
+)
 
 PLAIN = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty")
 """Parameters with the same name and value in `ChatRequest`."""
@@ -35,7 +44,7 @@ def is_answered(entry):
     return is_completion(entry) and entry["status"] == 200
 
 
-def is_refused(entry):
+def is_error(entry):
     """
     Return whether an exchange is a completion with an error.
     """
@@ -43,7 +52,7 @@ def is_refused(entry):
 
 
 @pytest.fixture
-def speaker(openai):
+def openai_provider(openai):
     """
     OpenAI's provider.
     """
@@ -79,7 +88,7 @@ def read_request(body):
     )
 
 
-def canonical(body):
+def canonicalize(body):
     """
     Return a body in a form in which equal requests are equal: one prompt is a text, and usage is always requested.
     """
@@ -91,24 +100,25 @@ def canonical(body):
     return {name: value for name, value in body.items() if (name, value) not in (("stream", False), ("stop", []))}
 
 
-@pytest.mark.parametrize("file", recorded.files(is_answered, FOLDER))
-def test_recorded_completions(ledger, speaker, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_answered, FOLDER))
+def test_recorded_completions(ledger, openai_provider, file):
     """
     Texts, finish reasons and usage equal the naive reading, and no value is lost.
     """
-    for one in recorded.of(file, is_answered):
+    for one in recorded.select_exchanges(file, is_answered):
         head, body = parse_head(one.response), one.response.body
         if is_stream(one.response):
-            chunks = naive.chunks_of(body)
+            chunks = naive.split_chunks(body)
             choices = [choice for chunk in chunks for choice in chunk["choices"]]
-            response, usage = build(play(speaker.completion_decoder(REQUEST, head), [body])), naive.last_usage(chunks)
+            response = build(decode_stream(openai_provider.completion_decoder(REQUEST, head), [body]))
+            usage = naive.find_last_usage(chunks)
         else:
             payload = json.loads(body)
             choices, usage = payload["choices"], payload["usage"]
-            response = speaker.decode_completion(REQUEST, HTTPReply(head, body))
-            retained = naive.leaves(response.model_dump(exclude={"raw"}))
+            response = openai_provider.decode_completion(REQUEST, HTTPReply(head, body))
+            retained = naive.list_leaves(response.model_dump(exclude={"raw"}))
             first = {**payload, "choices": payload["choices"][:1]}
-            assert naive.leaves(naive.without(first, *NOT_COMPARED)) <= retained
+            assert naive.list_leaves(naive.remove_fields(first, *NOT_COMPARED)) <= retained
         readings = read_reply(choices)
         assert [message.text for message in (response.message, *response.alternatives)] == [
             text for text, _ in readings
@@ -119,49 +129,51 @@ def test_recorded_completions(ledger, speaker, file):
                 usage["prompt_tokens"],
                 usage.get("completion_tokens"),
             )
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(lambda entry: is_answered(entry) and "stream" in entry["tags"], FOLDER))
-def test_recorded_streams_in_any_split(speaker, file):
+@pytest.mark.parametrize(
+    "file", recorded.list_files(lambda entry: is_answered(entry) and "stream" in entry["tags"], FOLDER)
+)
+def test_recorded_streams_in_any_split(openai_provider, file):
     """
     The events of a stream do not depend on how the bytes are split.
     """
-    for one in filter(lambda one: is_stream(one.response), recorded.of(file, is_answered)):
+    for one in filter(lambda one: is_stream(one.response), recorded.select_exchanges(file, is_answered)):
         head, body = parse_head(one.response), one.response.body
-        expected = play_to_end(speaker.completion_decoder(REQUEST, head), [body])
+        expected = decode_to_end(openai_provider.completion_decoder(REQUEST, head), [body])
         for seed in range(3):
-            assert play_to_end(speaker.completion_decoder(REQUEST, head), split(body, seed)) == expected
+            assert decode_to_end(openai_provider.completion_decoder(REQUEST, head), split(body, seed)) == expected
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused, FOLDER))
-def test_recorded_errors(ledger, speaker, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_error, FOLDER))
+def test_recorded_errors(ledger, openai_provider, file):
     """
     A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
-    for one in recorded.of(file, is_refused):
-        error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
+    for one in recorded.select_exchanges(file, is_error):
+        error = openai_provider.error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_quotes(error, one.response)
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_completion, FOLDER))
-def test_recorded_requests(ledger, speaker, openai_schemas, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_completion, FOLDER))
+def test_recorded_requests(ledger, openai_provider, openai_schemas, file):
     """
     A converted request is encoded as recorded, and matches the description of the API.
     """
-    for one in recorded.of(file, is_completion):
+    for one in recorded.select_exchanges(file, is_completion):
         payload = one.request.json()
         try:
             request = read_request(payload)
         except ValidationError:
             assert one.response.status == 400
-            ledger.cannot_say(one, REFUSED_AS_WELL)
+            ledger.record_inexpressible(one, REJECTED_BY_BOTH)
             continue
-        call = speaker.encode_completion(request, stream=bool(payload.get("stream")))
-        written = json.loads(call.body)
+        call = openai_provider.encode_completion(request, stream=bool(payload.get("stream")))
+        encoded = json.loads(call.body)
         assert call.url.endswith("/v1/completions")
-        assert canonical(written) == canonical(payload)
-        assert openai_schemas.problems("CreateCompletionRequest", written) == []
-        ledger.has_written(one, extra=request.extra)
+        assert canonicalize(encoded) == canonicalize(payload)
+        assert openai_schemas.problems("CreateCompletionRequest", encoded) == []
+        ledger.record_encoded(one, extra=request.extra)

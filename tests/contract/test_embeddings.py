@@ -25,7 +25,7 @@ def is_embedded(entry):
     return is_embedding(entry) and entry["status"] == 200
 
 
-def is_refused(entry):
+def is_error(entry):
     """
     Return whether an exchange is an embedding with an error.
     """
@@ -47,7 +47,7 @@ def read_request(body):
     )
 
 
-def canonical(body):
+def canonicalize(body):
     """
     Return a body in a form in which equal requests are equal.
 
@@ -57,7 +57,7 @@ def canonical(body):
     return body | {"input": [body["input"]] if isinstance(body["input"], str) else body["input"]}
 
 
-def naive_vector(embedding):
+def read_vector(embedding):
     """
     Read a vector: a list of numbers, or little-endian floats in base64.
     """
@@ -73,55 +73,55 @@ def assert_vectors(provider, request, head, body):
     """
     payload = json.loads(body)
     response = provider.decode_embedding(request, HTTPReply(head, body))
-    assert list(response.vectors) == [naive_vector(row["embedding"]) for row in payload["data"]]
+    assert list(response.vectors) == [read_vector(row["embedding"]) for row in payload["data"]]
     assert response.usage.input_tokens == payload["usage"]["prompt_tokens"]
     assert response.usage.raw == payload["usage"]
     assert response.model == payload["model"]
 
 
-@pytest.mark.parametrize("file", recorded.files(is_embedded, "openai-embeddings"))
+@pytest.mark.parametrize("file", recorded.list_files(is_embedded, "openai-embeddings"))
 def test_recorded_vectors(ledger, openai, file):
     """
     Vectors as numbers or base64 equal the naive reading.
     """
-    for one in recorded.of(file, is_embedded):
+    for one in recorded.select_exchanges(file, is_embedded):
         assert_vectors(openai(), read_request(one.request.json()), parse_head(one.response), one.response.body)
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("path", recorded.fixtures("openai-embeddings", suffix=".json"))
+@pytest.mark.parametrize("path", recorded.list_fixtures("openai-embeddings", suffix=".json"))
 def test_recorded_vectors_without_requests(ledger, openai, path):
     """
     Vectors that were recorded without their requests are decoded.
     """
     request = EmbeddingRequest(model="recorded", texts=("text",) * len(json.loads(path.read_bytes())["data"]))
     assert_vectors(openai(), request, ReplyHead(200, {}), path.read_bytes())
-    ledger.has_decoded(path)
+    ledger.record_decoded(path)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused, "openai-embeddings"))
+@pytest.mark.parametrize("file", recorded.list_files(is_error, "openai-embeddings"))
 def test_recorded_errors(ledger, openai, file):
     """
     A recorded error has the vendor's message, code and parameter, and is not retryable.
     """
-    for one in recorded.of(file, is_refused):
+    for one in recorded.select_exchanges(file, is_error):
         error = openai().error(HTTPReply(parse_head(one.response), one.response.body))
         assert (error.status, error.retryable) == (one.response.status, False)
         assert_quotes(error, one.response)
-        ledger.has_decoded(one)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_embedding, "openai-embeddings"))
+@pytest.mark.parametrize("file", recorded.list_files(is_embedding, "openai-embeddings"))
 def test_recorded_requests(ledger, openai, openai_schemas, file):
     """
     A converted request is encoded as recorded, and matches the description of the API if the recorded one does.
     """
-    for one in recorded.of(file, is_embedding):
+    for one in recorded.select_exchanges(file, is_embedding):
         payload = one.request.json()
         request = read_request(payload)
         call = openai().encode_embedding(request)
         assert call.url == one.request.url
-        assert canonical(json.loads(call.body)) == canonical(payload)
+        assert canonicalize(json.loads(call.body)) == canonicalize(payload)
         if not openai_schemas.problems("CreateEmbeddingRequest", payload):
             assert openai_schemas.problems("CreateEmbeddingRequest", json.loads(call.body)) == []
-        ledger.has_written(one, extra=request.extra)
+        ledger.record_encoded(one, extra=request.extra)

@@ -1,4 +1,4 @@
-"""Google's own SDK and our plugin, reading the same recorded replies of Gemini from a server on loopback, agree."""
+"""Google's SDK and Budwood decode the same recorded replies of a local server equally."""
 
 from __future__ import annotations
 
@@ -8,62 +8,62 @@ from budwood.errors import ProviderError
 from tests.contract import recorded, sdk
 from tests.contract.test_gemini import is_answered, is_generation
 
-genai = sdk.installed("google.genai", "google-genai")
+genai = sdk.import_sdk("google.genai", "google-genai")
 
 CASES = [
-    *recorded.files(is_answered),
-    *recorded.fixtures("gemini", suffix=".json"),
-    *recorded.fixtures("gemini", suffix=".chunks.txt"),
+    *recorded.list_files(is_answered),
+    *recorded.list_fixtures("gemini", suffix=".json"),
+    *recorded.list_fixtures("gemini", suffix=".chunks.txt"),
 ]
 
 USAGE = ("input_tokens", "total_tokens", "cache_read_tokens", "reasoning_tokens")
 
-A_LIST = "reads only event streams, not the list that the API sends if no event stream is requested"
-IN_PARTS = "does not join streamed parts of arguments"
+LIST_REPLY = "reads only event streams, not the list that the API sends if no event stream is requested"
+PARTIAL_ARGUMENTS = "does not join streamed parts of arguments"
 
-NO_ORACLE = {
-    "google-stream-no-args-tool-call": IN_PARTS,
-    "google-stream-tool-call-arguments": IN_PARTS,
-    "google-vertex-stream-tool-call-arguments-nested": IN_PARTS,
+SDK_FAILURES = {
+    "google-stream-no-args-tool-call": PARTIAL_ARGUMENTS,
+    "google-stream-tool-call-arguments": PARTIAL_ARGUMENTS,
+    "google-vertex-stream-tool-call-arguments-nested": PARTIAL_ARGUMENTS,
 }
-"""What Google's own SDK cannot read, by a part of the name, and why."""
+"""Replies that Google's SDK cannot decode, by a part of the name, with reasons."""
 
 
-def is_refused(entry):
+def is_error(entry):
     """
-    Whether a chat was refused.
+    Return whether an exchange is a chat with an error.
     """
     return is_generation(entry) and entry["status"] >= 400
 
 
-def streams_of(path):
+def read_streams(path):
     """
-    List the streams of a file of chunks: one, whose end nothing marks.
+    Return the streams of a file of chunks: one, without an end mark.
     """
-    return [recorded.sse_of(path, end=b"")]
+    return [recorded.to_sse(path, end=b"")]
 
 
 @pytest.fixture(scope="module")
-def theirs(served):
+def sdk_client(shared_server):
     """
-    The vendor's own client.
+    The client of the SDK.
     """
-    with genai.Client(api_key="test", http_options={"base_url": served.url}) as client:
+    with genai.Client(api_key="test", http_options={"base_url": shared_server.url}) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def asked(served):
+def budwood_client(shared_server):
     """
-    A client of ours.
+    Budwood's client.
     """
-    with sdk.client("gemini/recorded", base_url=served.url, api_key="test") as client:
+    with sdk.make_client("gemini/recorded", base_url=shared_server.url, api_key="test") as client:
         yield client
 
 
-def read_by(client, *, streamed):
+def ask_sdk(client, *, streamed):
     """
-    Ask with the vendor's own client, and return what is compared.
+    Ask with the SDK, and return the content of the reply.
     """
     question = {"model": "recorded", "contents": "Hello"}
     if streamed:
@@ -92,32 +92,35 @@ def read_by(client, *, streamed):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_both_clients_read_the_same(ledger, served, theirs, asked, case):
+def test_replies_are_decoded_equally(ledger, shared_server, sdk_client, budwood_client, case):
     """
-    Text, thinking, calls, usage and finish reason are equal, streamed or not.
+    Text, thinking, calls, usage and finish reason are equal, complete and streamed.
     """
-    for recorded_reply in sdk.replies(case, is_answered, streams_of=streams_of):
-        reason = A_LIST if recorded_reply.body.startswith(b"[") else sdk.first(NO_ORACLE, recorded_reply.source)
+    for recorded_reply in sdk.list_replies(case, is_answered, read_streams=read_streams):
+        reason = (
+            LIST_REPLY if recorded_reply.body.startswith(b"[") else sdk.find_reason(SDK_FAILURES, recorded_reply.source)
+        )
         if reason:
-            ledger.has_no_oracle(recorded_reply.source, reason)
+            ledger.record_sdk_failure(recorded_reply.source, reason)
             continue
-        sdk.play(served, recorded_reply)
-        expected = read_by(theirs, streamed=recorded_reply.streamed)
-        assert sdk.nameless(sdk.reading_of(sdk.ours(asked, recorded_reply), USAGE), expected) == expected
-        ledger.agrees(recorded_reply.source)
+        sdk.serve(shared_server, recorded_reply)
+        expected = ask_sdk(sdk_client, streamed=recorded_reply.streamed)
+        reading = sdk.make_reading(sdk.ask_budwood(budwood_client, recorded_reply), USAGE)
+        assert sdk.remove_generated_ids(reading, expected) == expected
+        ledger.record_agreement(recorded_reply.source)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused))
-def test_both_clients_raise_an_error(shared_folder, served, theirs, asked, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_error))
+def test_errors_are_equal(shared_folder, shared_server, sdk_client, budwood_client, file):
     """
-    Status and message are equal.
+    An error has the same status and message with both.
     """
-    for recorded_reply in sdk.replies(file, is_refused):
-        sdk.play(served, recorded_reply)
-        with pytest.raises(genai.errors.APIError) as their:
-            theirs.models.generate_content(model="recorded", contents="Hello")
-        with pytest.raises(ProviderError) as our:
-            asked.ask("Hello")
+    for recorded_reply in sdk.list_replies(file, is_error):
+        sdk.serve(shared_server, recorded_reply)
+        with pytest.raises(genai.errors.APIError) as sdk_error:
+            sdk_client.models.generate_content(model="recorded", contents="Hello")
+        with pytest.raises(ProviderError) as error:
+            budwood_client.ask("Hello")
 
-        assert our.value.status == their.value.code
-        assert " ".join(their.value.message.split())[:400] in str(our.value)
+        assert error.value.status == sdk_error.value.code
+        assert " ".join(sdk_error.value.message.split())[:400] in str(error.value)

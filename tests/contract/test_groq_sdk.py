@@ -6,78 +6,78 @@ import pytest
 
 from budwood.errors import ProviderError
 from tests.contract import naive, recorded, sdk, sdk_chat
-from tests.contract.test_groq_chat import is_answered, is_refused
+from tests.contract.test_groq_chat import is_answered, is_error
 
-groq = sdk.installed("groq", "groq")
+groq = sdk.import_sdk("groq", "groq")
 
 CASES = [
-    *recorded.files(is_answered, "groq"),
-    *recorded.fixtures("groq", suffix=".json"),
-    *recorded.fixtures("groq", suffix=".chunks.txt"),
+    *recorded.list_files(is_answered, "groq"),
+    *recorded.list_fixtures("groq", suffix=".json"),
+    *recorded.list_fixtures("groq", suffix=".chunks.txt"),
 ]
 
-NO_ORACLE = {}
-"""What Groq's own SDK cannot read, by a part of the name, and why."""
+SDK_FAILURES = {}
+"""Replies that Groq's SDK cannot decode, by a part of the name, with reasons."""
 
 
 @pytest.fixture(scope="module")
-def theirs(served):
+def sdk_client(shared_server):
     """
-    The vendor's client.
+    The client of the SDK.
     """
-    with groq.Groq(api_key="gsk-test", base_url=served.url, max_retries=0) as client:
+    with groq.Groq(api_key="gsk-test", base_url=shared_server.url, max_retries=0) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def asked(served):
+def budwood_client(shared_server):
     """
     Budwood's client.
     """
-    with sdk.client("groq/recorded", base_url=served.url, api_key="gsk-test") as client:
+    with sdk.make_client("groq/recorded", base_url=shared_server.url, api_key="gsk-test") as client:
         yield client
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_replies_are_decoded_equally(ledger, served, theirs, asked, case):
+def test_replies_are_decoded_equally(ledger, shared_server, sdk_client, budwood_client, case):
     """
     Text, reasoning, calls, usage and finish reason are equal, complete and streamed.
     """
-    for recorded_reply in sdk.replies(case, is_answered):
-        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
-            ledger.has_no_oracle(recorded_reply.source, reason)
+    for recorded_reply in sdk.list_replies(case, is_answered):
+        if reason := sdk.find_reason(SDK_FAILURES, recorded_reply.source):
+            ledger.record_sdk_failure(recorded_reply.source, reason)
             continue
-        sdk.play(served, recorded_reply)
-        if naive.error_of(recorded_reply.body):
-            assert_both_fail(theirs, asked, recorded_reply)
+        sdk.serve(shared_server, recorded_reply)
+        if naive.find_error(recorded_reply.body):
+            assert_both_fail(sdk_client, budwood_client, recorded_reply)
         else:
-            expected = sdk_chat.ask(theirs, streamed=recorded_reply.streamed)
-            assert sdk.reading_of(sdk.ours(asked, recorded_reply), sdk_chat.USAGE) == expected
-        ledger.agrees(recorded_reply.source)
+            expected = sdk_chat.ask(sdk_client, streamed=recorded_reply.streamed)
+            assert sdk.make_reading(sdk.ask_budwood(budwood_client, recorded_reply), sdk_chat.USAGE) == expected
+        ledger.record_agreement(recorded_reply.source)
 
 
-def assert_both_fail(theirs, asked, recorded_reply):
+def assert_both_fail(sdk_client, budwood_client, recorded_reply):
     """
     Check that both raise an error inside a stream, with the same message.
     """
-    with pytest.raises(groq.APIError) as their:
-        sdk_chat.ask(theirs, streamed=True)
-    with pytest.raises(ProviderError) as our:
-        sdk.ours(asked, recorded_reply)
-    assert their.value.message in str(our.value)
+    with pytest.raises(groq.APIError) as sdk_error:
+        sdk_chat.ask(sdk_client, streamed=True)
+    with pytest.raises(ProviderError) as error:
+        sdk.ask_budwood(budwood_client, recorded_reply)
+    assert sdk_error.value.message in str(error.value)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused, "groq"))
-def test_errors_are_equal(shared_folder, served, theirs, asked, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_error, "groq"))
+def test_errors_are_equal(shared_folder, shared_server, sdk_client, budwood_client, file):
     """
     An error has the same status and message with both.
     """
-    for recorded_reply in sdk.replies(file, is_refused):
-        sdk.play(served, recorded_reply)
-        with pytest.raises(groq.APIStatusError) as their:
-            sdk_chat.ask(theirs, streamed=False)
-        with pytest.raises(ProviderError) as our:
-            asked.ask("Hello")
+    for recorded_reply in sdk.list_replies(file, is_error):
+        sdk.serve(shared_server, recorded_reply)
+        with pytest.raises(groq.APIStatusError) as sdk_error:
+            sdk_chat.ask(sdk_client, streamed=False)
+        with pytest.raises(ProviderError) as error:
+            budwood_client.ask("Hello")
 
-        assert our.value.status == their.value.status_code
-        assert their.value.body["error"]["message"][:200] in str(our.value)
+        assert error.value.status == sdk_error.value.status_code
+        assert sdk_error.value.body["error"]["message"][:200] in str(error.value)

@@ -5,17 +5,17 @@ from collections import Counter
 import pytest
 
 from tests.contract import endpoints, recorded
-from tests.contract.endpoints import LEFT_OUT, LEFT_OUT_FIXTURES, Endpoint
+from tests.contract.endpoints import EXCLUDED, EXCLUDED_FIXTURES, Endpoint
 
 
 def test_every_recording_has_one_place(shared_folder):
     """
     Each recorded exchange, and each reply without a request, belongs to one endpoint, or is excluded for one reason.
     """
-    found = endpoints.everything()
+    found = endpoints.map_recordings()
 
     assert {key: places for key, places in found.items() if len(places) != 1} == {}
-    indexed = sum(len(recording["interactions"]) for recording in recorded.index())
+    indexed = sum(len(recording["interactions"]) for recording in recorded.read_index())
     files = [path for path in (shared_folder / "cassettes" / "response-fixtures").rglob("*") if path.is_file()]
     assert len(found) == indexed + len(files)
 
@@ -28,7 +28,7 @@ def test_every_file_is_in_the_index(shared_folder):
     files = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.is_file()}
 
     assert {name for name in files if not name.startswith("response-fixtures/")} == {
-        recording["file"] for recording in recorded.index()
+        recording["file"] for recording in recorded.read_index()
     }
 
 
@@ -36,10 +36,10 @@ def test_every_reason_excludes_something(shared_folder):
     """
     Each reason excludes a recording.
     """
-    used = Counter(place for places in endpoints.everything().values() for place in places)
+    used = Counter(place for places in endpoints.map_recordings().values() for place in places)
 
-    assert {reason for reason in (*LEFT_OUT.values(), *LEFT_OUT_FIXTURES.values()) if not used[reason]} == set()
-    assert not any(isinstance(reason, Endpoint) for reason in LEFT_OUT.values())
+    assert {reason for reason in (*EXCLUDED.values(), *EXCLUDED_FIXTURES.values()) if not used[reason]} == set()
+    assert not any(isinstance(reason, Endpoint) for reason in EXCLUDED.values())
 
 
 def test_everything_is_replayed(ledger, runs_all_tests):
@@ -47,8 +47,8 @@ def test_everything_is_replayed(ledger, runs_all_tests):
     Tests decoded every reply of a covered endpoint, and encoded every request or listed it with a reason.
     """
     if not runs_all_tests:
-        pytest.skip("only part of tests/contract runs: what has been replayed cannot be all")
-    unread, unwritten = ledger.missing()
+        pytest.skip("requires a run of all tests in tests/contract")
+    not_decoded, not_encoded = ledger.list_missing()
 
-    assert unread == []
-    assert unwritten == []
+    assert not_decoded == []
+    assert not_encoded == []

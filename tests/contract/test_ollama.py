@@ -7,35 +7,35 @@ import pytest
 from budwood.errors import NotFoundError
 from budwood.types import EmbeddingRequest, HTTPReply
 from tests.contract import descriptions, naive, naive_ollama, recorded
-from tests.contract.replay import REQUEST, build, parse_head, play, split
+from tests.contract.replay import REQUEST, build, decode_stream, parse_head, split
 
-SAID_OTHERWISE = ("role", "done", "index")
-"""Fields whose values need not be found again: markers of the form, and a number that becomes a position."""
+NOT_COMPARED = ("role", "done", "index")
+"""Fields that are not compared: role, end mark, and a number that becomes a position."""
 
 FINISH = {"stop": "stop", "length": "length"}
 
 
-def of_endpoint(*endings):
+def match_endpoints(*endings):
     """
-    Return a predicate for recorded interactions of these endpoints.
+    Return a function that returns whether an exchange is of these endpoints.
     """
     return lambda entry: any(recorded.ends_with(entry["url"], ending) for ending in endings)
 
 
-is_chat = of_endpoint("/api/chat")
-is_embedding = of_endpoint("/api/embed", "/api/embeddings")
+is_chat = match_endpoints("/api/chat")
+is_embedding = match_endpoints("/api/embed", "/api/embeddings")
 
 
 def is_answered(entry):
     """
-    Whether a chat was answered.
+    Return whether an exchange is a chat with a reply.
     """
     return is_chat(entry) and entry["status"] == 200
 
 
-def reply_of(one):
+def make_reply(one):
     """
-    Hand a recorded reply over as a transport would.
+    Return a recorded reply as a transport would.
     """
     return HTTPReply(parse_head(one.response), one.response.body)
 
@@ -43,16 +43,16 @@ def reply_of(one):
 @pytest.fixture(scope="session")
 def ollama_schemas(shared_folder):
     """
-    Ollama's own description of its API, relaxed to what servers and clients really send.
+    Ollama's description of its API, relaxed to accept what servers and clients send.
     """
     return descriptions.load(shared_folder / "specs" / "ollama" / "openapi.yaml")
 
 
 def assert_nothing_lost(response, lines):
     """
-    Compare a response with the content of its lines, except the times of all lines but the last.
+    Compare a response with the naive reading. Only the time of the last line is compared.
     """
-    reading = naive_ollama.read(lines)
+    reading = naive_ollama.read_reply(lines)
     assert (response.text, response.reasoning) == (reading.text, reading.reasoning)
     calls = [(call.id, call.name, json.loads(call.arguments)) for call in response.tool_calls]
     assert calls == reading.calls
@@ -61,81 +61,81 @@ def assert_nothing_lost(response, lines):
     assert response.usage.input_tokens == reading.last.get("prompt_eval_count")
     assert response.usage.output_tokens == reading.last["eval_count"]
     assert response.metadata["total_duration"] == reading.last["total_duration"]
-    retained = naive.leaves(response.model_dump(exclude={"raw"})) | {
-        leaf for call in response.tool_calls for leaf in naive.leaves(json.loads(call.arguments))
+    retained = naive.list_leaves(response.model_dump(exclude={"raw"})) | {
+        leaf for call in response.tool_calls for leaf in naive.list_leaves(json.loads(call.arguments))
     }
-    besides = [naive.without(line, "created_at", "content", "thinking", *SAID_OTHERWISE) for line in lines]
-    assert naive.leaves([*besides, {"created_at": reading.last["created_at"]}]) <= retained
+    others = [naive.remove_fields(line, "created_at", "content", "thinking", *NOT_COMPARED) for line in lines]
+    assert naive.list_leaves([*others, {"created_at": reading.last["created_at"]}]) <= retained
 
 
-@pytest.mark.parametrize("file", recorded.files(is_answered))
-def test_recorded_replies_lose_nothing(ledger, ollama, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_answered))
+def test_recorded_replies(ledger, ollama, file):
     """
-    A recorded reply, streamed or not, decodes to the content of its JSON.
+    A decoded reply equals the naive reading, and loses no value.
     """
-    for one in recorded.of(file, is_answered):
-        reply, lines = reply_of(one), naive_ollama.lines_of(one.response.body)
+    for one in recorded.select_exchanges(file, is_answered):
+        reply, lines = make_reply(one), naive_ollama.split_lines(one.response.body)
         if len(lines) == 1:
             assert_nothing_lost(ollama().decode(REQUEST, reply), lines)
-        assert_nothing_lost(build(play(ollama().decoder(REQUEST, reply.head), [reply.body])), lines)
-        ledger.has_decoded(one)
+        assert_nothing_lost(build(decode_stream(ollama().decoder(REQUEST, reply.head), [reply.body])), lines)
+        ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_answered))
-def test_recorded_streams_may_be_split_anywhere(shared_folder, ollama, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_answered))
+def test_recorded_streams_in_any_split(shared_folder, ollama, file):
     """
-    However the bytes of a recorded reply are split, the events are the same; a complete reply is a stream of one line.
+    The events do not depend on how the bytes are split; a complete reply is a stream of one line.
     """
-    for one in recorded.of(file, is_answered):
-        reply = reply_of(one)
-        expected = play(ollama().decoder(REQUEST, reply.head), [reply.body])
+    for one in recorded.select_exchanges(file, is_answered):
+        reply = make_reply(one)
+        expected = decode_stream(ollama().decoder(REQUEST, reply.head), [reply.body])
         for seed in range(5):
-            assert play(ollama().decoder(REQUEST, reply.head), split(reply.body, seed)) == expected
+            assert decode_stream(ollama().decoder(REQUEST, reply.head), split(reply.body, seed)) == expected
 
 
-@pytest.mark.parametrize("file", recorded.files(lambda entry: is_chat(entry) and entry["status"] == 404))
-def test_a_recorded_missing_model_is_not_found(ledger, ollama, file):
+@pytest.mark.parametrize("file", recorded.list_files(lambda entry: is_chat(entry) and entry["status"] == 404))
+def test_missing_model(ledger, ollama, file):
     """
     The error has Ollama's message, and a hint to pull the model.
     """
-    (one,) = recorded.interactions(file)
-    error = ollama().error(reply_of(one))
+    (one,) = recorded.read_exchanges(file)
+    error = ollama().error(make_reply(one))
 
     assert type(error) is NotFoundError
     assert (error.message, error.status) == (one.response.json()["error"], 404)
     assert f"ollama pull {one.request.json()['model']}" in str(error)
-    ledger.has_decoded(one)
+    ledger.record_decoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_embedding))
-def test_recorded_embeddings_are_read_and_asked_for_again(ledger, ollama, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_embedding))
+def test_recorded_embeddings(ledger, ollama, file):
     """
-    The recorded vector is read as it is, and the request is written again as it was.
+    Requests for embeddings and decoded vectors are as recorded.
     """
     provider = ollama(embeddings_endpoint="embeddings")
-    for one in recorded.of(file, is_embedding):
-        payload = naive_ollama.canonical(one.request.json())
+    for one in recorded.select_exchanges(file, is_embedding):
+        payload = naive_ollama.canonicalize(one.request.json())
         request = EmbeddingRequest(model=payload["model"], texts=(payload["prompt"],))
-        response = provider.decode_embedding(request, reply_of(one))
+        response = provider.decode_embedding(request, make_reply(one))
         assert list(response.vectors) == [tuple(one.response.json()["embedding"])]
         assert response.usage.input_tokens is None
         assert json.loads(provider.encode_embedding(request).body) == payload
-        ledger.has_decoded(one)
-        ledger.has_written(one)
+        ledger.record_decoded(one)
+        ledger.record_encoded(one)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_chat))
-def test_recorded_requests_are_encoded_again(ledger, ollama, ollama_schemas, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_chat))
+def test_recorded_requests(ledger, ollama, ollama_schemas, file):
     """
-    A recorded request is encoded as it was, except for nulls, and matches Ollama's description of its API.
+    A converted request is encoded as recorded, except for empty values, and matches the description of the API.
     """
-    for one in recorded.of(file, is_chat):
+    for one in recorded.select_exchanges(file, is_chat):
         payload = one.request.json()
         request = naive_ollama.read_request(payload)
         assert request.extra == {}
         call = ollama().encode(request, stream=payload["stream"])
         assert call.url.endswith("/api/chat")
         assert call.adaptations == ()
-        assert json.loads(call.body) == naive_ollama.canonical(payload)
+        assert json.loads(call.body) == naive_ollama.canonicalize(payload)
         assert ollama_schemas.problems("ChatRequest", json.loads(call.body)) == []
-        ledger.has_written(one)
+        ledger.record_encoded(one)

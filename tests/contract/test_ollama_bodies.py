@@ -1,4 +1,4 @@
-"""Every body that the plugin writes, whatever it is asked for, fits Ollama's description of its API."""
+"""All request bodies of the plugin match Ollama's description of its API."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.contract import descriptions, strategies
 LEVELS = ModelRules(traits=frozenset({"thinking_levels"}), efforts={"none": "low", "minimal": "low", "xhigh": "high"})
 KEEP_ALIVE = st.sampled_from([None, "10m", 300, 0, -1, 0.5])
 
-CHATS = strategies.chats(strategies.messages(strategies.pictures))
+CHATS = strategies.chats(strategies.messages(strategies.images))
 
 
 @pytest.fixture(scope="module")
 def problems(shared_folder):
     """
-    Validate a body with Ollama's own description, relaxed to what clients really send.
+    Return a function that validates a body with Ollama's description, relaxed to accept what clients send.
     """
     return descriptions.load(shared_folder / "specs" / "ollama" / "openapi.yaml").problems
 
@@ -29,7 +29,7 @@ def problems(shared_folder):
 @given(request=CHATS, stream=st.booleans(), keep_alive=KEEP_ALIVE, rules=st.sampled_from([ModelRules(), LEVELS]))
 def test_chats_match_the_description(ollama, problems, *, request, stream, keep_alive, rules):
     """
-    Any request becomes a body of /api/chat that Ollama describes.
+    The body of /api/chat matches the description, for any request.
     """
     call = ollama(rules, keep_alive=keep_alive, options={"num_ctx": 8192}).encode(request, stream=stream)
 
@@ -44,7 +44,7 @@ def test_chats_match_the_description(ollama, problems, *, request, stream, keep_
 )
 def test_embeddings_match_the_description(ollama, problems, words, dimensions, keep_alive):
     """
-    Any request becomes a body of /api/embed that Ollama describes.
+    The body of /api/embed matches the description, for any texts.
     """
     request = EmbeddingRequest(model="m", texts=tuple(words), dimensions=dimensions)
     call = ollama(keep_alive=keep_alive, options={"num_ctx": 8192}).encode_embedding(request)
@@ -52,8 +52,8 @@ def test_embeddings_match_the_description(ollama, problems, words, dimensions, k
     assert problems("EmbedRequest", json.loads(call.body)) == []
 
 
-def test_questions_about_models_fit_the_description(ollama, problems):
+def test_model_requests_match_the_description(ollama, problems):
     """
-    So is the body of /api/show.
+    The body of /api/show matches the description.
     """
     assert problems("ShowRequest", json.loads(ollama().encode_model(ModelInfo(id="qwen3:8b")).body)) == []

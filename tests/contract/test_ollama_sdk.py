@@ -1,4 +1,4 @@
-"""Ollama's own client and our plugin, reading the same recorded replies from a server on loopback, agree."""
+"""Ollama's SDK and Budwood decode the same recorded replies of a local server equally."""
 
 from __future__ import annotations
 
@@ -11,50 +11,52 @@ from budwood.errors import NotFoundError
 from tests.contract import recorded, sdk
 from tests.servers import reply
 
-ollama = sdk.installed("ollama", "ollama")
+ollama = sdk.import_sdk("ollama", "ollama")
 
 
-def chats(status):
+def list_chats(status):
     """
-    List recordings of a chat that ended with this status.
+    Return recordings of a chat with this status.
     """
-    return recorded.files(lambda entry: recorded.ends_with(entry["url"], "/api/chat") and entry["status"] == status)
+    return recorded.list_files(
+        lambda entry: recorded.ends_with(entry["url"], "/api/chat") and entry["status"] == status
+    )
 
 
-def played(server, file, *, times):
+def serve_recording(server, file, *, times):
     """
-    Let the server play a recording, and return it.
+    Let the server send a recorded reply, and return the exchange.
     """
-    (one,) = recorded.interactions(file)
+    (one,) = recorded.read_exchanges(file)
     server.play(reply(one.response.status, one.response.body), times=times)
     return one
 
 
 @pytest.fixture
-def asked(loopback_server, clock):
+def budwood_client(loopback_server, clock):
     """
-    A client of ours, of that server.
+    Budwood's client.
     """
     with Client("ollama/recorded", base_url=loopback_server.url, clock=clock, cache=False, retries=0) as client:
         yield client
 
 
-@pytest.mark.parametrize("file", chats(200))
-def test_both_clients_read_the_same(ledger, loopback_server, asked, file):
+@pytest.mark.parametrize("file", list_chats(200))
+def test_replies_are_decoded_equally(ledger, loopback_server, budwood_client, file):
     """
-    Text, thinking, calls, usage and finish reason are equal, streamed or not.
+    Text, thinking, calls, usage and finish reason are equal, complete and streamed.
     """
-    one = played(loopback_server, file, times=2)
+    one = serve_recording(loopback_server, file, times=2)
     recorded_request = one.request.json()
-    theirs = ollama.Client(host=loopback_server.url)
+    sdk_client = ollama.Client(host=loopback_server.url)
     if recorded_request["stream"]:
-        lines = list(theirs.chat("recorded", messages=recorded_request["messages"], stream=True))
-        with asked.stream("Hello") as stream:
+        lines = list(sdk_client.chat("recorded", messages=recorded_request["messages"], stream=True))
+        with budwood_client.stream("Hello") as stream:
             list(stream)
         response = stream.response
     else:
-        lines = [theirs.chat("recorded", messages=recorded_request["messages"])]
-        response = asked.ask("Hello")
+        lines = [sdk_client.chat("recorded", messages=recorded_request["messages"])]
+        response = budwood_client.ask("Hello")
 
     assert response.text == "".join(line.message.content or "" for line in lines)
     assert response.reasoning == "".join(line.message.thinking or "" for line in lines)
@@ -67,26 +69,26 @@ def test_both_clients_read_the_same(ledger, loopback_server, asked, file):
     )
     assert response.raw_finish_reason == lines[-1].done_reason
     assert response.metadata["total_duration"] == lines[-1].total_duration
-    ledger.agrees(one)
+    ledger.record_agreement(one)
 
 
-@pytest.mark.parametrize("file", chats(404))
-def test_both_clients_report_a_missing_model(shared_folder, loopback_server, asked, file):
+@pytest.mark.parametrize("file", list_chats(404))
+def test_missing_model_errors_are_equal(shared_folder, loopback_server, budwood_client, file):
     """
-    The message is the same.
+    The error about a missing model has the same message with both.
     """
-    played(loopback_server, file, times=2)
-    with pytest.raises(ollama.ResponseError) as theirs:
+    serve_recording(loopback_server, file, times=2)
+    with pytest.raises(ollama.ResponseError) as sdk_error:
         ollama.Client(host=loopback_server.url).chat("recorded")
-    with pytest.raises(NotFoundError) as ours:
-        asked.ask("Hello")
+    with pytest.raises(NotFoundError) as error:
+        budwood_client.ask("Hello")
 
-    assert (ours.value.message, ours.value.status) == (theirs.value.error, theirs.value.status_code)
+    assert (error.value.message, error.value.status) == (sdk_error.value.error, sdk_error.value.status_code)
 
 
-def test_both_ask_the_same(loopback_server, asked):
+def test_requests_are_equal(loopback_server, budwood_client):
     """
-    A question with parameters and a schema is sent in the same JSON by both.
+    A request with parameters and a schema has the same JSON with both.
     """
     body = {"model": "recorded", "message": {"role": "assistant", "content": "{}"}, "done": True, "done_reason": "stop"}
     loopback_server.play(reply(200, body), times=2)
@@ -98,7 +100,7 @@ def test_both_ask_the_same(loopback_server, asked):
         format=schema,
         think=False,
     )
-    asked.ask("Hello", temperature=0.5, max_tokens=9, reasoning_effort="none", schema=schema)
+    budwood_client.ask("Hello", temperature=0.5, max_tokens=9, reasoning_effort="none", schema=schema)
 
-    theirs, ours = (json.loads(request.body) for request in loopback_server.requests)
-    assert {name: value for name, value in theirs.items() if value not in (None, [])} == ours
+    sdk_request, request = (json.loads(one.body) for one in loopback_server.requests)
+    assert {name: value for name, value in sdk_request.items() if value not in (None, [])} == request

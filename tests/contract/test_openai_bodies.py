@@ -12,7 +12,7 @@ from budwood.types import EmbeddingRequest, Message, ModerationRequest
 from tests.contract import descriptions, strategies
 
 MODELS = st.sampled_from(["gpt-4o", "gpt-4.1-mini", "gpt-5.1", "gpt-5", "o3", "none-that-is-known"])
-IMAGES = (strategies.pictures, strategies.linked_pictures)
+IMAGES = (strategies.images, strategies.linked_images)
 CHATS = strategies.chats(strategies.messages(*IMAGES, name=st.one_of(st.none(), strategies.names)), model=MODELS)
 
 ADDRESSES = {
@@ -37,7 +37,7 @@ bodies = settings(max_examples=50, suppress_health_check=[HealthCheck.function_s
 @pytest.fixture(scope="module")
 def azure_problems(shared_folder):
     """
-    Validate a body against one of Microsoft's descriptions, relaxed to what clients send.
+    Validate a body against one of Microsoft's descriptions, relaxed to accept what clients send.
     """
     loaded = {file: descriptions.load(shared_folder / "specs" / "azure" / file) for file, _ in DESCRIPTIONS.values()}
 
@@ -65,10 +65,10 @@ def test_responses_match_openais_description(openai, openai_schemas, *, request,
     """
     The body of /responses, and of its token count, matches OpenAI's description, for any request.
     """
-    speaker = openai(api="responses")
+    provider = openai(api="responses")
 
-    assert openai_schemas.problems("CreateResponse", json.loads(speaker.encode(request, stream=stream).body)) == []
-    assert openai_schemas.problems("TokenCountsBody", json.loads(speaker.encode_token_count(request).body)) == []
+    assert openai_schemas.problems("CreateResponse", json.loads(provider.encode(request, stream=stream).body)) == []
+    assert openai_schemas.problems("TokenCountsBody", json.loads(provider.encode_token_count(request).body)) == []
 
 
 @st.composite
@@ -123,9 +123,9 @@ def test_moderations_match_openais_description(openai, openai_schemas, *, conten
     """
     The body of /moderations matches OpenAI's description, for any input.
     """
-    speaker = openai()
+    provider = openai()
     for content in contents:
-        call = speaker.encode_moderation(ModerationRequest(model=model, contents=(content,)))
+        call = provider.encode_moderation(ModerationRequest(model=model, contents=(content,)))
         assert openai_schemas.problems("CreateModerationRequest", json.loads(call.body)) == []
 
 

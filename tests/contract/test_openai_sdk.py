@@ -8,54 +8,54 @@ import pytest
 
 from budwood.errors import ProviderError
 from tests.contract import naive_responses, recorded, sdk, sdk_chat
-from tests.contract.test_chat_completions import FIXTURES, FOLDERS, is_answered, is_refused
+from tests.contract.test_chat_completions import FIXTURES, FOLDERS, is_answered, is_error
 from tests.contract.test_responses import is_answered as is_response
-from tests.contract.test_responses import is_refused as is_refused_response
+from tests.contract.test_responses import is_error as is_response_error
 
-openai = sdk.installed("openai", "openai")
+openai = sdk.import_sdk("openai", "openai")
 
 USAGE = ("input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens")
 
 CHATS = [
-    *recorded.files(is_answered, "azure", *FOLDERS),
-    *recorded.fixtures(*FIXTURES, suffix=".json"),
-    *recorded.fixtures(*FIXTURES, suffix=".chunks.txt"),
+    *recorded.list_files(is_answered, "azure", *FOLDERS),
+    *recorded.list_fixtures(*FIXTURES, suffix=".json"),
+    *recorded.list_fixtures(*FIXTURES, suffix=".chunks.txt"),
 ]
 RESPONSES = [
-    *recorded.files(is_response, "openai-responses", "azure"),
-    *recorded.fixtures("openai-responses", "azure", suffix=".json"),
-    *recorded.fixtures("openai-responses", "azure", suffix=".chunks.txt"),
+    *recorded.list_files(is_response, "openai-responses", "azure"),
+    *recorded.list_fixtures("openai-responses", "azure", suffix=".json"),
+    *recorded.list_fixtures("openai-responses", "azure", suffix=".chunks.txt"),
 ]
 
-NO_ORACLE = {}
-"""What OpenAI's own SDK cannot read, by a part of the name, and why."""
+SDK_FAILURES = {}
+"""Replies that OpenAI's SDK cannot decode, by a part of the name, with reasons."""
 
 OF_AZURE = {"api_version": "2024-10-21", "api_key": "test"}
 
 
 @pytest.fixture(scope="module")
-def theirs(served):
+def sdk_clients(shared_server):
     """
-    The vendor's clients, of OpenAI and of Azure.
+    The clients of the SDK, for OpenAI and Azure.
     """
     with (
-        openai.OpenAI(api_key="sk-test", base_url=served.url, max_retries=0) as of_openai,
-        openai.AzureOpenAI(azure_endpoint=served.url, max_retries=0, **OF_AZURE) as of_azure,
+        openai.OpenAI(api_key="sk-test", base_url=shared_server.url, max_retries=0) as openai_client,
+        openai.AzureOpenAI(azure_endpoint=shared_server.url, max_retries=0, **OF_AZURE) as azure_client,
     ):
-        yield {"openai": of_openai, "azure": of_azure, "openai-compatible": of_openai}
+        yield {"openai": openai_client, "azure": azure_client, "openai-compatible": openai_client}
 
 
 @pytest.fixture(scope="module")
-def asked(served):
+def budwood_clients(shared_server):
     """
     Budwood's clients, by vendor and API.
     """
     with (
-        sdk.client("openai/recorded", base_url=served.url, api_key="sk-test", api="chat") as chat,
-        sdk.client("openai/recorded", base_url=served.url, api_key="sk-test", api="responses") as responses,
-        sdk.client("openai-compatible/recorded", base_url=served.url) as compatible,
-        sdk.client("azure/recorded", base_url=served.url, **OF_AZURE, api="chat") as azure_chat,
-        sdk.client("azure/recorded", base_url=served.url, **OF_AZURE, api="responses") as azure_responses,
+        sdk.make_client("openai/recorded", base_url=shared_server.url, api_key="sk-test", api="chat") as chat,
+        sdk.make_client("openai/recorded", base_url=shared_server.url, api_key="sk-test", api="responses") as responses,
+        sdk.make_client("openai-compatible/recorded", base_url=shared_server.url) as compatible,
+        sdk.make_client("azure/recorded", base_url=shared_server.url, **OF_AZURE, api="chat") as azure_chat,
+        sdk.make_client("azure/recorded", base_url=shared_server.url, **OF_AZURE, api="responses") as azure_responses,
     ):
         yield {
             ("openai", "chat"): chat,
@@ -66,7 +66,7 @@ def asked(served):
         }
 
 
-def vendor_of(case):
+def find_vendor(case):
     """
     Return the plugin for a recorded server: the one of its vendor, or the one for compatible servers.
     """
@@ -77,120 +77,126 @@ def vendor_of(case):
 
 
 @pytest.mark.parametrize("case", CHATS)
-def test_chats_are_decoded_equally(ledger, served, theirs, asked, case):
+def test_chats_are_decoded_equally(ledger, shared_server, sdk_clients, budwood_clients, case):
     """
     Text, reasoning, calls, usage and finish reason are equal, complete and streamed.
     """
-    vendor = vendor_of(case)
-    for recorded_reply in sdk.replies(case, is_answered):
-        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
-            ledger.has_no_oracle(recorded_reply.source, reason)
+    vendor = find_vendor(case)
+    for recorded_reply in sdk.list_replies(case, is_answered):
+        if reason := sdk.find_reason(SDK_FAILURES, recorded_reply.source):
+            ledger.record_sdk_failure(recorded_reply.source, reason)
             continue
-        sdk.play(served, recorded_reply)
-        expected = sdk_chat.ask(theirs[vendor], streamed=recorded_reply.streamed)
+        sdk.serve(shared_server, recorded_reply)
+        expected = sdk_chat.ask(sdk_clients[vendor], streamed=recorded_reply.streamed)
         options = {"extra": {"n": 2}} if sdk_chat.has_several_choices(recorded_reply) else {}
-        response = sdk.reading_of(sdk.ours(asked[vendor, "chat"], recorded_reply, **options), sdk_chat.USAGE)
-        assert sdk.nameless(response, expected) == expected
-        ledger.agrees(recorded_reply.source)
+        response = sdk.ask_budwood(budwood_clients[vendor, "chat"], recorded_reply, **options)
+        reading = sdk.make_reading(response, sdk_chat.USAGE)
+        assert sdk.remove_generated_ids(reading, expected) == expected
+        ledger.record_agreement(recorded_reply.source)
 
 
-def streams_of(path):
+def read_streams(path):
     """
     Return events that were recorded one in each line as streams.
     """
-    streams = naive_responses.streams_of(path.read_bytes().splitlines())
+    streams = naive_responses.read_streams(path.read_bytes().splitlines())
     return [b"".join(b"data: " + line + b"\n\n" for line in lines) for lines in streams]
 
 
 def read_response(client, *, streamed):
     """
-    Ask by Responses with the vendor's client, and return the content of the reply.
+    Ask by Responses with the SDK, and return the content of the reply.
     """
     question = {"model": "recorded", "input": "Hello"}
     if streamed:
         first, *_, last = client.responses.create(**question, stream=True)
-        response, named = last.response, first.response.id  # Copilot gives each event another id
+        response, response_id = last.response, first.response.id  # Copilot sends another id with each event
     else:
         response = client.responses.create(**question)
-        named = response.id
+        response_id = response.id
     counted = response.usage
     thoughts = [item for item in response.output if item.type == "reasoning"]
     return sdk.Reading(
         text=response.output_text,
         reasoning="".join("\n\n".join(part.text for part in item.summary or item.content or ()) for item in thoughts),
-        calls=[_call(item) for item in response.output if item.type in ("function_call", "custom_tool_call")],
+        calls=[_read_call(item) for item in response.output if item.type in ("function_call", "custom_tool_call")],
         finish=getattr(response.incomplete_details, "reason", None) or response.status,
-        usage=_usage(counted),
-        id=named,
+        usage=_read_usage(counted),
+        id=response_id,
         model=response.model,
     )
 
 
-def _call(item):
-    return item.call_id, item.name, sdk.parsed(item.input if item.type == "custom_tool_call" else item.arguments)
+def _read_call(item):
+    return (
+        item.call_id,
+        item.name,
+        sdk.parse_arguments(item.input if item.type == "custom_tool_call" else item.arguments),
+    )
 
 
-def _usage(usage):
+def _read_usage(usage):
     if usage is None:
         return None, None, None, None
-    read, written = usage.input_tokens_details, usage.output_tokens_details
+    input_details, output_details = usage.input_tokens_details, usage.output_tokens_details
     return (
         usage.input_tokens,
         usage.output_tokens,
-        getattr(read, "cached_tokens", None),
-        getattr(written, "reasoning_tokens", None),
+        getattr(input_details, "cached_tokens", None),
+        getattr(output_details, "reasoning_tokens", None),
     )
 
 
 @pytest.mark.parametrize("case", RESPONSES)
-def test_responses_are_decoded_equally(ledger, served, theirs, asked, case):
+def test_responses_are_decoded_equally(ledger, shared_server, sdk_clients, budwood_clients, case):
     """
     Text, reasoning, calls, usage and finish reason of Responses are equal, complete and streamed.
     """
-    vendor = vendor_of(case)
-    for recorded_reply in sdk.replies(case, is_response, streams_of=streams_of):
-        if reason := sdk.first(NO_ORACLE, recorded_reply.source):
-            ledger.has_no_oracle(recorded_reply.source, reason)
+    vendor = find_vendor(case)
+    for recorded_reply in sdk.list_replies(case, is_response, read_streams=read_streams):
+        if reason := sdk.find_reason(SDK_FAILURES, recorded_reply.source):
+            ledger.record_sdk_failure(recorded_reply.source, reason)
             continue
-        sdk.play(served, recorded_reply)
-        expected = read_response(theirs[vendor], streamed=recorded_reply.streamed)
-        assert sdk.reading_of(sdk.ours(asked[vendor, "responses"], recorded_reply), USAGE) == expected
-        ledger.agrees(recorded_reply.source)
+        sdk.serve(shared_server, recorded_reply)
+        expected = read_response(sdk_clients[vendor], streamed=recorded_reply.streamed)
+        response = sdk.ask_budwood(budwood_clients[vendor, "responses"], recorded_reply)
+        assert sdk.make_reading(response, USAGE) == expected
+        ledger.record_agreement(recorded_reply.source)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused, "azure", *FOLDERS))
-def test_chat_errors_are_equal(shared_folder, served, theirs, asked, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_error, "azure", *FOLDERS))
+def test_chat_errors_are_equal(shared_folder, shared_server, sdk_clients, budwood_clients, file):
     """
     An error has the same status, code, message and request id with both.
     """
-    for recorded_reply in sdk.replies(file, is_refused):
-        sdk.play(served, recorded_reply)
-        with pytest.raises(openai.APIStatusError) as their:
-            sdk_chat.ask(theirs[vendor_of(file)], streamed=False)
-        with pytest.raises(ProviderError) as our:
-            asked[vendor_of(file), "chat"].ask("Hello")
-        assert_same_error(our.value, their.value)
+    for recorded_reply in sdk.list_replies(file, is_error):
+        sdk.serve(shared_server, recorded_reply)
+        with pytest.raises(openai.APIStatusError) as sdk_error:
+            sdk_chat.ask(sdk_clients[find_vendor(file)], streamed=False)
+        with pytest.raises(ProviderError) as error:
+            budwood_clients[find_vendor(file), "chat"].ask("Hello")
+        assert_same_error(error.value, sdk_error.value)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_refused_response, "openai-responses"))
-def test_response_errors_are_equal(shared_folder, served, theirs, asked, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_response_error, "openai-responses"))
+def test_response_errors_are_equal(shared_folder, shared_server, sdk_clients, budwood_clients, file):
     """
     An error of Responses is the same with both.
     """
-    for recorded_reply in sdk.replies(file, is_refused_response):
-        sdk.play(served, recorded_reply)
-        with pytest.raises(openai.APIStatusError) as their:
-            theirs["openai"].responses.create(model="recorded", input="Hello")
-        with pytest.raises(ProviderError) as our:
-            asked["openai", "responses"].ask("Hello")
-        assert_same_error(our.value, their.value)
+    for recorded_reply in sdk.list_replies(file, is_response_error):
+        sdk.serve(shared_server, recorded_reply)
+        with pytest.raises(openai.APIStatusError) as sdk_error:
+            sdk_clients["openai"].responses.create(model="recorded", input="Hello")
+        with pytest.raises(ProviderError) as error:
+            budwood_clients["openai", "responses"].ask("Hello")
+        assert_same_error(error.value, sdk_error.value)
 
 
-def assert_same_error(our, their):
+def assert_same_error(error, sdk_error):
     """
-    Compare an error with that of the SDK. Without a code, ours has the type as its code.
+    Compare an error with that of the SDK. Without a code, the error of Budwood has the type as its code.
     """
-    assert our.status == their.status_code
-    assert our.code == (their.code or their.type)
-    assert our.request_id == their.request_id
-    assert " ".join(their.body["message"].split())[:400] in str(our)
+    assert error.status == sdk_error.status_code
+    assert error.code == (sdk_error.code or sdk_error.type)
+    assert error.request_id == sdk_error.request_id
+    assert " ".join(sdk_error.body["message"].split())[:400] in str(error)

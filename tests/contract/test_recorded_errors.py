@@ -49,7 +49,7 @@ CLASSES = {
 """
 The class of each recorded error, by vendor, status and code.
 
-Where vendors have one code for many errors, or none, the beginning of the text follows it.
+If a vendor has one code for many errors, or none, the code is followed by the beginning of the message.
 """
 
 DOCUMENTED = {
@@ -62,7 +62,7 @@ DOCUMENTED = {
     ("anthropic", 429, "rate_limit_error"): RateLimitError,
     ("anthropic", 529, "overloaded_error"): CapacityError,
 }
-"""The same of errors that vendors document, for recordings that may come to hold them."""
+"""The class of documented errors that are not recorded yet."""
 
 
 def is_error(entry):
@@ -76,7 +76,7 @@ def list_covered(file):
     """
     Return the exchanges with errors of covered endpoints, each with its endpoint.
     """
-    placed = [(one, *endpoints.places(one.key, one.entry)) for one in recorded.of(file, is_error)]
+    placed = [(one, *endpoints.find_places(one.key, one.entry)) for one in recorded.select_exchanges(file, is_error)]
     return [(one, place) for one, place in placed if isinstance(place, Endpoint)]
 
 
@@ -90,7 +90,7 @@ def find_rows(provider, status, name):
 @pytest.fixture
 def make_providers(openai, azure, *, groq, claude, gemini, ollama, compatible):
     """
-    Return the provider of each vendor, and of each API of Ollama.
+    Return the providers by vendor, and by endpoint if a vendor has several.
     """
     return {
         "openai": openai(),
@@ -108,10 +108,10 @@ def test_every_recorded_error_has_its_class(shared_folder, make_providers):
     Each recorded error has exactly the class in the table, and each row of the table has an error.
     """
     used, missing, wrong = set(), [], []
-    for case in recorded.files(is_error):
+    for case in recorded.list_files(is_error):
         for one, (provider, name) in list_covered(case.values[0]):
-            speaker = make_providers.get(name) or make_providers[provider]
-            error = speaker.error(HTTPReply(parse_head(one.response), one.response.body))
+            instance = make_providers.get(name) or make_providers[provider]
+            error = instance.error(HTTPReply(parse_head(one.response), one.response.body))
             message = error.message.removeprefix("The credential was rejected: ")
             error_text = f"{error.code}: {message.removeprefix(f'HTTP {one.response.status}: ')}"
             rows = find_rows(provider, one.response.status, error_text)

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.contract import recorded
-from tests.contract.ledger import REFUSED_AS_WELL
-from tests.contract.naive_responses_requests import canonical, read_request
+from tests.contract.ledger import REJECTED_BY_BOTH
+from tests.contract.naive_responses_requests import canonicalize, read_request
 from tests.contract.test_responses import is_count, is_response
 
 
@@ -18,68 +18,68 @@ def is_accepted(entry):
     return is_response(entry) and entry["status"] == 200 and entry["model"] is not None
 
 
-def encode_again(speaker, payload):
+def encode_recorded(provider, payload):
     """
     Convert a recorded body, and encode it.
     """
-    call = speaker.encode(read_request(payload, speaker.vendor), stream=bool(payload.get("stream")))
+    call = provider.encode(read_request(payload, provider.vendor), stream=bool(payload.get("stream")))
     return call, json.loads(call.body)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_response))
-def test_recorded_requests(ledger, speaker, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_response))
+def test_recorded_requests(ledger, responses_provider, file):
     """
-    A converted request is encoded as recorded, except for the differences that `canonical` explains.
+    A converted request is encoded as recorded, except for the differences that `canonicalize` explains.
     """
-    for one in recorded.of(file, is_response):
+    for one in recorded.select_exchanges(file, is_response):
         payload = one.request.json()
         if "model" not in payload:
             assert "prompt" in payload
-            ledger.cannot_say(one, "leaves the model to a prompt that the vendor keeps, and ours always names one")
+            ledger.record_inexpressible(one, "has no model, because the prompt at the vendor determines it")
             continue
         try:
-            request = read_request(payload, speaker.vendor)
+            request = read_request(payload, responses_provider.vendor)
         except ValidationError:
             assert one.response.status == 400
-            ledger.cannot_say(one, REFUSED_AS_WELL)
+            ledger.record_inexpressible(one, REJECTED_BY_BOTH)
             continue
-        call = speaker.encode(request, stream=bool(payload.get("stream")))
+        call = responses_provider.encode(request, stream=bool(payload.get("stream")))
         assert call.url.endswith("/responses")
-        expected = canonical(payload)
+        expected = canonicalize(payload)
         for adaptation in call.adaptations:
             assert adaptation.action == "dropped"
             del expected[adaptation.parameter]
-        assert canonical(json.loads(call.body)) == expected
-        ledger.has_written(one, extra=request.extra)
+        assert canonicalize(json.loads(call.body)) == expected
+        ledger.record_encoded(one, extra=request.extra)
 
 
-@pytest.mark.parametrize("file", recorded.files(is_accepted))
-def test_accepted_parameters_are_sent_unchanged(shared_folder, speaker, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_accepted))
+def test_accepted_parameters_are_sent_unchanged(shared_folder, responses_provider, file):
     """
     No rule of the catalog drops a parameter that OpenAI accepted from a recorded client.
     """
-    for one in recorded.of(file, is_accepted):
-        assert encode_again(speaker, one.request.json())[0].adaptations == ()
+    for one in recorded.select_exchanges(file, is_accepted):
+        assert encode_recorded(responses_provider, one.request.json())[0].adaptations == ()
 
 
-@pytest.mark.parametrize("file", recorded.files(is_accepted))
-def test_requests_match_the_api_description(shared_folder, speaker, openai_schemas, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_accepted))
+def test_requests_match_the_api_description(shared_folder, responses_provider, openai_schemas, file):
     """
     If a recorded request matches OpenAI's description, the encoded one matches it, too.
     """
-    for one in recorded.of(file, is_accepted):
+    for one in recorded.select_exchanges(file, is_accepted):
         payload = one.request.json()
         if not openai_schemas.problems("CreateResponse", payload):
-            assert openai_schemas.problems("CreateResponse", encode_again(speaker, payload)[1]) == []
+            assert openai_schemas.problems("CreateResponse", encode_recorded(responses_provider, payload)[1]) == []
 
 
-@pytest.mark.parametrize("file", recorded.files(is_accepted))
+@pytest.mark.parametrize("file", recorded.list_files(is_accepted))
 def test_requests_that_need_responses_are_sent_there(shared_folder, openai, file):
     """
     Without a setting, a request with features that only Responses has is sent to Responses.
     """
-    speaker = openai()
-    for one in recorded.of(file, is_accepted):
+    provider = openai()
+    for one in recorded.select_exchanges(file, is_accepted):
         payload = one.request.json()
         needs = {"previous_response_id", "include", "context_management", "background", "truncation"} & set(payload)
         builtin = any(tool["type"] != "function" for tool in payload.get("tools") or ())
@@ -88,19 +88,19 @@ def test_requests_that_need_responses_are_sent_there(shared_folder, openai, file
             for item in payload["input"]
         )
         if any(payload.get(name) for name in needs) or builtin or items:
-            assert speaker.api(read_request(payload, speaker.vendor)) == "responses"
+            assert provider.api(read_request(payload, provider.vendor)) == "responses"
 
 
-@pytest.mark.parametrize("file", recorded.files(is_count))
-def test_recorded_token_count_requests(ledger, speaker, openai_schemas, file):
+@pytest.mark.parametrize("file", recorded.list_files(is_count))
+def test_recorded_token_count_requests(ledger, responses_provider, openai_schemas, file):
     """
     The request for a token count is as recorded, and matches the description of the API.
     """
-    for one in recorded.of(file, is_count):
+    for one in recorded.select_exchanges(file, is_count):
         payload = one.request.json()
-        request = read_request(payload, speaker.vendor)
-        call = speaker.encode_token_count(request)
+        request = read_request(payload, responses_provider.vendor)
+        call = responses_provider.encode_token_count(request)
         assert call.url.endswith("/responses/input_tokens")
-        assert canonical(json.loads(call.body)) == canonical(payload)
+        assert canonicalize(json.loads(call.body)) == canonicalize(payload)
         assert openai_schemas.problems("TokenCountsBody", json.loads(call.body)) == []
-        ledger.has_written(one, extra=request.extra)
+        ledger.record_encoded(one, extra=request.extra)

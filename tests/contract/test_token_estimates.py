@@ -10,7 +10,7 @@ from budwood.providing import estimate_request
 from tests.contract import recorded_usage
 
 LARGE = 200
-"""Of requests with fewer tokens most is what vendors put around the text."""
+"""In smaller requests, most tokens are what vendors add to the text."""
 
 
 def quantile(values, share):
@@ -24,7 +24,7 @@ def test_the_bounds_hold_for_recorded_requests(shared_folder):
     """
     No recorded request has fewer tokens than the lower bound, and at most two in a thousand exceed the upper bound.
     """
-    estimates = [(one, estimate_request(one.request)) for one in recorded_usage.counted()]
+    estimates = [(one, estimate_request(one.request)) for one in recorded_usage.list_counted_requests()]
 
     assert len(estimates) > 1200
     assert [one.file for one, estimate in estimates if one.input_tokens < estimate.low] == []
@@ -37,7 +37,7 @@ def test_error_for_plain_text(shared_folder, capsys):
     For requests of text, the errors have the distribution that the guide to tokens prints.
     """
     errors = {}
-    for one in recorded_usage.counted():
+    for one in recorded_usage.list_counted_requests():
         request = one.request
         plain = one.text_only and not (request.tools or request.output_schema or "functions" in request.extra)
         if plain and one.input_tokens >= LARGE:
@@ -57,12 +57,12 @@ def test_calibration_improves_estimates(shared_folder, capsys):
     """
     In the order of the recordings, calibrated estimates are far more accurate.
     """
-    recorded = recorded_usage.counted()
+    recorded = recorded_usage.list_counted_requests()
     figures = {
-        "text alone": _calibrated(recorded, lambda one: not _with_tools(one) and one.text_only),
-        "with tools or a schema": _calibrated(recorded, _with_tools),
-        "all": _calibrated(recorded, lambda _one: True),
-        "first of each recording": _calibrated(_first_of_each_recording(recorded), lambda _one: True),
+        "text alone": _measure_calibration(recorded, lambda one: not _has_tools(one) and one.text_only),
+        "with tools or a schema": _measure_calibration(recorded, _has_tools),
+        "all": _measure_calibration(recorded, lambda _one: True),
+        "first of each recording": _measure_calibration(_select_first_of_each_recording(recorded), lambda _one: True),
     }
     with capsys.disabled():
         for name, (plain, calibrated, within_bounds) in figures.items():
@@ -80,33 +80,33 @@ def test_calibration_improves_estimates(shared_folder, capsys):
         assert within_bounds > 0.9
 
 
-def _with_tools(one):
+def _has_tools(one):
     return bool(one.request.tools or one.request.output_schema)
 
 
-def _first_of_each_recording(recorded):
+def _select_first_of_each_recording(recorded):
     first = {}
     for one in recorded:
         first.setdefault((one.file, one.model), one)
     return first.values()
 
 
-def _calibrated(recorded, counts):
+def _measure_calibration(recorded, predicate):
     """
     Return the errors without and with calibration, as factors above one, and the share of bounds that hold.
     """
     calibration = Calibration()
-    plain, better, within_bounds = [], [], []
+    plain, calibrated_errors, within_bounds = [], [], []
     for one in recorded:
         estimate = estimate_request(one.request)
         calibrated = calibration.correct(one.api, one.request, estimate)
-        if calibrated is not None and counts(one):
-            plain.append(_error(estimate.tokens, one.input_tokens))
-            better.append(_error(calibrated.tokens, one.input_tokens))
+        if calibrated is not None and predicate(one):
+            plain.append(_compute_error(estimate.tokens, one.input_tokens))
+            calibrated_errors.append(_compute_error(calibrated.tokens, one.input_tokens))
             within_bounds.append(calibrated.low <= one.input_tokens <= calibrated.high)
         calibration.learn(one.api, one.request, one.input_tokens)
-    return plain, better, sum(within_bounds) / len(within_bounds)
+    return plain, calibrated_errors, sum(within_bounds) / len(within_bounds)
 
 
-def _error(estimated, counted):
+def _compute_error(estimated, counted):
     return math.exp(abs(math.log(estimated / counted))) - 1

@@ -94,17 +94,19 @@ def test_answers_are_sentences_of_their_passage(rows):
     for row in rows:
         passage = " ".join(row["source"]["passage"].split())
         for answer in texts(row, "assistant"):
-            assert consists_of(" ".join(answer.split()), passage), answer
+            assert consists_of_stretches(" ".join(answer.split()), passage), answer
 
 
-def consists_of(answer, passage):
+def consists_of_stretches(answer, passage):
     """
-    Tell whether an answer is one stretch of the passage, or several one after the other.
+    Return whether an answer consists of one or more stretches of the passage.
     """
     if not answer or answer in passage:
         return True
     places = [place for place, letter in enumerate(answer) if letter == " "]
-    return any(answer[:place] in passage and consists_of(answer[place + 1 :], passage) for place in reversed(places))
+    return any(
+        answer[:place] in passage and consists_of_stretches(answer[place + 1 :], passage) for place in reversed(places)
+    )
 
 
 def test_turns_of_a_conversation_do_not_repeat(rows):

@@ -16,17 +16,17 @@ VALUE = json.dumps({"subject": "tea", "fact": "It is green."})
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def expected_output(tmp_path_factory):
     """
-    The dataset as a server without faults makes it.
+    The dataset from a server without faults.
     """
     with ChatServer() as server:
-        spec = conversation_spec(tmp_path_factory.mktemp("whole"), job=JOB, rows=30)
+        spec = conversation_spec(tmp_path_factory.mktemp("expected"), job=JOB, rows=30)
         return generate(spec, settings=server.settings).output.read_bytes()
 
 
-def every_seventh(fault):
-    """Make every seventh request fail."""
+def fail_every_seventh(fault):
+    """Return a fault for every seventh request."""
     return lambda number, _body: fault if number % 7 == 0 else None
 
 
@@ -66,11 +66,11 @@ def test_requests_are_sent_in_parallel(tmp_path):
     """
     As many as the specification allows.
     """
-    together = threading.Barrier(8)
+    barrier = threading.Barrier(8)
 
     def wait_for_all(number, _body):
         if number <= 8:
-            together.wait()
+            barrier.wait()
 
     with ChatServer(fault=wait_for_all) as server:
         spec = conversation_spec(tmp_path, job=JOB, rows=8, concurrency=8)
@@ -80,18 +80,18 @@ def test_requests_are_sent_in_parallel(tmp_path):
 @pytest.mark.parametrize(
     "fault", [failure(500, **NOW), failure(429, **NOW), disconnect], ids=["500", "429", "disconnect"]
 )
-def test_transient_failures_do_not_change_the_rows(tmp_path, whole, fault):
+def test_transient_failures_do_not_change_the_rows(tmp_path, expected_output, fault):
     """
     Every seventh request fails and is retried. The output is byte-identical.
     """
-    often = {"asker_options": {"retries": 20}, "answerer_options": {"retries": 20}}
-    with ChatServer(fault=every_seventh(fault)) as server:
-        spec = conversation_spec(tmp_path, job=JOB | often, rows=30)
+    retry_options = {"asker_options": {"retries": 20}, "answerer_options": {"retries": 20}}
+    with ChatServer(fault=fail_every_seventh(fault)) as server:
+        spec = conversation_spec(tmp_path, job=JOB | retry_options, rows=30)
         report = generate(spec, settings=server.settings)
 
     assert report.failures == ()
     assert len(server.requests) > report.calls
-    assert report.output.read_bytes() == whole
+    assert report.output.read_bytes() == expected_output
 
 
 @pytest.mark.parametrize("fault", [failure(500), disconnect], ids=["500", "disconnect"])
@@ -100,7 +100,7 @@ def test_failed_rows_are_created_when_resuming(tmp_path, fault):
     Without retries rows are missing. Resuming creates them, and repeats no committed call.
     """
     spec = conversation_spec(tmp_path / "failing", job=JOB | WITHOUT_RETRIES, rows=30, concurrency=4)
-    with ChatServer(fault=every_seventh(fault)) as server:
+    with ChatServer(fault=fail_every_seventh(fault)) as server:
         reports = [generate(spec, settings=server.settings)]
         while not reports[-1].complete:
             reports.append(resume(spec.run_folder, settings=server.settings))
@@ -111,7 +111,7 @@ def test_failed_rows_are_created_when_resuming(tmp_path, fault):
     assert [report.rows for report in reports] == sorted(report.rows for report in reports)
     assert sum(report.calls for report in reports) == len(server.requests) - failed == calls
     with ChatServer() as server:
-        spec = conversation_spec(tmp_path / "whole", job=JOB | WITHOUT_RETRIES, rows=30)
+        spec = conversation_spec(tmp_path / "expected", job=JOB | WITHOUT_RETRIES, rows=30)
         assert generate(spec, settings=server.settings).output.read_bytes() == reports[-1].output.read_bytes()
 
 
@@ -119,7 +119,7 @@ def test_transient_failures_do_not_change_values(tmp_path):
     """
     The same for structured rows: none is missing or duplicated.
     """
-    with ChatServer(lambda _body: VALUE, every_seventh(failure(500, **NOW))) as server:
+    with ChatServer(lambda _body: VALUE, fail_every_seventh(failure(500, **NOW))) as server:
         spec = row_spec(tmp_path, job={"model": "local/tiny", "options": {"retries": 20}}, rows=30)
         report = generate(spec, settings=server.settings)
 

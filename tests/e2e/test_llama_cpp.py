@@ -44,7 +44,7 @@ def model(shared_folder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(model):
     """
-    Settings that lead the preset llama-cpp to a server of the model.
+    Settings with which the preset llama-cpp uses a server of the model.
     """
     options = ["--model", model, "--model_alias", "tiny", "--host", "127.0.0.1", "--port", "0", "--verbose", "False"]
     command = [PYTHON, "-m", "llama_cpp.server", *options]
@@ -57,7 +57,7 @@ def server(model):
                     break
             else:
                 pytest.fail("".join(lines))
-            threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop it
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would block the server
             address = lines[-1].partition("running on ")[2].split()[0]
             yield {"providers": {"llama-cpp": {"base_url": f"{address}/v1"}}}
         finally:
@@ -67,7 +67,7 @@ def server(model):
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch):
     """
-    No proxy of the machine stands between.
+    Requests to the server do not use a proxy of this machine.
     """
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)

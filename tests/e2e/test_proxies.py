@@ -24,7 +24,7 @@ from tests.servers import KEEP_ALIVE, MAX_WAIT, reply
 
 WITHOUT_UVLOOP = """
 import asyncio, sys
-sys.modules["uvloop"] = None  # it takes that where it is installed, and stumbles over it
+sys.modules["uvloop"] = None  # pproxy uses uvloop if it is installed, and fails with it
 asyncio.set_event_loop(asyncio.new_event_loop())
 from pproxy.server import main
 main(sys.argv[1:])
@@ -37,38 +37,38 @@ LARGE = bytes(range(256)) * 8000
 
 
 @contextlib.contextmanager
-def started(module: str, *options: str, port: int):
+def start_proxy(module: str, *options: str, port: int):
     """
     Start a proxy in a process of its own, and wait until it listens.
     """
     command = [sys.executable, "-W", "ignore", *PROGRAMS[module], *options]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            end = time.monotonic() + MAX_WAIT
+            deadline = time.monotonic() + MAX_WAIT
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", port)).close()
                     break
                 except ConnectionRefusedError:
-                    assert process.poll() is None, f"{module} has ended"
-                    assert time.monotonic() < end, f"{module} does not listen"
+                    assert process.poll() is None, f"{module} exited"
+                    assert time.monotonic() < deadline, f"{module} does not listen"
                     time.sleep(0.05)
             yield f"127.0.0.1:{port}"
         finally:
             process.terminate()
 
 
-def need(module: str, package: str) -> None:
+def require_module(module: str, package: str) -> None:
     """
-    Skip where a proxy is not installed; in CI fail.
+    Skip the test if a proxy is not installed; in CI, fail it.
     """
     if importlib.util.find_spec(module) is None:
         if os.environ.get("CI"):
-            pytest.fail(f"there is no {package}")
-        pytest.skip(f"it needs {package}: pip install {package}")
+            pytest.fail(f"{package} is not installed")
+        pytest.skip(f"{package} is not installed: pip install {package}")
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """
     Find an unused port.
     """
@@ -76,32 +76,32 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def proxy_py(*options: str):
+def start_proxy_py(*options: str):
     """
     Start proxy.py.
     """
-    need("proxy", "proxy.py")
-    port = free_port()
-    few = ("--hostname", "127.0.0.1", "--port", str(port), "--num-workers", "1", "--num-acceptors", "1")
-    return started("proxy", *few, *options, port=port)
+    require_module("proxy", "proxy.py")
+    port = find_free_port()
+    base_options = ("--hostname", "127.0.0.1", "--port", str(port), "--num-workers", "1", "--num-acceptors", "1")
+    return start_proxy("proxy", *base_options, *options, port=port)
 
 
-def pproxy(*, user: str = ""):
+def start_pproxy(*, user: str = ""):
     """
     Start a SOCKS proxy.
     """
-    need("pproxy", "pproxy")
-    port = free_port()
-    return started("pproxy", "-l", f"socks5://127.0.0.1:{port}{user and '#' + user}", port=port)
+    require_module("pproxy", "pproxy")
+    port = find_free_port()
+    return start_proxy("pproxy", "-l", f"socks5://127.0.0.1:{port}{user and '#' + user}", port=port)
 
 
 @pytest.fixture(scope="module")
 def open_proxy():
     """
-    A proxy that anybody may use.
+    A proxy without authentication.
     """
-    with proxy_py() as place:
-        yield place
+    with start_proxy_py() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -109,58 +109,58 @@ def guarded_proxy():
     """
     A proxy that requires user and password.
     """
-    with proxy_py("--basic-auth", "me:hu:sh") as place:
-        yield place
+    with start_proxy_py("--basic-auth", "me:hu:sh") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def tls_proxy(tmp_path_factory):
     """
-    A proxy that is spoken to by TLS.
+    A proxy that is reached over TLS.
     """
     folder = tmp_path_factory.mktemp("proxy")
     certificate = certified("127.0.0.1")
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
-    named = ("--cert-file", str(folder / "certificate.pem"), "--key-file", str(folder / "key.pem"))
-    with proxy_py(*named) as place:
-        yield place
+    certificate_options = ("--cert-file", str(folder / "certificate.pem"), "--key-file", str(folder / "key.pem"))
+    with start_proxy_py(*certificate_options) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def socks_proxy():
     """
-    A SOCKS proxy that anybody may use.
+    A SOCKS proxy without authentication.
     """
-    with pproxy() as place:
-        yield place
+    with start_pproxy() as address:
+        yield address
 
 
 @pytest.fixture
 def guarded_socks_proxy():
     """
-    A SOCKS proxy that requires user and password. After the first login, it accepts the machine.
+    A SOCKS proxy that requires user and password. After the first login, it accepts all connections of this machine.
     """
-    with pproxy(user="me:hush") as place:
-        yield place
+    with start_pproxy(user="me:hush") as address:
+        yield address
 
 
-def echoes(transport: Transport, server) -> None:
+def check_echo(transport: Transport, server) -> None:
     """
-    See that small and large bodies go both ways, over one connection.
+    Check that small and large bodies are sent and returned unchanged, over one connection.
     """
     server.answer = lambda request: reply(200, request.body, **KEEP_ALIVE)
     for body in (b"small", LARGE, b"again"):
         assert fetch(transport, call(server.url, body=body, authorization="Bearer key")).body == body
     assert server.accepted == 1
-    assert all(sent.headers["authorization"] == "Bearer key" for sent in server.requests)
-    if server.url.startswith("https:"):  # proxy.py hands it on to servers without TLS
-        assert not any("proxy-authorization" in sent.headers for sent in server.requests)
+    assert all(request.headers["authorization"] == "Bearer key" for request in server.requests)
+    if server.url.startswith("https:"):  # proxy.py forwards the header to servers without TLS
+        assert not any("proxy-authorization" in request.headers for request in server.requests)
 
 
-class Proxied(TLSBench):
+class ProxyBench(TLSBench):
     """
-    What is the same for all transports.
+    Tests that all transports pass.
     """
 
     @pytest.fixture
@@ -174,55 +174,55 @@ class Proxied(TLSBench):
         """
         A proxy forwards requests to a server without TLS, and adds a header.
         """
-        echoes(make(proxy=f"http://{open_proxy}"), server)
+        check_echo(make(proxy=f"http://{open_proxy}"), server)
 
         assert "proxy.py" in server.requests[0].headers["via"]
 
     def test_secure_calls_go_through_a_tunnel(self, make, tls_server, authority_file, open_proxy):
         """
-        A proxy makes a tunnel to a server with TLS, in which it sees nothing.
+        The proxy opens a tunnel to a server with TLS, and cannot change its requests.
         """
-        echoes(make(proxy=f"http://{open_proxy}", ca_file=authority_file), tls_server)
+        check_echo(make(proxy=f"http://{open_proxy}", ca_file=authority_file), tls_server)
 
         assert "via" not in tls_server.requests[0].headers
 
     def test_the_server_behind_a_tunnel_must_be_trusted(self, make, tls_server, open_proxy):
         """
-        A tunnel changes nothing about whom to trust.
+        The certificate of the server is verified through a tunnel too.
         """
         with pytest.raises(ConnectionFailedError, match="is not trusted"):
             fetch(make(proxy=f"http://{open_proxy}"), call(tls_server.url))
 
         assert tls_server.requests == []
 
-    def test_a_proxy_learns_user_and_password(self, make, server, tls_server, authority_file, guarded_proxy):
+    def test_user_and_password_are_sent_to_the_proxy(self, make, server, tls_server, authority_file, guarded_proxy):
         """
-        With them calls go through, forwarded and by tunnel.
+        Forwarded requests and tunnels succeed with them.
         """
         transport = make(proxy=f"http://me:hu%3Ash@{guarded_proxy}", ca_file=authority_file)
 
-        echoes(transport, server)
-        echoes(transport, tls_server)
+        check_echo(transport, server)
+        check_echo(transport, tls_server)
 
-    @pytest.mark.parametrize("before", ["", "me:wrong@"])
+    @pytest.mark.parametrize("credentials", ["", "me:wrong@"])
     @pytest.mark.parametrize("secure", [False, True])
-    def test_a_proxy_that_does_not_know_us(self, make, both_servers, guarded_proxy, before, secure):
+    def test_wrong_credentials_are_an_error(self, make, both_servers, guarded_proxy, credentials, secure):
         """
-        The error names the proxy and what named it, shows no password, and is not tried again.
+        The error names the proxy and does not contain the password, and the request is not retried.
         """
-        asked = both_servers[secure]
+        target = both_servers[secure]
 
         with pytest.raises(ConnectionFailedError, match=f"http://{guarded_proxy} refused .*407") as caught:
-            fetch(make(proxy=f"http://{before}{guarded_proxy}"), call(asked.url))
+            fetch(make(proxy=f"http://{credentials}{guarded_proxy}"), call(target.url))
 
         assert "user and password" in caught.value.hint
         assert "wrong" not in str(caught.value)
         assert not caught.value.retryable
-        assert asked.requests == []
+        assert target.requests == []
 
-    def test_a_place_is_free_again_after_a_refusal(self, make, server, guarded_proxy):
+    def test_a_rejection_frees_its_connection_slot(self, make, server, guarded_proxy):
         """
-        A proxy's refusal holds no place.
+        A connection that the proxy rejects does not count toward `max_connections`.
         """
         transport = make(proxy=f"http://{guarded_proxy}", max_connections=1)
 
@@ -230,16 +230,16 @@ class Proxied(TLSBench):
             with pytest.raises(ConnectionFailedError, match="407"):
                 fetch(transport, call(server.url), total=MAX_WAIT)
 
-    def test_a_proxy_that_reaches_nobody(self, make, open_proxy):
+    def test_an_unreachable_target_is_an_error(self, make, open_proxy):
         """
         A tunnel to an unused port raises an error of Budwood.
         """
         with pytest.raises((ConnectionFailedError, RequestTimeoutError)):
-            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{free_port()}"), total=MAX_WAIT)
+            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{find_free_port()}"), total=MAX_WAIT)
 
     def test_proxies_of_the_environment(self, make, both_servers, authority_file, open_proxy, monkeypatch):
         """
-        HTTPS_PROXY, HTTP_PROXY and NO_PROXY say which call goes which way.
+        HTTPS_PROXY, HTTP_PROXY and NO_PROXY select the proxy of each call.
         """
         server, tls_server = both_servers
         server.play(reply(), times=2)
@@ -256,89 +256,89 @@ class Proxied(TLSBench):
         fetch(transport, call(server.url))
         fetch(transport, call(tls_server.url))
 
-        assert ["via" in sent.headers for sent in server.requests] == [True, False]
+        assert ["via" in request.headers for request in server.requests] == [True, False]
 
     def test_a_proxy_with_tls(self, make, server, tls_server, authority_file, tls_proxy):
         """
-        A proxy with a certificate forwards, and makes tunnels: TLS within TLS.
+        A proxy with TLS forwards requests and opens tunnels: TLS within TLS.
         """
         transport = make(proxy=f"https://{tls_proxy}", ca_file=authority_file)
 
-        echoes(transport, server)
-        echoes(transport, tls_server)
+        check_echo(transport, server)
+        check_echo(transport, tls_server)
 
     @pytest.mark.parametrize("secure", [False, True])
     def test_a_proxy_with_tls_must_be_trusted(self, make, server, tls_server, tls_proxy, secure):
         """
-        Where the proxy cannot prove who it is, nothing is sent.
+        If the certificate of the proxy is not trusted, no request is sent.
         """
-        asked = tls_server if secure else server
+        target = tls_server if secure else server
 
         with pytest.raises(ConnectionFailedError, match="is not trusted") as caught:
-            fetch(make(proxy=f"https://{tls_proxy}"), call(asked.url))
+            fetch(make(proxy=f"https://{tls_proxy}"), call(target.url))
 
         assert not caught.value.retryable
 
     def test_cancelling_at_any_step_of_a_tunnel(self, make_async, tls_server, authority_file, open_proxy):
         """
-        Whatever has to be done first, a call that is cancelled leaves nothing.
+        A call that is cancelled at any step releases its connection.
         """
         check_cancelling(make_async, tls_server, ca_file=authority_file, proxy=f"http://{open_proxy}")
 
     def test_cancelling_at_any_step_of_tls_within_tls(self, make_async, tls_server, authority_file, tls_proxy):
         """
-        Whatever has to be done first, a call that is cancelled leaves nothing.
+        A call that is cancelled at any step releases its connection.
         """
         check_cancelling(make_async, tls_server, ca_file=authority_file, proxy=f"https://{tls_proxy}")
 
 
-class TestDefault(Proxied):
+class TestDefault(ProxyBench):
     plugin = "default"
 
     @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
     def test_socks(self, make, both_servers, authority_file, socks_proxy, scheme):
         """
-        A SOCKS proxy carries calls to servers with and without TLS.
+        Calls to servers with and without TLS are sent through the SOCKS proxy.
         """
         transport = make(proxy=f"{scheme}://{socks_proxy}", ca_file=authority_file)
 
         for each in both_servers:
-            echoes(transport, each)
+            check_echo(transport, each)
 
     def test_socks_with_user_and_password(self, make, server, tls_server, authority_file, guarded_socks_proxy):
         """
-        With them calls go through.
+        Calls succeed with them.
         """
         transport = make(proxy=f"socks5://me:hush@{guarded_socks_proxy}", ca_file=authority_file)
 
-        echoes(transport, server)
-        echoes(transport, tls_server)
+        check_echo(transport, server)
+        check_echo(transport, tls_server)
 
-    @pytest.mark.parametrize("before", ["", "me:wrong@"])
-    def test_socks_with_another_password(self, make, server, guarded_socks_proxy, before):
+    @pytest.mark.parametrize("credentials", ["", "me:wrong@"])
+    def test_socks_with_wrong_credentials(self, make, server, guarded_socks_proxy, credentials):
         """
-        The error names the proxy, shows no password, and is not tried again.
+        The error names the proxy and does not contain the password, and the request is not retried.
         """
         with pytest.raises(ConnectionFailedError, match=f"socks5://{guarded_socks_proxy} refused") as caught:
-            fetch(make(proxy=f"socks5://{before}{guarded_socks_proxy}"), call(server.url))
+            fetch(make(proxy=f"socks5://{credentials}{guarded_socks_proxy}"), call(server.url))
 
         assert "wrong" not in str(caught.value)
         assert not caught.value.retryable
 
     def test_cancelling_at_any_step_of_socks(self, make_async, tls_server, authority_file, socks_proxy):
         """
-        Whatever has to be done first, a call that is cancelled leaves nothing.
+        A call that is cancelled at any step releases its connection.
         """
         check_cancelling(make_async, tls_server, ca_file=authority_file, proxy=f"socks5://{socks_proxy}")
 
 
-class TestAiohttp(Proxied):
+class TestAiohttp(ProxyBench):
     plugin = "aiohttp"
     blocking = False
 
-    def test_socks_is_refused(self, make, socks_proxy):
+    def test_socks_is_unsupported(self, make, socks_proxy):
         """
-        The error names what can.
+        The error names a transport that supports it.
         """
         with pytest.raises(UnsupportedError, match=r"SOCKS.*default"):
             make(proxy=f"socks5://{socks_proxy}")
@@ -350,8 +350,8 @@ def test_auto_uses_a_transport_that_supports_the_proxy(loopback_server, socks_pr
     """
     monkeypatch.setenv("ALL_PROXY", f"socks5://{socks_proxy}")
 
-    async def choose() -> AsyncTransport:
+    async def choose_transport() -> AsyncTransport:
         async with AsyncClient(settings={}) as client:
             return client._get_transport()
 
-    assert isinstance(asyncio.run(choose()), AsyncPooledTransport)
+    assert isinstance(asyncio.run(choose_transport()), AsyncPooledTransport)

@@ -13,20 +13,20 @@ from budwood.types import ChatResponse
 KEY = "sk-test-secret-key"
 
 
-def plain(client_options, prompt, **options) -> ChatResponse:
+def call_ask(client_options, prompt, **options) -> ChatResponse:
     """Call `Client.ask`."""
     with Client("openai/gpt-4o", **client_options) as client:
         return client.ask(prompt, **options)
 
 
-def streamed(client_options, prompt, **options) -> ChatResponse:
+def call_stream(client_options, prompt, **options) -> ChatResponse:
     """Read a stream of `Client`."""
     with Client("openai/gpt-4o", **client_options) as client, client.stream(prompt, **options) as stream:
         list(stream)
         return stream.response
 
 
-def plain_async(client_options, prompt, **options) -> ChatResponse:
+def call_async_ask(client_options, prompt, **options) -> ChatResponse:
     """Call `AsyncClient.ask`."""
 
     async def ask() -> ChatResponse:
@@ -36,7 +36,7 @@ def plain_async(client_options, prompt, **options) -> ChatResponse:
     return asyncio.run(ask())
 
 
-def streamed_async(client_options, prompt, **options) -> ChatResponse:
+def call_async_stream(client_options, prompt, **options) -> ChatResponse:
     """Read a stream of `AsyncClient`."""
 
     async def ask() -> ChatResponse:
@@ -49,7 +49,7 @@ def streamed_async(client_options, prompt, **options) -> ChatResponse:
     return asyncio.run(ask())
 
 
-CALLS = {"plain": plain, "streamed": streamed, "async-plain": plain_async, "async-streamed": streamed_async}
+CALLS = {"plain": call_ask, "streamed": call_stream, "async-plain": call_async_ask, "async-streamed": call_async_stream}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></htm
 GOOD = reply(200, chat_reply("good"))
 
 
-def failure(ask, expected: type[BudwoodError], **options) -> BudwoodError:
+def catch_error(ask, expected: type[BudwoodError], **options) -> BudwoodError:
     """Call, and return the error. It must have a hint, provider and model, and must not contain the key."""
     with pytest.raises(expected) as caught:
         ask(**options)
@@ -29,11 +29,11 @@ def failure(ask, expected: type[BudwoodError], **options) -> BudwoodError:
     return error
 
 
-def stream(*chunks: bytes) -> bytes:
+def create_stream(*chunks: bytes) -> bytes:
     """Return a streamed reply that ends with its connection."""
     return head(**EVENT_STREAM) + b"".join(chunks)
 
 
-def beginning(*texts: str) -> bytes:
+def create_stream_start(*texts: str) -> bytes:
     """Return the first events of a streamed reply."""
     return b"".join(sse(*chat_chunks(texts, finish_reason=None), done=False))

@@ -9,7 +9,7 @@ from budwood.errors import (
     StreamInterruptedError,
 )
 from budwood_testing import chat_chunks, chat_reply, sse
-from tests.faults.replies import GOOD, beginning, failure, stream
+from tests.faults.replies import GOOD, catch_error, create_stream, create_stream_start
 from tests.servers import CHUNKED, EVENT_STREAM, chunk, head
 
 
@@ -32,7 +32,7 @@ def test_connection_that_always_closes(ask, loopback_server):
     """
     loopback_server.play(b"", times=3)
 
-    error = failure(ask, ConnectionFailedError)
+    error = catch_error(ask, ConnectionFailedError)
 
     assert len(error.attempts) == len(loopback_server.requests) == 3
 
@@ -41,9 +41,9 @@ def test_stream_that_breaks_after_text(ask_streamed, loopback_server):
     """
     A stream that breaks after text is not retried; the error has the partial text.
     """
-    loopback_server.play(head(**CHUNKED, **EVENT_STREAM), chunk(beginning("Hello, ", "wor")))
+    loopback_server.play(head(**CHUNKED, **EVENT_STREAM), chunk(create_stream_start("Hello, ", "wor")))
 
-    error = failure(ask_streamed, StreamInterruptedError)
+    error = catch_error(ask_streamed, StreamInterruptedError)
 
     assert error.response.text == "Hello, wor"
     assert not error.retryable
@@ -54,9 +54,9 @@ def test_stream_without_a_finish_reason(ask_streamed, loopback_server):
     """
     A stream that ends without finish reason and `[DONE]` is interrupted.
     """
-    loopback_server.play(stream(beginning("Hello")))
+    loopback_server.play(create_stream(create_stream_start("Hello")))
 
-    error = failure(ask_streamed, StreamInterruptedError)
+    error = catch_error(ask_streamed, StreamInterruptedError)
 
     assert error.response.text == "Hello"
     assert error.response.finish_reason == "other"
@@ -66,7 +66,7 @@ def test_stream_that_breaks_before_text_is_retried(ask_streamed, loopback_server
     """
     A stream that breaks before text is retried.
     """
-    loopback_server.play(stream(b": ping\n\n")).play(stream(*sse(*chat_chunks(["good"]))))
+    loopback_server.play(create_stream(b": ping\n\n")).play(create_stream(*sse(*chat_chunks(["good"]))))
 
     response = ask_streamed()
 
@@ -78,9 +78,9 @@ def test_stream_that_is_always_empty(ask_streamed, loopback_server):
     """
     If nothing arrived, the error has no response.
     """
-    loopback_server.play(stream(), times=3)
+    loopback_server.play(create_stream(), times=3)
 
-    error = failure(ask_streamed, StreamInterruptedError)
+    error = catch_error(ask_streamed, StreamInterruptedError)
 
     assert error.response is None
     assert len(loopback_server.requests) == 3
@@ -102,4 +102,4 @@ def test_body_that_is_always_truncated(ask_plain, loopback_server):
     """
     loopback_server.play(head(length=1000) + json.dumps(chat_reply("half")).encode(), times=3)
 
-    assert len(failure(ask_plain, ConnectionFailedError).attempts) == 3
+    assert len(catch_error(ask_plain, ConnectionFailedError).attempts) == 3

@@ -17,7 +17,7 @@ from budwood.errors import (
 )
 from budwood.types import MAX_REPLY_BYTES
 from budwood.wire import MAX_LINE_BYTES
-from tests.faults.replies import HTML, beginning, failure, stream
+from tests.faults.replies import HTML, catch_error, create_stream, create_stream_start
 from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head, reply
 
 
@@ -27,7 +27,7 @@ def test_reply_of_two_gigabytes(ask_plain, loopback_server):
     """
     loopback_server.play(head(length=2 * 1024**3), WAIT_FOR_CLOSE)
 
-    error = failure(ask_plain, ResponseTooLargeError)
+    error = catch_error(ask_plain, ResponseTooLargeError)
 
     assert f"{MAX_REPLY_BYTES:,} bytes" in error.message
     assert len(loopback_server.requests) == 1
@@ -41,7 +41,7 @@ def test_endless_reply(ask_plain, loopback_server):
     loopback_server.play(head(**CHUNKED), itertools.repeat(chunk(b"x" * 1024 * 1024), 256))
 
     tracemalloc.start()
-    failure(ask_plain, ResponseTooLargeError)
+    catch_error(ask_plain, ResponseTooLargeError)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -54,9 +54,9 @@ def test_endless_line_in_a_stream(ask_streamed, loopback_server):
     """
     An endless line in a stream is rejected at the limit for lines.
     """
-    loopback_server.play(stream(b"data: "), itertools.repeat(b"x" * 1024 * 1024, 256))
+    loopback_server.play(create_stream(b"data: "), itertools.repeat(b"x" * 1024 * 1024, 256))
 
-    error = failure(ask_streamed, ResponseTooLargeError)
+    error = catch_error(ask_streamed, ResponseTooLargeError)
 
     assert f"{MAX_LINE_BYTES:,} bytes" in error.message
     assert loopback_server.closed_by_client.wait(60)
@@ -68,9 +68,9 @@ def test_endless_stream_of_comments(ask_streamed, loopback_server):
     A stream with only keep-alive comments is rejected at the limit for replies.
     """
     comments = (b": " + b"p" * 65_536 + b"\n\n") * 16
-    loopback_server.play(stream(), itertools.repeat(comments, 256))
+    loopback_server.play(create_stream(), itertools.repeat(comments, 256))
 
-    failure(ask_streamed, ResponseTooLargeError)
+    catch_error(ask_streamed, ResponseTooLargeError)
 
     assert loopback_server.closed_by_client.wait(60)
 
@@ -79,9 +79,9 @@ def test_endless_page_instead_of_a_stream(ask_streamed, loopback_server):
     """
     Endless HTML is rejected at the limit for replies.
     """
-    loopback_server.play(stream(b"<html>"), itertools.repeat(b"x" * 1024 * 1024, 256))
+    loopback_server.play(create_stream(b"<html>"), itertools.repeat(b"x" * 1024 * 1024, 256))
 
-    failure(ask_streamed, ResponseTooLargeError)
+    catch_error(ask_streamed, ResponseTooLargeError)
 
     assert loopback_server.closed_by_client.wait(60)
 
@@ -93,7 +93,7 @@ def test_error_with_a_large_page(ask, loopback_server):
     page = HTML.encode() + b" " * MAX_ERROR_BYTES
     loopback_server.play(reply(503, page), times=3)
 
-    error = failure(ask, CapacityError)
+    error = catch_error(ask, CapacityError)
 
     assert error.status == 503
     assert "502 Bad Gateway" in error.message
@@ -106,7 +106,7 @@ def test_error_with_an_endless_page(ask, loopback_server):
     endless = 32 * MAX_ERROR_BYTES
     loopback_server.play(head(401, length=endless), itertools.repeat(b" " * 65536, endless // 65536))
 
-    failure(ask, AuthenticationError)
+    catch_error(ask, AuthenticationError)
 
     assert loopback_server.closed_by_client.wait(60)
     assert loopback_server.sent < endless / 2
@@ -118,7 +118,7 @@ def test_truncated_error(ask, loopback_server):
     """
     loopback_server.play(head(401, length=1000) + b'{"error": {"mess')
 
-    error = failure(ask, AuthenticationError)
+    error = catch_error(ask, AuthenticationError)
 
     assert error.status == 401
     assert len(loopback_server.requests) == 1
@@ -130,7 +130,7 @@ def test_server_slower_than_the_deadline(ask, loopback_server):
     """
     loopback_server.play(WAIT_FOR_CLOSE)
 
-    error = failure(ask, RequestTimeoutError, timeout=0.2, client_options={"clock": SystemClock()})
+    error = catch_error(ask, RequestTimeoutError, timeout=0.2, client_options={"clock": SystemClock()})
 
     assert error.phase == "deadline"
     assert "timeout" in error.hint
@@ -142,9 +142,9 @@ def test_stream_slower_than_the_deadline(ask_streamed, loopback_server):
     """
     A slow stream is interrupted at the deadline, with the partial text.
     """
-    loopback_server.play(stream(), loopback_server.drip(beginning("a")))
+    loopback_server.play(create_stream(), loopback_server.drip(create_stream_start("a")))
 
-    error = failure(ask_streamed, StreamInterruptedError, timeout=0.3, client_options={"clock": SystemClock()})
+    error = catch_error(ask_streamed, StreamInterruptedError, timeout=0.3, client_options={"clock": SystemClock()})
 
     assert set(error.response.text) == {"a"}
     assert "timeout" in error.hint
@@ -154,9 +154,9 @@ def test_stream_that_stops(ask_streamed, loopback_server):
     """
     A stream that stops is interrupted after `idle_timeout`.
     """
-    loopback_server.play(stream(beginning("a")), WAIT_FOR_CLOSE)
+    loopback_server.play(create_stream(create_stream_start("a")), WAIT_FOR_CLOSE)
 
-    error = failure(ask_streamed, StreamInterruptedError, idle_timeout=0.1, client_options={"clock": SystemClock()})
+    error = catch_error(ask_streamed, StreamInterruptedError, idle_timeout=0.1, client_options={"clock": SystemClock()})
 
     assert error.response.text == "a"
     assert "idle_timeout" in error.hint
@@ -168,7 +168,7 @@ def test_retry_after_above_the_limit(ask, loopback_server, clock):
     """
     loopback_server.play(reply(429, {"error": {"message": "Slow down"}}, retry_after="600"))
 
-    error = failure(ask, RateLimitError)
+    error = catch_error(ask, RateLimitError)
 
     assert error.retry_after == 600.0
     assert clock.slept == []

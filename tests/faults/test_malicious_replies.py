@@ -12,7 +12,7 @@ from budwood.errors import (
     StreamInterruptedError,
 )
 from budwood_testing import chat_reply, sse
-from tests.faults.replies import GOOD, beginning, failure, stream
+from tests.faults.replies import GOOD, catch_error, create_stream, create_stream_start
 from tests.servers import CHUNKED, EVENT_STREAM, chunk, head, reply
 
 CONTROLS = "\x1b[31mred\x07\x00\x9b2J\u202egnirts\u2028"
@@ -37,7 +37,7 @@ def test_control_characters_in_titles_are_removed(ask, loopback_server):
     """
     loopback_server.play(reply(200, f"<title>{CONTROLS}</title>"))
 
-    assert failure(ask, BadResponseError)
+    assert catch_error(ask, BadResponseError)
 
 
 def test_control_characters_of_a_model_are_preserved(ask, loopback_server):
@@ -58,7 +58,7 @@ def test_extreme_numbers(ask, loopback_server, number):
     loopback_server.play(reply(200, body), times=3)
 
     if len(number) > 4300:
-        failure(ask, BadResponseError)
+        catch_error(ask, BadResponseError)
         return
     response = ask()
     assert response.text == "good"
@@ -79,7 +79,7 @@ def test_malicious_json(ask, loopback_server, body):
     """
     loopback_server.play(reply(200, body), times=3)
 
-    error = failure(ask, BadResponseError)
+    error = catch_error(ask, BadResponseError)
 
     assert "JSON" in error.message
 
@@ -89,9 +89,9 @@ def test_malicious_events(ask_streamed, loopback_server):
     An event with invalid JSON after text interrupts the stream, with the partial text.
     """
     broken = b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\n'
-    loopback_server.play(stream(beginning("Hello"), broken))
+    loopback_server.play(create_stream(create_stream_start("Hello"), broken))
 
-    error = failure(ask_streamed, StreamInterruptedError)
+    error = catch_error(ask_streamed, StreamInterruptedError)
 
     assert error.response.text == "Hello"
 
@@ -111,7 +111,7 @@ def test_deltas_of_other_types_are_accepted(ask_streamed, loopback_server, delta
     A delta whose fields have other types than the API documents is part of the reply.
     """
     events = sse({"choices": [{"delta": delta}]}, {"choices": [{"delta": {}, "finish_reason": "stop"}]})
-    loopback_server.play(stream(*events))
+    loopback_server.play(create_stream(*events))
 
     assert ask_streamed().message.parts
 
@@ -131,7 +131,7 @@ def test_text_before_an_interruption_is_yielded(loopback_server):
     """
     from budwood import Client
 
-    loopback_server.play(head(**CHUNKED, **EVENT_STREAM), chunk(beginning("Hello, ", "wor")))
+    loopback_server.play(head(**CHUNKED, **EVENT_STREAM), chunk(create_stream_start("Hello, ", "wor")))
     texts = []
 
     with (

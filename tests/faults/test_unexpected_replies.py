@@ -16,7 +16,7 @@ from budwood.errors import (
     StreamInterruptedError,
 )
 from budwood_testing import sse
-from tests.faults.replies import HTML, beginning, failure, stream
+from tests.faults.replies import HTML, catch_error, create_stream, create_stream_start
 from tests.servers import reply
 
 WITH_HTML = {"content_type": "text/html"}
@@ -28,7 +28,7 @@ def test_html_instead_of_json(ask, loopback_server):
     """
     loopback_server.play(reply(200, "<!DOCTYPE html><title>Sign in</title>", **WITH_HTML))
 
-    error = failure(ask, BadResponseError)
+    error = catch_error(ask, BadResponseError)
 
     assert "HTML ('Sign in')" in error.message
     assert "base_url" in error.hint
@@ -41,7 +41,7 @@ def test_html_of_a_gateway(ask, loopback_server):
     """
     loopback_server.play(reply(502, HTML, **WITH_HTML), times=3)
 
-    error = failure(ask, ServerError)
+    error = catch_error(ask, ServerError)
 
     assert error.status == 502
     assert "502 Bad Gateway" in error.message
@@ -86,9 +86,9 @@ def test_error_in_a_stream_before_text(ask_streamed, loopback_server):
     An error event before text is raised as its error class, and retried if it is retryable.
     """
     overloaded = {"error": {"message": "Overloaded", "type": "overloaded_error"}}
-    loopback_server.play(stream(*sse(overloaded)), times=3)
+    loopback_server.play(create_stream(*sse(overloaded)), times=3)
 
-    error = failure(ask_streamed, CapacityError)
+    error = catch_error(ask_streamed, CapacityError)
 
     assert error.code == "overloaded_error"
     assert len(error.attempts) == 3
@@ -99,9 +99,9 @@ def test_error_in_a_stream_after_text(ask_streamed, loopback_server):
     An error event after text interrupts the stream; the error has the vendor's message, code and the partial text.
     """
     failed = {"error": {"message": "The server had an error", "code": "server_error"}}
-    loopback_server.play(stream(beginning("Hel"), *sse(failed)))
+    loopback_server.play(create_stream(create_stream_start("Hel"), *sse(failed)))
 
-    error = failure(ask_streamed, StreamInterruptedError)
+    error = catch_error(ask_streamed, StreamInterruptedError)
 
     assert error.response.text == "Hel"
     assert error.code == "server_error"
@@ -114,7 +114,7 @@ def test_error_with_status_200(ask_plain, loopback_server):
     """
     loopback_server.play(reply(200, {"error": {"message": "Slow down", "code": 429}}), times=3)
 
-    error = failure(ask_plain, RateLimitError)
+    error = catch_error(ask_plain, RateLimitError)
 
     assert error.status == 429
     assert "Slow down" in error.message
@@ -127,7 +127,7 @@ def test_wrong_credentials(ask, loopback_server, key):
     error_body = {"error": {"message": f"Incorrect API key provided: {key}.", "code": "invalid_api_key"}}
     loopback_server.play(reply(401, error_body))
 
-    error = failure(ask, AuthenticationError)
+    error = catch_error(ask, AuthenticationError)
 
     assert error.status == 401
     assert "API key" in error.hint
@@ -142,7 +142,7 @@ def test_wrong_credentials_with_status_200(ask, loopback_server, key):
     error_body = {"error": {"message": f"Incorrect API key provided: {key}.", "code": "invalid_api_key"}}
     loopback_server.play(reply(200, error_body))
 
-    assert "[redacted]" in failure(ask, AuthenticationError).message
+    assert "[redacted]" in catch_error(ask, AuthenticationError).message
 
 
 def test_key_in_an_unexpected_body(ask, loopback_server, key):

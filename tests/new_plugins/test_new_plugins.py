@@ -26,7 +26,7 @@ def run(*command, folder, **environment):
     """
     Run a program, and return its output.
     """
-    done = subprocess.run(
+    result = subprocess.run(
         list(map(str, command)),
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -35,23 +35,23 @@ def run(*command, folder, **environment):
         check=False,
         env=os.environ | environment,
     )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    assert result.returncode == 0, result.stdout
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def packages_folder(tmp_path_factory):
     """
-    All packages, each in a folder of its own.
+    A folder with all packages, each in its own folder.
     """
-    folder = tmp_path_factory.mktemp("written")
+    folder = tmp_path_factory.mktemp("packages")
     for name, options in NEW.items():
         run(sys.executable, "-m", "budwood_cli", "plugins", "new", name, *options, folder=folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory, written):
+def python(tmp_path_factory, packages_folder):
     """
     A new environment with wheels of all packages, in which the packages of this environment can be imported too.
     """
@@ -59,44 +59,44 @@ def python(tmp_path_factory, written):
     run(sys.executable, "-m", "venv", "--without-pip", "venv", folder=folder)
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
-    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    own = Path(run(python, "-c", where, folder=folder).strip())
-    ours = sysconfig.get_path("purelib")
-    (own / "this_environment.pth").write_text(f"import site; site.addsitedir({ours!r})\n", "utf-8")
-    packages = [written / f"budwood-{name}" for name in NEW]
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    target_folder = Path(run(python, "-c", code, folder=folder).strip())
+    site_packages = sysconfig.get_path("purelib")
+    (target_folder / "this_environment.pth").write_text(f"import site; site.addsitedir({site_packages!r})\n", "utf-8")
+    packages = [packages_folder / f"budwood-{name}" for name in NEW]
     install = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
     run(python, *install, *packages, folder=folder)
     return python
 
 
 @every_package
-def test_tests_pass(python, written, name):
+def test_tests_pass(python, packages_folder, name):
     """
     Conformance tests of its kind and of its package, and its own tests.
     """
-    shown = run(python, "-m", "pytest", "-p", "no:cacheprovider", folder=written / f"budwood-{name}")
+    shown = run(python, "-m", "pytest", "-p", "no:cacheprovider", folder=packages_folder / f"budwood-{name}")
 
     assert " passed" in shown
     assert "xfailed" not in shown
 
 
-def test_the_doctor_finds_no_problem(python, written):
+def test_the_doctor_finds_no_problem(python, packages_folder):
     """
     All new plugins can be used together.
     """
-    findings = json.loads(run(python, "-m", "budwood_cli", "plugins", "doctor", "--json", folder=written))
+    findings = json.loads(run(python, "-m", "budwood_cli", "plugins", "doctor", "--json", folder=packages_folder))
 
     found = {finding["name"]: finding["state"] for finding in findings}
     assert {name: found.get(name) for name in NEW} == dict.fromkeys(NEW, "ok")
 
 
 @every_package
-def test_types_are_valid(written, tmp_path_factory, name):
+def test_types_are_valid(packages_folder, tmp_path_factory, name):
     """
     With the strict mypy configuration of the package.
     """
     cache = tmp_path_factory.getbasetemp() / "mypy"
-    run(sys.executable, "-m", "mypy", "--cache-dir", cache, folder=written / f"budwood-{name}")
+    run(sys.executable, "-m", "mypy", "--cache-dir", cache, folder=packages_folder / f"budwood-{name}")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_types_are_valid(written, tmp_path_factory, name):
 )
 def test_style_is_valid_for_any_name(tmp_path, name):
     """
-    With the ruff configuration of the package, the first check finds nothing, and the format is right.
+    The ruff configuration of the package reports no problem, and the format is correct.
     """
     names = Names.of(name)
     for kind in KindOfPlugin:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.benchmarks.figures import Spread, compared, spread
+from tests.benchmarks.figures import Spread, compare_samples, compute_spread
 from tests.benchmarks.rounds import rotate
 
 SAMPLES = st.lists(st.floats(0.1, 1e6), min_size=1, max_size=9)
@@ -12,7 +12,7 @@ def test_spread_has_median_minimum_and_maximum():
     """
     The median of an even number of rounds is the mean of the middle two.
     """
-    assert spread([4.0, 1.0, 2.0, 3.0]) == Spread(2.5, 1.0, 4.0)
+    assert compute_spread([4.0, 1.0, 2.0, 3.0]) == Spread(2.5, 1.0, 4.0)
 
 
 @given(SAMPLES)
@@ -20,7 +20,7 @@ def test_median_is_between_minimum_and_maximum(samples):
     """
     For any samples, minimum ≤ median ≤ maximum.
     """
-    median, low, high = spread(samples)
+    median, low, high = compute_spread(samples)
 
     assert low <= median <= high
 
@@ -29,28 +29,28 @@ def test_ratios_are_computed_within_rounds():
     """
     The result is the median of the ratios; the ratio of the medians would be 1 here.
     """
-    assert compared([10.0, 30.0, 20.0], [20.0, 15.0, 40.0]) == Spread(0.5, 0.5, 2.0)
+    assert compare_samples([10.0, 30.0, 20.0], [20.0, 15.0, 40.0]) == Spread(0.5, 0.5, 2.0)
 
 
 def test_differences_are_computed_within_rounds():
     """
     Differences are computed per round too.
     """
-    assert compared([12.0, 25.0], [10.0, 20.0], "difference") == Spread(3.5, 2.0, 5.0)
+    assert compare_samples([12.0, 25.0], [10.0, 20.0], "difference") == Spread(3.5, 2.0, 5.0)
 
 
 def test_unpaired_rounds_are_ignored():
     """
     Only as many rounds are compared as both have.
     """
-    assert compared([2.0, 4.0, 100.0], [1.0, 2.0]) == Spread(2.0, 2.0, 2.0)
+    assert compare_samples([2.0, 4.0, 100.0], [1.0, 2.0]) == Spread(2.0, 2.0, 2.0)
 
 
 def test_no_common_round_gives_no_ratio():
     """
     Without common rounds the result is None.
     """
-    assert compared([1.0], []) is None
+    assert compare_samples([1.0], []) is None
 
 
 @pytest.mark.parametrize(("by", "expected"), [(0, "abc"), (1, "bca"), (2, "cab"), (3, "abc")])

@@ -3,8 +3,14 @@ import sys
 
 import pytest
 
-from tests.benchmarks.processes import WorkerProcess, clean_environment, on_core, serving, statistics_of
-from tests.benchmarks.roster import named
+from tests.benchmarks.processes import (
+    WorkerProcess,
+    create_process_environment,
+    pin_to_core,
+    read_statistics,
+    run_server,
+)
+from tests.benchmarks.roster import select_contenders
 
 COMMAND = {"operation": "sync_call", "expected": "Hello.", "count": 3}
 
@@ -14,8 +20,8 @@ def worker(tmp_path):
     """
     A worker with the socket contender, and the server's address.
     """
-    with serving() as address:
-        worker_process = WorkerProcess(named(["socket"])[0], sys.executable, address, str(tmp_path))
+    with run_server() as address:
+        worker_process = WorkerProcess(select_contenders(["socket"])[0], sys.executable, address, str(tmp_path))
         yield worker_process, address
         worker_process.close()
 
@@ -27,7 +33,7 @@ def test_worker_reports_the_costs_of_its_calls(worker):
     process, address = worker
 
     assert process.ask(COMMAND)["calls"] == 3
-    assert statistics_of(address)["requests"] == 3
+    assert read_statistics(address)["requests"] == 3
 
 
 def test_hanging_worker_is_restarted(worker):
@@ -60,7 +66,7 @@ def test_worker_can_be_restarted(worker):
     process, _ = worker
     before = process._process.pid
 
-    process.renew()
+    process.restart()
 
     assert process._process.pid != before
     assert process.ask(COMMAND)["calls"] == 3
@@ -73,7 +79,7 @@ def test_measured_process_has_a_clean_environment(monkeypatch, tmp_path):
     for name in ("OPENAI_API_KEY", "BUDWOOD_CACHE", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "secret")
 
-    environment = clean_environment(str(tmp_path), {"MORE": "1"})
+    environment = create_process_environment(str(tmp_path), {"MORE": "1"})
 
     assert "secret" not in environment.values()
     assert environment["HOME"] == environment["XDG_CACHE_HOME"] == str(tmp_path)
@@ -86,7 +92,7 @@ def test_affinity_is_restored():
     """
     before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 
-    with on_core(0):
+    with pin_to_core(0):
         if before:
             assert os.sched_getaffinity(0) == {min(before)}
 

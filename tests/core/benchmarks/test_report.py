@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.benchmarks import chart, report
-from tests.benchmarks.chart import Panel, limits
+from tests.benchmarks.chart import Panel, compute_limits
 from tests.benchmarks.results import Results
 from tests.benchmarks.targets import TARGETS, check_targets
 
@@ -43,7 +43,7 @@ def test_page_starts_with_the_targets(results):
     """
     The page starts with the targets and their results.
     """
-    headings = re.findall(r"^## (.+)$", report.page(results, check_targets(results)), re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", report.format_page(results, check_targets(results)), re.MULTILINE)
 
     assert headings == ["Targets", "Async, 32 in flight", "A stream", "Versions and machine"]
 
@@ -52,7 +52,7 @@ def test_target_row_has_spread_and_bound(results):
     """
     The ratio is the median of the rounds' ratios.
     """
-    page = report.page(results, check_targets(results))
+    page = report.format_page(results, check_targets(results))
 
     assert (
         "| async, 32 in flight, over httptools, to bare aiohttp with orjson | 1.25 | 1.25 | 1.25 | ≤ 1.3 × | yes |"
@@ -65,7 +65,7 @@ def test_measure_is_sorted_and_has_ratios(results):
     """
     Each row has the median, the extremes and the ratio to the reference.
     """
-    section = report.measure_section(results, "async-32")
+    section = report.format_measure(results, "async-32")
     rows = [line for line in section.splitlines() if line.startswith("|")][2:]
 
     assert rows == [
@@ -79,7 +79,7 @@ def test_missing_contenders_are_listed(results):
     """
     Contenders that failed or lack the operation are listed with the reason.
     """
-    section = report.measure_section(results, "async-32")
+    section = report.format_measure(results, "async-32")
 
     assert "- openai failed: RuntimeError: no" in section
     assert "- langchain-openai: it needs more" in section
@@ -92,7 +92,7 @@ def test_explanation_is_below_the_targets(results):
     target = next(one for one in TARGETS if one.name.startswith("async, 32 in flight, over httptools, to bare"))
     explained = type(target)(**{**vars(target), "bound": 1.0, "explanation": "The engine takes the rest."})
 
-    section = report.targets_section(check_targets(results, [explained]))
+    section = report.format_targets(check_targets(results, [explained]))
 
     assert "| explained |" in section
     assert "The engine takes the rest." in section
@@ -103,7 +103,7 @@ def test_rows_have_as_many_cells_as_the_head(results):
     A missing value leaves its cell empty.
     """
     results.add("async-32", "httpx", {"cpu_us": 1.0, "first_token_ms": 2.0})
-    lines = report.page(results, check_targets(results)).splitlines()
+    lines = report.format_page(results, check_targets(results)).splitlines()
 
     for start, line in enumerate(lines):
         if line.startswith("| ---"):
@@ -129,14 +129,14 @@ def test_numbers_have_three_digits(value, text):
     """
     Numbers have three significant digits.
     """
-    assert report.number(value) == text
+    assert report.format_number(value) == text
 
 
 def test_chart_is_accessible_xml(results):
     """
     The chart has a title, a description and a value at each bar.
     """
-    root = ET.fromstring(chart.draw(results))
+    root = ET.fromstring(chart.draw_results(results))
     texts = [one.text for one in root.iter(f"{SVG}text")]
 
     assert root.find(f"{SVG}title").text
@@ -149,7 +149,7 @@ def test_empty_chart_is_xml():
     """
     A chart without samples has a legend and no bars.
     """
-    assert ET.fromstring(chart.draw(Results())).find(f"{SVG}desc") is not None
+    assert ET.fromstring(chart.draw_results(Results())).find(f"{SVG}desc") is not None
 
 
 @example([1.0], "less < more & more")
@@ -158,7 +158,7 @@ def test_bars_are_within_the_chart(values, title):
     """
     For any values, bars start at the axis, have a length and end before the edge; any title is escaped.
     """
-    svg = chart.chart([Panel(title, "µs", [("budwood", value) for value in values])])
+    svg = chart.draw_chart([Panel(title, "µs", [("budwood", value) for value in values])])
 
     if not any(character in title for character in "\ufffe\uffff"):
         bars = [one for one in ET.fromstring(svg).iter(f"{SVG}rect") if one.get("rx")]
@@ -171,6 +171,6 @@ def test_scale_includes_its_values(value):
     """
     The ends of the scale are powers of ten around the value.
     """
-    low, high = limits([value])
+    low, high = compute_limits([value])
 
     assert 10.0**low < value <= 10.0**high

@@ -5,7 +5,7 @@ import pytest
 from tests.benchmarks import run
 from tests.benchmarks.measures import MEASURES
 from tests.benchmarks.results import Results
-from tests.benchmarks.roster import Contender, named
+from tests.benchmarks.roster import Contender, select_contenders
 from tests.benchmarks.rounds import group_measures
 
 
@@ -39,9 +39,12 @@ def test_contender_without_its_package_is_skipped(capsys):
     """
     A contender whose package is not installed is skipped with a message.
     """
-    contenders = [Contender("odd", "Odd", "budwood", (), "odd", packages=("no-such-distribution",)), *named(["socket"])]
+    contenders = [
+        Contender("odd", "Odd", "budwood", (), "odd", packages=("no-such-distribution",)),
+        *select_contenders(["socket"]),
+    ]
 
-    assert [one.name for one in run.present(contenders)] == ["socket"]
+    assert [one.name for one in run.select_installed(contenders)] == ["socket"]
     assert "odd is skipped: not installed: no-such-distribution" in capsys.readouterr().err
 
 
@@ -52,7 +55,7 @@ def test_only_failures_of_budwood_fail_the_run():
     results = Results()
     results.failures["sync"] = {"budwood": "ValueError: no", "litellm": "RuntimeError: no", "httpx": "no answer"}
 
-    assert run.failures(results) == ["sync, budwood: ValueError: no"]
+    assert run.list_failures(results) == ["sync, budwood: ValueError: no"]
 
 
 def test_options_select_measures_and_contenders(monkeypatch):

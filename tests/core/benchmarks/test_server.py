@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, Connection, Count, plan, word
+from tests.benchmarks.server import CHUNKS, OBJECT, TEXT, Connection, Count, create_word, parse_path
 
 CHAT = "/v1/chat/completions"
 REQUEST = {"model": "bench", "messages": [{"role": "user", "content": "Hi"}]}
@@ -93,7 +93,9 @@ def test_stream_is_complete(path, count):
     chunks = [json.loads(event.removeprefix("data: ")) for event in events]
 
     assert last == "data: [DONE]"
-    assert [chunk["choices"][0]["delta"]["content"] for chunk in chunks[:-2]] == [word(one) for one in range(count)]
+    assert [chunk["choices"][0]["delta"]["content"] for chunk in chunks[:-2]] == [
+        create_word(one) for one in range(count)
+    ]
     assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
     assert chunks[-1]["usage"]["completion_tokens"] == count
 
@@ -102,7 +104,7 @@ def test_chunks_differ():
     """
     All chunks of a stream differ.
     """
-    assert len({word(one) for one in range(CHUNKS)}) == CHUNKS
+    assert len({create_word(one) for one in range(CHUNKS)}) == CHUNKS
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -199,7 +201,7 @@ def test_any_path_is_handled(path):
     """
     Any path is parsed or rejected.
     """
-    found = plan(path)
+    found = parse_path(path)
 
     assert found is None or found.status >= 200
 
@@ -208,7 +210,7 @@ def test_lognormal_latency_has_its_mean():
     """
     The first number of a lognormal latency is its mean in milliseconds.
     """
-    samples = [plan(b"/lognormal-500-0.5/v1/chat/completions").latency() for _ in range(20_000)]
+    samples = [parse_path(b"/lognormal-500-0.5/v1/chat/completions").latency() for _ in range(20_000)]
 
     assert sum(samples) / len(samples) == pytest.approx(0.5, rel=0.02)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.benchmarks import worker as module
 from tests.benchmarks.asking import Unavailable
-from tests.benchmarks.worker import Command, Worker, answers
+from tests.benchmarks.worker import Command, Worker, run_commands
 
 
 class Sample:
@@ -61,7 +61,7 @@ def sample(monkeypatch):
     contender = ModuleType("tests.benchmarks.contenders.sample")
     contender.Client = client_class
     monkeypatch.setitem(sys.modules, contender.__name__, contender)
-    monkeypatch.setattr(module, "forget_peak", lambda: None)  # it would reset the peak of the test process
+    monkeypatch.setattr(module, "reset_peak", lambda: None)  # it would reset the peak of the test process
     return client_class
 
 
@@ -69,7 +69,7 @@ def answer(**command):
     """Run one command."""
     worker = Worker("sample", "http://here")
     try:
-        return next(answers(worker, [json.dumps(command)]))
+        return next(run_commands(worker, [json.dumps(command)]))
     finally:
         worker.runner.close()
 

@@ -44,7 +44,7 @@ def build_response(*events) -> ChatResponse:
     return builder.build()
 
 
-def chunk(**delta):
+def make_chunk(**delta):
     """Make one chunk of a streamed reply."""
     return {"id": "chatcmpl-1", "model": "scripted", "choices": [{"index": 0, "delta": delta}]}
 
@@ -78,10 +78,10 @@ def test_streamed_replies_equal_complete_ones(reasoning, content, refusal, calls
     """
     Reasoning, text, refusals and tool calls are equal, however the stream is split.
     """
-    chunks = [chunk(role="assistant")]
-    chunks += [chunk(reasoning_content=fragment) for fragment in reasoning]
-    chunks += [chunk(content=fragment) for fragment in content]
-    chunks += [chunk(refusal=fragment) for fragment in refusal]
+    chunks = [make_chunk(role="assistant")]
+    chunks += [make_chunk(reasoning_content=fragment) for fragment in reasoning]
+    chunks += [make_chunk(content=fragment) for fragment in content]
+    chunks += [make_chunk(refusal=fragment) for fragment in refusal]
     for index, fragments in enumerate(calls):
         start = {
             "index": index,
@@ -89,8 +89,10 @@ def test_streamed_replies_equal_complete_ones(reasoning, content, refusal, calls
             "type": "function",
             "function": {"name": "look", "arguments": ""},
         }
-        chunks.append(chunk(tool_calls=[start]))
-        chunks += [chunk(tool_calls=[{"index": index, "function": {"arguments": fragment}}]) for fragment in fragments]
+        chunks.append(make_chunk(tool_calls=[start]))
+        chunks += [
+            make_chunk(tool_calls=[{"index": index, "function": {"arguments": fragment}}]) for fragment in fragments
+        ]
     complete = fetch_reply(
         text="".join(content) or None,
         reasoning_content="".join(reasoning),
@@ -281,9 +283,8 @@ def test_vendor_parts_are_stored():
 
     assert build_response(TextDelta("See"), VendorContent(part)).message.parts == (TextPart(text="See"), part)
     assert fetch_reply(text="See", annotations=[{"type": "url_citation"}]).message.parts == (TextPart(text="See"), part)
-    assert stream_reply(chunk(content="See"), chunk(annotations=[{"type": "url_citation"}])).message.parts == (
-        TextPart(text="See"), part
-    )  # fmt: skip
+    response = stream_reply(make_chunk(content="See"), make_chunk(annotations=[{"type": "url_citation"}]))
+    assert response.message.parts == (TextPart(text="See"), part)
 
 
 def test_restarted_replies_discard_earlier_content():

@@ -189,14 +189,14 @@ def test_functions_are_garbage_collected():
     The cache has no reference to a function that the program has dropped.
     """
 
-    def describe():
+    def make_reference():
         def local(point: Point) -> int:
             return point.x
 
         assert call(local, point={"x": 3}) == 3
         return weakref.ref(local)
 
-    local = describe()
+    local = make_reference()
     gc.collect()
 
     assert local() is None

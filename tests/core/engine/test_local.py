@@ -126,7 +126,7 @@ def test_cancelled_task_does_not_wait_for_the_model(make_call, clock, streamed):
     """
     local = SlowModel()
 
-    async def cancelled():
+    async def cancel_task():
         driver = AsyncDriver(lambda: None, clock)
         if not streamed:
             task = asyncio.create_task(driver.run(answer(make_call(local))))
@@ -142,7 +142,7 @@ def test_cancelled_task_does_not_wait_for_the_model(make_call, clock, streamed):
         local.gate.set()
         assert await asyncio.to_thread(local.closed.wait, 60)
 
-    asyncio.run(cancelled())
+    asyncio.run(cancel_task())
 
     assert local.log == ["two", CLOSED]
 

@@ -28,7 +28,7 @@ from budwood.types import TextDelta
 from budwood_testing import FakeClock, ScriptedTransport, chat_chunks, chat_reply, sse
 
 
-def error_body(code=None, message="No."):
+def make_error_body(code=None, message="No."):
     """
     Return the body of an error in OpenAI's format.
     """
@@ -51,7 +51,7 @@ def test_rate_limit_waits_as_long_as_the_server_asks(client, scripted, clock, he
     """
     A 429 is retried once, after exactly the delay in its headers.
     """
-    scripted.reply(429, error_body(), headers=headers).reply(body=chat_reply("hello"))
+    scripted.reply(429, make_error_body(), headers=headers).reply(body=chat_reply("hello"))
 
     response = client.ask("hi")
 
@@ -63,7 +63,7 @@ def test_async_calls_wait_as_long(async_client, scripted, clock):
     """
     Both drivers have the same policy.
     """
-    scripted.reply(429, error_body(), headers={"retry-after": "7"}).reply(body=chat_reply("hello"))
+    scripted.reply(429, make_error_body(), headers={"retry-after": "7"}).reply(body=chat_reply("hello"))
 
     assert asyncio.run(async_client.ask("hi")).text == "hello"
     assert clock.slept == [7.0]
@@ -74,7 +74,7 @@ def test_retry_after_may_be_a_date(make_client, scripted, clock):
     The call waits until then; the real clock advances a little between writing and reading it.
     """
     date = formatdate(time.time() + 3600, usegmt=True)
-    scripted.reply(503, error_body(), headers={"retry-after": date}).reply(body=chat_reply("hello"))
+    scripted.reply(503, make_error_body(), headers={"retry-after": date}).reply(body=chat_reply("hello"))
 
     make_client(max_retry_after=4000, timeout=5000).ask("hi")
 
@@ -86,7 +86,7 @@ def test_a_date_in_the_past_means_no_delay(client, scripted, clock):
     """
     The request is retried immediately.
     """
-    scripted.reply(429, error_body(), headers={"retry-after": formatdate(0, usegmt=True)}).reply(body=chat_reply())
+    scripted.reply(429, make_error_body(), headers={"retry-after": formatdate(0, usegmt=True)}).reply(body=chat_reply())
 
     client.ask("hi")
 
@@ -98,7 +98,7 @@ def test_an_invalid_retry_after_is_ignored(client, scripted, clock, value):
     """
     The delay is that of the backoff.
     """
-    scripted.reply(429, error_body(), headers={"retry-after": value}).reply(body=chat_reply())
+    scripted.reply(429, make_error_body(), headers={"retry-after": value}).reply(body=chat_reply())
 
     client.ask("hi")
 
@@ -109,7 +109,7 @@ def test_a_retry_after_above_the_limit_is_raised(client, scripted, clock):
     """
     If it exceeds 120 s, the error is raised immediately, with the delay.
     """
-    scripted.reply(429, error_body(), headers={"retry-after": "121"})
+    scripted.reply(429, make_error_body(), headers={"retry-after": "121"})
 
     with pytest.raises(RateLimitError) as caught:
         client.ask("hi")
@@ -122,7 +122,7 @@ def test_the_limit_of_retry_after_is_an_option(client, scripted, clock):
     `max_retry_after` raises and lowers it.
     """
     for _ in range(2):
-        scripted.reply(429, error_body(), headers={"retry-after": "200"})
+        scripted.reply(429, make_error_body(), headers={"retry-after": "200"})
     scripted.reply(body=chat_reply("hello"))
 
     with pytest.raises(RateLimitError):
@@ -146,7 +146,7 @@ def test_backoff_is_full_jitter(seed, retries):
     """
     client, scripted, clock = get_client()
     for _ in range(retries):
-        scripted.reply(500, error_body())
+        scripted.reply(500, make_error_body())
     scripted.reply(body=chat_reply())
     client._engine.random.seed(seed)
     clock.slept.clear()
@@ -164,7 +164,7 @@ def test_backoff_covers_its_full_range(scripted, clock, make_client):
     """
     client = make_client(retries=1)
     for _ in range(200):
-        scripted.reply(500, error_body()).reply(body=chat_reply())
+        scripted.reply(500, make_error_body()).reply(body=chat_reply())
         client.ask("hi")
 
     assert min(clock.slept) < 0.1
@@ -186,7 +186,7 @@ def test_transient_errors_are_retried(client, scripted, clock, status, kind):
     These statuses are retried twice, and then the last error is raised.
     """
     for _ in range(3):
-        scripted.reply(status, error_body())
+        scripted.reply(status, make_error_body())
 
     with pytest.raises(kind) as caught:
         client.ask("hi")
@@ -213,7 +213,7 @@ def test_permanent_errors_are_never_retried(client, scripted, status, code, kind
     """
     Invalid requests, wrong credentials, content filters and exhausted quotas are raised immediately.
     """
-    scripted.reply(status, error_body(code), headers={"retry-after": "1"})
+    scripted.reply(status, make_error_body(code), headers={"retry-after": "1"})
 
     with pytest.raises(kind) as caught:
         client.ask("hi", retries=5)
@@ -228,7 +228,7 @@ def test_no_header_makes_permanent_errors_retryable(client, scripted, status, co
     """
     `x-should-retry: true` does not apply to credentials, filters and quotas.
     """
-    scripted.reply(status, error_body(code), headers={"x-should-retry": "true"})
+    scripted.reply(status, make_error_body(code), headers={"x-should-retry": "true"})
 
     with pytest.raises(Exception, match="No"):
         client.ask("hi")
@@ -240,7 +240,7 @@ def test_a_server_may_forbid_retries(client, scripted):
     """
     `x-should-retry: false` ends the call.
     """
-    scripted.reply(500, error_body(), headers={"x-should-retry": "false"})
+    scripted.reply(500, make_error_body(), headers={"x-should-retry": "false"})
 
     with pytest.raises(ServerError):
         client.ask("hi")
@@ -252,7 +252,7 @@ def test_retries_can_be_disabled(client, scripted, clock):
     """
     With `retries=0` the first error is raised.
     """
-    scripted.reply(500, error_body(), headers={"retry-after": "1"})
+    scripted.reply(500, make_error_body(), headers={"retry-after": "1"})
 
     with pytest.raises(ServerError):
         client.ask("hi", retries=0)
@@ -297,7 +297,7 @@ def test_one_deadline_limits_all_attempts(client, scripted, clock):
     """
     begin = clock.now
     for _ in range(3):
-        scripted.reply(429, error_body(), headers={"retry-after": "40"})
+        scripted.reply(429, make_error_body(), headers={"retry-after": "40"})
 
     with pytest.raises(RateLimitError):
         client.ask("hi", timeout=100, retries=10)
@@ -330,7 +330,7 @@ def test_every_attempt_is_recorded(client, scripted, clock):
 
         return answer
 
-    scripted.answer(make_slow_answer(429, error_body(), {"retry-after": "7", "x-request-id": "r1"}))
+    scripted.answer(make_slow_answer(429, make_error_body(), {"retry-after": "7", "x-request-id": "r1"}))
     scripted.fail()
     scripted.answer(make_slow_answer(200, chat_reply("hello"), {"x-request-id": "r3"}))
 
@@ -350,7 +350,7 @@ def test_an_error_has_its_attempts_and_its_target(client, scripted):
     """
     They are the same as those of a successful call.
     """
-    scripted.reply(500, error_body()).reply(401, error_body(), headers={"x-request-id": "r2"})
+    scripted.reply(500, make_error_body()).reply(401, make_error_body(), headers={"x-request-id": "r2"})
 
     with pytest.raises(AuthenticationError) as caught:
         client.ask("hi")
@@ -363,7 +363,7 @@ def test_a_stream_is_retried_only_before_its_first_content(client, scripted):
     """
     The caller sees one stream.
     """
-    scripted.reply(503, error_body())
+    scripted.reply(503, make_error_body())
     scripted.reply(chunks=sse({"id": "lost", "choices": []}, done=False))
     scripted.reply(chunks=sse({"error": {"message": "overloaded", "code": "server_is_overloaded"}}))
     scripted.reply(chunks=sse(*chat_chunks(["hel", "lo"])))
@@ -400,7 +400,7 @@ def test_an_error_inside_a_200_is_an_error(client, scripted):
     """
     It is retried if it is transient, and raised otherwise.
     """
-    scripted.reply(200, error_body("server_is_overloaded")).reply(200, error_body("insufficient_quota"))
+    scripted.reply(200, make_error_body("server_is_overloaded")).reply(200, make_error_body("insufficient_quota"))
 
     with pytest.raises(QuotaExhaustedError) as caught:
         client.ask("hi")
@@ -412,8 +412,8 @@ def test_all_services_are_retried(client, scripted, clock):
     """
     Embeddings and lists of models have the same policy.
     """
-    scripted.reply(429, error_body(), headers={"retry-after": "3"}).reply(body={"data": [{"embedding": [1.0]}]})
-    scripted.reply(429, error_body(), headers={"retry-after": "4"}).reply(body={"data": []})
+    scripted.reply(429, make_error_body(), headers={"retry-after": "3"}).reply(body={"data": [{"embedding": [1.0]}]})
+    scripted.reply(429, make_error_body(), headers={"retry-after": "4"}).reply(body={"data": []})
 
     assert len(client.embed("a", model="openai/text-embedding-3-small").attempts) == 2
     assert client.models() == ()

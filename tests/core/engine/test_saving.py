@@ -26,7 +26,7 @@ TIMING = Timing(connect_timeout=1, idle_timeout=1, deadline=1e9)
 @pytest.fixture
 def script():
     """
-    The responses of the server.
+    Return a transport for the responses of the server.
     """
     return ScriptedTransport()
 
@@ -34,7 +34,7 @@ def script():
 @pytest.fixture(params=["blocking", "async"])
 def run(request, script):
     """
-    Run a flow with one of the drivers.
+    Return the `run` method of a driver of either kind.
     """
     if request.param == "blocking":
         return BlockingDriver(lambda: script, SystemClock()).run

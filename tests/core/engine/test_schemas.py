@@ -57,7 +57,7 @@ class Colour(enum.Enum):
 UserId = NewType("UserId", int)
 
 
-def sent_schema(scripted, number=-1):
+def read_sent_schema(scripted, number=-1):
     """Return the JSON schema that a request carried."""
     return scripted.sent(number)["response_format"]["json_schema"]["schema"]
 
@@ -94,7 +94,7 @@ def test_any_type_that_pydantic_validates_is_a_schema(client, scripted, schema, 
 
     assert response.parsed == value
     assert type(response.parsed) is type(value)
-    assert sent_schema(scripted)["type"] == "object"
+    assert read_sent_schema(scripted)["type"] == "object"
     assert json.loads(response.model_dump_json())["parsed"] == to_jsonable_python(value)
 
 
@@ -168,7 +168,7 @@ def test_the_schema_of_a_model_is_built_once(client, scripted, monkeypatch):
         assert client.ask("?", schema=NewModel).parsed == NewModel(name="Ada")
 
     assert built_models == [NewModel]
-    assert sent_schema(scripted, 0) == sent_schema(scripted, 2) == original(NewModel)
+    assert read_sent_schema(scripted, 0) == read_sent_schema(scripted, 2) == original(NewModel)
 
 
 def test_models_are_garbage_collected(client, scripted):
@@ -207,7 +207,7 @@ def test_changed_dictionaries_are_parsed_again(client, scripted):
     del schema["properties"]["name"]["maxLength"]
     assert client.ask("?", schema=schema).parsed == {"name": "Ada"}
 
-    assert [sent_schema(scripted, number) for number in range(3)] == [first, changed, first]
+    assert [read_sent_schema(scripted, number) for number in range(3)] == [first, changed, first]
 
 
 def test_equal_dictionaries_share_a_validator():
@@ -229,7 +229,7 @@ def test_dictionaries_keep_the_order_of_their_properties(client, scripted):
         scripted.reply(body=chat_reply('{"reason": 1, "score": 1}'))
         client.ask("?", schema={"properties": dict.fromkeys(names, kind)})
 
-    assert [list(sent_schema(scripted, number)["properties"]) for number in (0, 1)] == list(orders)
+    assert [list(read_sent_schema(scripted, number)["properties"]) for number in (0, 1)] == list(orders)
 
 
 @pytest.mark.parametrize("make", [lambda: list[Person], lambda: Page[Cat], lambda: dict[str, list[Cat]], lambda: Point])
@@ -248,7 +248,7 @@ def test_unions_keep_the_order_of_their_members(client, scripted):
         scripted.reply(body=chat_reply('{"value": {"name": "Rex"}}'))
         client.ask("?", schema=union)
 
-    first, second = (sent_schema(scripted, number)["properties"]["value"]["anyOf"] for number in (0, 1))
+    first, second = (read_sent_schema(scripted, number)["properties"]["value"]["anyOf"] for number in (0, 1))
     assert first == second[::-1]
 
 
@@ -280,17 +280,17 @@ def test_threads_share_the_caches(make_client, scripted):
     barrier = threading.Barrier(threads)
     client = make_client()
 
-    def work():
+    def validate_all():
         barrier.wait()
         for _ in range(rounds):
             values = [client.ask("?", schema=schema).parsed for schema in types]
             if values != [NewModel(name="Ada"), {"name": "Ada"}, {"name": "Ada"}]:
                 wrong.append(values)
 
-    started = [threading.Thread(target=work) for _ in range(threads)]
-    for thread in started:
-        thread.start()
-    for thread in started:
-        thread.join()
+    workers = [threading.Thread(target=validate_all) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
 
     assert wrong == []

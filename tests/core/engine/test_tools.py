@@ -200,18 +200,18 @@ def test_the_loop_is_bounded(client, scripted, rounds):
     """
     ran = []
 
-    def again() -> str:
+    def repeat() -> str:
         ran.append(1)
-        return "again"
+        return "repeat"
 
     for _ in range(rounds + 1):
-        scripted.reply(body=make_call_reply(("again", "{}")))
+        scripted.reply(body=make_call_reply(("repeat", "{}")))
 
     with pytest.raises(ToolLoopError, match=f"after {rounds} rounds.*max_tool_rounds") as caught:
-        client.ask("?", tools=[again], max_tool_rounds=rounds)
+        client.ask("?", tools=[repeat], max_tool_rounds=rounds)
 
     assert (len(ran), len(scripted.calls)) == (rounds, rounds + 1)
-    assert [call.name for call in caught.value.response.tool_calls] == ["again"]
+    assert [call.name for call in caught.value.response.tool_calls] == ["repeat"]
     assert len(caught.value.response.attempts) == rounds + 1
     assert caught.value.response.usage.output_tokens == 7 * (rounds + 1)
 

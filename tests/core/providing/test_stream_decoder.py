@@ -49,14 +49,14 @@ class Events(Lines):
         return super()._decode(frame.data)
 
 
-def line(**fields):
+def encode_line(**fields):
     """
-    Write one line.
+    Encode one line.
     """
     return json.dumps(fields).encode() + b"\n"
 
 
-def texts(events):
+def get_texts(events):
     """
     Return the texts of events.
     """
@@ -68,13 +68,13 @@ def test_any_split_gives_the_same_events(payload, splits):
     """
     However the bytes are split, the texts and the final events are the same.
     """
-    encoded = b"".join(line(text=text) for text in payload) + line(stop=True)
+    encoded = b"".join(encode_line(text=text) for text in payload) + encode_line(stop=True)
     positions = sorted({0, *(min(split, len(encoded)) for split in splits), len(encoded)})
     decoder = Lines()
 
     events = [event for a, b in pairwise(positions) for event in decoder.feed(encoded[a:b])]
 
-    assert texts([*events, *decoder.close()]) == [*payload, "(the end)"]
+    assert get_texts([*events, *decoder.close()]) == [*payload, "(the end)"]
 
 
 def test_events_before_an_error_come_first():
@@ -83,8 +83,8 @@ def test_events_before_an_error_come_first():
     """
     decoder = Lines()
 
-    assert texts(decoder.feed(line(text="a") + line(oops="broken") + line(text="b"))) == ["a"]
-    for call in (lambda: decoder.feed(line(text="c")), decoder.close):
+    assert get_texts(decoder.feed(encode_line(text="a") + encode_line(oops="broken") + encode_line(text="b"))) == ["a"]
+    for call in (lambda: decoder.feed(encode_line(text="c")), decoder.close):
         with pytest.raises(ServerError, match="broken"):
             call()
 
@@ -94,7 +94,7 @@ def test_an_error_alone_is_raised_immediately():
     Without events before it, the error is not delayed.
     """
     with pytest.raises(ServerError):
-        Lines().feed(line(oops="broken"))
+        Lines().feed(encode_line(oops="broken"))
 
 
 def test_an_error_in_the_last_line_is_raised():
@@ -102,7 +102,7 @@ def test_an_error_in_the_last_line_is_raised():
     The last line may have no newline.
     """
     decoder = Lines()
-    decoder.feed(line(text="a") + b'{"oops": "late"}')
+    decoder.feed(encode_line(text="a") + b'{"oops": "late"}')
 
     with pytest.raises(ServerError, match="late"):
         decoder.close()
@@ -113,7 +113,7 @@ def test_a_stream_without_its_end_is_interrupted():
     The decoder's `_end` is called after the last byte.
     """
     decoder = Lines()
-    decoder.feed(line(text="a"))
+    decoder.feed(encode_line(text="a"))
 
     with pytest.raises(StreamInterruptedError):
         decoder.close()
@@ -128,7 +128,7 @@ def test_a_complete_reply_in_place_of_a_stream(body):
     for number in range(len(body)):
         assert decoder.feed(body[number : number + 1]) == []
 
-    assert texts(decoder.close()) == [body.decode().strip()]
+    assert get_texts(decoder.close()) == [body.decode().strip()]
 
 
 def test_events_are_not_a_complete_reply():
@@ -137,8 +137,8 @@ def test_events_are_not_a_complete_reply():
     """
     decoder = Events()
 
-    assert texts(decoder.feed(b'\n\ndata: {"text": "a"}\n\ndata: {"stop": true}\n\n')) == ["a"]
-    assert texts(decoder.close()) == ["(the end)"]
+    assert get_texts(decoder.feed(b'\n\ndata: {"text": "a"}\n\ndata: {"stop": true}\n\n')) == ["a"]
+    assert get_texts(decoder.close()) == ["(the end)"]
 
 
 @given(st.binary())

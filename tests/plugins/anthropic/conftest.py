@@ -1,4 +1,4 @@
-"""The provider object, which does no I/O, with settings and model rules of the test's own."""
+"""The provider object, which does no I/O, with the settings and model rules of the test."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def claude(scripted, clock):
     """
     with Client(
         "anthropic/claude-opus-4-8", api_key="sk-ant-secret", transport=scripted, clock=clock, cache=False
-    ) as made:
-        yield made
+    ) as client:
+        yield client

@@ -30,7 +30,7 @@ def message(*content, stop_reason="end_turn"):
     return {"id": "msg_1", "model": "claude-opus-4-8", "content": blocks, "stop_reason": stop_reason, "usage": usage}
 
 
-def stream_of(*texts):
+def make_stream(*texts):
     """
     Create a streamed reply.
     """
@@ -64,7 +64,7 @@ def test_streaming(claude, scripted):
     """
     Texts arrive as events, and the response is complete at the end.
     """
-    scripted.reply(200, chunks=stream_of("Hel", "lo"))
+    scripted.reply(200, chunks=make_stream("Hel", "lo"))
     with claude.stream("Hi") as stream:
         texts = [event.text for event in stream if isinstance(event, TextDelta)]
 
@@ -82,7 +82,7 @@ def test_tools_are_run_and_thinking_is_sent_back(claude, scripted):
     scripted.reply(200, message(thought, call, stop_reason="tool_use")).reply(200, message("Rain."))
 
     def weather(city: str) -> str:
-        """Tell the weather."""
+        """Get the weather."""
         return f"Rain in {city}"
 
     response = claude.ask("Weather in Oslo?", tools=[weather])
@@ -105,9 +105,9 @@ def test_structured_output_is_native_if_supported(claude, scripted):
     scripted.reply(200, message(call, stop_reason="tool_use"))
 
     native = claude.ask("Ada, 36", schema=Person)
-    by_tool = claude.ask("Ada, 36", schema=Person, model="anthropic/claude-3-5-haiku-latest")
+    with_tool = claude.ask("Ada, 36", schema=Person, model="anthropic/claude-3-5-haiku-latest")
 
-    assert native.parsed == by_tool.parsed == Person(name="Ada", age=36)
+    assert native.parsed == with_tool.parsed == Person(name="Ada", age=36)
     assert scripted.sent(0)["output_config"]["format"]["type"] == "json_schema"
     assert scripted.sent(1)["tool_choice"] == {"type": "tool", "name": "return_output"}
 
@@ -141,9 +141,9 @@ def test_a_missing_key_is_an_error_before_sending(scripted):
     """
     The error names the environment variable.
     """
-    made = Client("anthropic/claude-opus-4-8", transport=scripted)
-    with made, pytest.raises(CredentialError, match="ANTHROPIC_API_KEY"):
-        made.ask("Hi")
+    client = Client("anthropic/claude-opus-4-8", transport=scripted)
+    with client, pytest.raises(CredentialError, match="ANTHROPIC_API_KEY"):
+        client.ask("Hi")
     assert scripted.calls == []
 
 
@@ -183,7 +183,7 @@ def test_overload_within_a_stream_is_retried_before_the_first_content(claude, sc
     """
     overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     event = f"event: error\ndata: {json.dumps(overloaded)}\n\n".encode()
-    started, *rest = stream_of("Hello")
+    started, *rest = make_stream("Hello")
     scripted.reply(200, chunks=[started, event]).reply(200, chunks=[started, *rest])
     with claude.stream("Hi") as stream:
         list(stream)

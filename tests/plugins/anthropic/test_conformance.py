@@ -1,4 +1,4 @@
-"""Anthropic's plugin, proved by the kit."""
+"""Conformance tests of Anthropic's plugin."""
 
 from typing import ClassVar
 
@@ -32,10 +32,10 @@ class AnthropicExamples(WireExamples):
 
     def stream(self, chunks, usage, finish="stop"):
         """
-        A text that grows.
+        A text in several deltas.
         """
         deltas = [{"type": "text_delta", "text": chunk} for chunk in chunks]
-        return streamed([({"type": "text", "text": ""}, deltas)], usage, finish)
+        return stream_events([({"type": "text", "text": ""}, deltas)], usage, finish)
 
     def error(self, status, message):
         """
@@ -54,14 +54,14 @@ class AnthropicExamples(WireExamples):
 
     def tool_calls(self, calls):
         """
-        Blocks of tools that are used.
+        Tool use blocks.
         """
         blocks = [{"type": "tool_use", "id": one.id, "name": one.name, "input": one.parse_arguments()} for one in calls]
         return message(blocks, None, "tool_calls")
 
     def tool_call_stream(self, calls):
         """
-        Blocks whose input grows.
+        Tool use blocks with several deltas of input.
         """
         blocks = [
             (
@@ -73,7 +73,7 @@ class AnthropicExamples(WireExamples):
             )
             for one in calls
         ]
-        return streamed(blocks, None, "tool_calls")
+        return stream_events(blocks, None, "tool_calls")
 
     def reasoning(self, thought, text):
         """
@@ -84,18 +84,18 @@ class AnthropicExamples(WireExamples):
 
     def reasoning_stream(self, thought, text):
         """
-        Both, growing.
+        Both, in several deltas.
         """
         thinking = [{"type": "thinking_delta", "thinking": thought}, {"type": "signature_delta", "signature": "signed"}]
         blocks = [
             ({"type": "thinking", "thinking": "", "signature": ""}, thinking),
             ({"type": "text", "text": ""}, [{"type": "text_delta", "text": text}]),
         ]
-        return streamed(blocks, None, "stop")
+        return stream_events(blocks, None, "stop")
 
     def refusal(self, text):
         """
-        A text that the model broke off.
+        A text that the model interrupted.
         """
         return message([{"type": "text", "text": text}], None, "refusal")
 
@@ -107,7 +107,7 @@ class AnthropicExamples(WireExamples):
 
     def stream_error(self, chunks, message):
         """
-        An event of its own name.
+        An event named `error`.
         """
         return [*self.stream(chunks, None)[: 2 + len(chunks)], *server_sent(self.error(529, message), name="error")]
 
@@ -115,9 +115,12 @@ class AnthropicExamples(WireExamples):
         """
         An envelope without its type, and an event that is an error only by its name.
         """
-        grown = self.stream(chunks, None)[: 2 + len(chunks)]
+        partial = self.stream(chunks, None)[: 2 + len(chunks)]
         error = {"type": "api_error", "message": message}
-        return [[*grown, *server_sent({"error": error})], [*grown, *server_sent({"message": message}, name="error")]]
+        return [
+            [*partial, *server_sent({"error": error})],
+            [*partial, *server_sent({"message": message}, name="error")],
+        ]
 
     def reply_with_finish_reason(self, word):
         """
@@ -129,7 +132,7 @@ class AnthropicExamples(WireExamples):
         """
         The same as a stream.
         """
-        return streamed([({"type": "text", "text": "Hello."}, [])], None, word)
+        return stream_events([({"type": "text", "text": "Hello."}, [])], None, word)
 
     def vendor_content(self, text):
         """
@@ -142,7 +145,7 @@ class AnthropicExamples(WireExamples):
         The same as a stream.
         """
         blocks = [*server_tool(text), {"type": "text", "text": "Hello."}]
-        return streamed([(block, []) for block in blocks], None, "stop")
+        return stream_events([(block, []) for block in blocks], None, "stop")
 
     def signed_reasoning(self, signature):
         """
@@ -160,7 +163,7 @@ class AnthropicExamples(WireExamples):
             ({"type": "thinking", "thinking": "", "signature": ""}, deltas),
             ({"type": "text", "text": "Hello."}, []),
         ]
-        return streamed(blocks, None, "stop")
+        return stream_events(blocks, None, "stop")
 
     def signed_tool_calls(self, calls, signature):
         """
@@ -174,7 +177,7 @@ class AnthropicExamples(WireExamples):
         """
         The same as a stream.
         """
-        return streamed(
+        return stream_events(
             [(block, []) for block in self.signed_tool_calls(calls, signature)["content"]], None, "tool_calls"
         )
 
@@ -207,31 +210,31 @@ def message(content, usage, finish):
     """
     Create a complete message.
     """
-    made = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": content}
-    made |= {"stop_reason": STOP_REASONS.get(finish, finish), "stop_sequence": None}
-    return made if usage is None else {**made, "usage": {**counts_of_input(usage), **counts_of_output(usage)}}
+    body = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": content}
+    body |= {"stop_reason": STOP_REASONS.get(finish, finish), "stop_sequence": None}
+    return body if usage is None else {**body, "usage": {**create_input_counts(usage), **create_output_counts(usage)}}
 
 
-def counts_of_input(usage):
+def create_input_counts(usage):
     """
     Create input counts, in which cached tokens are separate.
     """
     read, encoded = usage.cache_read_tokens, usage.cache_write_tokens
     cached = {"cache_read_input_tokens": read, "cache_creation_input_tokens": encoded}
-    return {"input_tokens": usage.input_tokens - (read or 0) - (encoded or 0)} | known(cached)
+    return {"input_tokens": usage.input_tokens - (read or 0) - (encoded or 0)} | drop_unknown_counts(cached)
 
 
-def counts_of_output(usage):
+def create_output_counts(usage):
     """
     Create output counts, which include thinking.
     """
-    thought = known({"thinking_tokens": usage.reasoning_tokens})
+    thought = drop_unknown_counts({"thinking_tokens": usage.reasoning_tokens})
     return {"output_tokens": usage.output_tokens} | ({"output_tokens_details": thought} if thought else {})
 
 
-def known(counts):
+def drop_unknown_counts(counts):
     """
-    Leave unknown counts out.
+    Remove unknown counts.
     """
     return {name: count for name, count in counts.items() if count is not None}
 
@@ -246,22 +249,22 @@ def server_tool(name):
     ]
 
 
-def streamed(blocks, usage, finish):
+def stream_events(blocks, usage, finish):
     """
     Create the events of a message, each named after its type.
     """
     started = {**message([], None, finish), "stop_reason": None}
     if usage is not None:
-        started["usage"] = {**counts_of_input(usage), "output_tokens": 1}
+        started["usage"] = {**create_input_counts(usage), "output_tokens": 1}
     events = [{"type": "message_start", "message": started}]
     for index, (block, deltas) in enumerate(blocks):
         events.append({"type": "content_block_start", "index": index, "content_block": block})
         events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
         events.append({"type": "content_block_stop", "index": index})
-    ended = {"type": "message_delta", "delta": {"stop_reason": STOP_REASONS.get(finish, finish)}}
+    final_delta = {"type": "message_delta", "delta": {"stop_reason": STOP_REASONS.get(finish, finish)}}
     if usage is not None:
-        ended["usage"] = counts_of_output(usage)
-    events += [ended, {"type": "message_stop"}]
+        final_delta["usage"] = create_output_counts(usage)
+    events += [final_delta, {"type": "message_stop"}]
     return [frame for event in events for frame in server_sent(event, name=event["type"])]
 
 

@@ -51,13 +51,13 @@ def test_regions_speeds_and_tiers_have_prices(make_provider, payload, tier):
 
 
 @pytest.mark.parametrize(
-    ("extra", "may"),
+    ("extra", "may_truncate"),
     [({}, False), ({"top_k": 3}, False), ({"betas": ["wide"]}, True), ({"context_management": {"edits": []}}, True)],
 )
-def test_a_request_may_ask_to_be_shortened(make_provider, extra, may):
+def test_a_request_may_ask_to_be_shortened(make_provider, extra, may_truncate):
     """
     By context management, or by a beta that may enlarge the context window.
     """
     request = ChatRequest(model="m", messages=(Message.user("Hi"),), extra=extra)
 
-    assert make_provider().may_truncate(request) is may
+    assert make_provider().may_truncate(request) is may_truncate

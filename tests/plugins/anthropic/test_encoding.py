@@ -34,23 +34,23 @@ def ask(**fields):
     return ChatRequest(**{"model": "claude", "messages": (Message.user("Hi"),), **fields})
 
 
-def body_of(provider, **fields):
+def encode_body(provider, **fields):
     """
     Encode a request and read its body.
     """
     return json.loads(provider.encode(ask(**fields), stream=False).body)
 
 
-def adaptations_of(provider, **fields):
+def list_adaptations(provider, **fields):
     """
     Encode a request and list its adaptations.
     """
     return [(one.parameter, one.action) for one in provider.encode(ask(**fields), stream=False).adaptations]
 
 
-def turns(*messages, inline_system=False):
+def encode_messages(*messages, inline_system=False):
     """
-    Encode messages alone.
+    Encode messages without other options.
     """
     return encode_conversation(messages, inline_system=inline_system)
 
@@ -61,17 +61,19 @@ def test_max_tokens_is_always_sent(make_provider):
     """
     known = KNOWN.model_copy(update={"max_output_tokens": 64000})
 
-    assert body_of(make_provider())["max_tokens"] == 4096
-    assert body_of(make_provider(known))["max_tokens"] == 64000
-    assert body_of(make_provider(known), max_tokens=7)["max_tokens"] == 7
+    assert encode_body(make_provider())["max_tokens"] == 4096
+    assert encode_body(make_provider(known))["max_tokens"] == 64000
+    assert encode_body(make_provider(known), max_tokens=7)["max_tokens"] == 7
 
 
 def test_system_messages_are_the_system_prompt():
     """
     System and developer messages at the start become the system prompt, as blocks if they have a cache mark.
     """
-    plain = turns(Message.system("Be brief."), Message.user("Hi"))
-    marked = turns(Message(role="developer", parts=(TextPart(text="Be brief.", cache="1h"),)), Message.user("Hi"))
+    plain = encode_messages(Message.system("Be brief."), Message.user("Hi"))
+    marked = encode_messages(
+        Message(role="developer", parts=(TextPart(text="Be brief.", cache="1h"),)), Message.user("Hi")
+    )
 
     assert (plain.system, plain.messages) == ("Be brief.", [{"role": "user", "content": "Hi"}])
     mark = {"type": "ephemeral", "ttl": "1h"}
@@ -83,7 +85,7 @@ def test_a_later_system_message_stays_if_the_model_takes_it():
     For other models it moves to the system prompt, with an adaptation.
     """
     messages = (Message.system("A"), Message.user("Hi"), Message.system("B"))
-    moved, stored = turns(*messages), turns(*messages, inline_system=True)
+    moved, stored = encode_messages(*messages), encode_messages(*messages, inline_system=True)
 
     assert moved.system == [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]
     assert [(one.parameter, one.action) for one in moved.adaptations] == [("messages", "changed")]
@@ -100,7 +102,7 @@ def test_results_of_one_turn_are_one_message():
         Message.tool(ToolResultPart(call_id=name, name="f", content=name, is_error=name == "b")) for name in "ab"
     ]
 
-    encoded = turns(Message.user("Hi"), calls, *results).messages
+    encoded = encode_messages(Message.user("Hi"), calls, *results).messages
 
     assert [turn["role"] for turn in encoded] == ["user", "assistant", "user"]
     assert encoded[2]["content"] == [
@@ -117,7 +119,7 @@ def test_ids_of_other_vendors_become_valid_ids():
         Message(role="assistant", parts=(ToolCallPart(id="call.0", name="f"),)),
         Message.tool(ToolResultPart(call_id="call.0", name="f", content="x")),
     ]
-    encoded = turns(*turn, *turn).messages
+    encoded = encode_messages(*turn, *turn).messages
 
     assert [message["content"][0].get("id") for message in encoded[::2]] == ["call_0", "call_0_2"]
     assert [message["content"][0].get("tool_use_id") for message in encoded[1::2]] == ["call_0", "call_0_2"]
@@ -126,17 +128,17 @@ def test_ids_of_other_vendors_become_valid_ids():
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=6))
 def test_ids_stay_different(ids):
     """
-    Each call has a valid id of its own, and its result has the same.
+    Each call has a valid, unique id, and its result has the same id.
     """
     messages = [
         message
-        for given_id in ids
+        for original_id in ids
         for message in (
-            Message(role="assistant", parts=(ToolCallPart(id=given_id, name="f"),)),
-            Message.tool(ToolResultPart(call_id=given_id, name="f", content="x")),
+            Message(role="assistant", parts=(ToolCallPart(id=original_id, name="f"),)),
+            Message.tool(ToolResultPart(call_id=original_id, name="f", content="x")),
         )
     ]
-    encoded = turns(*messages).messages
+    encoded = encode_messages(*messages).messages
     called = [message["content"][0]["id"] for message in encoded[::2]]
 
     assert len(set(called)) == len(ids)
@@ -144,11 +146,11 @@ def test_ids_stay_different(ids):
     assert [message["content"][0]["tool_use_id"] for message in encoded[1::2]] == called
 
 
-def test_arguments_that_are_no_json_object_are_wrapped():
+def test_arguments_that_are_not_a_json_object_are_wrapped():
     """
     A truncated call is sent in the wrapper that the vendor recommends, with an adaptation.
     """
-    encoded = turns(Message(role="assistant", parts=(ToolCallPart(id="a", name="f", arguments='{"x": '),)))
+    encoded = encode_messages(Message(role="assistant", parts=(ToolCallPart(id="a", name="f", arguments='{"x": '),)))
 
     assert encoded.messages[0]["content"][0]["input"] == {"INVALID_JSON": '{"x": '}
     assert encoded.adaptations[0].action == "changed"
@@ -162,8 +164,8 @@ def test_thinking_is_sent_back_unchanged():
     redacted = ReasoningPart(text="", provider="anthropic", data={"type": "redacted_thinking", "data": "x"})
     foreign = ReasoningPart(text="So", provider="openai", data={"id": "rs_1"})
 
-    own = turns(Message(role="assistant", parts=(signed, redacted, TextPart(text="Yes"))))
-    other = turns(Message(role="assistant", parts=(foreign, TextPart(text="Yes"))))
+    own = encode_messages(Message(role="assistant", parts=(signed, redacted, TextPart(text="Yes"))))
+    other = encode_messages(Message(role="assistant", parts=(foreign, TextPart(text="Yes"))))
 
     assert own.messages[0]["content"] == [
         {"type": "thinking", "thinking": "Hm", "signature": "s"},
@@ -182,7 +184,7 @@ def test_vendor_parts_go_back_only_to_their_vendor():
     block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
     parts = [VendorPart(provider=name, kind="server_tool_use", data=block) for name in ("anthropic", "openai")]
 
-    assert turns(Message(role="assistant", parts=tuple(parts))).messages[0]["content"] == [block]
+    assert encode_messages(Message(role="assistant", parts=tuple(parts))).messages[0]["content"] == [block]
 
 
 def test_citations_and_callers_go_back_with_their_part():
@@ -192,9 +194,9 @@ def test_citations_and_callers_go_back_with_their_part():
     cited = TextPart(text="Blue", provider="anthropic", data={"citations": [{"type": "char_location"}]})
     called = ToolCallPart(id="a", name="f", provider="anthropic", data={"caller": {"type": "code_execution_20260120"}})
     foreign = TextPart(text="Red", provider="openai", data={"id": "msg_1"})
-    cited_block, call_block, foreign_block = turns(Message(role="assistant", parts=(cited, called, foreign))).messages[
-        0
-    ]["content"]
+    cited_block, call_block, foreign_block = encode_messages(
+        Message(role="assistant", parts=(cited, called, foreign))
+    ).messages[0]["content"]
 
     assert cited_block == {"type": "text", "text": "Blue", "citations": [{"type": "char_location"}]}
     assert call_block["caller"] == {"type": "code_execution_20260120"}
@@ -210,7 +212,7 @@ def test_images_are_sent_as_bytes_or_as_a_url():
         ImagePart(url="data:image/gif;base64,YWJj"),
         ImagePart(url="https://example.com/cat.png", detail="high"),
     )
-    encoded = turns(Message(role="user", parts=images))
+    encoded = encode_messages(Message(role="user", parts=images))
     first, second, third = encoded.messages[0]["content"]
 
     source = {"type": "base64", "media_type": "image/png", "data": "YWJj"}
@@ -225,16 +227,18 @@ def test_unsupported_parts_are_an_error():
     An image without media type, or in an assistant message, is rejected before sending.
     """
     with pytest.raises(PromptError, match="media type"):
-        turns(Message(role="user", parts=(ImagePart(data=b"abc"),)))
+        encode_messages(Message(role="user", parts=(ImagePart(data=b"abc"),)))
     with pytest.raises(UnsupportedError, match="'assistant' cannot contain a part of type 'image'"):
-        turns(Message(role="assistant", parts=(ImagePart(url="https://example.com/cat.png"),)))
+        encode_messages(Message(role="assistant", parts=(ImagePart(url="https://example.com/cat.png"),)))
 
 
 def test_empty_texts_and_messages_are_left_out():
     """
     The vendor rejects empty texts.
     """
-    encoded = turns(Message.user("Hi"), Message.assistant(""), Message(role="user", parts=(TextPart(text=""),)))
+    encoded = encode_messages(
+        Message.user("Hi"), Message.assistant(""), Message(role="user", parts=(TextPart(text=""),))
+    )
 
     assert encoded.messages == [{"role": "user", "content": "Hi"}]
 
@@ -254,10 +258,10 @@ def test_the_tool_choice(make_provider, choice, encoded):
     """
     alone = {} if choice == "none" else {"disable_parallel_tool_use": True}
 
-    assert body_of(make_provider(), tools=(WEATHER,), tool_choice=choice)["tool_choice"] == encoded
-    body = body_of(make_provider(), tools=(WEATHER,), tool_choice=choice, parallel_tool_calls=False)
+    assert encode_body(make_provider(), tools=(WEATHER,), tool_choice=choice)["tool_choice"] == encoded
+    body = encode_body(make_provider(), tools=(WEATHER,), tool_choice=choice, parallel_tool_calls=False)
     assert body["tool_choice"] == encoded | alone
-    assert "tool_choice" not in body_of(make_provider(), tool_choice=choice)
+    assert "tool_choice" not in encode_body(make_provider(), tool_choice=choice)
 
 
 def test_tools_have_their_cache_marks_and_options(make_provider):
@@ -268,7 +272,7 @@ def test_tools_have_their_cache_marks_and_options(make_provider):
     search = {"type": "web_search_20250305", "name": "web_search"}
     own = [VendorTool(provider=name, data=search) for name in ("anthropic", "openai")]
 
-    encoded = body_of(make_provider(), tools=(tool,), vendor_tools=tuple(own), extra={"tools": [{"name": "x"}]})[
+    encoded = encode_body(make_provider(), tools=(tool,), vendor_tools=tuple(own), extra={"tools": [{"name": "x"}]})[
         "tools"
     ]
 
@@ -281,26 +285,26 @@ def test_a_cache_mark_on_the_request(make_provider):
     """
     ``prompt_cache`` marks the end of the request.
     """
-    assert body_of(make_provider(), prompt_cache="default")["cache_control"] == {"type": "ephemeral"}
+    assert encode_body(make_provider(), prompt_cache="default")["cache_control"] == {"type": "ephemeral"}
 
 
 def test_unsupported_parameters_are_dropped(make_provider):
     """
     Seed and penalties are dropped, a temperature above 1 becomes 1, and stop sequences have another name.
     """
-    given_parameters = {
+    unsupported = {
         "seed": 1,
         "frequency_penalty": 0.5,
         "presence_penalty": 0.5,
         "temperature": 1.5,
         "stop": ("x",),
     }
-    body = body_of(make_provider(), **given_parameters)
+    body = encode_body(make_provider(), **unsupported)
 
     assert body["temperature"] == 1
     assert body["stop_sequences"] == ["x"]
     assert not {"seed", "frequency_penalty", "presence_penalty"} & set(body)
-    assert sorted(adaptations_of(make_provider(), **given_parameters)) == [
+    assert sorted(list_adaptations(make_provider(), **unsupported)) == [
         ("frequency_penalty", "dropped"),
         ("presence_penalty", "dropped"),
         ("seed", "dropped"),
@@ -326,8 +330,8 @@ def test_the_service_tier_is_a_setting_that_a_call_can_change(make_provider):
     """
     provider = make_provider(service_tier="standard_only")
 
-    assert body_of(provider)["service_tier"] == "standard_only"
-    assert body_of(provider, extra={"service_tier": "auto"})["service_tier"] == "auto"
+    assert encode_body(provider)["service_tier"] == "standard_only"
+    assert encode_body(provider, extra={"service_tier": "auto"})["service_tier"] == "auto"
 
 
 def test_structured_output_has_a_supported_schema(make_provider):
@@ -343,7 +347,7 @@ def test_structured_output_has_a_supported_schema(make_provider):
         "required": ["age"],
     }
     rules = KNOWN.model_copy(update={"traits": frozenset({"adaptive", "effort"})})
-    config = body_of(
+    config = encode_body(
         make_provider(rules),
         output_schema=OutputSchema(json_schema=schema),
         reasoning_effort="low",

@@ -23,7 +23,7 @@ from budwood.types import ChatRequest, HTTPReply, Message, ReplyHead
 REQUEST = ChatRequest(model="claude", messages=(Message.user("Hi"),))
 
 
-def refused(provider, status, kind, message="x", *, headers=None, **more):
+def classify_reply(provider, status, kind, message="x", *, headers=None, **more):
     """
     Classify a reply in the vendor's form.
     """
@@ -51,11 +51,11 @@ def test_every_type_of_error_has_its_class(make_provider, status, kind, error, r
     """
     Status and type determine the class; code, status and request id are attributes.
     """
-    made = refused(make_provider(), status, kind)
+    result = classify_reply(make_provider(), status, kind)
 
-    assert type(made) is error
-    assert (made.status, made.code, made.request_id) == (status, kind, "req_of_body")
-    assert made.retryable is retryable
+    assert type(result) is error
+    assert (result.status, result.code, result.request_id) == (status, kind, "req_of_body")
+    assert result.retryable is retryable
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_spend_cap_is_no_rate_limit(make_provider, code):
     A 429 with details of a spend limit is never retried; one with a ramp limit is.
     """
     headers = {"x-should-retry": "true"}
-    capped = refused(make_provider(), 429, "rate_limit_error", headers=headers, details={"error_code": code})
-    ramped = refused(make_provider(), 429, "rate_limit_error", details={"error_code": "ramp_limit_exceeded"})
+    capped = classify_reply(make_provider(), 429, "rate_limit_error", headers=headers, details={"error_code": code})
+    ramped = classify_reply(make_provider(), 429, "rate_limit_error", details={"error_code": "ramp_limit_exceeded"})
 
     assert (type(capped), capped.retryable, capped.code) == (QuotaExhaustedError, False, code)
     assert (type(ramped), ramped.retryable, ramped.code) == (RateLimitError, True, "ramp_limit_exceeded")
@@ -77,9 +77,11 @@ def test_an_organization_on_hold_is_not_permitted(make_provider):
     """
     The vendor sends 400 to a suspended organization, which is not an invalid request.
     """
-    made = refused(make_provider(), 400, "invalid_request_error", details={"error_code": "organization_on_hold"})
+    result = classify_reply(
+        make_provider(), 400, "invalid_request_error", details={"error_code": "organization_on_hold"}
+    )
 
-    assert (type(made), made.status, made.retryable) == (PermissionDeniedError, 400, False)
+    assert (type(result), result.status, result.retryable) == (PermissionDeniedError, 400, False)
 
 
 @pytest.mark.parametrize(
@@ -99,33 +101,40 @@ def test_an_organization_on_hold_is_not_permitted(make_provider):
         ("He said: prompt is too long: or so", InvalidRequestError, None),
     ],
 )
-def test_one_type_means_several_things(make_provider, message, error, param):
+def test_one_type_has_several_meanings(make_provider, message, error, param):
     """
     The start of the message specifies an ``invalid_request_error``, and names the parameter.
     """
-    made = refused(make_provider(), 400, "invalid_request_error", message)
+    result = classify_reply(make_provider(), 400, "invalid_request_error", message)
 
-    assert type(made) is error
-    assert (made.param, made.code, made.retryable) == (param, "invalid_request_error", False)
+    assert type(result) is error
+    assert (result.param, result.code, result.retryable) == (param, "invalid_request_error", False)
 
 
 def test_a_blocked_reply_is_a_content_filter_error(make_provider):
     """
     Anthropic reports it as an invalid request; it names no parameter.
     """
-    made = refused(make_provider(), 400, "invalid_request_error", "Output blocked by content filtering policy")
+    result = classify_reply(make_provider(), 400, "invalid_request_error", "Output blocked by content filtering policy")
 
-    assert type(made) is ContentFilterError
-    assert (made.stage, made.param, made.code, made.retryable) == ("output", None, "invalid_request_error", False)
+    assert type(result) is ContentFilterError
+    assert (result.stage, result.param, result.code, result.retryable) == (
+        "output",
+        None,
+        "invalid_request_error",
+        False,
+    )
 
 
 def test_the_delay_and_the_request_id(make_provider):
     """
     ``retry-after`` is in the error; the request id of the header takes precedence over the body's.
     """
-    made = refused(make_provider(), 429, "rate_limit_error", headers={"retry-after": "12", "request-id": "req_of_head"})
+    result = classify_reply(
+        make_provider(), 429, "rate_limit_error", headers={"retry-after": "12", "request-id": "req_of_head"}
+    )
 
-    assert (made.retry_after, made.request_id) == (12.0, "req_of_head")
+    assert (result.retry_after, result.request_id) == (12.0, "req_of_head")
 
 
 @pytest.mark.parametrize(
@@ -146,9 +155,9 @@ def test_other_forms_of_an_error_are_parsed(make_provider, body):
     """
     Whatever the form of a gateway's error, the status determines the class.
     """
-    made = make_provider().error(HTTPReply(ReplyHead(500, {}), json.dumps(body).encode()))
+    result = make_provider().error(HTTPReply(ReplyHead(500, {}), json.dumps(body).encode()))
 
-    assert type(made) is ServerError
+    assert type(result) is ServerError
 
 
 def test_an_error_inside_a_200_is_raised(make_provider):

@@ -1,4 +1,4 @@
-"""What Anthropic's refusals teach."""
+"""Rules that are learned from Anthropic's errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from budwood import Client
 from budwood.errors import UnsupportedParameterError
-from tests.plugins.anthropic.test_client import message, stream_of
+from tests.plugins.anthropic.test_client import make_stream, message
 
 BOTH = "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
 LEVEL = "This model does not support effort level 'xhigh'. Supported levels: high, low, max, medium."
@@ -20,24 +20,26 @@ def refusal(payload):
 
 
 @pytest.fixture
-def unknown(scripted, clock):
+def client(scripted, clock):
     """
     A client of a model that is not in the catalog.
     """
-    with Client("anthropic/claude-next", api_key="sk-ant-secret", transport=scripted, clock=clock, cache=False) as made:
-        yield made
+    with Client(
+        "anthropic/claude-next", api_key="sk-ant-secret", transport=scripted, clock=clock, cache=False
+    ) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
     "payload", ["temperature: Extra inputs are not permitted", "`temperature` is deprecated for this model."]
 )
-def test_a_rejected_parameter_is_dropped(unknown, scripted, payload):
+def test_a_rejected_parameter_is_dropped(client, scripted, payload):
     """
     A parameter that the model rejects is dropped, also in later requests.
     """
     scripted.reply(400, refusal(payload)).reply(200, message("Hi")).reply(200, message("Hi"))
 
-    replies = [unknown.ask("Hello", temperature=0.5, stop="x") for _ in range(2)]
+    replies = [client.ask("Hello", temperature=0.5, stop="x") for _ in range(2)]
 
     assert [len(reply.attempts) for reply in replies] == [2, 1]
     assert [adaptation.parameter for adaptation in replies[1].adaptations] == ["temperature"]
@@ -45,7 +47,7 @@ def test_a_rejected_parameter_is_dropped(unknown, scripted, payload):
     assert scripted.sent()["stop_sequences"] == ["x"]
 
 
-def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
+def test_one_of_two_exclusive_parameters_is_dropped(client, scripted):
     """
     If temperature and top_p exclude each other, temperature is sent; each alone is sent unchanged.
     """
@@ -53,9 +55,9 @@ def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
     for _ in range(3):
         scripted.reply(200, message("Hi"))
 
-    both = unknown.ask("Hello", temperature=0.5, top_p=0.9)
-    again = unknown.ask("Hello", temperature=0.5, top_p=0.9)
-    alone = unknown.ask("Hello", top_p=0.9)
+    both = client.ask("Hello", temperature=0.5, top_p=0.9)
+    again = client.ask("Hello", temperature=0.5, top_p=0.9)
+    alone = client.ask("Hello", top_p=0.9)
 
     (adaptation,) = both.adaptations
     assert adaptation.reason == f"claude-next rejects it together with temperature (learned from the server: {BOTH})"
@@ -64,28 +66,28 @@ def test_one_of_two_exclusive_parameters_is_dropped(unknown, scripted):
     assert (scripted.sent()["top_p"], alone.adaptations) == (0.9, ())
 
 
-def test_an_effort_is_replaced_by_the_nearest(unknown, scripted):
+def test_an_effort_is_replaced_by_the_nearest(client, scripted):
     """
     The levels in the error message are learned, also for streams; other efforts are sent unchanged.
     """
-    scripted.reply(400, refusal(LEVEL)).reply(200, chunks=stream_of("Hi")).reply(200, message("Hi"))
+    scripted.reply(400, refusal(LEVEL)).reply(200, chunks=make_stream("Hi")).reply(200, message("Hi"))
 
-    with unknown.stream("Hello", reasoning_effort="xhigh") as stream:
+    with client.stream("Hello", reasoning_effort="xhigh") as stream:
         list(stream)
-    low = unknown.ask("Hello", reasoning_effort="low")
+    low = client.ask("Hello", reasoning_effort="low")
 
     assert [scripted.sent(number)["output_config"]["effort"] for number in range(3)] == ["xhigh", "high", "low"]
     assert [adaptation.action for adaptation in stream.response.adaptations] == ["changed"]
     assert low.adaptations == ()
 
 
-def test_a_model_without_effort_gets_none(unknown, scripted):
+def test_a_model_without_effort_gets_none(client, scripted):
     """
     If the model rejects effort, all parameters of thinking are dropped.
     """
     scripted.reply(400, refusal("This model does not support the effort parameter.")).reply(200, message("Hi"))
 
-    reply = unknown.ask("Hello", reasoning_effort="low")
+    reply = client.ask("Hello", reasoning_effort="low")
 
     assert not {"thinking", "output_config"} & set(scripted.sent())
     assert [(adaptation.parameter, adaptation.action) for adaptation in reply.adaptations] == [
@@ -102,14 +104,14 @@ def test_a_model_without_effort_gets_none(unknown, scripted):
         (BOTH, "top_p"),
     ],
 )
-def test_our_name_of_the_parameter(unknown, scripted, payload, param):
+def test_our_name_of_the_parameter(client, scripted, payload, param):
     """
     Nested parameters of the vendor have a name of ours.
     """
     scripted.reply(400, refusal(payload))
 
     with pytest.raises(UnsupportedParameterError) as caught:
-        unknown.ask("Hello")
+        client.ask("Hello")
 
     assert caught.value.param == param
 

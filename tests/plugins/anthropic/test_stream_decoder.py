@@ -62,41 +62,41 @@ def text_block(index, *texts, citation=None):
     return block(index, {"type": "text", "text": ""}, *deltas, *cited)
 
 
-def play(provider, chunks, head=HEAD):
+def decode_stream(provider, chunks, head=HEAD):
     """
-    Decode a stream that is complete.
+    Decode a complete stream.
     """
     decoder = provider.decoder(REQUEST, head)
     events = [event for chunk in chunks for event in decoder.feed(chunk)]
     return [*events, *decoder.close()]
 
 
-def built(events):
+def build_response(events):
     """
-    Assemble the response.
+    Build the response of a stream.
     """
     builder = ResponseBuilder()
     builder.add(events)
     return builder.build()
 
 
-def parts_of(provider, *events):
+def decode_parts(provider, *events):
     """
     Decode the content of a stream.
     """
-    return built(play(provider, sse(START, *events, *STOP))).message.parts
+    return build_response(decode_stream(provider, sse(START, *events, *STOP))).message.parts
 
 
 def test_a_plain_stream(make_provider):
     """
     It yields start, texts, end and usage; pings are ignored.
     """
-    events = play(make_provider(), sse(START, {"type": "ping"}, *text_block(0, "Hel", "lo"), *STOP))
+    events = decode_stream(make_provider(), sse(START, {"type": "ping"}, *text_block(0, "Hel", "lo"), *STOP))
 
     assert events[0] == ResponseStarted("msg_1", "claude")
     assert [event for event in events if isinstance(event, TextDelta)] == [TextDelta("Hel"), TextDelta("lo")]
     assert Finished("stop", "end_turn") in events
-    response = built(events)
+    response = build_response(events)
     assert (response.usage.input_tokens, response.usage.output_tokens) == (3, 5)
     assert response.request_id == "req_1"
 
@@ -112,7 +112,9 @@ def test_usage_is_cumulative(make_provider):
         "delta": {"stop_reason": "end_turn"},
         "usage": {"input_tokens": 9, "output_tokens": 7},
     }
-    reports = [event.usage for event in play(make_provider(), sse(start, end)) if isinstance(event, UsageReported)]
+    reports = [
+        event.usage for event in decode_stream(make_provider(), sse(start, end)) if isinstance(event, UsageReported)
+    ]
 
     assert [usage.output_tokens for usage in reports] == [1, 7]
     last = reports[-1]
@@ -125,7 +127,7 @@ def test_thinking_keeps_its_signature(make_provider):
     Thinking is reported as it arrives, and closed with its signature; redacted thinking too.
     """
     deltas = [{"type": "thinking_delta", "thinking": "H"}, {"type": "thinking_delta", "thinking": "m"}]
-    parts = parts_of(
+    parts = decode_parts(
         make_provider(),
         *block(0, {"type": "thinking", "thinking": ""}, *deltas, {"type": "signature_delta", "signature": "sig"}),
         *block(1, {"type": "redacted_thinking", "data": "xyz"}),
@@ -144,7 +146,7 @@ def test_citations_stay_with_their_text(make_provider):
     Consecutive texts stay separate.
     """
     citation = {"type": "char_location", "cited_text": "blue"}
-    parts = parts_of(make_provider(), *text_block(0, "It is "), *text_block(1, "bl", "ue", citation=citation))
+    parts = decode_parts(make_provider(), *text_block(0, "It is "), *text_block(1, "bl", "ue", citation=citation))
 
     assert parts == (
         TextPart(text="It is "),
@@ -158,7 +160,7 @@ def test_tool_calls_have_their_own_numbers(make_provider):
     """
     fragments = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"city"', ': "Oslo"}')]
     caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
-    parts = parts_of(
+    parts = decode_parts(
         make_provider(),
         *text_block(0, "Let me see."),
         *block(1, {"type": "tool_use", "id": "a", "name": "weather", "input": {}}, *fragments),
@@ -180,11 +182,11 @@ def test_unknown_content_becomes_vendor_parts(make_provider):
     query = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query": ', '"sky"}')]
     search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search"}
     found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{"url": "https://example.com"}]}
-    news = {"type": "compaction", "content": None}
+    unknown_block = {"type": "compaction", "content": None}
     chunks = [{"type": "compaction_delta", "content": "So "}, {"type": "compaction_delta", "content": "far"}]
 
-    parts = parts_of(
-        make_provider(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, news, *chunks)
+    parts = decode_parts(
+        make_provider(), *block(0, {**search, "input": {}}, *query), *block(1, found), *block(2, unknown_block, *chunks)
     )
 
     assert parts == (
@@ -200,7 +202,9 @@ def test_other_fields_are_metadata(make_provider):
     """
     details = {"type": "refusal", "category": "cyber"}
     end = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details, "stop_sequence": None}}
-    response = built(play(make_provider(), sse(START, {"type": "weather_report", "sky": "blue"}, end)))
+    response = build_response(
+        decode_stream(make_provider(), sse(START, {"type": "weather_report", "sky": "blue"}, end))
+    )
 
     assert (response.finish_reason, response.raw_finish_reason) == ("refusal", "refusal")
     assert response.metadata == {"stop_details": details, "weather_report": {"type": "weather_report", "sky": "blue"}}
@@ -222,7 +226,7 @@ def test_every_stop_reason_is_converted(make_provider, raw, reason):
     """
     The vendor's own reason is the raw one.
     """
-    assert Finished(reason, raw) in play(
+    assert Finished(reason, raw) in decode_stream(
         make_provider(), sse(START, {"type": "message_delta", "delta": {"stop_reason": raw}})
     )
 
@@ -233,11 +237,11 @@ def test_a_second_start_replaces_the_first(make_provider):
     """
     again = {"type": "message_start", "message": {"id": "msg_2", "model": "claude"}}
     cut_off = text_block(0, "Hel")[:-1]
-    events = play(make_provider(), sse(START, *cut_off, again, *text_block(0, "Hello"), *STOP))
+    events = decode_stream(make_provider(), sse(START, *cut_off, again, *text_block(0, "Hello"), *STOP))
 
     assert Restarted("the vendor restarted the reply") in events
-    assert built(events).message.parts == (TextPart(text="Hello"),)
-    assert built(events).id == "msg_2"
+    assert build_response(events).message.parts == (TextPart(text="Hello"),)
+    assert build_response(events).id == "msg_2"
 
 
 def test_open_blocks_are_closed_at_the_end(make_provider):
@@ -246,7 +250,7 @@ def test_open_blocks_are_closed_at_the_end(make_provider):
     """
     started = block(0, {"type": "tool_use", "id": "a", "name": "now", "input": {}})[:-1]
 
-    assert parts_of(make_provider(), *started) == (ToolCallPart(id="a", name="now", arguments="{}"),)
+    assert decode_parts(make_provider(), *started) == (ToolCallPart(id="a", name="now", arguments="{}"),)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +300,7 @@ def test_either_end_completes_a_reply(make_provider, last):
     """
     A stop reason, or ``message_stop`` alone, which has no reason.
     """
-    response = built(play(make_provider(), sse(START, *text_block(0, "Hi"), *last)))
+    response = build_response(decode_stream(make_provider(), sse(START, *text_block(0, "Hi"), *last)))
 
     assert response.text == "Hi"
     assert response.finish_reason == ("other" if last[0]["type"] == "message_stop" else "stop")
@@ -315,7 +319,7 @@ def test_incomplete_events_are_errors(make_provider, event):
     An event without its required field raises BadResponseError.
     """
     with pytest.raises(BadResponseError):
-        play(make_provider(), sse(event))
+        decode_stream(make_provider(), sse(event))
 
 
 def test_a_complete_reply_in_place_of_a_stream_is_decoded(make_provider):
@@ -323,7 +327,7 @@ def test_a_complete_reply_in_place_of_a_stream_is_decoded(make_provider):
     Some gateways answer a streaming request with a complete message.
     """
     message = {"id": "msg_1", "model": "claude", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}
-    response = built(play(make_provider(), [json.dumps(message).encode()]))
+    response = build_response(decode_stream(make_provider(), [json.dumps(message).encode()]))
 
     assert (response.text, response.finish_reason, response.id) == ("Hi", "stop", "msg_1")
 
@@ -331,10 +335,13 @@ def test_a_complete_reply_in_place_of_a_stream_is_decoded(make_provider):
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_decoder(data):
     """
-    Any bytes are decoded, or raise an error of ours.
+    Any bytes are decoded, or raise an error of Budwood.
     """
     decoder = MessageStreamDecoder(
-        HEAD, limits=None, decode_body=lambda _reply: pytest.fail("no reply"), make_error=lambda _said: ServerError("x")
+        HEAD,
+        limits=None,
+        decode_body=lambda _reply: pytest.fail("no reply"),
+        make_error=lambda _error: ServerError("x"),
     )
     try:
         decoder.feed(b"data: " + data.replace(b"\n", b"") + b"\n\n")
@@ -353,7 +360,7 @@ def test_splits_change_nothing(texts, data):
 
     def decoded(chunks):
         decoder = MessageStreamDecoder(
-            HEAD, limits=None, decode_body=lambda _reply: None, make_error=lambda _said: None
+            HEAD, limits=None, decode_body=lambda _reply: None, make_error=lambda _error: None
         )
         return [event for chunk in chunks for event in decoder.feed(chunk)] + decoder.close()
 
@@ -375,11 +382,11 @@ def test_a_reply_and_its_stream_agree(make_provider):
     start = {"type": "message_start", "message": {**message, "content": []}}
     end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": usage}
     blocks = [event for index, started in enumerate(content) for event in block(index, started)]
-    streamed = built(play(make_provider(), sse(start, *blocks, end)))
+    streamed = build_response(decode_stream(make_provider(), sse(start, *blocks, end)))
 
     assert streamed.model_dump(exclude={"raw"}) == assembled.model_dump(exclude={"raw"})
     assert not any(
-        isinstance(event, ResponseMetadata) and event.data for event in play(make_provider(), sse(start, end))
+        isinstance(event, ResponseMetadata) and event.data for event in decode_stream(make_provider(), sse(start, end))
     )
 
 
@@ -389,8 +396,8 @@ def test_a_message_that_is_complete_at_its_start(make_provider):
     """
     call = {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}
     message = {"id": "m", "model": "claude", "content": [call], "stop_reason": "tool_use", "usage": {}}
-    response = built(
-        play(make_provider(), sse({"type": "message_start", "message": message}, {"type": "message_stop"}))
+    response = build_response(
+        decode_stream(make_provider(), sse({"type": "message_start", "message": message}, {"type": "message_stop"}))
     )
 
     assert (response.finish_reason, response.raw_finish_reason) == ("tool_calls", "tool_use")

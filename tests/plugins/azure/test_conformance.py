@@ -10,8 +10,8 @@ class AzureExamples(OpenAIChatExamples):
         """
         Return an error of Azure's content filter.
         """
-        found = {"violence": {"filtered": True, "severity": "high"}}
-        inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": found}
+        filter_result = {"violence": {"filtered": True, "severity": "high"}}
+        inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": filter_result}
         error = {"message": message, "type": None, "param": "prompt", "code": "content_filter", "innererror": inner}
         return WireReply(status=400, body={"error": error})
 

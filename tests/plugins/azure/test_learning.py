@@ -85,12 +85,12 @@ def test_rules_are_learned_from_a_stream(make_client, scripted):
     scripted.reply(400, make_rejection(NEWER, "max_tokens")).reply(400, make_rejection(DEFAULT, "temperature"))
     scripted.reply(chunks=sse(*chat_chunks(["Hi"])))
 
-    async def talk():
+    async def stream_reply():
         async with make_client("azure/my-mini", asynchronous=True) as client, client.stream("Hello", **ASKED) as stream:
             assert [text async for text in stream.text_deltas()] == ["Hi"]
         return stream.response
 
-    assert list_adaptations(asyncio.run(talk())) == ADAPTED
+    assert list_adaptations(asyncio.run(stream_reply())) == ADAPTED
 
 
 def test_rejection_with_on_unsupported_error(make_client, scripted):

@@ -110,16 +110,16 @@ def test_filter_results_of_other_replies(make_client, scripted):
     """
     Filter results of prompt and reply are metadata, also if the filter was unavailable.
     """
-    down = {"error": {"code": "content_filter_error", "message": "The contents are not filtered"}}
+    unavailable = {"error": {"code": "content_filter_error", "message": "The contents are not filtered"}}
     body = chat_reply("Hi")
-    body["choices"][0]["content_filter_results"] = down
+    body["choices"][0]["content_filter_results"] = unavailable
     body["prompt_filter_results"] = [{"prompt_index": 0, "content_filter_results": CATEGORIES}]
     scripted.reply(200, body)
     with make_client() as client:
         reply = client.ask("Hello")
 
     assert (reply.text, reply.finish_reason) == ("Hi", "stop")
-    assert reply.metadata["content_filter_results"] == down
+    assert reply.metadata["content_filter_results"] == unavailable
     assert reply.metadata["prompt_filter_results"][0]["content_filter_results"] == CATEGORIES
 
 

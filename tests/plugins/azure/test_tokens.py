@@ -25,11 +25,11 @@ class Source:
     def __init__(self, clock, *, seconds=3600.0):
         self.clock = clock
         self.seconds = seconds
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self):
-        self.asked += 1
-        return AccessToken(secret=f"token-{self.asked}", expires_at=self.clock.time() + self.seconds)
+        self.calls += 1
+        return AccessToken(secret=f"token-{self.calls}", expires_at=self.clock.time() + self.seconds)
 
 
 class Credential:
@@ -207,10 +207,10 @@ def test_a_source_cannot_end_the_program(make_client, scripted):
     A source that exits, as libraries for command lines do, raises an error.
     """
 
-    def leave():
+    def exit_program():
         raise SystemExit(3)
 
-    with make_client(token_source=leave) as client, pytest.raises(CredentialError, match="SystemExit"):
+    with make_client(token_source=exit_program) as client, pytest.raises(CredentialError, match="SystemExit"):
         client.ask("Hello")
     assert scripted.calls == []
 
@@ -275,7 +275,7 @@ def test_concurrent_calls_fetch_one_token(make_client, scripted, clock):
         replies = client.ask_many(["Hello"] * 8, concurrency=8)
 
     assert [reply.text for reply in replies] == ["Hi"] * 8
-    assert source.asked == 1
+    assert source.calls == 1
 
 
 def test_tokens_are_redacted(make_client, scripted, caplog):

@@ -1,4 +1,4 @@
-"""The real command in a process of its own, a server that speaks Chat Completions, and a terminal."""
+"""The real command in a separate process, a server with the Chat Completions API, and a terminal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import pytest
 COMMAND = (sys.executable, "-m", "budwood_cli")
 MAX_WAIT = 120.0
 """Seconds without output or exit after which a command is killed."""
-IMPATIENCE = 3.0
-"""Seconds after which a person presses Ctrl-C again."""
+INTERRUPT_INTERVAL = 3.0
+"""Seconds between two interrupts."""
 
 
 @pytest.fixture(autouse=True)
@@ -77,16 +77,16 @@ def started():
 @pytest.fixture
 def interrupt():
     """
-    Send SIGINT to a command until something comes from the stream, and return its first line.
+    Send SIGINT to a command until the stream has output, and return its first line.
 
-    Once is not always enough: Python notes a signal that comes just before it waits, and looks at the note only when
-    the waiting ends. Another signal ends it.
+    One signal may not be enough: if it arrives just before a blocking system call, Python handles it only after that
+    call returns. A second signal interrupts the call.
     """
 
     def press(process, stream):
         deadline = time.monotonic() + MAX_WAIT
         process.send_signal(signal.SIGINT)
-        while not select.select([stream], [], [], IMPATIENCE)[0]:
+        while not select.select([stream], [], [], INTERRUPT_INTERVAL)[0]:
             if time.monotonic() > deadline:
                 process.kill()
                 pytest.fail(f"an interrupt had no effect; the command wrote: {process.communicate()}")
@@ -98,15 +98,15 @@ def interrupt():
 
 class Vendor:
     """
-    What the server answers, and what it was asked.
+    The replies of the server, and the requests that it received.
 
     Attributes:
         words: The reply, as it is streamed.
-        status: The HTTP status; from 400 on `complaint` is the error in the body.
-        refuses: A text; a request that holds it is answered with 400.
-        gate: An event that replies wait for, if it is set here: streams after their first word, complete ones after
+        status: The HTTP status. From 400 on, the body contains `error`.
+        rejected_text: A request that contains this text gets status 400.
+        gate: If not None, an event that replies wait for: streams after their first word, complete replies after
             `free` requests.
-        arrived: Released once for each request.
+        arrived: A semaphore that is released for each request.
     """
 
     def __init__(self, url):
@@ -115,9 +115,9 @@ class Vendor:
         self.words = ["Hello", " there", "."]
         self.finish_reason = "stop"
         self.status = 200
-        self.complaint = {"message": "No."}
+        self.error = {"message": "No."}
         self.headers = {"x-request-id": "req-7"}
-        self.refuses = None
+        self.rejected_text = None
         self.gate = None
         self.free = 0
         self.arrived = threading.Semaphore(0)
@@ -159,9 +159,9 @@ class Handler(BaseHTTPRequestHandler):
         vendor.requests.append(request)
         vendor.arrived.release()
         if vendor.status >= 400:
-            self.reply(vendor.status, {"error": vendor.complaint})
-        elif vendor.refuses is not None and vendor.refuses in json.dumps(request):
-            self.reply(400, {"error": vendor.complaint})
+            self.reply(vendor.status, {"error": vendor.error})
+        elif vendor.rejected_text is not None and vendor.rejected_text in json.dumps(request):
+            self.reply(400, {"error": vendor.error})
         elif request.get("stream"):
             self.stream()
         else:
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def stream(self):
         self.begin(200, {"content-type": "text/event-stream", "connection": "close"})
-        with contextlib.suppress(OSError):  # the command may leave in the middle: that is what some tests are about
+        with contextlib.suppress(OSError):  # some tests stop the command during a stream
             for chunk in self.server.vendor.chunks():
                 self.wfile.write(chunk)
 
@@ -202,24 +202,24 @@ def vendor(monkeypatch):
     A server on loopback that serves the model ``local/tiny``.
     """
     with Server(("127.0.0.1", 0), Handler) as server:
-        made = server.vendor = Vendor(f"http://127.0.0.1:{server.server_port}/v1")
+        vendor = server.vendor = Vendor(f"http://127.0.0.1:{server.server_port}/v1")
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__PLUGIN", "openai-compatible")
-        monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__BASE_URL", made.url)
+        monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__BASE_URL", vendor.url)
         monkeypatch.setenv("BUDWOOD_MODEL", "local/tiny")
         monkeypatch.setenv("BUDWOOD_OPTIONS__RETRIES", "0")
-        yield made
-        if made.gate is not None:
-            made.gate.set()
+        yield vendor
+        if vendor.gate is not None:
+            vendor.gate.set()
         server.shutdown()
 
 
 class Terminal:
     """
-    The command at a pseudo terminal.
+    The command at a pseudo-terminal.
 
     Attributes:
-        shown: All that the terminal got so far.
+        shown: The output of the terminal so far.
     """
 
     def __init__(self, arguments, environment):
@@ -243,7 +243,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def wait_for(self, text):
-        """Read until a text was printed."""
+        """Read until a text is printed."""
         while (found := self.shown.find(text, self._passed)) < 0:
             if not self._readable(MAX_WAIT):
                 self._fail(f"{text!r} was not shown")
@@ -252,10 +252,10 @@ class Terminal:
         self._passed = found + len(text)
 
     def interrupt(self):
-        """Press Ctrl-C until the command takes note of it; see the fixture `interrupt`."""
+        """Press Ctrl-C until the command reacts; see the fixture `interrupt`."""
         deadline = time.monotonic() + MAX_WAIT
         self.process.send_signal(signal.SIGINT)
-        while not self._readable(IMPATIENCE):
+        while not self._readable(INTERRUPT_INTERVAL):
             if time.monotonic() > deadline:
                 self._fail("Ctrl-C had no effect")
             self.process.send_signal(signal.SIGINT)
@@ -305,5 +305,5 @@ def terminal():
         return terminals[-1]
 
     yield start
-    for made in terminals:
-        made.close()
+    for item in terminals:
+        item.close()

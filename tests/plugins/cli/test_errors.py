@@ -65,7 +65,7 @@ def test_errors_before_a_request(budwood, vendor, arguments, status, expected):
 
 
 @pytest.mark.parametrize(
-    ("answer", "complaint", "status"),
+    ("answer", "error", "status"),
     [
         (401, {"message": "Who are you?"}, 4),
         (403, {"message": "Not you."}, 4),
@@ -76,17 +76,17 @@ def test_errors_before_a_request(budwood, vendor, arguments, status, expected):
         (503, {"message": "Too many."}, 6),
     ],
 )
-def test_errors_of_the_vendor(budwood, vendor, answer, complaint, status):
+def test_errors_of_the_vendor(budwood, vendor, answer, error, status):
     """
     The vendor's message and the request id are printed, without a traceback.
     """
-    vendor.status, vendor.complaint = answer, complaint
+    vendor.status, vendor.error = answer, error
 
     run = budwood("ask", "Hi")
 
     assert (run.returncode, run.stdout) == (status, "")
     assert run.stderr.startswith("error: local: ")
-    assert complaint["message"] in run.stderr
+    assert error["message"] in run.stderr
     assert "request: req-7\n" in run.stderr
     assert "Traceback" not in run.stderr
 

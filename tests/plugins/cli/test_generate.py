@@ -138,7 +138,7 @@ def test_failed_rows_end_with_7(budwood, vendor, spec, tmp_path):
     """
     The other rows are written, the failures are listed with their reasons, and resuming completes the run.
     """
-    vendor.refuses = "blue?"
+    vendor.rejected_text = "blue?"
 
     run = budwood("generate", "spec.toml", "--json")
 
@@ -150,7 +150,7 @@ def test_failed_rows_end_with_7(budwood, vendor, spec, tmp_path):
     assert "error: 1 of 4 rows are missing.\nhint: `budwood runs resume " in run.stderr
     assert len(read_rows(tmp_path / "talks.jsonl")) == 3
 
-    vendor.refuses = None
+    vendor.rejected_text = None
     shown = budwood("runs", "show", "talks.jsonl")
     assert "failed        1\n" in shown.stdout
     assert f"failed: {failure['reason']}\n" in shown.stderr

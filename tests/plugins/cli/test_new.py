@@ -1,4 +1,4 @@
-"""`budwood plugins new`: what it writes, prints and refuses."""
+"""`budwood plugins new`: created files, output and errors."""
 
 from __future__ import annotations
 
@@ -266,16 +266,16 @@ def test_classes_do_not_hide_imports(kind, family):
 
 
 @every_package
-def test_the_present_version_is_required(kind, family):
+def test_the_current_version_is_required(kind, family):
     """
     The bounds contain the version that wrote the package, and the spec requires its API.
     """
-    made = package("acme", kind, family)
-    ours = [Requirement(line) for line in made.requirements if line.startswith("budwood")]
+    rendered = package("acme", kind, family)
+    budwood_requirements = [Requirement(line) for line in rendered.requirements if line.startswith("budwood")]
 
-    assert all(requirement.specifier.contains(version("budwood")) for requirement in ours)
-    assert not any(requirement.specifier.contains("99.0") for requirement in ours)
-    assert f"requires_api={API_VERSION}" in made.files()["src/budwood_acme/__init__.py"]
+    assert all(requirement.specifier.contains(version("budwood")) for requirement in budwood_requirements)
+    assert not any(requirement.specifier.contains("99.0") for requirement in budwood_requirements)
+    assert f"requires_api={API_VERSION}" in rendered.files()["src/budwood_acme/__init__.py"]
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_the_present_version_is_required(kind, family):
 )
 def test_tests_run_beside_pytest_asyncio(budwood, tmp_path, warning):
     """
-    It warns before any test runs, of a setting and of what Python deprecates; as errors these would end pytest.
+    The plugin emits warnings before any test runs. As errors they would end pytest.
     """
     folder = tmp_path / "new"
     budwood("plugins", "new", "acme", "--kind", "cache", "--folder", folder)

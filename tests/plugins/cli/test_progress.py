@@ -6,7 +6,7 @@ from budwood_cli.progress import SECONDS_BETWEEN_LINES, ProgressLines, format_pr
 from budwood_generation import Progress
 
 
-def progress(**known):
+def make_progress(**changes):
     """
     Return the progress of a run.
     """
@@ -24,18 +24,18 @@ def progress(**known):
         "rows_per_second": None,
         "seconds_left": None,
     }
-    return Progress(**values | known)
+    return Progress(**values | changes)
 
 
 def test_unknown_values_are_not_numbers():
     """
     At the start there is no rate and no time. Unknown tokens and costs are named as unknown.
     """
-    nothing = progress(input_tokens=None, output_tokens=None)
+    without_counts = make_progress(input_tokens=None, output_tokens=None)
 
-    assert format_progress(progress()) == "0/2,000 rows, 1 call, 15 tokens, cost unknown, 0 errors"
-    assert format_progress(nothing) == "0/2,000 rows, 1 call, tokens unknown, cost unknown, 0 errors"
-    assert format_progress(progress(calls=0, errors=1)) == "0/2,000 rows, 0 calls, 1 error"
+    assert format_progress(make_progress()) == "0/2,000 rows, 1 call, 15 tokens, cost unknown, 0 errors"
+    assert format_progress(without_counts) == "0/2,000 rows, 1 call, tokens unknown, cost unknown, 0 errors"
+    assert format_progress(make_progress(calls=0, errors=1)) == "0/2,000 rows, 0 calls, 1 error"
 
 
 def test_known_values_are_shown():
@@ -43,7 +43,7 @@ def test_known_values_are_shown():
     Rows, rate, calls, tokens, cost, errors and remaining time are in one line.
     """
     line = format_progress(
-        progress(
+        make_progress(
             rows_done=1000, calls=2500, errors=1, cost=Decimal("0.12345"), rows_per_second=12.345, seconds_left=81.04
         )
     )
@@ -59,7 +59,7 @@ def test_lines_are_written_every_few_seconds(clock):
     lines = ProgressLines(written.append, clock.monotonic)
 
     for rows_done in range(8):
-        lines(progress(rows_done=rows_done))
+        lines(make_progress(rows_done=rows_done))
         clock.sleep(SECONDS_BETWEEN_LINES / 4)
 
     assert [text.partition("/")[0] for text in written] == ["0", "4"]

@@ -22,7 +22,7 @@ RECORDS = [
 
 def written(*records):
     """
-    Records as the server writes them, one a line.
+    Encode records as the server sends them, one per line.
     """
     return b"".join(json.dumps(record).encode() + b"\n" for record in records)
 
@@ -30,7 +30,7 @@ def written(*records):
 @pytest.fixture
 def ollama(loopback_server, monkeypatch):
     """
-    A server on loopback that is where Ollama is looked for.
+    A loopback server at the address of Ollama.
     """
     monkeypatch.setenv("OLLAMA_HOST", loopback_server.url)
     monkeypatch.setenv("BUDWOOD_OPTIONS__RETRIES", "0")

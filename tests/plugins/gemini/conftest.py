@@ -41,12 +41,12 @@ def encode(gemini):
     Encode a request; return its body and the parameters of its adaptations.
     """
 
-    def write(*messages, rules=None, settings=None, **fields):
+    def encode_request(*messages, rules=None, settings=None, **fields):
         request = ChatRequest(model="gemini-9", messages=messages or (Message.user("Hello"),), **fields)
         call = gemini(rules, **(settings or {})).encode(request, stream=False)
         return json.loads(call.body), [(adaptation.parameter, adaptation.action) for adaptation in call.adaptations]
 
-    return write
+    return encode_request
 
 
 @pytest.fixture
@@ -55,11 +55,11 @@ def read(gemini):
     Decode a complete reply of these candidates.
     """
 
-    def reading(*candidates, **fields):
+    def decode(*candidates, **fields):
         body = json.dumps({"candidates": list(candidates), "responseId": "r1", **fields}).encode()
         return gemini().decode(REQUEST, HTTPReply(ReplyHead(200, {}), body))
 
-    return reading
+    return decode
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def streamed(gemini):
     Decode a stream of these chunks, and assemble the response.
     """
 
-    def reading(*chunks):
+    def decode(*chunks):
         builder = ResponseBuilder()
         decoder = gemini().decoder(REQUEST, ReplyHead(200, {}))
         for chunk in chunks:
@@ -76,16 +76,16 @@ def streamed(gemini):
         builder.add(decoder.close())
         return builder.build()
 
-    return reading
+    return decode
 
 
 @pytest.fixture
-def asking(scripted, clock):
+def client(scripted, clock):
     """
     A blocking client of a model with thinking levels, over the scripted transport.
     """
-    with Client("gemini/gemini-3-flash", api_key=SECRET, transport=scripted, clock=clock, cache=False) as made:
-        yield made
+    with Client("gemini/gemini-3-flash", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
+        yield client
 
 
 REQUEST = ChatRequest(model="gemini-9", messages=(Message.user("Hello"),))

@@ -9,8 +9,8 @@ def candidate(*parts, finish="STOP", **fields):
     """
     Create a candidate.
     """
-    ended = {"finishReason": finish} if finish else {}
-    return {"content": {"role": "model", "parts": list(parts)}, **ended, **fields}
+    finish_reason = {"finishReason": finish} if finish else {}
+    return {"content": {"role": "model", "parts": list(parts)}, **finish_reason, **fields}
 
 
 def reply(*parts, **fields):

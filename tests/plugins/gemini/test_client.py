@@ -21,14 +21,14 @@ class City(BaseModel):
 
 def weather(city: str) -> str:
     """
-    Tell the weather.
+    Get the weather.
     """
     return f"sunny in {city}"
 
 
-def answer(client, prompt, *, streaming, **options):
+def ask_or_stream(client, prompt, *, streaming, **options):
     """
-    Ask, streamed or not.
+    Send a prompt, with or without streaming.
     """
     if not streaming:
         return client.ask(prompt, **options)
@@ -45,12 +45,12 @@ def refusal(status, word, message, **info):
     return {"error": {"code": status, "message": message, "status": word, "details": details}}
 
 
-def test_ask(asking, scripted):
+def test_ask(client, scripted):
     """
     The key is in its header; the reply has usage, finish reason and id.
     """
     scripted.reply(200, reply(text("Hi")))
-    response = asking.ask("Hello", temperature=0.5)
+    response = client.ask("Hello", temperature=0.5)
 
     assert (response.text, response.finish_reason, response.id, response.model) == ("Hi", "stop", "r1", "gemini-9")
     assert response.usage.total_tokens == USAGE["totalTokenCount"]
@@ -60,13 +60,13 @@ def test_ask(asking, scripted):
     assert scripted.sent()["contents"] == [{"role": "user", "parts": [{"text": "Hello"}]}]
 
 
-def test_stream(asking, scripted):
+def test_stream(client, scripted):
     """
     Texts arrive as events, and the response is complete at the end.
     """
     chunk = {"candidates": [{"content": {"parts": [text("Hel")]}}]}
     scripted.reply(200, chunks=sse(chunk, reply(text("lo")), done=False))
-    with asking.stream("Hi") as stream:
+    with client.stream("Hi") as stream:
         fragments = list(stream.text_deltas())
 
     assert fragments == ["Hel", "lo"]
@@ -89,14 +89,14 @@ def test_async_client(scripted, clock):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_the_tool_loop_returns_signatures(asking, scripted, streaming):
+def test_the_tool_loop_returns_signatures(client, scripted, streaming):
     """
     The second request has the results and the call with its signature, without an id of ours.
     """
     first, last = reply(text("Hm.", thought=True), call(args={"city": "Oslo"}, signature="S")), reply(text("Sunny."))
     for payload in (first, last):
         scripted.reply(200, chunks=sse(payload, done=False) if streaming else [json.dumps(payload).encode()])
-    response = answer(asking, "Weather?", streaming=streaming, tools=[weather])
+    response = ask_or_stream(client, "Weather?", streaming=streaming, tools=[weather])
 
     assert response.text == "Sunny."
     assert response.usage.input_tokens == 10
@@ -116,7 +116,7 @@ def test_the_tool_loop_returns_signatures(asking, scripted, streaming):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_equal_calls_of_replies_without_ids_have_two_ids(asking, scripted, streaming):
+def test_equal_calls_of_replies_without_ids_have_two_ids(client, scripted, streaming):
     """
     If a proxy leaves out ``responseId``, the number of earlier calls distinguishes replies.
     """
@@ -124,18 +124,18 @@ def test_equal_calls_of_replies_without_ids_have_two_ids(asking, scripted, strea
         payload = {name: value for name, value in reply(*parts).items() if name != "responseId"}
         scripted.reply(200, chunks=sse(payload, done=False) if streaming else [json.dumps(payload).encode()])
 
-    response = answer(asking, "Weather?", streaming=streaming, tools=[weather])
+    response = ask_or_stream(client, "Weather?", streaming=streaming, tools=[weather])
 
-    ids = [called.id for message in response.messages for called in message.tool_calls]
+    ids = [tool_call.id for message in response.messages for tool_call in message.tool_calls]
     assert len(ids) == len(set(ids)) == 2
 
 
-def test_structured_output(asking, scripted):
+def test_structured_output(client, scripted):
     """
     A Pydantic model becomes the response schema, and the reply an instance.
     """
     scripted.reply(200, reply(text('{"name":"Oslo","inhabitants":700000}')))
-    response = asking.ask("A city.", schema=City)
+    response = client.ask("A city.", schema=City)
 
     assert response.parsed == City(name="Oslo", inhabitants=700000)
     assert scripted.sent()["generationConfig"]["responseJsonSchema"]["required"] == ["name", "inhabitants"]
@@ -175,17 +175,17 @@ def test_the_catalog_adapts_thinking(scripted, clock, model, effort, thinking):
 
     assert scripted.sent().get("generationConfig", {}).get("thinkingConfig") == thinking
     changed = [(adaptation.parameter, adaptation.action) for adaptation in response.adaptations]
-    as_asked = thinking == {"thinkingBudget": 0}
-    assert changed == ([] if as_asked else [("reasoning_effort", "changed" if thinking else "dropped")])
+    is_unchanged = thinking == {"thinkingBudget": 0}
+    assert changed == ([] if is_unchanged else [("reasoning_effort", "changed" if thinking else "dropped")])
 
 
-def test_a_wrong_key(asking, scripted):
+def test_a_wrong_key(client, scripted):
     """
     It is not retried, and the error has a hint.
     """
     scripted.reply(400, refusal(400, "INVALID_ARGUMENT", "API key not valid.", ErrorInfo={"reason": "API_KEY_INVALID"}))
     with pytest.raises(AuthenticationError, match=r"gemini: .*API key not valid.*Check the API key"):
-        asking.ask("Hello")
+        client.ask("Hello")
     assert len(scripted.calls) == 1
 
 
@@ -217,29 +217,29 @@ def test_the_vendors_own_variables(scripted, clock, monkeypatch, variable):
     assert sent.headers["x-goog-api-key"] == SECRET
 
 
-def test_a_rate_limit_is_retried_after_its_delay(asking, scripted, clock):
+def test_a_rate_limit_is_retried_after_its_delay(client, scripted, clock):
     """
     A 429 is retried after the delay in its body.
     """
-    refused = refusal(429, "RESOURCE_EXHAUSTED", "Slow down.", RetryInfo={"retryDelay": "7s"})
-    scripted.reply(429, refused).reply(200, reply(text("Hi")))
+    rate_limit = refusal(429, "RESOURCE_EXHAUSTED", "Slow down.", RetryInfo={"retryDelay": "7s"})
+    scripted.reply(429, rate_limit).reply(200, reply(text("Hi")))
 
-    assert asking.ask("Hello").text == "Hi"
+    assert client.ask("Hello").text == "Hi"
     assert clock.slept == [7.0]
 
 
-def test_a_long_delay_is_raised(asking, scripted):
+def test_a_long_delay_is_raised(client, scripted):
     """
     A delay of an hour exceeds the maximum.
     """
     scripted.reply(429, refusal(429, "RESOURCE_EXHAUSTED", "Slow down.", RetryInfo={"retryDelay": "3600s"}))
     with pytest.raises(RateLimitError) as caught:
-        asking.ask("Hello")
+        client.ask("Hello")
     assert caught.value.retry_after == 3600.0
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-def test_a_blocked_prompt_is_not_retried(asking, scripted, streaming):
+def test_a_blocked_prompt_is_not_retried(client, scripted, streaming):
     """
     The error has the categories of the filter.
     """
@@ -247,37 +247,37 @@ def test_a_blocked_prompt_is_not_retried(asking, scripted, streaming):
     blocked = {"promptFeedback": {"blockReason": "SAFETY", "safetyRatings": ratings}}
     scripted.reply(200, chunks=sse(blocked, done=False) if streaming else [json.dumps(blocked).encode()])
     with pytest.raises(ContentFilterError) as caught:
-        answer(asking, "Hello", streaming=streaming)
+        ask_or_stream(client, "Hello", streaming=streaming)
 
     assert caught.value.categories == {"HARM_CATEGORY_HARASSMENT": {"probability": "HIGH"}}
     assert len(scripted.calls) == 1
 
 
-def test_a_saved_conversation_can_be_continued(asking, scripted):
+def test_a_saved_conversation_can_be_continued(client, scripted):
     """
     Saved messages keep their signatures.
     """
     scripted.reply(200, reply(text("Hi", thoughtSignature="S"))).reply(200, reply(text("Fine")))
-    message = asking.ask("Hello").message
+    message = client.ask("Hello").message
     restored = Message.model_validate_json(message.model_dump_json())
-    asking.ask([Message.user("Hello"), restored, Message.user("How are you?")])
+    client.ask([Message.user("Hello"), restored, Message.user("How are you?")])
 
     assert scripted.sent()["contents"][1]["parts"] == [{"text": "Hi", "thoughtSignature": "S"}]
 
 
-def test_tokens_embeddings_and_models(asking, scripted):
+def test_tokens_embeddings_and_models(client, scripted):
     """
     Counts, vectors and the list of models have methods of the client.
     """
     scripted.reply(200, {"totalTokens": 31})
-    count = asking.count_tokens("Hello")
+    count = client.count_tokens("Hello")
     assert (count.input_tokens, count.exact) == (31, True)
 
     scripted.reply(200, {"embeddings": [{"values": [1.0]}, {"values": [2.0]}]})
-    assert asking.embed(["a", "b"], model="gemini/gemini-embedding-001").vectors == ((1.0,), (2.0,))
+    assert client.embed(["a", "b"], model="gemini/gemini-embedding-001").vectors == ((1.0,), (2.0,))
 
     scripted.reply(200, {"models": [{"name": "models/gemini-9"}]})
-    assert [(model.provider, model.id) for model in asking.models()] == [("gemini", "gemini-9")]
+    assert [(model.provider, model.id) for model in client.models()] == [("gemini", "gemini-9")]
 
 
 def test_a_missing_capability_is_an_error_before_sending(scripted, clock):

@@ -1,4 +1,4 @@
-"""Gemini's plugin, proved by the kit."""
+"""Conformance tests of Gemini's plugin."""
 
 from typing import ClassVar
 
@@ -33,7 +33,7 @@ class GeminiExamples(WireExamples):
 
     def stream(self, chunks, usage, finish="stop"):
         """
-        A candidate a chunk; the last has the reason and the counts.
+        One candidate per chunk; the last has the reason and the counts.
         """
         return server_sent(*(chunk([{"text": piece}]) for piece in chunks), chunk([{"text": ""}], usage, finish))
 
@@ -47,13 +47,13 @@ class GeminiExamples(WireExamples):
         """
         Calls without ids.
         """
-        return chunk([called(one) for one in calls], None, "stop")
+        return chunk([make_call_part(one) for one in calls], None, "stop")
 
     def tool_call_stream(self, calls):
         """
         A call is in one chunk.
         """
-        return server_sent(*(chunk([called(one)]) for one in calls), chunk([], None, "stop"))
+        return server_sent(*(chunk([make_call_part(one)]) for one in calls), chunk([], None, "stop"))
 
     def reasoning(self, thought, text):
         """
@@ -89,9 +89,9 @@ class GeminiExamples(WireExamples):
         """
         An error wrapped in a list, and one that is a text.
         """
-        grown = self.stream(chunks, None)[: len(chunks)]
+        partial = self.stream(chunks, None)[: len(chunks)]
         forms = [self.error(503, message)], {"error": message}
-        return [[*grown, *server_sent(form)] for form in forms]
+        return [[*partial, *server_sent(form)] for form in forms]
 
     def reply_with_finish_reason(self, word):
         """
@@ -137,7 +137,7 @@ class GeminiExamples(WireExamples):
         """
         The first call is signed.
         """
-        first, *others = (called(one) for one in calls)
+        first, *others = (make_call_part(one) for one in calls)
         return chunk([{**first, "thoughtSignature": signature}, *others], None, "stop")
 
     def signed_tool_calls_stream(self, calls, signature):
@@ -180,7 +180,7 @@ class GeminiExamples(WireExamples):
         return {"totalTokens": tokens}
 
 
-def called(call):
+def make_call_part(call):
     """
     Create a part with a function call.
     """
@@ -194,7 +194,7 @@ def chunk(parts, usage=None, finish=None):
     candidate = {"content": {"role": "model", "parts": parts}, "index": 0}
     if finish is not None:
         candidate["finishReason"] = REASONS.get(finish, finish)
-    made = {"candidates": [candidate], "modelVersion": "gemini", "responseId": "r1"}
+    body = {"candidates": [candidate], "modelVersion": "gemini", "responseId": "r1"}
     if usage is not None:
         thought = usage.reasoning_tokens
         counts = {
@@ -204,8 +204,8 @@ def chunk(parts, usage=None, finish=None):
             "thoughtsTokenCount": thought,
             "totalTokenCount": usage.total_tokens,
         }
-        made["usageMetadata"] = {name: count for name, count in counts.items() if count is not None}
-    return made
+        body["usageMetadata"] = {name: count for name, count in counts.items() if count is not None}
+    return body
 
 
 class TestGemini(ProviderSuite):

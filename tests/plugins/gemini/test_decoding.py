@@ -23,7 +23,7 @@ def test_text_thoughts_and_signatures(read):
     assert (response.text, response.reasoning) == ("Hi", "Hm.")
 
 
-def test_an_empty_text_that_is_signed_is_kept(read):
+def test_an_empty_signed_text_is_preserved(read):
     """
     Gemini signs empty texts, and requires them back.
     """
@@ -84,7 +84,7 @@ def test_unknown_content_becomes_vendor_parts(read):
     assert all(isinstance(part, VendorPart) and part.provider == "gemini" for part in response.message.parts)
 
 
-def test_unknown_fields_of_a_text_are_kept(read):
+def test_unknown_fields_of_a_text_are_preserved(read):
     """
     They are sent back with the text.
     """

@@ -23,7 +23,9 @@ from budwood.types import (
 )
 
 OLD = ModelRules(traits=frozenset({"thinking_budget", "schema_or_tools"}))
-WEATHER = ToolDefinition(name="weather", description="Tell it.", parameters={"type": "object", "properties": {}})
+WEATHER = ToolDefinition(
+    name="weather", description="Get the weather.", parameters={"type": "object", "properties": {}}
+)
 SCHEMA = OutputSchema(json_schema={"type": "object", "properties": {"city": {"type": "string"}}})
 
 
@@ -100,7 +102,7 @@ def test_thinking_is_a_level_or_a_budget(encode, rules, fields, thinking):
     assert adaptations == []
 
 
-def test_of_effort_and_budget_one_is_sent(encode):
+def test_only_one_of_effort_and_budget_is_sent(encode):
     """
     The API rejects both together: the budget is sent, and the effort is an adaptation.
     """
@@ -143,7 +145,7 @@ def test_tools_and_tool_choice(encode):
             "functionDeclarations": [
                 {
                     "name": "weather",
-                    "description": "Tell it.",
+                    "description": "Get the weather.",
                     "parametersJsonSchema": {"type": "object", "properties": {}},
                 }
             ]
@@ -334,7 +336,7 @@ def test_images_as_bytes_and_by_url(encode):
 
 def test_an_image_needs_a_media_type(encode):
     """
-    Without it nothing is sent.
+    Without it no request is sent.
     """
     with pytest.raises(PromptError, match="media_type"):
         encode(Message.user("Look", ImagePart(data=b"png")))

@@ -29,14 +29,14 @@ def detail(kind, **fields):
 
 
 @pytest.fixture
-def error_of(gemini):
+def classify_error(gemini):
     """
     Classify a reply.
     """
 
     def classify(status, word="INVALID_ARGUMENT", message="It is so.", *details, headers=None, wrapped=False):
-        said = {"error": {"code": status, "message": message, "status": word, "details": list(details)}}
-        body = json.dumps([said] if wrapped else said).encode()
+        reply = {"error": {"code": status, "message": message, "status": word, "details": list(details)}}
+        body = json.dumps([reply] if wrapped else reply).encode()
         return gemini().error(HTTPReply(ReplyHead(status, headers or {}), body))
 
     return classify
@@ -56,22 +56,22 @@ def error_of(gemini):
         (504, "DEADLINE_EXCEEDED", ServerError, True),
     ],
 )
-def test_each_status_has_its_class(error_of, status, word, kind, retryable):
+def test_each_status_has_its_class(classify_error, status, word, kind, retryable):
     """
     HTTP status and Google's status determine the class, also if the error is in a list of one.
     """
     for wrapped in (False, True):
-        error = error_of(status, word, wrapped=wrapped)
+        error = classify_error(status, word, wrapped=wrapped)
         assert type(error) is kind
         assert (error.status, error.code, error.retryable) == (status, word, retryable)
         assert "It is so." in str(error)
 
 
-def test_a_wrong_key_has_status_400(error_of):
+def test_a_wrong_key_has_status_400(classify_error):
     """
     The reason in the details identifies it.
     """
-    error = error_of(400, "INVALID_ARGUMENT", "API key not valid.", detail("ErrorInfo", reason="API_KEY_INVALID"))
+    error = classify_error(400, "INVALID_ARGUMENT", "API key not valid.", detail("ErrorInfo", reason="API_KEY_INVALID"))
 
     assert type(error) is AuthenticationError
     assert error.code == "API_KEY_INVALID"
@@ -79,36 +79,36 @@ def test_a_wrong_key_has_status_400(error_of):
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [("34s", 34.0), ("34.074824224s", 34.074824224), ("soon", None)])
-def test_the_delay_is_in_the_body(error_of, delay, seconds):
+def test_the_delay_is_in_the_body(classify_error, delay, seconds):
     """
     It is in the details of the error, not in a header.
     """
-    error = error_of(429, "RESOURCE_EXHAUSTED", "Slow down.", detail("RetryInfo", retryDelay=delay))
+    error = classify_error(429, "RESOURCE_EXHAUSTED", "Slow down.", detail("RetryInfo", retryDelay=delay))
     assert error.retry_after == seconds
 
 
-def test_retry_after_takes_precedence(error_of):
+def test_retry_after_takes_precedence(classify_error):
     """
     A proxy's header overrides the delay in the body.
     """
     info = detail("RetryInfo", retryDelay="34s")
-    assert error_of(429, "RESOURCE_EXHAUSTED", "Slow.", info, headers={"retry-after": "2"}).retry_after == 2.0
+    assert classify_error(429, "RESOURCE_EXHAUSTED", "Slow.", info, headers={"retry-after": "2"}).retry_after == 2.0
 
 
-def test_a_daily_quota_is_not_retried(error_of):
+def test_a_daily_quota_is_not_retried(classify_error):
     """
     Its delay is ignored; a quota per minute is retried.
     """
 
-    def refused(quota):
+    def classify_quota(quota):
         violations = [{"quotaId": quota, "quotaValue": "50"}]
         details = detail("QuotaFailure", violations=violations), detail("RetryInfo", retryDelay="34s")
-        return error_of(429, "RESOURCE_EXHAUSTED", "Quota.", *details)
+        return classify_error(429, "RESOURCE_EXHAUSTED", "Quota.", *details)
 
-    daily = refused("GenerateRequestsPerDayPerProjectPerModel-FreeTier")
+    daily = classify_quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier")
     assert type(daily) is QuotaExhaustedError
     assert not daily.retryable
-    assert type(refused("GenerateRequestsPerMinutePerProjectPerModel")) is RateLimitError
+    assert type(classify_quota("GenerateRequestsPerMinutePerProjectPerModel")) is RateLimitError
 
 
 @pytest.mark.parametrize(
@@ -131,11 +131,11 @@ def test_a_daily_quota_is_not_retried(error_of):
         ("Please use another prompt than: The input token count exceeds the maximum.", InvalidRequestError),
     ],
 )
-def test_the_start_of_a_message_identifies_the_error(error_of, message, kind):
+def test_the_start_of_a_message_identifies_the_error(classify_error, message, kind):
     """
     Quoted words do not.
     """
-    assert type(error_of(400, "INVALID_ARGUMENT", message)) is kind
+    assert type(classify_error(400, "INVALID_ARGUMENT", message)) is kind
 
 
 @pytest.mark.parametrize(
@@ -151,12 +151,12 @@ def test_the_start_of_a_message_identifies_the_error(error_of, message, kind):
         ("something_new", None),
     ],
 )
-def test_our_name_of_the_parameter(error_of, field, param):
+def test_our_name_of_the_parameter(classify_error, field, param):
     """
     Google's field is converted to the field of our request.
     """
     violation = detail("BadRequest", fieldViolations=[{"field": field, "description": "Wrong."}])
-    assert error_of(400, "INVALID_ARGUMENT", "Wrong.", violation).param == param
+    assert classify_error(400, "INVALID_ARGUMENT", "Wrong.", violation).param == param
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><title>Bad Gateway</title>", b"[]", b"null", b'{"error":{}}', b'"no"'])
@@ -169,9 +169,9 @@ def test_a_body_without_an_error(gemini, body):
     assert (error.status, error.code) == (502, None)
 
 
-def test_unknown_details_are_ignored(error_of):
+def test_unknown_details_are_ignored(classify_error):
     """
     No value in the details raises an exception.
     """
-    odd = ["text", None, {"@type": 5}, detail("QuotaFailure", violations=["x"]), detail("ErrorInfo")]
-    assert type(error_of(429, "RESOURCE_EXHAUSTED", "Slow.", *odd)) is RateLimitError
+    invalid_details = ["text", None, {"@type": 5}, detail("QuotaFailure", violations=["x"]), detail("ErrorInfo")]
+    assert type(classify_error(429, "RESOURCE_EXHAUSTED", "Slow.", *invalid_details)) is RateLimitError

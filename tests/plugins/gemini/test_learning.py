@@ -1,4 +1,4 @@
-"""What Gemini's refusals teach."""
+"""Rules that are learned from Gemini's errors."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def unknown_name(name, at="generation_config"):
 
 
 @pytest.fixture
-def unknown(scripted, clock):
+def client(scripted, clock):
     """
-    A client of a model that the catalog has no row of its own for.
+    A client of a model that is not in the catalog.
     """
-    with Client("gemini/newest", api_key=SECRET, transport=scripted, clock=clock, cache=False) as made:
-        yield made
+    with Client("gemini/newest", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def unknown(scripted, clock):
         (refusal("Thinking is not enabled for models/newest"), {"reasoning_budget": 99}, ["reasoning_budget"]),
     ],
 )
-def test_a_rejected_parameter_is_dropped(unknown, scripted, body, options, parameters):
+def test_a_rejected_parameter_is_dropped(client, scripted, body, options, parameters):
     """
     A parameter named in the details or the message is dropped, also in later requests and streams.
     """
     scripted.reply(400, body).reply(200, reply(text("Hi"))).reply(200, chunks=sse(reply(text("Hi")), done=False))
 
-    first = unknown.ask("Hello", temperature=0.5, **options)
-    with unknown.stream("Hello", temperature=0.5, **options) as stream:
+    first = client.ask("Hello", temperature=0.5, **options)
+    with client.stream("Hello", temperature=0.5, **options) as stream:
         list(stream)
 
     for response, attempts in (first, 2), (stream.response, 1):
@@ -69,7 +69,7 @@ def test_a_rejected_parameter_is_dropped(unknown, scripted, body, options, param
     assert scripted.sent()["generationConfig"] == {"temperature": 0.5}
 
 
-def test_a_schema_with_tools_is_learned(unknown, scripted):
+def test_a_schema_with_tools_is_learned(client, scripted):
     """
     If a model rejects both, later schemas are sent in words, with an adaptation.
     """
@@ -81,20 +81,20 @@ def test_a_schema_with_tools_is_learned(unknown, scripted):
     scripted.reply(400, refusal(OTHER_CONFIG)).reply(200, reply(text('{"n": 1}')))
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
-    response = unknown.ask("Hello", tools=[act], schema=schema)
+    response = client.ask("Hello", tools=[act], schema=schema)
 
     assert response.parsed == {"n": 1}
     assert "responseJsonSchema" not in scripted.sent().get("generationConfig", {})
     assert ("output_schema", "changed") in {(one.parameter, one.action) for one in response.adaptations}
 
 
-def test_a_model_without_levels_gets_a_budget(unknown, scripted):
+def test_a_model_without_levels_gets_a_budget(client, scripted):
     """
     The rejected level becomes a number of tokens.
     """
     scripted.reply(400, refusal("Thinking level is not supported for this model.")).reply(200, reply(text("Hi")))
 
-    unknown.ask("Hello", reasoning_effort="low")
+    client.ask("Hello", reasoning_effort="low")
 
     configs = [scripted.sent(number)["generationConfig"]["thinkingConfig"] for number in (0, 1)]
     assert [("thinkingLevel" in config, "thinkingBudget" in config) for config in configs] == [
@@ -111,13 +111,13 @@ def test_a_model_without_levels_gets_a_budget(unknown, scripted):
         unknown_name("role", at="contents[0]"),
     ],
 )
-def test_a_rejected_value_is_not_learned(unknown, scripted, body):
+def test_a_rejected_value_is_not_learned(client, scripted, body):
     """
     If only a value is rejected, or a parameter that was not sent, the error is raised.
     """
     scripted.reply(400, body)
 
     with pytest.raises(UnsupportedParameterError):
-        unknown.ask("Hello", reasoning_effort="high")
+        client.ask("Hello", reasoning_effort="high")
 
     assert len(scripted.calls) == 1

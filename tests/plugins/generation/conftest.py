@@ -1,4 +1,4 @@
-"""Runs in processes of their own."""
+"""Runs in separate processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAKE = Path(__file__).parent / "programs" / "make.py"
 @pytest.fixture
 def start():
     """
-    Start a run in a process of its own, which is stopped after the test. It writes a line for every commit.
+    Start a run in a separate process, which is stopped after the test. It prints a line for each commit.
     """
     with contextlib.ExitStack() as processes:
 

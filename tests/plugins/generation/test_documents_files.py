@@ -79,9 +79,9 @@ def test_patterns_can_leave_the_root(root):
     """
     A file elsewhere is named relative to the part of the pattern before the first wildcard.
     """
-    inside = root / "docs" / "guide"
+    guide_folder = root / "docs" / "guide"
 
-    assert names(inside, str(root / "*.md"), "../*.rst") == ["README.md", "index.rst"]
+    assert names(guide_folder, str(root / "*.md"), "../*.rst") == ["README.md", "index.rst"]
     (root / "elsewhere").mkdir()
     assert names(root / "elsewhere", "../docs/**/*.rst*") == ["_sources/index.rst.txt", "index.rst"]
     assert names(root / "elsewhere", "../docs/guide/start.md") == ["start.md"]
@@ -186,10 +186,10 @@ def test_an_unreadable_folder_is_an_error(root, monkeypatch):
     Its files are not skipped silently.
     """
 
-    def refuse(folder):
+    def deny_access(folder):
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "scandir", deny_access)
 
     with pytest.raises(ConfigurationError, match="Permission denied"):
         find_files(["docs/**"], root)

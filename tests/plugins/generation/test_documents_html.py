@@ -66,7 +66,7 @@ def test_prose_comes_from_paragraphs_lists_definitions_and_quotations():
 
 
 @pytest.mark.parametrize(
-    "furniture",
+    "excluded",
     [
         "<script>x = 'A sentence.'</script>",
         "<style>p::before { content: 'A sentence.' }</style>",
@@ -85,11 +85,11 @@ def test_prose_comes_from_paragraphs_lists_definitions_and_quotations():
         "<button>Press it.</button>",
     ],
 )
-def test_navigation_and_code_are_excluded(furniture):
+def test_navigation_and_code_are_excluded(excluded):
     """
     An excluded block separates the paragraphs around it.
     """
-    assert paragraphs(f"<body><p>Before.</p>{furniture}<p>After.</p>") == ("Before.", "After.")
+    assert paragraphs(f"<body><p>Before.</p>{excluded}<p>After.</p>") == ("Before.", "After.")
 
 
 def test_a_script_does_not_split_a_paragraph():
@@ -179,14 +179,14 @@ def test_any_text_can_be_read(text):
 
 
 @given(st.lists(st.sampled_from(["<p>", "</p>", "<li>", "<div>", "</div>", "<b>", "</b>", "<h1>", "<ul>", "w. "])))
-def test_no_sentence_is_lost_between_tags(pieces):
+def test_no_sentence_is_lost_between_tags(fragments):
     """
     For any nesting of tags, each sentence outside excluded elements is read once.
     """
-    outline = read_html("".join(pieces))
+    outline = read_html("".join(fragments))
     sections = outline.sections()
     words = " ".join(paragraph for section in sections for paragraph in section.paragraphs).split()
 
-    assert len(words) <= pieces.count("w. ")
-    if "<h1>" not in pieces:
-        assert len(words) == pieces.count("w. ")
+    assert len(words) <= fragments.count("w. ")
+    if "<h1>" not in fragments:
+        assert len(words) == fragments.count("w. ")

@@ -12,7 +12,7 @@ SENTENCE = "The leaves of the tea plant are picked by hand in spring."  # 57 cha
 
 
 def document(*sections: tuple[str, ...], name: str = "tea.md") -> Document:
-    """Return a document with sections, each below a heading of its own."""
+    """Return a document with sections, each with its own heading."""
     return Document(name, "Tea", tuple(Section(("Tea", str(i)), texts) for i, texts in enumerate(sections)), "0" * 64)
 
 
@@ -55,10 +55,10 @@ def test_a_long_paragraph_is_split_after_sentences():
     long = " ".join([SENTENCE] * 10)
 
     assert texts((long,), target_chars=300) == [long]
-    pieces = texts((long,), target_chars=200)
-    assert " ".join(pieces) == long
-    assert all(piece.startswith("The") and piece.endswith("spring.") for piece in pieces)
-    assert [len(piece) for piece in pieces] == [173, 173, 231]
+    passages = texts((long,), target_chars=200)
+    assert " ".join(passages) == long
+    assert all(passage.startswith("The") and passage.endswith("spring.") for passage in passages)
+    assert [len(passage) for passage in passages] == [173, 173, 231]
 
 
 def test_abbreviations_do_not_end_a_sentence():
@@ -67,7 +67,7 @@ def test_abbreviations_do_not_end_a_sentence():
     """
     long = " ".join(["Green teas, e.g. sencha from Japan, are steamed after picking."] * 10)
 
-    assert all(piece.startswith("Green") for piece in texts((long,), target_chars=100))
+    assert all(passage.startswith("Green") for passage in texts((long,), target_chars=100))
 
 
 def test_chinese_and_japanese_sentences_are_split_without_spaces():
@@ -75,22 +75,24 @@ def test_chinese_and_japanese_sentences_are_split_without_spaces():
     Their full stop ends a sentence without a space.
     """
     sentence = "\u8336\u306f\u98f2\u307f\u7269\u3067\u3059\u3002"
-    pieces = texts((sentence * 60,), target_chars=100)
+    passages = texts((sentence * 60,), target_chars=100)
 
-    assert "".join(pieces) == sentence * 60
-    assert all(piece.endswith("\u3002") for piece in pieces)
+    assert "".join(passages) == sentence * 60
+    assert all(passage.endswith("\u3002") for passage in passages)
 
 
 def test_a_text_without_sentences_is_split_at_spaces_or_anywhere():
     """
     No passage exceeds the limit, and no text is lost.
     """
-    spaced = "leaf " * 200
-    solid = "x" * 1000
+    with_spaces = "leaf " * 200
+    without_spaces = "x" * 1000
 
-    assert all(piece.strip("leaf ") == "" and len(piece) <= 200 for piece in texts((spaced,), target_chars=100))
-    assert letters(texts((spaced,), target_chars=100)) == letters([spaced])
-    assert "".join(texts((solid,), target_chars=100)) == solid
+    assert all(
+        passage.strip("leaf ") == "" and len(passage) <= 200 for passage in texts((with_spaces,), target_chars=100)
+    )
+    assert letters(texts((with_spaces,), target_chars=100)) == letters([with_spaces])
+    assert "".join(texts((without_spaces,), target_chars=100)) == without_spaces
 
 
 def test_a_fragment_is_joined_to_the_next_paragraph():
@@ -139,13 +141,13 @@ def test_ids_depend_on_document_position_and_text():
     """
     They are the same in every run.
     """
-    twice = document((SENTENCE * 2,), (SENTENCE * 2,))
-    elsewhere = document((SENTENCE * 2,), name="other.md")
-    found = [*split_document(twice), *split_document(elsewhere)]
+    repetitive = document((SENTENCE * 2,), (SENTENCE * 2,))
+    other = document((SENTENCE * 2,), name="other.md")
+    found = [*split_document(repetitive), *split_document(other)]
 
     assert len({passage.id for passage in found}) == 3
     assert found[0].id == "1a25c12e2cc260f1"
-    assert split_document(twice) == split_document(twice)
+    assert split_document(repetitive) == split_document(repetitive)
 
 
 def test_a_small_target_is_rejected():

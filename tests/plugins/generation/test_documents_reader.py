@@ -110,10 +110,10 @@ def test_an_unreadable_file_is_rejected(tmp_path, monkeypatch):
     The error names the file. The failure is simulated, as tests may run as root.
     """
 
-    def refuse(path, mode):
+    def deny_access(path, mode):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "open", deny_access)
 
     with pytest.raises(ConfigurationError, match=r"'a\.md': Permission denied.*Make it readable"):
         read_document(tmp_path / "a.md", tmp_path)

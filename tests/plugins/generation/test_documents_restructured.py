@@ -397,11 +397,11 @@ def test_very_long_lines_are_read():
         max_size=40,
     )
 )
-def test_any_text_can_be_read(pieces):
+def test_any_text_can_be_read(fragments):
     """
     Paragraphs have single spaces, are never empty, and contain no messages.
     """
-    found = paragraphs("".join(pieces))
+    found = paragraphs("".join(fragments))
 
     assert all(paragraph and paragraph == " ".join(paragraph.split()) for paragraph in found)
     assert not any("Unknown" in paragraph or "docutils" in paragraph for paragraph in found)

@@ -1,4 +1,4 @@
-"""What strategies, modifiers and storages raise names the plugin."""
+"""Errors of strategies, modifiers and storages name the plugin."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def test_a_wrong_instruction_is_a_fault():
     """
     The type of the strategy's result is checked.
     """
-    nothing = SimpleNamespace(implementation=SimpleNamespace(instruct=lambda *_args: None), source=PluginSource("acme"))
+    guarded = SimpleNamespace(implementation=SimpleNamespace(instruct=lambda *_args: None), source=PluginSource("acme"))
 
     with pytest.raises(PluginFaultError, match=r"instruct\(\): it returned NoneType instead of Instruction"):
-        CALLS["instruct"](nothing)
+        CALLS["instruct"](guarded)
 
 
 def test_a_full_disk_is_not_a_fault_of_the_storage():

@@ -68,7 +68,7 @@ def test_a_late_interrupt_ends_the_process():
 
 def test_other_threads_install_no_handler():
     """
-    Signals belong to the main thread. In other threads nothing is installed, and nothing fails.
+    Signals belong to the main thread. In other threads no handler is installed, and no error is raised.
     """
     handlers = []
 

@@ -163,21 +163,21 @@ def test_waiting_entries_are_committed_together(path, monkeypatch):
     Entries that arrive during a transaction go into the next one.
     """
     batches = []
-    first_begun, go_on = threading.Event(), threading.Event()
+    first_started, may_continue = threading.Event(), threading.Event()
     commit = SQLiteJournal._commit
 
     def slow_commit(connection, batch):
-        first_begun.set()
-        go_on.wait()
+        first_started.set()
+        may_continue.wait()
         batches.append(len(batch))
         commit(connection, batch)
 
     monkeypatch.setattr(SQLiteJournal, "_commit", staticmethod(slow_commit))
     with open_journal(path) as journal:
         futures = [journal.commit(call("first"))]
-        first_begun.wait()
+        first_started.wait()
         futures += [journal.commit(call(f"r{number}")) for number in range(40)]
-        go_on.set()
+        may_continue.set()
         for future in futures:
             future.result()
 
@@ -309,18 +309,18 @@ def test_garbage_is_not_a_journal(path, content):
 @given(st.integers(0), st.binary(min_size=1, max_size=600))
 def test_corrupt_pages_raise_journal_errors(tmp_path, place, garbage):
     """
-    With garbage at any place, a journal works or raises a JournalError.
+    With garbage at any offset, a journal is read or raises a JournalError.
     """
     original = tmp_path / "original.sqlite"
     content = original.read_bytes() if original.exists() else write_journal(original)
     place %= len(content)
-    torn = tmp_path / "torn.sqlite"
-    torn.write_bytes(content[:place] + garbage + content[place + len(garbage) :])
-    for name in ("torn.sqlite-wal", "torn.sqlite-shm"):
+    damaged = tmp_path / "damaged.sqlite"
+    damaged.write_bytes(content[:place] + garbage + content[place + len(garbage) :])
+    for name in ("damaged.sqlite-wal", "damaged.sqlite-shm"):
         (tmp_path / name).unlink(missing_ok=True)
 
     with contextlib.suppress(JournalError):
-        read_all(torn)
+        read_all(damaged)
 
 
 def test_another_database_is_not_a_journal(path):
@@ -430,13 +430,13 @@ def test_commits_wait_for_the_disk(tmp_path, monkeypatch):
     connections = []
     connect = sqlite3.connect
 
-    def careless(*args, **kwargs):
+    def connect_without_sync(*args, **kwargs):
         connection = connect(*args, **kwargs)
         connection.execute("PRAGMA synchronous = OFF")
         connections.append(connection)
         return connection
 
-    monkeypatch.setattr(sqlite3, "connect", careless)
+    monkeypatch.setattr(sqlite3, "connect", connect_without_sync)
     journal = SQLiteJournal(tmp_path / "journal.sqlite", HEADER)
     known = len(connections)
     journal.commit(TurnDone(row_id="r1", number=0, turn=Turn(question="q", answer="a"))).result(60)

@@ -44,7 +44,7 @@ def test_a_network_file_system_is_found_by_its_mount(tmp_path, folder, kind):
     assert network_filesystem(Path(folder), mounts) == kind
 
 
-def test_without_a_list_of_mounts_nothing_is_rejected(tmp_path):
+def test_without_a_list_of_mounts_all_paths_are_accepted(tmp_path):
     """
     Other systems do not have this file.
     """

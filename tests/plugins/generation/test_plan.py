@@ -47,7 +47,7 @@ def without_documents(folder: Path, job: dict[str, object]) -> GenerationSpec:
 @pytest.mark.parametrize("job", STRATEGIES.values(), ids=STRATEGIES)
 def test_equal_specifications_have_equal_cells(tmp_path, job):
     """
-    Ids, passages, turns and material depend on the specification and the documents, not on time or place.
+    Ids, passages, turns and material depend on the specification and the documents, not on the time or the folder.
     """
     plans = [make_plan(conversation_spec(tmp_path / name, job=job)) for name in ("here", "there/deeper")]
 
@@ -67,7 +67,7 @@ def test_another_seed_gives_other_cells(tmp_path):
 
 def test_ids_are_unique(tmp_path):
     """
-    Each row has an id and a number of its own, also if passages repeat.
+    Each row has a unique id and number, also if passages repeat.
     """
     plan = make_plan(conversation_spec(tmp_path, rows=200))
 
@@ -75,7 +75,7 @@ def test_ids_are_unique(tmp_path):
     assert [cell.index for cell in plan.cells] == list(range(200))
 
 
-def test_rows_do_not_contain_the_place_of_documents(tmp_path):
+def test_rows_do_not_depend_on_the_folder_of_documents(tmp_path):
     """
     Documents outside of the specification's folder give the same cells wherever they are.
     """
@@ -135,12 +135,12 @@ def test_turns_are_within_their_limits(tmp_path):
     """
     They are between minimum and maximum, and a short passage has fewer.
     """
-    drawn = Counter(cell.turns for cell in make_plan(conversation_spec(tmp_path, rows=60)).cells)
+    turn_counts = Counter(cell.turns for cell in make_plan(conversation_spec(tmp_path, rows=60)).cells)
     long = make_plan(conversation_spec(tmp_path, rows=60, job={"turns": (1, 50)}))
     fixed = make_plan(conversation_spec(tmp_path, rows=10, job={"turns": 9}))
 
-    assert set(drawn) <= {1, 2, 3}
-    assert len(drawn) > 1
+    assert set(turn_counts) <= {1, 2, 3}
+    assert len(turn_counts) > 1
     assert max(cell.turns for cell in long.cells) < 10
     assert {cell.turns for cell in fixed.cells} == {9}
 
@@ -164,7 +164,7 @@ def test_the_plan_counts_the_calls_of_the_run(tmp_path, job):
 @pytest.mark.parametrize("job", [STRATEGIES["persona"], STRATEGIES["seed-list"]], ids=["persona", "seed-list"])
 def test_some_strategies_need_no_documents(tmp_path, job):
     """
-    The counts match there too.
+    Their counts match too.
     """
     spec = without_documents(tmp_path, job)
 
@@ -256,18 +256,18 @@ def test_an_unusable_schema_stops_the_plan(tmp_path, schema, expected):
 
 
 @pytest.mark.parametrize(
-    ("changes", "near"),
+    ("changes", "suggestion"),
     [
         ({"job": {"strategy": "persoma"}}, "persona"),
         ({"job": {"modifiers": ["document-contxt"]}}, "document-context"),
         ({"storage": "jsonll"}, "jsonl"),
     ],
 )
-def test_an_unknown_plugin_is_an_error(tmp_path, changes, near):
+def test_an_unknown_plugin_is_an_error(tmp_path, changes, suggestion):
     """
     The error names similar plugins, before a row is created.
     """
-    with pytest.raises(PluginNotFoundError, match=near):
+    with pytest.raises(PluginNotFoundError, match=suggestion):
         make_plan(conversation_spec(tmp_path, **changes))
 
 

@@ -183,9 +183,9 @@ def test_a_finished_run_makes_no_call(tmp_path):
     before = first.output.read_bytes()
     first.output.unlink()
 
-    again, resumed = generate(spec), resume(first.run_folder)
+    second, resumed_report = generate(spec), resume(first.run_folder)
 
-    assert (again.calls, again.rows_reused, resumed.calls, resumed.rows_reused) == (0, 6, 0, 6)
+    assert (second.calls, second.rows_reused, resumed_report.calls, resumed_report.rows_reused) == (0, 6, 0, 6)
     assert first.output.read_bytes() == before
 
 
@@ -282,7 +282,7 @@ def test_a_run_without_finished_calls_is_replaced(tmp_path):
 
 def test_a_run_can_be_moved_with_its_documents(tmp_path, monkeypatch):
     """
-    It is resumed at its new place, from any current folder, without repeating a call.
+    It is resumed in its new folder, from any current folder, without repeating a call.
     """
     old, new = tmp_path / "old", tmp_path / "deep" / "new"
     report = generate(conversation_spec(old, output="out/data.jsonl"))
@@ -292,11 +292,11 @@ def test_a_run_can_be_moved_with_its_documents(tmp_path, monkeypatch):
     old.rename(new)
     monkeypatch.chdir(new / "out")
 
-    resumed = resume("data.jsonl.run")
+    resumed_report = resume("data.jsonl.run")
 
-    assert (resumed.calls, resumed.rows_reused) == (0, 6)
-    assert resumed.output == new / "out" / "data.jsonl"
-    assert resumed.output.read_bytes() == before
+    assert (resumed_report.calls, resumed_report.rows_reused) == (0, 6)
+    assert resumed_report.output == new / "out" / "data.jsonl"
+    assert resumed_report.output.read_bytes() == before
 
 
 def test_an_output_folder_can_be_a_link(tmp_path):
@@ -345,8 +345,8 @@ def test_in_an_event_loop_the_async_functions_are_required(tmp_path):
                 act(argument)
         return await generate_async(spec), await resume_async(spec.output_path)
 
-    first, again = asyncio.run(work())
-    assert (first.complete, again.calls) == (True, 0)
+    first, second = asyncio.run(work())
+    assert (first.complete, second.calls) == (True, 0)
 
 
 def test_an_output_that_cannot_be_written_repeats_no_call(tmp_path):

@@ -34,7 +34,7 @@ def count_entries(spec):
     return read_counts(spec.run_folder / "journal.sqlite")
 
 
-def about_bridges(number, body):
+def fail_bridges(number, body):
     """Fail requests that mention a bridge."""
     return failure(400, "Not about bridges.") if "bridge" in json.dumps(body) else None
 
@@ -45,19 +45,21 @@ def test_a_failed_row_is_reported_with_its_reason(tmp_path):
     """
     spec = conversation_spec(tmp_path, job=LOCAL)
 
-    with ChatServer(fault=about_bridges) as server:
+    with ChatServer(fault=fail_bridges) as server:
         plan = make_plan(spec, settings=server.settings)
         report = generate(spec, settings=server.settings)
 
-    bad = {cell.index for cell in plan.cells if cell.passage and "bridge" in cell.passage.text}
-    assert 0 < len(bad) < 6
-    assert (report.complete, report.rows, report.rows_requested) == (False, 6 - len(bad), 6)
-    assert {failed.index for failed in report.failures} == bad
+    failed_indexes = {cell.index for cell in plan.cells if cell.passage and "bridge" in cell.passage.text}
+    assert 0 < len(failed_indexes) < 6
+    assert (report.complete, report.rows, report.rows_requested) == (False, 6 - len(failed_indexes), 6)
+    assert {failed.index for failed in report.failures} == failed_indexes
     assert all(
         failed.reason.startswith("InvalidRequestError: local: HTTP 400: Not about bridges.")
         for failed in report.failures
     )
-    assert [row["id"] for row in read_rows(report.output)] == [cell.id for cell in plan.cells if cell.index not in bad]
+    assert [row["id"] for row in read_rows(report.output)] == [
+        cell.id for cell in plan.cells if cell.index not in failed_indexes
+    ]
 
 
 def test_resuming_tries_only_failed_rows(tmp_path):
@@ -65,7 +67,7 @@ def test_resuming_tries_only_failed_rows(tmp_path):
     No finished call is repeated, and the final rows are those of a run without failures.
     """
     spec = conversation_spec(tmp_path / "failing", job=LOCAL)
-    with ChatServer(fault=about_bridges) as server:
+    with ChatServer(fault=fail_bridges) as server:
         first = generate(spec, settings=server.settings)
     with ChatServer() as server:
         second = resume(spec.run_folder, settings=server.settings)
@@ -166,7 +168,7 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "expected"),
+    ("changes", "error", "expected"),
     [
         ({"answerer": "nobody/tiny"}, PluginNotFoundError, "nobody"),
         ({"answerer": "openai/gpt-5.1"}, CredentialError, r"conversation\.answerer: openai: no API key"),
@@ -176,11 +178,11 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
         ({"answerer_options": {"retries": -5}}, ConfigurationError, "retries"),
     ],
 )
-def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, expected):
+def test_models_are_checked_before_the_first_call(tmp_path, changes, error, expected):
     """
     An error of the answerer is found while planning, before the asker is called. No run is started.
     """
-    spec = conversation_spec(tmp_path, job=GOOD | wrong)
+    spec = conversation_spec(tmp_path, job=GOOD | changes)
 
     with ChatServer() as server:
         for act in (make_plan, generate):
@@ -193,7 +195,7 @@ def test_models_are_checked_before_the_first_call(tmp_path, wrong, error, expect
 
 def test_the_model_of_values_is_checked(tmp_path):
     """
-    The error names the place in the specification.
+    The error names the key in the specification.
     """
     with pytest.raises(ConfigurationError, match=r"row\.model: top_p"):
         make_plan(row_spec(tmp_path, job={"options": {"top_p": 2}}))
@@ -207,8 +209,8 @@ def test_an_unknown_model_of_the_offline_provider_stops_the_run(tmp_path):
         generate(conversation_spec(tmp_path, job={"answerer": "offline/llama"}))
 
 
-@pytest.mark.parametrize(("concurrency", "most"), [(1, 10), (20, 39)])
-def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, most):
+@pytest.mark.parametrize(("concurrency", "maximum"), [(1, 10), (20, 39)])
+def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, maximum):
     """
     If more rows are created in parallel, their number counts.
     """
@@ -217,9 +219,9 @@ def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, most):
     with ChatServer(fault=lambda _number, _body: failure(500)) as server, pytest.raises(ServerError) as raised:
         generate(spec, settings=server.settings)
 
-    assert max(10, concurrency) <= len(server.requests) <= most
-    assert max(10, concurrency) <= len(count_entries(spec).failures) <= most
-    assert not hasattr(raised.value, "__notes__")  # there is nothing to keep
+    assert max(10, concurrency) <= len(server.requests) <= maximum
+    assert max(10, concurrency) <= len(count_entries(spec).failures) <= maximum
+    assert not hasattr(raised.value, "__notes__")  # no finished work to resume
 
 
 def test_a_success_between_failures_continues_the_run(tmp_path):
@@ -276,7 +278,7 @@ def test_an_invalid_value_fails_its_row(tmp_path):
 
 
 class Ending:
-    """A strategy that asks one question and then has nothing more to say."""
+    """A strategy that asks one question and then ends the conversation."""
 
     def __init__(self, questions: int) -> None:
         self._questions = questions
@@ -287,7 +289,7 @@ class Ending:
         return Instruction(ask=(Message.user(f"Ask something. {cell.index} {len(turns)}"),))
 
 
-def with_strategy(spec, strategy, settings):
+def run_with_strategy(spec, strategy, settings):
     """Run a plan with another strategy."""
     plan = make_plan(spec, settings=settings)
     plan = dataclasses.replace(plan, plugins=dataclasses.replace(plan.plugins, strategy=strategy))
@@ -300,7 +302,7 @@ def test_a_strategy_can_end_a_conversation_early(tmp_path):
     """
     with ChatServer() as server:
         spec = conversation_spec(tmp_path, job=LOCAL | {"turns": 3}, rows=2)
-        report = with_strategy(spec, Ending(1), server.settings)
+        report = run_with_strategy(spec, Ending(1), server.settings)
 
     assert report.complete
     assert [len(row["messages"]) for row in read_rows(report.output)] == [2, 2]
@@ -312,7 +314,7 @@ def test_a_strategy_without_a_question_fails_the_row(tmp_path):
     """
     with ChatServer() as server:
         spec = conversation_spec(tmp_path, job=LOCAL, rows=1)
-        report = with_strategy(spec, Ending(0), server.settings)
+        report = run_with_strategy(spec, Ending(0), server.settings)
 
     assert report.failures[0].reason.startswith(
         "BadResponseError: The strategy 'document-questions' returned no question."
@@ -320,7 +322,7 @@ def test_a_strategy_without_a_question_fails_the_row(tmp_path):
 
 
 class BlockedRequests:
-    """Lets the first requests through, and holds the others until the test is over."""
+    """Passes the first requests, and blocks the others until the end of the test."""
 
     def __init__(self, free: int) -> None:
         self._free = free

@@ -13,7 +13,7 @@ from tests.datasets import OFFLINE, calls_of, conversation_spec, read_rows
 LOCAL = {"answerer": "local/tiny", "asker": "local/asker", "turns": 1, "answerer_options": {"retries": 0}}
 
 
-def half_done(folder):
+def create_half_failed_run(folder):
     """Create a run in which half of the rows failed, and return its folder."""
     answers = iter(range(100))
 
@@ -43,7 +43,7 @@ def test_a_run_without_some_rows_is_unfinished(tmp_path):
     """
     It shows the progress, and the failed rows with their reasons.
     """
-    info = show_run(half_done(tmp_path))
+    info = show_run(create_half_failed_run(tmp_path))
 
     assert (info.state, info.rows_done, info.rows) == ("unfinished", 3, 6)
     assert [failure.index for failure in info.failures] == [1, 3, 5]
@@ -89,13 +89,13 @@ def test_reading_creates_no_files(tmp_path):
 
 def test_reading_does_not_prevent_a_start(tmp_path, monkeypatch):
     """
-    The lock that reading takes for a moment does not count as another process.
+    The short lock of a reader does not count as another process.
     """
     spec = conversation_spec(tmp_path)
     generate(spec)
-    looking = FileLock(spec.run_folder / "lock")
-    looking.acquire()
-    monkeypatch.setattr(time, "sleep", lambda _seconds: looking.release())
+    reader_lock = FileLock(spec.run_folder / "lock")
+    reader_lock.acquire()
+    monkeypatch.setattr(time, "sleep", lambda _seconds: reader_lock.release())
 
     assert generate(spec).complete
 
@@ -127,10 +127,10 @@ def test_runs_of_a_folder_are_sorted_by_name(tmp_path):
     assert [info.output.name for info in list_runs(tmp_path)] == ["a.jsonl", "z.jsonl"]
 
 
-@pytest.mark.parametrize("look", [list_runs, show_run])
-def test_a_missing_path_is_an_error(tmp_path, look):
+@pytest.mark.parametrize("read", [list_runs, show_run])
+def test_a_missing_path_is_an_error(tmp_path, read):
     """
     It is not an empty result.
     """
     with pytest.raises(ConfigurationError, match=r"There is no|does not exist"):
-        look(tmp_path / "absent")
+        read(tmp_path / "absent")

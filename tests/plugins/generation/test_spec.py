@@ -69,7 +69,7 @@ def test_documents_are_added_for_the_answerer_by_default(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "near"),
+    ("text", "key", "suggestion"),
     [
         (CONVERSATION.replace("output", "outptu"), "outptu", "output"),
         (CONVERSATION + 'strategi = "persona"\n', "conversation.strategi", "strategy"),
@@ -78,7 +78,7 @@ def test_documents_are_added_for_the_answerer_by_default(tmp_path):
         (CONVERSATION + '[documents]\npath = ["a.md"]\n', "documents.path", "paths"),
     ],
 )
-def test_a_misspelled_key_gets_a_suggestion(tmp_path, text, key, near):
+def test_a_misspelled_key_gets_a_suggestion(tmp_path, text, key, suggestion):
     """
     At every depth.
     """
@@ -87,7 +87,7 @@ def test_a_misspelled_key_gets_a_suggestion(tmp_path, text, key, near):
     error = load_error(tmp_path, text)
 
     assert f"{key}'" in error
-    assert f"did you mean {near}" in error
+    assert f"did you mean {suggestion}" in error
 
 
 @pytest.mark.parametrize("text", [HEAD, CONVERSATION + ROW.removeprefix(HEAD) + "schema = {}\n"])

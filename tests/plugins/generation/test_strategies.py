@@ -50,11 +50,11 @@ def test_items_are_used_equally_often(size, count, seed):
     """
     The seed determines the order.
     """
-    drawn = list(islice(shuffled_cycle(range(size), Random(seed)), count))
+    items = list(islice(shuffled_cycle(range(size), Random(seed)), count))
 
-    counts = Counter(drawn)
+    counts = Counter(items)
     assert max(counts.values(), default=0) - min(counts[item] for item in range(size)) <= 1
-    assert drawn == list(islice(shuffled_cycle(range(size), Random(seed)), count))
+    assert items == list(islice(shuffled_cycle(range(size), Random(seed)), count))
 
 
 def test_without_items_the_cycle_is_empty():

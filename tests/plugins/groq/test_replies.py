@@ -93,8 +93,8 @@ def test_an_error_in_x_groq_is_raised(make_client, scripted, error):
     """
     The error in ``x_groq.error`` of a stream is raised, with the partial text.
     """
-    stopped = chunk({}, x_groq={"id": "req_1", "error": error})
-    scripted.reply(200, chunks=sse(chunk({"content": "Half"}), stopped))
+    failed = chunk({}, x_groq={"id": "req_1", "error": error})
+    scripted.reply(200, chunks=sse(chunk({"content": "Half"}), failed))
     with (
         make_client(retries=0) as client,
         client.stream("Hello") as stream,
@@ -165,8 +165,8 @@ def test_failed_generation_is_in_the_hint(groq):
     """
     The hint of a failed generation shows the output of the model, shortened.
     """
-    wrote = '{"name": "f"} ' + "x" * 1000
-    error = convert(groq(), 400, {"message": "No.", "code": "tool_use_failed", "failed_generation": wrote})
+    output = '{"name": "f"} ' + "x" * 1000
+    error = convert(groq(), 400, {"message": "No.", "code": "tool_use_failed", "failed_generation": output})
 
     assert 'Its output: {"name": "f"}' in str(error)
     assert len(str(error)) < 500

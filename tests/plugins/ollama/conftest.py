@@ -1,4 +1,4 @@
-"""The provider object, which does no I/O, with settings and model rules of the test's own; clients of it; its lines."""
+"""The provider object, which does no I/O, with the settings and model rules of the test; its clients; its lines."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class City(BaseModel):
 
 
 def weather(city: str) -> str:
-    """Tell the weather of a city."""
+    """Get the weather of a city."""
     return f"rain in {city}"
 
 

@@ -1,4 +1,4 @@
-"""Ollama's plugin, proved by the kit."""
+"""Conformance tests of Ollama's plugin."""
 
 from typing import ClassVar
 
@@ -16,19 +16,21 @@ class OllamaExamples(WireExamples):
 
     def reply(self, text, usage, finish="stop"):
         """
-        A message and how it ended.
+        A message with its finish reason.
         """
-        return ended({"content": text}, usage, finish)
+        return make_last_line({"content": text}, usage, finish)
 
     def stream(self, chunks, usage, finish="stop"):
         """
-        A message a line; the last line has the counts.
+        One message per line; the last line has the counts.
         """
-        return json_lines(*(line({"content": piece}) for piece in chunks), ended({"content": ""}, usage, finish))
+        return json_lines(
+            *(make_line({"content": piece}) for piece in chunks), make_last_line({"content": ""}, usage, finish)
+        )
 
     def error(self, status, message):
         """
-        A text alone.
+        A text without an envelope.
         """
         return {"error": message}
 
@@ -36,27 +38,27 @@ class OllamaExamples(WireExamples):
         """
         Calls whose arguments are objects.
         """
-        return ended({"content": "", "tool_calls": [called(one) for one in calls]}, None, "stop")
+        return make_last_line({"content": "", "tool_calls": [make_call(one) for one in calls]}, None, "stop")
 
     def tool_call_stream(self, calls):
         """
         A call is in one line.
         """
-        lines = [line({"content": "", "tool_calls": [called(one)]}) for one in calls]
-        return json_lines(*lines, ended({"content": ""}, None, "stop"))
+        lines = [make_line({"content": "", "tool_calls": [make_call(one)]}) for one in calls]
+        return json_lines(*lines, make_last_line({"content": ""}, None, "stop"))
 
     def reasoning(self, thought, text):
         """
-        A field of its own.
+        Thinking is in a separate field.
         """
-        return ended({"content": text, "thinking": thought}, None, "stop")
+        return make_last_line({"content": text, "thinking": thought}, None, "stop")
 
     def reasoning_stream(self, thought, text):
         """
         Thinking comes first.
         """
-        thinking = line({"content": "", "thinking": thought})
-        return json_lines(thinking, line({"content": text}), ended({"content": ""}, None, "stop"))
+        thinking = make_line({"content": "", "thinking": thought})
+        return json_lines(thinking, make_line({"content": text}), make_last_line({"content": ""}, None, "stop"))
 
     def error_with_status_200(self, message):
         """
@@ -68,61 +70,63 @@ class OllamaExamples(WireExamples):
         """
         A line with an error.
         """
-        return json_lines(*(line({"content": piece}) for piece in chunks), {"error": message})
+        return json_lines(*(make_line({"content": piece}) for piece in chunks), {"error": message})
 
     def other_stream_errors(self, chunks, message):
         """
-        An object in place of the text, as OpenAI has it.
+        An object in place of the text, in OpenAI's form.
         """
-        lines = [line({"content": chunk}) for chunk in chunks]
+        lines = [make_line({"content": chunk}) for chunk in chunks]
         return [json_lines(*lines, {"error": {"message": message, "type": "api_error"}})]
 
     def reply_with_finish_reason(self, word):
         """
         A message with any reason.
         """
-        return ended({"content": "Hello."}, None, word)
+        return make_last_line({"content": "Hello."}, None, word)
 
     def stream_with_finish_reason(self, word):
         """
         The same as a stream.
         """
-        return json_lines(line({"content": "Hello."}), ended({"content": ""}, None, word))
+        return json_lines(make_line({"content": "Hello."}), make_last_line({"content": ""}, None, word))
 
     def vendor_content(self, text):
         """
         A field that Budwood does not model.
         """
-        return ended({"content": "Hello.", "tool_name": text}, None, "stop")
+        return make_last_line({"content": "Hello.", "tool_name": text}, None, "stop")
 
     def vendor_content_stream(self, text):
         """
         The same as a stream.
         """
-        return json_lines(line({"content": "Hello.", "tool_name": text}), ended({"content": ""}, None, "stop"))
+        return json_lines(
+            make_line({"content": "Hello.", "tool_name": text}), make_last_line({"content": ""}, None, "stop")
+        )
 
     def signed_tool_calls(self, calls, signature):
         """
         The first call has a field of a later version.
         """
-        return ended({"content": "", "tool_calls": signed(calls, signature)}, None, "stop")
+        return make_last_line({"content": "", "tool_calls": make_signed_calls(calls, signature)}, None, "stop")
 
     def signed_tool_calls_stream(self, calls, signature):
         """
         The same as a stream.
         """
-        calling = line({"content": "", "tool_calls": signed(calls, signature)})
-        return json_lines(calling, ended({"content": ""}, None, "stop"))
+        call_line = make_line({"content": "", "tool_calls": make_signed_calls(calls, signature)})
+        return json_lines(call_line, make_last_line({"content": ""}, None, "stop"))
 
     def ignored_events(self):
         """
         An empty line, and one without content.
         """
-        return [b"\n", *json_lines(line({"content": ""}))]
+        return [b"\n", *json_lines(make_line({"content": ""}))]
 
     def embeddings(self, vectors):
         """
-        One after the other.
+        A list of vectors.
         """
         return {"model": "m", "embeddings": [list(vector) for vector in vectors]}
 
@@ -139,22 +143,22 @@ class OllamaExamples(WireExamples):
         return {"model_info": {"llama.context_length": 4096}, "capabilities": ["completion"]}
 
 
-def called(call):
+def make_call(call):
     """
     Create a call.
     """
     return {"function": {"name": call.name, "arguments": call.parse_arguments()}}
 
 
-def signed(calls, signature):
+def make_signed_calls(calls, signature):
     """
     Create calls, the first with a field that Budwood does not model.
     """
-    first, *others = (called(one) for one in calls)
+    first, *others = (make_call(one) for one in calls)
     return [{**first, "signature": signature}, *others]
 
 
-def line(message, **fields):
+def make_line(message, **fields):
     """
     Create a line of a stream.
     """
@@ -164,12 +168,12 @@ def line(message, **fields):
     }
 
 
-def ended(message, usage, finish):
+def make_last_line(message, usage, finish):
     """
     Create a complete reply, or the last line of a stream.
     """
     counts = {} if usage is None else {"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens}
-    return line(message, done=True, done_reason=finish, **counts)
+    return make_line(message, done=True, done_reason=finish, **counts)
 
 
 class TestOllama(ProviderSuite):

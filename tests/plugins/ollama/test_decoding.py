@@ -65,7 +65,7 @@ def test_missing_counts_are_unknown(read, answer):
 )
 def test_finish_reasons(read, answer, raw, reason):
     """
-    The raw reason is kept; a model that was only loaded did not answer.
+    The raw reason is preserved. A reply that only loads the model has no answer.
     """
     response = read(answer("Hi", done_reason=raw))
 
@@ -129,7 +129,7 @@ def test_remote_models_and_log_probabilities_are_metadata(read, answer):
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b"[]", {"done": True}, {"message": "Hi"}])
 def test_an_invalid_reply_is_described(read, body):
     """
-    A reply without a message, or that is no JSON object, raises BadResponseError.
+    A reply without a message, or that is not a JSON object, raises BadResponseError.
     """
     with pytest.raises(BadResponseError):
         read(body)

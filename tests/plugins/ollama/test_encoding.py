@@ -35,12 +35,12 @@ def encode(ollama):
     Encode a request; return its body and its adaptations.
     """
 
-    def write(*messages, rules=None, stream=False, settings=None, **parameters):
+    def encode_request(*messages, rules=None, stream=False, settings=None, **parameters):
         request = ChatRequest(model="qwen3", messages=messages or (HELLO,), **parameters)
         call = ollama(rules, **(settings or {})).encode(request, stream=stream)
         return json.loads(call.body), [(adaptation.parameter, adaptation.action) for adaptation in call.adaptations]
 
-    return write
+    return encode_request
 
 
 def test_stream_is_always_set(encode):
@@ -115,10 +115,10 @@ def test_most_models_take_thinking_on_or_off(encode, effort, think, adaptations)
     """
     Without levels in the catalog, an effort becomes true or false, with an adaptation.
     """
-    body, made = encode(reasoning_effort=effort)
+    body, reported = encode(reasoning_effort=effort)
 
     assert body["think"] is think
-    assert made == [("reasoning_effort", action) for action in adaptations]
+    assert reported == [("reasoning_effort", action) for action in adaptations]
 
 
 @pytest.mark.parametrize(("effort", "think"), [("none", "low"), ("low", "low"), ("high", "high"), ("xhigh", "high")])
@@ -186,11 +186,11 @@ def test_the_tool_choice_selects_the_tools(encode, choice, offered, adaptations)
     """
     Ollama has no tool_choice: fewer tools are sent, with an adaptation.
     """
-    body, made = encode(tools=(WEATHER, CLOCK), tool_choice=choice)
+    body, reported = encode(tools=(WEATHER, CLOCK), tool_choice=choice)
 
     assert [tool["function"]["name"] for tool in body.get("tools", [])] == offered
     assert "tool_choice" not in body
-    assert made == adaptations
+    assert reported == adaptations
 
 
 def test_calls_and_results_are_sent_back(encode):

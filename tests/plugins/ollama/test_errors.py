@@ -19,7 +19,7 @@ from budwood.types import HTTPReply, ReplyHead
 
 
 @pytest.fixture
-def failed(ollama):
+def decode_error(ollama):
     """
     Read a reply that is not 2xx.
     """
@@ -44,11 +44,11 @@ def failed(ollama):
         (503, CapacityError, True),
     ],
 )
-def test_the_status_determines_the_class(failed, status, expected, retryable):
+def test_the_status_determines_the_class(decode_error, status, expected, retryable):
     """
     Ollama has no error codes.
     """
-    error = failed(status, {"error": "no"}, {"retry-after": "7", "x-request-id": "r1"})
+    error = decode_error(status, {"error": "no"}, {"retry-after": "7", "x-request-id": "r1"})
 
     assert type(error) is expected
     assert "no" in error.message
@@ -59,22 +59,22 @@ def test_the_status_determines_the_class(failed, status, expected, retryable):
     "text",
     ["model 'llama3:8b' not found", 'model "llama3:8b" not found, try pulling it first', "model llama3:8b not found"],
 )
-def test_a_missing_model_has_a_hint(failed, text):
+def test_a_missing_model_has_a_hint(decode_error, text):
     """
     The hint is the command that pulls it.
     """
-    error = failed(404, {"error": text})
+    error = decode_error(404, {"error": text})
 
     assert type(error) is NotFoundError
     assert error.hint == "Run `ollama pull llama3:8b`."
 
 
 @pytest.mark.parametrize("name", ["x; rm -rf ~", "$(reboot)", "a`b`"])
-def test_a_hint_contains_no_text_of_the_server(failed, name):
+def test_a_hint_contains_no_text_of_the_server(decode_error, name):
     """
     A name from the server is not part of a suggested command unless it is valid.
     """
-    assert "ollama pull" not in str(failed(404, {"error": f"model '{name}' not found"}).hint)
+    assert "ollama pull" not in str(decode_error(404, {"error": f"model '{name}' not found"}).hint)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_hint_contains_no_text_of_the_server(failed, name):
         (400, "prompt too long; exceeded max context length by 1119046 tokens (ref: 96164522)"),
     ],
 )
-def test_the_message_identifies_a_long_input(failed, status, text):
+def test_the_message_identifies_a_long_input(decode_error, status, text):
     """
     Servers use several statuses, none of which is retried.
     """
-    error = failed(status, {"error": text})
+    error = decode_error(status, {"error": text})
 
     assert type(error) is ContextLengthError
     assert (error.status, error.retryable) == (status, False)
@@ -107,39 +107,39 @@ def test_the_message_identifies_a_long_input(failed, status, text):
         ('"all-minilm" does not support chat', None),
     ],
 )
-def test_a_missing_capability_names_our_parameter(failed, text, param):
+def test_a_missing_capability_names_our_parameter(decode_error, text, param):
     """
     The field of our request that needs the capability.
     """
-    error = failed(400, {"error": text})
+    error = decode_error(400, {"error": text})
 
     assert type(error) is UnsupportedParameterError
     assert error.param == param
 
 
-def test_words_within_a_message_do_not_decide(failed):
+def test_words_within_a_message_do_not_decide(decode_error):
     """
     Messages are matched at the start or end, since they may quote the prompt.
     """
     for text in ("failed: model 'x' not found, he said", "he said it does not support tools, really"):
-        assert type(failed(400, {"error": text})) is InvalidRequestError
+        assert type(decode_error(400, {"error": text})) is InvalidRequestError
 
 
-def test_a_lack_of_memory_is_not_retried(failed):
+def test_a_lack_of_memory_is_not_retried(decode_error):
     """
     Waiting does not help.
     """
-    error = failed(500, {"error": "model requires more system memory (8.0 GiB) than is available (4.0 GiB)"})
+    error = decode_error(500, {"error": "model requires more system memory (8.0 GiB) than is available (4.0 GiB)"})
 
     assert (type(error), error.retryable) == (ServerError, False)
     assert "ollama ps" in str(error)
 
 
-def test_a_rejected_key_has_a_hint(failed):
+def test_a_rejected_key_has_a_hint(decode_error):
     """
     The cloud needs a key, and a local server needs its user signed in for cloud models.
     """
-    error = failed(401, {"error": "unauthorized", "signin_url": "https://ollama.com/connect"})
+    error = decode_error(401, {"error": "unauthorized", "signin_url": "https://ollama.com/connect"})
 
     assert "OLLAMA_API_KEY" in str(error)
     assert "ollama signin" in str(error)
@@ -155,11 +155,11 @@ def test_a_rejected_key_has_a_hint(failed):
         ({"error": 7}, "HTTP 502"),
     ],
 )
-def test_every_body_is_described(failed, body, payload):
+def test_every_body_is_described(decode_error, body, payload):
     """
     A proxy's page, an empty body, or OpenAI's envelope.
     """
-    error = failed(502, body)
+    error = decode_error(502, body)
 
     assert type(error) is ServerError
     assert payload in error.message

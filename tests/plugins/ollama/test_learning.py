@@ -1,4 +1,4 @@
-"""What Ollama's refusals teach."""
+"""Rules that are learned from Ollama's errors."""
 
 from __future__ import annotations
 

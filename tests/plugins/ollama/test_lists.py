@@ -25,30 +25,30 @@ SHOWN = {
 
 def reply(body, status=200):
     """
-    Hand a body over as a transport would.
+    Return a body in the form of a transport.
     """
     return HTTPReply(ReplyHead(status, {}), json.dumps(body).encode())
 
 
 @pytest.fixture
-def shows():
+def answer_details():
     """
     Answer requests for details of models, in any order.
     """
 
     def show(call):
-        gone = json.loads(call.body)["model"] == "gone:1b"
-        body = {"error": "model 'gone:1b' not found"} if gone else SHOWN
-        return ScriptedReply(404 if gone else 200, {}, (json.dumps(body).encode(),))
+        is_removed = json.loads(call.body)["model"] == "gone:1b"
+        body = {"error": "model 'gone:1b' not found"} if is_removed else SHOWN
+        return ScriptedReply(404 if is_removed else 200, {}, (json.dumps(body).encode(),))
 
     return show
 
 
-def test_models_are_listed_with_their_context_windows(make_client, scripted, shows):
+def test_models_are_listed_with_their_context_windows(make_client, scripted, answer_details):
     """
     Each model is requested for its details; a model that was removed in between has none.
     """
-    scripted.reply(body=TAGS).answer(shows).answer(shows)
+    scripted.reply(body=TAGS).answer(answer_details).answer(answer_details)
     with make_client() as client:
         models = client.models()
 
@@ -60,11 +60,11 @@ def test_models_are_listed_with_their_context_windows(make_client, scripted, sho
     assert models[0].raw["size"] == 5
 
 
-def test_models_are_listed_by_the_async_client_too(scripted, clock, shows):
+def test_models_are_listed_by_the_async_client_too(scripted, clock, answer_details):
     """
     It sends the same requests.
     """
-    scripted.reply(body=TAGS).answer(shows).answer(shows)
+    scripted.reply(body=TAGS).answer(answer_details).answer(answer_details)
 
     async def listing():
         async with AsyncClient("ollama/qwen3", transport=scripted.asynchronous, clock=clock, cache=False) as client:
@@ -116,10 +116,10 @@ def test_texts_are_embedded_in_one_request(make_client, scripted):
     """
     scripted.reply(body={"model": "m", "embeddings": [[0.1, 0.2], [0.3, 0.4]], "prompt_eval_count": 4})
     with make_client("ollama/m") as client:
-        made = client.embed(["a", "b"], dimensions=2, extra={"truncate": False, "options": {"num_ctx": 512}})
+        embeddings = client.embed(["a", "b"], dimensions=2, extra={"truncate": False, "options": {"num_ctx": 512}})
 
-    assert made.vectors == ((0.1, 0.2), (0.3, 0.4))
-    assert (made.provider, made.model, made.usage.input_tokens) == ("ollama", "m", 4)
+    assert embeddings.vectors == ((0.1, 0.2), (0.3, 0.4))
+    assert (embeddings.provider, embeddings.model, embeddings.usage.input_tokens) == ("ollama", "m", 4)
     assert scripted.calls[0].url.endswith("/api/embed")
     assert scripted.sent() == {
         "model": "m", "input": ["a", "b"], "dimensions": 2, "truncate": False, "options": {"num_ctx": 512}

@@ -46,7 +46,7 @@ STEPS = [
 
 def encode_lines(*records):
     """
-    Records as the server writes them, one a line.
+    Encode records as the server sends them, one per line.
     """
     return [json.dumps(record).encode() + b"\n" for record in records]
 

@@ -8,7 +8,7 @@ from budwood_ollama import OllamaSettings
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("value", "sent"),
     [
         ("10m", "10m"),
         ("1h30m", "1h30m"),
@@ -20,20 +20,20 @@ from budwood_ollama import OllamaSettings
         ("-1", "-1s"),
     ],
 )
-def test_a_time_is_sent_as_a_duration(given, sent):
+def test_a_time_is_sent_as_a_duration(value, sent):
     """
     Seconds get a unit: Ollama rejects numbers in texts, and /api/embed takes only texts.
     """
-    assert OllamaSettings(keep_alive=given).keep_alive == sent
+    assert OllamaSettings(keep_alive=value).keep_alive == sent
 
 
-@pytest.mark.parametrize("given", ["1d", "soon", "", True, [1]])
-def test_invalid_times_are_rejected(given):
+@pytest.mark.parametrize("value", ["1d", "soon", "", True, [1]])
+def test_invalid_times_are_rejected(value):
     """
     Ollama would use its default instead.
     """
     with pytest.raises(ValidationError, match="must be seconds"):
-        OllamaSettings(keep_alive=given)
+        OllamaSettings(keep_alive=value)
 
 
 def test_the_address_comes_from_the_environment(make_client, scripted, answer, monkeypatch):

@@ -40,7 +40,7 @@ def decode(ollama):
     Decode a stream; return its events and the response.
     """
 
-    def playing(chunks, request=REQUEST, **headers):
+    def decode_stream(chunks, request=REQUEST, **headers):
         decoder = ollama().decoder(request, ReplyHead(200, headers))
         events = [event for chunk in chunks for event in decoder.feed(chunk)]
         events += decoder.close()
@@ -48,7 +48,7 @@ def decode(ollama):
         builder.add(events)
         return events, builder.build()
 
-    return playing
+    return decode_stream
 
 
 def test_a_plain_stream(decode, lines):
@@ -78,9 +78,9 @@ def test_a_reply_and_its_stream_agree(decode, ollama, answer, lines):
     _, streamed = decode(
         lines({"thinking": "Greet."}, {"content": "Hi"}, {"tool_calls": [call]}, last=last), **{"x-request-id": "r1"}
     )
-    _, at_once = decode([json.dumps(body).encode()], **{"x-request-id": "r1"})
+    _, complete = decode([json.dumps(body).encode()], **{"x-request-id": "r1"})
 
-    assert streamed == at_once == assembled.model_copy(update={"raw": None})
+    assert streamed == complete == assembled.model_copy(update={"raw": None})
 
 
 def test_calls_get_numbers(decode, lines):
@@ -111,11 +111,11 @@ def test_log_probabilities_are_joined(decode, lines, answer):
     """
     Each line has those of its own tokens.
     """
-    made = [
+    stream_lines = [
         json.loads(line) for line in lines({"content": "a"}, {"content": "b"}, last=answer(logprobs=[{"token": "c"}]))
     ]
-    made[0]["logprobs"], made[1]["logprobs"] = [{"token": "a"}], [{"token": "b"}]
-    _, response = decode([json.dumps(line).encode() + b"\n" for line in made])
+    stream_lines[0]["logprobs"], stream_lines[1]["logprobs"] = [{"token": "a"}], [{"token": "b"}]
+    _, response = decode([json.dumps(line).encode() + b"\n" for line in stream_lines])
 
     assert [one["token"] for one in response.metadata["logprobs"]] == ["a", "b", "c"]
 
@@ -163,7 +163,7 @@ def test_a_stream_without_its_last_line_was_interrupted(decode, lines):
 
 
 @pytest.mark.parametrize("body", [b"<html>\n", b"[]\n", b'{"model": \n'])
-def test_lines_that_are_no_objects_are_an_error(decode, body):
+def test_lines_that_are_not_objects_are_an_error(decode, body):
     """
     A proxy's page is described, and is not the end of a stream.
     """
@@ -188,18 +188,18 @@ LINES = st.lists(
 
 
 @given(LINES, st.data())
-def test_splits_change_nothing(made, data):
+def test_splits_change_nothing(stream_lines, data):
     """
     However the bytes are split, the events and the final error are the same.
     """
-    body = b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in made)
+    body = b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in stream_lines)
     places = sorted(data.draw(st.sets(st.integers(0, len(body)), max_size=8)))
     chunks = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
 
-    assert played_out(chunks) == played_out([body])
+    assert decode_all(chunks) == decode_all([body])
 
 
-def played_out(chunks):
+def decode_all(chunks):
     """
     List the events of a stream, and the error with which it ended.
     """

@@ -200,8 +200,8 @@ def test_reasoning_is_included_in_output(new_provider, completion, total):
     Reasoning is included in the output, also if only the total includes it.
     """
     details = {"completion_tokens_details": {"reasoning_tokens": 250}}
-    counted = {"prompt_tokens": 100, "completion_tokens": completion, "total_tokens": total, **details}
-    usage = decode(new_provider, chat_reply("4", usage=counted)).usage
+    recorded_usage = {"prompt_tokens": 100, "completion_tokens": completion, "total_tokens": total, **details}
+    usage = decode(new_provider, chat_reply("4", usage=recorded_usage)).usage
 
     assert (usage.output_tokens, usage.reasoning_tokens, usage.total_tokens) == (300, 250, 400)
 

@@ -72,9 +72,9 @@ def test_stream_requests_usage(new_provider):
     A stream requests usage, unless the settings say that the server rejects that.
     """
     assert encode(new_provider(), stream=True)["stream_options"] == {"include_usage": True}
-    silent = encode(new_provider(lacks={"stream_options"}), stream=True)
-    assert silent["stream"] is True
-    assert "stream_options" not in silent
+    without_usage = encode(new_provider(lacks={"stream_options"}), stream=True)
+    assert without_usage["stream"] is True
+    assert "stream_options" not in without_usage
 
 
 def test_tools_and_tool_choice(new_provider):
@@ -179,20 +179,20 @@ def test_message_names(new_provider):
     """
     The name of a message is sent, for every role.
     """
-    speakers = [Message(role=role, parts=(TextPart(text="x"),), name="ada") for role in ("system", "user", "assistant")]
+    messages = [Message(role=role, parts=(TextPart(text="x"),), name="ada") for role in ("system", "user", "assistant")]
 
-    assert [message["name"] for message in encode(new_provider(), *speakers)["messages"]] == ["ada"] * 3
+    assert [message["name"] for message in encode(new_provider(), *messages)["messages"]] == ["ada"] * 3
 
 
 def test_empty_assistant_message(new_provider):
     """
     Content is null only with tool calls, otherwise an empty text. Reasoning without data is not sent; a refusal is.
     """
-    silent = Message(role="assistant", parts=(ReasoningPart(text="hm"),))
-    refusing = Message(role="assistant", parts=(RefusalPart(text="No."),))
+    reasoning = Message(role="assistant", parts=(ReasoningPart(text="hm"),))
+    refusal = Message(role="assistant", parts=(RefusalPart(text="No."),))
 
-    assert encode(new_provider(), silent)["messages"] == [{"role": "assistant", "content": ""}]
-    assert encode(new_provider(), refusing)["messages"] == [{"role": "assistant", "content": None, "refusal": "No."}]
+    assert encode(new_provider(), reasoning)["messages"] == [{"role": "assistant", "content": ""}]
+    assert encode(new_provider(), refusal)["messages"] == [{"role": "assistant", "content": None, "refusal": "No."}]
 
 
 def test_images_are_sent_as_urls(new_provider):

@@ -102,7 +102,7 @@ def test_rejected_parameter_without_a_code(new_provider):
         {"detail": [{"msg": "No such model."}]},
         [{"error": {"message": "No such model.", "status": "NOT_FOUND"}}],
     ],
-    ids=["OpenAI", "Ollama", "bare", "FastAPI", "vLLM", "Mistral", "FastAPI's list", "Gemini"],
+    ids=["OpenAI", "Ollama", "no envelope", "FastAPI", "vLLM", "Mistral", "FastAPI's list", "Gemini"],
 )
 def test_message_is_found_in_every_form(new_provider, body):
     """
@@ -219,11 +219,13 @@ def test_filter_categories(new_provider, name, inside):
     """
     Azure's filter results are in the categories of the error.
     """
-    found = {"violence": {"filtered": True, "severity": "high"}}
+    categories = {"violence": {"filtered": True, "severity": "high"}}
 
-    error = convert(new_provider(), 400, {"error": {"message": "No.", "code": "content_filter", name: {inside: found}}})
+    error = convert(
+        new_provider(), 400, {"error": {"message": "No.", "code": "content_filter", name: {inside: categories}}}
+    )
 
-    assert (error.categories, error.stage) == (found, "prompt")
+    assert (error.categories, error.stage) == (categories, "prompt")
 
 
 @pytest.mark.parametrize("details", [{}, {"innererror": None}, {"innererror": {"content_filter_result": "x"}}])

@@ -34,12 +34,12 @@ def decode(new_provider):
     Decode a complete reply of Responses.
     """
 
-    def decoding(body, headers=()):
+    def decode_items(body, headers=()):
         return new_provider(api="responses").decode(
             REQUEST, HTTPReply(ReplyHead(200, dict(headers)), json.dumps(body).encode())
         )
 
-    return decoding
+    return decode_items
 
 
 def test_text_keeps_fields_of_its_item(decode):
@@ -48,8 +48,10 @@ def test_text_keeps_fields_of_its_item(decode):
     """
     read = decode(response(message("Hi", phase="final_answer")))
 
-    about = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
-    assert read.message.parts == (TextPart(text="Hi", provider=VENDOR, data={"annotations": [], "message": about}),)
+    item_fields = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
+    assert read.message.parts == (
+        TextPart(text="Hi", provider=VENDOR, data={"annotations": [], "message": item_fields}),
+    )
     assert (read.text, read.finish_reason, read.raw_finish_reason) == ("Hi", "stop", "completed")
     assert (read.id, read.model, read.raw["id"]) == ("resp_1", "scripted", "resp_1")
 
@@ -181,10 +183,10 @@ def test_missing_usage_is_none(decode):
     Counts that the server does not report are None, not 0.
     """
     unknown = decode(response(usage=None)).usage
-    bare = decode(response(usage={"input_tokens": 1, "output_tokens": 2})).usage
+    usage = decode(response(usage={"input_tokens": 1, "output_tokens": 2})).usage
 
     assert (unknown.input_tokens, unknown.raw) == (None, None)
-    assert (bare.total_tokens, bare.cache_read_tokens, bare.uncached_input_tokens) == (3, None, None)
+    assert (usage.total_tokens, usage.cache_read_tokens, usage.uncached_input_tokens) == (3, None, None)
 
 
 def test_metadata(decode):

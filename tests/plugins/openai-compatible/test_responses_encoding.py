@@ -32,14 +32,14 @@ def encode(new_provider):
     Encode a request to Responses, and return its body and the names of the adapted parameters.
     """
 
-    def encoding(*messages, stream=False, rules=None, **parameters):
+    def encode_request(*messages, stream=False, rules=None, **parameters):
         provider = new_provider(rules or ModelRules(), api="responses", system_role=None)
         request = ChatRequest(model="m", messages=messages or (HELLO,), **parameters)
         sent = provider.encode(request, stream=stream)
         assert sent.url.endswith("/responses")
         return json.loads(sent.body), [(adaptation.parameter, adaptation.action) for adaptation in sent.adaptations]
 
-    return encoding
+    return encode_request
 
 
 def test_prompt(encode):
@@ -262,11 +262,11 @@ def test_message_is_returned_as_received(encode):
     """
     The parts of one message are one item, with its id, its phase and their annotations.
     """
-    about = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
+    item_fields = {"id": "msg_1", "status": "completed", "phase": "final_answer"}
     parts = (
-        TextPart(text="A", provider=VENDOR, data={"annotations": [{"type": "url_citation"}], "message": about}),
-        RefusalPart(text="B", provider=VENDOR, data={"message": about}),
-        TextPart(text="C", provider=VENDOR, data={"annotations": [], "message": {**about, "id": "msg_2"}}),
+        TextPart(text="A", provider=VENDOR, data={"annotations": [{"type": "url_citation"}], "message": item_fields}),
+        RefusalPart(text="B", provider=VENDOR, data={"message": item_fields}),
+        TextPart(text="C", provider=VENDOR, data={"annotations": [], "message": {**item_fields, "id": "msg_2"}}),
     )
 
     body, _ = encode(HELLO, Message(role="assistant", parts=parts), HELLO)
@@ -275,7 +275,7 @@ def test_message_is_returned_as_received(encode):
     assert first == {
         "type": "message",
         "role": "assistant",
-        **about,
+        **item_fields,
         "content": [
             {"type": "output_text", "text": "A", "annotations": [{"type": "url_citation"}]},
             {"type": "refusal", "refusal": "B"},

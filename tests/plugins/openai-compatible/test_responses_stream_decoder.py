@@ -46,11 +46,11 @@ def decoder(new_provider):
     return lambda: new_provider(api="responses").decoder(REQUEST, ReplyHead(200, {"x-request-id": "req_1"}))
 
 
-def read(decoder, pieces):
+def read(decoder, chunks):
     """
     Decode a complete stream.
     """
-    decoded = [event for piece in pieces for event in decoder.feed(piece)]
+    decoded = [event for chunk in chunks for event in decoder.feed(chunk)]
     return [*decoded, *decoder.close()]
 
 
@@ -116,8 +116,8 @@ def test_summaries_are_separated(decoder):
             {"type": "response.reasoning_summary_text.delta", "output_index": 0, "delta": text},
         )
     ]
-    first, *rest = events(item)
-    decoded = read(decoder(), sse(first, *parts, *rest, done=False))
+    first, *later = events(item)
+    decoded = read(decoder(), sse(first, *parts, *later, done=False))
 
     assert [event.text for event in decoded if isinstance(event, ReasoningDelta)] == ["One.", "\n\n", "Two."]
     assert build(decoded).message.parts[0].data == item
@@ -128,9 +128,9 @@ def test_empty_delta_of_arguments(decoder):
     An empty delta of arguments has no effect.
     """
     empty = {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": ""}
-    first, added, *rest = events(call("now", "{}"))
+    first, added, *later = events(call("now", "{}"))
 
-    (tool_call,) = build(read(decoder(), sse(first, added, empty, *rest, done=False))).tool_calls
+    (tool_call,) = build(read(decoder(), sse(first, added, empty, *later, done=False))).tool_calls
 
     assert (tool_call.name, tool_call.arguments) == ("now", "{}")
 
@@ -150,29 +150,33 @@ def test_incomplete_item_is_emitted_at_the_end(decoder):
     """
     The last item of an incomplete response is emitted with the response.
     """
-    cut_off = message("Once upon", status="incomplete")
+    truncated = message("Once upon", status="incomplete")
     details = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
     decoded = read(
         decoder(),
         sse(
-            *(e for e in events(cut_off, end="response.incomplete", **details) if not e["type"].endswith("item.done")),
+            *(
+                e
+                for e in events(truncated, end="response.incomplete", **details)
+                if not e["type"].endswith("item.done")
+            ),
             done=False,
         ),
     )
-    arrived = build(decoded)
+    partial = build(decoded)
 
-    assert (arrived.text, arrived.finish_reason, arrived.usage.output_tokens) == ("Once upon", "length", 7)
-    assert arrived.message.parts[0].data["message"]["status"] == "incomplete"
+    assert (partial.text, partial.finish_reason, partial.usage.output_tokens) == ("Once upon", "length", 7)
+    assert partial.message.parts[0].data["message"]["status"] == "incomplete"
 
 
 def test_progress_and_unknown_events_are_skipped(decoder):
     """
     Events about the server's own tools are skipped, because their items have the results.
     """
-    first, *rest = events(SEARCH, message("Hi"))
+    first, *later = events(SEARCH, message("Hi"))
     progress = [{"type": kind, "output_index": 0} for kind in ("response.web_search_call.searching", "response.new")]
 
-    parts = build(read(decoder(), sse(first, *progress, *rest, done=False))).message.parts
+    parts = build(read(decoder(), sse(first, *progress, *later, done=False))).message.parts
 
     assert parts[0] == VendorPart(provider="my-server", kind="web_search_call", data=SEARCH)
     assert parts[1].text == "Hi"
@@ -252,12 +256,12 @@ def test_any_split_of_the_bytes_gives_the_same_events(lengths):
     The events do not depend on how the bytes are split, also within a character.
     """
     body = b"".join(stream(*EVERYTHING))
-    pieces = []
+    chunks = []
     for length in lengths:
-        pieces.append(body[:length])
+        chunks.append(body[:length])
         body = body[length:]
 
-    assert read(plain_decoder(), [*pieces, body]) == read(plain_decoder(), stream(*EVERYTHING))
+    assert read(plain_decoder(), [*chunks, body]) == read(plain_decoder(), stream(*EVERYTHING))
 
 
 def plain_decoder():

@@ -19,13 +19,13 @@ def ask(scripted, clock):
     Ask a model once, and return the request that was sent.
     """
 
-    def asking(model, **settings):
+    def ask_model(model, **settings):
         scripted.reply(200, chat_reply("Hi"))
         with Client(model, transport=scripted, clock=clock, cache=False, **settings) as client:
             client.ask("Hello", max_tokens=5, temperature=0.5)
         return scripted.calls[-1]
 
-    return asking
+    return ask_model
 
 
 @pytest.mark.parametrize("base_url", ["http://localhost:8000/v1", "http://localhost:8000/v1/"])
@@ -87,10 +87,10 @@ def test_lacks(new_provider):
     """
     Capabilities exclude those in ``lacks`` and the optional ones.
     """
-    rare = {Capability.MODERATION, Capability.COUNT_TOKENS}
-    most = OpenAICompatible.all_capabilities - rare
+    optional = {Capability.MODERATION, Capability.COUNT_TOKENS}
+    default = OpenAICompatible.all_capabilities - optional
 
-    assert new_provider(lacks={"tools", "stream_options"}).capabilities == most - {Capability.TOOLS}
+    assert new_provider(lacks={"tools", "stream_options"}).capabilities == default - {Capability.TOOLS}
 
 
 def test_offers(new_provider):

@@ -35,12 +35,12 @@ REQUEST = ChatRequest(model="m", messages=(Message.user("Hello"),))
 HEAD = ReplyHead(200, {})
 
 
-def play(provider, pieces, head=HEAD):
+def decode_stream(provider, chunks, head=HEAD):
     """
     Decode a complete stream.
     """
     decoder = provider.decoder(REQUEST, head)
-    events = [event for piece in pieces for event in decoder.feed(piece)]
+    events = [event for chunk_bytes in chunks for event in decoder.feed(chunk_bytes)]
     return [*events, *decoder.close()]
 
 
@@ -79,7 +79,7 @@ def test_openai_stream(new_provider):
     A plain stream has a start, texts, an end, usage, and the values of the headers.
     """
     head = ReplyHead(200, {"x-request-id": "req_1", "x-ratelimit-limit-requests": "10"})
-    events = play(new_provider(), sse(*chat_chunks(["Hel", "lo"])), head)
+    events = decode_stream(new_provider(), sse(*chat_chunks(["Hel", "lo"])), head)
     response = build(events)
 
     assert events[0] == ResponseStarted("chatcmpl-1", "scripted")
@@ -95,20 +95,26 @@ def test_usage_in_any_chunk(new_provider, fields):
     Usage is decoded from the chunk with the finish reason, from a later one, and if ``choices`` is missing.
     """
     usage = {"prompt_tokens": 3, "completion_tokens": 4}
-    on_it = sse(chunk({"content": "Hi"}), chunk(finish_reason="stop", usage=usage))
-    after_it = sse(chunk({"content": "Hi"}), chunk(finish_reason="stop"), {"id": "c", "usage": usage, **fields})
+    with_finish_reason = sse(chunk({"content": "Hi"}), chunk(finish_reason="stop", usage=usage))
+    after_finish_reason = sse(
+        chunk({"content": "Hi"}), chunk(finish_reason="stop"), {"id": "c", "usage": usage, **fields}
+    )
 
-    assert build(play(new_provider(), on_it)).usage == build(play(new_provider(), after_it)).usage
-    assert build(play(new_provider(), after_it)).usage.total_tokens == 7
+    assert (
+        build(decode_stream(new_provider(), with_finish_reason)).usage
+        == build(decode_stream(new_provider(), after_finish_reason)).usage
+    )
+    assert build(decode_stream(new_provider(), after_finish_reason)).usage.total_tokens == 7
 
 
 def test_running_usage(new_provider):
     """
     Usage that is reported with every chunk is a running total.
     """
-    running = [chunk({"content": "x"}, usage={"prompt_tokens": 3, "completion_tokens": n}) for n in (1, 2, 3)]
+    chunks_with_usage = [chunk({"content": "x"}, usage={"prompt_tokens": 3, "completion_tokens": n}) for n in (1, 2, 3)]
+    stream = sse(*chunks_with_usage, chunk(finish_reason="stop"))
 
-    assert build(play(new_provider(), sse(*running, chunk(finish_reason="stop")))).usage.output_tokens == 3
+    assert build(decode_stream(new_provider(), stream)).usage.output_tokens == 3
 
 
 def test_choices_without_a_delta(new_provider):
@@ -116,9 +122,12 @@ def test_choices_without_a_delta(new_provider):
     Choices without ``delta`` and chunks without choices have no content; their metadata is preserved.
     """
     filtered = {"index": 0, "finish_reason": None, "content_filter_results": {"hate": {"filtered": False}}}
-    silent = [{"id": "", "choices": [], "prompt_filter_results": [1]}, {"id": "c", "choices": [filtered]}]
+    without_content = [{"id": "", "choices": [], "prompt_filter_results": [1]}, {"id": "c", "choices": [filtered]}]
     response = build(
-        play(new_provider(), sse(*silent, chunk({"content": "Hi"}), chunk(finish_reason="stop"), silent[1]))
+        decode_stream(
+            new_provider(),
+            sse(*without_content, chunk({"content": "Hi"}), chunk(finish_reason="stop"), without_content[1]),
+        )
     )
 
     assert (response.text, response.finish_reason) == ("Hi", "stop")
@@ -130,7 +139,7 @@ def test_start_with_the_first_id(new_provider):
     Azure's first chunk has no id and model: the start is emitted with the next chunk, and the metadata is preserved.
     """
     first = {"id": "", "model": "", "choices": [], "prompt_filter_results": [1]}
-    events = play(new_provider(), sse(first, chunk({"content": "Hi"}), chunk(finish_reason="stop")))
+    events = decode_stream(new_provider(), sse(first, chunk({"content": "Hi"}), chunk(finish_reason="stop")))
 
     assert [event for event in events if isinstance(event, ResponseStarted)] == [ResponseStarted("c", "m")]
     assert events[0] == ResponseStarted("c", "m")
@@ -143,7 +152,7 @@ def test_finish_reason_without_a_delta(new_provider):
     """
     stream = sse(chunk({"content": "Hi"}), {"choices": [{"index": 0, "finish_reason": "content_filter"}]})
 
-    assert build(play(new_provider(), stream)).finish_reason == "content_filter"
+    assert build(decode_stream(new_provider(), stream)).finish_reason == "content_filter"
 
 
 @pytest.mark.parametrize(
@@ -173,19 +182,19 @@ def test_fragments_are_assigned_to_calls(new_provider, fragments):
     """
     Two calls are decoded as two with unique ids, however a server numbers, names and splits them.
     """
-    found = build(play(new_provider(), calls(*fragments))).tool_calls
+    tool_calls = build(decode_stream(new_provider(), calls(*fragments))).tool_calls
 
-    assert [(one.name, one.arguments) for one in found] == [("f", '{"x":1}'), ("g", "{}")]
-    assert len({one.id for one in found} - {""}) == 2
+    assert [(one.name, one.arguments) for one in tool_calls] == [("f", '{"x":1}'), ("g", "{}")]
+    assert len({one.id for one in tool_calls} - {""}) == 2
 
 
 def test_two_calls_without_index_and_ids(new_provider):
     """
     Without index and id, a name starts a call, also if it is the same name.
     """
-    found = build(play(new_provider(), calls(call("f", '{"x":1}'), call("f", '{"x":2}')))).tool_calls
+    tool_calls = build(decode_stream(new_provider(), calls(call("f", '{"x":1}'), call("f", '{"x":2}')))).tool_calls
 
-    assert [one.arguments for one in found] == ['{"x":1}', '{"x":2}']
+    assert [one.arguments for one in tool_calls] == ['{"x":1}', '{"x":2}']
 
 
 def test_complete_calls_in_one_chunk(new_provider):
@@ -193,7 +202,7 @@ def test_complete_calls_in_one_chunk(new_provider):
     Several complete calls in one delta with text are all decoded.
     """
     both = {"content": "Let me see.", "tool_calls": [call("f", "{}", id="a"), call("g", "{}", id="b")]}
-    response = build(play(new_provider(), sse(chunk(both, finish_reason="stop"))))
+    response = build(decode_stream(new_provider(), sse(chunk(both, finish_reason="stop"))))
 
     assert response.text == "Let me see."
     assert [one.id for one in response.tool_calls] == ["a", "b"]
@@ -208,7 +217,7 @@ def test_reasoning_and_text_in_one_delta(new_provider, name):
     stream = sse(chunk({name: "2 and "}), chunk({name: "2", "content": "4"}), chunk(finish_reason="stop"))
 
     thought = ReasoningPart(text="2 and 2", provider="my-server", data=name)
-    assert build(play(new_provider(), stream)).message.parts == (thought, TextPart(text="4"))
+    assert build(decode_stream(new_provider(), stream)).message.parts == (thought, TextPart(text="4"))
 
 
 def test_content_list(new_provider):
@@ -216,7 +225,7 @@ def test_content_list(new_provider):
     Content parts are decoded in streams as in complete replies.
     """
     pieces = [{"type": "thinking", "thinking": [{"text": "2"}]}, {"type": "text", "text": "4"}, {"type": "image"}]
-    response = build(play(new_provider(), sse(chunk({"content": pieces}), chunk(finish_reason="stop"))))
+    response = build(decode_stream(new_provider(), sse(chunk({"content": pieces}), chunk(finish_reason="stop"))))
 
     assert (response.reasoning, response.text) == ("2", "4")
     assert response.message.parts[-1] == VendorPart(provider="my-server", kind="image", data={"type": "image"})
@@ -226,7 +235,9 @@ def test_refusal_is_a_part(new_provider):
     """
     A refusal is a part of its own, not text.
     """
-    response = build(play(new_provider(), sse(chunk({"refusal": "I "}), chunk({"refusal": "cannot."}, "stop"))))
+    response = build(
+        decode_stream(new_provider(), sse(chunk({"refusal": "I "}), chunk({"refusal": "cannot."}, "stop")))
+    )
 
     assert response.text == ""
     assert [(part.type, part.text) for part in response.message.parts] == [("refusal", "I cannot.")]
@@ -237,7 +248,7 @@ def test_repeated_fields_are_emitted_once(new_provider):
     Fields that every chunk repeats are emitted once, and a repeated channel does not split reasoning.
     """
     stream = [chunk({"reasoning": text, "channel": "analysis"}, service_tier="default") for text in ("2", " and 2")]
-    events = play(new_provider(), sse(*stream, chunk(finish_reason="stop", service_tier="default")))
+    events = decode_stream(new_provider(), sse(*stream, chunk(finish_reason="stop", service_tier="default")))
 
     assert build(events).message.parts == (
         VendorPart(provider="my-server", kind="channel", data="analysis"),
@@ -252,7 +263,7 @@ def test_metadata_is_merged(new_provider):
     """
     stream = sse(chunk({"content": "Hi"}, x_groq={"id": "r"}), chunk(finish_reason="stop", x_groq={"usage": 1}))
 
-    assert build(play(new_provider(), stream)).metadata == {"x_groq": {"id": "r", "usage": 1}}
+    assert build(decode_stream(new_provider(), stream)).metadata == {"x_groq": {"id": "r", "usage": 1}}
 
 
 def test_logprobs_are_collected(new_provider):
@@ -263,7 +274,7 @@ def test_logprobs_are_collected(new_provider):
     for number, one in enumerate(stream[:2]):
         one["choices"][0]["logprobs"] = {"content": [{"logprob": number}], "refusal": None}
 
-    logprobs = build(play(new_provider(), sse(*stream))).metadata["logprobs"]
+    logprobs = build(decode_stream(new_provider(), sse(*stream))).metadata["logprobs"]
     assert logprobs["content"] == [{"logprob": 0}, {"logprob": 1}]
 
 
@@ -274,14 +285,14 @@ def test_stream_without_done(new_provider):
     pieces = sse(*chat_chunks(["Hi"]), done=False)
     pieces[-1] = pieces[-1].rstrip()
 
-    assert build(play(new_provider(), pieces)).usage.input_tokens == 5
+    assert build(decode_stream(new_provider(), pieces)).usage.input_tokens == 5
 
 
 def test_done_without_a_finish_reason(new_provider):
     """
     ``[DONE]`` completes a reply without a finish reason.
     """
-    response = build(play(new_provider(), sse(*chat_chunks(["Hi"], finish_reason=None))))
+    response = build(decode_stream(new_provider(), sse(*chat_chunks(["Hi"], finish_reason=None))))
 
     assert (response.text, response.finish_reason, response.raw_finish_reason) == ("Hi", "other", None)
 
@@ -294,7 +305,7 @@ def test_stream_without_an_end_is_interrupted(new_provider, pieces):
     A stream without a finish reason and ``[DONE]`` is interrupted.
     """
     with pytest.raises(StreamInterruptedError):
-        play(new_provider(), pieces)
+        decode_stream(new_provider(), pieces)
 
 
 def test_done_alone_is_an_interruption(new_provider):
@@ -302,7 +313,7 @@ def test_done_alone_is_an_interruption(new_provider):
     A stream of only ``[DONE]`` is interrupted, not an empty reply.
     """
     with pytest.raises(StreamInterruptedError, match="before the reply started"):
-        play(new_provider(), sse())
+        decode_stream(new_provider(), sse())
 
 
 def test_one_of_two_choices_without_an_end_is_an_interruption(new_provider):
@@ -311,7 +322,7 @@ def test_one_of_two_choices_without_an_end_is_an_interruption(new_provider):
     """
     second = {"id": "c", "choices": [{"index": 1, "delta": {"content": "b"}}]}
     with pytest.raises(StreamInterruptedError):
-        play(new_provider(), sse(chunk({"content": "a"}), second, chunk(finish_reason="stop"), done=False))
+        decode_stream(new_provider(), sse(chunk({"content": "a"}), second, chunk(finish_reason="stop"), done=False))
 
 
 def test_complete_reply_in_place_of_a_stream(new_provider):
@@ -319,7 +330,7 @@ def test_complete_reply_in_place_of_a_stream(new_provider):
     A complete reply to a streaming request is decoded.
     """
     body = json.dumps(chat_reply("Hi", tool_calls=[call("f", "{}", id="a")])).encode()
-    response = build(play(new_provider(), [body[:20], body[20:]]))
+    response = build(decode_stream(new_provider(), [body[:20], body[20:]]))
 
     assert (response.text, response.tool_calls[0].id, response.usage.output_tokens) == ("Hi", "a", 7)
 
@@ -330,7 +341,7 @@ def test_other_body_in_place_of_a_stream(new_provider, body):
     A login page, a truncated body and a list are errors, not empty replies.
     """
     with pytest.raises(BadResponseError):
-        play(new_provider(), [body])
+        decode_stream(new_provider(), [body])
 
 
 @pytest.mark.parametrize(
@@ -363,7 +374,7 @@ def test_an_event_named_error_is_an_error(new_provider):
     The name of an event can mark it as an error.
     """
     with pytest.raises(ServerError, match="It broke"):
-        play(new_provider(), [b'event: error\ndata: {"message": "It broke."}\n\n'])
+        decode_stream(new_provider(), [b'event: error\ndata: {"message": "It broke."}\n\n'])
 
 
 def test_event_that_is_not_json_is_an_error(new_provider):
@@ -371,7 +382,7 @@ def test_event_that_is_not_json_is_an_error(new_provider):
     An event that is not JSON is an error.
     """
     with pytest.raises(BadResponseError, match="starts with 'nonsense'"):
-        play(new_provider(), [b"data: nonsense\n\n"])
+        decode_stream(new_provider(), [b"data: nonsense\n\n"])
 
 
 FRAGMENTS = st.builds(
@@ -396,7 +407,7 @@ CHUNKS = st.builds(chunk, DELTAS, st.sampled_from([None, "", "stop"]), error=st.
 NEWLINES = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 
-def collect_outcome(pieces):
+def collect_outcome(chunks):
     """
     Return the events of a stream, and at the end the error that it raises.
     """
@@ -405,8 +416,8 @@ def collect_outcome(pieces):
     )
     events = []
     try:
-        for piece in pieces:
-            events += decoder.feed(piece)
+        for chunk_bytes in chunks:
+            events += decoder.feed(chunk_bytes)
         return [*events, *decoder.close()]
     except ProviderError as error:
         return [*events, str(error)]
@@ -425,9 +436,9 @@ def test_any_split_of_the_bytes_gives_the_same_events(chunks, newline, done, dat
     body = b"".join(b"data: " + json.dumps(one, ensure_ascii=False).encode() + newline * 2 for one in chunks)
     body += pieces[-1] if done else b""
     places = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
-    cut = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
+    split = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
 
-    assert collect_outcome(cut) == collect_outcome([body])
+    assert collect_outcome(split) == collect_outcome([body])
     assert collect_outcome([body[place : place + 1] for place in range(len(body))]) == collect_outcome([body])
 
 

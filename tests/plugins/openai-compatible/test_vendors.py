@@ -25,7 +25,7 @@ def ask_both_ways(client, scripted):
 
 def test_section_of_the_settings(scripted, clock):
     """
-    A vendor that is configured in four lines of settings can be asked, with its own names of parameters.
+    Four lines of settings configure a vendor, with its own names of parameters.
     """
     row = {
         "plugin": "openai-compatible",
@@ -47,7 +47,7 @@ def test_section_of_the_settings(scripted, clock):
 @pytest.mark.parametrize("name", sorted(load_presets()))
 def test_presets(scripted, clock, monkeypatch, name):
     """
-    Each preset can be asked by its name, at its address, with the key of its variable.
+    Each preset sends requests to its address, with the key of its variable.
     """
     preset = load_presets()[name]
     for variable in preset.environment.get("api_key", ())[:1]:

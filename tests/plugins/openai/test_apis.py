@@ -85,7 +85,7 @@ def request(model="gpt-4o", *messages, **parameters):
 
 
 @pytest.mark.parametrize(
-    ("asked", "api"),
+    ("chat_request", "api"),
     [
         (request(), "chat"),
         (request("gpt-5-pro"), "responses"),
@@ -107,11 +107,11 @@ def request(model="gpt-4o", *messages, **parameters):
         ),
     ],
 )
-def test_api_is_chosen_by_model_and_request(openai, asked, api):
+def test_api_depends_on_model_and_request(openai, chat_request, api):
     """
     Without a setting, the API depends on features that only one API has, and on the catalog's rules for the model.
     """
-    assert openai().api(asked) == api
+    assert openai().api(chat_request) == api
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_setting_determines_the_api(openai, api):
     """
     The API of the settings is used for every model and request.
     """
-    speaker = openai(api=api)
+    provider = openai(api=api)
 
-    assert {speaker.api(request()), speaker.api(request("gpt-5-pro", extra={"include": []}))} == {api}
+    assert {provider.api(request()), provider.api(request("gpt-5-pro", extra={"include": []}))} == {api}
 
 
 def test_unknown_api_is_rejected(scripted):
@@ -171,13 +171,13 @@ def test_reply_is_decoded_by_the_api_of_the_request(openai):
     """
     A reply is decoded by the API that its request was sent to.
     """
-    speaker = openai()
-    for asked, path, body in (
+    provider = openai()
+    for chat_request, path, body in (
         (request("gpt-5-pro"), "/responses", response(message("Hi"))),
         (request("gpt-4o"), "/chat/completions", chat_reply("Hi")),
     ):
-        assert speaker.encode(asked, stream=True).url.endswith(path)
-        assert speaker.decode(asked, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode())).text == "Hi"
+        assert provider.encode(chat_request, stream=True).url.endswith(path)
+        assert provider.decode(chat_request, HTTPReply(ReplyHead(200, {}), json.dumps(body).encode())).text == "Hi"
 
 
 def test_reply(responses, scripted):
@@ -316,8 +316,8 @@ def test_optional_capabilities(client):
     """
     OpenAI has the capabilities to count tokens and to moderate.
     """
-    offered = client.capabilities("openai/new-1")
-    assert {Capability.COUNT_TOKENS, Capability.MODERATION, Capability.COMPLETION} <= offered
+    capabilities = client.capabilities("openai/new-1")
+    assert {Capability.COUNT_TOKENS, Capability.MODERATION, Capability.COMPLETION} <= capabilities
 
 
 def test_moderation_of_text_and_image(client, scripted):

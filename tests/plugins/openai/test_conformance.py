@@ -86,16 +86,16 @@ class ResponsesExamples(OpenAIChatExamples):
         """
         Return an event that ends the stream with an error.
         """
-        grown = self.stream(pieces, None)[: 2 + len(pieces)]
-        return [*grown, *server_sent({"type": "error", "code": "server_error", "message": message})]
+        beginning = self.stream(pieces, None)[: 2 + len(pieces)]
+        return [*beginning, *server_sent({"type": "error", "code": "server_error", "message": message})]
 
     def other_stream_errors(self, pieces, message):
         """
         Return a failed response, and an envelope without a type.
         """
-        grown = self.stream(pieces, None)[: 2 + len(pieces)]
+        beginning = self.stream(pieces, None)[: 2 + len(pieces)]
         failed = {"type": "response.failed", "response": self.error_with_status_200(message)}
-        return [[*grown, *server_sent(failed)], [*grown, *server_sent(self.error(500, message))]]
+        return [[*beginning, *server_sent(failed)], [*beginning, *server_sent(self.error(500, message))]]
 
     def reply_with_finish_reason(self, word):
         """

@@ -39,13 +39,13 @@ def ask(scripted, clock):
     Ask a model of OpenAI once, and return the request and the adaptations of the response.
     """
 
-    def asking(model, **options):
+    def ask_model(model, **options):
         scripted.reply(200, chat_reply("Hi"))
         with Client(f"openai/{model}", api_key=SECRET, transport=scripted, clock=clock, cache=False) as client:
             response = client.ask("Hello", **options)
         return scripted.sent(), [(adaptation.parameter, adaptation.action) for adaptation in response.adaptations]
 
-    return asking
+    return ask_model
 
 
 def test_nothing_is_sent_without_a_key(scripted, clock):

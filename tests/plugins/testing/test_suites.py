@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import budwood_testing as testing
-from tests.plugins.testing.mutants.running import Outcomes, files_of, mutants_of, run_file
+from tests.plugins.testing.mutants.running import Outcomes, list_files, list_mutants, run_file
 
 SUITES = {
     "transport": "TransportSuite",  # the slowest, so it starts first
@@ -21,7 +21,7 @@ SUITES = {
     "strategy": "InstructionStrategySuite",
     "tokenizer": "TokenizerSuite",
 }
-MUTANTS = [(name, mutant, caught_by) for name in SUITES for mutant, caught_by in mutants_of(name).items()]
+MUTANTS = [(name, mutant, caught_by) for name in SUITES for mutant, caught_by in list_mutants(name).items()]
 COMMON_TESTS = {name for name in dir(testing.CacheSuite) if name in dir(testing.StorageSuite)}
 """The tests that all suites share; mutants of providers cover them."""
 
@@ -42,7 +42,7 @@ def outcomes(request, tmp_path_factory):
     requested = {item.callspec.params["name"] for item in request.session.items if item.path == request.path}
     with ThreadPoolExecutor(MAX_WORKERS) as pool:
         runs = {
-            name: [pool.submit(run_file, file, folder) for file in files_of(name)]
+            name: [pool.submit(run_file, file, folder) for file in list_files(name)]
             for name in SUITES
             if name in requested
         }

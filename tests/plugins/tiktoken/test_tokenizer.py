@@ -47,7 +47,7 @@ def test_counts_equal_recorded_counts_of_text(shared_folder, tokenizer, capsys):
     """
     outcomes = Counter()
     different = []
-    for one in recorded_usage.counted():
+    for one in recorded_usage.list_counted_requests():
         if one.api not in ("openai-chat", "responses", "azure"):
             continue
         count = tokenizer.count(one.request)
@@ -72,7 +72,7 @@ def test_estimates_are_within_their_bounds(shared_folder, tokenizer):
     """
     counts = [
         (one.input_tokens, count)
-        for one in recorded_usage.counted()
+        for one in recorded_usage.list_counted_requests()
         if one.api in ("openai-chat", "responses", "azure")
         and (count := tokenizer.count(one.request)) is not None
         and not count.exact

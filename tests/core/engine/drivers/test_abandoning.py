@@ -75,12 +75,12 @@ def test_abandoned_flow_performs_no_further_effect(driver):
     started, gate = threading.Event(), threading.Event()
     seen = []
 
-    def work():
+    def block():
         started.set()
         gate.wait(60)
 
     def do_work():
-        yield Invoke(work)
+        yield Invoke(block)
         yield Invoke(lambda: seen.append("continued"))
 
     def fail():

@@ -90,13 +90,13 @@ def test_async_driver_runs_blocking_code_in_a_thread(clock, scripted):
     It runs a blocking function in a thread, an inline one on the loop, and awaits a coroutine.
     """
 
-    async def awaited() -> int:
+    async def return_awaited() -> int:
         return threading.get_ident()
 
     def flow():
         thread = yield Invoke(threading.get_ident)
         inline = yield Invoke(threading.get_ident, inline=True)
-        coroutine = yield Invoke(awaited, awaitable=True)
+        coroutine = yield Invoke(return_awaited, awaitable=True)
         return thread, inline, coroutine
 
     thread, inline, coroutine = asyncio.run(AsyncDriver(lambda: scripted.asynchronous, clock).run(flow()))

@@ -174,13 +174,13 @@ def test_control_c_ends_a_pending_group(transport, loopback_server, group):
         loopback_server.play(signal(event), WAIT_FOR_CLOSE)
     driver = BlockingDriver(lambda: transport, SystemClock())
 
-    def interrupts():
+    def interrupt_caller():
         for event in request_received:
             yield Invoke(lambda event=event: event.wait(60))
         signals.pthread_kill(main, signals.SIGINT)
         yield Wait(Latch(), time.monotonic() + LONG)
 
-    flows = [open_exchange(loopback_server), open_exchange(loopback_server), interrupts()]
+    flows = [open_exchange(loopback_server), open_exchange(loopback_server), interrupt_caller()]
     with pytest.raises(KeyboardInterrupt):
         driver.run(group(*flows) if group is run_first else group(flows))
     assert loopback_server.has_open(0)

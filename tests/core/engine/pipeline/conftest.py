@@ -21,7 +21,7 @@ class Recorder:
     def observe(self, event):
         self.events.append(event)
 
-    def events_of(self, *kinds):
+    def select_events(self, *kinds):
         """
         Select the events of these kinds.
         """
@@ -31,21 +31,21 @@ class Recorder:
         """
         Count starts and ends of requests, by call.
         """
-        return Counter((event.call, type(event)) for event in self.events_of(RequestStarted, RequestFinished))
+        return Counter((event.call, type(event)) for event in self.select_events(RequestStarted, RequestFinished))
 
 
 @pytest.fixture
 def recorder():
     """
-    An observer that stores all events.
+    Return an observer that stores all events.
     """
     return Recorder()
 
 
 @pytest.fixture
-def tool_reply():
+def make_tool_reply():
     """
-    Return a reply that calls a tool.
+    Return a function that creates a reply with a tool call.
     """
 
     def make(name, arguments="{}"):

@@ -15,7 +15,7 @@ ENDPOINT = "https://res.openai.azure.com"
 CALLERS = 8
 
 
-def ok(text="Hi"):
+def make_reply(text="Hi"):
     """
     A reply with this text.
     """
@@ -128,7 +128,7 @@ class RevokingServer:
 
     def __call__(self, call):
         if call.headers["authorization"] != "Bearer token-1":
-            return ok()
+            return make_reply()
         self.sent.wait(60)
         with self.lock:
             number, self.refusals = self.refusals, self.refusals + 1

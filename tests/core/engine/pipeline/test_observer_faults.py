@@ -22,7 +22,7 @@ SECRET_PROMPT = "secret-prompt-4711"
 
 
 @pytest.fixture
-def logged(monkeypatch):
+def log_events(monkeypatch):
     """
     Return the events that a program receives that configured structlog itself.
     """
@@ -121,7 +121,7 @@ def make_observer(make_scope):
 
 @pytest.mark.parametrize("make_scope", SCOPES)
 @pytest.mark.parametrize("error", [ValueError("no such city"), StopIteration("empty"), RuntimeError("out")], ids=repr)
-def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope, error):
+def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, make_tool_reply, make_scope, error):
     """
     Whatever the observer's context manager does, the model gets the tool's error.
     """
@@ -134,7 +134,7 @@ def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, too
 
     results = []
     for observers in ([], [make_observer(make_scope)]):
-        scripted.reply(200, tool_reply("find")).reply(200, chat_reply("ok"))
+        scripted.reply(200, make_tool_reply("find")).reply(200, chat_reply("ok"))
         with make_client(observers=observers) as client:
             client.ask("Hello", tools=[find])
         results.append(scripted.sent()["messages"][-1]["content"])
@@ -144,7 +144,7 @@ def test_error_of_a_tool_passes_an_observer_unchanged(make_client, scripted, too
 
 
 @pytest.mark.parametrize("make_scope", SCOPES)
-def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, tool_reply, make_scope):
+def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, make_tool_reply, make_scope):
     """
     An error of the context manager is not an error of the tool.
     """
@@ -156,7 +156,7 @@ def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, to
         return "Oslo"
 
     observer = make_observer(make_scope)
-    scripted.reply(200, tool_reply("find")).reply(200, chat_reply("ok"))
+    scripted.reply(200, make_tool_reply("find")).reply(200, chat_reply("ok"))
 
     with make_client(observers=[observer]) as client:
         client.ask("Hello", tools=[find])
@@ -165,7 +165,7 @@ def test_result_of_a_tool_passes_an_observer_unchanged(make_client, scripted, to
 
 
 @pytest.mark.parametrize("make_scope", SCOPES)
-def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scripted, tool_reply, make_scope):
+def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scripted, make_tool_reply, make_scope):
     """
     A context manager that suppresses all exceptions does not keep a cancelled task alive.
     """
@@ -181,7 +181,7 @@ def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scr
             await asyncio.Event().wait()
             return "never"
 
-        scripted.reply(200, tool_reply("wait"))
+        scripted.reply(200, make_tool_reply("wait"))
         async with make_async_client(observers=[make_observer(make_scope)]) as client:
             task = asyncio.create_task(client.ask("Hello", tools=[wait]))
             await running.wait()
@@ -192,7 +192,7 @@ def test_cancellation_of_an_async_tool_passes_an_observer(make_async_client, scr
     asyncio.run(run())
 
 
-def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_client, scripted, tool_reply):
+def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_client, scripted, make_tool_reply):
     """
     Ctrl-C while the second one starts closes the first one.
     """
@@ -215,7 +215,7 @@ def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_cli
         """
         return "Oslo"
 
-    scripted.reply(200, tool_reply("find"))
+    scripted.reply(200, make_tool_reply("find"))
     observers = [make_observer(record_steps), make_observer(interrupt)]
     with make_client(observers=observers) as client, pytest.raises(KeyboardInterrupt):
         client.ask("Hello", tools=[find])
@@ -237,7 +237,7 @@ def test_interrupt_between_two_observers_leaves_no_context_manager_open(make_cli
     ],
     ids=repr,
 )
-def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, scripted, logged, headers):
+def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, scripted, log_events, headers):
     """
     The request is sent without them, but with those of other observers.
     """
@@ -259,7 +259,7 @@ def test_headers_that_cannot_be_sent_are_the_observers_error(make_client, script
 
     assert scripted.calls[0].headers["x-sound"] == "1"
     assert not {"traceparent", "trace parent", "x-injected", 1} & set(scripted.calls[0].headers)
-    assert [event["observer"] for event in select_reports(logged)] == ["Broken"]
+    assert [event["observer"] for event in select_reports(log_events)] == ["Broken"]
 
 
 def test_headers_replace_no_other_headers(make_client, scripted):
@@ -303,7 +303,7 @@ def test_exit_of_an_observer_does_not_end_the_program(make_client, scripted):
         assert client.ask("Hello").text == "Hi"
 
 
-def test_report_of_an_error_contains_no_content(make_client, scripted, logged):
+def test_report_of_an_error_contains_no_content(make_client, scripted, log_events):
     """
     The text may quote the prompt, so that the log has only the error's type and line.
     """
@@ -316,13 +316,13 @@ def test_report_of_an_error_contains_no_content(make_client, scripted, logged):
     with make_client(observers=[Quotes()]) as client:
         client.ask(SECRET_PROMPT)
 
-    (report,) = select_reports(logged)
+    (report,) = select_reports(log_events)
     assert SECRET_PROMPT not in str(report)
     assert (report["observer"], report["error"], report["text"]) == ("Quotes", "ValueError", logs.REDACTED)
     assert report["line"].startswith("test_observer_faults.py:")
 
 
-def test_error_is_reported_once_by_concurrent_threads(logged):
+def test_error_is_reported_once_by_concurrent_threads(log_events):
     """
     Threads that fail at the same time write one report.
     """
@@ -342,7 +342,7 @@ def test_error_is_reported_once_by_concurrent_threads(logged):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(report_hits, range(8)))
 
-    assert len(select_reports(logged)) == 2
+    assert len(select_reports(log_events)) == 2
 
 
 def test_log_that_fails_breaks_no_call(make_client, scripted):

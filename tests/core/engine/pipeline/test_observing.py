@@ -43,7 +43,7 @@ class Recorder:
         return [type(event) for event in self.events]
 
 
-def tool_reply(name="add", arguments='{"a": 1, "b": 2}'):
+def make_tool_reply(name="add", arguments='{"a": 1, "b": 2}'):
     """
     Return a reply that calls a tool.
     """
@@ -198,7 +198,7 @@ def test_tool_runs_inside_the_observers_context_manager(make_client, scripted):
         return text.upper()
 
     tracer = Tracer()
-    scripted.reply(200, tool_reply("shout", '{"text": "hi"}')).reply(200, chat_reply("HI"))
+    scripted.reply(200, make_tool_reply("shout", '{"text": "hi"}')).reply(200, chat_reply("HI"))
 
     with make_client(observers=[tracer]) as client:
         client.ask("Hello", tools=[shout])
@@ -230,7 +230,7 @@ def test_async_tool_runs_inside_the_context_manager(make_async_client, scripted)
         steps.append("run")
         return "done"
 
-    scripted.reply(200, tool_reply("wait", "{}")).reply(200, chat_reply("ok"))
+    scripted.reply(200, make_tool_reply("wait", "{}")).reply(200, chat_reply("ok"))
 
     async def run():
         async with make_async_client(observers=[Tracer()]) as client:
@@ -281,7 +281,7 @@ def test_observer_that_fails_breaks_no_call(make_client, scripted, method):
     try:
         with capture_logs() as events, make_client(observers=[Broken()]) as client:
             for _ in range(2):
-                scripted.reply(200, tool_reply()).reply(200, chat_reply("3"))
+                scripted.reply(200, make_tool_reply()).reply(200, chat_reply("3"))
                 assert client.ask("Hello", tools=[add]).text == "3"
     finally:
         structlog.reset_defaults()

@@ -49,8 +49,8 @@ def assert_paired(recorder, requests=1):
     """
     assert len(recorder.count_pairs()) == 2 * requests
     assert set(recorder.count_pairs().values()) == {1}
-    started = {(event.call, event.number) for event in recorder.events_of(AttemptStarted)}
-    finished = [(event.call, event.number) for event in recorder.events_of(AttemptFinished)]
+    started = {(event.call, event.number) for event in recorder.select_events(AttemptStarted)}
+    finished = [(event.call, event.number) for event in recorder.select_events(AttemptFinished)]
     assert len(finished) == len(started)
     assert set(finished) == started
     assert isinstance(recorder.events[-1], RequestFinished)
@@ -68,9 +68,9 @@ def test_stream_that_is_left_has_ended(make_client, scripted, recorder, read):
             next(iter(stream))
 
     assert_paired(recorder)
-    (attempt,) = recorder.events_of(AttemptFinished)
+    (attempt,) = recorder.select_events(AttemptFinished)
     assert (attempt.attempt.error, attempt.attempt.status, attempt.attempt.cost) == ("Abandoned", 200, None)
-    (finished,) = recorder.events_of(RequestFinished)
+    (finished,) = recorder.select_events(RequestFinished)
     assert (type(finished.error), finished.response, finished.attempts) == (Abandoned, None, 1)
 
 
@@ -248,7 +248,7 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
         client.ask_many(["a", "b", "c", "d"], concurrency=2)
 
     assert set(recorder.count_pairs().values()) == {1}
-    assert len(recorder.events_of(RequestStarted)) == len(recorder.events_of(RequestFinished))
+    assert len(recorder.select_events(RequestStarted)) == len(recorder.select_events(RequestFinished))
 
 
 def test_many_prompts_are_separate_calls(make_client, scripted, recorder, echo):
@@ -307,7 +307,7 @@ def test_local_model_is_reported_like_any_other(make_client, recorder):
             next(iter(stream))
 
     assert_paired(recorder, requests=2)
-    assert len(recorder.events_of(AttemptStarted)) == 2
+    assert len(recorder.select_events(AttemptStarted)) == 2
 
 
 def test_attempt_that_was_never_sent_has_only_an_end(make_client, recorder):
@@ -323,8 +323,8 @@ def test_attempt_that_was_never_sent_has_only_an_end(make_client, recorder):
     with client, pytest.raises(ServerError):
         client.ask("Hello")
 
-    assert recorder.events_of(AttemptStarted) == []
-    assert [event.number for event in recorder.events_of(AttemptFinished)] == [1]
+    assert recorder.select_events(AttemptStarted) == []
+    assert [event.number for event in recorder.select_events(AttemptFinished)] == [1]
 
 
 def test_call_without_a_key_has_no_attempt(make_client, recorder, monkeypatch):
@@ -349,10 +349,10 @@ def test_failing_code_ends_its_attempt(make_client, scripted, recorder):
         client.ask("Hello")
 
     assert_paired(recorder)
-    assert recorder.events_of(AttemptFinished)[0].attempt.error == "RuntimeError"
+    assert recorder.select_events(AttemptFinished)[0].attempt.error == "RuntimeError"
 
 
-def test_tool_that_is_cancelled_has_ended(make_async_client, scripted, recorder, tool_reply):
+def test_tool_that_is_cancelled_has_ended(make_async_client, scripted, recorder, make_tool_reply):
     """
     It has failed, without a result.
     """
@@ -368,16 +368,16 @@ def test_tool_that_is_cancelled_has_ended(make_async_client, scripted, recorder,
         async with make_async_client(observers=[recorder], timeout=0.01) as client:
             await client.ask("Hello", tools=[wait])
 
-    scripted.reply(200, tool_reply("wait"))
+    scripted.reply(200, make_tool_reply("wait"))
     with pytest.raises(RequestTimeoutError):
         asyncio.run(run())
 
-    assert [type(event) for event in recorder.events_of(ToolStarted, ToolFinished)] == [ToolStarted, ToolFinished]
-    (finished,) = recorder.events_of(ToolFinished)
+    assert [type(event) for event in recorder.select_events(ToolStarted, ToolFinished)] == [ToolStarted, ToolFinished]
+    (finished,) = recorder.select_events(ToolFinished)
     assert (finished.failed, finished.result) == (True, "")
 
 
-def test_refused_tool_has_only_an_end(make_client, scripted, recorder, tool_reply):
+def test_refused_tool_has_only_an_end(make_client, scripted, recorder, make_tool_reply):
     """
     It never started.
     """
@@ -387,10 +387,10 @@ def test_refused_tool_has_only_an_end(make_client, scripted, recorder, tool_repl
         Remove.
         """
 
-    scripted.reply(200, tool_reply("remove")).reply(200, chat_reply("ok"))
+    scripted.reply(200, make_tool_reply("remove")).reply(200, chat_reply("ok"))
 
     with make_client(observers=[recorder]) as client:
         client.ask("Hello", tools=[remove], approve=lambda _: False)
 
-    (finished,) = recorder.events_of(ToolStarted, ToolFinished)
+    (finished,) = recorder.select_events(ToolStarted, ToolFinished)
     assert finished.failed

@@ -1,7 +1,7 @@
 """
 Create the dataset of a specification, or resume a run: ACT PATH SETTINGS.
 
-ACT is "generate" or "resume", SETTINGS are JSON. After every commit it writes how many calls are done.
+ACT is "generate" or "resume", SETTINGS are JSON. After each commit it prints the number of finished calls.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 from budwood_generation import Progress, generate, resume
 
 
-def tell(progress: Progress) -> None:
-    """Say how many calls are done."""
+def print_progress(progress: Progress) -> None:
+    """Print the number of finished calls."""
     sys.stdout.write(f"{progress.calls}\n")
     sys.stdout.flush()
 
 
 act, path, settings = sys.argv[1:]
 try:
-    {"generate": generate, "resume": resume}[act](path, settings=json.loads(settings), on_progress=tell)
+    {"generate": generate, "resume": resume}[act](path, settings=json.loads(settings), on_progress=print_progress)
 except KeyboardInterrupt:
     sys.exit(130)

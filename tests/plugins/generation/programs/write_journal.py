@@ -1,4 +1,4 @@
-"""Commit calls to the journal at a path until standard input ends, and print a line after ten."""
+"""Commit calls to the journal at a path until standard input ends, and print a line after ten calls."""
 
 from __future__ import annotations
 

@@ -11,18 +11,18 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[3]
 
 
-def files_of(suite):
+def list_files(suite):
     """
     Return the files with a suite's mutants: those in the folder of its name, or the file of its name.
     """
     return sorted(FOLDER.glob(f"{suite}/*.py")) or [FOLDER / f"{suite}.py"]
 
 
-def mutants_of(suite):
+def list_mutants(suite):
     """
     Return the tests that must catch each mutant of a suite, by the mutant's name.
     """
-    names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files_of(suite)]
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in list_files(suite)]
     return {
         kind.__name__: kind.caught_by
         for module in map(importlib.import_module, names)

@@ -14,12 +14,12 @@ from budwood.types import (
 )
 from budwood_openai_compatible import OpenAICompatible
 from tests.plugins.testing.mutants.provider.correct import Correct
-from tests.plugins.testing.mutants.provider.modifications import failing, with_parts
-from tests.plugins.testing.mutants.provider.replies import changed, decoding
-from tests.plugins.testing.mutants.provider.streams import Wrapped, streaming
+from tests.plugins.testing.mutants.provider.modifications import change_errors, select_parts
+from tests.plugins.testing.mutants.provider.replies import change_fields, change_responses
+from tests.plugins.testing.mutants.provider.streams import Wrapped, wrap_decoder
 
 
-def replacing_events(change):
+def replace_events(change):
     """
     Create a provider that changes the events of its streams, or leaves out those that become None.
     """
@@ -31,10 +31,10 @@ def replacing_events(change):
         def close(self):
             return [event for read in self.inner.close() if (event := change(read)) is not None]
 
-    return streaming(Decoder)
+    return wrap_decoder(Decoder)
 
 
-def changing(kind, **fields):
+def change_events(kind, **fields):
     """
     Return a function that changes fields of the events of one class.
     """
@@ -46,12 +46,12 @@ def changing(kind, **fields):
 
 class TestOmitsId(Correct):
     caught_by = ("test_reply_has_id_and_model",)
-    Mutant = decoding(changed(id=None))
+    Mutant = change_responses(change_fields(id=None))
 
 
 class TestOmitsModel(Correct):
     caught_by = ("test_reply_has_id_and_model",)
-    Mutant = decoding(changed(model=""))
+    Mutant = change_responses(change_fields(model=""))
 
 
 class TestReportsRequestedModel(Correct):
@@ -64,61 +64,61 @@ class TestReportsRequestedModel(Correct):
 
 class TestOmitsIdInStreams(Correct):
     caught_by = ("test_stream_has_id_and_model",)
-    Mutant = replacing_events(changing(ResponseStarted, id=None))
+    Mutant = replace_events(change_events(ResponseStarted, id=None))
 
 
 class TestOmitsModelInStreams(Correct):
     caught_by = ("test_stream_has_id_and_model",)
-    Mutant = replacing_events(changing(ResponseStarted, model=None))
+    Mutant = replace_events(change_events(ResponseStarted, model=None))
 
 
 class TestOmitsRawReply(Correct):
     caught_by = ("test_raw_is_the_full_reply",)
-    Mutant = decoding(changed(raw=None))
+    Mutant = change_responses(change_fields(raw=None))
 
 
 class TestOmitsRequestIdInStreams(Correct):
     caught_by = ("test_stream_has_the_request_id",)
-    Mutant = replacing_events(changing(ResponseMetadata, request_id=None))
+    Mutant = replace_events(change_events(ResponseMetadata, request_id=None))
 
 
 class TestOmitsRateLimitsInStreams(Correct):
     caught_by = ("test_rate_limits_of_a_stream_are_read",)
-    Mutant = replacing_events(changing(ResponseMetadata, rate_limits=None))
+    Mutant = replace_events(change_events(ResponseMetadata, rate_limits=None))
 
 
 # Usage.
 
 
-def changing_usage(**fields):
+def change_usage(**fields):
     """
     Return a function that changes the usage of a response.
     """
     return lambda response: response.model_copy(update={"usage": response.usage.model_copy(update=fields)})
 
 
-def changing_stream_usage(change):
+def change_stream_usage(change):
     """
     Create a provider that changes the usage in its streams.
     """
-    return replacing_events(
+    return replace_events(
         lambda event: UsageReported(change(event.usage)) if isinstance(event, UsageReported) else event
     )
 
 
 class TestOmitsCachedTokens(Correct):
     caught_by = ("test_each_usage_count_is_read", "test_usage_count_of_zero_is_not_unknown")
-    Mutant = decoding(changing_usage(cache_read_tokens=None))
+    Mutant = change_responses(change_usage(cache_read_tokens=None))
 
 
 class TestOmitsReasoningTokens(Correct):
     caught_by = ("test_each_usage_count_is_read",)
-    Mutant = decoding(changing_usage(reasoning_tokens=None))
+    Mutant = change_responses(change_usage(reasoning_tokens=None))
 
 
 class TestCountsReasoningTwice(Correct):
     caught_by = ("test_each_usage_count_is_read",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: response.model_copy(
             update={
                 "usage": response.usage.model_copy(
@@ -133,19 +133,19 @@ class TestCountsReasoningTwice(Correct):
 
 class TestOmitsRawUsage(Correct):
     caught_by = ("test_each_usage_count_is_read",)
-    Mutant = decoding(changing_usage(raw=None))
+    Mutant = change_responses(change_usage(raw=None))
 
 
 class TestZeroBecomesUnknown(Correct):
     caught_by = ("test_usage_count_of_zero_is_not_unknown",)
-    Mutant = decoding(
-        lambda response: changing_usage(cache_read_tokens=response.usage.cache_read_tokens or None)(response)
+    Mutant = change_responses(
+        lambda response: change_usage(cache_read_tokens=response.usage.cache_read_tokens or None)(response)
     )
 
 
 class TestOmitsCachedTokensInStreams(Correct):
     caught_by = ("test_each_usage_count_of_a_stream_is_read",)
-    Mutant = changing_stream_usage(lambda usage: usage.model_copy(update={"cache_read_tokens": None}))
+    Mutant = change_stream_usage(lambda usage: usage.model_copy(update={"cache_read_tokens": None}))
 
 
 # Finish reasons.
@@ -153,7 +153,7 @@ class TestOmitsCachedTokensInStreams(Correct):
 
 class TestSwapsFinishReasons(Correct):
     caught_by = ("test_each_finish_reason_is_mapped",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: response.model_copy(
             update={
                 "finish_reason": {"content_filter": "length", "length": "content_filter"}.get(
@@ -166,7 +166,7 @@ class TestSwapsFinishReasons(Correct):
 
 class TestContentFilterIsOther(Correct):
     caught_by = ("test_each_finish_reason_is_mapped",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: (
             response.model_copy(update={"finish_reason": "other"})
             if response.finish_reason == "content_filter"
@@ -177,17 +177,17 @@ class TestContentFilterIsOther(Correct):
 
 class TestOmitsRawFinishReason(Correct):
     caught_by = ("test_each_finish_reason_is_mapped", "test_unknown_finish_reason_is_other")
-    Mutant = decoding(changed(raw_finish_reason=None))
+    Mutant = change_responses(change_fields(raw_finish_reason=None))
 
 
 class TestOmitsRawFinishReasonInStreams(Correct):
     caught_by = ("test_each_finish_reason_of_a_stream_is_mapped", "test_unknown_finish_reason_is_other")
-    Mutant = replacing_events(changing(Finished, raw=None))
+    Mutant = replace_events(change_events(Finished, raw=None))
 
 
 class TestUnknownFinishReasonIsStop(Correct):
     caught_by = ("test_unknown_finish_reason_is_other",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: response.model_copy(
             update={"finish_reason": "stop" if response.finish_reason == "other" else response.finish_reason}
         )
@@ -217,7 +217,7 @@ class TestIgnoresOneErrorFormat(Correct):
         def close(self):
             return [Finished("stop")]
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestOmitsMessageOfOneErrorFormat(Correct):
@@ -229,7 +229,7 @@ class TestOmitsMessageOfOneErrorFormat(Correct):
                 raise ProviderError("The stream failed.")
             return self.inner.feed(data)
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestIgnoresErrorBody(Correct):
@@ -239,7 +239,7 @@ class TestIgnoresErrorBody(Correct):
         def feed(self, data):
             return [] if data.startswith(b"{") else self.inner.feed(data)
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestIgnoresModelRules(Correct):
@@ -254,7 +254,7 @@ class TestIgnoresModelRules(Correct):
 
 class TestUnsupportedParameterIsInvalidRequest(Correct):
     caught_by = ("test_rejected_parameter_is_dropped_and_remembered",)
-    Mutant = failing(lambda error, reply: InvalidRequestError(error.message, status=reply.status))
+    Mutant = change_errors(lambda error, reply: InvalidRequestError(error.message, status=reply.status))
 
 
 # Vendor content and headers.
@@ -262,12 +262,12 @@ class TestUnsupportedParameterIsInvalidRequest(Correct):
 
 class TestDropsVendorContent(Correct):
     caught_by = ("test_vendor_content_is_sent_back",)
-    Mutant = decoding(lambda response: with_parts(response, lambda part: not isinstance(part, VendorPart)))
+    Mutant = change_responses(lambda response: select_parts(response, lambda part: not isinstance(part, VendorPart)))
 
 
 class TestDropsVendorContentInStreams(Correct):
     caught_by = ("test_vendor_content_is_sent_back",)
-    Mutant = replacing_events(lambda event: None if isinstance(event, VendorContent) else event)
+    Mutant = replace_events(lambda event: None if isinstance(event, VendorContent) else event)
 
 
 class TestIgnoresHeadersOfStreams(Correct):

@@ -15,11 +15,11 @@ from budwood.types import (
 from budwood_openai_compatible import OpenAICompatible
 from budwood_testing import OpenAIChatExamples
 from tests.plugins.testing.mutants.provider.correct import Correct
-from tests.plugins.testing.mutants.provider.modifications import with_parts
-from tests.plugins.testing.mutants.provider.requests import omitting
+from tests.plugins.testing.mutants.provider.modifications import select_parts
+from tests.plugins.testing.mutants.provider.requests import omit_fields
 
 
-def rewriting(change, *, when=lambda _request, _stream: True):
+def rewrite_body(change, *, when=lambda _request, _stream: True):
     """
     Create a provider that changes the body of its requests.
     """
@@ -36,7 +36,7 @@ def rewriting(change, *, when=lambda _request, _stream: True):
     return Mutant
 
 
-def changing_request(change):
+def change_request(change):
     """
     Create a provider that changes the request before encoding it.
     """
@@ -48,14 +48,14 @@ def changing_request(change):
     return Mutant
 
 
-def with_messages(request, change):
+def change_messages(request, change):
     """
     Apply a function to each message of a request.
     """
     return request.model_copy(update={"messages": tuple(map(change, request.messages))})
 
 
-def changing_parts(kind, **fields):
+def change_parts(kind, **fields):
     """
     Return a function that changes fields of all parts of one class.
     """
@@ -64,13 +64,13 @@ def changing_parts(kind, **fields):
         parts = (part.model_copy(update=fields) if isinstance(part, kind) else part for part in message.parts)
         return message.model_copy(update={"parts": tuple(parts)})
 
-    return lambda request: with_messages(request, change)
+    return lambda request: change_messages(request, change)
 
 
 # Streamed requests.
 
 
-def streaming_with(**fields):
+def change_streamed_fields(**fields):
     """
     Create a provider that changes fields of streamed requests.
     """
@@ -84,32 +84,32 @@ def streaming_with(**fields):
 
 class TestStreamsWithoutTools(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = streaming_with(tools=())
+    Mutant = change_streamed_fields(tools=())
 
 
 class TestStreamsWithoutSchema(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = streaming_with(output_schema=None)
+    Mutant = change_streamed_fields(output_schema=None)
 
 
 class TestStreamsWithoutTemperature(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = streaming_with(temperature=None)
+    Mutant = change_streamed_fields(temperature=None)
 
 
 class TestStreamsWithoutStop(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = streaming_with(stop=())
+    Mutant = change_streamed_fields(stop=())
 
 
 class TestStreamsWithoutSeed(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = streaming_with(seed=None)
+    Mutant = change_streamed_fields(seed=None)
 
 
 class TestStreamsWithoutExtra(Correct):
     caught_by = ("test_streamed_request_has_the_same_content",)
-    Mutant = streaming_with(extra={})
+    Mutant = change_streamed_fields(extra={})
 
 
 class TestStreamsWithoutImages(Correct):
@@ -118,7 +118,7 @@ class TestStreamsWithoutImages(Correct):
     class Mutant(OpenAICompatible):
         def encode(self, request, *, stream):
             if stream:
-                request = with_parts(request, lambda part: not isinstance(part, ImagePart))
+                request = select_parts(request, lambda part: not isinstance(part, ImagePart))
             return super().encode(request, stream=stream)
 
 
@@ -182,33 +182,33 @@ class TestAccumulatesAdaptations(Correct):
 # Values.
 
 
-def zero_as_none(name):
+def treat_zero_as_none(name):
     """
     Create a provider that treats zero as None.
     """
-    return changing_request(
+    return change_request(
         lambda request: request if getattr(request, name) else request.model_copy(update={name: None})
     )
 
 
 class TestZeroTemperatureIsNone(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = zero_as_none("temperature")
+    Mutant = treat_zero_as_none("temperature")
 
 
 class TestZeroSeedIsNone(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = zero_as_none("seed")
+    Mutant = treat_zero_as_none("seed")
 
 
 class TestSendsOneStopSequence(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = changing_request(lambda request: request.model_copy(update={"stop": request.stop[:1]}))
+    Mutant = change_request(lambda request: request.model_copy(update={"stop": request.stop[:1]}))
 
 
 class TestLimitsTemperature(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = rewriting(
+    Mutant = rewrite_body(
         lambda body: body.update(temperature=min(body["temperature"], 1.0)),
         when=lambda request, _: request.temperature is not None,
     )
@@ -216,26 +216,26 @@ class TestLimitsTemperature(Correct):
 
 class TestLimitsMaxTokens(Correct):
     caught_by = ("test_boundary_value_is_sent_or_reported",)
-    Mutant = changing_request(
+    Mutant = change_request(
         lambda request: request.model_copy(update={"max_tokens": request.max_tokens and min(request.max_tokens, 4096)})
     )
 
 
 class TestAlwaysHighEffort(Correct):
     caught_by = ("test_reasoning_efforts_differ",)
-    Mutant = changing_request(
+    Mutant = change_request(
         lambda request: request.model_copy(update={"reasoning_effort": request.reasoning_effort and "high"})
     )
 
 
 class TestSendsOneTool(Correct):
     caught_by = ("test_each_tool_definition_is_sent",)
-    Mutant = changing_request(lambda request: request.model_copy(update={"tools": request.tools[:1]}))
+    Mutant = change_request(lambda request: request.model_copy(update={"tools": request.tools[:1]}))
 
 
 class TestInvertsToolChoice(Correct):
     caught_by = ("test_tool_choice_is_not_inverted",)
-    Mutant = changing_request(
+    Mutant = change_request(
         lambda request: (
             request.model_copy(
                 update={"tool_choice": {"none": "required", "required": "none"}.get(request.tool_choice)}
@@ -248,7 +248,7 @@ class TestInvertsToolChoice(Correct):
 
 class TestIgnoresNamedTool(Correct):
     caught_by = ("test_named_tool_choice_is_sent_or_reported",)
-    Mutant = changing_request(
+    Mutant = change_request(
         lambda request: (
             request.model_copy(update={"tool_choice": "required"})
             if isinstance(request.tool_choice, NamedTool)
@@ -257,7 +257,7 @@ class TestIgnoresNamedTool(Correct):
     )
 
 
-def with_tools(**fields):
+def change_tools(**fields):
     """
     Return a function that changes fields of all tools.
     """
@@ -268,17 +268,17 @@ def with_tools(**fields):
 
 class TestOmitsStrict(Correct):
     caught_by = ("test_strict_tool_is_sent_or_reported",)
-    Mutant = changing_request(with_tools(strict=None))
+    Mutant = change_request(change_tools(strict=None))
 
 
 class TestOmitsToolExtra(Correct):
     caught_by = ("test_extra_options_of_a_tool_are_sent",)
-    Mutant = changing_request(with_tools(extra={}))
+    Mutant = change_request(change_tools(extra={}))
 
 
 class TestOmitsVendorTools(Correct):
     caught_by = ("test_vendor_tools_are_sent_or_reported",)
-    Mutant = omitting(vendor_tools=())
+    Mutant = omit_fields(vendor_tools=())
 
 
 class TestOverridesExtra(Correct):
@@ -296,7 +296,7 @@ class TestOverridesExtra(Correct):
 # Conversations.
 
 
-def results_of(request, change):
+def change_results(request, change):
     """
     Change the id of each tool result; ``change`` gets its position and all ids.
     """
@@ -309,7 +309,7 @@ def results_of(request, change):
         )
         return message.model_copy(update={"parts": parts})
 
-    return with_messages(request, changed)
+    return change_messages(request, changed)
 
 
 class TestSwapsResultIds(Correct):
@@ -318,18 +318,18 @@ class TestSwapsResultIds(Correct):
         "test_tool_results_in_another_order_match_their_calls",
         "test_received_tool_calls_are_sent_back_with_results",
     )
-    Mutant = changing_request(lambda request: results_of(request, lambda position, ids: ids[::-1][position]))
+    Mutant = change_request(lambda request: change_results(request, lambda position, ids: ids[::-1][position]))
 
 
 class TestAssignsResultIdsByPosition(Correct):
     caught_by = ("test_tool_results_in_another_order_match_their_calls",)
-    Mutant = changing_request(lambda request: results_of(request, lambda position, ids: sorted(ids)[position]))
+    Mutant = change_request(lambda request: change_results(request, lambda position, ids: sorted(ids)[position]))
 
 
 class TestUsesOneCallId(Correct):
     caught_by = ("test_tool_results_match_their_calls", "test_received_tool_calls_are_sent_back_with_results")
-    Mutant = changing_request(
-        lambda request: changing_parts(ToolCallPart, id="call")(changing_parts(ToolResultPart, call_id="call")(request))
+    Mutant = change_request(
+        lambda request: change_parts(ToolCallPart, id="call")(change_parts(ToolResultPart, call_id="call")(request))
     )
 
 
@@ -350,14 +350,14 @@ class TestTruncatesCallIds(Correct):
 
 class TestOmitsTextBeforeToolCalls(Correct):
     caught_by = ("test_text_before_tool_calls_is_sent",)
-    Mutant = rewriting(
+    Mutant = rewrite_body(
         lambda body: [message.update(content=None) for message in body["messages"] if message.get("tool_calls")]
     )
 
 
 class TestOmitsDeveloperMessages(Correct):
     caught_by = ("test_developer_message_is_sent",)
-    Mutant = changing_request(
+    Mutant = change_request(
         lambda request: request.model_copy(
             update={"messages": tuple(message for message in request.messages if message.role != "developer")}
         )
@@ -366,8 +366,8 @@ class TestOmitsDeveloperMessages(Correct):
 
 class TestImagesFirst(Correct):
     caught_by = ("test_order_of_images_and_text_is_preserved",)
-    Mutant = changing_request(
-        lambda request: with_messages(
+    Mutant = change_request(
+        lambda request: change_messages(
             request,
             lambda message: message.model_copy(
                 update={"parts": tuple(sorted(message.parts, key=lambda part: isinstance(part, TextPart)))}
@@ -387,12 +387,12 @@ class TestSendsForeignReasoning(Correct):
                 )
                 return message.model_copy(update={"parts": tuple(parts)})
 
-            return super().encode(with_messages(request, change), stream=stream)
+            return super().encode(change_messages(request, change), stream=stream)
 
 
 class TestOmitsVendorContent(Correct):
     caught_by = ("test_vendor_content_is_sent_back",)
-    Mutant = changing_request(lambda request: with_parts(request, lambda part: part.type != "vendor"))
+    Mutant = change_request(lambda request: select_parts(request, lambda part: part.type != "vendor"))
 
 
 class TestReordersResultsWithoutIds(Correct):
@@ -406,6 +406,6 @@ class TestReordersResultsWithoutIds(Correct):
         has_call_ids: ClassVar = False
 
     examples = Examples()
-    Mutant = rewriting(
+    Mutant = rewrite_body(
         lambda body: body.update(messages=sorted(body["messages"], key=lambda message: message["role"] != "tool")[::-1])
     )

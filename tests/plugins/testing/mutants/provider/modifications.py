@@ -8,7 +8,7 @@ from budwood.types import (
 from budwood_openai_compatible import OpenAICompatible
 
 
-def with_parts(item, keep):
+def select_parts(item, keep):
     """
     Filter the parts of a request's messages or of a response.
     """
@@ -24,14 +24,14 @@ def filter_parts(message, keep):
     return message.model_copy(update={"parts": tuple(filter(keep, message.parts))})
 
 
-def saying(text):
+def create_answer(text):
     """
     Create an answer with a text.
     """
     return Message(role="assistant", parts=(TextPart(text=text),) if text else ())
 
 
-def failing(change):
+def change_errors(change):
     """
     Create a provider that changes its errors.
     """
@@ -43,7 +43,7 @@ def failing(change):
     return Mutant
 
 
-def noted(error, **fields):
+def set_attributes(error, **fields):
     """
     Set attributes of an error.
     """

@@ -13,10 +13,10 @@ from budwood.types import (
 )
 from budwood_openai_compatible import OpenAICompatible
 from tests.plugins.testing.mutants.provider.correct import Correct
-from tests.plugins.testing.mutants.provider.modifications import saying, with_parts
+from tests.plugins.testing.mutants.provider.modifications import create_answer, select_parts
 
 
-def decoding(change):
+def change_responses(change):
     """
     Create a provider that changes its responses.
     """
@@ -28,7 +28,7 @@ def decoding(change):
     return Mutant
 
 
-def changed(**fields):
+def change_fields(**fields):
     """
     Return a function that changes fields of a response.
     """
@@ -37,7 +37,7 @@ def changed(**fields):
 
 class TestReportsZeroForUnknownUsage(Correct):
     caught_by = ("test_missing_usage_is_none",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: response.model_copy(
             update={"usage": Usage(input_tokens=0) if response.usage.raw is None else response.usage}
         )
@@ -46,7 +46,7 @@ class TestReportsZeroForUnknownUsage(Correct):
 
 class TestSwapsTokenCounts(Correct):
     caught_by = ("test_reply_is_decoded", "test_streamed_and_complete_replies_are_equal")
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: response.model_copy(
             update={
                 "usage": Usage(input_tokens=response.usage.output_tokens, output_tokens=response.usage.input_tokens)
@@ -57,27 +57,29 @@ class TestSwapsTokenCounts(Correct):
 
 class TestStripsReplies(Correct):
     caught_by = ("test_any_reply_text_is_preserved",)
-    Mutant = decoding(lambda response: response.model_copy(update={"message": saying(response.text.strip())}))
+    Mutant = change_responses(
+        lambda response: response.model_copy(update={"message": create_answer(response.text.strip())})
+    )
 
 
 class TestAlwaysReportsStop(Correct):
     caught_by = ("test_truncated_reply_has_finish_reason_length", "test_tool_calls_are_decoded")
-    Mutant = decoding(changed(finish_reason="stop"))
+    Mutant = change_responses(change_fields(finish_reason="stop"))
 
 
 class TestOmitsRefusal(Correct):
     caught_by = ("test_refusal_is_recognizable",)
-    Mutant = decoding(lambda response: with_parts(response, lambda part: not isinstance(part, RefusalPart)))
+    Mutant = change_responses(lambda response: select_parts(response, lambda part: not isinstance(part, RefusalPart)))
 
 
 class TestOmitsRequestId(Correct):
     caught_by = ("test_request_id_is_read",)
-    Mutant = decoding(changed(request_id=None))
+    Mutant = change_responses(change_fields(request_id=None))
 
 
 class TestOmitsRateLimits(Correct):
     caught_by = ("test_rate_limits_are_read",)
-    Mutant = decoding(changed(rate_limits=None))
+    Mutant = change_responses(change_fields(rate_limits=None))
 
 
 class TestReadsRateLimitsOnlyOnSuccess(Correct):
@@ -90,9 +92,9 @@ class TestReadsRateLimitsOnlyOnSuccess(Correct):
 
 class TestMixesReasoningIntoText(Correct):
     caught_by = ("test_reasoning_is_separate_from_the_text",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: (
-            response.model_copy(update={"message": saying(response.reasoning + response.text)})
+            response.model_copy(update={"message": create_answer(response.reasoning + response.text)})
             if any(isinstance(part, ReasoningPart) for part in response.message.parts)
             else response
         )
@@ -101,14 +103,14 @@ class TestMixesReasoningIntoText(Correct):
 
 class TestKeepsOneToolCall(Correct):
     caught_by = ("test_tool_calls_are_decoded", "test_streamed_tool_calls_are_decoded")
-    Mutant = decoding(
-        lambda response: with_parts(response, lambda part: part.type != "tool_call" or part == response.tool_calls[0])
+    Mutant = change_responses(
+        lambda response: select_parts(response, lambda part: part.type != "tool_call" or part == response.tool_calls[0])
     )
 
 
 class TestUsesOneCallId(Correct):
     caught_by = ("test_tool_calls_are_decoded",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: response.model_copy(
             update={
                 "message": response.message.model_copy(
@@ -126,7 +128,7 @@ class TestUsesOneCallId(Correct):
 
 class TestChangesArguments(Correct):
     caught_by = ("test_any_tool_arguments_are_decoded",)
-    Mutant = decoding(
+    Mutant = change_responses(
         lambda response: response.model_copy(
             update={
                 "message": response.message.model_copy(
@@ -146,7 +148,9 @@ class TestChangesArguments(Correct):
 
 class TestAddsTextBeforeJSON(Correct):
     caught_by = ("test_structured_output_is_parsed",)
-    Mutant = decoding(lambda response: response.model_copy(update={"message": saying(f"No! {response.text[1:]}")}))
+    Mutant = change_responses(
+        lambda response: response.model_copy(update={"message": create_answer(f"No! {response.text[1:]}")})
+    )
 
 
 def is_async():
@@ -206,7 +210,7 @@ class TestReturnsEmptyAnswerForErrors(Correct):
             try:
                 return super().decode(request, reply)
             except ProviderError:
-                return ChatResponse(message=saying(""))
+                return ChatResponse(message=create_answer(""))
 
 
 class TestRaisesOSError(Correct):

@@ -12,10 +12,10 @@ from budwood.types import (
 )
 from budwood_openai_compatible import OpenAICompatible
 from tests.plugins.testing.mutants.provider.correct import Correct
-from tests.plugins.testing.mutants.provider.modifications import with_parts
+from tests.plugins.testing.mutants.provider.modifications import select_parts
 
 
-def omitting(**fields):
+def omit_fields(**fields):
     """
     Create a provider that omits fields of requests.
     """
@@ -29,37 +29,37 @@ def omitting(**fields):
 
 class TestOmitsTemperature(Correct):
     caught_by = ("test_parameter_is_sent_or_reported",)
-    Mutant = omitting(temperature=None)
+    Mutant = omit_fields(temperature=None)
 
 
 class TestOmitsStop(Correct):
     caught_by = ("test_parameter_is_sent_or_reported",)
-    Mutant = omitting(stop=())
+    Mutant = omit_fields(stop=())
 
 
 class TestOmitsEffort(Correct):
     caught_by = ("test_parameter_changes_the_request_or_is_reported",)
-    Mutant = omitting(reasoning_effort=None)
+    Mutant = omit_fields(reasoning_effort=None)
 
 
 class TestOmitsSchema(Correct):
     caught_by = ("test_schema_is_sent",)
-    Mutant = omitting(output_schema=None)
+    Mutant = omit_fields(output_schema=None)
 
 
 class TestOmitsTools(Correct):
     caught_by = ("test_tool_definition_is_sent",)
-    Mutant = omitting(tools=())
+    Mutant = omit_fields(tools=())
 
 
 class TestOmitsToolChoice(Correct):
     caught_by = ("test_tool_choice_is_sent_or_reported",)
-    Mutant = omitting(tool_choice=None)
+    Mutant = omit_fields(tool_choice=None)
 
 
 class TestOmitsExtra(Correct):
     caught_by = ("test_extra_parameters_are_sent_unchanged",)
-    Mutant = omitting(extra={})
+    Mutant = omit_fields(extra={})
 
 
 class TestOmitsHistory(Correct):
@@ -76,7 +76,7 @@ class TestOmitsImages(Correct):
 
     class Mutant(OpenAICompatible):
         def build_chat_body(self, request, *, stream):
-            without_images = with_parts(request, lambda part: not isinstance(part, ImagePart))
+            without_images = select_parts(request, lambda part: not isinstance(part, ImagePart))
             return super().build_chat_body(without_images, stream=stream)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from budwood_openai_compatible import OpenAICompatible
 from tests.plugins.testing.mutants.provider.correct import Correct
-from tests.plugins.testing.mutants.provider.modifications import failing, noted, saying
+from tests.plugins.testing.mutants.provider.modifications import change_errors, create_answer, set_attributes
 
 
 class TestReversesVectors(Correct):
@@ -63,7 +63,7 @@ class TestStripsCompletions(Correct):
     class Mutant(OpenAICompatible):
         def decode_completion(self, request, reply):
             response = super().decode_completion(request, reply)
-            return response.model_copy(update={"message": saying(response.text.strip())})
+            return response.model_copy(update={"message": create_answer(response.text.strip())})
 
 
 class TestUsesRandomness(Correct):
@@ -76,4 +76,4 @@ class TestUsesRandomness(Correct):
 
 class TestOmitsVendorMessage(Correct):
     caught_by = ("test_service_raises_the_same_error",)
-    Mutant = failing(lambda error, _: noted(error, message="Something went wrong."))
+    Mutant = change_errors(lambda error, _: set_attributes(error, message="Something went wrong."))

@@ -40,7 +40,7 @@ class Signing(ProviderSuite):
         return {}
 
 
-def unsigned(message, kind):
+def remove_signatures(message, kind):
     """
     Remove the signatures of parts of one class.
     """
@@ -51,7 +51,7 @@ def unsigned(message, kind):
     return message.model_copy(update={"parts": tuple(parts)})
 
 
-def reading_unsigned(kind):
+def decode_unsigned(kind):
     """
     Create a provider that decodes parts of one class without their signatures.
     """
@@ -59,12 +59,12 @@ def reading_unsigned(kind):
     class Mutant(Anthropic):
         def decode(self, request, reply):
             response = super().decode(request, reply)
-            return response.model_copy(update={"message": unsigned(response.message, kind)})
+            return response.model_copy(update={"message": remove_signatures(response.message, kind)})
 
     return Mutant
 
 
-def reading_unsigned_in_streams(event_kind):
+def stream_unsigned(event_kind):
     """
     Create a provider whose streams omit the signatures of parts of one class.
     """
@@ -98,14 +98,14 @@ class Unsigned:
         return self.remove_signatures(self.inner.close())
 
 
-def sending_unsigned(kind):
+def send_unsigned(kind):
     """
     Create a provider that sends parts of one class without their signatures.
     """
 
     class Mutant(Anthropic):
         def encode(self, request, *, stream):
-            messages = tuple(unsigned(message, kind) for message in request.messages)
+            messages = tuple(remove_signatures(message, kind) for message in request.messages)
             return super().encode(request.model_copy(update={"messages": messages}), stream=stream)
 
     return Mutant
@@ -117,29 +117,29 @@ class TestCorrect(Signing):
 
 class TestLosesReasoningSignature(Signing):
     caught_by = ("test_signed_reasoning_is_sent_back",)
-    Mutant = reading_unsigned(ReasoningPart)
+    Mutant = decode_unsigned(ReasoningPart)
 
 
 class TestLosesReasoningSignatureInStreams(Signing):
     caught_by = ("test_signed_reasoning_is_sent_back",)
-    Mutant = reading_unsigned_in_streams(ReasoningClosed)
+    Mutant = stream_unsigned(ReasoningClosed)
 
 
 class TestDoesNotSendReasoningSignature(Signing):
     caught_by = ("test_signed_reasoning_is_sent_back",)
-    Mutant = sending_unsigned(ReasoningPart)
+    Mutant = send_unsigned(ReasoningPart)
 
 
 class TestLosesToolCallSignature(Signing):
     caught_by = ("test_signed_tool_calls_are_sent_back",)
-    Mutant = reading_unsigned(ToolCallPart)
+    Mutant = decode_unsigned(ToolCallPart)
 
 
 class TestLosesToolCallSignatureInStreams(Signing):
     caught_by = ("test_signed_tool_calls_are_sent_back",)
-    Mutant = reading_unsigned_in_streams(ToolCallClosed)
+    Mutant = stream_unsigned(ToolCallClosed)
 
 
 class TestDoesNotSendToolCallSignature(Signing):
     caught_by = ("test_signed_tool_calls_are_sent_back",)
-    Mutant = sending_unsigned(ToolCallPart)
+    Mutant = send_unsigned(ToolCallPart)

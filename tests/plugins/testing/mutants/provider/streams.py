@@ -27,7 +27,7 @@ class Wrapped:
         return self.inner.close()
 
 
-def streaming(wrapper):
+def wrap_decoder(wrapper):
     """
     Create a provider with another decoder.
     """
@@ -46,7 +46,7 @@ class TestDropsPartialLines(Correct):
         def feed(self, data):
             return self.inner.feed(data[: data.rfind(b"\n") + 1])
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestDecodesPartialCharacters(Correct):
@@ -56,7 +56,7 @@ class TestDecodesPartialCharacters(Correct):
         def feed(self, data):
             return self.inner.feed(data.decode("utf-8", "replace").encode())
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestSplitsLinesAtUnicodeSeparators(Correct):
@@ -66,7 +66,7 @@ class TestSplitsLinesAtUnicodeSeparators(Correct):
         def feed(self, data):
             return self.inner.feed(data.replace("\u2028".encode(), b"\n"))
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestBuffersText(Correct):
@@ -82,7 +82,7 @@ class TestBuffersText(Correct):
         def close(self):
             return [*self.events, *self.inner.close()]
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestInventsFinish(Correct):
@@ -99,7 +99,7 @@ class TestInventsFinish(Correct):
             except StreamInterruptedError:
                 return [Finished("stop")]
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestHidesInterruption(Correct):
@@ -112,7 +112,7 @@ class TestHidesInterruption(Correct):
             except StreamInterruptedError:
                 return []
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestIgnoresErrors(Correct):
@@ -122,7 +122,7 @@ class TestIgnoresErrors(Correct):
         def feed(self, data):
             return [] if b'"error"' in data else self.inner.feed(data)
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestReportsZeroForUnknownUsage(Correct):
@@ -140,7 +140,7 @@ class TestReportsZeroForUnknownUsage(Correct):
             events = list(self.inner.close())
             return events if self.reported else [*events, UsageReported(Usage(input_tokens=0, output_tokens=0))]
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestFinishesTwice(Correct):
@@ -150,7 +150,7 @@ class TestFinishesTwice(Correct):
         def close(self):
             return [*self.inner.close(), Finished("stop")]
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestRejectsUnknownEvents(Correct):
@@ -162,7 +162,7 @@ class TestRejectsUnknownEvents(Correct):
                 raise BadResponseError("An unknown event.")
             return self.inner.feed(data)
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestAlwaysReportsStopInStreams(Correct):
@@ -172,7 +172,7 @@ class TestAlwaysReportsStopInStreams(Correct):
         def feed(self, data):
             return [Finished("stop") if isinstance(event, Finished) else event for event in self.inner.feed(data)]
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestMixesReasoningIntoTextInStreams(Correct):
@@ -184,7 +184,7 @@ class TestMixesReasoningIntoTextInStreams(Correct):
                 TextDelta(event.text) if isinstance(event, ReasoningDelta) else event for event in self.inner.feed(data)
             ]
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestAcceptsHTMLPages(Correct):
@@ -200,7 +200,7 @@ class TestAcceptsHTMLPages(Correct):
         def close(self):
             return [Finished("stop")] if self.page else self.inner.close()
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestFailsForControlCharacters(Correct):
@@ -212,7 +212,7 @@ class TestFailsForControlCharacters(Correct):
                 raise OSError("unexpected byte")
             return self.inner.feed(data)
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
 
 
 class TestMixesStreams(Correct):
@@ -239,4 +239,4 @@ class TestIgnoresMalformedEvents(Correct):
         def close(self):
             return []
 
-    Mutant = streaming(Decoder)
+    Mutant = wrap_decoder(Decoder)
