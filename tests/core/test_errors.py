@@ -223,8 +223,8 @@ def prepared(code):
 
 # Secrets.
 
-REPEATED = f"The key {SECRET} is not good."
-ERROR_BODY = {"error": {"message": REPEATED, "code": SECRET, "param": SECRET, "type": "invalid_request_error"}}
+SERVER_MESSAGE = f"The key {SECRET} is not good."
+ERROR_BODY = {"error": {"message": SERVER_MESSAGE, "code": SECRET, "param": SECRET, "type": "invalid_request_error"}}
 
 
 def get_full_text(error):
@@ -239,7 +239,7 @@ def get_full_text(error):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 529])
-@pytest.mark.parametrize("body", [ERROR_BODY, REPEATED, f"<html>{SECRET}</html>", {"detail": REPEATED}])
+@pytest.mark.parametrize("body", [ERROR_BODY, SERVER_MESSAGE, f"<html>{SECRET}</html>", {"detail": SERVER_MESSAGE}])
 def test_key_in_an_error_body_is_removed(status, body, client, scripted):
     """
     No field and no cause of the error contains it.
@@ -295,7 +295,7 @@ def test_key_in_a_reply_with_status_200_is_removed(reply, client, scripted):
         sse({"choices": [{"index": 0, "delta": {"content": "so far"}}]}, ERROR_BODY),
         sse({"choices": SECRET}),
         [f"data: {SECRET}\n\n".encode()],
-        [REPEATED.encode()],
+        [SERVER_MESSAGE.encode()],
     ],
 )
 def test_key_in_a_stream_error_is_removed(chunks, client, scripted):
