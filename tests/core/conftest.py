@@ -42,7 +42,7 @@ def make_async_client(scripted, clock):
 @pytest.fixture
 def echo():
     """
-    A reply that says what was asked; who asks for trouble gets it.
+    Reply "you said PROMPT", or with an error if the prompt is "trouble".
     """
 
     def answer(call):

@@ -91,7 +91,7 @@ def test_without_rules_nothing_is_adapted(client, scripted):
 )
 def test_sampling_may_depend_on_the_effort(client, scripted, model, effort, is_sent):
     """
-    The temperature is sent depending on the effort, given or by default.
+    The temperature is sent depending on the effort, explicit or default.
     """
     scripted.reply(body=chat_reply("Hi"))
 

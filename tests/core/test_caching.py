@@ -89,7 +89,7 @@ def tool() -> str:
 
 
 def other() -> str:
-    """Do nothing else."""
+    """Do nothing either."""
     return ""
 
 
@@ -145,7 +145,7 @@ def test_the_key_depends_on_everything_that_matters(make_client, scripted):
         assert client.ask(**{"prompt": "Hello", **change}).cached, change
 
 
-def test_the_key_does_not_depend_on_what_does_not_matter(caching, scripted):
+def test_the_key_does_not_depend_on_irrelevant_options(caching, scripted):
     """
     Timeouts, retries, the order of vendor parameters, the form of the prompt and streaming do not change it.
     """
@@ -318,7 +318,7 @@ def test_truncated_replies_are_not_stored(caching, scripted, reason):
 
 def test_interrupted_streams_are_not_stored(caching, scripted):
     """
-    That includes streams that the reader left.
+    This includes streams that were not read to their end.
     """
     scripted.reply(chunks=sse(*chat_chunks(["a"], finish_reason=None), done=False))
     scripted.reply(chunks=sse(*chat_chunks(["a", "b"])))
@@ -414,7 +414,7 @@ class BrokenCache:
 )
 def test_a_broken_cache_breaks_no_call(make_client, make_async_client, scripted, error):
     """
-    Whatever a cache raises, the request is sent and the reply returned.
+    For any exception of the cache, the request is sent and the reply is returned.
     """
     for _ in range(2):
         scripted.reply(body=chat_reply("Hi"))

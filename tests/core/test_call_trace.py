@@ -1,4 +1,4 @@
-"""What one call passes through: few enough functions that a reader can follow it."""
+"""The functions that one call passes through, which must be few enough to follow."""
 
 import json
 import subprocess

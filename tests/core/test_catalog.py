@@ -48,7 +48,7 @@ def test_unknown_model_has_no_rules():
 
 def test_longest_matching_pattern_applies():
     """
-    Of the user's own rows only one applies.
+    Only one of the user's rows applies.
     """
     rows = {
         "acme/*": {"max_output_tokens": 1, "traits": ["small"]},
@@ -62,7 +62,7 @@ def test_longest_matching_pattern_applies():
 
 def test_exact_name_takes_precedence_over_patterns():
     """
-    That includes longer patterns.
+    This includes longer patterns.
     """
     rows = {"acme/m": {"max_output_tokens": 1}, "acme/[m]*": {"max_output_tokens": 2}}
 
@@ -86,7 +86,7 @@ def test_rows_of_the_user_take_precedence():
 
 def test_price_of_the_user_keeps_the_rules():
     """
-    It keeps the limits as well.
+    The limits are unchanged as well.
     """
     priced = Catalog({"openai/gpt-5*": {"prices": {"input": "1", "output": "2"}}})
     rules, facts = priced.rules("openai", "openai", "gpt-5.1"), priced.facts("openai", "openai", "gpt-5.1")
@@ -116,7 +116,7 @@ def test_rows_of_a_plugin_apply_to_its_instances():
 @pytest.mark.parametrize("key", ["work/LLaMA-3*", "WORK/llama-3.3-70b", "Work/*-70B"])
 def test_case_does_not_matter(key):
     """
-    That is so for rows and models.
+    This applies to rows and models.
     """
     assert get_rules({key: {"max_output_tokens": 1}}, "Llama-3.3-70B").max_output_tokens == 1
 

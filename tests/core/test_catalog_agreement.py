@@ -1,4 +1,4 @@
-"""Our facts and our arithmetic against the package that the facts are from: each model, each recorded name."""
+"""Facts and costs of the catalog, compared with the package that the facts are from, for each model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ UPDATE = load_program()
 
 def list_clauses(match):
     """
-    List the simple clauses of one of their rules.
+    List the simple clauses of a rule of the package.
     """
     inner = getattr(match, "or_", None) or getattr(match, "and_", None)
     return [leaf for clause in inner for leaf in list_clauses(clause)] if inner else [match]
@@ -54,7 +54,7 @@ def list_clauses(match):
 
 def list_names(match):
     """
-    Make names that one of their rules is about, and some that it might be about by mistake.
+    Make names that a rule of the package matches, and similar names that it should not match.
     """
     for clause in list_clauses(match):
         (text,) = vars(clause).values()
@@ -64,14 +64,14 @@ def list_names(match):
             if "(?" in text:
                 continue
         yield from (text, text.upper(), f"{text}-20260102", f"x-{text}")
-        if "/" not in text:  # names of routers have no versions but these, and there are very many
+        if "/" not in text:  # names of routers have no other versions, and are numerous
             yield from (f"{text}-2026-01-02", f"{text}-latest", f"{text}-tts", f"{text}-preview-tts-1")
             yield from (f"{text}x", text[:-1], f"{text}:free", f"{text}@20260102")
 
 
 def list_names_to_try():
     """
-    List vendors, by our name and theirs, with every name that is to be tried with them.
+    List vendors, by the name here and in the package, with all names to test.
     """
     for ours, other in UPDATE.VENDORS.items():
         provider = THEIRS[other]
@@ -85,7 +85,7 @@ def list_names_to_try():
 
 def list_recorded_names(folder):
     """
-    List the models that recorded traffic names, with the vendor.
+    List the model names in recorded traffic, with the vendor.
     """
     ours = {"openai": "openai", "azure": "azure", "anthropic": "anthropic", "gemini": "gemini", "groq": "groq"}
     found = set()
@@ -101,21 +101,21 @@ def list_recorded_names(folder):
 
 def get_facts(vendor, model):
     """
-    Look a model up as an instance of its vendor does.
+    Look up a model as an instance of its vendor does.
     """
     return Catalog().facts(vendor, vendor, model)
 
 
 def get_package_model(other, name):
     """
-    Look a model up in the package, without its second try for dates without dashes, which we leave to the reply's name.
+    Look up a model in the package, without its fallback for dates without dashes.
     """
     return THEIRS[other]._match_model(name.lower(), all_providers=providers)
 
 
 def has_token_prices(model):
     """
-    Tell whether a model has prices of input, of tokens alone.
+    Return whether a model has a price for input, and prices of tokens only.
     """
     rows = [row.prices for row in model.prices] if isinstance(model.prices, list) else [model.prices]
     return all(getattr(row, "input_mtok", None) is not None for row in rows)
@@ -124,7 +124,7 @@ def has_token_prices(model):
 @cache
 def list_priced_models(vendor):
     """
-    List the models of a vendor that have prices of tokens, each with a name that means it.
+    List the models of a vendor that have prices of tokens, each with a name that matches it.
     """
     other = UPDATE.VENDORS[vendor]
     found = []
@@ -150,7 +150,7 @@ def check_same_match(ours, other, name):
         assert [str(price) for price in (mine.input, mine.output)] == [str(row.get("input")), str(row.get("output"))]
 
 
-def test_files_are_what_the_program_writes():
+def test_files_match_the_output_of_the_program():
     """
     They were not edited by hand, and there are no obsolete ones.
     """
@@ -173,7 +173,7 @@ def test_names_mean_the_same_models(vendor):
 
 def test_recorded_names_mean_the_same_models(shared_folder):
     """
-    The models that real traffic names are found as the package finds them.
+    Model names in recorded traffic are found as in the package.
     """
     recorded = list_recorded_names(shared_folder)
 
@@ -205,7 +205,7 @@ def usages(draw):
 
 def calculate_package_cost(model, usage, moment, context=None):
     """
-    Have the package price the tokens of a call.
+    Calculate the cost of a call with the package.
     """
     prices = model.get_prices(moment, context)
     counted = theirs.Usage(

@@ -32,7 +32,7 @@ def read_messages(scripted, number=-1) -> list[tuple[str, str]]:
 
 
 def get_birth_year() -> int:
-    """Tell the year of birth."""
+    """Return the year of birth."""
     return 1815
 
 
@@ -388,7 +388,7 @@ SAVED = {"format": "budwood-chat-1", "model": None, "system": None, "messages": 
         ("[" * 100_000, "is not a saved chat"),
     ],
 )
-def test_a_damaged_file_is_refused_by_name(client, tmp_path, content, error_message):
+def test_the_error_for_a_damaged_file_names_it(client, tmp_path, content, error_message):
     """
     The error for an invalid or truncated file contains its path and the invalid field.
     """

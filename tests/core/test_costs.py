@@ -42,7 +42,7 @@ def make_facts(**prices):
     return ModelFacts.model_validate({"prices": prices})
 
 
-# What replies cost.
+# Costs of replies.
 
 
 def test_cost_is_calculated_from_the_tokens(work, scripted):
@@ -425,7 +425,7 @@ def test_settings_override_the_kind(make_client, scripted):
     assert client.ask("Hello").text == "Hi"
 
 
-# What is known of a model.
+# Facts of a model.
 
 
 def test_details_of_a_model(client, scripted):

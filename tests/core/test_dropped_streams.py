@@ -19,7 +19,7 @@ FIRST_EVENTS = b"".join(sse(*chat_chunks(["Hel", "lo"])[:2], done=False))
 @pytest.fixture
 def settings(loopback_server):
     """
-    Return settings in which ``local/tiny`` starts a reply and records whether the client left.
+    Return settings in which ``local/tiny`` starts a reply and records whether the client disconnected.
     """
     loopback_server.play(head(**EVENT_STREAM), FIRST_EVENTS, WAIT_FOR_CLOSE)
     return {"providers": {"local": {"plugin": "openai-compatible", "base_url": loopback_server.url, "api_key": "k"}}}
@@ -37,7 +37,7 @@ def unraisable(monkeypatch):
 
 def test_a_dropped_stream_closes_its_connection(settings, loopback_server, unraisable):
     """
-    A stream without other references is closed when its loop is left, without a warning.
+    A stream without other references is closed after a `break`, without a warning.
     """
     with Client("local/tiny", settings=settings) as client:
         for text in client.stream("Hi").text_deltas():

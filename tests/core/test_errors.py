@@ -190,7 +190,7 @@ def test_retryable_classes(kind, retryable):
 @pytest.mark.parametrize(("phase", "retryable"), [("connect", True), ("read", True), ("deadline", False)])
 def test_deadline_is_not_retried(phase, retryable):
     """
-    Other timeouts are.
+    Other timeouts are retryable.
     """
     assert errors.RequestTimeoutError("Too late.", phase=phase).retryable is retryable
 
@@ -216,7 +216,7 @@ def test_errors_are_cheap_to_import():
 
 def prepared(code):
     """
-    Give code the path of this process, without the `.pth` files that import modules of their own.
+    Add the path of this process to code, without `.pth` files, which may import modules.
     """
     return f"import sys; sys.path[:] = {sys.path!r}; {code}"
 
@@ -242,7 +242,7 @@ def get_full_text(error):
 @pytest.mark.parametrize("body", [ERROR_BODY, REPEATED, f"<html>{SECRET}</html>", {"detail": REPEATED}])
 def test_key_in_an_error_body_is_removed(status, body, client, scripted):
     """
-    It is in no field of the error, and in no cause.
+    No field and no cause of the error contains it.
     """
     scripted.reply(status, body)
 

@@ -54,7 +54,7 @@ def make_reply(reply):
     return reply.reply(200, chat_reply(ANSWER))
 
 
-# Silence.
+# Without configuration.
 
 
 def test_nothing_is_written_by_default(client, scripted, capfd):
@@ -101,7 +101,7 @@ def test_structlog_that_is_only_imported_is_not_configured(client, scripted, cap
     assert capfd.readouterr() == ("", "")
 
 
-# Which events there are.
+# The kinds of events.
 
 
 def test_one_event_for_each_attempt_and_one_for_the_request(client, scripted, events):
@@ -175,9 +175,9 @@ def test_async_client_has_the_same_events(async_client, scripted, events):
     assert [event["event"] for event in events] == ["attempt", "attempt", "request"]
 
 
-def test_a_stream_that_is_left_has_an_event(client, scripted, events):
+def test_an_abandoned_stream_has_an_event(client, scripted, events):
     """
-    Its request has ended.
+    The request is logged with the error "Abandoned".
     """
     scripted.reply(200, chunks=sse(*chat_chunks(["one", "two", "three"])))
 
@@ -243,7 +243,7 @@ def test_cached_reply_is_a_request_without_an_attempt(scripted, clock, events):
 @pytest.mark.parametrize("json_lines", [False, True])
 def test_no_secret_reaches_the_log(content, json_lines, client, scripted, capsys):
     """
-    That is so with and without content, for successes and for failures in which the server repeats the key.
+    This applies with and without content, to successes and to failures in which the server repeats the key.
     """
     configure_logging(level="debug", json=json_lines, content=content)
     scripted.reply(401, {"error": {"message": f"bad key {SECRET}", "code": SECRET}})

@@ -152,7 +152,7 @@ def test_missing_files_are_prompt_errors(client, scripted, tmp_path):
 )
 def test_files_need_a_user_message(client, scripted, write, prompt):
     """
-    Files without a user message are refused.
+    Files without a user message are rejected.
     """
     with pytest.raises(PromptError, match="No user message for the files"):
         client.ask(prompt, files=[write("a.txt", "x")])

@@ -8,7 +8,7 @@ class TestTextHandler(MediaHandlerSuite):
 
     def samples(self):
         """
-        The first bytes of images, which are all that the handler checks.
+        The first bytes of images; the handler checks only these.
         """
         return {"text/plain": "Größe".encode(), "text/markdown": b"# Title\n\nWords."}
 
@@ -18,7 +18,7 @@ class TestImageHandler(MediaHandlerSuite):
 
     def samples(self):
         """
-        The beginnings of images, as far as the handler looks.
+        The first bytes of images; the handler checks only these.
         """
         return {
             "image/png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",

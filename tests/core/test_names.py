@@ -22,7 +22,7 @@ SPELLINGS = st.text("aBc-_.", max_size=12)
 )
 def test_names_are_normalised(name, compared):
     """
-    Lower case, and one ``-`` for any run of separators.
+    Names are in lower case, with one ``-`` for any run of separators.
     """
     assert normalise(name) == compared
 
@@ -65,7 +65,7 @@ def test_name_without_similar_ones_has_no_suggestion(known):
 @given(st.text(), st.sets(st.text()))
 def test_only_known_names_are_suggested(name, known):
     """
-    That is so for any input.
+    This applies to any input.
     """
     message = did_you_mean(name, known)
 

@@ -43,14 +43,14 @@ class Embedder:
 
 class Claiming(Embedder):
     """
-    A provider that claims chat without its methods.
+    A provider that lists the capability chat but lacks its methods.
     """
 
     capabilities = frozenset({Capability.EMBEDDINGS, Capability.CHAT})
 
 
 @pytest.fixture
-def client_of(scripted, clock):
+def make_client_of(scripted, clock):
     """
     Make a client of a provider.
     """
@@ -70,13 +70,13 @@ def client_of(scripted, clock):
     return make
 
 
-def test_providers_of_embeddings_are_supported(client_of, scripted):
+def test_providers_of_embeddings_are_supported(make_client_of, scripted):
     """
     Requests are authorized, retried and listed in `attempts`.
     """
     scripted.reply(429, b"slow").reply(200, [[1.0, 2.0]])
 
-    with client_of(Embedder) as client:
+    with make_client_of(Embedder) as client:
         reply = client.embed("Hello")
 
     assert [list(vector) for vector in reply.vectors] == [[1.0, 2.0]]
@@ -84,11 +84,11 @@ def test_providers_of_embeddings_are_supported(client_of, scripted):
     assert scripted.calls[0].headers["authorization"] == "Key sk-secret"
 
 
-def test_chats_are_refused_without_chat_support(client_of, scripted):
+def test_chats_are_refused_without_chat_support(make_client_of, scripted):
     """
     The error is raised before anything is sent.
     """
-    with client_of(Embedder) as client:
+    with make_client_of(Embedder) as client:
         with pytest.raises(UnsupportedError, match="acme/e does not support chat"):
             client.ask("Hello")
         with pytest.raises(UnsupportedError, match="does not support chat"), client.stream("Hello") as stream:
@@ -97,9 +97,9 @@ def test_chats_are_refused_without_chat_support(client_of, scripted):
     assert not scripted.calls
 
 
-def test_claimed_chat_support_needs_its_methods(client_of):
+def test_claimed_chat_support_needs_its_methods(make_client_of):
     """
     The error lists the missing methods.
     """
     with pytest.raises(PluginInvalidError, match=r"has the capability chat.*Missing: decode, decoder, encode\."):
-        client_of(Claiming)
+        make_client_of(Claiming)

@@ -1,4 +1,4 @@
-"""The names of `budwood`, and what `import budwood` costs."""
+"""The names of `budwood`, and the modules that `import budwood` loads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import budwood
 from budwood import errors, types
 from tests.core.imports import CORE, is_for_type_checkers
 
-# What `import budwood` costs.
+# The modules that `import budwood` loads.
 
 HEAVY = (
     "pydantic",
@@ -145,7 +145,7 @@ def test_public_name_is_in_its_module(name):
 
 def test_name_that_does_not_exist_is_an_attribute_error():
     """
-    This is as for any module.
+    An unknown name raises AttributeError, as for any module.
     """
     with pytest.raises(AttributeError, match="module 'budwood' has no attribute 'aks'"):
         budwood.aks  # noqa: B018 - the access is what is tested

@@ -19,7 +19,7 @@ KEY = "sk-test-very-secret"
 
 def get_reachable_text(error: BaseException) -> str:
     """
-    Return everything that can be reached from an error by attributes, causes and contexts, as text.
+    Return, as text, all objects reachable from an error through attributes, causes and contexts.
     """
     seen: dict[int, object] = {}
     waiting: list[object] = [error]
@@ -73,7 +73,7 @@ def get_error_from(request):
 
 def test_the_error_of_a_refused_connection_does_not_contain_the_key(get_error_from, loopback_server):
     """
-    Neither it nor its causes reference the request and its headers.
+    Neither the error nor its causes reference the request and its headers.
     """
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -19,7 +19,7 @@ every_transport = pytest.mark.parametrize("transport", ["default", "aiohttp", "h
 
 class Connection(asyncio.Protocol):
     """
-    Sends back what it receives, a little later.
+    Echoes prompts after a short delay.
     """
 
     def __init__(self, server):
@@ -108,7 +108,7 @@ def server(loopback_server):
 
 
 def run_in_child(work) -> str:
-    """Return the result of some work in a forked process."""
+    """Return the result of a function in a forked process."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -199,7 +199,7 @@ def test_1000_tasks_share_a_client(server, transport, limits, most):
 @every_transport
 def test_cancelled_tasks_do_not_affect_others(server, transport):
     """
-    Of tasks that share a few connections many are cancelled; the others get their replies.
+    If many of the tasks that share a few connections are cancelled, the others still get their replies.
     """
 
     async def ask() -> list[object]:
@@ -215,13 +215,13 @@ def test_cancelled_tasks_do_not_affect_others(server, transport):
             return await staying
 
     assert asyncio.run(ask()) == []
-    assert server.most_open <= 20  # a server sees a little later that a client has left
+    assert server.most_open <= 20  # a server notices a closed connection after a short delay
 
 
 @forking
 def test_process_forked_from_threads_has_its_own_connections(server):
     """
-    A process that is forked while threads ask works on its own, and the threads of the parent are not affected.
+    A process that is forked while threads send requests works independently; the parent is not affected.
     """
     with Client("local/tiny", settings=server.settings(), transport="default") as client:
         results: list[str] = []
@@ -245,7 +245,7 @@ def ask_in_turn(client, name: str) -> str:
 @every_transport
 def test_process_forked_from_tasks_has_its_own_connections(server, transport):
     """
-    A process that is forked while tasks ask works with its own loop, and the tasks of the parent are not affected.
+    A process that is forked while tasks send requests uses its own loop; the tasks of the parent are not affected.
     """
     results: list[str] = []
 
@@ -262,7 +262,7 @@ def test_process_forked_from_tasks_has_its_own_connections(server, transport):
 
 
 def run_in_thread(work):
-    """Return the result of some work in a thread without an event loop."""
+    """Return the result of a function in a thread without an event loop."""
     results = []
     thread = threading.Thread(target=lambda: results.append(work()))
     thread.start()

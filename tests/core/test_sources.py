@@ -1,4 +1,4 @@
-"""Sources that ship have no vendor names outside plugins, and no long files."""
+"""Source files have no vendor names outside plugins, and are not too long."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MAX_LINES = 400
 """Maximum number of lines of a source file."""
 
 
-def test_no_file_that_ships_is_too_long():
+def test_no_source_file_is_too_long():
     """
     A longer module must be split by subject.
     """

@@ -1,4 +1,4 @@
-"""What vendors count makes later estimates better."""
+"""Token counts of vendors improve later estimates."""
 
 from __future__ import annotations
 

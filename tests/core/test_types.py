@@ -384,7 +384,7 @@ def test_total_is_known_only_with_both(usage, total):
     assert Usage(input_tokens=usage[0], output_tokens=usage[1]).total_tokens == total
 
 
-# What a request refuses.
+# Invalid requests.
 
 
 @pytest.mark.parametrize(

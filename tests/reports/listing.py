@@ -16,7 +16,7 @@ FOLDER: Final = Path(__file__).parent
 README: Final = FOLDER / "README.md"
 
 START: Final = """\
-# Public reports, tried on Budwood
+# Public reports, reproduced with Budwood
 
 Each row is a fault that users of similar software reported in public. The test repeats it with the bytes or requests
 of the report. The outcome is **right** if Budwood passed the test from the start, and **mended** if it had to be fixed.

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 
 def get_reachable_text(error: BaseException) -> str:
-    """Return all that is reached from an error by its attributes, arguments, causes and contexts, as one text."""
+    """Return, as one text, all objects reachable from an error through attributes, arguments, causes and contexts."""
     seen: dict[int, object] = {}
     waiting: list[object] = [error]
     while waiting:

@@ -1,7 +1,7 @@
 """
 Run every script of the folder ``shared/cases`` beside the checkout, and print the output of each.
 
-A script repeats a fault that users reported: it exits with 0 where Budwood is right. Arguments choose scripts by the
+A script reproduces a reported fault: it exits with 0 if Budwood handles it correctly. Arguments choose scripts by the
 beginnings of their names. Where the folder is absent, nothing is run; in CI its absence is a failure.
 """
 
@@ -19,7 +19,7 @@ SECONDS_PER_SCRIPT: Final = 120
 
 
 def main(*beginnings: str) -> int:
-    """Run the scripts side by side and return the exit status: 0 if all of them passed."""
+    """Run the scripts in parallel and return the exit status: 0 if all of them passed."""
     scripts = sorted(script for script in FOLDER.glob("*.py") if script.name.startswith(beginnings or ""))
     if not scripts:
         print(f"No scripts found in {FOLDER.parent.name}/{FOLDER.name}, beside the checkout.")

@@ -133,7 +133,14 @@ def test_a_history_of_many_roles_keeps_results_beside_their_calls(scripted, make
 
     sent = scripted.sent()
     turns = [message["role"] for message in sent["messages"]]
-    assert turns == ["user", "assistant", "user", "assistant", "assistant", "user"]  # Anthropic joins equal neighbours
+    assert turns == [
+        "user",
+        "assistant",
+        "user",
+        "assistant",
+        "assistant",
+        "user",
+    ]  # Anthropic joins successive turns of one role
     assert sent["messages"][2]["content"] == [{"type": "tool_result", "tool_use_id": "t1", "content": "rain"}]
     assert [block["text"] for block in sent["system"]] == ["Be brief.", "Answer in French."]
     assert {adaptation.parameter for adaptation in reply.adaptations} == {"message.name", "messages"}

@@ -1,4 +1,4 @@
-"""Additional fields of tool calls are sent back to the vendor that wrote them, and to no other."""
+"""Additional fields of tool calls are sent back to the vendor that wrote them, and not to others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_field_inside_the_function_is_sent_back_inside_it(streamed, scripted, 
     assert get_returned_call(scripted) == call
 
 
-def test_a_signature_that_comes_with_a_later_fragment_belongs_to_the_call(scripted, clock):
+def test_a_signature_in_a_later_fragment_belongs_to_the_call(scripted, clock):
     """
     A signature in a later fragment without an id is added to the call.
     """

@@ -1,4 +1,4 @@
-"""The memory cache, proved by the kit."""
+"""The memory cache in the conformance suite of the test kit."""
 
 from budwood_testing import CacheSuite
 

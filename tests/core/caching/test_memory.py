@@ -25,7 +25,7 @@ def test_the_least_recently_used_value_is_removed_first():
 
 def test_the_size_in_bytes_is_limited():
     """
-    A value above the limit is not stored, and evicts nothing.
+    A value above the limit is not stored, and no other value is evicted.
     """
     cache = MemoryCache(MemoryCacheSettings(max_bytes=10), FakeClock())
     cache.set("a", b"12345")

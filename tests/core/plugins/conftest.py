@@ -1,4 +1,4 @@
-"""Throw-away distributions: real metadata and real modules, in a folder that is on the path for one test."""
+"""Temporary distributions: real metadata and modules, in a folder that is on the path for one test."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def budwood_providers():
 """
 
 
-def write_source(*names, api=(2, 0)):
+def format_source(*names, api=(2, 0)):
     """
-    Write the source of a module that describes providers of these names as it should.
+    Return the source of a valid module that describes providers with these names.
     """
     return DESCRIBES.format(names=list(names), api=api)
 
@@ -85,14 +85,14 @@ class InstalledDistribution:
     @property
     def label(self):
         """
-        What messages call it.
+        The name of the distribution in messages.
         """
         return f"{self.name} {self.version}"
 
     @property
     def imports(self):
         """
-        How often its module was executed, in whatever process.
+        How often its module was executed, in any process.
         """
         count = self.folder.joinpath(*self.module.split(".")).with_suffix(".imports")
         return len(count.read_text()) if count.exists() else 0
@@ -101,7 +101,7 @@ class InstalledDistribution:
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     """
-    A folder on the path, whose modules are forgotten after the test.
+    A folder on the path, whose modules are removed from `sys.modules` after the test.
     """
     folder = tmp_path / "site"
     folder.mkdir()
@@ -114,11 +114,11 @@ def site(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def describing():
+def write_source():
     """
-    Write the source of a module that describes providers of these names as it should.
+    Return the source of a valid module that describes providers with these names.
     """
-    return write_source
+    return format_source
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def make_distribution(site):
     ):
         module = "made_" + normalise(name).replace("-", "_")
         created = InstalledDistribution(name, version, folder, module)
-        (folder / f"{module}.py").write_text(COUNTED + dedent(source or write_source(*plugins)), "utf-8")
+        (folder / f"{module}.py").write_text(COUNTED + dedent(source or format_source(*plugins)), "utf-8")
         metadata = folder / f"{normalise(name).replace('-', '_')}-{version}.dist-info"
         metadata.mkdir()
         needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
@@ -155,7 +155,7 @@ def make_distribution(site):
 @pytest.fixture
 def inventory_of(site):
     """
-    Read what lies in certain folders alone, by default in the test's own: as if nothing else were installed.
+    Read only the distributions in certain folders, by default the folder of the test.
     """
     return lambda *folders: take_inventory(distributions(path=[str(folder) for folder in folders or (site,)]))
 
@@ -163,7 +163,7 @@ def inventory_of(site):
 @pytest.fixture
 def load(inventory_of):
     """
-    Load a provider where nothing but the test's own distributions is installed.
+    Load a provider with only the distributions of the test installed.
     """
 
     def load_provider(name, *, distribution=None, disabled=()):
@@ -183,7 +183,7 @@ def registered():
 @pytest.fixture
 def instances(inventory_of, clock, tmp_path):
     """
-    Make the names of a program: its settings, an environment, and nothing installed but the test's distributions.
+    Make the instances of a program from settings and an environment, with only the distributions of the test installed.
     """
 
     def make(explicit=None, **environment):

@@ -16,7 +16,7 @@ from budwood.hooks import PROVIDER
 SECRET = "sk-the-secret-of-this-test"
 
 
-# Settings that are wrong.
+# Invalid settings.
 
 
 def test_unknown_key_of_an_instance_is_reported_with_its_section(make_distribution, instances):
@@ -32,7 +32,7 @@ def test_unknown_key_of_an_instance_is_reported_with_its_section(make_distributi
 @pytest.mark.parametrize("values", [{"api_key": [SECRET]}, {"colour": {"x": SECRET}}, {"base_url": [SECRET]}])
 def test_invalid_value_is_never_quoted(values, make_distribution, instances):
     """
-    It may be a secret in the wrong place.
+    The value may be a secret in the wrong place.
     """
     make_distribution()
 
@@ -66,11 +66,11 @@ def test_secret_of_an_instance_is_not_in_its_repr(make_distribution, instances):
         ("raise SystemExit(4)", "SystemExit: 4"),
     ],
 )
-def test_error_of_build_is_a_fault_of_the_plugin(body, expected, describing, make_distribution, instances):
+def test_error_of_build_is_a_fault_of_the_plugin(body, expected, write_source, make_distribution, instances):
     """
     Vendors' libraries are imported in `build`; their errors name the plugin.
     """
-    make_distribution(source=describing("acme").replace("self.context = context", body))
+    make_distribution(source=write_source("acme").replace("self.context = context", body))
 
     with pytest.raises(PluginFaultError, match=expected) as caught:
         instances().build(PROVIDER, "acme")
@@ -78,11 +78,11 @@ def test_error_of_build_is_a_fault_of_the_plugin(body, expected, describing, mak
     assert "'acme' (acme-plugin 1.2.3) failed in build()" in caught.value.message
 
 
-def test_build_without_a_required_library_names_it(describing, make_distribution, instances):
+def test_build_without_a_required_library_names_it(write_source, make_distribution, instances):
     """
     The hint says how to install it.
     """
-    make_distribution(source=describing("acme").replace("self.context = context", "import nobody_has_it"))
+    make_distribution(source=write_source("acme").replace("self.context = context", "import nobody_has_it"))
 
     with pytest.raises(PluginLoadError, match="requires a library that is not installed") as caught:
         instances().build(PROVIDER, "acme")
@@ -91,12 +91,12 @@ def test_build_without_a_required_library_names_it(describing, make_distribution
     assert "'acme' (acme-plugin 1.2.3)" in caught.value.message
 
 
-def test_fault_in_build_does_not_contain_the_key(describing, make_distribution, instances):
+def test_fault_in_build_does_not_contain_the_key(write_source, make_distribution, instances):
     """
     If the exception contains the key, the error has its type and line instead of its text.
     """
     body = "raise RuntimeError('rejected: ' + settings.api_key.get_secret_value())"
-    make_distribution(source=describing("acme").replace("self.context = context", body))
+    make_distribution(source=write_source("acme").replace("self.context = context", body))
 
     with pytest.raises(PluginFaultError, match=r"build\(\): RuntimeError at made_acme_plugin\.py:\d+") as caught:
         instances().build(PROVIDER, "acme", {"api_key": SECRET})
@@ -113,11 +113,11 @@ def test_fault_in_build_does_not_contain_the_key(describing, make_distribution, 
         ("lambda: Settings()", "which is not a Pydantic model"),
     ],
 )
-def test_error_of_settings_is_a_fault_of_the_plugin(settings, expected, describing, make_distribution, instances):
+def test_error_of_settings_is_a_fault_of_the_plugin(settings, expected, write_source, make_distribution, instances):
     """
-    Whatever `settings` raises or returns, the error names the plugin and its distribution.
+    For any exception or wrong result of `settings`, the error names the plugin and its distribution.
     """
-    make_distribution(source=describing("acme").replace("lambda: Settings", settings))
+    make_distribution(source=write_source("acme").replace("lambda: Settings", settings))
 
     with pytest.raises(PluginFaultError if "failed" in expected else PluginInvalidError, match=expected) as caught:
         instances().build(PROVIDER, "acme")
@@ -125,7 +125,7 @@ def test_error_of_settings_is_a_fault_of_the_plugin(settings, expected, describi
     assert "acme-plugin 1.2.3" in caught.value.message
 
 
-def test_error_of_a_validator_does_not_contain_the_value(describing, make_distribution, instances):
+def test_error_of_a_validator_does_not_contain_the_value(write_source, make_distribution, instances):
     """
     Validators see secrets: the error has only the type and the line of the exception.
     """
@@ -137,7 +137,9 @@ def test_error_of_a_validator_does_not_contain_the_value(describing, make_distri
     def look_up(cls, value):
         return {}[value]
 """
-    make_distribution(source=describing("acme").replace('colour: str = "green"', f'colour: str = "green"\n{validator}'))
+    make_distribution(
+        source=write_source("acme").replace('colour: str = "green"', f'colour: str = "green"\n{validator}')
+    )
 
     with pytest.raises(PluginFaultError, match=r"settings\(\): KeyError at made_acme_plugin\.py") as caught:
         instances().build(PROVIDER, "acme", {"colour": SECRET})
@@ -145,22 +147,22 @@ def test_error_of_a_validator_does_not_contain_the_value(describing, make_distri
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_build_may_raise_an_error_of_budwood(describing, make_distribution, instances):
+def test_build_may_raise_an_error_of_budwood(write_source, make_distribution, instances):
     """
     It passes unchanged.
     """
     body = "from budwood.errors import ConfigurationError; raise ConfigurationError('colour is too bright')"
-    make_distribution(source=describing("acme").replace("self.context = context", body))
+    make_distribution(source=write_source("acme").replace("self.context = context", body))
 
     with pytest.raises(ConfigurationError, match=r"^colour is too bright$"):
         instances().build(PROVIDER, "acme")
 
 
-def test_object_that_is_not_a_provider_is_rejected(describing, make_distribution, clock):
+def test_object_that_is_not_a_provider_is_rejected(write_source, make_distribution, clock):
     """
     The error lists the missing methods of the Protocol.
     """
-    make_distribution(source=describing("acme").replace("def stream", "def steam"))
+    make_distribution(source=write_source("acme").replace("def stream", "def steam"))
 
     with pytest.raises(PluginInvalidError) as caught:
         Client("acme/model", clock=clock)

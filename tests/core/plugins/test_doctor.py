@@ -65,7 +65,7 @@ def test_plugins_are_examined_in_separate_processes(make_distribution, findings)
 )
 def test_plugin_that_fails_is_broken_and_does_not_affect_others(source, problem, make_distribution, findings):
     """
-    However a plugin ends, its finding has the cause, and the next plugin is examined.
+    For any kind of failure, the finding has the cause, and the next plugin is examined.
     """
     make_distribution("broken", plugins=["a-broken"], source=source)
     make_distribution("healthy", plugins=["z-healthy"])
@@ -77,11 +77,11 @@ def test_plugin_that_fails_is_broken_and_does_not_affect_others(source, problem,
     assert found["healthy"].state == "ok"
 
 
-def test_error_of_settings_is_a_finding(describing, make_distribution, findings):
+def test_error_of_settings_is_a_finding(write_source, make_distribution, findings):
     """
-    The doctor calls `settings`, so that errors are found before a user meets them.
+    The doctor calls `settings`, so that it finds errors before a user does.
     """
-    make_distribution(source=describing("acme").replace("lambda: Settings", "lambda: Missing"))
+    make_distribution(source=write_source("acme").replace("lambda: Settings", "lambda: Missing"))
 
     finding = findings()["acme-plugin"]
 
@@ -99,11 +99,11 @@ def test_error_of_settings_is_a_finding(describing, make_distribution, findings)
         ("import threading; threading.Event().wait()", "build() did not finish within 3 seconds"),
     ],
 )
-def test_error_of_build_is_a_finding(body, problem, describing, make_distribution, findings):
+def test_error_of_build_is_a_finding(body, problem, write_source, make_distribution, findings):
     """
     The plugin is built with its default settings; the finding names method, distribution and version.
     """
-    make_distribution(source=describing("acme").replace("self.context = context", body))
+    make_distribution(source=write_source("acme").replace("self.context = context", body))
 
     finding = findings(timeout=3.0 if "wait" in body else 60.0)["acme-plugin"]
 
@@ -113,20 +113,20 @@ def test_error_of_build_is_a_finding(body, problem, describing, make_distributio
     assert finding.hint
 
 
-def test_object_that_lacks_methods_is_a_finding(describing, make_distribution, findings):
+def test_object_that_lacks_methods_is_a_finding(write_source, make_distribution, findings):
     """
     What `build` returns is checked against the Protocol.
     """
-    make_distribution(source=describing("acme").replace("def stream", "def steam"))
+    make_distribution(source=write_source("acme").replace("def stream", "def steam"))
 
     assert "Missing: stream." in findings()["acme-plugin"].problem
 
 
-def test_error_of_close_is_a_finding(describing, make_distribution, findings):
+def test_error_of_close_is_a_finding(write_source, make_distribution, findings):
     """
     The implementation is closed again.
     """
-    source = describing("acme").replace("    def models", "    def close(self):\n        1 / 0\n\n    def models")
+    source = write_source("acme").replace("    def models", "    def close(self):\n        1 / 0\n\n    def models")
     make_distribution(source=source)
 
     finding = findings()["acme-plugin"]
@@ -135,11 +135,11 @@ def test_error_of_close_is_a_finding(describing, make_distribution, findings):
     assert "failed in close(): ZeroDivisionError" in finding.problem
 
 
-def test_required_setting_is_not_a_fault(describing, make_distribution, findings):
+def test_required_setting_is_not_a_fault(write_source, make_distribution, findings):
     """
     A plugin that needs settings is ok; a note names the missing one.
     """
-    make_distribution(source=describing("acme").replace("api_key: SecretStr | None = None", "api_key: SecretStr"))
+    make_distribution(source=write_source("acme").replace("api_key: SecretStr | None = None", "api_key: SecretStr"))
 
     finding = findings()["acme-plugin"]
 
@@ -147,14 +147,14 @@ def test_required_setting_is_not_a_fault(describing, make_distribution, findings
     assert "'api_key' is missing" in finding.note
 
 
-def test_plugins_are_built_in_a_temporary_folder(describing, make_distribution, findings, site, monkeypatch):
+def test_plugins_are_built_in_a_temporary_folder(write_source, make_distribution, findings, site, monkeypatch):
     """
     Files in the cache folder and in the current folder of the plugin are removed afterwards.
     """
     body = (
         "from pathlib import Path; context.cache_folder.mkdir(parents=True); Path('here').touch(); print(Path.home())"
     )
-    make_distribution(source=describing("acme").replace("self.context = context", body))
+    make_distribution(source=write_source("acme").replace("self.context = context", body))
     home = site.parent / "user"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -165,7 +165,7 @@ def test_plugins_are_built_in_a_temporary_folder(describing, make_distribution, 
     assert list(home.iterdir()) == []
 
 
-def test_plugins_are_examined_concurrently(describing, make_distribution, inventory_of, site):
+def test_plugins_are_examined_concurrently(write_source, make_distribution, inventory_of, site):
     """
     Two plugins that wait for each other both finish.
     """
@@ -173,8 +173,8 @@ def test_plugins_are_examined_concurrently(describing, make_distribution, invent
         "\nfrom pathlib import Path\nimport time\nhere = Path(__file__).parent\n(here / '{own}').touch()\n"
         "while not (here / '{other}').exists():\n    time.sleep(0.01)\n"
     )
-    make_distribution("one", plugins=["one"], source=wait.format(own="a", other="b") + describing("one"))
-    make_distribution("two", plugins=["two"], source=wait.format(own="b", other="a") + describing("two"))
+    make_distribution("one", plugins=["one"], source=wait.format(own="a", other="b") + write_source("one"))
+    make_distribution("two", plugins=["two"], source=wait.format(own="b", other="a") + write_source("two"))
 
     found = list(examine(Registry(inventory=inventory_of()), timeout=60.0, processes=2))
 
@@ -212,11 +212,11 @@ def test_plugin_that_does_not_finish_loading_is_broken(make_distribution, findin
     )
 
 
-def test_plugin_may_write_to_standard_output(describing, make_distribution, findings):
+def test_plugin_may_write_to_standard_output(write_source, make_distribution, findings):
     """
     Its output is not mistaken for the result.
     """
-    make_distribution(source="print('[]'); print('hello', end='')\n" + describing("acme"))
+    make_distribution(source="print('[]'); print('hello', end='')\n" + write_source("acme"))
 
     assert findings()["acme-plugin"].state == "ok"
 

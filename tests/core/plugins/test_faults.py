@@ -136,7 +136,7 @@ def test_other_errors_of_decoders_are_faults():
 
 def test_text_that_cannot_be_encoded_is_a_prompt_error():
     """
-    Unpaired surrogates are the caller's, however they are serialised.
+    Unpaired surrogates are an error of the caller, however they are serialised.
     """
     for serialise in ("\ud800".encode, lambda: to_json("\ud800")):
         with pytest.raises(PromptError, match="cannot be sent"), faults.encoding_boundary(SOURCE, "encode"):

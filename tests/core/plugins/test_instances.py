@@ -282,7 +282,7 @@ def test_instance_with_another_name_does_not_get_the_vendors_key(make_distributi
     assert names.build(PROVIDER, "work").settings.api_key is None
 
 
-# The program's face.
+# Clients.
 
 
 def test_client_never_imports_a_disabled_plugin(make_distribution, monkeypatch):

@@ -28,11 +28,11 @@ def test_plugin_is_loaded_by_its_name(name, make_distribution, load):
     assert load(name).name == "acme"
 
 
-def test_names_of_specs_are_normalised(make_distribution, load, describing):
+def test_names_of_specs_are_normalised(make_distribution, load, write_source):
     """
     Entry point and spec are compared like all names.
     """
-    make_distribution(plugins=["my-vllm"], source=describing("My_vLLM"))
+    make_distribution(plugins=["my-vllm"], source=write_source("My_vLLM"))
 
     assert load("my.vllm").name == "My_vLLM"
 
@@ -80,12 +80,12 @@ def test_only_the_hook_of_the_requested_plugin_runs(make_distribution, inventory
     assert registry.load(PROVIDER, "healthy").name == "healthy"
 
 
-def test_hook_of_a_loaded_plugin_does_not_run_for_others(describing, make_distribution, inventory_of):
+def test_hook_of_a_loaded_plugin_does_not_run_for_others(write_source, make_distribution, inventory_of):
     """
     Each hook runs only for the names of its plugin.
     """
     counted = "with Path(__file__).with_suffix('.asked').open('a') as count:\n        count.write('.')\n    return ["
-    created = make_distribution(source=describing("acme").replace("return [", counted))
+    created = make_distribution(source=write_source("acme").replace("return [", counted))
     make_distribution("other", plugins=["other"])
     registry = Registry(inventory=inventory_of())
 
@@ -152,7 +152,7 @@ def test_sixteen_threads_read_the_metadata_once(make_distribution, monkeypatch):
     assert len({id(inventory) for inventory in inventories}) == 1
 
 
-# No such name.
+# Unknown names.
 
 
 def test_unknown_name_lists_similar_and_installed_names(make_distribution, load):
@@ -236,7 +236,7 @@ def test_name_that_appears_later_is_found(make_distribution, inventory_of):
     assert Registry(inventory=inventory_of()).load(PROVIDER, "acme").name == "acme"
 
 
-# Two distributions claim one name.
+# Two distributions with the same name of a plugin.
 
 
 def test_two_distributions_with_one_name_are_a_conflict(make_distribution, load):
@@ -302,7 +302,7 @@ def test_conflict_does_not_affect_other_names(make_distribution, load):
     assert load("peaceful").name == "peaceful"
 
 
-# All of them.
+# All kinds of plugins.
 
 
 @pytest.mark.parametrize("kind", [PROVIDER, CACHE, STORAGE, MEDIA_HANDLER, INSTRUCTION_STRATEGY])

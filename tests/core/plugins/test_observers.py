@@ -1,4 +1,4 @@
-"""Observers of installed distributions: they run where they are named, and the client that created them closes them."""
+"""Observers of installed distributions: they run if they are listed, and the client that created them closes them."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_settings_list_it(make_client, scripted, created):
 
 def test_environment_lists_it(make_client, scripted, created, monkeypatch):
     """
-    It has a JSON list, and further variables for settings.
+    The list is JSON; other variables contain settings.
     """
     monkeypatch.setenv("BUDWOOD_OBSERVERS", json.dumps(["acme-usage"]))
     monkeypatch.setenv("BUDWOOD_OBSERVER__ACME_USAGE__LABEL", "from outside")
@@ -149,7 +149,7 @@ def test_name_that_occurs_twice_is_an_error(make_client, created):
 @pytest.mark.parametrize("disabled", ["acme-usage", "acme_usage"])
 def test_disabled_observer_is_an_error_if_it_is_listed(make_client, installed, monkeypatch, disabled):
     """
-    That is so for settings and environment; nothing is imported.
+    This applies to settings and environment; nothing is imported.
     """
     with pytest.raises(PluginDisabledError, match="acme-usage"):
         make_client(settings={"plugins": {"disabled": [disabled]}}, observers=["acme-usage"])

@@ -1,4 +1,4 @@
-"""No plugin is imported for another's sake: the patterns of media types and models are read from metadata."""
+"""Only the required plugin is imported: patterns of media types and models are read from metadata."""
 
 from __future__ import annotations
 

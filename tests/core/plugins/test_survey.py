@@ -14,9 +14,9 @@ from budwood.plugins.survey import take_survey
 
 
 @pytest.fixture
-def survey_of(site):
+def survey_folders(site):
     """
-    Survey only certain folders, by default that of the test.
+    Survey only certain folders, by default the folder of the test.
     """
     return lambda *folders: take_survey(Distribution.discover(path=[str(folder) for folder in folders or (site,)]))
 
@@ -31,25 +31,25 @@ def shadowed_folder(tmp_path):
     return folder
 
 
-def test_the_survey_finds_what_discovery_finds(make_distribution, survey_of, inventory_of):
+def test_the_survey_finds_the_same_plugins_as_discovery(make_distribution, survey_folders, inventory_of):
     """
     Both read the same plugins from the same metadata.
     """
     make_distribution(plugins=["acme", "acme-cheap"], requires=["budwood>=0.1"])
     make_distribution("tables", plugins=["tables text/csv"], group="budwood.media_handlers")
 
-    assert survey_of().inventory == inventory_of()
+    assert survey_folders().inventory == inventory_of()
     assert take_survey().inventory == take_inventory()
 
 
-def test_a_copy_behind_another_is_shadowed(make_distribution, survey_of, site, shadowed_folder):
+def test_a_copy_behind_another_is_shadowed(make_distribution, survey_folders, site, shadowed_folder):
     """
     The problem names both folders; the shadowed copy provides no plugins.
     """
     make_distribution(version="2.0")
     make_distribution("Acme.Plugin", version="1.0", folder=shadowed_folder)
 
-    survey = survey_of(site, shadowed_folder)
+    survey = survey_folders(site, shadowed_folder)
 
     ((copy, problem),) = survey.list_problems()
     assert [shadowed.version for shadowed in survey.list_shadowed()] == ["1.0"]
@@ -58,7 +58,7 @@ def test_a_copy_behind_another_is_shadowed(make_distribution, survey_of, site, s
     assert [plugin.version for plugin in survey.inventory.all()] == ["2.0"]
 
 
-def test_a_folder_that_is_on_the_path_twice_has_one_copy(make_distribution, survey_of, site, tmp_path):
+def test_a_folder_that_is_on_the_path_twice_has_one_copy(make_distribution, survey_folders, site, tmp_path):
     """
     If ``lib64`` is a link to ``lib``, nothing is shadowed.
     """
@@ -66,16 +66,16 @@ def test_a_folder_that_is_on_the_path_twice_has_one_copy(make_distribution, surv
     link = tmp_path / "lib64"
     link.symlink_to(site, target_is_directory=True)
 
-    assert (len(survey_of(site, link).copies), survey_of(site, link).list_problems()) == (1, [])
+    assert (len(survey_folders(site, link).copies), survey_folders(site, link).list_problems()) == (1, [])
 
 
-def test_a_misspelled_group_is_a_problem(make_distribution, survey_of):
+def test_a_misspelled_group_is_a_problem(make_distribution, survey_folders):
     """
     Its plugins would be ignored; a similar group is suggested.
     """
     make_distribution(group="budwood.provider")
 
-    ((copy, problem),) = survey_of().list_problems()
+    ((copy, problem),) = survey_folders().list_problems()
 
     assert "Unknown entry-point group 'budwood.provider'" in problem.summary
     assert "budwood.providers" in problem.hint
@@ -93,7 +93,7 @@ def test_a_misspelled_group_is_a_problem(make_distribution, survey_of):
         ("entry_points.txt", b"[budwood.providers]\nno equals sign\n"),
     ],
 )
-def test_damaged_metadata_are_a_problem_that_names_the_folder(file, content, make_distribution, survey_of, site):
+def test_damaged_metadata_are_a_problem_that_names_the_folder(file, content, make_distribution, survey_folders, site):
     """
     Other distributions are still read.
     """
@@ -102,14 +102,14 @@ def test_damaged_metadata_are_a_problem_that_names_the_folder(file, content, mak
     damaged = site / "harmed-1.2.3.dist-info" / file
     damaged.unlink() if content is None else damaged.write_bytes(content)
 
-    survey = survey_of()
+    survey = survey_folders()
 
     ((_, problem),) = survey.list_problems()
     assert str(site / "harmed-1.2.3.dist-info") in problem.summary
     assert survey.inventory.find(PROVIDER, "healthy")
 
 
-def test_a_copy_has_its_origin(make_distribution, survey_of, site):
+def test_a_copy_has_its_origin(make_distribution, survey_folders, site):
     """
     It has its folder, and whether it is a link to sources.
     """
@@ -118,20 +118,20 @@ def test_a_copy_has_its_origin(make_distribution, survey_of, site):
     origin = {"url": "file:///sources", "dir_info": {"editable": True}}
     (site / "linked-1.2.3.dist-info" / "direct_url.json").write_text(json.dumps(origin))
 
-    survey = survey_of()
+    survey = survey_folders()
 
     (plugin,) = survey.inventory.find(PROVIDER, "acme")
     assert survey.copy_of(plugin).folder == created.folder
     assert {copy.name: copy.is_editable for copy in survey.copies} == {"acme-plugin": False, "linked": True}
 
 
-def test_problems_of_distributions_are_findings(make_distribution, survey_of, site, shadowed_folder):
+def test_problems_of_distributions_are_findings(make_distribution, survey_folders, site, shadowed_folder):
     """
     The doctor reports them after the plugins, and imports nothing for them.
     """
     make_distribution(version="2.0")
     make_distribution(version="1.0", folder=shadowed_folder, source="raise SystemExit")
-    survey = survey_of(site, shadowed_folder)
+    survey = survey_folders(site, shadowed_folder)
 
     ok, shadowed = examine(Registry(inventory=survey.inventory), survey, timeout=60.0)
 

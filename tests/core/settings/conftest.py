@@ -1,4 +1,4 @@
-"""Load settings from the sources that a test states."""
+"""Load settings from the sources that a test passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of several sources of a setting counts."""
+"""The order of precedence of the sources of settings."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_folder_environment_and_user_file_have_defaults(tmp_path, monkeypatch):
     from platformdirs import user_config_path
 
     user_file = user_config_path("budwood") / "budwood.toml"
-    assert Path.home() in user_file.parents  # the test's own home
+    assert Path.home() in user_file.parents  # the home folder of the test
     user_file.parent.mkdir(parents=True)
     user_file.write_text('cache = "memory"')
     tmp_path.joinpath("budwood.toml").write_text('model = "a/file"')

@@ -1,4 +1,4 @@
-"""Blocking sockets wait no longer than the call has left."""
+"""Blocking sockets wait no longer than the remaining time of the call."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def make_backend(deadline, clock):
 @pytest.mark.parametrize(("timeout", "granted"), [(60, 3), (3.5, 3), (2.5, 2.5), (None, 3)])
 def test_shorter_of_timeout_and_deadline_applies(make_backend, deadline, clock, timeout, granted):
     """
-    A timeout is shortened to what the call has left, and never extended to it.
+    A timeout is shortened to the remaining time of the call, and never extended.
     """
     deadline.ends_at = clock.monotonic() + 3
 
@@ -67,7 +67,7 @@ def test_shorter_of_timeout_and_deadline_applies(make_backend, deadline, clock, 
 @pytest.mark.parametrize("timeout", [None, 5])
 def test_timeouts_without_a_deadline_are_unchanged(make_backend, timeout):
     """
-    Outside of a call, nothing shortens them.
+    Outside of a call, timeouts are not shortened.
     """
     assert make_backend().time_left(timeout) == timeout
 
@@ -76,7 +76,7 @@ def test_timeouts_without_a_deadline_are_unchanged(make_backend, timeout):
 @pytest.mark.parametrize("timeout", [None, 5])
 def test_no_step_starts_after_the_deadline(make_backend, deadline, clock, late, timeout):
     """
-    At the deadline itself the call is over.
+    At the deadline the call times out.
     """
     deadline.ends_at = clock.monotonic() - late
 
@@ -84,9 +84,9 @@ def test_no_step_starts_after_the_deadline(make_backend, deadline, clock, late, 
         make_backend().time_left(timeout)
 
 
-def test_each_step_gets_what_is_left(make_backend, deadline, clock):
+def test_each_step_gets_the_remaining_time(make_backend, deadline, clock):
     """
-    Connecting, the TLS handshake, writing and reading share the time that the call has left.
+    Connecting, the TLS handshake, writing and reading share the remaining time of the call.
     """
     network = RecordingNetwork()
     backend = make_backend(network)

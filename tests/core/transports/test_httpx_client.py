@@ -71,18 +71,18 @@ class TestHTTPXClient(
 ):
     plugin = "httpx-client"
 
-    # The client is the user's to close, and httpx bounds each read of a head alone.
+    # The user closes the client, and httpx limits each read of a head separately.
     test_closing_the_transport_ends_active_calls = None
     test_slow_head_is_stopped_at_the_deadline = None
     test_slow_head_is_stopped_at_the_head_deadline = None
 
-    # What httpx decides: it keeps cookies, resolves `..` in paths, and asks for any host.
+    # Behaviour of httpx: it stores cookies, resolves `..` in paths, and accepts any host.
     test_cookies_are_not_stored = None
     test_path_and_query_are_encoded_once = None
     test_invalid_url_is_reported_immediately = None
 
-    # Where the pool of httpcore is not what ours is: tasks that are cancelled at some steps leave connections open,
-    # threads that wait for a place may get one that is being closed, what follows a reply is taken for the next one.
+    # Differences of the pool of httpcore: tasks that are cancelled at some steps leave connections open, waiting
+    # threads may get a connection that is being closed, and bytes after a reply are read as the next reply.
     test_cancelling_at_any_step_releases_everything = None
     test_cancelling_at_any_step_of_tls_releases_everything = None
     test_cancelling_an_upload_releases_everything = None
@@ -103,7 +103,7 @@ class TestHTTPXClient(
 
 def test_client_of_the_user_is_not_closed(loopback_server):
     """
-    It is used with its headers, and left open.
+    It is used with its headers, and is not closed.
     """
     loopback_server.play(reply())
     with httpx.Client(headers={"x-mine": "yes"}) as own:
@@ -134,7 +134,7 @@ def test_wait_for_a_head_on_a_new_connection_can_be_interrupted(loopback_server)
         transport = HTTPXTransport(own)
         thread = pool.submit(threading.get_ident).result()
         future = pool.submit(fetch, transport, call(loopback_server.url))
-        while not future.done():  # until it is connected, there is nothing to shut down
+        while not future.done():  # before it is connected, it has no socket to shut down
             transport.interrupt(thread)
             wait([future], timeout=0.01)
 

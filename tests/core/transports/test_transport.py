@@ -117,7 +117,7 @@ def addresses(monkeypatch):
 
 def test_next_address_is_tried_if_one_rejects(addresses, loopback_server):
     """
-    A host with several addresses is reached at the first that answers.
+    For a host with several addresses, the first that accepts a connection is used.
     """
     addresses += [("127.0.0.1", 1), ("127.0.0.2", 1), ("127.0.0.1", loopback_server.port)]
 
@@ -134,7 +134,7 @@ def test_silent_address_does_not_delay_the_next(addresses, loopback_server):
     """
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         waiting = [socket.socket() for _ in range(4)]
-        for other in waiting:  # they fill the queue of connections, so that the kernel answers no further one
+        for other in waiting:  # fills the queue of connections, so that the kernel accepts no more
             other.setblocking(False)
             other.connect_ex(full.getsockname())
         addresses += [full.getsockname(), ("127.0.0.1", loopback_server.port)]

@@ -1,4 +1,4 @@
-"""Chunked bodies: extracting the data, and what is left to the HTTP parser."""
+"""Chunked bodies: extracting the data, and leaving the rest to the HTTP parser."""
 
 from __future__ import annotations
 

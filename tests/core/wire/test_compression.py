@@ -15,7 +15,7 @@ from budwood.wire.compression import Decompressor, supported_encodings
 
 def decompress(decompressor: Decompressor, parts: list[bytes]) -> list[bytes]:
     """Feed the parts of a body, and return the blocks of its content."""
-    received = filter(None, parts)  # no bytes would be the end
+    received = filter(None, parts)  # empty bytes would mean the end
     blocks = []
     while block := decompressor.read_next(lambda: next(received, b"")):
         blocks.append(block)
@@ -53,7 +53,7 @@ def test_raw_deflate_is_accepted():
 
 def test_blocks_are_small():
     """
-    However much a part unpacks to, each block has at most 64 KiB.
+    Each block has at most 64 KiB, whatever the decompressed size of a part.
     """
     blocks = decompress(Decompressor("gzip"), [gzip.compress(bytes(10_000_000))])
 
@@ -63,7 +63,7 @@ def test_blocks_are_small():
 
 def test_bytes_after_the_end_are_ignored():
     """
-    They are not returned, and use no memory.
+    Bytes after the end are not returned, and use no memory.
     """
     decompressor = Decompressor("gzip")
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 class SkippingLoop(asyncio.SelectorEventLoop):
     """
-    An event loop whose clock can be put forward, and which records its timers.
+    An event loop whose clock can be advanced, and which records its timers.
     """
 
     def __init__(self):
@@ -50,7 +50,7 @@ def run(coroutine: Coroutine[Any, Any, None]) -> SkippingLoop:
 
 def advance_clock(seconds: float) -> None:
     """
-    Put the clock of the running loop forward.
+    Advance the clock of the running loop.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SkippingLoop)
@@ -74,13 +74,13 @@ async def return_at_once() -> str:
 
 async def wait_with_deadline(deadlines: Deadlines, pending: Awaitable[T], seconds: float) -> T:
     """
-    Await something for at most some seconds.
+    Await an object with a deadline of some seconds.
     """
     with deadlines.within(seconds):
         return await pending
 
 
-def test_wait_returns_a_result_that_comes_in_time():
+def test_wait_returns_a_result_before_its_deadline():
     """
     The result of the awaited object is returned.
     """
@@ -170,7 +170,7 @@ def test_each_task_has_its_own_deadline():
 
 def test_time_between_waits_does_not_count():
     """
-    A program that reads a stream may take long to process a part.
+    The time in which a program processes a part of a stream does not count.
     """
 
     async def main() -> None:
@@ -226,7 +226,7 @@ def test_task_continues_after_a_timeout():
 
 def test_stopping_cancels_the_timer():
     """
-    A transport that is closed leaves nothing in the loop.
+    A closed transport has no timers in the loop.
     """
 
     async def main() -> None:

@@ -110,7 +110,7 @@ def test_limit_applies_to_each_line():
 
 def test_endless_line_uses_bounded_memory():
     """
-    What is buffered stays below the limit and one part.
+    The buffer is never larger than the limit plus one part.
     """
     buffer = LineBuffer()
     chunk = b"x" * (1024 * 1024)

@@ -107,7 +107,7 @@ def test_equal_forms_have_the_same_boundary():
 
 def test_media_type_cannot_add_a_header():
     """
-    A line break in it is an error.
+    A line break in a content type is an error.
     """
     with pytest.raises(ValueError, match="media type"):
         encode_form([FormField("a", b"", "x", "image/png\r\nx-evil: 1")])

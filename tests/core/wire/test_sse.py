@@ -50,7 +50,7 @@ def decode_data(*chunks: bytes) -> list[bytes]:
 @example(b"data: a\r\n\r\ndata: b\r\n\r\n", 8, True)
 def test_events_do_not_depend_on_how_bytes_are_split(stream, size, marked):
     """
-    That includes splits within line ends, characters and the byte order mark.
+    This includes splits within line ends, characters and the byte order mark.
     """
     stream = BOM + stream if marked else stream
     chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
@@ -99,7 +99,7 @@ def test_comments_and_unknown_fields_are_skipped():
 
 def test_event_without_data_is_skipped():
     """
-    A name alone is no event, and does not apply to the next one.
+    A name without data is not an event, and does not apply to the next one.
     """
     assert decode_all(b"event: lost\n\ndata: a\n\n") == [ServerSentEvent(b"a")]
 
@@ -122,7 +122,7 @@ def test_last_id_applies_to_later_events():
 
 def test_byte_order_mark_at_the_start_is_removed():
     """
-    It is not part of the first field; later ones are data.
+    The mark is not part of the first field; later marks are data.
     """
     assert decode_data(BOM + b"data: a\n\ndata: " + BOM + b"\n\n") == [b"a", BOM]
 

@@ -32,7 +32,7 @@ FAILURES = [
 @pytest.mark.parametrize(("source", "expected"), FAILURES, ids=[expected.partition(":")[0] for _, expected in FAILURES])
 def test_import_that_fails_names_distribution_version_module_and_cause(source, expected, make_distribution, load):
     """
-    Whatever a module raises is an error of its plugin only.
+    Any exception of a module is an error of its plugin only.
     """
     created = make_distribution(source=source)
 
@@ -61,12 +61,12 @@ def test_failed_import_is_not_repeated(make_distribution, inventory_of):
     assert len(set(lengths)) == 1
 
 
-def test_interrupting_the_import_interrupts_the_program(make_distribution, inventory_of, describing):
+def test_interrupting_the_import_interrupts_the_program(make_distribution, inventory_of, write_source):
     """
     Ctrl-C is neither suppressed nor stored as an error of the plugin.
     """
     source = "from pathlib import Path\nif len(Path(__file__).with_suffix('.imports').read_text()) == 1:\n"
-    created = make_distribution(source=f"{source}    raise KeyboardInterrupt\n{describing('acme')}")
+    created = make_distribution(source=f"{source}    raise KeyboardInterrupt\n{write_source('acme')}")
     registry = Registry(inventory=inventory_of())
 
     with pytest.raises(KeyboardInterrupt):
@@ -76,7 +76,7 @@ def test_interrupting_the_import_interrupts_the_program(make_distribution, inven
     assert created.imports == 2
 
 
-# The module does not follow the hooks.
+# The module does not implement the hooks correctly.
 
 HEAD = "from budwood.hooks import ProviderSpec, CacheSpec, hookimpl\n"
 SPEC = "ProviderSpec(name='acme', settings=dict, build=dict, requires_api=(2, 0))"
@@ -148,12 +148,12 @@ def test_hook_that_fails_is_a_fault_of_the_plugin(source, make_distribution, inv
     assert registered(registry) == []
 
 
-def test_misspelled_hook_is_an_error(describing, make_distribution, load):
+def test_misspelled_hook_is_an_error(write_source, make_distribution, load):
     """
-    That is so even if the module has another, valid hook.
+    This applies even if the module has another, valid hook.
     """
     wrong = write_hook("return []", name="budwood_cashes")
-    make_distribution(source=describing("acme") + wrong)
+    make_distribution(source=write_source("acme") + wrong)
 
     with pytest.raises(PluginInvalidError, match="budwood_cashes"):
         load("acme")
@@ -169,21 +169,21 @@ def test_spec_of_another_kind_is_an_error(make_distribution, load):
         load("acme")
 
 
-def test_entry_point_without_a_spec_is_an_error(make_distribution, load, describing):
+def test_entry_point_without_a_spec_is_an_error(make_distribution, load, write_source):
     """
     The error has its name and the names of the specs.
     """
-    make_distribution(source=describing("emca", "other"))
+    make_distribution(source=write_source("emca", "other"))
 
     with pytest.raises(PluginInvalidError, match=r"names of its specs: emca, other\."):
         load("acme")
 
 
-def test_wrong_name_does_not_affect_other_names_of_the_module(make_distribution, inventory_of, describing):
+def test_wrong_name_does_not_affect_other_names_of_the_module(make_distribution, inventory_of, write_source):
     """
     The valid entry point works, before and after the other has failed.
     """
-    created = make_distribution(plugins=["acme", "wrong"], source=describing("acme"))
+    created = make_distribution(plugins=["acme", "wrong"], source=write_source("acme"))
     make_distribution("later", plugins=["later"])
     registry = Registry(inventory=inventory_of())
 
@@ -210,7 +210,7 @@ def test_module_may_provide_two_kinds(make_distribution, inventory_of, site):
     assert created.imports == 1
 
 
-# The plugin wants a newer Budwood.
+# The plugin requires a newer Budwood.
 
 
 def test_plugin_for_a_newer_core_is_not_imported(make_distribution, load):
@@ -251,11 +251,11 @@ def test_plugin_whose_requirement_is_satisfied_is_loaded(requires, make_distribu
 
 
 @pytest.mark.parametrize("api", [(API_VERSION[0], API_VERSION[1] + 1), (API_VERSION[0] + 1, 0), (0, 9)])
-def test_another_plugin_api_is_rejected(api, make_distribution, inventory_of, describing, registered):
+def test_another_plugin_api_is_rejected(api, make_distribution, inventory_of, write_source, registered):
     """
     A newer minor version and another major version are errors with both versions.
     """
-    make_distribution(source=describing("acme", api=api))
+    make_distribution(source=write_source("acme", api=api))
     registry = Registry(inventory=inventory_of())
 
     with pytest.raises(PluginIncompatibleError) as caught:
@@ -266,7 +266,7 @@ def test_another_plugin_api_is_rejected(api, make_distribution, inventory_of, de
     assert registered(registry) == []
 
 
-# The plugin is blocked.
+# The plugin is disabled.
 
 
 @pytest.mark.parametrize("disabled", ["acme", "ACME", "acme-plugin", "Acme_Plugin"])

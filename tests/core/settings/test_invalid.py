@@ -1,4 +1,4 @@
-"""Settings that cannot be used are refused, without showing a secret."""
+"""Invalid settings are rejected without showing a secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "sk-the-secret-of-this-test"
 
 
 @pytest.fixture
-def refused(load):
+def get_load_error(load):
     """
     Load settings that are not valid; return the error, which never contains the secret.
     """
@@ -53,11 +53,11 @@ def get_full_text(error):
         ("[provider.openai]\nx = 1", "unknown key 'provider' (did you mean providers?)"),
     ],
 )
-def test_unknown_key_names_the_file_and_similar_keys(file, message, refused, tmp_path):
+def test_unknown_key_names_the_file_and_similar_keys(file, message, get_load_error, tmp_path):
     """
     The error has the source, the key with its section, and similar keys.
     """
-    text = refused(file=file)
+    text = get_load_error(file=file)
 
     assert message in text
     assert text.startswith(str(tmp_path / "budwood.toml"))
@@ -73,11 +73,11 @@ def test_unknown_key_names_the_file_and_similar_keys(file, message, refused, tmp
         ({"user": "[options]\nretrys = 1"}, "user.toml"),
     ],
 )
-def test_unknown_key_is_found_in_every_source(sources, location, refused):
+def test_unknown_key_is_found_in_every_source(sources, location, get_load_error):
     """
     Each source is validated separately, so that the error can name it.
     """
-    text = refused(**sources)
+    text = get_load_error(**sources)
 
     assert location in text
     assert "options.retrys" in text
@@ -104,11 +104,11 @@ def test_unknown_key_is_found_in_every_source(sources, location, refused):
         {"explicit": {"options": {"timeout": SECRET}}},
     ],
 )
-def test_invalid_value_is_never_quoted(sources, refused):
+def test_invalid_value_is_never_quoted(sources, get_load_error):
     """
     A key in the wrong place does not appear in the log through an error.
     """
-    refused(**sources)
+    get_load_error(**sources)
 
 
 def test_file_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
@@ -144,12 +144,12 @@ def test_folder_named_dotenv_is_ignored(load, tmp_path):
     assert load().model is None
 
 
-def test_invalid_toml_is_reported_with_its_line(refused):
+def test_invalid_toml_is_reported_with_its_line(get_load_error):
     """
     The error has the line.
     """
-    assert "budwood.toml is not valid TOML" in refused(file="model =\n")
-    assert "line 1" in refused(file="model =\n")
+    assert "budwood.toml is not valid TOML" in get_load_error(file="model =\n")
+    assert "line 1" in get_load_error(file="model =\n")
 
 
 def test_folder_named_like_the_file_is_an_error(load, tmp_path):
@@ -162,11 +162,11 @@ def test_folder_named_like_the_file_is_an_error(load, tmp_path):
         load()
 
 
-def test_variable_that_contradicts_another_is_named(refused):
+def test_variable_that_contradicts_another_is_named(get_load_error):
     """
     A key cannot be a value and a table.
     """
-    text = refused(BUDWOOD_PROVIDERS__WORK="x", BUDWOOD_PROVIDERS__WORK__API_KEY=SECRET)
+    text = get_load_error(BUDWOOD_PROVIDERS__WORK="x", BUDWOOD_PROVIDERS__WORK__API_KEY=SECRET)
 
     assert "BUDWOOD_PROVIDERS__WORK__API_KEY" in text
 
@@ -188,18 +188,18 @@ def test_variable_that_contradicts_another_is_named(refused):
         {"max_retry_after": -1},
     ],
 )
-def test_invalid_options_are_rejected(values, refused):
+def test_invalid_options_are_rejected(values, get_load_error):
     """
     The error names the option.
     """
-    assert f"'options.{next(iter(values))}'" in refused({"options": values})
+    assert f"'options.{next(iter(values))}'" in get_load_error({"options": values})
 
 
-def test_all_problems_are_reported_together(refused):
+def test_all_problems_are_reported_together(get_load_error):
     """
     Users can correct all of them at once.
     """
-    text = refused(file="modle = 'a'\n[options]\nretries = -1")
+    text = get_load_error(file="modle = 'a'\n[options]\nretries = -1")
 
     assert "'modle'" in text
     assert "'options.retries'" in text
@@ -240,7 +240,7 @@ class Sample(BaseModel):
 )
 def test_invalid_plugin_settings_are_reported_without_their_values(values, message):
     """
-    That includes models that do not hide their input.
+    This includes models that do not hide their input.
     """
     with pytest.raises(ConfigurationError) as caught:
         validate_settings(Sample, values, where="here")
@@ -252,7 +252,7 @@ def test_invalid_plugin_settings_are_reported_without_their_values(values, messa
 @given(st.dictionaries(st.text(max_size=12), st.one_of(st.text(), st.integers(), st.lists(st.text()))))
 def test_any_table_is_settings_or_a_configuration_error(tree):
     """
-    No table raises another error.
+    Any table is valid or raises a configuration error.
     """
     with suppress(ConfigurationError):
         Settings(Source("any", tree))
@@ -268,7 +268,7 @@ VALUES = st.text(max_size=5) | st.sampled_from(["{}", "[]", "{", '{"a": {"b": 1}
 @given(st.dictionaries(VARIABLES, VALUES))
 def test_any_environment_is_settings_or_a_configuration_error(tmp_path_factory, environment):
     """
-    No variables raise another error, in any order.
+    Any variables, in any order, are valid or raise a configuration error.
     """
     missing_folder = tmp_path_factory.getbasetemp() / "nowhere"
     with suppress(ConfigurationError):
