@@ -40,7 +40,7 @@ def decode_stream(provider, chunks, head=HEAD):
     Decode a complete stream.
     """
     decoder = provider.decoder(REQUEST, head)
-    events = [event for chunk_bytes in chunks for event in decoder.feed(chunk_bytes)]
+    events = [event for data in chunks for event in decoder.feed(data)]
     return [*events, *decoder.close()]
 
 
@@ -224,8 +224,8 @@ def test_content_list(new_provider):
     """
     Content parts are decoded in streams as in complete replies.
     """
-    pieces = [{"type": "thinking", "thinking": [{"text": "2"}]}, {"type": "text", "text": "4"}, {"type": "image"}]
-    response = build(decode_stream(new_provider(), sse(chunk({"content": pieces}), chunk(finish_reason="stop"))))
+    content = [{"type": "thinking", "thinking": [{"text": "2"}]}, {"type": "text", "text": "4"}, {"type": "image"}]
+    response = build(decode_stream(new_provider(), sse(chunk({"content": content}), chunk(finish_reason="stop"))))
 
     assert (response.reasoning, response.text) == ("2", "4")
     assert response.message.parts[-1] == VendorPart(provider="my-server", kind="image", data={"type": "image"})
@@ -282,10 +282,10 @@ def test_stream_without_done(new_provider):
     """
     With a finish reason, ``[DONE]`` and the last newline may be missing.
     """
-    pieces = sse(*chat_chunks(["Hi"]), done=False)
-    pieces[-1] = pieces[-1].rstrip()
+    chunks = sse(*chat_chunks(["Hi"]), done=False)
+    chunks[-1] = chunks[-1].rstrip()
 
-    assert build(decode_stream(new_provider(), pieces)).usage.input_tokens == 5
+    assert build(decode_stream(new_provider(), chunks)).usage.input_tokens == 5
 
 
 def test_done_without_a_finish_reason(new_provider):
@@ -298,14 +298,14 @@ def test_done_without_a_finish_reason(new_provider):
 
 
 @pytest.mark.parametrize(
-    "pieces", [[], [b"\n"], [b": ping\n\n"], sse(*chat_chunks(["Hi"], finish_reason=None), done=False)]
+    "chunks", [[], [b"\n"], [b": ping\n\n"], sse(*chat_chunks(["Hi"], finish_reason=None), done=False)]
 )
-def test_stream_without_an_end_is_interrupted(new_provider, pieces):
+def test_stream_without_an_end_is_interrupted(new_provider, chunks):
     """
     A stream without a finish reason and ``[DONE]`` is interrupted.
     """
     with pytest.raises(StreamInterruptedError):
-        decode_stream(new_provider(), pieces)
+        decode_stream(new_provider(), chunks)
 
 
 def test_done_alone_is_an_interruption(new_provider):
@@ -416,8 +416,8 @@ def collect_outcome(chunks):
     )
     events = []
     try:
-        for chunk_bytes in chunks:
-            events += decoder.feed(chunk_bytes)
+        for data in chunks:
+            events += decoder.feed(data)
         return [*events, *decoder.close()]
     except ProviderError as error:
         return [*events, str(error)]
@@ -432,9 +432,9 @@ def test_any_split_of_the_bytes_gives_the_same_events(chunks, newline, done, dat
     """
     Events and errors do not depend on how the bytes are split, also within characters and line ends.
     """
-    pieces = sse(*chunks, done=done)
+    events = sse(*chunks, done=done)
     body = b"".join(b"data: " + json.dumps(one, ensure_ascii=False).encode() + newline * 2 for one in chunks)
-    body += pieces[-1] if done else b""
+    body += events[-1] if done else b""
     places = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
     split = [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
 
