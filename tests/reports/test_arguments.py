@@ -230,7 +230,7 @@ def test_files_accept_bytes(client, scripted):
         ("https://me:secret@example.com/a?sig=x", r"download files: https://example\.com/a\. "),
         ("s3://bucket/a.png", "does not download files"),
         ("data:image/png;base64,AAAA", "does not download files"),
-        ("file:///tmp/a.png", "Pass its path"),
+        ("file:///a.png", "Pass its path"),
         (Image(url="https://x"), r"Message\.user\(text, image\)"),
         (3, "of the type int.*content as bytes"),
         (b"\x00\x01\xff", "application/octet-stream"),

@@ -167,7 +167,7 @@ class RecordingTransport:
         """
         Create a transport for one call.
 
-        It is closed after the call, because nobody closes a cassette.
+        It is closed after the call, because a cassette has no method to close it.
         """
         from budwood.transports.pooled import PooledTransport  # replaying does not need it
 
