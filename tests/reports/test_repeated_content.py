@@ -240,3 +240,33 @@ def test_a_signature_in_a_dictionary_is_sent_to_gemini(scripted, clock):
 
     assert scripted.sent()["contents"][1]["parts"][0]["thoughtSignature"] == "SIG"
     assert response.adaptations == ()
+
+
+def marked(text):
+    """Return a text with a mark for prompt caching."""
+    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
+
+
+def test_marks_for_prompt_caching_are_sent_to_openrouter(scripted, clock):
+    """
+    OpenRouter passes them on to the vendor; other texts of the conversation have none.
+    """
+    scripted.reply(200, REPLIES["openai/gpt-4.1"])
+    prompt = [{"role": "system", "content": marked("Rules.")}, {"role": "user", "content": "Hi"}]
+
+    response = ask(scripted, clock, model="openrouter/anthropic/claude-sonnet-4.5", prompt=prompt)
+
+    assert [message["content"] for message in scripted.sent()["messages"]] == [marked("Rules."), "Hi"]
+    assert response.adaptations == ()
+
+
+@pytest.mark.parametrize("model", [model for model in REPLIES if not model.startswith("anthropic/")])
+def test_marks_for_prompt_caching_that_are_not_sent_are_reported(scripted, clock, model):
+    """
+    They affect only price and speed, so the request is sent without them.
+    """
+    scripted.reply(200, REPLIES[model])
+
+    response = ask(scripted, clock, model=model, prompt=[{"role": "user", "content": marked("Hi")}], max_tokens=9)
+
+    assert [(one.parameter, one.action) for one in response.adaptations] == [("cache", "dropped")]

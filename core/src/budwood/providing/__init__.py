@@ -26,7 +26,14 @@ from budwood.providing.headers import (
     parse_retry_after,
 )
 from budwood.providing.images import InlineImage, inline_image
-from budwood.providing.messages import check_capabilities, check_messages, count_characters, reject_parts
+from budwood.providing.messages import (
+    DROPPED_CACHE_MARKS,
+    check_capabilities,
+    check_messages,
+    count_characters,
+    has_cache_marks,
+    reject_parts,
+)
 from budwood.providing.parameters import Parameters, adapt_parameters
 from budwood.providing.refusals import DROPPABLE, find_refused_parameter, make_refusal_rule, make_rule
 from budwood.providing.tiers import find_tier
@@ -62,6 +69,7 @@ _LAZY_MODULES = {
 
 __all__ = [
     "DROPPABLE",
+    "DROPPED_CACHE_MARKS",
     "DROPPED_CALL_FIELDS",
     "INVALID_ARGUMENTS",
     "BaseProvider",
@@ -88,6 +96,7 @@ __all__ = [
     "find_refused_parameter",
     "find_tier",
     "fit_call_id",
+    "has_cache_marks",
     "has_further_fields",
     "has_invalid_arguments",
     "inline_image",

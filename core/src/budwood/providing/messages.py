@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from budwood.errors import PromptError, UnsupportedError
-from budwood.types import Capability, ImagePart, Message, TextPart, ToolResultPart
+from budwood.types import Adaptation, Capability, ImagePart, Message, TextPart, ToolResultPart
 
 
 def check_messages(messages: Sequence[Message]) -> None:
@@ -40,6 +41,19 @@ def reject_parts(message: Message, *kinds: type[object]) -> None:
                 f"A message of role {message.role!r} cannot contain a part of type {part.type!r} here.",
                 hint="Put it into a user message.",
             )
+
+
+DROPPED_CACHE_MARKS: Final = Adaptation(
+    parameter="cache",
+    action="dropped",
+    reason="marks for prompt caching affect only price and speed, and were not sent",
+)
+"""The adaptation of a request for which `has_cache_marks` is true, if the marks are not sent."""
+
+
+def has_cache_marks(messages: Iterable[Message]) -> bool:
+    """Return whether a part of the messages has a mark for prompt caching; see `budwood.types.CacheLifetime`."""
+    return any(getattr(part, "cache", None) is not None for message in messages for part in message.parts)
 
 
 def count_characters(messages: Sequence[Message]) -> int:

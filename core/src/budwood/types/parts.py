@@ -14,7 +14,7 @@ CacheLifetime = Literal["default", "5m", "1h"]
 """
 A mark for prompt caching: later requests begin with everything up to here, so the vendor may cache it for this long.
 
-It affects only price and speed. Vendors that detect repeated prompts automatically ignore it.
+It affects only price and speed. A provider that does not send it lists it in the adaptations.
 """
 
 

@@ -12,9 +12,11 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import to_json
 
 from budwood.providing import (
+    DROPPED_CACHE_MARKS,
     DROPPED_CALL_FIELDS,
     INVALID_ARGUMENTS,
     adapt_parameters,
+    has_cache_marks,
     has_further_fields,
     has_invalid_arguments,
 )
@@ -199,6 +201,8 @@ def _other_adaptations(request: ChatRequest, *, multimodal: bool) -> Iterator[Ad
         yield Adaptation(parameter="messages", action="changed", reason=DROPPED_CALL_FIELDS)
     if any(message.name for message in request.messages):
         yield Adaptation(parameter="name", action="dropped", reason="the API has no names of speakers")
+    if has_cache_marks(request.messages):
+        yield DROPPED_CACHE_MARKS
     if request.parallel_tool_calls is False:
         reason = "Gemini may always call several functions at once"
         yield Adaptation(parameter="parallel_tool_calls", action="dropped", reason=reason)

@@ -13,9 +13,11 @@ from pydantic_core import from_json
 
 from budwood.errors import UnsupportedError
 from budwood.providing import (
+    DROPPED_CACHE_MARKS,
     DROPPED_CALL_FIELDS,
     INVALID_ARGUMENTS,
     adapt_parameters,
+    has_cache_marks,
     has_further_fields,
     has_invalid_arguments,
     inline_image,
@@ -84,6 +86,8 @@ class ChatEncoder:
     def _encode_parameters(self) -> dict[str, Any]:
         parameters = adapt_parameters(self._request, self._rules, names={"max_tokens": "num_predict"})
         self.adaptations.extend(parameters.adaptations)
+        if has_cache_marks(self._request.messages):
+            self.adaptations.append(DROPPED_CACHE_MARKS)
         for name in _UNSUPPORTED:
             if parameters.values.pop(name, None) is not None:
                 self._adapt(name, "dropped", "Ollama has no such parameter")

@@ -13,6 +13,7 @@ from budwood.errors import UnsupportedError
 from budwood.providing import DROPPED_CALL_FIELDS, fit_call_id, has_further_fields, reject_parts
 from budwood.types import (
     Adaptation,
+    CacheLifetime,
     ChatRequest,
     ImagePart,
     Message,
@@ -43,6 +44,7 @@ class MessageDialect(NamedTuple):
         vendor: The receiving instance. Parts of other vendors are not sent.
         system_role: The role of system and developer messages; None leaves it unchanged.
         image_results: Whether the server accepts images in the results of tools.
+        cache_control: Whether the server accepts ``cache_control`` in content parts.
         extra_fields: Fields beyond OpenAI's that it accepts in messages from other sources; None for all fields.
         call_id_length: The length of tool call ids, which then consist of letters and digits; None for any ids.
         max_call_id_length: The maximum length of tool call ids; None for no limit.
@@ -51,6 +53,7 @@ class MessageDialect(NamedTuple):
     vendor: str
     system_role: str | None = None
     image_results: bool = False
+    cache_control: bool = False
     extra_fields: frozenset[str] | None = None
     call_id_length: int | None = None
     max_call_id_length: int | None = None
@@ -142,6 +145,8 @@ def _encode_result(result: ToolResultPart, dialect: MessageDialect) -> dict[str,
     if result.images:
         parts = _encode_content(result.parts, dialect.vendor)
         content = parts if dialect.image_results else content or "The result is the image below."
+    if dialect.cache_control and result.cache and isinstance(content, str):
+        content = [_add_cache_control({"type": "text", "text": content}, result.cache)]
     return {"role": "tool", "tool_call_id": dialect.fit_call_id(result.call_id), "content": content}
 
 
@@ -155,6 +160,8 @@ def _encode_message(message: Message, dialect: MessageDialect) -> dict[str, Any]
             encoded = {"role": dialect.system_role or message.role, "content": message.text}
         case _:
             encoded = {"role": "user", "content": _encode_content(message.parts, dialect.vendor)}
+    if dialect.cache_control and any(isinstance(part, TextPart | ImagePart) and part.cache for part in message.parts):
+        encoded["content"] = [*_encode_marked_parts(message.parts, dialect.vendor)]
     if message.name:
         encoded["name"] = message.name
     return encoded
@@ -218,6 +225,21 @@ def _encode_content(parts: tuple[Part, ...], vendor: str) -> str | list[Any]:
         if len(texts) < len(parts):
             return [_encode_content_part(part) for part in parts]
     return "".join(texts)
+
+
+def _encode_marked_parts(parts: Iterable[Part], vendor: str) -> Iterator[Any]:
+    """Encode content as a list, whose parts have their marks for prompt caching, as OpenRouter documents them."""
+    for part in parts:
+        if isinstance(part, TextPart | ImagePart):
+            yield _add_cache_control(_encode_content_part(part), part.cache)
+        elif isinstance(part, VendorPart) and part.provider == vendor and part.kind not in RETURNED_FIELDS:
+            yield part.data
+
+
+def _add_cache_control(encoded: dict[str, Any], cache: CacheLifetime | None) -> dict[str, Any]:
+    if cache is None:
+        return encoded
+    return {**encoded, "cache_control": {"type": "ephemeral"} | ({} if cache == "default" else {"ttl": cache})}
 
 
 def _encode_content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own part may be any JSON

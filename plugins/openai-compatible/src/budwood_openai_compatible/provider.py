@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
-from budwood.providing import adapt_parameters
+from budwood.providing import DROPPED_CACHE_MARKS, adapt_parameters, has_cache_marks
 from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.decoding import decode_chat, find_choice_error
@@ -74,6 +74,7 @@ class OpenAICompatible(OpenAIEndpoint):
             vendor=self.vendor,
             system_role=settings.system_role,
             image_results="image_results" in settings.offers,
+            cache_control="cache_control" in settings.offers,
             extra_fields=settings.extra_message_fields,
             call_id_length=settings.call_id_length,
             max_call_id_length=self.max_call_id_length,
@@ -106,6 +107,8 @@ class OpenAICompatible(OpenAIEndpoint):
         }
         if not self._dialect.image_results:
             adaptations += report_moved_images(request.messages)
+        if not self._dialect.cache_control and has_cache_marks(request.messages):
+            adaptations += (DROPPED_CACHE_MARKS,)
         adaptations += report_dropped_reasoning(request.messages, self._dialect)
         adaptations += report_dropped_call_fields(request.messages, self._dialect)
         if request.tools or request.vendor_tools:
@@ -128,6 +131,8 @@ class OpenAICompatible(OpenAIEndpoint):
         values, adaptations = encode_response(
             request, self.rules(request), vendor=self.vendor, system_role=self._system_role, stream=stream
         )
+        if has_cache_marks(request.messages):
+            adaptations += (DROPPED_CACHE_MARKS,)
         no_fields = self._dialect._replace(extra_fields=frozenset())
         return Body(values, adaptations + report_dropped_reasoning(request.messages, no_fields))
 

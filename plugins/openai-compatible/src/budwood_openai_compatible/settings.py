@@ -13,8 +13,11 @@ MissingFeature = Literal[
 ]
 """Features that some servers do not have, or fields that they reject."""
 
-OptionalFeature = Literal["count_tokens", "moderation", "image_results"]
-"""Features that few servers other than OpenAI have; ``image_results`` are images in the results of tools."""
+OptionalFeature = Literal["count_tokens", "moderation", "image_results", "cache_control"]
+"""
+Features that few servers have: ``image_results`` are images in the results of tools, ``cache_control`` are marks for
+prompt caching in messages.
+"""
 
 
 _ENDPOINTS: Final = (
