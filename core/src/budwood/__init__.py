@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from budwood.engine.chat.schemas import check_schema as check_schema
     from budwood.errors import AuthenticationError as AuthenticationError
     from budwood.errors import BadResponseError as BadResponseError
+    from budwood.errors import BudgetExceededError as BudgetExceededError
     from budwood.errors import BudwoodError as BudwoodError
     from budwood.errors import CapacityError as CapacityError
     from budwood.errors import ConfigurationError as ConfigurationError
@@ -71,9 +72,11 @@ if TYPE_CHECKING:
     from budwood.types import Capability as Capability
     from budwood.types import ChatResponse as ChatResponse
     from budwood.types import EmbeddingResponse as EmbeddingResponse
+    from budwood.types import EndpointState as EndpointState
     from budwood.types import Finished as Finished
     from budwood.types import FinishReason as FinishReason
     from budwood.types import Image as Image
+    from budwood.types import KeyState as KeyState
     from budwood.types import LongInputPrices as LongInputPrices
     from budwood.types import Message as Message
     from budwood.types import ModelDetails as ModelDetails
@@ -126,8 +129,8 @@ _NAMES = {
     "budwood.engine.chat.prompts": "File Prompt",
     "budwood.engine.chat.schemas": "check_schema",
     "budwood.errors": """
-        AuthenticationError BadResponseError BudwoodError CapacityError ConfigurationError ConnectionFailedError
-        ContentFilterError ContextLengthError CredentialError InvalidRequestError NotFoundError
+        AuthenticationError BadResponseError BudgetExceededError BudwoodError CapacityError ConfigurationError
+        ConnectionFailedError ContentFilterError ContextLengthError CredentialError InvalidRequestError NotFoundError
         PermissionDeniedError PluginConflictError PluginDisabledError PluginError PluginFaultError
         PluginIncompatibleError PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError
         QuotaExhaustedError RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
@@ -137,12 +140,12 @@ _NAMES = {
     "budwood.settings": "Options Settings",
     "budwood.streams": "AsyncChatStream AsyncPullStream ChatStream PullStream",
     "budwood.types": """
-        AccessToken Adaptation Attempt CacheLifetime Capability ChatResponse EmbeddingResponse FinishReason Finished
-        Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind ModelPrices ModelRules
-        ModerationResponse ModerationResult Part PullProgress RateLimits ReasoningClosed ReasoningDelta ReasoningEffort
-        ReasoningPart RefusalDelta RefusalPart ResponseMetadata ResponseStarted Restarted Role StreamEvent TextClosed
-        TextDelta TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart
-        Usage UsageReported VendorContent VendorPart VendorTool
+        AccessToken Adaptation Attempt CacheLifetime Capability ChatResponse EmbeddingResponse EndpointState
+        FinishReason Finished KeyState Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind
+        ModelPrices ModelRules ModerationResponse ModerationResult Part PullProgress RateLimits ReasoningClosed
+        ReasoningDelta ReasoningEffort ReasoningPart RefusalDelta RefusalPart ResponseMetadata ResponseStarted
+        Restarted Role StreamEvent TextClosed TextDelta TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta
+        ToolCallPart ToolExecuted ToolResultPart Usage UsageReported VendorContent VendorPart VendorTool
     """,
 }
 """The public names, by their module."""

@@ -66,6 +66,18 @@ class Options(BaseModel):
             for a stream, the response headers must have arrived. Defaults to no limit, and to 60 s for streams.
         max_retry_after: The longest ``Retry-After`` to wait for, in seconds. If a vendor asks for more, the error is
             raised immediately.
+        fallbacks: Further models, as ``provider/model``, asked in this order if the endpoints of the first fail.
+        fallback_on: Classes of errors after which a fallback is asked although it is not by default, such as
+            ``"ContentFilterError"``.
+        routing: The order of the endpoints: ``"ordered"`` as listed, ``"round-robin"``, ``"cheapest"`` for the request,
+            ``"weighted"`` at random by ``weights``, or ``"fastest"`` by the time to the first content.
+        weights: The weights of endpoints, by ``provider/model`` or by the name of the endpoint; 1 by default.
+        hedge: When to send a second request if the first has no answer yet: after this number of seconds, or after
+            ``"p95"``, the 95th percentile of the endpoint's last latencies. The first answer wins.
+        on_stream_failure: What to do when a stream is interrupted after its first content: ``"raise"``
+            `StreamInterruptedError`, or ``"restart"`` with the event `Restarted`.
+        unknown_price: Whether a budget in money refuses a request whose highest cost is unknown, or ignores it.
+        assume_output: The ``max_tokens`` that a budget sends if a call has none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -79,6 +91,14 @@ class Options(BaseModel):
     max_tool_rounds: Annotated[int, Field(ge=0, le=1000)] = 10
     max_retry_after: Annotated[float, Field(ge=0)] = 120.0
     attempt_timeout: Seconds | None = None
+    fallbacks: tuple[str, ...] = ()
+    fallback_on: tuple[str, ...] = ()
+    routing: Literal["ordered", "round-robin", "cheapest", "weighted", "fastest"] = "ordered"
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    hedge: Literal["p95"] | Seconds | None = None
+    on_stream_failure: Literal["raise", "restart"] = "raise"
+    unknown_price: Literal["refuse", "ignore"] = "refuse"
+    assume_output: Annotated[int, Field(ge=1)] = 4096
 
 
 class PluginSettings(BaseModel):
@@ -102,6 +122,7 @@ class _Root(BaseModel):
     cache: str | None = None
     tokenizer: str | bool | None = None
     transport: str | None = None
+    limiter: str | None = None
     observers: tuple[str, ...] = ()
     options: Options = Options.model_construct()
     plugins: PluginSettings = PluginSettings.model_construct()
@@ -113,6 +134,8 @@ class _Root(BaseModel):
     prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
     tokenizers: dict[str, Table] = Field(default_factory=dict)
     transports: dict[str, Table] = Field(default_factory=dict)
+    limiters: dict[str, Table] = Field(default_factory=dict)
+    budgets: dict[str, Table] = Field(default_factory=dict)
     observer: dict[str, Table] = Field(default_factory=dict)
     models: dict[str, Table] = Field(default_factory=dict)
 
@@ -141,6 +164,8 @@ class Settings:
         self.cache = root.cache
         self.tokenizer = root.tokenizer
         self.transport = root.transport
+        self.limiter = root.limiter
+        self.budgets = root.budgets
         self.observers = root.observers
         self.options = root.options
         self.model_rows = root.models

@@ -22,7 +22,7 @@ MAX_DEPTH: Final = 50
 _SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
 """Variables without a double underscore that set a nested key."""
 
-_WITHOUT_INSTANCES: Final = ("options", "plugins", "models")
+_WITHOUT_INSTANCES: Final = ("options", "plugins", "models", "budgets")
 """Sections whose keys are not names of instances."""
 
 Table = dict[str, Any]

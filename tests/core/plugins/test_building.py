@@ -29,7 +29,7 @@ def test_unknown_key_of_an_instance_is_reported_with_its_section(make_distributi
         instances({"providers": {"acme": {"color": "blue"}}}).build(PROVIDER, "acme")
 
 
-@pytest.mark.parametrize("values", [{"api_key": [SECRET]}, {"colour": {"x": SECRET}}, {"base_url": [SECRET]}])
+@pytest.mark.parametrize("values", [{"api_key": {"x": SECRET}}, {"colour": {"x": SECRET}}, {"base_url": [SECRET]}])
 def test_invalid_value_is_never_quoted(values, make_distribution, instances):
     """
     The value may be a secret in the wrong place.

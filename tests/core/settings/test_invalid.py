@@ -49,7 +49,7 @@ def get_full_text(error):
         ("[options]\nretry = 1", "unknown key 'options.retry' (did you mean retries?)"),
         ("[optoins]\nretries = 1", "unknown key 'optoins' (did you mean options?)"),
         ("[plugins]\ndisable = []", "unknown key 'plugins.disable' (did you mean disabled?)"),
-        ("[options]\nxyzzy = 1", "unknown key 'options.xyzzy' (known keys: attempt_timeout, connect_timeout, "),
+        ("[options]\nxyzzy = 1", "unknown key 'options.xyzzy' (known keys: assume_output, attempt_timeout, "),
         ("[provider.openai]\nx = 1", "unknown key 'provider' (did you mean providers?)"),
     ],
 )

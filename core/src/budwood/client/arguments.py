@@ -12,6 +12,7 @@ from budwood.contracts import Cache, Clock, Observer
 from budwood.engine import ClientOptions, Content, Engine, reply_cache
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
 from budwood.engine.pipeline.endpoints import Endpoints
+from budwood.engine.reliability.shared_state import find_state
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
@@ -44,6 +45,7 @@ def make_engine(
     registry: Registry | None,
     clock: Clock,
     observers: Sequence[str | Observer] | None = None,
+    transport: object = None,
     options: ClientOptions,
 ) -> Engine:
     """Create the engine of a client; the arguments are those of `Client`."""
@@ -53,7 +55,8 @@ def make_engine(
     settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)
     model = model or settings.model
-    endpoints = Endpoints(instances, _provider_overrides(model, api_key=api_key, base_url=base_url))
+    overrides = _provider_overrides(model, api_key=api_key, base_url=base_url)
+    endpoints = Endpoints(instances, overrides, find_state(clock, transport))
     cache = settings.cache if cache is None else cache
     engine = Engine(
         instances=instances,

@@ -78,6 +78,7 @@ class AsyncClient:
             registry=registry,
             clock=self._clock,
             observers=observers,
+            transport=transport,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)

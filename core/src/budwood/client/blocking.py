@@ -103,6 +103,7 @@ class Client:
             registry=registry,
             clock=self._clock,
             observers=observers,
+            transport=transport,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)

@@ -8,6 +8,7 @@ These are Protocols: a plugin implements the methods and inherits nothing. `budw
 from budwood.contracts.caches import Cache
 from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import InstructionStrategy
+from budwood.contracts.limiters import Limiter, WakingLimiter
 from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
 from budwood.contracts.media_handlers import MediaHandler
 from budwood.contracts.observers import ClosableObserver, HeadersObserver, Observer, ToolObserver
@@ -56,6 +57,7 @@ __all__ = [
     "Exchange",
     "HeadersObserver",
     "InstructionStrategy",
+    "Limiter",
     "LocalAdaptationProvider",
     "LocalProvider",
     "LocalTokenCountProvider",
@@ -85,4 +87,5 @@ __all__ = [
     "Transport",
     "Transports",
     "TruncationProvider",
+    "WakingLimiter",
 ]

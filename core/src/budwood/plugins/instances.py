@@ -13,6 +13,7 @@ from budwood import logs
 from budwood.catalog import Catalog, LearnedRules, Preset, load_presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
+from budwood.endpoint_settings import NO_ENDPOINT_SETTINGS, EndpointSettings, list_backups, parse_endpoint_settings
 from budwood.errors import PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, join_names, normalise
@@ -46,6 +47,8 @@ class Instance(NamedTuple, Generic[T]):
         preset: The preset that defines the instance, if any.
         facts: Returns the catalog's facts of a model, by its name; None if the catalog has none for this provider.
         source: The plugin's origin, for `budwood.plugins.faults`.
+        endpoint_settings: The settings of a provider that apply around its requests.
+        backups: Further instances with the settings of ``endpoint_settings.backups``.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Instance(NamedTuple, Generic[T]):
     preset: Preset | None = None
     facts: Callable[[str], ModelFacts] | None = None
     source: PluginSource = PluginSource("")
+    endpoint_settings: EndpointSettings = NO_ENDPOINT_SETTINGS
+    backups: tuple[Instance[T], ...] = ()
 
 
 class Instances:
@@ -95,26 +100,35 @@ class Instances:
         spec = self._load(kind, name, plugin, distribution)
         source = self.registry.find(kind, plugin, distribution=distribution).source
         variables = self._vendor_variables(spec, name, plugin, preset)
-        exclusive = spec.exclusive if isinstance(spec, ProviderSpec) else ()
+        exclusive = _exclusive_keys(spec)
         values = dict(preset.settings) if preset else {}
         override_settings(values, self.settings.instance_settings(kind.section, name, variables, exclusive), exclusive)
         override_settings(
             values, {key: value for key, value in (explicit or {}).items() if value is not None}, exclusive
         )
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
-        model = settings_model(spec, source)
-        with faults.secret_boundary(source, "settings"):  # validators see secrets
-            settings = validate_settings(
-                model,
-                values,
-                where=f"[{kind.section}.{name}]",
-                hint_for=lambda key: _describe_setting(kind.section, name, key, variables),
-            )
+        where = f"[{kind.section}.{name}]"
+        around = NO_ENDPOINT_SETTINGS
+        if isinstance(spec, ProviderSpec):
+            values, around = parse_endpoint_settings(values, where=where)
         context = self._make_context(kind, name, plugin, spec)
         facts = self._make_facts_lookup(name, plugin, spec, preset)
-        return Instance(
-            name, spec, settings, build_object(kind, spec, settings, context, source), context, preset, facts, source
-        )
+
+        def make(
+            values: Mapping[str, Any], where: str, around: EndpointSettings, backups: tuple[Instance[T], ...] = ()
+        ) -> Instance[T]:
+            with faults.secret_boundary(source, "settings"):  # validators see secrets
+                settings = validate_settings(
+                    settings_model(spec, source),
+                    values,
+                    where=where,
+                    hint_for=lambda key: _describe_setting(kind.section, name, key, variables),
+                )
+            built = build_object(kind, spec, settings, context, source)
+            return Instance(name, spec, settings, built, context, preset, facts, source, around, backups)
+
+        backups = tuple(make(*backup) for backup in list_backups(values, around, where=where, exclusive=exclusive))
+        return make(values, where, around, backups)
 
     def spec(self, kind: Kind[T], name: str) -> T:
         """
@@ -223,6 +237,13 @@ class Instances:
             clock=self._clock,
             cache_folder=user_cache_path("budwood") / kind.section / plugin,
         )
+
+
+def _exclusive_keys(spec: Spec[Any, Any]) -> tuple[str, ...]:
+    """Return the keys of which the source of the highest precedence sets one; ``keys`` are several of ``api_key``."""
+    if not isinstance(spec, ProviderSpec):
+        return ()
+    return (*(spec.exclusive or ("api_key",)), "keys")
 
 
 def _describe_setting(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
     from budwood.types.details import ModelDetails
     from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
+    from budwood.types.endpoints import EndpointState, KeyState
     from budwood.types.events import (
         CONTENT_EVENTS,
         Finished,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         UsageReported,
         VendorContent,
     )
+    from budwood.types.limits import Claim, Denial
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
@@ -82,11 +84,15 @@ _HOMES = {
     "CacheHit": "observations",
     "Cell": "datasets",
     "CellDraft": "datasets",
+    "Claim": "limits",
+    "Denial": "limits",
     "EmbeddingRequest": "embeddings",
     "EmbeddingResponse": "embeddings",
+    "EndpointState": "endpoints",
     "Finished": "events",
     "FirstToken": "observations",
     "Instruction": "datasets",
+    "KeyState": "endpoints",
     "KnownFacts": "prices",
     "LongInputPrices": "prices",
     "ModelDetails": "details",
@@ -146,10 +152,13 @@ __all__ = [
     "CellDraft",
     "ChatRequest",
     "ChatResponse",
+    "Claim",
     "Cost",
     "Credential",
+    "Denial",
     "EmbeddingRequest",
     "EmbeddingResponse",
+    "EndpointState",
     "FinishReason",
     "Finished",
     "FirstToken",
@@ -158,6 +167,7 @@ __all__ = [
     "Image",
     "ImagePart",
     "Instruction",
+    "KeyState",
     "KnownFacts",
     "LongInputPrices",
     "Message",

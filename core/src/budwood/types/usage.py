@@ -92,11 +92,14 @@ class Adaptation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """
-    One request that was sent for a call, and its outcome.
+    One request that was sent for a call, or an endpoint that was skipped, and the outcome.
 
-    ``status`` is the HTTP status, or None if no response headers arrived. ``duration``, and ``delay`` before the
-    attempt, are in seconds; ``error`` is the class name of the error; ``cached`` marks a reply from the cache, for
-    which nothing was sent. ``cost`` is in US dollars, or None with the reason in ``cost_unknown``.
+    ``status`` is the HTTP status, or None if no response headers arrived. ``duration``, ``delay`` before the attempt,
+    and ``queued``, the time that it waited for a limit or a key, are in seconds; ``error`` is the class name of the
+    error; ``cached`` marks a reply from the cache, for which nothing was sent. ``cost`` is in US dollars, or None with
+    the reason in ``cost_unknown``. ``endpoint`` distinguishes the backups of a provider, as in `EndpointState.name`.
+    ``skipped`` says why an endpoint was not asked. ``hedge`` marks an attempt that lost against another one that ran at
+    the same time.
     """
 
     provider: str
@@ -111,6 +114,10 @@ class Attempt:
     cached: bool = False
     cost: Decimal | None = None
     cost_unknown: str | None = None
+    endpoint: str | None = None
+    queued: float = 0.0
+    skipped: str | None = None
+    hedge: bool = False
 
     def __repr__(self) -> str:
         return short_repr(self)

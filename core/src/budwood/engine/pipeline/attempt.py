@@ -34,6 +34,8 @@ class Attempt:
         head: Status and headers of the response, success or error.
         is_started: Whether the request was sent.
         number: The number of the attempt within the call, for observers; 0 before they are notified.
+        queued: The seconds that it waited for a limit or a key.
+        is_hedge_loser: Whether it lost against another attempt that ran at the same time.
     """
 
     round: Round
@@ -50,6 +52,8 @@ class Attempt:
     head: ReplyHead | None = None
     is_started: bool = False
     number: int = 0
+    queued: float = 0.0
+    is_hedge_loser: bool = False
 
     @property
     def target(self) -> Target:
@@ -107,6 +111,13 @@ class Attempt:
 
     def succeed(self, result: object) -> None:
         """Record a successful attempt."""
+        health, now = self.endpoint.health, self.round.call.clock.monotonic()
+        health.running.discard(id(self))
+        health.outcomes.append((now, False))
+        if not self.round.call.streamed:
+            health.latencies.append(now - self.started)
+        if health.failures:
+            health.succeed()
         reply = result if isinstance(result, Answer) else None
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
@@ -118,6 +129,7 @@ class Attempt:
 
     def fail(self, error: ProviderError) -> None:
         """Complete an error with its target and rate limits, remove secrets from it, and record the attempt."""
+        self._record_failure(error)
         error.add_target(self.endpoint.name, self.model)
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secrets())
@@ -128,8 +140,14 @@ class Attempt:
         """Record an attempt that ended without a reply or a provider's error, such as a cancelled one."""
         if isinstance(error, BudwoodError):
             scrub(error, self.secrets())
+        self._record_failure(error)
         if self.is_started:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
+
+    def _record_failure(self, error: BaseException) -> None:
+        health, call = self.endpoint.health, self.round.call
+        health.running.discard(id(self))
+        health.record_error(error, call.clock.monotonic(), call.random)
 
     def _record(
         self,
@@ -153,6 +171,9 @@ class Attempt:
             usage=reply.usage if reply is not None else None,
             cost=cost.dollars,
             cost_unknown=cost.unknown,
+            endpoint=self.endpoint.label,
+            queued=self.queued,
+            hedge=self.is_hedge_loser,
         )
         call.attempts.append(record)
         if call.observers is not None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.structured import Output
     from budwood.engine.chat.tools import ToolConfig
+    from budwood.engine.pipeline.routes import Route
+    from budwood.engine.reliability.budget import Budget
 
 
 class ReplyCache(NamedTuple):
@@ -61,6 +63,10 @@ class Call:
         adaptations: The adapted parameters, by name.
         partial: Returns the partial reply of a stream; None before its first content.
         numbers: Yields the number of the next attempt, for observers; attempts may run concurrently.
+        label: The label by which budgets and records group calls.
+        conversation: The conversation that the call continues, which stays with one endpoint if possible.
+        budgets: What the call may cost.
+        route: The endpoints that the call may use; None if there is only one.
     """
 
     id: str
@@ -77,6 +83,10 @@ class Call:
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
     partial: Callable[[], ChatResponse] | None = None
     numbers: Iterator[int] = field(default_factory=functools.partial(itertools.count, 1))
+    label: str | None = None
+    conversation: str | None = None
+    budgets: tuple[Budget, ...] = ()
+    route: Route | None = None
 
     def seconds_left(self) -> float:
         """

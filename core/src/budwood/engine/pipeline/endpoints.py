@@ -25,8 +25,11 @@ from budwood.contracts import (
     RemoteProvider,
     TokenProvider,
 )
+from budwood.endpoint_settings import NO_ENDPOINT_SETTINGS, EndpointSettings
 from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
 from budwood.engine.pipeline.secrets import settings_secrets
+from budwood.engine.reliability.health import Health
+from budwood.engine.reliability.shared_state import SharedState
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
 from budwood.names import join_names, normalise
@@ -36,6 +39,7 @@ from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
+    from budwood.engine.reliability.key_pool import KeyPool
     from budwood.types import ModelFacts
 
 _MAX_REMEMBERED = 1000
@@ -85,6 +89,13 @@ class Endpoint(NamedTuple):
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
         source: The origin of the plugin, for `budwood.plugins.faults`.
+        label: The name of the endpoint in ledgers: that of the instance, with a number or a label for a backup.
+        health: Its last outcomes and its circuit breaker, shared with other clients.
+        settings: The settings of limits and keys.
+        pool: Its keys, if there are several or they have limits.
+        backups: Further endpoints with the same settings, in the order in which they are asked.
+        url: Its address, for reports; None if the model runs in this process.
+        is_guarded: Whether it has limits or several keys.
     """
 
     name: str
@@ -108,6 +119,13 @@ class Endpoint(NamedTuple):
     context_window: Callable[[str], int | None] | None = None
     price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
+    label: str = ""
+    health: Health = Health()
+    settings: EndpointSettings = NO_ENDPOINT_SETTINGS
+    pool: KeyPool | None = None
+    backups: tuple[Endpoint, ...] = ()
+    url: str | None = None
+    is_guarded: bool = False
 
     def check_credential(self) -> None:
         """
@@ -138,9 +156,13 @@ class Endpoints:
     Args:
         instances: Builds providers.
         explicit: Settings that the program passes for an instance, by its name.
+        state: The state of endpoints that the client shares with others.
     """
 
-    def __init__(self, instances: Instances, explicit: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, instances: Instances, explicit: Mapping[str, Mapping[str, Any]], state: SharedState | None = None
+    ) -> None:
+        self.state = SharedState() if state is None else state
         self._instances = instances
         self._explicit = explicit
         self._endpoints: dict[str, Endpoint] = {}
@@ -181,19 +203,33 @@ class Endpoints:
                 endpoint = self._endpoints.get(name)
                 if endpoint is None:
                     instance = self._instances.build(PROVIDER, name, self._explicit.get(name))
-                    endpoint = self._endpoints[name] = _endpoint(instance, self._instances.learned_rules)
+                    endpoint = self._endpoints[name] = self._create(instance)
         return endpoint
+
+    def list_all(self) -> list[Endpoint]:
+        """List the endpoints that were created so far, with their backups."""
+        return [each for endpoint in tuple(self._endpoints.values()) for each in (endpoint, *endpoint.backups)]
+
+    def _create(self, instance: Instance[ProviderSpec[Any]]) -> Endpoint:
+        rules = self._instances.learned_rules
+        backups = tuple(
+            _endpoint(backup, rules, self.state, f"{instance.name}#{backup.endpoint_settings.label or number}")
+            for number, backup in enumerate(instance.backups, 2)
+        )
+        return _endpoint(instance, rules, self.state, instance.name)._replace(backups=backups)
 
     def close(self) -> None:
         """Close the providers that have a method ``close``."""
         with contextlib.ExitStack() as stack:  # closes the others if one fails
-            for endpoint in self._endpoints.values():
+            for endpoint in self.list_all():
                 close = getattr(endpoint.remote or endpoint.local, "close", None)
                 if callable(close):
                     stack.callback(faults.wrap(endpoint.source, "close", close))
 
 
-def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules) -> Endpoint:
+def _endpoint(
+    instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules, state: SharedState, label: str
+) -> Endpoint:
     provider = instance.implementation
     with faults.call_boundary(instance.source, "token_source"):  # a property, which `isinstance` reads as well
         source = provider.token_source if isinstance(provider, TokenProvider) else None
@@ -213,6 +249,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules
 
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
     learned_rules.on_change(remembered.cache_clear)
+    identity = _identity(instance)
     is_local = isinstance(provider, LocalProvider)  # its capabilities may change, as when a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -223,7 +260,7 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules
         rules=rules,
         capabilities=capabilities if is_local else remembered,
         learned_rules=learned_rules,
-        identity=_identity(instance),
+        identity=identity,
         credential=credential,
         lease=Lease(credential) if credential is not None else None,
         tokens=tokens,
@@ -236,6 +273,11 @@ def _endpoint(instance: Instance[ProviderSpec[Any]], learned_rules: LearnedRules
         context_window=_find_method(instance, ContextWindowProvider, "context_window", int, NoneType),
         price_tier=_find_method(instance, PriceTierProvider, "price_tier", str, NoneType),
         read_rate_limits=_find_method(instance, RateLimitProvider, "rate_limits", RateLimits, NoneType),
+        label=label,
+        health=state.health(identity),
+        settings=instance.endpoint_settings,
+        is_guarded=instance.endpoint_settings is not NO_ENDPOINT_SETTINGS,
+        url=_find_url(instance),
     )
 
 
@@ -265,6 +307,14 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     if host in ("localhost", "::1") or host.startswith("127."):
         return f"{NO_PRICE}: it runs on this machine"
     return NO_PRICE
+
+
+def _find_url(instance: Instance[ProviderSpec[Any]]) -> str | None:
+    """Return the address of a provider without user and password."""
+    if isinstance(instance.implementation, LocalProvider):
+        return None
+    url = str(getattr(instance.settings, "base_url", None) or "")
+    return url.rpartition("@")[2] if "@" in url else url or None
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from budwood.engine.chat.structured import with_output
 from budwood.engine.chat.tools import with_tools
 from budwood.engine.drivers.effects import Flow
+from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.caching import with_cache
 from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.observing import with_observers
@@ -21,6 +22,24 @@ from budwood.engine.pipeline.retries import with_retries
 from budwood.engine.pipeline.routing import on_endpoint
 from budwood.engine.pipeline.sending import send
 from budwood.engine.pipeline.window import within_window
+
+
+def when_guarded(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
+    """Apply `budwood.engine.pipeline.guards` to attempts that have budgets, several keys, or limits."""
+    guarded: list[Callable[[Attempt], Flow[Any]]] = []
+
+    def run(attempt: Attempt) -> Flow[Any]:
+        endpoint = attempt.endpoint
+        if not endpoint.is_guarded and not attempt.round.call.budgets and endpoint.health.adaptive is None:
+            return send(attempt)
+        if not guarded:
+            from budwood.engine.pipeline.guards import guard  # only programs with guards need it
+
+            guarded.append(guard(send))
+        return guarded[0](attempt)
+
+    return run
+
 
 Answer = Callable[[Round], Flow[Any]]
 
@@ -32,10 +51,11 @@ CHAT: Final = (
     with_cache,  # looks up the request, stores the reply
     within_window,  # rejects requests that exceed the context window
     with_retries,  # retries transient errors; records every attempt
+    when_guarded,  # applies budgets, keys and limits to attempts that have any
     send,  # encodes, authorizes, sends, reads and decodes
 )
 
-SERVICE: Final = (with_observers, on_endpoint, with_retries, send)
+SERVICE: Final = (with_observers, on_endpoint, with_retries, when_guarded, send)
 """Embeddings, moderation and the other services of `budwood.engine.services`."""
 
 

@@ -32,6 +32,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
         while True:
             attempt.started = call.clock.monotonic()
             attempt.timing = _attempt_timing(attempt)
+            attempt.endpoint.health.running.add(id(attempt))
             try:
                 result = yield from send(attempt)
                 attempt.succeed(result)

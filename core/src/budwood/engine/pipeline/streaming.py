@@ -96,10 +96,10 @@ class EventReader:
         self.is_committed = True
         call = self._attempt.round.call
         call.partial = self.snapshot
+        seconds = call.clock.monotonic() - self._attempt.started
+        self._attempt.endpoint.health.record_first_token(seconds)
         if call.observers is not None:
-            call.observers.report_first_token(
-                call, self._attempt.target, call.clock.monotonic() - self._attempt.started
-            )
+            call.observers.report_first_token(call, self._attempt.target, seconds)
 
 
 def _emit_events(attempt: Attempt, reader: EventReader) -> Flow[None]:

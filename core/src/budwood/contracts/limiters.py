@@ -1,0 +1,75 @@
+"""Limiters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from budwood.types import Claim, Denial
+
+
+class Limiter(Protocol):
+    """
+    Counts requests, tokens and money against limits. All methods may be called from several threads.
+
+    Raise failures of the store as `OSError`: the engine warns once, and continues with limits inside the process.
+    Methods block; async code calls them in a thread, unless the spec sets ``inline``.
+    """
+
+    def reserve(self, ticket: str, claims: Sequence[Claim]) -> Denial | None:
+        """
+        Take all claims, or none of them.
+
+        A denied ticket keeps its place: tickets that share a limit are granted in the order of their first call, so
+        that small requests cannot starve a large one. A claim for more than a rate's capacity is granted when the
+        capacity is full, and the rate then has a debt. A quota that does not fit before ``resets_at`` is denied with
+        the time until then as the delay, and takes no place in the queue.
+
+        Args:
+            ticket: Identifies the attempt. It is the same when a denied attempt asks again.
+            claims: What the attempt takes. Their keys differ.
+
+        Returns:
+            None if the claims were taken; otherwise why not.
+        """
+        ...
+
+    def settle(self, ticket: str, claims: Sequence[Claim], amounts: Mapping[str, float]) -> None:
+        """
+        Replace the amounts of granted claims with those that were used, and end its concurrency.
+
+        Args:
+            ticket: The ticket that was granted.
+            claims: The claims that were granted.
+            amounts: The units that were used, by the key of the claim. Other claims keep their amount.
+        """
+        ...
+
+    def cancel(self, ticket: str, claims: Sequence[Claim]) -> None:
+        """Give up the place of a denied ticket. It is no error if it has none."""
+        ...
+
+    def correct(self, claim: Claim, remaining: float, delay: float | None) -> None:
+        """
+        Correct the count of a rate by what the vendor reports.
+
+        Args:
+            claim: The claim with the key, the limit and the period.
+            remaining: The units that are left. The count is lowered to it, and never raised.
+            delay: Seconds until more are available, if ``remaining`` is 0. Nothing is granted until then.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release files and connections. Closing twice must not fail."""
+        ...
+
+
+@runtime_checkable
+class WakingLimiter(Protocol):
+    """A limiter that tells when a denied ticket should ask again, because another one has ended."""
+
+    def watch(self, ticket: str, wake: Callable[[], object]) -> None:
+        """Call ``wake`` once, from any thread, when the denied ticket should ask again, or immediately."""
+        ...

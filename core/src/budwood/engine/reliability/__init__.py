@@ -1,0 +1,1 @@
+"""Staying up: the health of endpoints, pools of keys, limits and budgets."""

@@ -1,0 +1,140 @@
+"""What all clients of a process know together about endpoints: their health, their keys, and conversations."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from budwood.clock import SystemClock
+from budwood.engine.reliability.health import Health
+
+if TYPE_CHECKING:
+    from budwood.contracts import Clock, Limiter
+    from budwood.engine.reliability.key_pool import KeyPool
+
+T = TypeVar("T")
+
+_MAX_CONVERSATIONS: Final = 10_000
+"""The number of conversations whose endpoints are remembered. The least recently used is forgotten first."""
+
+
+class Affinity(NamedTuple):
+    """The endpoint and the group of keys that answered a conversation."""
+
+    endpoint: str
+    group: str | None = None
+
+
+class SharedState:
+    """
+    The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads.
+
+    Attributes:
+        limiter: The limiter inside the process, once something needs one.
+    """
+
+    def __init__(self) -> None:
+        self._healths: dict[str, Health] = {}
+        self._pools: dict[str, KeyPool] = {}
+        self.limiter: Limiter | None = None
+        self.reset()
+        _states.add(self)
+
+    def reset(self) -> None:
+        """Forget everything. Endpoints keep the objects that they have."""
+        self._lock = threading.RLock()
+        self._rotations: dict[str, int] = {}
+        self._affinities: OrderedDict[str, Affinity] = OrderedDict()
+        for part in (*self._healths.values(), *self._pools.values(), self.limiter):
+            reset = getattr(part, "reset", None)
+            if reset is not None:
+                reset()
+
+    def health(self, identity: str) -> Health:
+        """Return the health of an endpoint."""
+        return self._get(self._healths, identity, Health)
+
+    def pool(self, identity: str, create: Callable[[], KeyPool]) -> KeyPool:
+        """Return the pool of keys of an endpoint; ``create`` makes it once."""
+        return self._get(self._pools, identity, create)
+
+    def next_rotation(self, identity: str) -> int:
+        """Return how often a list of endpoints was used before."""
+        with self._lock:
+            number = self._rotations.get(identity, 0)
+            self._rotations[identity] = number + 1
+            return number
+
+    def affinity(self, conversation: str) -> Affinity | None:
+        """Return what answered a conversation last."""
+        with self._lock:
+            known = self._affinities.get(conversation)
+            if known is not None:
+                self._affinities.move_to_end(conversation)
+            return known
+
+    def set_affinity(self, conversation: str, affinity: Affinity) -> None:
+        """Remember what answered a conversation."""
+        with self._lock:
+            self._affinities[conversation] = affinity
+            self._affinities.move_to_end(conversation)
+            while len(self._affinities) > _MAX_CONVERSATIONS:
+                self._affinities.popitem(last=False)
+
+    def _get(self, parts: dict[str, T], identity: str, create: Callable[[], T]) -> T:
+        part = parts.get(identity)
+        if part is None:
+            with self._lock:
+                part = parts.get(identity)
+                if part is None:
+                    part = parts[identity] = create()
+        return part
+
+
+_states: Final[weakref.WeakSet[SharedState]] = weakref.WeakSet()
+_by_object: Final[weakref.WeakKeyDictionary[object, SharedState]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def find_state(clock: Clock, transport: object) -> SharedState:
+    """
+    Return the state that a client shares with others.
+
+    Clients with a transport or a clock of their own, as in tests, share it only with clients that have the same one.
+
+    Args:
+        clock: The clock of the client.
+        transport: The transport that was passed to it; a name or None for one that it creates.
+    """
+    own = transport if transport is not None and not isinstance(transport, str) else clock
+    if isinstance(own, SystemClock):
+        return _process_state
+    try:
+        with _lock:
+            if own not in _by_object:
+                _by_object[own] = SharedState()
+            return _by_object[own]
+    except TypeError:  # it cannot be referenced weakly, or has no hash
+        return SharedState()
+
+
+def reset_all() -> None:
+    """Forget the state of all endpoints, for tests."""
+    for state in tuple(_states):
+        state.reset()
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - a thread of the parent process may have held it
+    _lock = threading.Lock()
+    reset_all()
+
+
+_process_state: Final = SharedState()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

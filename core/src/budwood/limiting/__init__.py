@@ -1,0 +1,1 @@
+"""The built-in limiter plugin. It is registered like any other plugin."""
