@@ -36,6 +36,10 @@ DETAILS = {
     "distribution": "budwood-groq",
     "version": "0.1.0",
     "method": "encode",
+    "budget": "nightly",
+    "left": 0.25,
+    "required": 0.5,
+    "unit": "dollars",
     "hint": "Do better.",
 }
 
@@ -48,7 +52,7 @@ def list_classes(kind):
     def below(cls, depth):
         yield cls, depth
         for child in cls.__subclasses__():
-            if child.__module__ == errors.__name__:
+            if child.__module__.startswith(f"{errors.__name__}."):
                 yield from below(child, depth + 1)
 
     return list(below(kind, 0))
