@@ -38,7 +38,7 @@ def make_engine(
     *,
     blocking: bool,
     settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None,
-    api_key: str | None,
+    api_key: str | Sequence[str] | None,
     base_url: str | None,
     cache: str | Cache | bool | None,
     cache_ttl: float | None,
@@ -50,7 +50,7 @@ def make_engine(
 ) -> Engine:
     """Create the engine of a client; the arguments are those of `Client`."""
     reject_unknown_options(options, frozenset(Options.model_fields))
-    _check_texts(model=model, api_key=api_key, base_url=base_url)
+    _check_texts(model=model, api_key=None if isinstance(api_key, list | tuple) else api_key, base_url=base_url)
     _check_cache(cache, cache_ttl)
     settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)
@@ -114,7 +114,7 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
     return parse_toml(text, where=str(path))
 
 
-def _provider_overrides(model: str | None, **arguments: str | None) -> dict[str, dict[str, Any]]:
+def _provider_overrides(model: str | None, **arguments: str | Sequence[str] | None) -> dict[str, dict[str, Any]]:
     """Return the settings of the model's provider that a client overrides: key and address."""
     overrides = {name: value for name, value in arguments.items() if value is not None}
     if overrides and model is None:

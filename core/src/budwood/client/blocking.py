@@ -58,7 +58,7 @@ class Client:
         model: ``provider/model``, the default model of calls; by default the one in the settings.
         settings: A dictionary, or the path of a file, in the form of ``budwood.toml``: it takes precedence over all
             other files and the environment. A `Settings` object replaces all of them.
-        api_key: The key for the provider of ``model``.
+        api_key: The key for the provider of ``model``, or a list of several, which share the calls.
         base_url: The address of the provider of ``model``.
         cache: Caches replies: the name of a cache, or a `Cache`, which you close yourself. False for no cache, even if
             the settings have one.
@@ -81,7 +81,7 @@ class Client:
         model: str | None = None,
         *,
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
-        api_key: str | None = None,
+        api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
