@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from budwood import logs
@@ -36,6 +36,7 @@ class Attempt:
         number: The number of the attempt within the call, for observers; 0 before they are notified.
         queued: The seconds that it waited for a limit or a key.
         has_lost: Whether another attempt that ran at the same time has answered.
+        skipped: Why the endpoint was not asked; None if it was.
     """
 
     round: Round
@@ -54,6 +55,7 @@ class Attempt:
     number: int = 0
     queued: float = 0.0
     has_lost: bool = False
+    skipped: str | None = None
 
     @property
     def target(self) -> Target:
@@ -109,6 +111,18 @@ class Attempt:
         credential = self.lease.credential if self.lease is not None else self.endpoint.credential
         return (*self.endpoint.secrets(), *([credential.secret.get_secret_value()] if credential is not None else ()))
 
+    def record_wait(self, seconds: float) -> None:
+        """Record the seconds that it waited for a limit or a key. Its own time begins after them."""
+        self.queued += seconds
+        self.started += seconds
+        timing = self.timing
+        if timing is not None:
+            head, end = timing.head_deadline, self.round.call.timing.deadline
+            deadline = min(timing.deadline + seconds, end)
+            self.timing = replace(
+                timing, deadline=deadline, head_deadline=None if head is None else min(head + seconds, end)
+            )
+
     def succeed(self, result: object) -> None:
         """Record a successful attempt."""
         health, now = self.endpoint.health, self.round.call.clock.monotonic()
@@ -121,6 +135,12 @@ class Attempt:
         if self.round.contender is not None:
             self.round.contender.pending.clear()
         reply = result if isinstance(result, Answer) else None
+        record = self.endpoint.key_record
+        if record is not None:
+            record.calls += 1
+            record.status = "ready"
+            if reply is not None:
+                record.tokens += (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
             cost = Cost(None, self.endpoint.no_price)
@@ -138,7 +158,8 @@ class Attempt:
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secrets())
         status = self.head.status if error.status is None and self.head is not None else error.status
-        self._record(status, costs.cost_of_failure(error), error=error, request_id=error.request_id)
+        cost = costs.FREE if self.skipped else costs.cost_of_failure(error)
+        self._record(status, cost, error=error, request_id=error.request_id)
 
     def abort(self, error: BaseException) -> None:
         """Record an attempt that ended without a reply or a provider's error, such as a cancelled one."""
@@ -158,9 +179,12 @@ class Attempt:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED)
 
     def _record_failure(self, error: BaseException) -> None:
-        health, call = self.endpoint.health, self.round.call
+        health, call, now = self.endpoint.health, self.round.call, self.round.call.clock.monotonic()
         health.running.discard(id(self))
-        health.record_error(error, call.clock.monotonic(), call.random)
+        if self.skipped is None:
+            health.record_error(error, now, call.random)
+        if self.endpoint.key_record is not None and isinstance(error, ProviderError) and self.is_started:
+            self.endpoint.key_record.record_error(error, now)
 
     def _record(
         self,
@@ -187,6 +211,7 @@ class Attempt:
             endpoint=self.endpoint.label,
             queued=self.queued,
             hedge=self.has_lost,
+            skipped=self.skipped,
         )
         call.attempts.append(record)
         if call.observers is not None:

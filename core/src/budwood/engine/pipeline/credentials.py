@@ -55,10 +55,13 @@ class Lease(NamedTuple):
     Attributes:
         credential: The credential that `authorize` receives.
         is_new: Whether it was fetched for this attempt. If not, a rejected token may have expired.
+        group: The name of the group that it shares its quota with, if the endpoint has several keys or groups. It is
+            unique in the process.
     """
 
     credential: Credential
     is_new: bool = False
+    group: str | None = None
 
 
 class _Fetch:

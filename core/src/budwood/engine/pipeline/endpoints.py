@@ -29,6 +29,7 @@ from budwood.endpoint_settings import NO_ENDPOINT_SETTINGS, EndpointSettings
 from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
 from budwood.engine.pipeline.secrets import settings_secrets
 from budwood.engine.reliability.health import Health
+from budwood.engine.reliability.key_record import KeyRecord
 from budwood.engine.reliability.shared_state import SharedState
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
@@ -92,7 +93,8 @@ class Endpoint(NamedTuple):
         label: The name of the endpoint in ledgers: that of the instance, with a number or a label for a backup.
         health: Its last outcomes and its circuit breaker, shared with other clients.
         settings: The settings of limits and keys.
-        pool: Its keys, if there are several or they have limits.
+        pool: Its keys, if there are several, or if they have groups or limits.
+        key_record: What is known of its only key or token; None if there is none, or several.
         backups: Further endpoints with the same settings, in the order in which they are asked.
         url: Its address, for reports; None if the model runs in this process.
         is_guarded: Whether it has limits or several keys.
@@ -123,6 +125,7 @@ class Endpoint(NamedTuple):
     health: Health = Health()
     settings: EndpointSettings = NO_ENDPOINT_SETTINGS
     pool: KeyPool | None = None
+    key_record: KeyRecord | None = None
     backups: tuple[Endpoint, ...] = ()
     url: str | None = None
     is_guarded: bool = False
@@ -146,6 +149,8 @@ class Endpoint(NamedTuple):
         """The label of the credential in `Attempt` records."""
         if self.tokens is not None:
             return "token"
+        if self.pool is not None:
+            return None
         return self.credential.label if self.credential else None
 
 
@@ -238,10 +243,7 @@ def _endpoint(
     with faults.call_boundary(instance.source, "token_source"):  # a property, which `isinstance` reads as well
         source = provider.token_source if isinstance(provider, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
-    key = getattr(instance.settings, "api_key", None) if tokens is None else None
-    credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    if credential is not None:
-        check_secret(credential.secret, f"{instance.name}: the API key")
+    credential = _find_credential(instance) if tokens is None else None
     rules: Callable[[str], ModelRules] = (
         _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
@@ -254,6 +256,7 @@ def _endpoint(
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
     learned_rules.on_change(remembered.cache_clear)
     identity = _identity(instance)
+    pool = _find_pool(instance, credential, identity, state, label)
     is_local = isinstance(provider, LocalProvider)  # its capabilities may change, as when a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -266,10 +269,10 @@ def _endpoint(
         learned_rules=learned_rules,
         identity=identity,
         credential=credential,
-        lease=Lease(credential) if credential is not None else None,
+        lease=Lease(credential) if credential is not None and pool is None else None,
         tokens=tokens,
         missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
-        secrets=partial(settings_secrets, instance.settings),
+        secrets=partial(_list_secrets, instance),
         inline=instance.spec.inline,
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
@@ -280,9 +283,43 @@ def _endpoint(
         label=label,
         health=state.health(identity),
         settings=instance.endpoint_settings,
+        pool=pool,
+        key_record=KeyRecord() if pool is None and (credential or tokens) else None,
         is_guarded=instance.endpoint_settings is not NO_ENDPOINT_SETTINGS,
         url=_find_url(instance),
     )
+
+
+def _find_credential(instance: Instance[ProviderSpec[Any]]) -> Credential | None:
+    """
+    Return the key of a provider, or the first of several.
+
+    Raises:
+        CredentialError: It has white space around it.
+    """
+    key, keys = getattr(instance.settings, "api_key", None), instance.endpoint_settings.keys
+    if not isinstance(key, SecretStr) or not key.get_secret_value().strip():
+        return None
+    check_secret(key, f"{instance.name}: the API key")
+    return Credential(secret=key, label=keys[0].label or "") if keys else Credential(secret=key)
+
+
+def _find_pool(
+    instance: Instance[ProviderSpec[Any]], credential: Credential | None, identity: str, state: SharedState, label: str
+) -> KeyPool | None:
+    """Return the pool of keys, if there are several, or if they have groups or limits."""
+    settings = instance.endpoint_settings
+    is_pooled = len(settings.keys) > 1 or settings.group or any(key.group or key.limits for key in settings.keys)
+    if credential is None or not is_pooled:
+        return None
+    from budwood.engine.pipeline.endpoint_keys import make_pool  # only programs with several keys need it
+
+    return make_pool(instance, credential, identity, state, label)
+
+
+def _list_secrets(instance: Instance[ProviderSpec[Any]]) -> tuple[str, ...]:
+    keys = (key.secret.get_secret_value() for key in instance.endpoint_settings.keys[1:])
+    return (*settings_secrets(instance.settings), *keys)
 
 
 def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method

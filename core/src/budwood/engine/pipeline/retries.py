@@ -11,6 +11,7 @@ from budwood.engine.pipeline.call import Call
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
+    RateLimitError,
     RequestTimeoutError,
     UnsupportedParameterError,
 )
@@ -42,7 +43,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             except ProviderError as error:
                 _set_retryable(attempt, error)
                 attempt.fail(error)
-                if _learn(attempt, error):
+                if _learn(attempt, error) or _uses_another_key(attempt, error):
                     attempt = attempt.next_attempt(0.0)
                     continue
                 failed_attempts += 1
@@ -78,7 +79,7 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
         failed_attempts: The number of failed attempts, including this one.
     """
     call = attempt.round.call
-    if not error.retryable or failed_attempts > call.options.retries:
+    if not error.retryable or failed_attempts > call.options.retries or attempt.skipped is not None:
         return None
     if call.route is not None and _leaves_endpoint(call, error):
         return None
@@ -96,7 +97,9 @@ def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
 
 
 def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
-    call = attempt.round.call
+    call, pool = attempt.round.call, attempt.endpoint.pool
+    if pool is not None and pool.has_several_quotas and attempt.is_started and isinstance(error, RateLimitError):
+        return 0.0  # the next attempt waits for a key
     if error.retry_after is not None:
         is_acceptable = error.retry_after <= call.options.max_retry_after  # false for NaN and for huge numbers
         return max(error.retry_after, 0.0) if is_acceptable else None
@@ -144,3 +147,11 @@ def _learn(attempt: Attempt, error: ProviderError) -> bool:
     from budwood.engine.pipeline.learning import learn_from
 
     return learn_from(error, attempt)
+
+
+def _uses_another_key(attempt: Attempt, error: ProviderError) -> bool:
+    if attempt.endpoint.pool is None:
+        return False
+    from budwood.engine.pipeline.keys import uses_another_key  # only endpoints with several keys need it
+
+    return uses_another_key(attempt, error)
