@@ -13,6 +13,7 @@ from budwood.types import (
     CacheFailed,
     CacheHit,
     ChatRequest,
+    EndpointFailed,
     FirstToken,
     HTTPCall,
     Observation,
@@ -92,6 +93,10 @@ class Observers:
     def report_retry(self, call: Call, target: Target, delay: float, error: str) -> None:
         """Report a retry."""
         self.observe(RetryScheduled(**_of(call, target), delay=delay, error=error))
+
+    def report_failover(self, call: Call, target: Target, error: str) -> None:
+        """Report that the call leaves an endpoint that failed."""
+        self.observe(EndpointFailed(**_of(call, target), endpoint=target.endpoint.label, error=error))
 
     def report_learned(self, call: Call, target: Target, parameters: Sequence[str]) -> None:
         """Report the parameters that a model rejects."""

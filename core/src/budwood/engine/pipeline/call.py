@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.structured import Output
     from budwood.engine.chat.tools import ToolConfig
+    from budwood.engine.pipeline.hedging import Contender
     from budwood.engine.pipeline.routes import Route
     from budwood.engine.reliability.budget import Budget
     from budwood.engine.reliability.client_limiter import ClientLimiter
+    from budwood.engine.reliability.shared_state import SharedState
 
 
 class ReplyCache(NamedTuple):
@@ -69,6 +71,7 @@ class Call:
         conversation: The conversation that the call continues, which stays with one endpoint if possible.
         budgets: What the call may cost.
         route: The endpoints that the call may use; None if there is only one.
+        state: What clients share about endpoints, for calls that continue a conversation; None for others.
     """
 
     id: str
@@ -90,6 +93,7 @@ class Call:
     conversation: str | None = None
     budgets: tuple[Budget, ...] = ()
     route: Route | None = None
+    state: SharedState | None = None
 
     def seconds_left(self) -> float:
         """
@@ -139,6 +143,9 @@ class Round:
         output: The schema that the reply must satisfy; None for plain text.
         is_valid: Returns whether a reply is valid. Invalid replies are neither stored in the cache nor loaded from it.
         number: The number of earlier rounds of tool calls.
+        target: The endpoint that answers it; None for that of the call.
+        adaptations: What was changed in the request for this endpoint.
+        contender: The side of this round in a race of two requests; None without one.
     """
 
     call: Call
@@ -148,3 +155,6 @@ class Round:
     output: Output | None = None
     is_valid: Callable[[ChatResponse], bool] | None = None
     number: int = 0
+    target: Target | None = None
+    adaptations: tuple[Adaptation, ...] = ()
+    contender: Contender | None = None

@@ -158,6 +158,9 @@ class Endpoints:
         instances: Builds providers.
         explicit: Settings that the program passes for an instance, by its name.
         state: The state of endpoints that the client shares with others.
+
+    Attributes:
+        routes: The targets of calls, by their options; for `budwood.engine.pipeline.routes`.
     """
 
     def __init__(
@@ -168,6 +171,7 @@ class Endpoints:
         self._explicit = explicit
         self._endpoints: dict[str, Endpoint] = {}
         self._targets: dict[str, Target] = {}
+        self.routes: dict[tuple[object, ...], tuple[Target, ...]] = {}
         self._lock = threading.Lock()
         self._limiter: ClientLimiter | None = None
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.call import Call
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -33,6 +34,8 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             attempt.started = call.clock.monotonic()
             attempt.timing = _attempt_timing(attempt)
             attempt.endpoint.health.running.add(id(attempt))
+            if attempt.round.contender is not None:
+                attempt.round.contender.pending[:] = [attempt]
             try:
                 result = yield from send(attempt)
                 attempt.succeed(result)
@@ -77,10 +80,19 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
     call = attempt.round.call
     if not error.retryable or failed_attempts > call.options.retries:
         return None
+    if call.route is not None and _leaves_endpoint(call, error):
+        return None
     delay = _delay(attempt, error, failed_attempts)
     if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
         return None
     return delay
+
+
+def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
+    """Tell whether another endpoint is asked in place of a retry."""
+    from budwood.engine.pipeline.failover import moves_at_once  # only calls with several endpoints need it
+
+    return call.route is not None and moves_at_once(error, call) and call.route.has_next(call)
 
 
 def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
