@@ -340,6 +340,7 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
+            find_limiter=self.endpoints.find_limiter,
             observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
