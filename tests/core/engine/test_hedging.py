@@ -37,6 +37,7 @@ def advance(endpoints):
         threads[-1].start()
 
     yield start
+    endpoints.clock.advance(10_000.0)  # ends the replies that lost
     for thread in threads:
         thread.join()
 

@@ -60,7 +60,7 @@ class Target(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The label of the endpoint and the model, which distinguishes backups: ``azure#2/gpt-5.1``."""
+        """The label of the endpoint and the model, which distinguishes backups: ``work#2/large``."""
         return f"{self.endpoint.label}/{self.model}"
 
     def capabilities(self) -> frozenset[Capability]:
