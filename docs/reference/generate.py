@@ -103,6 +103,7 @@ SECTIONS: Final = (
             "ParameterLearned",
             "RetryScheduled",
             "BreakerChanged",
+            "EndpointFailed",
             "ToolStarted",
             "ToolFinished",
             "RequestFinished",

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -99,6 +100,13 @@ class Options(BaseModel):
     on_stream_failure: Literal["raise", "restart"] = "raise"
     unknown_price: Literal["refuse", "ignore"] = "refuse"
     assume_output: Annotated[int, Field(ge=1)] = 4096
+
+    @cached_property
+    def is_routed(self) -> bool:
+        """Whether calls may use several endpoints, or send a request twice."""
+        return bool(
+            self.fallbacks or self.weights or self.fallback_on or self.hedge or self.on_stream_failure == "restart"
+        )
 
 
 class PluginSettings(BaseModel):

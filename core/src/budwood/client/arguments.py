@@ -12,6 +12,7 @@ from budwood.contracts import Cache, Clock, Observer
 from budwood.engine import ClientOptions, Content, Engine, reply_cache
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
 from budwood.engine.pipeline.endpoints import Endpoints
+from budwood.engine.pipeline.routes import plan_route
 from budwood.engine.reliability.shared_state import find_state
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
@@ -68,7 +69,9 @@ def make_engine(
         blocking=blocking,
     )
     if model is not None:
-        endpoints.find(model)
+        target = endpoints.find(model)
+        if engine.options.is_routed:
+            plan_route(endpoints, target, engine.options)  # to report invalid options now
     if named := settings.observers if observers is None else observers:
         from budwood.engine.accounting.observer_loading import load_observers
 

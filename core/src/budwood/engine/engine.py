@@ -33,6 +33,7 @@ from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import check_chat, request_for
+from budwood.engine.pipeline.routes import plan_route
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError, PromptError
 from budwood.hooks import CACHE, PROVIDER
@@ -340,9 +341,12 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
+            find_limiter=self.endpoints.find_limiter,
             observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
+            route=plan_route(self.endpoints, target, options) if target.endpoint.backups or options.is_routed else None,
+            state=self.endpoints.state,
         )
 
     def _observers(self) -> Observers | None:
@@ -363,6 +367,8 @@ class Engine:
 def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> None:
     """Check a request when the stream is created, not at the first read. Files are added to its messages later."""
     request = parsed.request(call.target.model, messages)
+    if call.route is not None:
+        return  # each of its endpoints is checked before it is asked
     if parsed.files:
         check_chat(call.target)
     else:

@@ -103,6 +103,23 @@ class BreakerChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFailed:
+    """
+    An endpoint failed, and the call asks the next one.
+
+    Attributes:
+        endpoint: Its name, which distinguishes the backups of a provider.
+        error: The class name of the error.
+    """
+
+    call: str
+    provider: str
+    model: str
+    endpoint: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterLearned:
     """The server rejected parameters by name. The client remembers them for the model and sends the request again."""
 
@@ -197,6 +214,7 @@ Observation = (
     | AttemptFinished
     | RetryScheduled
     | BreakerChanged
+    | EndpointFailed
     | ParameterLearned
     | CacheHit
     | CacheFailed

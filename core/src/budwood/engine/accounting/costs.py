@@ -58,11 +58,14 @@ def total(attempts: Sequence[Attempt]) -> Cost:
 
     An attempt that the vendor rejected with an error status costs nothing. If an attempt was interrupted, its cost is
     unknown, and so is the total: a stream that has started is charged, whatever the status of the error inside it.
+    Attempts that lost against another one are not part of the total.
     """
     if len(attempts) == 1 and attempts[0].error is None:
         return Cost(attempts[0].cost, attempts[0].cost_unknown)
     dollars = Decimal(0)
     for attempt in attempts:
+        if attempt.hedge:
+            continue
         if attempt.cost is not None:
             dollars += attempt.cost
         elif attempt.status is None or attempt.status < 400 or attempt.error == StreamInterruptedError.__name__:

@@ -14,6 +14,7 @@ from budwood.types import (
     CacheFailed,
     CacheHit,
     ChatRequest,
+    EndpointFailed,
     FirstToken,
     HTTPCall,
     Observation,
@@ -108,6 +109,10 @@ class Observers:
                 error=health.last_error if state == "open" else None,
             )
         )
+
+    def report_failover(self, call: Call, target: Target, error: str) -> None:
+        """Report that the call leaves an endpoint that failed."""
+        self.observe(EndpointFailed(**_of(call, target), endpoint=target.endpoint.label, error=error))
 
     def report_learned(self, call: Call, target: Target, parameters: Sequence[str]) -> None:
         """Report the parameters that a model rejects."""

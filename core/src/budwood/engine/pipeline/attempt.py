@@ -39,7 +39,7 @@ class Attempt:
         is_started: Whether the request was sent.
         number: The number of the attempt within the call, for observers; 0 before they are notified.
         queued: The seconds that it waited for a limit or a key.
-        is_hedge_loser: Whether it lost against another attempt that ran at the same time.
+        has_lost: Whether another attempt that ran at the same time has answered.
     """
 
     round: Round
@@ -57,7 +57,7 @@ class Attempt:
     is_started: bool = False
     number: int = 0
     queued: float = 0.0
-    is_hedge_loser: bool = False
+    has_lost: bool = False
 
     @property
     def target(self) -> Target:
@@ -124,6 +124,8 @@ class Attempt:
             health.latencies.append(now - self.started)
         if health.failures and health.succeed():
             self.report_breaker("closed")
+        if self.round.contender is not None:
+            self.round.contender.pending.clear()
         reply = result if isinstance(result, Answer) else None
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
@@ -136,6 +138,8 @@ class Attempt:
     def fail(self, error: ProviderError) -> None:
         """Complete an error with its target and rate limits, remove secrets from it, and record the attempt."""
         self._record_failure(error)
+        if self.round.contender is not None:
+            self.round.contender.pending.clear()
         error.add_target(self.endpoint.name, self.model)
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secrets())
@@ -147,7 +151,10 @@ class Attempt:
         if isinstance(error, BudwoodError):
             scrub(error, self.secrets())
         self._record_failure(error)
-        if self.is_started:
+        contender = self.round.contender
+        if contender is not None:
+            contender.record_loss()
+        elif self.is_started:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
 
     def report_breaker(self, state: BreakerState) -> None:
@@ -155,6 +162,12 @@ class Attempt:
         call = self.round.call
         if call.observers is not None:
             call.observers.report_breaker(self, state)
+
+    def record_loss(self) -> None:
+        """Record an attempt that is cancelled because another one has answered. What it costs is unknown."""
+        if self.is_started:
+            self.has_lost = True
+            self._record(self.head.status if self.head is not None else None, costs.UNFINISHED)
 
     def _record_failure(self, error: BaseException) -> None:
         health, call = self.endpoint.health, self.round.call
@@ -189,7 +202,7 @@ class Attempt:
             cost_unknown=cost.unknown,
             endpoint=self.endpoint.label,
             queued=self.queued,
-            hedge=self.is_hedge_loser,
+            hedge=self.has_lost,
         )
         call.attempts.append(record)
         if call.observers is not None:

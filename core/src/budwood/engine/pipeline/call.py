@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.structured import Output
     from budwood.engine.chat.tools import ToolConfig
+    from budwood.engine.pipeline.hedging import Contender
     from budwood.engine.pipeline.routes import Route
     from budwood.engine.reliability.budget import Budget
+    from budwood.engine.reliability.client_limiter import ClientLimiter
+    from budwood.engine.reliability.shared_state import SharedState
 
 
 class ReplyCache(NamedTuple):
@@ -56,6 +59,7 @@ class Call:
         target: The requested endpoint and model; after a reply, those that answered.
         timing: The limits of the whole call.
         counter: Counts tokens.
+        find_limiter: Returns the limiter of the client.
         observers: The observers of the call; None if there are none.
         streamed: Whether the caller reads the reply as a stream of events.
         cache: The cache of replies, if there is one.
@@ -67,6 +71,7 @@ class Call:
         conversation: The conversation that the call continues, which stays with one endpoint if possible.
         budgets: What the call may cost.
         route: The endpoints that the call may use; None if there is only one.
+        state: What clients share about endpoints, for calls that continue a conversation; None for others.
     """
 
     id: str
@@ -76,6 +81,7 @@ class Call:
     random: random.Random
     timing: Timing
     counter: TokenCounter
+    find_limiter: Callable[[], ClientLimiter]
     observers: Observers | None = None
     streamed: bool = False
     cache: ReplyCache | None = None
@@ -87,6 +93,7 @@ class Call:
     conversation: str | None = None
     budgets: tuple[Budget, ...] = ()
     route: Route | None = None
+    state: SharedState | None = None
 
     def seconds_left(self) -> float:
         """
@@ -136,6 +143,9 @@ class Round:
         output: The schema that the reply must satisfy; None for plain text.
         is_valid: Returns whether a reply is valid. Invalid replies are neither stored in the cache nor loaded from it.
         number: The number of earlier rounds of tool calls.
+        target: The endpoint that answers it; None for that of the call.
+        adaptations: What was changed in the request for this endpoint.
+        contender: The side of this round in a race of two requests; None without one.
     """
 
     call: Call
@@ -145,3 +155,6 @@ class Round:
     output: Output | None = None
     is_valid: Callable[[ChatResponse], bool] | None = None
     number: int = 0
+    target: Target | None = None
+    adaptations: tuple[Adaptation, ...] = ()
+    contender: Contender | None = None

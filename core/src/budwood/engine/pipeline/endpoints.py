@@ -39,6 +39,7 @@ from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
+    from budwood.engine.reliability.client_limiter import ClientLimiter
     from budwood.engine.reliability.key_pool import KeyPool
     from budwood.types import ModelFacts
 
@@ -157,6 +158,9 @@ class Endpoints:
         instances: Builds providers.
         explicit: Settings that the program passes for an instance, by its name.
         state: The state of endpoints that the client shares with others.
+
+    Attributes:
+        routes: The targets of calls, by their options; for `budwood.engine.pipeline.routes`.
     """
 
     def __init__(
@@ -167,7 +171,9 @@ class Endpoints:
         self._explicit = explicit
         self._endpoints: dict[str, Endpoint] = {}
         self._targets: dict[str, Target] = {}
+        self.routes: dict[tuple[object, ...], tuple[Target, ...]] = {}
         self._lock = threading.Lock()
+        self._limiter: ClientLimiter | None = None
 
     def find(self, address: str) -> Target:
         """
@@ -206,6 +212,16 @@ class Endpoints:
                     endpoint = self._endpoints[name] = self._create(instance)
         return endpoint
 
+    def find_limiter(self) -> ClientLimiter:
+        """Return the limiter that the settings name, which is built on first use."""
+        if self._limiter is None:
+            from budwood.engine.reliability.client_limiter import ClientLimiter  # few clients have limits
+
+            with self._lock:
+                if self._limiter is None:
+                    self._limiter = ClientLimiter(self._instances, self.state)
+        return self._limiter
+
     def list_all(self) -> list[Endpoint]:
         """List the endpoints that were created so far, with their backups."""
         return [each for endpoint in tuple(self._endpoints.values()) for each in (endpoint, *endpoint.backups)]
@@ -219,8 +235,10 @@ class Endpoints:
         return _endpoint(instance, rules, self.state, instance.name)._replace(backups=backups)
 
     def close(self) -> None:
-        """Close the providers that have a method ``close``."""
+        """Close the providers that have a method ``close``, and the limiter."""
         with contextlib.ExitStack() as stack:  # closes the others if one fails
+            if self._limiter is not None:
+                stack.callback(self._limiter.close)
             for endpoint in self.list_all():
                 close = getattr(endpoint.remote or endpoint.local, "close", None)
                 if callable(close):

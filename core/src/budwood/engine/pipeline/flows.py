@@ -19,7 +19,7 @@ from budwood.engine.pipeline.caching import with_cache
 from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.observing import with_observers
 from budwood.engine.pipeline.retries import with_retries
-from budwood.engine.pipeline.routing import on_endpoint
+from budwood.engine.pipeline.routing import on_endpoint, with_failover
 from budwood.engine.pipeline.sending import send
 from budwood.engine.pipeline.window import within_window
 
@@ -47,7 +47,8 @@ CHAT: Final = (
     with_observers,  # notifies observers of each request of the user; completes the response
     with_output,  # validates structured output and requests repairs
     with_tools,  # runs tools in rounds
-    on_endpoint,  # chooses the endpoint and adapts the request to it
+    with_failover,  # asks the endpoints of the route one after the other
+    on_endpoint,  # adapts the request to the endpoint
     with_cache,  # looks up the request, stores the reply
     within_window,  # rejects requests that exceed the context window
     with_retries,  # retries transient errors; records every attempt
@@ -55,7 +56,7 @@ CHAT: Final = (
     send,  # encodes, authorizes, sends, reads and decodes
 )
 
-SERVICE: Final = (with_observers, on_endpoint, with_retries, when_guarded, send)
+SERVICE: Final = (with_observers, with_failover, on_endpoint, with_retries, when_guarded, send)
 """Embeddings, moderation and the other services of `budwood.engine.services`."""
 
 
@@ -66,13 +67,15 @@ def answer_chat(round_: Round) -> Flow[Any]:
         with_output if round_.output is None else None,
         with_tools if tools is None or not tools.tools or not tools.execute else None,
         with_cache if round_.call.cache is None else None,
+        with_failover if round_.call.route is None else None,
     )
     return _compose(CHAT, unneeded, streamed=round_.call.streamed)(round_)
 
 
 def answer_service(round_: Round) -> Flow[Any]:
     """Answer one request to another service."""
-    return _compose(SERVICE, (), streamed=round_.call.streamed)(round_)
+    unneeded = (with_failover,) if round_.call.route is None else ()
+    return _compose(SERVICE, unneeded, streamed=round_.call.streamed)(round_)
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.call import Call
 from budwood.engine.reliability.health import is_failure
 from budwood.errors import (
     AuthenticationError,
@@ -34,6 +35,8 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             attempt.started = call.clock.monotonic()
             attempt.timing = _attempt_timing(attempt)
             attempt.endpoint.health.running.add(id(attempt))
+            if attempt.round.contender is not None:
+                attempt.round.contender.pending[:] = [attempt]
             try:
                 result = yield from send(attempt)
                 attempt.succeed(result)
@@ -78,6 +81,8 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
     call = attempt.round.call
     if not error.retryable or failed_attempts > call.options.retries:
         return None
+    if call.route is not None and _leaves_endpoint(call, error):
+        return None
     delay = _delay(attempt, error, failed_attempts)
     if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
         return None
@@ -93,6 +98,13 @@ def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
     hint = f"Not retried, because too many requests to {attempt.endpoint.label} were retried in the last minute."
     error.hint = hint if error.hint is None else f"{error.hint} {hint}"
     return False
+
+
+def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
+    """Tell whether another endpoint is asked in place of a retry."""
+    from budwood.engine.pipeline.failover import moves_at_once  # only calls with several endpoints need it
+
+    return call.route is not None and moves_at_once(error, call) and call.route.has_next(call)
 
 
 def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:

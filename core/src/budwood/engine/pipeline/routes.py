@@ -1,7 +1,241 @@
-"""Placeholder."""
+"""The endpoints that a call may use: which they are, and in which order they are asked."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from budwood import errors
+from budwood.engine.pipeline.endpoints import Target
+from budwood.errors import ConfigurationError
+from budwood.names import did_you_mean, join_names
+from budwood.types import Attempt, ChatRequest, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from budwood.engine.pipeline.call import Call, Round
+    from budwood.engine.pipeline.endpoints import Endpoint, Endpoints
+    from budwood.engine.reliability.shared_state import SharedState
+    from budwood.settings import Options
+
+EXPLORATION: Final = 0.05
+"""How often ``"fastest"`` asks another endpoint first, so that its latency stays known."""
+
+EXPECTED_OUTPUT: Final = 500
+"""The output tokens by which costs are compared if a call has no ``max_tokens``."""
+
+
+def plan_route(endpoints: Endpoints, target: Target, options: Options) -> Route:
+    """
+    Return the endpoints that a call may use.
+
+    Raises:
+        ConfigurationError: A fallback, a weight or a class of errors is not valid.
+    """
+    key = (target.address, options.fallbacks, options.fallback_on, options.routing, *options.weights.items())
+    targets = endpoints.routes.get(key)
+    if targets is None:
+        targets = endpoints.routes[key] = list_targets(target, options, endpoints.find)
+    return Route(targets, endpoints.state)
+
+
+def list_targets(first: Target, options: Options, find: Callable[[str], Target]) -> tuple[Target, ...]:
+    """
+    Return the targets of a call: the endpoint and its backups, then those of the fallbacks.
+
+    Raises:
+        ConfigurationError: A fallback, a weight or a class of errors is not valid.
+    """
+    targets = [*_with_backups(first)]
+    for address in options.fallbacks:
+        fallback = find(address)
+        if any(fallback.address == target.address for target in targets):
+            raise ConfigurationError(
+                f"fallbacks= contains {address!r}, which is asked already.",
+                hint="Remove it: each model can be asked once, and the first one is not its own fallback.",
+            )
+        fallback.endpoint.check_credential()
+        targets += _with_backups(fallback)
+    _check_weights(options, targets)
+    _check_error_classes(options.fallback_on)
+    return tuple(targets)
+
+
+def _with_backups(target: Target) -> Iterable[Target]:
+    return (target, *(Target(backup, target.model) for backup in target.endpoint.backups))
+
+
+def _check_weights(options: Options, targets: Sequence[Target]) -> None:
+    names = {name for target in targets for name in (target.address, target.endpoint.label)}
+    for name in options.weights:
+        if name not in names:
+            raise ConfigurationError(
+                f"weights= contains {name!r}, which is not an endpoint of this call.",
+                hint=did_you_mean(name, names) or f"The endpoints are {join_names(names)}.",
+            )
+    if options.routing == "weighted" and not any(_weight(target, options) for target in targets):
+        raise ConfigurationError("The sum of weights= is 0.", hint="Give at least one endpoint a weight above 0.")
+
+
+def _check_error_classes(names: Sequence[str]) -> None:
+    known = [name for name in errors.__all__ if issubclass(getattr(errors, name), errors.ProviderError)]
+    for name in names:
+        if name not in known and name != "CredentialError":
+            raise ConfigurationError(
+                f"fallback_on= contains {name!r}, which is not a class of errors of providers.",
+                hint=did_you_mean(name, known) or f"The classes are {join_names(known)}.",
+            )
+
+
+def _weight(target: Target, options: Options) -> float:
+    weights = options.weights
+    return weights.get(target.endpoint.label, weights.get(target.address, 1.0))
+
 
 class Route:
-    """The endpoints that a call may use."""
+    """
+    The way of one call through its endpoints.
+
+    Args:
+        targets: The endpoints with their models; the first is the one that the user asked for.
+        state: The shared state of endpoints.
+    """
+
+    def __init__(self, targets: tuple[Target, ...], state: SharedState) -> None:
+        self._targets = targets
+        self._state = state
+        self._ordered: list[Target] = []
+        self._waiting: list[Target] = []
+        self._resting: list[Target] = []
+        self._is_asked = False
+
+    @property
+    def first(self) -> Target:
+        """The endpoint and model that the user asked for."""
+        return self._targets[0]
+
+    def start(self, round_: Round, *, is_tied: bool) -> None:
+        """
+        Start a round. A call stays with the endpoint that answered its last round.
+
+        Args:
+            round_: The round.
+            is_tied: Whether only the first endpoint can answer it.
+        """
+        call = round_.call
+        if is_tied:
+            self._ordered = [self.first]
+        elif not self._ordered:
+            self._ordered = order_targets(self._usable(round_), round_, self._state)
+        else:
+            self._ordered.sort(key=lambda target: target is not call.target)
+        self._waiting, self._resting, self._is_asked = list(self._ordered), [], False
+
+    def _usable(self, round_: Round) -> list[Target]:
+        """Return the targets that a service can use: fallbacks with other models only serve texts."""
+        service = round_.service
+        if service.takes_stream:
+            return list(self._targets)
+        if service.decoder:
+            return [self.first]
+        return [target for target in self._targets if target.address == self.first.address]
+
+    def take(self, call: Call) -> Target | None:
+        """Return the next endpoint to ask, or None. If all circuit breakers are open, they are ignored."""
+        while self._waiting:
+            target = self._waiting.pop(0)
+            if target.endpoint.health.acquire(call.clock.monotonic(), self):
+                self._is_asked = True
+                return target
+            self._resting.append(target)
+            record_skip(call, target, "its circuit breaker is open")
+        if self._is_asked or not self._resting:
+            return None
+        return self._resting.pop(0)
+
+    def has_next(self, call: Call) -> bool:
+        """Tell whether another endpoint can be asked in this round."""
+        now = call.clock.monotonic()
+        return any(not target.endpoint.health.is_open(now) for target in self._waiting)
+
+
+def record_skip(call: Call, target: Target, reason: str, error: Exception | None = None) -> None:
+    """Record an endpoint that was not asked."""
+    call.attempts.append(
+        Attempt(
+            provider=target.endpoint.name,
+            model=target.model,
+            key=None,
+            status=None,
+            duration=0.0,
+            error=type(error).__name__ if error is not None else None,
+            cost=Decimal(0),
+            endpoint=target.endpoint.label,
+            skipped=reason,
+        )
+    )
+
+
+def order_targets(targets: list[Target], round_: Round, state: SharedState) -> list[Target]:
+    """Return the targets in the order of the strategy. A conversation begins with the endpoint that knows it."""
+    call = round_.call
+    options = call.options
+    if options.routing == "ordered" or len(targets) < 2:
+        return targets
+    if options.routing == "round-robin":
+        turn = state.next_rotation(" ".join(f"{target.endpoint.identity}/{target.model}" for target in targets))
+        start = turn % len(targets)
+        ordered = [*targets[start:], *targets[:start]]
+    elif options.routing == "cheapest":
+        ordered = sorted(targets, key=lambda target: estimate_cost(target, round_.request, call))
+    elif options.routing == "weighted":
+        ordered = _draw(targets, call)
+    else:
+        ordered = sorted(targets, key=lambda target: _latency(target.endpoint))
+        if call.random.random() < EXPLORATION:
+            call.random.shuffle(ordered)
+    known = state.affinity(call.conversation) if call.conversation is not None else None
+    if known is not None:
+        ordered.sort(key=lambda target: affinity_name(target) != known.endpoint)
+    return ordered
+
+
+def affinity_name(target: Target) -> str:
+    """Return the name of an endpoint and its model by which a conversation finds it again."""
+    return f"{target.endpoint.label}/{target.model}"
+
+
+def estimate_cost(target: Target, request: object, call: Call) -> float:
+    """Return the expected cost of a request in US dollars, or infinity if it is unknown."""
+    facts = target.endpoint.facts
+    if not isinstance(request, ChatRequest):
+        return inf
+    if facts is None:
+        return 0.0 if target.endpoint.local is not None else inf
+    from budwood.providing import estimate_request  # only this strategy needs it
+
+    usage = Usage(
+        input_tokens=round(estimate_request(request).tokens), output_tokens=request.max_tokens or EXPECTED_OUTPUT
+    )
+    dollars = facts(target.model).cost(usage, datetime.fromtimestamp(call.clock.time(), UTC)).dollars
+    return inf if dollars is None else float(dollars)
+
+
+def _draw(targets: Sequence[Target], call: Call) -> list[Target]:
+    """Draw targets at random by their weights. Those without weight are asked last."""
+
+    def chance(target: Target) -> float:
+        weight = _weight(target, call.options)
+        return call.random.random() ** (1 / weight) if weight else -1.0
+
+    return sorted(targets, key=chance, reverse=True)
+
+
+def _latency(endpoint: Endpoint) -> float:
+    """Return the time to the first content, or to the complete reply, of an endpoint. A new one is asked first."""
+    health = endpoint.health
+    return health.first_token or health.median_latency() or 0.0

@@ -1,4 +1,4 @@
-"""Choose the endpoint for a round."""
+"""Choose the endpoint for a round, and adapt the request to it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,27 @@ from budwood.errors import StreamInterruptedError
 from budwood.types import ChatRequest, ChatResponse
 
 
+def with_failover(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
+    """Ask the endpoints of the call's route one after the other; see `budwood.engine.pipeline.failover`."""
+
+    def run(round_: Round) -> Flow[Any]:
+        from budwood.engine.pipeline.failover import Failover  # only calls with several endpoints need it
+
+        route = round_.call.route
+        return answer(round_) if route is None else Failover(answer, round_, route).run()
+
+    return run
+
+
 def on_endpoint(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
     """Adapt the request of a round to the endpoint of the call, and send it there."""
 
     def run(round_: Round) -> Flow[Any]:
         call = round_.call
-        endpoint, model = target = call.target
+        endpoint, model = target = round_.target or call.target
         attempt = Attempt(round_, endpoint, model, request_for(target, round_))
+        if round_.adaptations:
+            attempt.adapt(round_.adaptations)
         if isinstance(attempt.request, ChatRequest) and len(attempt.request.messages) > 1:
             _answer_open_calls(attempt)
         try:

@@ -95,7 +95,11 @@ class EventReader:
     def _commit(self) -> None:
         self.is_committed = True
         call = self._attempt.round.call
-        call.partial = self.snapshot
+        contender = self._attempt.round.contender
+        if contender is None:
+            call.partial = self.snapshot
+        else:
+            contender.partial = self.snapshot
         seconds = call.clock.monotonic() - self._attempt.started
         if self._attempt.endpoint.health.record_first_token(seconds):
             self._attempt.report_breaker("closed")

@@ -31,17 +31,12 @@ class Affinity(NamedTuple):
 
 
 class SharedState:
-    """
-    The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads.
-
-    Attributes:
-        limiter: The limiter inside the process, once something needs one.
-    """
+    """The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads."""
 
     def __init__(self) -> None:
         self._healths: dict[str, Health] = {}
         self._pools: dict[str, KeyPool] = {}
-        self.limiter: Limiter | None = None
+        self._limiters: dict[str, Limiter] = {}
         self.reset()
         _states.add(self)
 
@@ -50,7 +45,7 @@ class SharedState:
         self._lock = threading.RLock()
         self._rotations: dict[str, int] = {}
         self._affinities: OrderedDict[str, Affinity] = OrderedDict()
-        for part in (*self._healths.values(), *self._pools.values(), self.limiter):
+        for part in (*self._healths.values(), *self._pools.values(), *self._limiters.values()):
             reset = getattr(part, "reset", None)
             if reset is not None:
                 reset()
@@ -62,6 +57,10 @@ class SharedState:
     def pool(self, identity: str, create: Callable[[], KeyPool]) -> KeyPool:
         """Return the pool of keys of an endpoint; ``create`` makes it once."""
         return self._get(self._pools, identity, create)
+
+    def local_limiter(self, create: Callable[[], Limiter]) -> Limiter:
+        """Return the limiter inside the process; ``create`` makes it once."""
+        return self._get(self._limiters, "local", create)
 
     def next_rotation(self, identity: str) -> int:
         """Return how often a list of endpoints was used before."""
