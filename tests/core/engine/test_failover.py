@@ -403,6 +403,26 @@ def test_backup_inherits_and_overrides(make_asker, endpoints):
     assert ledger(reply)[-1] == ("one#west", 200)
 
 
+def test_backups_can_be_an_argument(make_asker, endpoints):
+    """
+    They belong to the provider of the client's model.
+    """
+    endpoints.script("three", 503)
+
+    reply = make_asker(model="three/m", backups=[{"base_url": "http://five/v1"}]).ask()
+
+    assert ledger(reply) == [("three", 503), ("three#2", 200)]
+
+
+@pytest.mark.parametrize("backups", ["http://five/v1", [5], [{"base_url": 5}], [{"colour": "red"}]])
+def test_invalid_backups_are_reported_at_construction(make_asker, backups):
+    """
+    The error names the setting.
+    """
+    with pytest.raises(ConfigurationError, match="backups"):
+        make_asker(model="three/m", backups=backups)
+
+
 def test_rate_limit_of_all_is_raised(make_asker, endpoints):
     """
     The error of the first endpoint is raised with its own class.

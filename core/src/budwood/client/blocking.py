@@ -60,6 +60,8 @@ class Client:
             other files and the environment. A `Settings` object replaces all of them.
         api_key: The key for the provider of ``model``.
         base_url: The address of the provider of ``model``.
+        backups: Further endpoints of that provider, which are asked if it fails. Each is a table of settings, such as
+            ``{"base_url": "…"}``, and inherits all others.
         cache: Caches replies: the name of a cache, or a `Cache`, which you close yourself. False for no cache, even if
             the settings have one.
         cache_ttl: Seconds for which a reply is cached; by default without a limit.
@@ -83,6 +85,7 @@ class Client:
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
         transport: str | Transport | httpx.Client | None = None,
@@ -98,6 +101,7 @@ class Client:
             settings=settings,
             api_key=api_key,
             base_url=base_url,
+            backups=backups,
             cache=cache,
             cache_ttl=cache_ttl,
             registry=registry,
