@@ -111,7 +111,7 @@ FOR_PLUGINS = frozenset(
     "EmbeddingRequest HTTPCall HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
     "Record ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
     "AttemptFinished AttemptStarted CacheFailed CacheHit FirstToken Observation ParameterLearned RequestFinished "
-    "RequestStarted RetryScheduled ToolFinished ToolStarted EndpointFailed "
+    "RequestStarted RetryScheduled ToolFinished ToolStarted AttemptQueued EndpointFailed "
     "Claim Denial".split()  # for observers and limiters
 )
 """Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
+        AttemptQueued,
         AttemptStarted,
         CacheFailed,
         CacheHit,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AttemptFinished": "observations",
+    "AttemptQueued": "observations",
     "AttemptStarted": "observations",
     "CONTENT_EVENTS": "events",
     "CacheFailed": "observations",
@@ -143,6 +145,7 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptFinished",
+    "AttemptQueued",
     "AttemptStarted",
     "Body",
     "BodyFile",

@@ -9,9 +9,11 @@ from typing import Any
 from budwood import logs
 from budwood.engine.accounting import costs
 from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.claims import has_concurrency_limit
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
+from budwood.engine.reliability import adaptive
 from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
@@ -118,6 +120,8 @@ class Attempt:
             health.latencies.append(now - self.started)
         if health.failures:
             health.succeed()
+        if health.adaptive is not None:
+            adaptive.record_end(health, self.started, now, is_rejected=False)
         if self.round.contender is not None:
             self.round.contender.pending.clear()
         reply = result if isinstance(result, Answer) else None
@@ -159,8 +163,11 @@ class Attempt:
 
     def _record_failure(self, error: BaseException) -> None:
         health, call = self.endpoint.health, self.round.call
+        now = call.clock.monotonic()
         health.running.discard(id(self))
-        health.record_error(error, call.clock.monotonic(), call.random)
+        health.record_error(error, now, call.random)
+        if health.adaptive is not None or health.running:
+            adaptive.record_failure(health, error, self.started, now, lambda: has_concurrency_limit(*self.target))
 
     def _record(
         self,
