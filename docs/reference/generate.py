@@ -103,6 +103,7 @@ SECTIONS: Final = (
             "Attempt",
             "ParameterLearned",
             "RetryScheduled",
+            "BreakerChanged",
             "EndpointFailed",
             "ToolStarted",
             "ToolFinished",

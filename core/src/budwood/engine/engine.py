@@ -45,7 +45,7 @@ from budwood.types import Capability, ChatResponse, Message, Part, Timing
 if TYPE_CHECKING:
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
-    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 
 class StreamedReply(NamedTuple):
@@ -232,6 +232,16 @@ class Engine:
         from budwood.engine.accounting.details import details_of
 
         return details_of(self.endpoints.find(self._address(model)), self.clock.time())
+
+    def endpoint_states(self) -> list[EndpointState]:
+        """Return the state of the endpoints that are configured or were used so far. Nothing is sent."""
+        from budwood.engine.pipeline.reports import describe_endpoint
+
+        for model in (self.model, *self.options.fallbacks):
+            if model is not None:
+                self.endpoints.find(model)
+        now = self.clock.monotonic()
+        return [describe_endpoint(endpoint, now) for endpoint in self.endpoints.list_all()]
 
     def check(self, options: AskOptions) -> None:
         """Check that a call could be sent: the model supports chat, a key is configured, and the options are valid."""

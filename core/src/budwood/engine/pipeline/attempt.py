@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from budwood import logs
 from budwood.engine.accounting import costs
@@ -14,9 +14,13 @@ from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
 from budwood.engine.reliability import adaptive
+from budwood.engine.reliability.health import MAX_OUTCOMES
 from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
+
+if TYPE_CHECKING:
+    from budwood.types.endpoints import BreakerState
 
 
 @dataclass(slots=True)
@@ -116,10 +120,12 @@ class Attempt:
         health, now = self.endpoint.health, self.round.call.clock.monotonic()
         health.running.discard(id(self))
         health.outcomes.append((now, False))
+        if len(health.outcomes) > MAX_OUTCOMES:
+            health.count_outcomes(now)
         if not self.round.call.streamed:
             health.latencies.append(now - self.started)
-        if health.failures:
-            health.succeed()
+        if health.failures and health.succeed():
+            self.report_breaker("closed")
         if health.adaptive is not None:
             adaptive.record_end(health, self.started, now, is_rejected=False)
         if self.round.contender is not None:
@@ -155,6 +161,12 @@ class Attempt:
         elif self.is_started:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
 
+    def report_breaker(self, state: BreakerState) -> None:
+        """Notify observers that this attempt opened or closed the circuit breaker of its endpoint."""
+        call = self.round.call
+        if call.observers is not None:
+            call.observers.report_breaker(self, state)
+
     def record_loss(self) -> None:
         """Record an attempt that is cancelled because another one has answered. What it costs is unknown."""
         if self.is_started:
@@ -165,7 +177,10 @@ class Attempt:
         health, call = self.endpoint.health, self.round.call
         now = call.clock.monotonic()
         health.running.discard(id(self))
-        health.record_error(error, now, call.random)
+        is_answered = self.head is not None
+        changed = health.record_error(error, self.started, now, call.random, is_answered=is_answered)
+        if changed is not None:
+            self.report_breaker(changed)
         if health.adaptive is not None or health.running:
             adaptive.record_failure(health, error, self.started, now, lambda: has_concurrency_limit(*self.target))
 
