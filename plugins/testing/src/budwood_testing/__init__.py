@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from budwood_testing.suites import (
         CacheSuite,
         InstructionStrategySuite,
+        LimiterSuite,
         LocalProviderSuite,
         MediaHandlerSuite,
         ObserverSuite,
@@ -58,6 +59,7 @@ __all__ = [
     "Fault",
     "FaultyTransport",
     "InstructionStrategySuite",
+    "LimiterSuite",
     "LocalProviderSuite",
     "ManualClock",
     "MediaHandlerSuite",
