@@ -102,6 +102,7 @@ SECTIONS: Final = (
             "Attempt",
             "ParameterLearned",
             "RetryScheduled",
+            "BreakerChanged",
             "EndpointFailed",
             "ToolStarted",
             "ToolFinished",

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from budwood.completed import CompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
-    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 T = TypeVar("T")
 
@@ -302,6 +302,15 @@ class Client:
     def model(self, model: str | None = None) -> ModelDetails:
         """Return what is known about a model: capabilities, rules, limits, prices, shutdown date. Nothing is sent."""
         return self._engine.model_details(model)
+
+    def endpoints(self) -> list[EndpointState]:
+        """
+        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
+
+        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
+        with equal settings share the state.
+        """
+        return self._engine.endpoint_states()
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from budwood.types.observations import (
         AttemptFinished,
         AttemptStarted,
+        BreakerChanged,
         CacheFailed,
         CacheHit,
         EndpointFailed,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AttemptFinished": "observations",
     "AttemptStarted": "observations",
+    "BreakerChanged": "observations",
     "CONTENT_EVENTS": "events",
     "CacheFailed": "observations",
     "CacheHit": "observations",
@@ -146,6 +148,7 @@ __all__ = [
     "AttemptStarted",
     "Body",
     "BodyFile",
+    "BreakerChanged",
     "CacheFailed",
     "CacheHit",
     "CacheLifetime",

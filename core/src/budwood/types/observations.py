@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from budwood.types.endpoints import BreakerState
     from budwood.types.usage import Answer, Attempt, RateLimits
 
 
@@ -76,6 +77,29 @@ class RetryScheduled:
     model: str
     delay: float
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged:
+    """
+    The circuit breaker of an endpoint has opened, has opened again after a failed probe, or has closed.
+
+    Attributes:
+        endpoint: The endpoint, as in `EndpointState.name`.
+        state: ``"open"`` or ``"closed"``.
+        failures: The failures since its last success.
+        next_probe: Seconds until a call probes it; None if the breaker has closed.
+        error: The class name of the last error; None if the breaker has closed.
+    """
+
+    call: str
+    provider: str
+    model: str
+    endpoint: str
+    state: BreakerState
+    failures: int
+    next_probe: float | None
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +213,7 @@ Observation = (
     | AttemptStarted
     | AttemptFinished
     | RetryScheduled
+    | BreakerChanged
     | EndpointFailed
     | ParameterLearned
     | CacheHit

@@ -20,6 +20,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "budwood_testing.clock": ("FakeClock", "ManualClock"),
     "budwood_testing.context": ("plugin_context",),
+    "budwood_testing.endpoints": ("reset_endpoints",),
     "budwood_testing.examples": (
         "OpenAIChatExamples",
         "WireBody",

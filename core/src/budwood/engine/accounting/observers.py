@@ -10,6 +10,7 @@ from budwood.engine.accounting.observer_faults import CONTAINED, ObserverFaults,
 from budwood.types import (
     AttemptFinished,
     AttemptStarted,
+    BreakerChanged,
     CacheFailed,
     CacheHit,
     ChatRequest,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from budwood.engine.pipeline.endpoints import Target
     from budwood.types import Answer
     from budwood.types import Attempt as AttemptRecord
+    from budwood.types.endpoints import BreakerState
 
 
 class Observers:
@@ -93,6 +95,20 @@ class Observers:
     def report_retry(self, call: Call, target: Target, delay: float, error: str) -> None:
         """Report a retry."""
         self.observe(RetryScheduled(**_of(call, target), delay=delay, error=error))
+
+    def report_breaker(self, attempt: Attempt, state: BreakerState) -> None:
+        """Report that an attempt opened or closed the circuit breaker of its endpoint."""
+        call, health = attempt.round.call, attempt.endpoint.health
+        self.observe(
+            BreakerChanged(
+                **_of(call, attempt.target),
+                endpoint=attempt.endpoint.label,
+                state=state,
+                failures=health.failures,
+                next_probe=health.next_probe(call.clock.monotonic()),
+                error=health.last_error if state == "open" else None,
+            )
+        )
 
     def report_failover(self, call: Call, target: Target, error: str) -> None:
         """Report that the call leaves an endpoint that failed."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
@@ -57,6 +57,11 @@ class Target(NamedTuple):
     def address(self) -> str:
         """``provider/model``, or only the provider if there is no model."""
         return f"{self.endpoint.name}/{self.model}" if self.model else self.endpoint.name
+
+    @property
+    def name(self) -> str:
+        """The label of the endpoint and the model, which distinguishes backups: ``work#2/large``."""
+        return f"{self.endpoint.label}/{self.model}"
 
     def capabilities(self) -> frozenset[Capability]:
         """Return the capabilities of the model."""
@@ -328,11 +333,15 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
 
 
 def _find_url(instance: Instance[ProviderSpec[Any]]) -> str | None:
-    """Return the address of a provider without user and password."""
-    if isinstance(instance.implementation, LocalProvider):
-        return None
+    """Return the address of a provider without user, password and query, which may be secrets."""
     url = str(getattr(instance.settings, "base_url", None) or "")
-    return url.rpartition("@")[2] if "@" in url else url or None
+    if isinstance(instance.implementation, LocalProvider) or not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # not an address, which is reported when it is used
+        return None
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:

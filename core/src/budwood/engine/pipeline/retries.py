@@ -8,6 +8,7 @@ from typing import Any, Final
 from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Call
+from budwood.engine.reliability.health import is_failure
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -85,7 +86,18 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
     delay = _delay(attempt, error, failed_attempts)
     if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
         return None
-    return delay
+    return delay if _has_retry_budget(attempt, error) else None
+
+
+def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
+    """Take a retry from the endpoint's budget, if the endpoint failed. If none is left, the error's hint says so."""
+    if not is_failure(error) or (error.status is not None and error.status < 500):
+        return True  # such as 429, also for a lack of capacity
+    if attempt.endpoint.health.take_retry(attempt.round.call.clock.monotonic()):
+        return True
+    hint = f"Not retried, because too many requests to {attempt.endpoint.label} were retried in the last minute."
+    error.hint = hint if error.hint is None else f"{error.hint} {hint}"
+    return False
 
 
 def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
