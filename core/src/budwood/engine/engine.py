@@ -139,13 +139,13 @@ class Engine:
     def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask in a conversation. Its history changes only when the reply is complete."""
         parsed = self._parse(options)
-        call = self._call(parsed, conversation.model)
+        call = self._call(parsed, conversation.model, conversation=conversation.id)
         return self._talk(conversation, parse_prompt(prompt), parsed, call)
 
     def stream_talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> StreamedReply:
         """Ask in a conversation, and emit the events of the reply as they arrive."""
         parsed = self._parse(options)
-        call = self._call(parsed, conversation.model, streamed=True)
+        call = self._call(parsed, conversation.model, streamed=True, conversation=conversation.id)
         new = parse_prompt(prompt)
         _check_stream(call, (*conversation.messages, *new), parsed)
         return StreamedReply(self._talk(conversation, new, parsed, call), call)
@@ -316,10 +316,19 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, parsed: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
+    def _call(
+        self,
+        parsed: CallOptions,
+        model: str | None = None,
+        *,
+        streamed: bool = False,
+        conversation: str | None = None,
+    ) -> Call:
         target = self.endpoints.find(self._address(parsed.model or model))
         cache = self.cache if parsed.use_cache else None
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
+        if call.route is not None or target.endpoint.pool is not None:
+            call.conversation = parsed.conversation or conversation
         if streamed and cache is None:  # a cached reply needs no key
             target.endpoint.check_credential()
         return call

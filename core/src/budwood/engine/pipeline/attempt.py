@@ -130,6 +130,8 @@ class Attempt:
             adaptive.record_end(health, self.started, now, is_rejected=False)
         if self.round.contender is not None:
             self.round.contender.pending.clear()
+        if self.round.call.conversation is not None:
+            self._remember_conversation(self.round.call.conversation)
         reply = result if isinstance(result, Answer) else None
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
@@ -138,6 +140,15 @@ class Attempt:
             cost = costs.cost_of_reply(self.endpoint, self.model, reply, self.round.call.clock.time())
         status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
         self._record(status, cost, reply=reply, request_id=reply.request_id if reply is not None else None)
+
+    def _remember_conversation(self, conversation: str) -> None:
+        """Let a conversation stay with this endpoint and group of keys."""
+        state = self.round.call.state
+        if state is not None:
+            from budwood.engine.reliability.shared_state import Affinity
+
+            group = self.lease.group if self.lease is not None else None
+            state.set_affinity(conversation, Affinity(self.target.name, group))
 
     def fail(self, error: ProviderError) -> None:
         """Complete an error with its target and rate limits, remove secrets from it, and record the attempt."""

@@ -59,6 +59,11 @@ class Target(NamedTuple):
         """``provider/model``, or only the provider if there is no model."""
         return f"{self.endpoint.name}/{self.model}" if self.model else self.endpoint.name
 
+    @property
+    def name(self) -> str:
+        """The label of the endpoint and the model, which distinguishes backups: ``work#2/large``."""
+        return f"{self.endpoint.label}/{self.model}"
+
     def capabilities(self) -> frozenset[Capability]:
         """Return the capabilities of the model."""
         return self.endpoint.capabilities(self.model)

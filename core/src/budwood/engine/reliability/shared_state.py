@@ -24,7 +24,7 @@ _MAX_CONVERSATIONS: Final = 10_000
 
 
 class Affinity(NamedTuple):
-    """The endpoint and the group of keys that answered a conversation."""
+    """The endpoint with its model, as in `Target.name`, and the group of keys that answered a conversation."""
 
     endpoint: str
     group: str | None = None
