@@ -111,7 +111,8 @@ FOR_PLUGINS = frozenset(
     "EmbeddingRequest HTTPCall HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
     "Record ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
     "AttemptFinished AttemptQueued AttemptStarted BreakerChanged CacheFailed CacheHit EndpointFailed FirstToken "
-    "Observation ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished ToolStarted Claim Denial".split()
+    "Observation ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished ToolStarted "
+    "Claim Denial".split()
 )
 """Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""
 
