@@ -48,7 +48,8 @@ def test_configured_endpoints_are_listed_before_they_are_used(make_client, scrip
     """
     They are those of the model and of its fallbacks, each with its backups. Nothing is sent.
     """
-    settings = {"providers": {"openai": {"backups": BACKUPS, "api_key": "sk-test-secret"}}}
+    key = {"api_key": "sk-test-secret"}
+    settings = {"providers": {"openai": {"backups": BACKUPS, **key}, "groq": key}}
 
     with make_client(api_key=None, settings=settings, fallbacks=["groq/llama"]) as client:
         states = client.endpoints()

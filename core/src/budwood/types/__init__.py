@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
+        AttemptQueued,
         AttemptStarted,
         BreakerChanged,
         CacheFailed,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AttemptFinished": "observations",
+    "AttemptQueued": "observations",
     "AttemptStarted": "observations",
     "BreakerChanged": "observations",
     "CONTENT_EVENTS": "events",
@@ -145,6 +147,7 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptFinished",
+    "AttemptQueued",
     "AttemptStarted",
     "Body",
     "BodyFile",

@@ -32,6 +32,23 @@ class RequestStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptQueued:
+    """
+    An attempt waits for a limit, before it is sent. `Attempt.queued` is the time that it waited.
+
+    Attributes:
+        limit: The name of the limit, such as ``"openai:requests_per_minute"``.
+        delay: The seconds until there is room; None if that depends on other attempts.
+    """
+
+    call: str
+    provider: str
+    model: str
+    limit: str
+    delay: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
     """
     An attempt starts: an HTTP request is about to be sent, or a model inside the process is called.
@@ -210,6 +227,7 @@ class RequestFinished:
 
 Observation = (
     RequestStarted
+    | AttemptQueued
     | AttemptStarted
     | AttemptFinished
     | RetryScheduled

@@ -9,6 +9,7 @@ from budwood.contracts import HeadersObserver, Observer, ToolObserver
 from budwood.engine.accounting.observer_faults import CONTAINED, ObserverFaults, ToolScope
 from budwood.types import (
     AttemptFinished,
+    AttemptQueued,
     AttemptStarted,
     BreakerChanged,
     CacheFailed,
@@ -91,6 +92,10 @@ class Observers:
                 rate_limits=attempt.rate_limits,
             )
         )
+
+    def report_queued(self, call: Call, target: Target, limit: str, delay: float | None) -> None:
+        """Report that an attempt waits for a limit."""
+        self.observe(AttemptQueued(**_of(call, target), limit=limit, delay=delay))
 
     def report_retry(self, call: Call, target: Target, delay: float, error: str) -> None:
         """Report a retry."""

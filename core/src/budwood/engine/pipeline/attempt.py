@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from budwood import logs
 from budwood.engine.accounting import costs
 from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.claims import has_concurrency_limit
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
+from budwood.engine.reliability import adaptive
 from budwood.engine.reliability.health import MAX_OUTCOMES
 from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
@@ -124,6 +126,8 @@ class Attempt:
             health.latencies.append(now - self.started)
         if health.failures and health.succeed():
             self.report_breaker("closed")
+        if health.adaptive is not None:
+            adaptive.record_end(health, self.started, now, is_rejected=False)
         if self.round.contender is not None:
             self.round.contender.pending.clear()
         if self.round.call.conversation is not None:
@@ -182,12 +186,14 @@ class Attempt:
 
     def _record_failure(self, error: BaseException) -> None:
         health, call = self.endpoint.health, self.round.call
+        now = call.clock.monotonic()
         health.running.discard(id(self))
         is_answered = self.head is not None
-        now = call.clock.monotonic()
         changed = health.record_error(error, self.started, now, call.random, is_answered=is_answered)
         if changed is not None:
             self.report_breaker(changed)
+        if health.adaptive is not None or health.running:
+            adaptive.record_failure(health, error, self.started, now, lambda: has_concurrency_limit(*self.target))
 
     def _record(
         self,

@@ -33,7 +33,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
         failed_attempts = 0
         while True:
             attempt.started = call.clock.monotonic()
-            attempt.timing = _attempt_timing(attempt)
+            attempt.timing = attempt_timing(attempt)
             attempt.endpoint.health.running.add(id(attempt))
             if attempt.round.contender is not None:
                 attempt.round.contender.pending[:] = [attempt]
@@ -115,7 +115,7 @@ def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> floa
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
 
 
-def _attempt_timing(attempt: Attempt) -> Timing | None:
+def attempt_timing(attempt: Attempt) -> Timing | None:
     """Return the limits of one attempt; None if only those of the call apply."""
     call = attempt.round.call
     bound, timing = call.options.attempt_timeout, call.timing
