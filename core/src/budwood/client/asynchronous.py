@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from budwood.completed import AsyncCompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
-    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 T = TypeVar("T")
 
@@ -58,6 +58,7 @@ class AsyncClient:
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
+        backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
         transport: str | AsyncTransport | httpx.AsyncClient | None = None,
@@ -73,6 +74,7 @@ class AsyncClient:
             settings=settings,
             api_key=api_key,
             base_url=base_url,
+            backups=backups,
             cache=cache,
             cache_ttl=cache_ttl,
             registry=registry,
@@ -208,6 +210,15 @@ class AsyncClient:
     def model(self, model: str | None = None) -> ModelDetails:
         """Return what is known about a model; see `Client.model`."""
         return self._engine.model_details(model)
+
+    def endpoints(self) -> list[EndpointState]:
+        """
+        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
+
+        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
+        with equal settings share the state.
+        """
+        return self._engine.endpoint_states()
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """Check that a call can be sent; see `Client.check`."""

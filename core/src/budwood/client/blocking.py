@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from budwood.completed import CompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
-    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 T = TypeVar("T")
 
@@ -60,6 +60,8 @@ class Client:
             other files and the environment. A `Settings` object replaces all of them.
         api_key: The key for the provider of ``model``, or a list of several, which share the calls.
         base_url: The address of the provider of ``model``.
+        backups: Further endpoints of that provider, which are asked if it fails. Each is a table of settings, such as
+            ``{"base_url": "…"}``, and inherits all others.
         cache: Caches replies: the name of a cache, or a `Cache`, which you close yourself. False for no cache, even if
             the settings have one.
         cache_ttl: Seconds for which a reply is cached; by default without a limit.
@@ -83,6 +85,7 @@ class Client:
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
+        backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
         transport: str | Transport | httpx.Client | None = None,
@@ -98,6 +101,7 @@ class Client:
             settings=settings,
             api_key=api_key,
             base_url=base_url,
+            backups=backups,
             cache=cache,
             cache_ttl=cache_ttl,
             registry=registry,
@@ -302,6 +306,15 @@ class Client:
     def model(self, model: str | None = None) -> ModelDetails:
         """Return what is known about a model: capabilities, rules, limits, prices, shutdown date. Nothing is sent."""
         return self._engine.model_details(model)
+
+    def endpoints(self) -> list[EndpointState]:
+        """
+        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
+
+        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
+        with equal settings share the state.
+        """
+        return self._engine.endpoint_states()
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """

@@ -45,7 +45,7 @@ from budwood.types import Capability, ChatResponse, Message, Part, Timing
 if TYPE_CHECKING:
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
-    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 
 class StreamedReply(NamedTuple):
@@ -139,13 +139,13 @@ class Engine:
     def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask in a conversation. Its history changes only when the reply is complete."""
         parsed = self._parse(options)
-        call = self._call(parsed, conversation.model)
+        call = self._call(parsed, conversation.model, conversation=conversation.id)
         return self._talk(conversation, parse_prompt(prompt), parsed, call)
 
     def stream_talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> StreamedReply:
         """Ask in a conversation, and emit the events of the reply as they arrive."""
         parsed = self._parse(options)
-        call = self._call(parsed, conversation.model, streamed=True)
+        call = self._call(parsed, conversation.model, streamed=True, conversation=conversation.id)
         new = parse_prompt(prompt)
         _check_stream(call, (*conversation.messages, *new), parsed)
         return StreamedReply(self._talk(conversation, new, parsed, call), call)
@@ -233,6 +233,16 @@ class Engine:
 
         return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
+    def endpoint_states(self) -> list[EndpointState]:
+        """Return the state of the endpoints that are configured or were used so far. Nothing is sent."""
+        from budwood.engine.pipeline.reports import describe_endpoint
+
+        for model in (self.model, *self.options.fallbacks):
+            if model is not None:
+                self.endpoints.find(model)
+        now = self.clock.monotonic()
+        return [describe_endpoint(endpoint, now) for endpoint in self.endpoints.list_all()]
+
     def check(self, options: AskOptions) -> None:
         """Check that a call could be sent: the model supports chat, a key is configured, and the options are valid."""
         self._check_request(options).target.endpoint.check_credential()
@@ -306,10 +316,19 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, parsed: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
+    def _call(
+        self,
+        parsed: CallOptions,
+        model: str | None = None,
+        *,
+        streamed: bool = False,
+        conversation: str | None = None,
+    ) -> Call:
         target = self.endpoints.find(self._address(parsed.model or model))
         cache = self.cache if parsed.use_cache else None
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
+        if call.route is not None or target.endpoint.pool is not None:
+            call.conversation = parsed.conversation or conversation
         if streamed and cache is None:  # a cached reply needs no key
             target.endpoint.check_credential()
         return call
@@ -331,6 +350,7 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
+            find_limiter=self.endpoints.find_limiter,
             observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,

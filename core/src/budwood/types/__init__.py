@@ -61,7 +61,9 @@ if TYPE_CHECKING:
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
+        AttemptQueued,
         AttemptStarted,
+        BreakerChanged,
         CacheFailed,
         CacheHit,
         EndpointFailed,
@@ -79,7 +81,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AttemptFinished": "observations",
+    "AttemptQueued": "observations",
     "AttemptStarted": "observations",
+    "BreakerChanged": "observations",
     "CONTENT_EVENTS": "events",
     "CacheFailed": "observations",
     "CacheHit": "observations",
@@ -143,9 +147,11 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptFinished",
+    "AttemptQueued",
     "AttemptStarted",
     "Body",
     "BodyFile",
+    "BreakerChanged",
     "CacheFailed",
     "CacheHit",
     "CacheLifetime",

@@ -37,7 +37,8 @@ class Denial(NamedTuple):
 
     Attributes:
         claim: The claim that does not fit.
-        delay: Seconds after which to ask again; None to wait until the limiter wakes the caller.
+        delay: Seconds after which to ask again, more than zero; None to wait until the limiter wakes the caller, or for
+            ever if the limit is a quota without an end.
         available: The units that are left of a quota, or of the capacity of another limit.
     """
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import ssl
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -36,8 +37,15 @@ class WaitForClose:
 
 WAIT_FOR_CLOSE: Final = WaitForClose()
 
-Step = bytes | threading.Event | WaitForClose | Iterable[bytes]
-"""Bytes to send, an event to wait for, `WAIT_FOR_CLOSE`, or an iterable of bytes to send."""
+
+class Reset:
+    """A step that resets the connection (RST) in place of closing it (FIN)."""
+
+
+RESET: Final = Reset()
+
+Step = bytes | threading.Event | WaitForClose | Reset | Iterable[bytes]
+"""Bytes to send, an event to wait for, `WAIT_FOR_CLOSE`, `RESET`, or an iterable of bytes to send."""
 
 
 class LoopbackServer:
@@ -188,6 +196,8 @@ class LoopbackServer:
                     while connection.recv(65536):
                         pass
                     self.closed_by_client.set()
+                elif isinstance(step, Reset):
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 else:
                     self._send(connection, (step,) if isinstance(step, bytes) else step)
         except OSError:

@@ -32,6 +32,14 @@ class ClientOptions(TypedDict, total=False):
     max_tool_rounds: int
     max_retry_after: float
     attempt_timeout: float
+    fallbacks: Sequence[str]
+    fallback_on: Sequence[str]
+    routing: Literal["ordered", "round-robin", "cheapest", "weighted", "fastest"]
+    weights: Mapping[str, float]
+    hedge: Literal["p95"] | float
+    on_stream_failure: Literal["raise", "restart"]
+    unknown_price: Literal["refuse", "ignore"]
+    assume_output: int
 
 
 class CompletionOptions(ClientOptions, total=False):
@@ -80,6 +88,8 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
         vendor_tools: Tools that run at the vendor.
         prompt_cache: How long the vendor may cache the prompt, because later requests begin with it.
         cache: False bypasses the client's cache: nothing is read from it or stored in it.
+        conversation: Identifies the conversation that the request continues. It stays with one endpoint and group of
+            keys while they are available, so that the vendor's prompt cache can be used.
     """
 
     system: str
@@ -95,6 +105,7 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
     vendor_tools: Sequence[VendorTool]
     prompt_cache: CacheLifetime
     cache: bool
+    conversation: str
 
 
 class AskOptions(OptionsWithoutSchema, total=False):
@@ -132,6 +143,7 @@ class CallOptions(NamedTuple):
         tools: The tools that the model may call.
         output: The structured output to request, or None.
         use_cache: Whether the client's cache may be used.
+        conversation: The conversation that the request continues, or None.
     """
 
     options: Options
@@ -142,6 +154,7 @@ class CallOptions(NamedTuple):
     tools: ToolConfig = ToolConfig()
     output: Output | None = None
     use_cache: bool = True
+    conversation: str | None = None
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
         """
@@ -184,6 +197,7 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         tools=ToolConfig(tools, _parse_flag(supplied, "execute_tools"), _parse_approval(supplied)),
         output=_parse_output(supplied, tools),
         use_cache=_parse_flag(supplied, "cache"),
+        conversation=_parse_text(supplied, "conversation"),
     )
 
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.engine.accounting import costs
 from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.claims import has_concurrency_limit
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
+from budwood.engine.reliability import adaptive
+from budwood.engine.reliability.health import MAX_OUTCOMES
 from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
+
+if TYPE_CHECKING:
+    from budwood.types.endpoints import BreakerState
+
+
+STREAM_HEAD_SECONDS: Final = 60.0
+"""The default of ``attempt_timeout`` for streams: the time until the response headers must arrive."""
 
 
 @dataclass(slots=True)
@@ -111,36 +121,25 @@ class Attempt:
         credential = self.lease.credential if self.lease is not None else self.endpoint.credential
         return (*self.endpoint.secrets(), *([credential.secret.get_secret_value()] if credential is not None else ()))
 
-    def record_wait(self, seconds: float) -> None:
-        """Record the seconds that it waited for a limit or a key. Its own time begins after them."""
-        self.queued += seconds
-        self.started += seconds
-        timing = self.timing
-        if timing is not None:
-            head, end = timing.head_deadline, self.round.call.timing.deadline
-            deadline = min(timing.deadline + seconds, end)
-            self.timing = replace(
-                timing, deadline=deadline, head_deadline=None if head is None else min(head + seconds, end)
-            )
-
     def succeed(self, result: object) -> None:
         """Record a successful attempt."""
         health, now = self.endpoint.health, self.round.call.clock.monotonic()
         health.running.discard(id(self))
         health.outcomes.append((now, False))
+        if len(health.outcomes) > MAX_OUTCOMES:
+            health.count_outcomes(now)
         if not self.round.call.streamed:
             health.latencies.append(now - self.started)
-        if health.failures:
-            health.succeed()
-        if self.round.contender is not None:
-            self.round.contender.pending.clear()
+        if health.failures and health.succeed():
+            self.report_breaker("closed")
+        if health.adaptive is not None:
+            adaptive.record_end(health, self.started, now, is_rejected=False)
+        if self.round.contender is not None or self.round.call.conversation is not None:
+            self._succeed_for_others()
         reply = result if isinstance(result, Answer) else None
-        record = self.endpoint.key_record
-        if record is not None:
-            record.calls += 1
-            record.status = "ready"
-            if reply is not None:
-                record.tokens += (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
+        if (key := self.endpoint.key_record) is not None:
+            key.calls, key.status = key.calls + 1, "ready"
+            key.tokens += (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0) if reply is not None else 0
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
             cost = Cost(None, self.endpoint.no_price)
@@ -148,6 +147,17 @@ class Attempt:
             cost = costs.cost_of_reply(self.endpoint, self.model, reply, self.round.call.clock.time())
         status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
         self._record(status, cost, reply=reply, request_id=reply.request_id if reply is not None else None)
+
+    def _succeed_for_others(self) -> None:
+        """End the race with another attempt, and let a conversation stay with this endpoint and group of keys."""
+        if self.round.contender is not None:
+            self.round.contender.pending.clear()
+        state, conversation = self.round.call.state, self.round.call.conversation
+        if state is not None and conversation is not None:
+            from budwood.engine.reliability.shared_state import Affinity
+
+            group = self.lease.group if self.lease is not None else None
+            state.set_affinity(conversation, Affinity(self.target.name, group))
 
     def fail(self, error: ProviderError) -> None:
         """Complete an error with its target and rate limits, remove secrets from it, and record the attempt."""
@@ -172,6 +182,12 @@ class Attempt:
         elif self.is_started:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
 
+    def report_breaker(self, state: BreakerState) -> None:
+        """Notify observers that this attempt opened or closed the circuit breaker of its endpoint."""
+        call = self.round.call
+        if call.observers is not None:
+            call.observers.report_breaker(self, state)
+
     def record_loss(self) -> None:
         """Record an attempt that is cancelled because another one has answered. What it costs is unknown."""
         if self.is_started:
@@ -179,12 +195,17 @@ class Attempt:
             self._record(self.head.status if self.head is not None else None, costs.UNFINISHED)
 
     def _record_failure(self, error: BaseException) -> None:
-        health, call, now = self.endpoint.health, self.round.call, self.round.call.clock.monotonic()
+        health, call = self.endpoint.health, self.round.call
+        now = call.clock.monotonic()
         health.running.discard(id(self))
-        if self.skipped is None:
-            health.record_error(error, now, call.random)
-        if self.endpoint.key_record is not None and isinstance(error, ProviderError) and self.is_started:
+        is_answered = self.head is not None
+        changed = health.record_error(error, self.started, now, call.random, is_answered=is_answered)
+        if changed is not None:
+            self.report_breaker(changed)
+        if self.endpoint.key_record is not None and self.is_started and isinstance(error, ProviderError):
             self.endpoint.key_record.record_error(error, now)
+        if health.adaptive is not None or health.running:
+            adaptive.record_failure(health, error, self.started, now, lambda: has_concurrency_limit(*self.target))
 
     def _record(
         self,
@@ -216,3 +237,22 @@ class Attempt:
         call.attempts.append(record)
         if call.observers is not None:
             call.observers.finish_attempt(self, record)
+
+
+def attempt_timing(attempt: Attempt) -> Timing | None:
+    """Return the limits of one attempt; None if only those of the call apply."""
+    call = attempt.round.call
+    bound, timing = call.options.attempt_timeout, call.timing
+    if call.streamed:
+        head = attempt.started + (STREAM_HEAD_SECONDS if bound is None else bound)
+        deadline = timing.deadline
+    elif bound is not None:
+        head, deadline = None, min(timing.deadline, attempt.started + bound)
+    else:
+        return None
+    return Timing(
+        connect_timeout=timing.connect_timeout,
+        idle_timeout=timing.idle_timeout,
+        deadline=deadline,
+        head_deadline=head,
+    )

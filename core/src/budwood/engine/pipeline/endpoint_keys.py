@@ -45,7 +45,7 @@ def make_pool(
         check_secret(key.secret, f"{instance.name}: the API key {key.label!r}")
 
     def create() -> KeyPool:
-        return KeyPool(label, [_make_key(key, state, label) for key in keys], state.key_groups, state.affinity)
+        return KeyPool(label, [_make_key(key, state, label) for key in keys], state.key_groups)
 
     described = "\n".join(f"{key.label} {key.group} {key.limits!r} {fingerprint(key.secret)}" for key in keys)
     return state.pool(f"{identity}\n{label}\n{described}", create)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub
+from budwood.engine.pipeline.waiting import pause, resume
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -68,7 +69,7 @@ def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
         RateLimitError: All keys rest, and the first is not ready in time, or the call has another endpoint.
     """
     call = attempt.round.call
-    preferred = _preferred_groups(attempt, pool)
+    preferred = _preferred_groups(attempt)
     while True:
         restored, now = pool.restored, call.clock.monotonic()
         grant = pool.acquire(now, preferred)
@@ -78,23 +79,27 @@ def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
         if seconds is None:
             attempt.skipped = "all keys are rejected or their quota is exhausted"
             raise pool.refusal()
-        if not _may_wait(seconds, now, call):
+        if not _may_wait(seconds, now, attempt):
             attempt.skipped = "all keys are rate limited"
             raise _no_key(pool, seconds)
-        yield First([_sleep(seconds), _wait(restored, call.timing.deadline)])
-        attempt.record_wait(call.clock.monotonic() - now)
+        pause(attempt, f"keys of {pool.name}", seconds)
+        try:
+            yield First([_sleep(seconds), _wait(restored, call.timing.deadline)])
+        finally:
+            resume(attempt, now)
 
 
-def _preferred_groups(attempt: Attempt, pool: KeyPool) -> tuple[str, ...]:
+def _preferred_groups(attempt: Attempt) -> tuple[str, ...]:
     """Return the group that answered the call's last round, then that of its conversation."""
     call = attempt.round.call
     used = call.key_groups.get(attempt.endpoint.label)
-    known = pool.affinity(call.conversation) if call.conversation is not None else None
+    known = call.state.affinity(call.conversation) if call.state is not None and call.conversation is not None else None
     return tuple(name for name in (used, known.group if known is not None else None) if name is not None)
 
 
-def _may_wait(seconds: float, now: float, call: Call) -> bool:
-    if _has_next_endpoint(call):
+def _may_wait(seconds: float, now: float, attempt: Attempt) -> bool:
+    call, contender = attempt.round.call, attempt.round.contender
+    if (contender is not None and contender.is_hedge) or _has_next_endpoint(call):
         return False
     return seconds <= call.options.max_retry_after and now + seconds < call.timing.deadline
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
-from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.attempt import Attempt, attempt_timing
 from budwood.engine.pipeline.call import Call
+from budwood.engine.reliability.health import is_failure
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -15,14 +16,10 @@ from budwood.errors import (
     RequestTimeoutError,
     UnsupportedParameterError,
 )
-from budwood.types import Timing
 
 BASE_SECONDS: Final = 0.5
 MAX_SECONDS: Final = 8.0
 """The delay is random between zero and 0.5 s, a limit that doubles with each failure up to 8 s ("full jitter")."""
-
-STREAM_HEAD_SECONDS: Final = 60.0
-"""The default of ``attempt_timeout`` for streams: the time until the response headers must arrive."""
 
 
 def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
@@ -33,7 +30,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
         failed_attempts = 0
         while True:
             attempt.started = call.clock.monotonic()
-            attempt.timing = _attempt_timing(attempt)
+            attempt.timing = attempt_timing(attempt)
             attempt.endpoint.health.running.add(id(attempt))
             if attempt.round.contender is not None:
                 attempt.round.contender.pending[:] = [attempt]
@@ -86,7 +83,18 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
     delay = _delay(attempt, error, failed_attempts)
     if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
         return None
-    return delay
+    return delay if _has_retry_budget(attempt, error) else None
+
+
+def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
+    """Take a retry from the endpoint's budget, if the endpoint failed. If none is left, the error's hint says so."""
+    if not is_failure(error) or (error.status is not None and error.status < 500):
+        return True  # such as 429, also for a lack of capacity
+    if attempt.endpoint.health.take_retry(attempt.round.call.clock.monotonic()):
+        return True
+    hint = f"Not retried, because too many requests to {attempt.endpoint.label} were retried in the last minute."
+    error.hint = hint if error.hint is None else f"{error.hint} {hint}"
+    return False
 
 
 def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
@@ -104,25 +112,6 @@ def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> floa
         is_acceptable = error.retry_after <= call.options.max_retry_after  # false for NaN and for huge numbers
         return max(error.retry_after, 0.0) if is_acceptable else None
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
-
-
-def _attempt_timing(attempt: Attempt) -> Timing | None:
-    """Return the limits of one attempt; None if only those of the call apply."""
-    call = attempt.round.call
-    bound, timing = call.options.attempt_timeout, call.timing
-    if call.streamed:
-        head = attempt.started + (STREAM_HEAD_SECONDS if bound is None else bound)
-        deadline = timing.deadline
-    elif bound is not None:
-        head, deadline = None, min(timing.deadline, attempt.started + bound)
-    else:
-        return None
-    return Timing(
-        connect_timeout=timing.connect_timeout,
-        idle_timeout=timing.idle_timeout,
-        deadline=deadline,
-        head_deadline=head,
-    )
 
 
 def _set_retryable(attempt: Attempt, error: ProviderError) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood import logs
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from budwood.engine.drivers.latch import Latch
     from budwood.engine.pipeline.credentials import Lease
     from budwood.engine.reliability.key_groups import KeyGroup, KeyGroups
-    from budwood.engine.reliability.shared_state import Affinity
     from budwood.types import RateLimits
 
 FREE_REJECTIONS: Final = 2
@@ -62,21 +61,13 @@ class KeyPool:
         name: The name of the endpoint, for logs and errors.
         keys: The keys.
         groups: The groups of the process.
-        affinity: Returns what answered a conversation last.
 
     Attributes:
         has_several_quotas: Whether its keys belong to more than one group.
     """
 
-    def __init__(
-        self,
-        name: str,
-        keys: Iterable[Key],
-        groups: KeyGroups,
-        affinity: Callable[[str], Affinity | None] = lambda _: None,
-    ) -> None:
+    def __init__(self, name: str, keys: Iterable[Key], groups: KeyGroups) -> None:
         self.name: Final = name
-        self.affinity: Final = affinity
         self.keys: Final = tuple(keys)
         self._groups = groups
         self._by_name = {key.group.name: key.group for key in self.keys}
