@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from budwood.completed import AsyncCompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
-    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import BudgetState, EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 T = TypeVar("T")
 
@@ -64,6 +63,7 @@ class AsyncClient:
         registry: Registry | None = None,
         clock: Clock | None = None,
         observers: Sequence[str | Observer] | None = None,
+        budgets: Mapping[str, Mapping[str, Any]] | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -79,6 +79,7 @@ class AsyncClient:
             clock=self._clock,
             observers=observers,
             transport=transport,
+            budgets=budgets,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)
@@ -209,6 +210,16 @@ class AsyncClient:
         """Return what is known about a model; see `Client.model`."""
         return self._engine.model_details(model)
 
+    async def budgets(self) -> tuple[BudgetState, ...]:
+        """Return what is spent and left of each budget; see `Client.budgets`."""
+        return await self._driver.run(self._engine.read_budgets())
+
+    def labelled(self, label: str) -> Self:
+        """Return a view of this client that sets the label of all its calls; see `Client.labelled`."""
+        from budwood.client.labelled import make_view
+
+        return make_view(self, label)
+
     def check(self, **options: Unpack[AskOptions]) -> None:
         """Check that a call can be sent; see `Client.check`."""
         self._engine.check(options)
@@ -244,4 +255,4 @@ class AsyncClient:
     def _after_fork(self) -> None:
         forking.inherited.append(self._transports)
         self._transports = type(self._transports)(self._create_transport)
-        self._engine.random = random.Random()
+        self._engine.after_fork()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from budwood import logs
-from budwood.contracts import Cache, Clock, Observer
+from budwood.contracts import Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.media import read_file
@@ -36,16 +36,18 @@ from budwood.engine.pipeline.requests import check_chat, request_for
 from budwood.engine.pipeline.routes import plan_route
 from budwood.engine.services import CHAT
 from budwood.errors import BudwoodError, ConfigurationError, PromptError
-from budwood.hooks import CACHE, PROVIDER
+from budwood.hooks import PROVIDER
 from budwood.names import join_names
 from budwood.plugins import Instances, faults
 from budwood.settings import Options
 from budwood.types import Capability, ChatResponse, Message, Part, Timing
 
 if TYPE_CHECKING:
+    from budwood.budget_settings import BudgetSettings
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
-    from budwood.types import EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.engine.reliability.budget import Budget
+    from budwood.types import BudgetState, EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
 
 
 class StreamedReply(NamedTuple):
@@ -81,6 +83,7 @@ class Engine:
         observers: The observers of all calls.
         owned_observers: The observers that the client created and closes.
         counter: Counts tokens.
+        budgets: The budgets of all calls. ``label`` is that of calls without one.
     """
 
     instances: Instances
@@ -94,6 +97,8 @@ class Engine:
     owned_observers: tuple[Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
+    budgets: tuple[Budget, ...] = ()
+    label: str | None = None
     counter: TokenCounter = field(init=False)
     _combined: dict[bool, Observers] = field(init=False, default_factory=dict)
 
@@ -184,6 +189,7 @@ class Engine:
 
         target = self.endpoints.find(self._address(model))
         call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
+        self._set_account(call, None, None)
         request = ModerationRequest(
             model=target.model if model else None, contents=parse_contents(contents), extra=parse_extra(extra)
         )
@@ -198,6 +204,10 @@ class Engine:
         parsed = parse_completion_options(options, self.options)
         call = self._call(parsed, streamed=streamed)
         request = parsed.request(call.target.model, (Message.user(prompt),))
+        if call.budgets:
+            from budwood.engine.pipeline.client_budgets import limit_output  # few programs have budgets
+
+            request = limit_output(call, call.target, request)
         return StreamedReply(services.complete(call, request), call)
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
@@ -223,6 +233,12 @@ class Engine:
         messages = yield from self._read(parse_prompt(prompt, system=parsed.system), parsed)
         return (yield from services.count_tokens(call, parsed.request(call.target.model, messages), offline=offline))
 
+    def read_budgets(self) -> Flow[tuple[BudgetState, ...]]:
+        """Return what is spent and left of the budgets that outlive a call."""
+        from budwood.engine.pipeline.client_budgets import read_budgets  # few programs have budgets
+
+        return read_budgets(self.budgets, self.endpoints.find_limiter, self.clock)
+
     def capabilities(self, model: str | None) -> frozenset[Capability]:
         """Return the capabilities of a model."""
         return self.endpoints.find(self._address(model)).capabilities()
@@ -236,6 +252,12 @@ class Engine:
     def check(self, options: AskOptions) -> None:
         """Check that a call could be sent: the model supports chat, a key is configured, and the options are valid."""
         self._check_request(options).target.endpoint.check_credential()
+
+    def after_fork(self) -> None:
+        """Make the state independent of the parent process, whose threads may have held a lock."""
+        self.random = random.Random()
+        for budget in self.budgets:
+            budget.reset_lock()
 
     def close(self) -> None:
         """Close the providers, and the cache and the observers that the client created."""
@@ -268,6 +290,10 @@ class Engine:
 
     def _ask(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
         request = parsed.request(call.target.model, messages)
+        if call.budgets:
+            from budwood.engine.pipeline.client_budgets import limit_output  # few programs have budgets
+
+            request = limit_output(call, call.target, request)
         return answer_chat(Round(call, CHAT, request, parsed.tools, parsed.output))
 
     def _parse(self, options: AskOptions) -> CallOptions:
@@ -310,9 +336,18 @@ class Engine:
         target = self.endpoints.find(self._address(parsed.model or model))
         cache = self.cache if parsed.use_cache else None
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
+        if self.budgets or parsed.budget is not None or parsed.label or self.label:
+            self._set_account(call, parsed.label, parsed.budget)
         if streamed and cache is None:  # a cached reply needs no key
             target.endpoint.check_credential()
         return call
+
+    def _set_account(self, call: Call, label: str | None, budget: BudgetSettings | None) -> None:
+        """Set the label of a call, and the budgets that count it."""
+        from budwood.engine.pipeline.client_budgets import select_budgets  # few programs have any
+
+        call.label = label or self.label
+        call.budgets = select_budgets(self.budgets, call.label, budget)
 
     def _new_call(
         self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
@@ -363,18 +398,3 @@ def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions
         check_chat(call.target)
     else:
         request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
-
-
-def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:
-    """
-    Return a cache by its name, or wrap a cache object.
-
-    Raises:
-        PluginError: The cache does not exist or cannot be used.
-    """
-    if cache is None:
-        return None
-    if not isinstance(cache, str):
-        return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
-    instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.implementation, inline=instance.spec.inline, ttl=ttl, source=instance.source)

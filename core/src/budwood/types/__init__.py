@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         UsageReported,
         VendorContent,
     )
-    from budwood.types.limits import Claim, Denial
+    from budwood.types.limits import BudgetState, Claim, Denial
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AttemptFinished": "observations",
     "AttemptStarted": "observations",
+    "BudgetState": "limits",
     "CONTENT_EVENTS": "events",
     "CacheFailed": "observations",
     "CacheHit": "observations",
@@ -146,6 +147,7 @@ __all__ = [
     "AttemptStarted",
     "Body",
     "BodyFile",
+    "BudgetState",
     "CacheFailed",
     "CacheHit",
     "CacheLifetime",
