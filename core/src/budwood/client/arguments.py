@@ -42,6 +42,7 @@ def make_engine(
     settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None,
     api_key: str | None,
     base_url: str | None,
+    backups: Sequence[Mapping[str, Any]] | None = None,
     cache: str | Cache | bool | None,
     cache_ttl: float | None,
     registry: Registry | None,
@@ -58,7 +59,7 @@ def make_engine(
     settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)
     model = model or settings.model
-    overrides = _provider_overrides(model, api_key=api_key, base_url=base_url)
+    overrides = _provider_overrides(model, api_key=api_key, base_url=base_url, backups=backups)
     endpoints = Endpoints(instances, overrides, find_state(clock, transport))
     cache = settings.cache if cache is None else cache
     engine = Engine(
@@ -123,7 +124,7 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
     return parse_toml(text, where=str(path))
 
 
-def _provider_overrides(model: str | None, **arguments: str | None) -> dict[str, dict[str, Any]]:
+def _provider_overrides(model: str | None, **arguments: object) -> dict[str, dict[str, Any]]:
     """Return the settings of the model's provider that a client overrides: key and address."""
     overrides = {name: value for name, value in arguments.items() if value is not None}
     if overrides and model is None:

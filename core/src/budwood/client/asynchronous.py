@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from budwood.completed import AsyncCompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
-    from budwood.types import BudgetState, EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import (
+        BudgetState,
+        EmbeddingResponse,
+        EndpointState,
+        ModelDetails,
+        ModelInfo,
+        ModerationResponse,
+        TokenCount,
+    )
 
 T = TypeVar("T")
 
@@ -57,6 +65,7 @@ class AsyncClient:
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
         transport: str | AsyncTransport | httpx.AsyncClient | None = None,
@@ -73,6 +82,7 @@ class AsyncClient:
             settings=settings,
             api_key=api_key,
             base_url=base_url,
+            backups=backups,
             cache=cache,
             cache_ttl=cache_ttl,
             registry=registry,
@@ -219,6 +229,15 @@ class AsyncClient:
         from budwood.client.labelled import make_view
 
         return make_view(self, label)
+
+    def endpoints(self) -> list[EndpointState]:
+        """
+        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
+
+        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
+        with equal settings share the state.
+        """
+        return self._engine.endpoint_states()
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """Check that a call can be sent; see `Client.check`."""

@@ -42,7 +42,15 @@ if TYPE_CHECKING:
     from budwood.completed import CompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
-    from budwood.types import BudgetState, EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import (
+        BudgetState,
+        EmbeddingResponse,
+        EndpointState,
+        ModelDetails,
+        ModelInfo,
+        ModerationResponse,
+        TokenCount,
+    )
 
 T = TypeVar("T")
 
@@ -59,6 +67,8 @@ class Client:
             other files and the environment. A `Settings` object replaces all of them.
         api_key: The key for the provider of ``model``.
         base_url: The address of the provider of ``model``.
+        backups: Further endpoints of that provider, which are asked if it fails. Each is a table of settings, such as
+            ``{"base_url": "…"}``, and inherits all others.
         cache: Caches replies: the name of a cache, or a `Cache`, which you close yourself. False for no cache, even if
             the settings have one.
         cache_ttl: Seconds for which a reply is cached; by default without a limit.
@@ -84,6 +94,7 @@ class Client:
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
         transport: str | Transport | httpx.Client | None = None,
@@ -100,6 +111,7 @@ class Client:
             settings=settings,
             api_key=api_key,
             base_url=base_url,
+            backups=backups,
             cache=cache,
             cache_ttl=cache_ttl,
             registry=registry,
@@ -307,12 +319,7 @@ class Client:
         return self._engine.model_details(model)
 
     def budgets(self) -> tuple[BudgetState, ...]:
-        """
-        Return what is spent and left of each budget per client, day and month.
-
-        Budgets per day and month include the calls of other processes that share them. What calls that run now could
-        cost at most counts as spent.
-        """
+        """Return what is spent and left of each budget per client, day and month; see `budwood.BudgetState`."""
         return self._driver.run(self._engine.read_budgets())
 
     def labelled(self, label: str) -> Self:
@@ -324,6 +331,15 @@ class Client:
         from budwood.client.labelled import make_view
 
         return make_view(self, label)
+
+    def endpoints(self) -> list[EndpointState]:
+        """
+        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
+
+        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
+        with equal settings share the state.
+        """
+        return self._engine.endpoint_states()
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """

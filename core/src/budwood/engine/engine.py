@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -32,9 +32,10 @@ from budwood.engine.many import check_many, error_as_result, run_all
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
-from budwood.engine.pipeline.requests import check_chat, request_for
+from budwood.engine.pipeline.requests import request_for
 from budwood.engine.pipeline.routes import plan_route
 from budwood.engine.services import CHAT
+from budwood.engine.streamed import StreamedReply, check_stream
 from budwood.errors import BudwoodError, ConfigurationError, PromptError
 from budwood.hooks import PROVIDER
 from budwood.names import join_names
@@ -47,24 +48,15 @@ if TYPE_CHECKING:
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
     from budwood.engine.reliability.budget import Budget
-    from budwood.types import BudgetState, EmbeddingResponse, ModelDetails, ModelInfo, ModerationResponse, TokenCount
-
-
-class StreamedReply(NamedTuple):
-    """
-    A reply that emits events.
-
-    Attributes:
-        flow: Emits them, and returns the complete reply.
-        call: What is known of it before it ends.
-    """
-
-    flow: Flow[ChatResponse]
-    call: Call
-
-    def partial(self) -> ChatResponse | None:
-        """Return what has arrived so far, marked as partial; None before the first content."""
-        return self.call.partial() if self.call.partial is not None else None
+    from budwood.types import (
+        BudgetState,
+        EmbeddingResponse,
+        EndpointState,
+        ModelDetails,
+        ModelInfo,
+        ModerationResponse,
+        TokenCount,
+    )
 
 
 @dataclass
@@ -119,7 +111,7 @@ class Engine:
         parsed = self._parse(options)
         call = self._call(parsed, streamed=True)
         messages = parse_prompt(prompt, system=parsed.system)
-        _check_stream(call, messages, parsed)
+        check_stream(call, messages, parsed)
         return StreamedReply(self._ask_with_files(call, messages, parsed), call)
 
     def ask_many(
@@ -144,15 +136,15 @@ class Engine:
     def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask in a conversation. Its history changes only when the reply is complete."""
         parsed = self._parse(options)
-        call = self._call(parsed, conversation.model)
+        call = self._call(parsed, conversation.model, conversation=conversation.id)
         return self._talk(conversation, parse_prompt(prompt), parsed, call)
 
     def stream_talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> StreamedReply:
         """Ask in a conversation, and emit the events of the reply as they arrive."""
         parsed = self._parse(options)
-        call = self._call(parsed, conversation.model, streamed=True)
+        call = self._call(parsed, conversation.model, streamed=True, conversation=conversation.id)
         new = parse_prompt(prompt)
-        _check_stream(call, (*conversation.messages, *new), parsed)
+        check_stream(call, (*conversation.messages, *new), parsed)
         return StreamedReply(self._talk(conversation, new, parsed, call), call)
 
     def _talk(
@@ -249,6 +241,16 @@ class Engine:
 
         return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
+    def endpoint_states(self) -> list[EndpointState]:
+        """Return the state of the endpoints that are configured or were used so far. Nothing is sent."""
+        from budwood.engine.pipeline.reports import describe_endpoint
+
+        for model in (self.model, *self.options.fallbacks):
+            if model is not None:
+                self.endpoints.find(model)
+        now = self.clock.monotonic()
+        return [describe_endpoint(endpoint, now) for endpoint in self.endpoints.list_all()]
+
     def check(self, options: AskOptions) -> None:
         """Check that a call could be sent: the model supports chat, a key is configured, and the options are valid."""
         self._check_request(options).target.endpoint.check_credential()
@@ -332,10 +334,19 @@ class Engine:
             return self.endpoints.get(name)
         return self.endpoints.find(self._address(None)).endpoint
 
-    def _call(self, parsed: CallOptions, model: str | None = None, *, streamed: bool = False) -> Call:
+    def _call(
+        self,
+        parsed: CallOptions,
+        model: str | None = None,
+        *,
+        streamed: bool = False,
+        conversation: str | None = None,
+    ) -> Call:
         target = self.endpoints.find(self._address(parsed.model or model))
         cache = self.cache if parsed.use_cache else None
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
+        if call.route is not None or target.endpoint.pool is not None:
+            call.conversation = parsed.conversation or conversation
         if self.budgets or parsed.budget is not None or parsed.label or self.label:
             self._set_account(call, parsed.label, parsed.budget)
         if streamed and cache is None:  # a cached reply needs no key
@@ -387,14 +398,3 @@ class Engine:
             created = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
             combined = self._combined.setdefault(is_logged, created)
         return combined
-
-
-def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> None:
-    """Check a request when the stream is created, not at the first read. Files are added to its messages later."""
-    request = parsed.request(call.target.model, messages)
-    if call.route is not None:
-        return  # each of its endpoints is checked before it is asked
-    if parsed.files:
-        check_chat(call.target)
-    else:
-        request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))

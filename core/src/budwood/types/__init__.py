@@ -61,7 +61,9 @@ if TYPE_CHECKING:
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
+        AttemptQueued,
         AttemptStarted,
+        BreakerChanged,
         CacheFailed,
         CacheHit,
         EndpointFailed,
@@ -79,7 +81,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AttemptFinished": "observations",
+    "AttemptQueued": "observations",
     "AttemptStarted": "observations",
+    "BreakerChanged": "observations",
     "BudgetState": "limits",
     "CONTENT_EVENTS": "events",
     "CacheFailed": "observations",
@@ -144,9 +148,11 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptFinished",
+    "AttemptQueued",
     "AttemptStarted",
     "Body",
     "BodyFile",
+    "BreakerChanged",
     "BudgetState",
     "CacheFailed",
     "CacheHit",

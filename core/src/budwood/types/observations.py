@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from budwood.types.endpoints import BreakerState
     from budwood.types.usage import Answer, Attempt, RateLimits
 
 
@@ -30,6 +31,23 @@ class RequestStarted:
     model: str
     prompt: str
     label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptQueued:
+    """
+    An attempt waits for a limit, before it is sent. `Attempt.queued` is the time that it waited.
+
+    Attributes:
+        limit: The name of the limit, such as ``"openai:requests_per_minute"``.
+        delay: The seconds until there is room; None if that depends on other attempts.
+    """
+
+    call: str
+    provider: str
+    model: str
+    limit: str
+    delay: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +96,29 @@ class RetryScheduled:
     model: str
     delay: float
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged:
+    """
+    The circuit breaker of an endpoint has opened, has opened again after a failed probe, or has closed.
+
+    Attributes:
+        endpoint: The endpoint, as in `EndpointState.name`.
+        state: ``"open"`` or ``"closed"``.
+        failures: The failures since its last success.
+        next_probe: Seconds until a call probes it; None if the breaker has closed.
+        error: The class name of the last error; None if the breaker has closed.
+    """
+
+    call: str
+    provider: str
+    model: str
+    endpoint: str
+    state: BreakerState
+    failures: int
+    next_probe: float | None
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +230,11 @@ class RequestFinished:
 
 Observation = (
     RequestStarted
+    | AttemptQueued
     | AttemptStarted
     | AttemptFinished
     | RetryScheduled
+    | BreakerChanged
     | EndpointFailed
     | ParameterLearned
     | CacheHit

@@ -14,6 +14,7 @@ from budwood.plugins import faults
 from budwood.types import ChatRequest
 
 if TYPE_CHECKING:
+    from budwood.engine.accounting.limit_tokens import OutputAverage
     from budwood.engine.pipeline.endpoints import Endpoint
     from budwood.plugins import Instance, Instances
     from budwood.types import TokenCount
@@ -28,9 +29,13 @@ class TokenCounter:
 
     Args:
         instances: Builds tokenizers.
+
+    Attributes:
+        outputs: The average output of models, by the endpoint and the model.
     """
 
     def __init__(self, instances: Instances) -> None:
+        self.outputs: dict[tuple[str, str], OutputAverage] = {}
         self._instances = instances
         self._calibration = Calibration()
         self.learn = self._calibration.learn

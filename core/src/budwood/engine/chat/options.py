@@ -36,6 +36,12 @@ class ClientOptions(TypedDict, total=False):
     max_tool_rounds: int
     max_retry_after: float
     attempt_timeout: float
+    fallbacks: Sequence[str]
+    fallback_on: Sequence[str]
+    routing: Literal["ordered", "round-robin", "cheapest", "weighted", "fastest"]
+    weights: Mapping[str, float]
+    hedge: Literal["p95"] | float
+    on_stream_failure: Literal["raise", "restart"]
     unknown_price: Literal["refuse", "ignore"]
     assume_output: int
 
@@ -91,6 +97,8 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
         vendor_tools: Tools that run at the vendor.
         prompt_cache: How long the vendor may cache the prompt, because later requests begin with it.
         cache: False bypasses the client's cache: nothing is read from it or stored in it.
+        conversation: Identifies the conversation that the request continues. It stays with one endpoint and group of
+            keys while they are available, so that the vendor's prompt cache can be used.
     """
 
     system: str
@@ -106,6 +114,7 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
     vendor_tools: Sequence[VendorTool]
     prompt_cache: CacheLifetime
     cache: bool
+    conversation: str
 
 
 class AskOptions(OptionsWithoutSchema, total=False):
@@ -143,6 +152,7 @@ class CallOptions(NamedTuple):
         tools: The tools that the model may call.
         output: The structured output to request, or None.
         use_cache: Whether the client's cache may be used.
+        conversation: The conversation that the request continues, or None.
         label: The label of the call, or None for the client's.
         budget: The budget of the call, or None.
     """
@@ -155,6 +165,7 @@ class CallOptions(NamedTuple):
     tools: ToolConfig = ToolConfig()
     output: Output | None = None
     use_cache: bool = True
+    conversation: str | None = None
     label: str | None = None
     budget: BudgetSettings | None = None
 
@@ -199,6 +210,7 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         tools=ToolConfig(tools, _parse_flag(supplied, "execute_tools"), _parse_approval(supplied)),
         output=_parse_output(supplied, tools),
         use_cache=_parse_flag(supplied, "cache"),
+        conversation=_parse_text(supplied, "conversation"),
         label=_parse_text(supplied, "label"),
         budget=_parse_budget(supplied) if "budget" in supplied else None,
     )
