@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from budwood import AsyncClient, Client
-from budwood_testing import FakeClock, ScriptedTransport
+from budwood_testing import FakeClock, ScriptedTransport, reset_endpoints
 from tests.servers import LoopbackServer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -79,10 +79,18 @@ def isolated(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA"):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(home))
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(home))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def new_endpoints():
+    """
+    Isolate tests from the endpoints of earlier ones: clients of a process with equal settings share their state.
+    """
+    reset_endpoints()
 
 
 @pytest.fixture

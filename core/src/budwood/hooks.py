@@ -35,6 +35,7 @@ from pydantic import BaseModel
 from budwood.contracts import (
     Cache,
     InstructionStrategy,
+    Limiter,
     LocalProvider,
     MediaHandler,
     Observer,
@@ -166,6 +167,19 @@ class ObserverSpec(Spec[S, Observer]):
     """A receiver of events about calls, such as a usage store or telemetry. It runs only if ``observers`` lists it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LimiterSpec(Spec[S, Limiter]):
+    """
+    A keeper of limits. The setting ``limiter`` chooses one; by default it is ``"local"``.
+
+    Attributes:
+        inline: Whether it is fast enough for async code to call it without a thread. Claims with ``is_lasting`` always
+            have a thread.
+    """
+
+    inline: bool = False
+
+
 @hookspec
 def budwood_providers() -> Iterable[ProviderSpec[Any]]:
     """Describe providers. Entry-point group ``budwood.providers``."""
@@ -220,6 +234,12 @@ def budwood_observers() -> Iterable[ObserverSpec[Any]]:
     return ()
 
 
+@hookspec
+def budwood_limiters() -> Iterable[LimiterSpec[Any]]:
+    """Describe limiters. Entry-point group ``budwood.limiters``."""
+    return ()
+
+
 class Kind(NamedTuple, Generic[T]):
     """
     A kind of plugin.
@@ -263,6 +283,7 @@ TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec, (Tokenizer,), 
 TRANSPORT: Final = Kind("transport", "transports", TransportSpec, (Transports,))
 OBSERVER: Final = Kind("observer", "observer", ObserverSpec, (Observer,), plural="observers")
 """Its section is ``[observer.NAME]``, since ``observers`` is the list of those that run."""
+LIMITER: Final = Kind("limiter", "limiters", LimiterSpec, (Limiter,))
 
 KINDS: Final[tuple[Kind[Any], ...]] = (
     PROVIDER,
@@ -274,5 +295,6 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     TOKENIZER,
     TRANSPORT,
     OBSERVER,
+    LIMITER,
 )
 """All kinds of plugin. A new kind needs a spec, a hook and a row here."""

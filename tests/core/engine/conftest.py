@@ -10,6 +10,8 @@ import pytest
 
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
+from budwood_testing import FakeClock
+from tests.core.engine.endpoints import Asker, Endpoints
 
 
 class AsyncDriverAdapter:
@@ -84,3 +86,35 @@ def start():
     """
     with ThreadPoolExecutor() as pool:
         yield pool.submit
+
+
+@pytest.fixture(params=["blocking", "async"])
+def kind(request):
+    """
+    Return the kind of the client.
+    """
+    return request.param
+
+
+@pytest.fixture
+def endpoints():
+    """
+    Return the scripted endpoints.
+    """
+    return Endpoints(FakeClock())
+
+
+@pytest.fixture
+def make_asker(kind, endpoints):
+    """
+    Return a function that creates a client, which is closed after the test.
+    """
+    askers = []
+
+    def make(**arguments):
+        askers.append(Asker(kind, endpoints, **arguments))
+        return askers[-1]
+
+    yield make
+    for asker in askers:
+        asker.close()

@@ -13,7 +13,7 @@ from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.pipeline.call import Call, Round
-from budwood.engine.pipeline.endpoints import Endpoint, Target
+from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.local import LocalReply
 from budwood.engine.services import CHAT, count_tokens
@@ -97,7 +97,7 @@ def make_call(clock):
             identity="identity",
         )
         timing = Timing(connect_timeout=1, idle_timeout=1, deadline=clock.monotonic() + 600)
-        counter = TokenCounter(Instances(Settings()))
+        instances = Instances(Settings())
         return Call(
             id="id",
             target=Target(endpoint, "m"),
@@ -105,7 +105,8 @@ def make_call(clock):
             clock=clock,
             random=random.Random(0),
             timing=timing,
-            counter=counter,
+            counter=TokenCounter(instances),
+            find_limiter=Endpoints(instances, {}).find_limiter,
             streamed=streamed,
         )
 

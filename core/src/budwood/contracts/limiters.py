@@ -22,9 +22,11 @@ class Limiter(Protocol):
         Take all claims, or none of them.
 
         A denied ticket keeps its place: tickets that share a limit are granted in the order of their first call, so
-        that small requests cannot starve a large one. A claim for more than a rate's capacity is granted when the
-        capacity is full, and the rate then has a debt. A quota that does not fit before ``resets_at`` is denied with
-        the time until then as the delay, and takes no place in the queue.
+        that small requests cannot starve a large one. A granted ticket that asks again takes nothing more.
+
+        The capacity of a rate is what it refills in one second, at least one unit. A claim for more than that is
+        granted when the capacity is full, and the rate then has a debt. A quota that does not fit before ``resets_at``
+        is denied with the time until then as the delay, and the ticket takes no place in any queue.
 
         Args:
             ticket: Identifies the attempt. It is the same when a denied attempt asks again.
@@ -47,7 +49,15 @@ class Limiter(Protocol):
         ...
 
     def cancel(self, ticket: str, claims: Sequence[Claim]) -> None:
-        """Give up the place of a denied ticket. It is no error if it has none."""
+        """
+        Give up the place of a denied ticket, or give back all that a granted one took.
+
+        It is no error if the ticket has neither.
+
+        Args:
+            ticket: The ticket.
+            claims: The claims with which it asked.
+        """
         ...
 
     def correct(self, claim: Claim, remaining: float, delay: float | None) -> None:

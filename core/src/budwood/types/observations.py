@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from budwood.types.endpoints import BreakerState
     from budwood.types.usage import Answer, Attempt, RateLimits
 
 
@@ -21,6 +22,7 @@ class RequestStarted:
         service: The service: ``"chat"``, ``"embeddings"`` and so on.
         provider: The first instance that is asked; ``model`` is the model.
         prompt: The last text of the user. It is content, which must not be logged unless the user enables that.
+        label: The label of the call, or None without one.
     """
 
     call: str
@@ -28,6 +30,24 @@ class RequestStarted:
     provider: str
     model: str
     prompt: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptQueued:
+    """
+    An attempt waits for a limit, before it is sent. `Attempt.queued` is the time that it waited.
+
+    Attributes:
+        limit: The name of the limit, such as ``"openai:requests_per_minute"``.
+        delay: The seconds until there is room; None if that depends on other attempts.
+    """
+
+    call: str
+    provider: str
+    model: str
+    limit: str
+    delay: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +96,29 @@ class RetryScheduled:
     model: str
     delay: float
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerChanged:
+    """
+    The circuit breaker of an endpoint has opened, has opened again after a failed probe, or has closed.
+
+    Attributes:
+        endpoint: The endpoint, as in `EndpointState.name`.
+        state: ``"open"`` or ``"closed"``.
+        failures: The failures since its last success.
+        next_probe: Seconds until a call probes it; None if the breaker has closed.
+        error: The class name of the last error; None if the breaker has closed.
+    """
+
+    call: str
+    provider: str
+    model: str
+    endpoint: str
+    state: BreakerState
+    failures: int
+    next_probe: float | None
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +213,7 @@ class RequestFinished:
         attempts: The number of entries in `attempts` of the response or the error.
         response: The reply, which has content; None without a reply, and for lists of models and token counts.
         error: The error, or None after success. For an abandoned stream it is not an `Exception`. It can have content.
-        prompt: As in `RequestStarted`.
+        prompt: As in `RequestStarted`; ``label`` as well.
     """
 
     call: str
@@ -182,13 +225,16 @@ class RequestFinished:
     response: Answer | None
     error: BaseException | None
     prompt: str
+    label: str | None = None
 
 
 Observation = (
     RequestStarted
+    | AttemptQueued
     | AttemptStarted
     | AttemptFinished
     | RetryScheduled
+    | BreakerChanged
     | EndpointFailed
     | ParameterLearned
     | CacheHit

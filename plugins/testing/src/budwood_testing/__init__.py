@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from budwood_testing.clock import FakeClock, ManualClock
     from budwood_testing.context import plugin_context
+    from budwood_testing.endpoints import reset_endpoints
     from budwood_testing.examples import (
         OpenAIChatExamples,
         WireBody,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from budwood_testing.suites import (
         CacheSuite,
         InstructionStrategySuite,
+        LimiterSuite,
         LocalProviderSuite,
         MediaHandlerSuite,
         ObserverSuite,
@@ -58,6 +60,7 @@ __all__ = [
     "Fault",
     "FaultyTransport",
     "InstructionStrategySuite",
+    "LimiterSuite",
     "LocalProviderSuite",
     "ManualClock",
     "MediaHandlerSuite",
@@ -85,6 +88,7 @@ __all__ = [
     "observations",
     "plugin_context",
     "random_faults",
+    "reset_endpoints",
     "server_sent",
     "sse",
 ]

@@ -20,6 +20,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "budwood_testing.clock": ("FakeClock", "ManualClock"),
     "budwood_testing.context": ("plugin_context",),
+    "budwood_testing.endpoints": ("reset_endpoints",),
     "budwood_testing.examples": (
         "OpenAIChatExamples",
         "WireBody",
@@ -42,6 +43,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     _SUITES: (
         "CacheSuite",
         "InstructionStrategySuite",
+        "LimiterSuite",
         "LocalProviderSuite",
         "MediaHandlerSuite",
         "ObserverSuite",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from budwood import logs
 from budwood.types import (
     AttemptFinished,
+    BreakerChanged,
     CacheFailed,
     ChatResponse,
     Observation,
@@ -15,7 +16,7 @@ from budwood.types import (
 
 
 class LogObserver:
-    """Writes one event for each request, attempt, tool, learned parameter and cache failure; see `budwood.logs`."""
+    """Writes events about requests, attempts, breakers, tools, learned parameters and caches; see `budwood.logs`."""
 
     def observe(self, event: Observation) -> None:
         """Write an event, if it is one of those that are logged."""
@@ -26,6 +27,8 @@ class LogObserver:
                 _log_request(event)
             case ToolFinished():
                 _log_tool(event)
+            case BreakerChanged():
+                _log_breaker(event)
             case ParameterLearned():
                 logs.emit(
                     "parameter learned",
@@ -61,6 +64,19 @@ def _log_attempt(event: AttemptFinished) -> None:
         request_id=attempt.request_id,
         input_tokens=attempt.usage.input_tokens if attempt.usage else None,
         output_tokens=attempt.usage.output_tokens if attempt.usage else None,
+    )
+
+
+def _log_breaker(event: BreakerChanged) -> None:
+    is_open = event.state == "open"
+    logs.emit(
+        f"breaker {'opened' if is_open else 'closed'}",
+        level="warning" if is_open else "info",
+        call=event.call,
+        endpoint=event.endpoint,
+        failures=event.failures,
+        next_probe=round(event.next_probe, 3) if event.next_probe is not None else None,
+        error=event.error,
     )
 
 

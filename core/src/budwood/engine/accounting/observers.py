@@ -9,7 +9,9 @@ from budwood.contracts import HeadersObserver, Observer, ToolObserver
 from budwood.engine.accounting.observer_faults import CONTAINED, ObserverFaults, ToolScope
 from budwood.types import (
     AttemptFinished,
+    AttemptQueued,
     AttemptStarted,
+    BreakerChanged,
     CacheFailed,
     CacheHit,
     ChatRequest,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from budwood.engine.pipeline.endpoints import Target
     from budwood.types import Answer
     from budwood.types import Attempt as AttemptRecord
+    from budwood.types.endpoints import BreakerState
 
 
 class Observers:
@@ -90,9 +93,27 @@ class Observers:
             )
         )
 
+    def report_queued(self, call: Call, target: Target, limit: str, delay: float | None) -> None:
+        """Report that an attempt waits for a limit."""
+        self.observe(AttemptQueued(**_of(call, target), limit=limit, delay=delay))
+
     def report_retry(self, call: Call, target: Target, delay: float, error: str) -> None:
         """Report a retry."""
         self.observe(RetryScheduled(**_of(call, target), delay=delay, error=error))
+
+    def report_breaker(self, attempt: Attempt, state: BreakerState) -> None:
+        """Report that an attempt opened or closed the circuit breaker of its endpoint."""
+        call, health = attempt.round.call, attempt.endpoint.health
+        self.observe(
+            BreakerChanged(
+                **_of(call, attempt.target),
+                endpoint=attempt.endpoint.label,
+                state=state,
+                failures=health.failures,
+                next_probe=health.next_probe(call.clock.monotonic()),
+                error=health.last_error if state == "open" else None,
+            )
+        )
 
     def report_failover(self, call: Call, target: Target, error: str) -> None:
         """Report that the call leaves an endpoint that failed."""
@@ -151,7 +172,9 @@ class RequestReport:
     def start(self) -> None:
         """Report the start."""
         call = self._call
-        self._observers.observe(RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt))
+        self._observers.observe(
+            RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt, label=call.label)
+        )
 
     def finish(self, response: Answer | None, error: BaseException | None) -> None:
         """Report the end."""
@@ -165,6 +188,7 @@ class RequestReport:
                 response=response,
                 error=error,
                 prompt=self._prompt,
+                label=call.label,
             )
         )
 

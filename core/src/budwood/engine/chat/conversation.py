@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,21 +27,29 @@ class _SavedConversation(Record):
     messages: tuple[Message, ...]
 
 
+def _make_id() -> str:
+    return secrets.token_hex(8)
+
+
 @dataclass(slots=True)
 class Conversation:
     """
     The messages of a conversation, and its system prompt, which is not one of them and can be changed at any time.
 
     Parts that belong to one vendor stay in the history, and are sent only to that vendor.
+
+    Attributes:
+        id: Identifies it within the process, so that it stays with one endpoint; forks have the same id.
     """
 
     model: str | None = None
     system: str | None = None
     messages: list[Message] = field(default_factory=list)
+    id: str = field(default_factory=_make_id)
 
     def fork(self) -> Conversation:
         """Return a second conversation with the same history."""
-        return Conversation(self.model, self.system, list(self.messages))
+        return Conversation(self.model, self.system, list(self.messages), self.id)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -19,6 +20,9 @@ from budwood.settings import Options, validate_settings
 from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, ToolDefinition, VendorTool
 from budwood.types.record import JSON
 
+if TYPE_CHECKING:
+    from budwood.budget_settings import BudgetSettings
+
 
 class ClientOptions(TypedDict, total=False):
     """Options of a client: the defaults of its calls. See `budwood.settings.Options`."""
@@ -32,6 +36,14 @@ class ClientOptions(TypedDict, total=False):
     max_tool_rounds: int
     max_retry_after: float
     attempt_timeout: float
+    fallbacks: Sequence[str]
+    fallback_on: Sequence[str]
+    routing: Literal["ordered", "round-robin", "cheapest", "weighted", "fastest"]
+    weights: Mapping[str, float]
+    hedge: Literal["p95"] | float
+    on_stream_failure: Literal["raise", "restart"]
+    unknown_price: Literal["refuse", "ignore"]
+    assume_output: int
 
 
 class CompletionOptions(ClientOptions, total=False):
@@ -48,6 +60,9 @@ class CompletionOptions(ClientOptions, total=False):
         frequency_penalty: Penalty for tokens by how often they occurred.
         presence_penalty: Penalty for tokens that occurred at all.
         extra: Parameters of the vendor, sent unchanged.
+        label: The label under which budgets count the call, and by which observers can group it.
+        budget: The most that the call may cost, with all its attempts and rounds, in dollars: ``0.5`` or
+            ``{"dollars": "0.50"}``; or in tokens: ``{"tokens": 20000}``.
     """
 
     model: str
@@ -59,6 +74,8 @@ class CompletionOptions(ClientOptions, total=False):
     frequency_penalty: float
     presence_penalty: float
     extra: Mapping[str, JSON]
+    label: str
+    budget: float | Decimal | Mapping[str, Any]
 
 
 class OptionsWithoutSchema(CompletionOptions, total=False):
@@ -80,6 +97,8 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
         vendor_tools: Tools that run at the vendor.
         prompt_cache: How long the vendor may cache the prompt, because later requests begin with it.
         cache: False bypasses the client's cache: nothing is read from it or stored in it.
+        conversation: Identifies the conversation that the request continues. It stays with one endpoint and group of
+            keys while they are available, so that the vendor's prompt cache can be used.
     """
 
     system: str
@@ -95,6 +114,7 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
     vendor_tools: Sequence[VendorTool]
     prompt_cache: CacheLifetime
     cache: bool
+    conversation: str
 
 
 class AskOptions(OptionsWithoutSchema, total=False):
@@ -132,6 +152,9 @@ class CallOptions(NamedTuple):
         tools: The tools that the model may call.
         output: The structured output to request, or None.
         use_cache: Whether the client's cache may be used.
+        conversation: The conversation that the request continues, or None.
+        label: The label of the call, or None for the client's.
+        budget: The budget of the call, or None.
     """
 
     options: Options
@@ -142,6 +165,9 @@ class CallOptions(NamedTuple):
     tools: ToolConfig = ToolConfig()
     output: Output | None = None
     use_cache: bool = True
+    conversation: str | None = None
+    label: str | None = None
+    budget: BudgetSettings | None = None
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
         """
@@ -184,6 +210,9 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         tools=ToolConfig(tools, _parse_flag(supplied, "execute_tools"), _parse_approval(supplied)),
         output=_parse_output(supplied, tools),
         use_cache=_parse_flag(supplied, "cache"),
+        conversation=_parse_text(supplied, "conversation"),
+        label=_parse_text(supplied, "label"),
+        budget=_parse_budget(supplied) if "budget" in supplied else None,
     )
 
 
@@ -302,6 +331,12 @@ def _parse_text(options: Mapping[str, object], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _wrong_type(name, value, "a text")
     return value
+
+
+def _parse_budget(options: Mapping[str, object]) -> BudgetSettings:
+    from budwood.budget_settings import parse_call_budget  # few calls have one
+
+    return parse_call_budget(options["budget"])
 
 
 def _parse_list(options: Mapping[str, object], name: str, items: str) -> Sequence[object]:

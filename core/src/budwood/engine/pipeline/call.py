@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from budwood.engine.pipeline.hedging import Contender
     from budwood.engine.pipeline.routes import Route
     from budwood.engine.reliability.budget import Budget
+    from budwood.engine.reliability.client_limiter import ClientLimiter
     from budwood.engine.reliability.shared_state import SharedState
 
 
@@ -58,6 +59,7 @@ class Call:
         target: The requested endpoint and model; after a reply, those that answered.
         timing: The limits of the whole call.
         counter: Counts tokens.
+        find_limiter: Returns the limiter of the client.
         observers: The observers of the call; None if there are none.
         streamed: Whether the caller reads the reply as a stream of events.
         cache: The cache of replies, if there is one.
@@ -79,6 +81,7 @@ class Call:
     random: random.Random
     timing: Timing
     counter: TokenCounter
+    find_limiter: Callable[[], ClientLimiter]
     observers: Observers | None = None
     streamed: bool = False
     cache: ReplyCache | None = None

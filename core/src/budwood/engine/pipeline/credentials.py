@@ -55,10 +55,12 @@ class Lease(NamedTuple):
     Attributes:
         credential: The credential that `authorize` receives.
         is_new: Whether it was fetched for this attempt. If not, a rejected token may have expired.
+        group: The group of keys that share a quota; None for a single key.
     """
 
     credential: Credential
     is_new: bool = False
+    group: str | None = None
 
 
 class _Fetch:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
@@ -18,6 +18,7 @@ from budwood.catalog import LearnedRules
 from budwood.contracts import (
     CatalogNameProvider,
     ContextWindowProvider,
+    LimitTokensProvider,
     LocalProvider,
     ModelRulesProvider,
     PriceTierProvider,
@@ -39,8 +40,9 @@ from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
+    from budwood.engine.reliability.client_limiter import ClientLimiter
     from budwood.engine.reliability.key_pool import KeyPool
-    from budwood.types import ModelFacts
+    from budwood.types import ChatRequest, ModelFacts, Usage
 
 _MAX_REMEMBERED = 1000
 """The maximum number of cached addresses, which bounds the memory of programs with many model names."""
@@ -56,6 +58,11 @@ class Target(NamedTuple):
     def address(self) -> str:
         """``provider/model``, or only the provider if there is no model."""
         return f"{self.endpoint.name}/{self.model}" if self.model else self.endpoint.name
+
+    @property
+    def name(self) -> str:
+        """The label of the endpoint and the model, which distinguishes backups: ``work#2/large``."""
+        return f"{self.endpoint.label}/{self.model}"
 
     def capabilities(self) -> frozenset[Capability]:
         """Return the capabilities of the model."""
@@ -78,6 +85,7 @@ class Endpoint(NamedTuple):
         context_window: Returns the context window of a model; None if the provider does not know it.
         price_tier: Returns the service tier of a reply; None if there is only one.
         read_rate_limits: Returns the rate limits in response headers; None if the provider cannot read them.
+        limit_tokens: Returns how many tokens count against the vendor's limits; None if all do.
         no_price: The reason why a call has no cost if the catalog has no price.
         identity: Identifies the endpoint in cache keys: a hash of its name, its plugin and its settings without
             secrets. The name is included because replies may contain parts that are tagged with it.
@@ -119,6 +127,7 @@ class Endpoint(NamedTuple):
     context_window: Callable[[str], int | None] | None = None
     price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
+    limit_tokens: Callable[[ChatRequest, Usage, Usage | None], int | None] | None = None
     label: str = ""
     health: Health = Health()
     settings: EndpointSettings = NO_ENDPOINT_SETTINGS
@@ -172,6 +181,7 @@ class Endpoints:
         self._targets: dict[str, Target] = {}
         self.routes: dict[tuple[object, ...], tuple[Target, ...]] = {}
         self._lock = threading.Lock()
+        self._limiter: ClientLimiter | None = None
 
     def find(self, address: str) -> Target:
         """
@@ -210,6 +220,16 @@ class Endpoints:
                     endpoint = self._endpoints[name] = self._create(instance)
         return endpoint
 
+    def find_limiter(self) -> ClientLimiter:
+        """Return the limiter that the settings name, which is built on first use."""
+        if self._limiter is None:
+            from budwood.engine.reliability.client_limiter import ClientLimiter  # few clients have limits
+
+            with self._lock:
+                if self._limiter is None:
+                    self._limiter = ClientLimiter(self._instances, self.state)
+        return self._limiter
+
     def list_all(self) -> list[Endpoint]:
         """List the endpoints that were created so far, with their backups."""
         return [each for endpoint in tuple(self._endpoints.values()) for each in (endpoint, *endpoint.backups)]
@@ -223,8 +243,10 @@ class Endpoints:
         return _endpoint(instance, rules, self.state, instance.name)._replace(backups=backups)
 
     def close(self) -> None:
-        """Close the providers that have a method ``close``."""
+        """Close the providers that have a method ``close``, and the limiter."""
         with contextlib.ExitStack() as stack:  # closes the others if one fails
+            if self._limiter is not None:
+                stack.callback(self._limiter.close)
             for endpoint in self.list_all():
                 close = getattr(endpoint.remote or endpoint.local, "close", None)
                 if callable(close):
@@ -277,6 +299,7 @@ def _endpoint(
         context_window=_find_method(instance, ContextWindowProvider, "context_window", int, NoneType),
         price_tier=_find_method(instance, PriceTierProvider, "price_tier", str, NoneType),
         read_rate_limits=_find_method(instance, RateLimitProvider, "rate_limits", RateLimits, NoneType),
+        limit_tokens=_find_method(instance, LimitTokensProvider, "limit_tokens", int, NoneType),
         label=label,
         health=state.health(identity),
         settings=instance.endpoint_settings,
@@ -314,11 +337,15 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
 
 
 def _find_url(instance: Instance[ProviderSpec[Any]]) -> str | None:
-    """Return the address of a provider without user and password."""
-    if isinstance(instance.implementation, LocalProvider):
-        return None
+    """Return the address of a provider without user, password and query, which may be secrets."""
     url = str(getattr(instance.settings, "base_url", None) or "")
-    return url.rpartition("@")[2] if "@" in url else url or None
+    if isinstance(instance.implementation, LocalProvider) or not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # not an address, which is reported when it is used
+        return None
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Call
+from budwood.engine.reliability.health import is_failure
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -32,7 +33,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
         failed_attempts = 0
         while True:
             attempt.started = call.clock.monotonic()
-            attempt.timing = _attempt_timing(attempt)
+            attempt.timing = attempt_timing(attempt)
             attempt.endpoint.health.running.add(id(attempt))
             if attempt.round.contender is not None:
                 attempt.round.contender.pending[:] = [attempt]
@@ -85,7 +86,18 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
     delay = _delay(attempt, error, failed_attempts)
     if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
         return None
-    return delay
+    return delay if _has_retry_budget(attempt, error) else None
+
+
+def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
+    """Take a retry from the endpoint's budget, if the endpoint failed. If none is left, the error's hint says so."""
+    if not is_failure(error) or (error.status is not None and error.status < 500):
+        return True  # such as 429, also for a lack of capacity
+    if attempt.endpoint.health.take_retry(attempt.round.call.clock.monotonic()):
+        return True
+    hint = f"Not retried, because too many requests to {attempt.endpoint.label} were retried in the last minute."
+    error.hint = hint if error.hint is None else f"{error.hint} {hint}"
+    return False
 
 
 def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
@@ -103,7 +115,7 @@ def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> floa
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
 
 
-def _attempt_timing(attempt: Attempt) -> Timing | None:
+def attempt_timing(attempt: Attempt) -> Timing | None:
     """Return the limits of one attempt; None if only those of the call apply."""
     call = attempt.round.call
     bound, timing = call.options.attempt_timeout, call.timing

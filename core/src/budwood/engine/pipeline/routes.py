@@ -200,13 +200,8 @@ def order_targets(targets: list[Target], round_: Round, state: SharedState) -> l
             call.random.shuffle(ordered)
     known = state.affinity(call.conversation) if call.conversation is not None else None
     if known is not None:
-        ordered.sort(key=lambda target: affinity_name(target) != known.endpoint)
+        ordered.sort(key=lambda target: target.name != known.endpoint)
     return ordered
-
-
-def affinity_name(target: Target) -> str:
-    """Return the name of an endpoint and its model by which a conversation finds it again."""
-    return f"{target.endpoint.label}/{target.model}"
 
 
 def estimate_cost(target: Target, request: object, call: Call) -> float:

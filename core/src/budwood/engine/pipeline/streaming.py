@@ -101,7 +101,8 @@ class EventReader:
         else:
             contender.partial = self.snapshot
         seconds = call.clock.monotonic() - self._attempt.started
-        self._attempt.endpoint.health.record_first_token(seconds)
+        if self._attempt.endpoint.health.record_first_token(seconds):
+            self._attempt.report_breaker("closed")
         if call.observers is not None:
             call.observers.report_first_token(call, self._attempt.target, seconds)
 

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from budwood.clock import SystemClock
@@ -23,24 +24,19 @@ _MAX_CONVERSATIONS: Final = 10_000
 
 
 class Affinity(NamedTuple):
-    """The endpoint and the group of keys that answered a conversation."""
+    """The endpoint with its model, as in `Target.name`, and the group of keys that answered a conversation."""
 
     endpoint: str
     group: str | None = None
 
 
 class SharedState:
-    """
-    The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads.
-
-    Attributes:
-        limiter: The limiter inside the process, once something needs one.
-    """
+    """The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads."""
 
     def __init__(self) -> None:
         self._healths: dict[str, Health] = {}
         self._pools: dict[str, KeyPool] = {}
-        self.limiter: Limiter | None = None
+        self._limiters: dict[str, Limiter] = {}
         self.reset()
         _states.add(self)
 
@@ -49,7 +45,7 @@ class SharedState:
         self._lock = threading.RLock()
         self._rotations: dict[str, int] = {}
         self._affinities: OrderedDict[str, Affinity] = OrderedDict()
-        for part in (*self._healths.values(), *self._pools.values(), self.limiter):
+        for part in (*self._healths.values(), *self._pools.values(), *self._limiters.values()):
             reset = getattr(part, "reset", None)
             if reset is not None:
                 reset()
@@ -61,6 +57,10 @@ class SharedState:
     def pool(self, identity: str, create: Callable[[], KeyPool]) -> KeyPool:
         """Return the pool of keys of an endpoint; ``create`` makes it once."""
         return self._get(self._pools, identity, create)
+
+    def local_limiter(self, create: Callable[[], Limiter]) -> Limiter:
+        """Return the limiter inside the process; ``create`` makes it once."""
+        return self._get(self._limiters, "local", create)
 
     def next_rotation(self, identity: str) -> int:
         """Return how often a list of endpoints was used before."""
@@ -96,8 +96,8 @@ class SharedState:
 
 
 _states: Final[weakref.WeakSet[SharedState]] = weakref.WeakSet()
-_by_object: Final[weakref.WeakKeyDictionary[object, SharedState]] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+_by_id: Final[dict[int, tuple[weakref.ref[object], SharedState]]] = {}  # not by hash: dataclasses often have none
+_lock = threading.RLock()  # collecting garbage, which may happen inside it, calls `_forget`
 
 
 def find_state(clock: Clock, transport: object) -> SharedState:
@@ -113,13 +113,20 @@ def find_state(clock: Clock, transport: object) -> SharedState:
     own = transport if transport is not None and not isinstance(transport, str) else clock
     if isinstance(own, SystemClock):
         return _process_state
-    try:
-        with _lock:
-            if own not in _by_object:
-                _by_object[own] = SharedState()
-            return _by_object[own]
-    except TypeError:  # it cannot be referenced weakly, or has no hash
-        return SharedState()
+    with _lock:
+        known = _by_id.get(id(own))
+        if known is None:
+            try:
+                reference = weakref.ref(own, partial(_forget, id(own)))
+            except TypeError:  # such as an object with slots
+                return SharedState()
+            known = _by_id[id(own)] = reference, SharedState()
+        return known[1]
+
+
+def _forget(identity: int, _: object) -> None:
+    """Forget the state of clients whose transport or clock does not exist any more."""
+    del _by_id[identity]
 
 
 def reset_all() -> None:
@@ -130,7 +137,7 @@ def reset_all() -> None:
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - a thread of the parent process may have held it
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     reset_all()
 
 

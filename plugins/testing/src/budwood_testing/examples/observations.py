@@ -11,7 +11,9 @@ from budwood.errors import ServerError
 from budwood.types import (
     Attempt,
     AttemptFinished,
+    AttemptQueued,
     AttemptStarted,
+    BreakerChanged,
     CacheFailed,
     CacheHit,
     ChatResponse,
@@ -35,6 +37,14 @@ CONTENT: Final = "conformance-content-of-users-and-models"
 
 _SERVICE: Final[Mapping[str, Any]] = {"service": "chat", "provider": "acme", "model": "large"}
 _TARGET: Final[Mapping[str, Any]] = {"provider": "acme", "model": "large"}
+_OPENED: Final[Mapping[str, Any]] = {
+    "endpoint": "acme#2",
+    "state": "open",
+    "failures": 3,
+    "next_probe": 2.2,
+    "error": "ServerError",
+}
+_CLOSED: Final[Mapping[str, Any]] = {**_OPENED, "state": "closed", "failures": 0, "next_probe": None, "error": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +71,17 @@ def observations(call: str = "1") -> Sequence[Observation]:
     return [
         RequestStarted(call=call, **_SERVICE, prompt=content),
         CacheFailed(call=call, operation="read", error="OSError", reason="disk full"),
+        AttemptQueued(call=call, **_TARGET, limit="openai:requests_per_minute", delay=0.5),
         AttemptStarted(call=call, number=1, **_TARGET, key="api_key"),
         AttemptFinished(call=call, number=1, attempt=failed, rate_limits=RateLimits(remaining_requests=0)),
         ParameterLearned(call=call, **_TARGET, parameters=("temperature",)),
+        BreakerChanged(call=call, **_TARGET, **_OPENED),
         RetryScheduled(call=call, **_TARGET, delay=0.25, error="ServerError"),
         EndpointFailed(call=call, **_TARGET, endpoint="openai", error="ServerError"),
         AttemptStarted(call=call, number=2, **_TARGET, key="api_key"),
         FirstToken(call=call, **_TARGET, seconds=0.1),
         AttemptFinished(call=call, number=2, attempt=answered),
+        BreakerChanged(call=call, **_TARGET, **_CLOSED),
         ToolStarted(call=call, name="weather", arguments=content),
         ToolFinished(call=call, name="weather", failed=False, seconds=0.1, arguments=content, result=content),
         CacheHit(call=call, **_TARGET),
