@@ -3,7 +3,7 @@
 from budwood.engine.chat.options import AskOptions, ClientOptions, CompletionOptions, OptionsWithoutSchema
 from budwood.engine.chat.prompts import Content, File, Prompt
 from budwood.engine.drivers.effects import Abandoned
-from budwood.engine.engine import Engine, reply_cache
+from budwood.engine.engine import Engine
 
 __all__ = [
     "Abandoned",
@@ -15,5 +15,4 @@ __all__ = [
     "File",
     "OptionsWithoutSchema",
     "Prompt",
-    "reply_cache",
 ]

@@ -46,7 +46,7 @@ class Attempt:
         number: The number of the attempt within the call, for observers; 0 before they are notified.
         queued: The seconds that it waited for a limit or a key.
         has_lost: Whether another attempt that ran at the same time has answered.
-        skipped: Why the endpoint was not asked; None if it was.
+        skipped: Why it was not sent; None if it was.
     """
 
     round: Round
@@ -146,7 +146,7 @@ class Attempt:
         elif reply is not None:
             cost = costs.cost_of_reply(self.endpoint, self.model, reply, self.round.call.clock.time())
         status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
-        self._record(status, cost, reply=reply, request_id=reply.request_id if reply is not None else None)
+        self._record(status, cost, reply=reply)
 
     def _succeed_for_others(self) -> None:
         """End the race with another attempt, and let a conversation stay with this endpoint and group of keys."""
@@ -168,8 +168,16 @@ class Attempt:
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secrets())
         status = self.head.status if error.status is None and self.head is not None else error.status
-        cost = costs.FREE if self.skipped else costs.cost_of_failure(error)
-        self._record(status, cost, error=error, request_id=error.request_id)
+        cost = costs.FREE if self.is_unsent(error) else costs.cost_of_failure(error)
+        if not self.is_started and self.endpoint.local is None:
+            self.skipped = error.message
+        self._record(status, cost, error=error)
+
+    def is_unsent(self, error: BaseException) -> bool:
+        """Tell whether the server has certainly not received the request."""
+        if not self.is_started:
+            return self.endpoint.local is None or not isinstance(error, ProviderError)
+        return isinstance(error, ProviderError) and costs.cost_of_failure(error) is costs.FREE
 
     def abort(self, error: BaseException) -> None:
         """Record an attempt that ended without a reply or a provider's error, such as a cancelled one."""
@@ -214,7 +222,6 @@ class Attempt:
         *,
         reply: Answer | None = None,
         error: BaseException | None = None,
-        request_id: str | None = None,
     ) -> None:
         call = self.round.call
         record = AttemptRecord(
@@ -225,7 +232,7 @@ class Attempt:
             duration=call.clock.monotonic() - self.started,
             delay=self.delay,
             error=type(error).__name__ if error is not None else None,
-            request_id=request_id,
+            request_id=getattr(reply or error, "request_id", None),
             usage=reply.usage if reply is not None else None,
             cost=cost.dollars,
             cost_unknown=cost.unknown,

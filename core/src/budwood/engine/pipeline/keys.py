@@ -77,10 +77,8 @@ def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
             return grant
         seconds = pool.ready_in(now)
         if seconds is None:
-            attempt.skipped = "all keys are rejected or their quota is exhausted"
             raise pool.refusal()
         if not _may_wait(seconds, now, attempt):
-            attempt.skipped = "all keys are rate limited"
             raise _no_key(pool, seconds)
         pause(attempt, f"keys of {pool.name}", seconds)
         try:

@@ -12,7 +12,7 @@ from budwood.engine.pipeline import claims as limits
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.claims import Scope
 from budwood.engine.pipeline.waiting import pause, resume
-from budwood.errors import ConnectionFailedError, ProviderError, RateLimitError, RequestTimeoutError
+from budwood.errors import RateLimitError
 from budwood.types import Claim, Denial, Usage
 
 CORRECTED_SHARE: Final = 0.1
@@ -54,21 +54,12 @@ def _send_within(attempt: Attempt, scopes: Sequence[Scope], send: Callable[[Atte
         if used is not None:
             amounts = {claim.key: float(used) for claim in limits.token_claims(claims)}
     except BaseException as error:
-        if _is_unsent(attempt, error):
+        if attempt.is_unsent(error):
             amounts = {claim.key: 0.0 for claim in claims}
         raise
     finally:
         yield from reservation.settle(amounts)
     return result
-
-
-def _is_unsent(attempt: Attempt, error: BaseException) -> bool:
-    """Tell whether the server has certainly not received the request."""
-    if not attempt.is_started:
-        return attempt.endpoint.local is None or not isinstance(error, ProviderError)
-    if isinstance(error, RequestTimeoutError):
-        return error.phase == "connect"
-    return isinstance(error, ConnectionFailedError) and error.is_unsent
 
 
 class _Reservation:
