@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood.contracts import Cache, Clock, Observer
-from budwood.engine import ClientOptions, Content, Engine, reply_cache
+from budwood.engine import ClientEngine, ClientOptions, Content, reply_cache
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
 from budwood.engine.pipeline.endpoints import Endpoints
 from budwood.engine.pipeline.routes import plan_route
@@ -49,7 +49,7 @@ def make_engine(
     observers: Sequence[str | Observer] | None = None,
     transport: object = None,
     options: ClientOptions,
-) -> Engine:
+) -> ClientEngine:
     """Create the engine of a client; the arguments are those of `Client`."""
     reject_unknown_options(options, frozenset(Options.model_fields))
     _check_texts(model=model, api_key=api_key, base_url=base_url)
@@ -60,7 +60,7 @@ def make_engine(
     overrides = _provider_overrides(model, api_key=api_key, base_url=base_url, backups=backups)
     endpoints = Endpoints(instances, overrides, find_state(clock, transport))
     cache = settings.cache if cache is None else cache
-    engine = Engine(
+    engine = ClientEngine(
         instances=instances,
         endpoints=endpoints,
         options=override(settings.options, dict(options)),
