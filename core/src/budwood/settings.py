@@ -77,7 +77,8 @@ class Options(BaseModel):
             ``"p95"``, the 95th percentile of the endpoint's last latencies. The first answer wins.
         on_stream_failure: What to do when a stream is interrupted after its first content: ``"raise"``
             `StreamInterruptedError`, or ``"restart"`` with the event `Restarted`.
-        unknown_price: Whether a budget in money refuses a request whose highest cost is unknown, or ignores it.
+        unknown_price: Whether budgets refuse a request whose highest cost or number of tokens is not known
+            (``"refuse"``), or reserve what is known of it (``"ignore"``).
         assume_output: The ``max_tokens`` that a budget sends if a call has none.
     """
 

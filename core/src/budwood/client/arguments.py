@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood.contracts import Cache, Clock, Observer
-from budwood.engine import ClientEngine, ClientOptions, Content, reply_cache
+from budwood.engine import ClientEngine, ClientOptions, Content
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
+from budwood.engine.pipeline.caching import reply_cache
 from budwood.engine.pipeline.endpoints import Endpoints
 from budwood.engine.pipeline.routes import plan_route
 from budwood.engine.reliability.shared_state import find_state
@@ -48,6 +49,7 @@ def make_engine(
     clock: Clock,
     observers: Sequence[str | Observer] | None = None,
     transport: object = None,
+    budgets: Mapping[str, Mapping[str, Any]] | None = None,
     options: ClientOptions,
 ) -> ClientEngine:
     """Create the engine of a client; the arguments are those of `Client`."""
@@ -77,6 +79,10 @@ def make_engine(
         from budwood.engine.accounting.observer_loading import load_observers
 
         engine.observers, engine.owned_observers = load_observers(instances, named)
+    if budgets is not None or settings.budgets:
+        from budwood.engine.pipeline.client_budgets import make_budgets
+
+        engine.budgets = make_budgets(settings.budgets, budgets, endpoints.find_limiter)
     return engine
 
 

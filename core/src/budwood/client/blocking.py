@@ -8,7 +8,6 @@ them, to keep short programs fast.
 from __future__ import annotations
 
 import os
-import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -43,7 +42,15 @@ if TYPE_CHECKING:
     from budwood.completed import CompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
-    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import (
+        BudgetState,
+        EmbeddingResponse,
+        EndpointState,
+        ModelDetails,
+        ModelInfo,
+        ModerationResponse,
+        TokenCount,
+    )
 
 T = TypeVar("T")
 
@@ -71,6 +78,8 @@ class Client:
         clock: The clock; for tests.
         observers: Receive events of calls: names of plugins, or objects with a method ``observe``; by default those in
             the settings.
+        budgets: Budgets by name, as in ``[budgets.NAME]``: ``{"monthly": {"dollars": 50, "per": "month"}}``. They
+            override budgets of the settings with the same name.
         **options: Defaults of all calls; see `budwood.settings.Options`.
 
     Raises:
@@ -92,6 +101,7 @@ class Client:
         registry: Registry | None = None,
         clock: Clock | None = None,
         observers: Sequence[str | Observer] | None = None,
+        budgets: Mapping[str, Mapping[str, Any]] | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -108,6 +118,7 @@ class Client:
             clock=self._clock,
             observers=observers,
             transport=transport,
+            budgets=budgets,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)
@@ -307,6 +318,20 @@ class Client:
         """Return what is known about a model: capabilities, rules, limits, prices, shutdown date. Nothing is sent."""
         return self._engine.model_details(model)
 
+    def budgets(self) -> tuple[BudgetState, ...]:
+        """Return what is spent and left of each budget per client, day and month; see `budwood.BudgetState`."""
+        return self._driver.run(self._engine.read_budgets())
+
+    def labelled(self, label: str) -> Self:
+        """
+        Return a view of this client that sets the label of all its calls, for budgets and observers.
+
+        It shares everything with this client, which you close; closing the view changes nothing.
+        """
+        from budwood.client.labelled import make_view
+
+        return make_view(self, label)
+
     def endpoints(self) -> list[EndpointState]:
         """
         Return the state of the endpoints that are configured or were used so far. Nothing is sent.
@@ -367,4 +392,4 @@ class Client:
         if self._transport_name and self._transport is not None:
             forking.inherited.append(self._transport)
             self._transport = None
-        self._engine.random = random.Random()
+        self._engine.after_fork()

@@ -18,13 +18,22 @@ from budwood.engine.chat.options import (
 )
 from budwood.engine.chat.prompts import Content, Prompt, parse_contents, parse_prompt
 from budwood.engine.drivers.effects import Flow
-from budwood.engine.engine import Engine, StreamedReply
+from budwood.engine.engine import Engine
 from budwood.engine.pipeline.endpoints import Target
+from budwood.engine.streamed import StreamedReply
 from budwood.errors import PromptError
 from budwood.types import Capability, Message
 
 if TYPE_CHECKING:
-    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import (
+        BudgetState,
+        EmbeddingResponse,
+        EndpointState,
+        ModelDetails,
+        ModelInfo,
+        ModerationResponse,
+        TokenCount,
+    )
 
 
 class ClientEngine(Engine):
@@ -54,6 +63,7 @@ class ClientEngine(Engine):
 
         target = self.endpoints.find(self._address(model))
         call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
+        self._set_account(call, None, None)
         request = ModerationRequest(
             model=target.model if model else None, contents=parse_contents(contents), extra=parse_extra(extra)
         )
@@ -68,6 +78,10 @@ class ClientEngine(Engine):
         parsed = parse_completion_options(options, self.options)
         call = self._call(parsed, streamed=streamed)
         request = parsed.request(call.target.model, (Message.user(prompt),))
+        if call.budgets:
+            from budwood.engine.pipeline.client_budgets import limit_output  # few programs have budgets
+
+            request = limit_output(call, call.target, request)
         return StreamedReply(services.complete(call, request), call)
 
     def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
@@ -92,6 +106,12 @@ class ClientEngine(Engine):
         call = self._call(parsed)
         messages = yield from self._read(parse_prompt(prompt, system=parsed.system), parsed)
         return (yield from services.count_tokens(call, parsed.request(call.target.model, messages), offline=offline))
+
+    def read_budgets(self) -> Flow[tuple[BudgetState, ...]]:
+        """Return what is spent and left of the budgets that outlive a call."""
+        from budwood.engine.pipeline.client_budgets import read_budgets  # few programs have budgets
+
+        return read_budgets(self.budgets, self.endpoints.find_limiter, self.clock)
 
     def capabilities(self, model: str | None) -> frozenset[Capability]:
         """Return the capabilities of a model."""

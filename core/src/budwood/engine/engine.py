@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from budwood import logs
-from budwood.contracts import Cache, Clock, Observer
+from budwood.contracts import Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.media import read_file
@@ -25,36 +25,22 @@ from budwood.engine.many import check_many, error_as_result, run_all
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
-from budwood.engine.pipeline.requests import check_chat, request_for
+from budwood.engine.pipeline.requests import request_for
 from budwood.engine.pipeline.routes import plan_route
 from budwood.engine.services import CHAT
+from budwood.engine.streamed import StreamedReply, check_stream
 from budwood.errors import BudwoodError, ConfigurationError
-from budwood.hooks import CACHE, PROVIDER
+from budwood.hooks import PROVIDER
 from budwood.names import join_names
 from budwood.plugins import Instances, faults
 from budwood.settings import Options
 from budwood.types import ChatResponse, Message, Part, Timing
 
 if TYPE_CHECKING:
+    from budwood.budget_settings import BudgetSettings
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
-
-
-class StreamedReply(NamedTuple):
-    """
-    A reply that emits events.
-
-    Attributes:
-        flow: Emits them, and returns the complete reply.
-        call: What is known of it before it ends.
-    """
-
-    flow: Flow[ChatResponse]
-    call: Call
-
-    def partial(self) -> ChatResponse | None:
-        """Return what has arrived so far, marked as partial; None before the first content."""
-        return self.call.partial() if self.call.partial is not None else None
+    from budwood.engine.reliability.budget import Budget
 
 
 @dataclass
@@ -73,6 +59,7 @@ class Engine:
         observers: The observers of all calls.
         owned_observers: The observers that the client created and closes.
         counter: Counts tokens.
+        budgets: The budgets of all calls. ``label`` is that of calls without one.
     """
 
     instances: Instances
@@ -86,6 +73,8 @@ class Engine:
     owned_observers: tuple[Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
+    budgets: tuple[Budget, ...] = ()
+    label: str | None = None
     counter: TokenCounter = field(init=False)
     _combined: dict[bool, Observers] = field(init=False, default_factory=dict)
 
@@ -106,7 +95,7 @@ class Engine:
         parsed = self._parse(options)
         call = self._call(parsed, streamed=True)
         messages = parse_prompt(prompt, system=parsed.system)
-        _check_stream(call, messages, parsed)
+        check_stream(call, messages, parsed)
         return StreamedReply(self._ask_with_files(call, messages, parsed), call)
 
     def ask_many(
@@ -139,7 +128,7 @@ class Engine:
         parsed = self._parse(options)
         call = self._call(parsed, conversation.model, streamed=True, conversation=conversation.id)
         new = parse_prompt(prompt)
-        _check_stream(call, (*conversation.messages, *new), parsed)
+        check_stream(call, (*conversation.messages, *new), parsed)
         return StreamedReply(self._talk(conversation, new, parsed, call), call)
 
     def _talk(
@@ -155,6 +144,12 @@ class Engine:
     def check(self, options: AskOptions) -> None:
         """Check that a call could be sent: the model supports chat, a key is configured, and the options are valid."""
         self._check_request(options).target.endpoint.check_credential()
+
+    def after_fork(self) -> None:
+        """Make the state independent of the parent process, whose threads may have held a lock."""
+        self.random = random.Random()
+        for budget in self.budgets:
+            budget.reset_lock()
 
     def close(self) -> None:
         """Close the providers, and the cache and the observers that the client created."""
@@ -187,6 +182,10 @@ class Engine:
 
     def _ask(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
         request = parsed.request(call.target.model, messages)
+        if call.budgets:
+            from budwood.engine.pipeline.client_budgets import limit_output  # few programs have budgets
+
+            request = limit_output(call, call.target, request)
         return answer_chat(Round(call, CHAT, request, parsed.tools, parsed.output))
 
     def _parse(self, options: AskOptions) -> CallOptions:
@@ -238,9 +237,18 @@ class Engine:
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
         if call.route is not None or target.endpoint.pool is not None:
             call.conversation = parsed.conversation or conversation
+        if self.budgets or parsed.budget is not None or parsed.label or self.label:
+            self._set_account(call, parsed.label, parsed.budget)
         if streamed and cache is None:  # a cached reply needs no key
             target.endpoint.check_credential()
         return call
+
+    def _set_account(self, call: Call, label: str | None, budget: BudgetSettings | None) -> None:
+        """Set the label of a call, and the budgets that count it."""
+        from budwood.engine.pipeline.client_budgets import select_budgets  # few programs have any
+
+        call.label = label or self.label
+        call.budgets = select_budgets(self.budgets, call.label, budget)
 
     def _new_call(
         self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
@@ -280,29 +288,3 @@ class Engine:
             created = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
             combined = self._combined.setdefault(is_logged, created)
         return combined
-
-
-def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> None:
-    """Check a request when the stream is created, not at the first read. Files are added to its messages later."""
-    request = parsed.request(call.target.model, messages)
-    if call.route is not None:
-        return  # each of its endpoints is checked before it is asked
-    if parsed.files:
-        check_chat(call.target)
-    else:
-        request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
-
-
-def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:
-    """
-    Return a cache by its name, or wrap a cache object.
-
-    Raises:
-        PluginError: The cache does not exist or cannot be used.
-    """
-    if cache is None:
-        return None
-    if not isinstance(cache, str):
-        return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
-    instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.implementation, inline=instance.spec.inline, ttl=ttl, source=instance.source)
