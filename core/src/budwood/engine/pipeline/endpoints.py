@@ -11,7 +11,6 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
 from budwood.catalog import LearnedRules
@@ -27,8 +26,8 @@ from budwood.contracts import (
     TokenProvider,
 )
 from budwood.endpoint_settings import NO_ENDPOINT_SETTINGS, EndpointSettings
-from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
-from budwood.engine.pipeline.secrets import settings_secrets
+from budwood.engine.pipeline.credentials import Lease, TokenCache
+from budwood.engine.pipeline.endpoint_keys import find_credential, find_pool, list_secrets, missing_credential
 from budwood.engine.reliability.health import Health
 from budwood.engine.reliability.key_record import KeyRecord
 from budwood.engine.reliability.shared_state import SharedState
@@ -265,7 +264,7 @@ def _endpoint(
     with faults.call_boundary(instance.source, "token_source"):  # a property, which `isinstance` reads as well
         source = provider.token_source if isinstance(provider, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
-    credential = _find_credential(instance) if tokens is None else None
+    credential = find_credential(instance) if tokens is None else None
     rules: Callable[[str], ModelRules] = (
         _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
@@ -278,7 +277,7 @@ def _endpoint(
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
     learned_rules.on_change(remembered.cache_clear)
     identity = _identity(instance)
-    pool = _find_pool(instance, credential, identity, state, label)
+    pool = find_pool(instance, credential, identity, state, label)
     is_local = isinstance(provider, LocalProvider)  # its capabilities may change, as when a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -293,8 +292,8 @@ def _endpoint(
         credential=credential,
         lease=Lease(credential) if credential is not None and pool is None else None,
         tokens=tokens,
-        missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
-        secrets=partial(_list_secrets, instance),
+        missing_credential=missing_credential(instance) if credential is None and tokens is None else None,
+        secrets=partial(list_secrets, instance),
         inline=instance.spec.inline,
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
@@ -311,38 +310,6 @@ def _endpoint(
         is_guarded=instance.endpoint_settings is not NO_ENDPOINT_SETTINGS,
         url=_find_url(instance),
     )
-
-
-def _find_credential(instance: Instance[ProviderSpec[Any]]) -> Credential | None:
-    """
-    Return the key of a provider, or the first of several.
-
-    Raises:
-        CredentialError: It has white space around it.
-    """
-    key, keys = getattr(instance.settings, "api_key", None), instance.endpoint_settings.keys
-    if not isinstance(key, SecretStr) or not key.get_secret_value().strip():
-        return None
-    check_secret(key, f"{instance.name}: the API key")
-    return Credential(secret=key, label=keys[0].label or "") if keys else Credential(secret=key)
-
-
-def _find_pool(
-    instance: Instance[ProviderSpec[Any]], credential: Credential | None, identity: str, state: SharedState, label: str
-) -> KeyPool | None:
-    """Return the pool of keys, if there are several, or if they have groups or limits."""
-    settings = instance.endpoint_settings
-    is_pooled = len(settings.keys) > 1 or settings.group or any(key.group or key.limits for key in settings.keys)
-    if credential is None or not is_pooled:
-        return None
-    from budwood.engine.pipeline.endpoint_keys import make_pool  # only programs with several keys need it
-
-    return make_pool(instance, credential, identity, state, label)
-
-
-def _list_secrets(instance: Instance[ProviderSpec[Any]]) -> tuple[str, ...]:
-    keys = (key.secret.get_secret_value() for key in instance.endpoint_settings.keys[1:])
-    return (*settings_secrets(instance.settings), *keys)
 
 
 def _find_method(instance: Instance[Any], protocol: type, method: str, *returns: type) -> Any:  # noqa: ANN401 - any method
@@ -396,14 +363,3 @@ def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
             hint="Remove unpaired surrogates from it.",
         )
     return hashlib.sha256(identity).hexdigest()
-
-
-def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:
-    """Return the hint for a required credential; None if none is required."""
-    preset = instance.preset
-    if not (preset.needs_credential if preset else instance.spec.needs_credential):
-        return None
-    environment = preset.environment if preset else instance.spec.environment
-    own = f"BUDWOOD_PROVIDERS__{instance.name.upper().replace('-', '_')}__API_KEY"
-    variables = environment.get("api_key", ()) if preset or instance.name == instance.spec.name else ()
-    return f"Set {' or '.join((*variables, own))}, or pass api_key=…."
