@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood.contracts import Cache, Clock, Observer
-from budwood.engine import ClientOptions, Content, Engine
+from budwood.engine import ClientEngine, ClientOptions, Content
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
 from budwood.engine.pipeline.caching import reply_cache
 from budwood.engine.pipeline.endpoints import Endpoints
@@ -51,7 +51,7 @@ def make_engine(
     transport: object = None,
     budgets: Mapping[str, Mapping[str, Any]] | None = None,
     options: ClientOptions,
-) -> Engine:
+) -> ClientEngine:
     """Create the engine of a client; the arguments are those of `Client`."""
     reject_unknown_options(options, frozenset(Options.model_fields))
     _check_texts(model=model, api_key=api_key, base_url=base_url)
@@ -62,7 +62,7 @@ def make_engine(
     overrides = _provider_overrides(model, api_key=api_key, base_url=base_url, backups=backups)
     endpoints = Endpoints(instances, overrides, find_state(clock, transport))
     cache = settings.cache if cache is None else cache
-    engine = Engine(
+    engine = ClientEngine(
         instances=instances,
         endpoints=endpoints,
         options=override(settings.options, dict(options)),
