@@ -375,7 +375,7 @@ def test_fallback_without_a_key_is_reported_at_construction(make_asker, monkeypa
     """
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
-    with pytest.raises(CredentialError, match="openai: no API key"):
+    with pytest.raises(CredentialError, match=r"fallback openai/gpt-4\.1 cannot be used: openai: no API key"):
         make_asker(fallbacks=["openai/gpt-4.1"])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from budwood import errors
 from budwood.engine.pipeline.endpoints import Target
-from budwood.errors import ConfigurationError
+from budwood.errors import ConfigurationError, CredentialError
 from budwood.names import did_you_mean, join_names
 from budwood.types import Attempt, ChatRequest, Usage
 
@@ -58,11 +58,20 @@ def list_targets(first: Target, options: Options, find: Callable[[str], Target])
                 f"fallbacks= contains {address!r}, which is asked already.",
                 hint="Remove it: each model can be asked once, and the first one is not its own fallback.",
             )
-        fallback.endpoint.check_credential()
+        _check_credential(fallback)
         targets += _with_backups(fallback)
     _check_weights(options, targets)
     _check_error_classes(options.fallback_on)
     return tuple(targets)
+
+
+def _check_credential(fallback: Target) -> None:
+    try:
+        fallback.endpoint.check_credential()
+    except CredentialError as error:
+        raise CredentialError(
+            f"The fallback {fallback.address} cannot be used: {error.message}", hint=error.hint
+        ) from None
 
 
 def _with_backups(target: Target) -> Iterable[Target]:
