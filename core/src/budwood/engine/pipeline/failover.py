@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from budwood.engine.drivers.effects import Emit, Flow
 from budwood.engine.pipeline.call import Call, Round
 from budwood.engine.pipeline.endpoints import Target
+from budwood.engine.pipeline.keys import NO_KEY
 from budwood.engine.pipeline.portability import find_tie, move_request
 from budwood.engine.pipeline.routes import Route, record_skip
 from budwood.errors import (
@@ -26,9 +27,6 @@ from budwood.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
-
-NO_KEY: Final = "no_key"
-"""The code of the error of an endpoint all of whose keys rest."""
 
 
 def moves_at_once(error: BudwoodError, call: Call) -> bool:
