@@ -12,7 +12,7 @@ from budwood import errors
 from budwood.engine.pipeline.endpoints import Target
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.names import did_you_mean, join_names
-from budwood.types import Attempt, ChatRequest, Usage
+from budwood.types import Attempt, ChatRequest, ChatResponse, Message, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +121,7 @@ class Route:
         self._waiting: list[Target] = []
         self._resting: list[Target] = []
         self._is_asked = False
+        self._answers: list[tuple[Message, Target]] = []
 
     @property
     def first(self) -> Target:
@@ -165,6 +166,16 @@ class Route:
         if self._is_asked or not self._resting:
             return None
         return self._resting.pop(0)
+
+    def record_answer(self, target: Target, response: object) -> None:
+        """Record which endpoint wrote a reply, for the history of later rounds."""
+        if isinstance(response, ChatResponse):
+            self._answers.append((response.message, target))
+
+    def is_foreign(self, message: Message, target: Target) -> bool:
+        """Tell whether a message of the history comes from another endpoint. Those of the user are for the first."""
+        author = next((author for answer, author in self._answers if answer is message), self.first)
+        return author is not target
 
     def has_next(self, call: Call) -> bool:
         """Tell whether another endpoint can be asked in this round."""
