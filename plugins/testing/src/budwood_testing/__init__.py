@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from budwood_testing.suites import (
         CacheSuite,
         InstructionStrategySuite,
+        LimiterSuite,
         LocalProviderSuite,
         MediaHandlerSuite,
         ObserverSuite,
@@ -59,6 +60,7 @@ __all__ = [
     "Fault",
     "FaultyTransport",
     "InstructionStrategySuite",
+    "LimiterSuite",
     "LocalProviderSuite",
     "ManualClock",
     "MediaHandlerSuite",

@@ -43,6 +43,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     _SUITES: (
         "CacheSuite",
         "InstructionStrategySuite",
+        "LimiterSuite",
         "LocalProviderSuite",
         "MediaHandlerSuite",
         "ObserverSuite",

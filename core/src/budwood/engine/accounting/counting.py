@@ -14,6 +14,7 @@ from budwood.plugins import faults
 from budwood.types import ChatRequest
 
 if TYPE_CHECKING:
+    from budwood.engine.accounting.limit_tokens import OutputAverage
     from budwood.engine.pipeline.endpoints import Endpoint
     from budwood.plugins import Instance, Instances
     from budwood.types import TokenCount
@@ -28,9 +29,13 @@ class TokenCounter:
 
     Args:
         instances: Builds tokenizers.
+
+    Attributes:
+        outputs: The average output of models, by the endpoint and the model.
     """
 
     def __init__(self, instances: Instances) -> None:
+        self.outputs: dict[tuple[str, str], OutputAverage] = {}
         self._instances = instances
         self._calibration = Calibration()
         self.learn = self._calibration.learn
@@ -74,6 +79,16 @@ class TokenCounter:
 
         counted, _ = self._ask_tokenizers(endpoint, request)
         return counted.low if counted is not None else math.floor(estimate_request(request).low)
+
+    def exact(self, endpoint: Endpoint, request: ChatRequest) -> int | None:
+        """
+        Return the number of tokens of a request by a tokenizer that counts it exactly; None without one.
+
+        Raises:
+            PluginError: The configured tokenizer cannot be used.
+        """
+        counted, _ = self._ask_tokenizers(endpoint, request)
+        return counted.input_tokens if counted is not None and counted.exact else None
 
     def _ask_tokenizers(self, endpoint: Endpoint, request: ChatRequest) -> tuple[TokenCount | None, str | None]:
         """

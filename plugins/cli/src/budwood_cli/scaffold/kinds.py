@@ -19,6 +19,7 @@ class KindOfPlugin(StrEnum):
     TOKENIZER = "tokenizer"
     TRANSPORT = "transport"
     OBSERVER = "observer"
+    LIMITER = "limiter"
 
 
 class Family(StrEnum):
@@ -39,6 +40,7 @@ SECTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.TOKENIZER: "tokenizers",
     KindOfPlugin.TRANSPORT: "transports",
     KindOfPlugin.OBSERVER: "observer",
+    KindOfPlugin.LIMITER: "limiters",
 }
 """The section of the settings for each kind."""
 
@@ -55,6 +57,7 @@ DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.TOKENIZER: "Tokens of models that count words",
     KindOfPlugin.TRANSPORT: "HTTP requests over asyncio",
     KindOfPlugin.OBSERVER: "Token counts by model",
+    KindOfPlugin.LIMITER: "Limits inside a process",
 }
 """The description of the plugin that the templates create."""
 

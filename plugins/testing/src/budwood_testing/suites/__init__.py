@@ -1,6 +1,7 @@
 """Conformance suites: a plugin's test module defines a subclass of the suite for its kind."""
 
 from budwood_testing.suites.cache import CacheSuite
+from budwood_testing.suites.limiter import LimiterSuite
 from budwood_testing.suites.local import LocalProviderSuite
 from budwood_testing.suites.media import MediaHandlerSuite
 from budwood_testing.suites.modifier import PromptModifierSuite
@@ -15,6 +16,7 @@ from budwood_testing.suites.transport import TransportSuite
 __all__ = [
     "CacheSuite",
     "InstructionStrategySuite",
+    "LimiterSuite",
     "LocalProviderSuite",
     "MediaHandlerSuite",
     "ObserverSuite",
