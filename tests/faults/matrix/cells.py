@@ -115,7 +115,7 @@ def make_settings(fault: Fault, servers: Mapping[str, Server], api_key: object =
         first["backups"] = [{"base_url": servers[BACKUP].url}]
     providers = {"first": first}
     if FALLBACK in servers:
-        providers["second"] = {"plugin": "openai-compatible", "base_url": servers[FALLBACK].url, "api_key": "sk-other"}
+        providers["second"] = {"plugin": fault.plugin, "base_url": servers[FALLBACK].url, "api_key": "sk-other"}
     return {"providers": providers}
 
 

@@ -66,7 +66,7 @@ FAULTS: Final = (
     Fault("connection never accepted", "RequestTimeoutError", None, "retried", "at once", options=CONNECT),
     Fault("unknown host", "ConnectionFailedError", None, "retried", "at once"),
     Fault("no TLS", "ConnectionFailedError", None, "retried", "at once"),
-    Fault("untrusted certificate", "ConnectionFailedError", None, "raised", "never"),
+    Fault("untrusted certificate", "ConnectionFailedError", None, "raised", "at once"),
     Fault("close before the reply", "ConnectionFailedError", None, "retried", "at once"),
     Fault("reset before the reply", "ConnectionFailedError", None, "retried", "at once"),
     Fault("reset in the head", "ConnectionFailedError", None, "retried", "at once"),

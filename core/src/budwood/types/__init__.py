@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         UsageReported,
         VendorContent,
     )
-    from budwood.types.limits import Claim, Denial
+    from budwood.types.limits import BudgetState, Claim, Denial
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
@@ -84,6 +84,7 @@ _HOMES = {
     "AttemptQueued": "observations",
     "AttemptStarted": "observations",
     "BreakerChanged": "observations",
+    "BudgetState": "limits",
     "CONTENT_EVENTS": "events",
     "CacheFailed": "observations",
     "CacheHit": "observations",
@@ -152,6 +153,7 @@ __all__ = [
     "Body",
     "BodyFile",
     "BreakerChanged",
+    "BudgetState",
     "CacheFailed",
     "CacheHit",
     "CacheLifetime",

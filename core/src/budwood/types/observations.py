@@ -22,6 +22,7 @@ class RequestStarted:
         service: The service: ``"chat"``, ``"embeddings"`` and so on.
         provider: The first instance that is asked; ``model`` is the model.
         prompt: The last text of the user. It is content, which must not be logged unless the user enables that.
+        label: The label of the call, or None without one.
     """
 
     call: str
@@ -29,6 +30,7 @@ class RequestStarted:
     provider: str
     model: str
     prompt: str
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +213,7 @@ class RequestFinished:
         attempts: The number of entries in `attempts` of the response or the error.
         response: The reply, which has content; None without a reply, and for lists of models and token counts.
         error: The error, or None after success. For an abandoned stream it is not an `Exception`. It can have content.
-        prompt: As in `RequestStarted`.
+        prompt: As in `RequestStarted`; ``label`` as well.
     """
 
     call: str
@@ -223,6 +225,7 @@ class RequestFinished:
     response: Answer | None
     error: BaseException | None
     prompt: str
+    label: str | None = None
 
 
 Observation = (

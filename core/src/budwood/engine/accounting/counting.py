@@ -80,6 +80,16 @@ class TokenCounter:
         counted, _ = self._ask_tokenizers(endpoint, request)
         return counted.low if counted is not None else math.floor(estimate_request(request).low)
 
+    def exact(self, endpoint: Endpoint, request: ChatRequest) -> int | None:
+        """
+        Return the number of tokens of a request by a tokenizer that counts it exactly; None without one.
+
+        Raises:
+            PluginError: The configured tokenizer cannot be used.
+        """
+        counted, _ = self._ask_tokenizers(endpoint, request)
+        return counted.input_tokens if counted is not None and counted.exact else None
+
     def _ask_tokenizers(self, endpoint: Endpoint, request: ChatRequest) -> tuple[TokenCount | None, str | None]:
         """
         Return the count of the first tokenizer that supports the model, or a hint if one failed.

@@ -172,7 +172,9 @@ class RequestReport:
     def start(self) -> None:
         """Report the start."""
         call = self._call
-        self._observers.observe(RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt))
+        self._observers.observe(
+            RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt, label=call.label)
+        )
 
     def finish(self, response: Answer | None, error: BaseException | None) -> None:
         """Report the end."""
@@ -186,6 +188,7 @@ class RequestReport:
                 response=response,
                 error=error,
                 prompt=self._prompt,
+                label=call.label,
             )
         )
 
