@@ -92,7 +92,7 @@ class Failover:
         target = route.take(call)
         while target is not None:
             try:
-                return (yield from self._ask(target))
+                response = yield from self._ask(target)
             except StreamInterruptedError as error:
                 if not self._restarts_after(error):
                     self._check(target, error)
@@ -103,6 +103,9 @@ class Failover:
             except BudwoodError as error:
                 self._check(target, error)
                 target = route.take(call)
+            else:
+                route.record_answer(call.target, response)
+                return response
         raise self._error()
 
     def _ask(self, target: Target) -> Flow[Any]:
@@ -118,11 +121,11 @@ class Failover:
             target.endpoint.health.release(self._route)
 
     def _round_for(self, target: Target) -> Round:
-        """Return the round for an endpoint; for others than the first, without what only that one accepts."""
-        round_, first = self._round, self._route.first
-        if target == first:
-            return replace(round_, target=target)
-        request, adaptations = move_request(round_.request, first, target)
+        """Return the round for an endpoint, without what only another one accepts."""
+        round_, route = self._round, self._route
+        request, adaptations = move_request(
+            round_.request, route.first, target, lambda message: route.is_foreign(message, target)
+        )
         return replace(round_, target=target, request=request, adaptations=adaptations)
 
     def _check(self, target: Target, error: BudwoodError) -> None:
