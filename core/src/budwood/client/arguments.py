@@ -40,7 +40,7 @@ def make_engine(
     *,
     blocking: bool,
     settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None,
-    api_key: str | None,
+    api_key: str | Sequence[str] | None,
     base_url: str | None,
     backups: Sequence[Mapping[str, Any]] | None = None,
     cache: str | Cache | bool | None,
@@ -54,7 +54,7 @@ def make_engine(
 ) -> ClientEngine:
     """Create the engine of a client; the arguments are those of `Client`."""
     reject_unknown_options(options, frozenset(Options.model_fields))
-    _check_texts(model=model, api_key=api_key, base_url=base_url)
+    _check_texts(model=model, api_key=None if isinstance(api_key, list | tuple) else api_key, base_url=base_url)
     _check_cache(cache, cache_ttl)
     settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)

@@ -63,7 +63,7 @@ class AsyncClient:
         model: str | None = None,
         *,
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
-        api_key: str | None = None,
+        api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
         backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,

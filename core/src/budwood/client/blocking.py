@@ -65,7 +65,7 @@ class Client:
         model: ``provider/model``, the default model of calls; by default the one in the settings.
         settings: A dictionary, or the path of a file, in the form of ``budwood.toml``: it takes precedence over all
             other files and the environment. A `Settings` object replaces all of them.
-        api_key: The key for the provider of ``model``.
+        api_key: The key for the provider of ``model``, or a list of several, which share the calls.
         base_url: The address of the provider of ``model``.
         backups: Further endpoints of that provider, which are asked if it fails. Each is a table of settings, such as
             ``{"base_url": "…"}``, and inherits all others.
@@ -92,7 +92,7 @@ class Client:
         model: str | None = None,
         *,
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
-        api_key: str | None = None,
+        api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
         backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
