@@ -205,6 +205,11 @@ def serve(fault: str | None, *, streamed: bool, times: int = MANY) -> Iterator[S
         yield Server(f"{server.url}/v1", server)
 
 
+def fail_once(server: Server, fault: str, *, streamed: bool) -> None:
+    """Answer the next request with a fault."""
+    server.server.play(*SCRIPTS[fault](streamed))
+
+
 def _is_streamed(request: ReceivedRequest) -> bool:
     return bool(request.json.get("stream"))
 
