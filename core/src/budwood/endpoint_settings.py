@@ -6,16 +6,48 @@ They are keys of ``[providers.NAME]`` that the plugin does not see.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Exclusive, override_settings, validate_settings
 from budwood.settings_sources import Table
 
-Count = Annotated[int, Field(ge=1)]
+MAX_COUNT: Final = 10**15
+
+
+def _check_count(value: object) -> object:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # any value
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 1 <= number <= MAX_COUNT or number % 1:
+        raise ValueError("must be a whole number of at least 1; leave it out for no limit")
+    return value
+
+
+def _check_timezone(name: str) -> str:
+    from zoneinfo import ZoneInfo  # not above: few programs name a time zone
+
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # whatever it finds or does not find on the disk
+        raise ValueError(
+            "is not a known time zone; write it as in 'Europe/Oslo', and install tzdata if the system has none"
+        ) from None
+    return name
+
+
+def _check_patterns(limits: Mapping[str, Any]) -> Mapping[str, Any]:
+    if any(not pattern.strip() for pattern in limits):
+        raise ValueError("has an empty pattern; write the name of a model, or a pattern such as 'gpt-5*'")
+    return limits
+
+
+Count = Annotated[int, BeforeValidator(_check_count)]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 
 
@@ -41,7 +73,7 @@ class Limits(_Settings):
     requests_per_day: Count | None = None
     tokens_per_day: Count | None = None
     concurrency: Count | None = None
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_check_timezone)] = "UTC"
 
 
 class KeySettings(_Settings):
@@ -71,7 +103,8 @@ class EndpointSettings(_Settings):
             a ``label`` and, if it shares the quota of other endpoints, a ``group``.
         keys: Several keys in place of ``api_key``.
         limits: The limits of all requests to the provider.
-        model_limits: The limits of models, by pattern: ``{"gpt-5*" = {…}}``.
+        model_limits: The limits of models, by pattern: ``{"gpt-5*" = {…}}``. Each model that matches is limited for
+            itself, by its exact name or else by the first pattern that matches.
         label: The label of a backup, which distinguishes it from others.
         group: The group of keys that a backup shares its quota with; by default a backup has its own quota.
     """
@@ -79,7 +112,7 @@ class EndpointSettings(_Settings):
     backups: tuple[Table, ...] = ()
     keys: tuple[KeySettings, ...] = ()
     limits: Limits | None = None
-    model_limits: dict[str, Limits] = Field(default_factory=dict)
+    model_limits: Annotated[dict[str, Limits], AfterValidator(_check_patterns)] = Field(default_factory=dict)
     label: Name | None = None
     group: Name | None = None
 

@@ -123,6 +123,17 @@ def test_call_can_have_its_own_fallbacks(make_asker, endpoints):
     assert asker.ask(fallbacks=["four/n"]).text == "from four"
 
 
+def test_model_of_a_call_may_be_a_fallback(make_asker, endpoints):
+    """
+    Then it is asked once.
+    """
+    endpoints.script("three", 503)
+
+    reply = make_asker(fallbacks=["three/m", "four/n"]).ask(model="three/m")
+
+    assert ledger(reply) == [("three", 503), ("four", 200)]
+
+
 def test_first_error_is_raised_if_all_fail(make_asker, endpoints):
     """
     It has all attempts.

@@ -51,18 +51,39 @@ def list_targets(first: Target, options: Options, find: Callable[[str], Target])
         ConfigurationError: A fallback, a weight or a class of errors is not valid.
     """
     targets = [*_with_backups(first)]
-    for address in options.fallbacks:
-        fallback = find(address)
-        if any(fallback.address == target.address for target in targets):
-            raise ConfigurationError(
-                f"fallbacks= contains {address!r}, which is asked already.",
-                hint="Remove it: each model can be asked once, and the first one is not its own fallback.",
-            )
-        _check_credential(fallback)
-        targets += _with_backups(fallback)
+    for fallback in find_fallbacks(options, find):
+        if fallback.address != first.address:  # the model of a call may be one of the client's fallbacks
+            _check_credential(fallback)
+            targets += _with_backups(fallback)
     _check_weights(options, targets)
     _check_error_classes(options.fallback_on)
     return tuple(targets)
+
+
+def find_fallbacks(options: Options, find: Callable[[str], Target], model: str | None = None) -> list[Target]:
+    """
+    Return the fallbacks of a client or a call.
+
+    Args:
+        options: The options.
+        find: Finds a target by its address.
+        model: The default model of the client, which must not be one of them.
+
+    Raises:
+        ConfigurationError: A fallback is not valid, or would be asked twice.
+    """
+    targets: list[Target] = []
+    seen = {find(model).address} if model is not None else set()
+    for address in options.fallbacks:
+        target = find(address)
+        if target.address in seen:
+            raise ConfigurationError(
+                f"fallbacks= contains {address!r}, which is asked already.",
+                hint="Remove it: each model is asked once, and the default model is not its own fallback.",
+            )
+        seen.add(target.address)
+        targets.append(target)
+    return targets
 
 
 def _check_credential(fallback: Target) -> None:
