@@ -177,6 +177,12 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def reliability(session: nox.Session) -> None:
+    """Run the state machines of circuit breakers, keys, limits and budgets with many random examples."""
+    pytest(session, enter_checkout(session), "tests/core/engine/reliability", options=["--proof=deep", *IN_PARALLEL])
+
+
+@nox.session(python=False)
 def cases(session: nox.Session) -> None:
     """Run scripts that reproduce faults reported by users; they are beside the checkout."""
     session.run(enter_checkout(session), "tests/reports/scripts.py", *session.posargs, external=True)

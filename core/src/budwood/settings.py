@@ -16,7 +16,8 @@ Settings: explicit argument > environment > ``.env`` > ``budwood.toml`` > the us
     disabled = ["groq"]
 
 The environment variable for that key is ``BUDWOOD_PROVIDERS__WORK__API_KEY``, with ``_`` in place of ``-`` in names.
-Lists and tables are JSON in environment variables.
+Lists and tables are JSON in environment variables; several keys, ``BUDWOOD_PROVIDERS__WORK__API_KEYS``, may also be
+separated by commas.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ from budwood.settings_sources import (
 )
 
 M = TypeVar("M", bound=BaseModel)
+
+Exclusive = tuple[tuple[str, ...], ...]
+"""Groups of mutually exclusive keys. A source of higher precedence that sets one of a group removes the others."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -226,7 +230,7 @@ class Settings:
         section: str,
         name: str,
         variables: Mapping[str, tuple[str, ...]] | None = None,
-        exclusive: tuple[str, ...] = (),
+        exclusive: Exclusive = (),
     ) -> Table:
         """
         Return the settings of one instance, merged from all sources.
@@ -235,27 +239,29 @@ class Settings:
             section: The section, such as ``"providers"``.
             name: The name of the instance.
             variables: The vendor's own environment variables, by the key that they fill.
-            exclusive: Mutually exclusive keys; see `budwood.hooks.ProviderSpec`.
+            exclusive: Groups of mutually exclusive keys; see `budwood.hooks.ProviderSpec`.
         """
         merged: Table = {}
         for source in reversed(self.sources):
             values = vendor_values(source.variables, variables or {})
-            for key in [key for key in exclusive if key in values][1:]:
-                del values[key]
+            for group in exclusive:
+                for key in [key for key in group if key in values][1:]:
+                    del values[key]
             override_settings(merged, values, exclusive)
             override_settings(merged, source.tree.get(section, {}).get(normalise(name), {}), exclusive)
         return merged
 
 
-def override_settings(settings: Table, overrides: Mapping[str, Any], exclusive: tuple[str, ...]) -> None:
+def override_settings(settings: Table, overrides: Mapping[str, Any], exclusive: Exclusive) -> None:
     """
     Override settings with those of a source of higher precedence; tables are merged key by key.
 
-    If the overrides have one of the mutually exclusive keys, the others are removed.
+    If the overrides have one key of a group of mutually exclusive keys, the others are removed.
     """
-    if any(key in overrides for key in exclusive):
-        for key in exclusive:
-            settings.pop(key, None)
+    for group in exclusive:
+        if any(key in overrides for key in group):
+            for key in group:
+                settings.pop(key, None)
     _merge(settings, overrides)
 
 

@@ -17,9 +17,9 @@ BOTH: Final[tuple[Mode, ...]] = ("plain", "streamed")
 PLAIN: Final[tuple[Mode, ...]] = ("plain",)
 STREAMED: Final[tuple[Mode, ...]] = ("streamed",)
 
-ATTEMPT: Final = {"attempt_timeout": 0.3}
-IDLE: Final = {"idle_timeout": 0.3}
-CONNECT: Final = {"connect_timeout": 0.3}
+ATTEMPT: Final = {"attempt_timeout": 0.25}
+IDLE: Final = {"idle_timeout": 0.25}
+CONNECT: Final = {"connect_timeout": 0.1}
 
 
 class Fault(NamedTuple):
@@ -66,7 +66,7 @@ FAULTS: Final = (
     Fault("connection never accepted", "RequestTimeoutError", None, "retried", "at once", options=CONNECT),
     Fault("unknown host", "ConnectionFailedError", None, "retried", "at once"),
     Fault("no TLS", "ConnectionFailedError", None, "retried", "at once"),
-    Fault("untrusted certificate", "ConnectionFailedError", None, "raised", "never"),
+    Fault("untrusted certificate", "ConnectionFailedError", None, "raised", "at once"),
     Fault("close before the reply", "ConnectionFailedError", None, "retried", "at once"),
     Fault("reset before the reply", "ConnectionFailedError", None, "retried", "at once"),
     Fault("reset in the head", "ConnectionFailedError", None, "retried", "at once"),

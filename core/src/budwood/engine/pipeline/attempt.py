@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.engine.accounting import costs
@@ -21,6 +21,10 @@ from budwood.types import Attempt as AttemptRecord
 
 if TYPE_CHECKING:
     from budwood.types.endpoints import BreakerState
+
+
+STREAM_HEAD_SECONDS: Final = 60.0
+"""The default of ``attempt_timeout`` for streams: the time until the response headers must arrive."""
 
 
 @dataclass(slots=True)
@@ -130,11 +134,12 @@ class Attempt:
             self.report_breaker("closed")
         if health.adaptive is not None:
             adaptive.record_end(health, self.started, now, is_rejected=False)
-        if self.round.contender is not None:
-            self.round.contender.pending.clear()
-        if self.round.call.conversation is not None:
-            self._remember_conversation(self.round.call.conversation)
+        if self.round.contender is not None or self.round.call.conversation is not None:
+            self._succeed_for_others()
         reply = result if isinstance(result, Answer) else None
+        if (key := self.endpoint.key_record) is not None:
+            key.calls, key.status = key.calls + 1, "ready"
+            key.tokens += (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0) if reply is not None else 0
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
             cost = Cost(None, self.endpoint.no_price)
@@ -143,10 +148,12 @@ class Attempt:
         status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
         self._record(status, cost, reply=reply)
 
-    def _remember_conversation(self, conversation: str) -> None:
-        """Let a conversation stay with this endpoint and group of keys."""
-        state = self.round.call.state
-        if state is not None:
+    def _succeed_for_others(self) -> None:
+        """End the race with another attempt, and let a conversation stay with this endpoint and group of keys."""
+        if self.round.contender is not None:
+            self.round.contender.pending.clear()
+        state, conversation = self.round.call.state, self.round.call.conversation
+        if state is not None and conversation is not None:
             from budwood.engine.reliability.shared_state import Affinity
 
             group = self.lease.group if self.lease is not None else None
@@ -203,6 +210,8 @@ class Attempt:
         changed = health.record_error(error, self.started, now, call.random, is_answered=is_answered)
         if changed is not None:
             self.report_breaker(changed)
+        if self.endpoint.key_record is not None and self.is_started and isinstance(error, ProviderError):
+            self.endpoint.key_record.record_error(error, now)
         if health.adaptive is not None or health.running:
             adaptive.record_failure(health, error, self.started, now, lambda: has_concurrency_limit(*self.target))
 
@@ -235,3 +244,22 @@ class Attempt:
         call.attempts.append(record)
         if call.observers is not None:
             call.observers.finish_attempt(self, record)
+
+
+def attempt_timing(attempt: Attempt) -> Timing | None:
+    """Return the limits of one attempt; None if only those of the call apply."""
+    call = attempt.round.call
+    bound, timing = call.options.attempt_timeout, call.timing
+    if call.streamed:
+        head = attempt.started + (STREAM_HEAD_SECONDS if bound is None else bound)
+        deadline = timing.deadline
+    elif bound is not None:
+        head, deadline = None, min(timing.deadline, attempt.started + bound)
+    else:
+        return None
+    return Timing(
+        connect_timeout=timing.connect_timeout,
+        idle_timeout=timing.idle_timeout,
+        deadline=deadline,
+        head_deadline=head,
+    )

@@ -27,7 +27,7 @@ class Scope(NamedTuple):
 
     Attributes:
         name: The name: of an endpoint, ``"name#2"``; of one of its models, ``"name#2/model"``; or of a group of
-            keys, ``"name[key-1]"``.
+            keys, which endpoints may share, ``"[group]"``.
     """
 
     name: str
@@ -41,12 +41,12 @@ def find_scopes(endpoint: Endpoint, model: str, group: str | None) -> list[Scope
     Args:
         endpoint: The endpoint.
         model: The model.
-        group: The group of the key; None if there is only one.
+        group: The group of the key; None if the endpoint has no groups.
     """
     settings, quota = endpoint.settings, quota_name(endpoint)
     scopes = [] if settings.limits is None else [Scope(quota, settings.limits)]
     if group is not None and (limits := _limits_of_group(endpoint, group)) is not None:
-        scopes.append(Scope(f"{quota}[{group}]", limits))
+        scopes.append(Scope(f"[{group}]", limits))
     if (limits := _limits_of_model(endpoint, model)) is not None:
         scopes.append(Scope(f"{quota}/{model.lower()}", limits))
     return scopes
@@ -139,9 +139,6 @@ def _limits_of_model(endpoint: Endpoint, model: str) -> Limits | None:
     return next(iter((*exact, *(limits for _, limits in matching))), None)
 
 
-def _limits_of_group(endpoint: Endpoint, group: str) -> Limits | None:
-    for number, key in enumerate(endpoint.settings.keys, 1):
-        label = key.label or f"key-{number}"
-        if key.limits is not None and (key.group or label) == group:
-            return key.limits
-    return None
+def _limits_of_group(endpoint: Endpoint, name: str) -> Limits | None:
+    group = endpoint.pool.group(name) if endpoint.pool is not None else None
+    return group.limits if group is not None else None

@@ -11,7 +11,7 @@ from budwood.engine.drivers.effects import Flow, Wait
 from budwood.engine.pipeline import claims as limits
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.claims import Scope
-from budwood.engine.pipeline.retries import attempt_timing
+from budwood.engine.pipeline.waiting import pause, resume
 from budwood.errors import RateLimitError
 from budwood.types import Claim, Denial, Usage
 
@@ -89,7 +89,7 @@ class _Reservation:
             return
         clock = self._attempt.round.call.clock
         started = clock.monotonic()
-        _pause(self._attempt, denial)
+        pause(self._attempt, denial.claim.key, denial.delay)
         try:
             while denial is not None:
                 self._check(denial)
@@ -99,7 +99,7 @@ class _Reservation:
             yield from self._limiter.cancel(self._ticket, self._claims)
             raise
         finally:
-            _resume(self._attempt, started)
+            resume(self._attempt, started)
 
     def settle(self, amounts: Mapping[str, float]) -> Flow[None]:
         """Replace the reserved amounts with those that were used, and correct rates by the headers of the reply."""
@@ -135,31 +135,12 @@ def _with_place(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flo
             finally:
                 if not is_granted:
                     adaptive.leave(id(attempt))
-                _resume(attempt, started)
+                resume(attempt, started)
             if not is_granted:
                 raise _no_room(attempt, Denial(Claim("concurrency", "concurrency", adaptive.limit), None))
         return (yield from send(attempt))
 
     return run
-
-
-def _pause(attempt: Attempt, denial: Denial) -> None:
-    """Note that an attempt waits: it does not run."""
-    call, health = attempt.round.call, attempt.endpoint.health
-    health.running.discard(id(attempt))
-    if health.adaptive is not None:
-        health.adaptive.wake()
-    if call.observers is not None:
-        call.observers.report_queued(call, attempt.target, denial.claim.key, denial.delay)
-
-
-def _resume(attempt: Attempt, waited_since: float) -> None:
-    """Start the time of an attempt that has waited."""
-    now = attempt.round.call.clock.monotonic()
-    attempt.endpoint.health.running.add(id(attempt))
-    attempt.queued += now - waited_since
-    attempt.started = now
-    attempt.timing = attempt_timing(attempt)
 
 
 def _no_room(attempt: Attempt, denial: Denial) -> RateLimitError:

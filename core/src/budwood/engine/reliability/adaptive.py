@@ -8,6 +8,7 @@ taken back.
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -27,18 +28,37 @@ MIN_RUNNING: Final = 3
 EVIDENCE: Final = 20
 """The rejections that a decrease requires, times the share of attempts that succeeded: a high share is clear sooner."""
 
-MIN_SHARE: Final = 0.05
-"""The share of rejections that is tolerated."""
+TOLERATED: Final = 0.15
+"""The rejections per success that are tolerated: to retry them costs less than to find the right limit."""
 
-HELPED: Final = 0.6
+HELPED: Final = 0.5
 """A decrease has helped if the rejections per success are at most this part of those before."""
 
-STEEP: Final = 0.5
-GENTLE: Final = 0.75
-"""The factor of a decrease, if more or less than half of the attempts were rejected."""
+BELOW: Final = 0.9
+"""A decrease sets the limit to this part of the attempts that were served at a time."""
 
-RAISE: Final = 0.05
-"""The limit rises by this part, at least by 1, for as many successes as it allows at a time."""
+CLEAR_SHARE: Final = 0.3
+"""A share of rejections that cannot be tolerated, so that a larger decrease is tried if one did not help."""
+
+MAX_TRIES: Final = 3
+"""How often a decrease is followed by a larger one."""
+
+MAX_TOLERANCE: Final = 1.0
+"""The rejections per success from which on a decrease is tried again, although none has helped before."""
+
+RAISE: Final = 0.1
+MAX_RAISE: Final = 0.5
+"""The limit rises by this part, at least by 1, for as many successes as it allows at a time; the part doubles while
+nothing is rejected."""
+
+MAX_PATIENCE: Final = 8
+"""The successes per raise double with each decrease that has helped, up to this factor, until the limit is exceeded
+again from which it was lowered."""
+
+LATENCY_WEIGHT: Final = 0.1
+
+ROUND_TRIPS: Final = 2
+"""The round trips for which attempts are counted before the limit is changed."""
 
 MEMORY_SECONDS: Final = 60.0
 """How long rejections are tolerated that a decrease did not change, and how long a limit is kept that is not needed."""
@@ -94,14 +114,35 @@ def record_end(health: Health, started: float, now: float, *, is_rejected: bool 
 
 
 class _Window:
-    """Counts the attempts that were sent after the last change of the limit."""
+    """
+    Counts the attempts that were sent after the last change of the limit.
 
-    __slots__ = ("peak", "rejected", "total")
+    Args:
+        now: The time of the change.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_least", "_running", "has_queue", "rejected", "start", "total")
+
+    def __init__(self, now: float) -> None:
+        self.start = now
         self.total = 0
         self.rejected = 0
-        self.peak = 0
+        self._least = math.inf
+        self._running = 0
+        self.has_queue = False  # whether an attempt had to wait
+
+    def add(self, running: int, *, is_rejected: bool) -> None:
+        """Count an attempt that has ended, while others run."""
+        self.total += 1
+        if is_rejected:
+            self.rejected += 1
+            self._least = min(self._least, running)
+            self._running += running
+
+    @property
+    def served(self) -> float:
+        """The attempts that ran while others were rejected: on average, or if most are rejected, the fewest."""
+        return max(self._least if self.share > CLEAR_SHARE else self._running / max(self.rejected, 1), 1.0)
 
     @property
     def share(self) -> float:
@@ -129,13 +170,17 @@ class AdaptiveLimit:
         self._limit = float(max(limit, 1))
         self._lock = threading.Lock()
         self._waiters: dict[int, Latch] = {}
-        self._window = _Window()
-        self._changed = now
+        self._window = _Window(now)
         self._trial: _Window | None = None  # the attempts before the decrease that is being tried
+        self._tries = 0  # the decreases of this trial after the first
         self._before = self._limit  # the limit before it
         self._tolerated = 0.0
         self._tolerated_until = now
         self._successes = 0
+        self._patience = 1
+        self._ceiling = self._limit
+        self._steps = 0  # the raises above the ceiling
+        self._latency = 0.0
         self._needed = now
         self._is_retired = False
 
@@ -156,7 +201,10 @@ class AdaptiveLimit:
             self._running.discard(attempt)
             self._waiters[attempt] = latch
         self.wake()
-        return None if latch.is_set else latch
+        if latch.is_set:
+            return None
+        self._window.has_queue = True
+        return latch
 
     def leave(self, attempt: int) -> None:
         """Give up the place of an attempt that waits, or has just stopped waiting."""
@@ -181,17 +229,18 @@ class AdaptiveLimit:
         with self._lock:
             if self._waiters:
                 self._needed = now
-            if started < self._changed:
-                return  # sent before the last change, about which it says nothing
-            window = self._window
-            window.total += 1
-            window.rejected += is_rejected
-            window.peak = max(window.peak, len(self._running) + 1)
             if not is_rejected:
                 self._successes += 1
+                self._latency += (now - started - self._latency) * (LATENCY_WEIGHT if self._latency else 1.0)
+            if started < self._window.start:
+                return  # sent before the last change, about which it says nothing
+            self._window.add(len(self._running), is_rejected=is_rejected)
+            lasted = self._latency and now - self._window.start >= ROUND_TRIPS * self._latency
+            if self._window.total < self._limit or not lasted:
+                return
             if self._trial is not None:
                 self._judge(self._trial, now)
-            elif window.total >= self._limit:
+            else:
                 self._review(now)
 
     def retire(self, now: float) -> bool:
@@ -204,37 +253,57 @@ class AdaptiveLimit:
     def _review(self, now: float) -> None:
         """Lower the limit if the endpoint is overloaded; raise it after enough successes."""
         window, tolerated = self._window, self._tolerance(now)
-        required = EVIDENCE * (1 - window.share)
-        if window.rejected >= required and window.odds > tolerated and self._limit > 1:
+        is_clear = EVIDENCE * (1 - window.share) <= window.rejected < window.total
+        if is_clear and window.odds > tolerated and self._limit > 1:
             self._before, self._trial = self._limit, window
-            base = min(self._limit, window.peak)
-            self._change(max(base * (STEEP if window.share > STEEP else GENTLE), 1.0), now)
-        elif self._successes >= self._limit and (window.odds <= tolerated or window.rejected <= 1):
+            self._lower(window, now)
+        elif self._successes >= self._limit * self._patience and (window.odds <= tolerated or window.rejected <= 1):
             self._successes = 0
             if self._waiters:
-                self._limit += max(RAISE * self._limit, 1.0)
-        if window.total >= _MAX_WINDOW and self._trial is None:
-            self._window = _Window()
+                self._raise()
+        elif window.total >= _MAX_WINDOW:
+            self._window = _Window(now)
+
+    def _lower(self, window: _Window, now: float) -> None:
+        self._ceiling = min(self._limit, window.served)
+        self._steps = 0
+        self._change(max(BELOW * self._ceiling, 1.0), now)
+
+    def _raise(self) -> None:
+        """Raise the limit, faster and faster above what was too much before."""
+        part = RAISE
+        if self._limit > self._ceiling:
+            self._patience = 1
+            part = min(RAISE * 2.0**self._steps, MAX_RAISE)
+            self._steps += 1
+        self._limit += max(part * self._limit, 1.0)
 
     def _judge(self, before: _Window, now: float) -> None:
         """Take a decrease back if it did not help."""
         window = self._window
-        if window.total < before.total and window.rejected < before.rejected:
+        if window.total * before.share < EVIDENCE and window.rejected < before.rejected:
             return
-        if window.odds > HELPED * before.odds:
-            self._tolerated = 2 * max(window.odds, before.odds)
+        has_helped = window.odds <= HELPED * before.odds
+        is_small = not window.has_queue or window.share > CLEAR_SHARE  # it may have been too small to help
+        if not has_helped and is_small and self._tries < MAX_TRIES and self._limit > 1:
+            self._tries += 1
+            self._lower(window, now)
+            return
+        self._tries = 0
+        if not has_helped:
+            self._tolerated = min(2 * max(window.odds, before.odds), MAX_TOLERANCE)
             self._tolerated_until = now + MEMORY_SECONDS
             self._change(max(self._before, self._limit), now)
         else:
+            self._patience = min(2 * self._patience, MAX_PATIENCE)
             self._change(self._limit, now)
         self._trial = None
 
     def _tolerance(self, now: float) -> float:
         """Return the rejections per success that do not lower the limit."""
-        return max(self._tolerated if now < self._tolerated_until else 0.0, MIN_SHARE)
+        return max(self._tolerated if now < self._tolerated_until else 0.0, TOLERATED)
 
     def _change(self, limit: float, now: float) -> None:
         self._limit = limit
-        self._window = _Window()
-        self._changed = now
+        self._window = _Window(now)
         self._successes = 0

@@ -15,6 +15,7 @@ from budwood.engine.reliability.health import Health
 
 if TYPE_CHECKING:
     from budwood.contracts import Clock, Limiter
+    from budwood.engine.reliability.key_groups import KeyGroups
     from budwood.engine.reliability.key_pool import KeyPool
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class SharedState:
     def __init__(self) -> None:
         self._healths: dict[str, Health] = {}
         self._pools: dict[str, KeyPool] = {}
+        self._groups: KeyGroups | None = None
         self._limiters: dict[str, Limiter] = {}
         self.reset()
         _states.add(self)
@@ -45,7 +47,7 @@ class SharedState:
         self._lock = threading.RLock()
         self._rotations: dict[str, int] = {}
         self._affinities: OrderedDict[str, Affinity] = OrderedDict()
-        for part in (*self._healths.values(), *self._pools.values(), *self._limiters.values()):
+        for part in (*self._healths.values(), self._groups, *self._pools.values(), *self._limiters.values()):
             reset = getattr(part, "reset", None)
             if reset is not None:
                 reset()
@@ -57,6 +59,16 @@ class SharedState:
     def pool(self, identity: str, create: Callable[[], KeyPool]) -> KeyPool:
         """Return the pool of keys of an endpoint; ``create`` makes it once."""
         return self._get(self._pools, identity, create)
+
+    @property
+    def key_groups(self) -> KeyGroups:
+        """The groups of keys that share a quota."""
+        from budwood.engine.reliability.key_groups import KeyGroups  # only programs with several keys need it
+
+        with self._lock:
+            if self._groups is None:
+                self._groups = KeyGroups()
+            return self._groups
 
     def local_limiter(self, create: Callable[[], Limiter]) -> Limiter:
         """Return the limiter inside the process; ``create`` makes it once."""
