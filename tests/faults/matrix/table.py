@@ -17,9 +17,9 @@ BOTH: Final[tuple[Mode, ...]] = ("plain", "streamed")
 PLAIN: Final[tuple[Mode, ...]] = ("plain",)
 STREAMED: Final[tuple[Mode, ...]] = ("streamed",)
 
-ATTEMPT: Final = {"attempt_timeout": 0.3}
-IDLE: Final = {"idle_timeout": 0.3}
-CONNECT: Final = {"connect_timeout": 0.3}
+ATTEMPT: Final = {"attempt_timeout": 0.25}
+IDLE: Final = {"idle_timeout": 0.25}
+CONNECT: Final = {"connect_timeout": 0.1}
 
 
 class Fault(NamedTuple):
