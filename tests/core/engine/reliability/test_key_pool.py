@@ -285,6 +285,18 @@ def test_headers_pace_a_group_by_its_refill():
     assert {get_label(grant) for grant in drain(pool, NOW + 60, 3)} == {"key-1", "key-2"}
 
 
+def test_headers_that_arrive_during_a_rest_do_not_prolong_it():
+    """
+    They belong to requests that were sent before; the end of the rest is what the vendor asked for.
+    """
+    pool = make_pool("a")
+    limit(pool, pool.acquire(NOW), 10.0)
+
+    pool.record_limits("a", RateLimits(remaining_requests=0, reset_requests=55.0), NOW + 1)
+
+    assert pool.acquire(NOW + 10) is not None
+
+
 def drain(pool, now, count):
     """
     Return the keys of at most this many attempts.
