@@ -329,7 +329,7 @@ def test_call_has_a_budget_of_its_own(make_client, scripted):
     replies = [client.ask("Hello", budget=0.05), client.ask("Hello", budget={"tokens": 9000})]
 
     assert [reply.cost for reply in replies] == [COST, COST]
-    with pytest.raises(BudgetExceededError, match="budget="):
+    with pytest.raises(BudgetExceededError, match="The budget of this call has"):
         client.ask("Hello", budget={"dollars": "0.001"})
 
 
