@@ -7,8 +7,10 @@ from decimal import Decimal
 import pytest
 
 from budwood import BudgetExceededError
+from budwood.engine.reliability.budget import Budget
 from budwood_testing import ManualClock, chat_reply
 from tests.core.engine.endpoints import Asker, Endpoints, ledger, make_settings, provider, text_reply
+from tests.servers import MAX_WAIT
 
 PRICE = {"prices": {"input": "1", "output": "1"}}
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
@@ -112,14 +114,32 @@ def hedging():
     return Endpoints(ManualClock()).script("one", text_reply("late", delay=100))
 
 
+@pytest.fixture
+def denied(monkeypatch):
+    """
+    Return an event that is set when a budget has no room.
+    """
+    event = threading.Event()
+    reserve = Budget.reserve
+
+    def reserve_and_tell(budget, amount):
+        left = reserve(budget, amount)
+        if left is not None:
+            event.set()
+        return left
+
+    monkeypatch.setattr(Budget, "reserve", reserve_and_tell)
+    return event
+
+
 @pytest.mark.parametrize("has_room", [True, False])
-def test_hedge_reserves_in_addition(kind, hedging, has_room):
+def test_hedge_reserves_in_addition(kind, hedging, denied, has_room):
     """
     The loser keeps its reservation, since its cost is not known; without room for both, the hedge is not sent.
     """
     hedging.reply_json("two", chat_reply("Hi", usage=USAGE))
     budgets = {"all": {"dollars": 1 if has_room else "0.0022", "per": "client"}}
-    advancing = threading.Thread(target=advance, args=(hedging.clock, has_room))
+    advancing = threading.Thread(target=advance, args=(hedging.clock, None if has_room else denied))
     advancing.start()
 
     with closing(Asker(kind, hedging, settings=priced("one/m"), budgets=budgets, hedge=2.0, retries=0)) as asker:
@@ -134,12 +154,12 @@ def test_hedge_reserves_in_addition(kind, hedging, has_room):
         assert COST + Decimal("0.001") < total < COST + Decimal("0.002")
 
 
-def advance(clock, has_room):
+def advance(clock, denied):
     """
-    Let the hedge start, and without one the first reply arrive.
+    Let the hedge start. If it is denied, let the first reply arrive afterwards.
     """
     clock.wait_for_sleepers(2)
     clock.advance(2.0)
-    if not has_room:
-        clock.wait_for_sleepers(1)
+    if denied is not None:
+        denied.wait(MAX_WAIT)
         clock.advance(100.0)
