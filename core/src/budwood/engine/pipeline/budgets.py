@@ -150,7 +150,7 @@ def _check_known(attempt: Attempt, worst_case: WorstCase) -> Flow[None]:
         if reason is None:
             continue
         left = max((yield from read_left(budget, call.find_limiter, call.clock.time())), 0)
-        cure = f'Set prices in [models."{attempt.target.address}"]' if reason == no_price else "Leave it out"
+        cure = _cure(attempt) if reason == no_price else "Leave it out"
         raise _exceeded(
             attempt,
             budget,
@@ -160,6 +160,10 @@ def _check_known(attempt: Attempt, worst_case: WorstCase) -> Flow[None]:
             left=left,
             required=None,
         )
+
+
+def _cure(attempt: Attempt) -> str:
+    return f'Set prices in [models."{attempt.target.address}"]' if attempt.model else "Name a model with known prices"
 
 
 def _exceeded(
