@@ -178,8 +178,9 @@ def contract(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def reliability(session: nox.Session) -> None:
-    """Run the state machines of circuit breakers, keys, limits and budgets with many random examples."""
-    pytest(session, enter_checkout(session), "tests/core/engine/reliability", options=["--proof=deep", *IN_PARALLEL])
+    """Run state machines of breakers, keys, limits and budgets with many examples, and measure limits for an hour."""
+    paths = ("tests/core/engine/reliability", "tests/core/engine/test_limits_throughput.py")
+    pytest(session, enter_checkout(session), *paths, options=["--proof=deep", *IN_PARALLEL])
 
 
 @nox.session(python=False)
