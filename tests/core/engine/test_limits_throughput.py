@@ -24,7 +24,7 @@ WORDS = (50, 400)
 @pytest.fixture
 def seconds(request):
     """
-    The simulated seconds of a test: an hour in the session ``reliability``.
+    The simulated seconds of a test: an hour in the session ``throughput``.
     """
     return 3600 if request.config.getoption("--proof") == "deep" else 60
 
@@ -32,7 +32,7 @@ def seconds(request):
 @pytest.fixture
 def real_seconds(request):
     """
-    The real seconds of a test: a minute in the session ``reliability``.
+    The real seconds of a test: a minute in the session ``throughput``.
     """
     return 60 if request.config.getoption("--proof") == "deep" else 5
 

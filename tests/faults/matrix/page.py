@@ -21,13 +21,14 @@ HEAD: Final = """\
 
 What a call does after a fault of its endpoint. With one endpoint, the error is *raised* at once, or the request is
 *retried* and the error is raised when no retries are left. With backups and fallbacks, the next endpoint is asked *at
-once*, *after the retries* of the endpoint, or *never*.
+once*, *after the retries* of the endpoint, or *never*. *Next key* means that the request is sent at once with another
+key of the endpoint, if there is one with a quota of its own.
 
 The tests run each row against real servers that misbehave in this way: with `Client` and `AsyncClient`, plain and
-streamed, with one endpoint, a backup, and a fallback.
+streamed, with one endpoint, several keys, a backup, and a fallback.
 
-| fault | error | one endpoint | backups and fallbacks |
-|---|---|---|---|
+| fault | error | one endpoint | several keys | backups and fallbacks |
+|---|---|---|---|---|
 """
 
 SEVERAL: Final = {"interrupted": "never", "answered": "", "after retries": "after the retries"}
@@ -42,7 +43,8 @@ def render_row(fault: Fault) -> tuple[str, ...]:
     """Return the cells of a row."""
     title = TITLES[fault.name] + ("" if fault.modes == BOTH else f" ({fault.modes[0]})")
     error = f"`{fault.error}`" if fault.error else ""
-    return title, error, fault.single, SEVERAL.get(fault.several, fault.several)
+    keys = "next key" if fault.next_key else ""
+    return title, error, fault.single, keys, SEVERAL.get(fault.several, fault.several)
 
 
 def replace_section(text: str) -> str:

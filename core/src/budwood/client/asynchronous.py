@@ -20,6 +20,7 @@ from budwood.client.arguments import (
     make_engine,
     start_conversation,
 )
+from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Observer
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from budwood.types import (
         BudgetState,
         EmbeddingResponse,
-        EndpointState,
         ModelDetails,
         ModelInfo,
         ModerationResponse,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(ClientStates):
     """
     Asks models, with async I/O. Methods and options are those of `Client`. Tasks can share a client.
 
@@ -229,15 +229,6 @@ class AsyncClient:
         from budwood.client.labelled import make_view
 
         return make_view(self, label)
-
-    def endpoints(self) -> list[EndpointState]:
-        """
-        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
-
-        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
-        with equal settings share the state.
-        """
-        return self._engine.endpoint_states()
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """Check that a call can be sent; see `Client.check`."""

@@ -26,6 +26,7 @@ from budwood.client.arguments import (
     make_engine,
     start_conversation,
 )
+from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Observer, Transport
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from budwood.types import (
         BudgetState,
         EmbeddingResponse,
-        EndpointState,
         ModelDetails,
         ModelInfo,
         ModerationResponse,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client:
+class Client(ClientStates):
     """
     Asks models, with blocking I/O. Threads can share a client. Close it, or use it in a ``with`` block.
 
@@ -331,15 +331,6 @@ class Client:
         from budwood.client.labelled import make_view
 
         return make_view(self, label)
-
-    def endpoints(self) -> list[EndpointState]:
-        """
-        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
-
-        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
-        with equal settings share the state.
-        """
-        return self._engine.endpoint_states()
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """

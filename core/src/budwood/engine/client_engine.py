@@ -19,7 +19,7 @@ from budwood.engine.chat.options import (
 from budwood.engine.chat.prompts import Content, Prompt, parse_contents, parse_prompt
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.engine import Engine
-from budwood.engine.pipeline.endpoints import Target
+from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.streamed import StreamedReply
 from budwood.errors import PromptError
 from budwood.types import Capability, Message
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         BudgetState,
         EmbeddingResponse,
         EndpointState,
+        KeyState,
         ModelDetails,
         ModelInfo,
         ModerationResponse,
@@ -123,12 +124,32 @@ class ClientEngine(Engine):
 
         return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
-    def endpoint_states(self) -> list[EndpointState]:
-        """Return the state of the endpoints that are configured or were used so far. Nothing is sent."""
+    def endpoint_states(self, provider: str | None) -> list[EndpointState]:
+        """Return the state of the endpoints of a provider, or of all that are configured or were used so far."""
         from budwood.engine.pipeline.reports import describe_endpoint
 
+        now = self.clock.monotonic()
+        return [describe_endpoint(endpoint, now) for endpoint in self._known_endpoints(provider)]
+
+    def key_states(self, provider: str | None) -> list[KeyState]:
+        """Return the state of the keys of a provider, or of all endpoints that are configured or were used so far."""
+        from budwood.engine.pipeline.reports import describe_keys
+
+        now = self.clock.monotonic()
+        return [state for endpoint in self._known_endpoints(provider) for state in describe_keys(endpoint, now)]
+
+    def reset_keys(self, provider: str | None) -> None:
+        """Use keys again that were rejected or exhausted."""
+        for endpoint in self._known_endpoints(provider):
+            for keys in (endpoint.pool, endpoint.key_record):
+                if keys is not None:
+                    keys.restore()
+
+    def _known_endpoints(self, provider: str | None) -> list[Endpoint]:
+        if provider is not None:
+            endpoint = self.endpoints.get(provider)
+            return [endpoint, *endpoint.backups]
         for model in (self.model, *self.options.fallbacks):
             if model is not None:
                 self.endpoints.find(model)
-        now = self.clock.monotonic()
-        return [describe_endpoint(endpoint, now) for endpoint in self.endpoints.list_all()]
+        return self.endpoints.list_all()
