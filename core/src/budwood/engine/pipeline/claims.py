@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood.engine.reliability.periods import period_of
+from budwood.errors import RateLimitError
 from budwood.settings import find_timezone
 from budwood.types import Claim
 
@@ -60,14 +61,16 @@ def quota_name(endpoint: Endpoint) -> str:
     return endpoint.name if group == endpoint.name else f"{endpoint.name}[{group}]"
 
 
-def has_concurrency_limit(endpoint: Endpoint, model: str) -> bool:
-    """Return whether the settings limit the attempts at a time."""
-    limits = [
-        endpoint.settings.limits,
-        _limits_of_model(endpoint, model),
-        *(key.limits for key in endpoint.settings.keys),
-    ]
-    return any(each is not None and each.concurrency is not None for each in limits)
+def prevents_overload(endpoint: Endpoint, model: str, error: BaseException) -> bool:
+    """Return whether the settings limit what caused an error: the attempts at a time, or for a rate limit, a rate."""
+    groups = (key.limits for key in endpoint.settings.keys)
+    for limits in (endpoint.settings.limits, _limits_of_model(endpoint, model), *groups):
+        if limits is not None and (
+            limits.concurrency is not None
+            or (isinstance(error, RateLimitError) and (limits.requests_per_minute or limits.tokens_per_minute))
+        ):
+            return True
+    return False
 
 
 def build_claims(scopes: Sequence[Scope], tokens: int, now: float) -> list[Claim]:
