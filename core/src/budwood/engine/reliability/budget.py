@@ -11,8 +11,9 @@ from datetime import datetime, tzinfo
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
-from budwood.budget_settings import BudgetSettings, find_timezone
+from budwood.budget_settings import BudgetSettings
 from budwood.engine.reliability.periods import period_of
+from budwood.settings import find_timezone
 from budwood.types import BudgetState, Claim
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Budget:
         self.per: Final[BudgetPeriod] = settings.per
         self.label: Final = settings.label
         self._settings = settings
-        self._timezone: tzinfo = find_timezone(settings.timezone, f"budgets.{name}")
+        self._timezone: tzinfo = find_timezone(settings.timezone)
         self._spent = 0
         self.reset_lock()
 
