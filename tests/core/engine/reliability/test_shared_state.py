@@ -55,6 +55,7 @@ def test_clients_with_the_clock_of_the_system_share_one_state():
     """
     The transport may be one that they create, by its name or by default. A subclass of the clock may show another time.
     """
+
     class OtherClock(SystemClock):
         pass
 
