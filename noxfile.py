@@ -177,6 +177,20 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def reliability(session: nox.Session) -> None:
+    """Run the state machines of circuit breakers, keys, limits and budgets with many random examples."""
+    state_machines = ["-k", "runTest"]  # the name of the method that hypothesis gives each of them
+    pytest(session, enter_checkout(session), "tests/core", options=[*state_machines, "--proof=deep", *IN_PARALLEL])
+
+
+@nox.session(python=False)
+def throughput(session: nox.Session) -> None:
+    """Measure for a simulated hour, and for a minute, how much of a vendor's limits clients use."""
+    test = "tests/core/engine/test_limits_throughput.py"
+    pytest(session, enter_checkout(session), test, options=["--proof=deep", *IN_PARALLEL])
+
+
+@nox.session(python=False)
 def cases(session: nox.Session) -> None:
     """Run scripts that reproduce faults reported by users; they are beside the checkout."""
     session.run(enter_checkout(session), "tests/reports/scripts.py", *session.posargs, external=True)

@@ -33,6 +33,7 @@ VENDOR_PREFIXES = (
 
 settings.register_profile("full", deadline=None)  # results must not depend on the speed of the machine
 settings.register_profile("quick", deadline=None, max_examples=10)
+settings.register_profile("deep", deadline=None, max_examples=1000, stateful_step_count=100)
 settings.load_profile("full")
 
 
@@ -42,9 +43,9 @@ def pytest_addoption(parser):
     """
     parser.addoption(
         "--proof",
-        choices=("quick", "full"),
+        choices=("quick", "full", "deep"),
         default="full",
-        help="quick: few random examples and no mutants, for runs by hand",
+        help="quick: few random examples and no mutants, for runs by hand; deep: many examples",
     )
 
 

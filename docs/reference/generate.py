@@ -96,6 +96,7 @@ SECTIONS: Final = (
             "RequestStarted",
             "CacheHit",
             "CacheFailed",
+            "AttemptQueued",
             "AttemptStarted",
             "FirstToken",
             "AttemptFinished",

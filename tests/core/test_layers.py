@@ -9,8 +9,8 @@ import pytest
 from tests.core.imports import CORE, REPOSITORY, Import, is_module, list_source_files, read_imports
 
 LAYERS = (
-    "errors names logs types contracts clock hooks settings_sources settings endpoint_settings catalog wire providing "
-    "plugins transports engine streams completed chat client caching limiting media"
+    "errors names logs types contracts clock hooks settings_sources settings endpoint_settings budget_settings catalog "
+    "wire providing plugins transports engine streams completed chat client caching limiting media"
 ).split()
 """The layers in order: a layer imports only from itself and from those before it."""
 

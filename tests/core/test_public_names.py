@@ -110,8 +110,9 @@ FOR_PLUGINS = frozenset(
     "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Body BodyFile Cell CellDraft ChatRequest Cost Credential "
     "EmbeddingRequest HTTPCall HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
     "Record ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
-    "AttemptFinished AttemptStarted BreakerChanged CacheFailed CacheHit EndpointFailed FirstToken Observation "
-    "ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished ToolStarted Claim Denial".split()
+    "AttemptFinished AttemptQueued AttemptStarted BreakerChanged CacheFailed CacheHit EndpointFailed FirstToken "
+    "Observation ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished ToolStarted "
+    "Claim Denial".split()
 )
 """Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""
 

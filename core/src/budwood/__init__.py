@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from budwood.types import AccessToken as AccessToken
     from budwood.types import Adaptation as Adaptation
     from budwood.types import Attempt as Attempt
+    from budwood.types import BudgetState as BudgetState
     from budwood.types import CacheLifetime as CacheLifetime
     from budwood.types import Capability as Capability
     from budwood.types import ChatResponse as ChatResponse
@@ -140,7 +141,7 @@ _NAMES = {
     "budwood.settings": "Options Settings",
     "budwood.streams": "AsyncChatStream AsyncPullStream ChatStream PullStream",
     "budwood.types": """
-        AccessToken Adaptation Attempt CacheLifetime Capability ChatResponse EmbeddingResponse EndpointState
+        AccessToken Adaptation Attempt BudgetState CacheLifetime Capability ChatResponse EmbeddingResponse EndpointState
         FinishReason Finished KeyState Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind
         ModelPrices ModelRules ModerationResponse ModerationResult Part PullProgress RateLimits ReasoningClosed
         ReasoningDelta ReasoningEffort ReasoningPart RefusalDelta RefusalPart ResponseMetadata ResponseStarted

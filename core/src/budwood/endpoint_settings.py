@@ -6,16 +6,37 @@ They are keys of ``[providers.NAME]`` that the plugin does not see.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from budwood.errors import ConfigurationError
-from budwood.settings import override_settings, validate_settings
+from budwood.settings import Exclusive, TimeZone, override_settings, validate_settings
 from budwood.settings_sources import Table
 
-Count = Annotated[int, Field(ge=1)]
+MAX_COUNT: Final = 10**15
+
+
+def _check_count(value: object) -> object:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # any value
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 1 <= number <= MAX_COUNT or number % 1:
+        raise ValueError("must be a whole number of at least 1; leave it out for no limit")
+    return value
+
+
+def _check_patterns(limits: Mapping[str, Any]) -> Mapping[str, Any]:
+    if any(not pattern.strip() for pattern in limits):
+        raise ValueError("has an empty pattern; write the name of a model, or a pattern such as 'gpt-5*'")
+    return limits
+
+
+Count = Annotated[int, BeforeValidator(_check_count)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 
 
 class _Settings(BaseModel):
@@ -40,7 +61,7 @@ class Limits(_Settings):
     requests_per_day: Count | None = None
     tokens_per_day: Count | None = None
     concurrency: Count | None = None
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
 
 
 class KeySettings(_Settings):
@@ -50,13 +71,14 @@ class KeySettings(_Settings):
     Attributes:
         secret: The key.
         label: Its name in ledgers and logs; by default ``key-1``, ``key-2`` and so on.
-        group: Keys of one group share a quota; by default each key has its own.
+        group: Keys of one group share a quota, also if they belong to different endpoints; by default each key has its
+            own quota.
         limits: The limits of its group.
     """
 
     secret: SecretStr
-    label: str | None = None
-    group: str | None = None
+    label: Name | None = None
+    group: Name | None = None
     limits: Limits | None = None
 
 
@@ -69,21 +91,28 @@ class EndpointSettings(_Settings):
             a ``label`` and, if it shares the quota of other endpoints, a ``group``.
         keys: Several keys in place of ``api_key``.
         limits: The limits of all requests to the provider.
-        model_limits: The limits of models, by pattern: ``{"gpt-5*" = {…}}``.
+        model_limits: The limits of models, by pattern: ``{"gpt-5*" = {…}}``. Each model that matches is limited for
+            itself, by its exact name or else by the first pattern that matches.
         label: The label of a backup, which distinguishes it from others.
-        group: The group of keys that a backup shares its quota with.
+        group: The group of keys that a backup shares its quota with; by default a backup has its own quota.
     """
 
-    backups: tuple[Table, ...] = ()
+    backups: tuple[Table, ...] = Field(default=(), repr=False)  # their tables may contain secrets
     keys: tuple[KeySettings, ...] = ()
     limits: Limits | None = None
-    model_limits: dict[str, Limits] = Field(default_factory=dict)
-    label: str | None = None
-    group: str | None = None
+    model_limits: Annotated[dict[str, Limits], AfterValidator(_check_patterns)] = Field(default_factory=dict)
+    label: Name | None = None
+    group: Name | None = None
 
 
 NO_ENDPOINT_SETTINGS: Final = EndpointSettings.model_construct()
 
+
+SINGLE_OR_SEVERAL: Final = ("keys", "api_key")
+"""Mutually exclusive settings. Of one source of variables, several keys take precedence."""
+
+_MIN_SECRET: Final = 8
+"""Shorter keys are dummies such as ``"test"``, and may be parts of ordinary words."""
 
 _FOR_BACKUPS: Final = ("label", "group")
 _KEYS: Final = frozenset(EndpointSettings.model_fields).difference(_FOR_BACKUPS)
@@ -100,18 +129,19 @@ def parse_endpoint_settings(values: Mapping[str, Any], *, where: str) -> tuple[d
         where: Its name, for errors.
 
     Raises:
-        ConfigurationError: A setting of the engine is not valid.
+        ConfigurationError: A setting of the engine is not valid. The message never contains a key.
     """
     return _split(values, _KEYS, where)
 
 
 def list_backups(
-    values: Mapping[str, Any], settings: EndpointSettings, *, where: str, exclusive: tuple[str, ...]
+    name: str, values: Mapping[str, Any], settings: EndpointSettings, *, where: str, exclusive: Exclusive
 ) -> Iterator[tuple[dict[str, Any], str, EndpointSettings]]:
     """
     Return the settings of the plugin, the name for errors, and the settings of the engine for each backup.
 
     Args:
+        name: The name of the provider instance.
         values: The settings of the provider's plugin.
         settings: Its settings of the engine, which backups inherit as well.
         where: The name of its section.
@@ -120,32 +150,91 @@ def list_backups(
     Raises:
         ConfigurationError: A setting is not valid.
     """
-    inherited = {name: getattr(settings, name) for name in settings.model_fields_set if name != "backups"}
-    for number, backup in enumerate(settings.backups, 1):
-        name = f"{where} backups[{number - 1}]"
+    inherited = {key: getattr(settings, key) for key in settings.model_fields_set if key != "backups"}
+    own = {key: value for key, value in values.items() if key != "api_key" or not settings.keys}
+    for number, backup in enumerate(settings.backups):
+        address = f"{where} backups[{number}]"
         if not backup.keys() - _FOR_BACKUPS or "backups" in backup:
             raise ConfigurationError(
-                f"{name} does not say where the backup is."
+                f"{address} does not say where the backup is."
                 if "backups" not in backup
-                else f"{name} has backups itself.",
+                else f"{address} has backups itself.",
                 hint='Give each backup an address: backups = [{ base_url = "…" }].',
             )
-        merged = {**values, **inherited}
+        merged = {**own, **inherited}
         override_settings(merged, backup, exclusive)
-        own, parsed = _split(merged, _KEYS.union(_FOR_BACKUPS), name)
-        yield own, name, parsed
+        plugin_settings, parsed = _split(merged, _KEYS.union(_FOR_BACKUPS), address)
+        if parsed.keys:
+            scope = "" if "keys" in backup else f"{name}#{parsed.label or number + 2}/"
+            keys = tuple(_with_quota(key, parsed.group, scope) for key in parsed.keys)
+            parsed = parsed.model_copy(update={"keys": keys})
+        yield plugin_settings, address, parsed
+
+
+def _with_quota(key: KeySettings, group: str | None, scope: str) -> KeySettings:
+    """Return a key of a backup: its quota is that of ``group``, or else one apart from the provider's."""
+    if group is None and scope and key.group is not None:
+        group = f"{scope}{key.group}"  # inherited keys share a quota with each other, but not with the provider
+    return key.model_copy(update={"group": group or key.group})
 
 
 def _split(values: Mapping[str, Any], names: frozenset[str], where: str) -> tuple[dict[str, Any], EndpointSettings]:
     own = {key: value for key, value in values.items() if key not in names}
     around = {key: value for key, value in values.items() if key in names}
-    if isinstance(own.get("api_key"), list | tuple):
-        if "keys" in around:
-            raise ConfigurationError(f"{where}: api_key and keys are both set.", hint="Remove one of them.")
-        around["keys"] = [{"secret": secret} for secret in own["api_key"]]
+    single = own.get("api_key")
+    if single is not None and "keys" in around:
+        raise ConfigurationError(f"{where}: api_key and keys are both set.", hint="Remove one of them.")
+    if isinstance(single, list | tuple):
+        around["keys"] = [{"secret": _check_key(secret, number, where)} for number, secret in enumerate(single)]
     if not around:
         return own, NO_ENDPOINT_SETTINGS
     settings = validate_settings(EndpointSettings, around, where=where)
-    if settings.keys:
-        own["api_key"] = settings.keys[0].secret
+    if "keys" in around:
+        keys = _label(settings.keys, where)
+        settings = settings.model_copy(update={"keys": keys})
+        own["api_key"] = keys[0].secret
     return own, settings
+
+
+def _check_key(secret: object, number: int, where: str) -> object:
+    if not isinstance(secret, str | SecretStr):
+        raise ConfigurationError(
+            f"{where}: api_key[{number}] must be a text; got {type(secret).__name__}.",
+            hint='Keys with labels are tables of the list "keys".',
+        )
+    return secret
+
+
+def _label(keys: tuple[KeySettings, ...], where: str) -> tuple[KeySettings, ...]:
+    """
+    Give each key a label.
+
+    Raises:
+        ConfigurationError: There is no key, one is blank, two are equal or have the same label, or the keys of a group
+            have different limits.
+    """
+    if not keys:
+        raise ConfigurationError(f"{where}: the list of keys is empty.", hint="List a key, or remove the setting.")
+    labelled: dict[str, KeySettings] = {}
+    labels: dict[str, str] = {}
+    limits: dict[str, Limits] = {}
+    for number, key in enumerate(keys, 1):
+        label, secret = key.label or f"key-{number}", key.secret.get_secret_value()
+        _check_secret(key, f"{where}: the key {number} of {len(keys)}")
+        if label in labelled:
+            raise ConfigurationError(f"{where}: two keys have the label {label!r}.", hint="Give each its own label.")
+        if secret in labels:
+            raise ConfigurationError(f"{where}: {labels[secret]} and {label} are the same key.", hint="Remove one.")
+        if key.group and key.limits and limits.setdefault(key.group, key.limits) != key.limits:
+            raise ConfigurationError(f"{where}: the keys of the group {key.group!r} have different limits.")
+        labels[secret] = label
+        labelled[label] = key.model_copy(update={"label": label})
+    return tuple(labelled.values())
+
+
+def _check_secret(key: KeySettings, subject: str) -> None:
+    secret = key.secret.get_secret_value()
+    if not secret.strip():
+        raise ConfigurationError(f"{subject} is blank.", hint="Remove it.")
+    if len(secret) >= _MIN_SECRET and secret in f"{key.label} {key.group}":
+        raise ConfigurationError(f"{subject} is part of its label or group.", hint="Labels are written to logs.")

@@ -16,18 +16,20 @@ Settings: explicit argument > environment > ``.env`` > ``budwood.toml`` > the us
     disabled = ["groq"]
 
 The environment variable for that key is ``BUDWOOD_PROVIDERS__WORK__API_KEY``, with ``_`` in place of ``-`` in names.
-Lists and tables are JSON in environment variables.
+Lists and tables are JSON in environment variables; several keys, ``BUDWOOD_PROVIDERS__WORK__API_KEYS``, may also be
+separated by commas.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
@@ -46,7 +48,37 @@ from budwood.settings_sources import (
 
 M = TypeVar("M", bound=BaseModel)
 
+Exclusive = tuple[tuple[str, ...], ...]
+"""Groups of mutually exclusive keys. A source of higher precedence that sets one of a group removes the others."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def find_timezone(name: str) -> tzinfo:
+    """
+    Return a time zone by its name.
+
+    Raises:
+        ValueError: It is not known.
+    """
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # not above: few programs name a time zone
+
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # whatever it finds or does not find on the disk
+        raise ValueError(
+            "is not a known time zone; write it as in 'Europe/Oslo', and install tzdata if the system has none"
+        ) from None
+
+
+def _check_timezone(name: str) -> str:
+    find_timezone(name)
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_check_timezone)]
 
 
 class Options(BaseModel):
@@ -77,7 +109,8 @@ class Options(BaseModel):
             ``"p95"``, the 95th percentile of the endpoint's last latencies. The first answer wins.
         on_stream_failure: What to do when a stream is interrupted after its first content: ``"raise"``
             `StreamInterruptedError`, or ``"restart"`` with the event `Restarted`.
-        unknown_price: Whether a budget in money refuses a request whose highest cost is unknown, or ignores it.
+        unknown_price: Whether budgets refuse a request whose highest cost or number of tokens is not known
+            (``"refuse"``), or reserve what is known of it (``"ignore"``).
         assume_output: The ``max_tokens`` that a budget sends if a call has none.
     """
 
@@ -225,7 +258,7 @@ class Settings:
         section: str,
         name: str,
         variables: Mapping[str, tuple[str, ...]] | None = None,
-        exclusive: tuple[str, ...] = (),
+        exclusive: Exclusive = (),
     ) -> Table:
         """
         Return the settings of one instance, merged from all sources.
@@ -234,27 +267,29 @@ class Settings:
             section: The section, such as ``"providers"``.
             name: The name of the instance.
             variables: The vendor's own environment variables, by the key that they fill.
-            exclusive: Mutually exclusive keys; see `budwood.hooks.ProviderSpec`.
+            exclusive: Groups of mutually exclusive keys; see `budwood.hooks.ProviderSpec`.
         """
         merged: Table = {}
         for source in reversed(self.sources):
             values = vendor_values(source.variables, variables or {})
-            for key in [key for key in exclusive if key in values][1:]:
-                del values[key]
+            for group in exclusive:
+                for key in [key for key in group if key in values][1:]:
+                    del values[key]
             override_settings(merged, values, exclusive)
             override_settings(merged, source.tree.get(section, {}).get(normalise(name), {}), exclusive)
         return merged
 
 
-def override_settings(settings: Table, overrides: Mapping[str, Any], exclusive: tuple[str, ...]) -> None:
+def override_settings(settings: Table, overrides: Mapping[str, Any], exclusive: Exclusive) -> None:
     """
     Override settings with those of a source of higher precedence; tables are merged key by key.
 
-    If the overrides have one of the mutually exclusive keys, the others are removed.
+    If the overrides have one key of a group of mutually exclusive keys, the others are removed.
     """
-    if any(key in overrides for key in exclusive):
-        for key in exclusive:
-            settings.pop(key, None)
+    for group in exclusive:
+        if any(key in overrides for key in group):
+            for key in group:
+                settings.pop(key, None)
     _merge(settings, overrides)
 
 

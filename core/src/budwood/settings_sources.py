@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,10 @@ _SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
 
 _WITHOUT_INSTANCES: Final = ("options", "plugins", "models", "budgets")
 """Sections whose keys are not names of instances."""
+
+_KEY: Final = "api_key"
+_KEYS: Final = "api_keys"
+"""The setting for one key, and the end of the names of variables that list several."""
 
 Table = dict[str, Any]
 
@@ -61,8 +65,8 @@ def environment_source(name: str, environment: Mapping[str, str], sections: Coll
             path = _path(variable.removeprefix(PREFIX), sections)
             if path is not None:
                 check_text(value, f"The environment variable {variable}")
-                _put(tree, path, _environment_value(path, value), where=variable)
-    return Source(name, normalise_instances(tree), environment)
+                _put(tree, path, _environment_value(path, value, where=variable), where=variable)
+    return Source(name, normalise_instances(_prefer_several_keys(tree)), environment)
 
 
 def dotenv_source(path: Path, sections: Collection[str]) -> Iterator[Source]:
@@ -186,16 +190,58 @@ def vendor_values(environment: Mapping[str, str], variables: Mapping[str, tuple[
     """
     Return the values of the vendor's own variables, by the key that they fill; of several, the first counts.
 
+    The plural of a variable of ``api_key``, such as ``OPENAI_API_KEYS``, lists several keys, and takes precedence.
+
     Raises:
-        ConfigurationError: One of them is not valid text.
+        ConfigurationError: One of them is not valid text, or lists no key.
     """
     values: Table = {}
     for key, names in variables.items():
-        name = next((name for name in names if environment.get(name, "").strip()), None)
+        name = _find_variable(environment, names)
         if name is not None:
             check_text(environment[name], f"{key}: the environment variable {name}")
             values[key] = environment[name]
+    name = _find_variable(environment, [f"{name}S" for name in variables.get(_KEY, ())])
+    if name is not None:
+        check_text(environment[name], f"{_KEY}: the environment variable {name}")
+        values.pop(_KEY, None)
+        values["keys"] = parse_keys(environment[name], where=name)
     return values
+
+
+def _find_variable(environment: Mapping[str, str], names: Iterable[str]) -> str | None:
+    return next((name for name in names if environment.get(name, "").strip()), None)
+
+
+def parse_keys(value: str, *, where: str) -> list[Table]:
+    """
+    Parse several API keys, separated by commas or as a list in JSON.
+
+    Args:
+        value: The value of an environment variable.
+        where: Its name, for errors, which never contain the value.
+
+    Raises:
+        ConfigurationError: It contains no key.
+    """
+    parsed = _parse_json(value)
+    secrets = parsed if isinstance(parsed, list) else [secret.strip() for secret in value.split(",")]
+    keys = [{"secret": secret} for secret in secrets if secret != ""]
+    if not keys:
+        raise ConfigurationError(
+            f"The environment variable {where} contains no key.", hint="Set it to keys separated by commas."
+        )
+    return keys
+
+
+def _prefer_several_keys(tree: Table) -> Table:
+    """Move the keys of ``API_KEYS`` to ``keys``; in the same source they take precedence over ``API_KEY``."""
+    providers = tree.get("providers")
+    for section in providers.values() if isinstance(providers, dict) else ():
+        if isinstance(section, dict) and _KEYS in section:
+            section["keys"] = section.pop(_KEYS)
+            section.pop(_KEY, None)
+    return tree
 
 
 def _path(name: str, sections: Collection[str]) -> tuple[str, ...] | None:
@@ -223,9 +269,16 @@ def _path(name: str, sections: Collection[str]) -> tuple[str, ...] | None:
     return path
 
 
-def _environment_value(path: tuple[str, ...], value: str) -> object:
+def _environment_value(path: tuple[str, ...], value: str, *, where: str) -> object:
     if path == ("plugins", "disabled") and not value.startswith("["):
         return [name.strip() for name in value.split(",") if name.strip()]
+    if path[0] == "providers" and path[2:] == (_KEYS,):
+        return parse_keys(value, where=where)
+    return _parse_json(value)
+
+
+def _parse_json(value: str) -> object:
+    """Parse a list or a table in JSON; return any other text as it is."""
     if value[:1] in "[{":
         try:
             return from_json(value)

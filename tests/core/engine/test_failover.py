@@ -123,6 +123,17 @@ def test_call_can_have_its_own_fallbacks(make_asker, endpoints):
     assert asker.ask(fallbacks=["four/n"]).text == "from four"
 
 
+def test_model_of_a_call_may_be_a_fallback(make_asker, endpoints):
+    """
+    Then it is asked once.
+    """
+    endpoints.script("three", 503)
+
+    reply = make_asker(fallbacks=["three/m", "four/n"]).ask(model="three/m")
+
+    assert ledger(reply) == [("three", 503), ("four", 200)]
+
+
 def test_first_error_is_raised_if_all_fail(make_asker, endpoints):
     """
     It has all attempts.
@@ -300,28 +311,47 @@ def test_request_with_stored_data_is_not_moved(make_asker, endpoints):
     assert ledger(caught.value) == [("one", 503), ("one", 503)]
 
 
+def add(a: int, b: int) -> int:
+    """
+    Add numbers.
+    """
+    return a + b
+
+
+def calls_add(call_id):
+    """
+    Return the body of a reply that calls a tool.
+    """
+    call = {"id": call_id, "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
+    return {"choices": [{"message": {"role": "assistant", "tool_calls": [call]}, "finish_reason": "tool_calls"}]}
+
+
 def test_call_stays_with_its_endpoint_in_later_rounds(make_asker, endpoints):
     """
-    Rounds of tools go to the endpoint that answered the first.
+    Rounds of tools go to the endpoint that answered the first, which gets its own messages back unchanged.
     """
-
-    def add(a: int, b: int) -> int:
-        """
-        Add numbers.
-        """
-        return a + b
-
-    call = {"id": "call_one", "type": "function", "function": {"name": "add", "arguments": '{"a": 1, "b": 2}'}}
-    body = {"choices": [{"message": {"role": "assistant", "tool_calls": [call]}, "finish_reason": "tool_calls"}]}
-    endpoints.script("one", 503)
-    endpoints.reply_json("two", body)
+    endpoints.script("one", 503).reply_json("two", calls_add("id-of-two"))
 
     reply = make_asker().ask("Add", tools=[add])
 
     assert endpoints.hosts == ["one", "two", "two"]
     assert reply.text == "from two"
     sent = endpoints.sent()["messages"]
-    assert sent[1]["tool_calls"][0]["id"] == sent[2]["tool_call_id"] == "call00001"
+    assert sent[1]["tool_calls"][0]["id"] == sent[2]["tool_call_id"] == "id-of-two"
+
+
+def test_later_round_can_move_as_well(make_asker, endpoints):
+    """
+    The other endpoint gets the messages of both, with new ids for the calls of others.
+    """
+    endpoints.reply_json("one", calls_add("id-of-one")).script("one", 503).reply_json("two", calls_add("id-of-two"))
+
+    reply = make_asker().ask("Add", tools=[add])
+
+    assert endpoints.hosts == ["one", "one", "two", "two"]
+    assert reply.text == "from two"
+    sent = endpoints.sent()["messages"]
+    assert [sent[number]["tool_call_id"] for number in (2, 4)] == ["call00001", "id-of-two"]
 
 
 def test_deadline_ends_the_search(make_asker, endpoints):
@@ -375,7 +405,7 @@ def test_fallback_without_a_key_is_reported_at_construction(make_asker, monkeypa
     """
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
-    with pytest.raises(CredentialError, match="openai: no API key"):
+    with pytest.raises(CredentialError, match=r"fallback openai/gpt-4\.1 cannot be used: openai: no API key"):
         make_asker(fallbacks=["openai/gpt-4.1"])
 
 
@@ -401,6 +431,26 @@ def test_backup_inherits_and_overrides(make_asker, endpoints):
     assert keys == ["Bearer key-of-one", "Bearer key-of-one", "Bearer key-five"]
     assert {call.headers["x-team"] for call in endpoints.calls} == {"a"}
     assert ledger(reply)[-1] == ("one#west", 200)
+
+
+def test_backups_can_be_an_argument(make_asker, endpoints):
+    """
+    They belong to the provider of the client's model.
+    """
+    endpoints.script("three", 503)
+
+    reply = make_asker(model="three/m", backups=[{"base_url": "http://five/v1"}]).ask()
+
+    assert ledger(reply) == [("three", 503), ("three#2", 200)]
+
+
+@pytest.mark.parametrize("backups", ["http://five/v1", [5], [{"base_url": 5}], [{"colour": "red"}]])
+def test_invalid_backups_are_reported_at_construction(make_asker, backups):
+    """
+    The error names the setting.
+    """
+    with pytest.raises(ConfigurationError, match="backups"):
+        make_asker(model="three/m", backups=backups)
 
 
 def test_rate_limit_of_all_is_raised(make_asker, endpoints):

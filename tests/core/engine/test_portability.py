@@ -26,6 +26,20 @@ def targets(make_asker):
     return engine.endpoints.find("one/m"), engine.endpoints.find("offline/extractive")
 
 
+def always(_):
+    """
+    Every message comes from another endpoint.
+    """
+    return True
+
+
+def never(_):
+    """
+    No message comes from another endpoint.
+    """
+    return False
+
+
 def request(*messages, **fields):
     """
     Return a request with messages.
@@ -39,7 +53,7 @@ def test_plain_request_is_unchanged(targets):
     """
     plain = request(Message.system("Be brief."), Message.user("Hi"), Message.assistant("Hello"), Message.user("Bye"))
 
-    assert move_request(plain, *targets) == (plain, ())
+    assert move_request(plain, *targets, always) == (plain, ())
 
 
 def test_signatures_and_vendor_content_are_left_out(targets):
@@ -52,11 +66,13 @@ def test_signatures_and_vendor_content_are_left_out(targets):
         TextPart(text="Hello", provider="one", data={"id": "msg_1"}),
     )
 
-    moved, adaptations = move_request(request(Message.user("Hi"), Message(role="assistant", parts=parts)), *targets)
+    moved, adaptations = move_request(
+        request(Message.user("Hi"), Message(role="assistant", parts=parts)), *targets, always
+    )
 
     assert moved.messages[1].parts == (TextPart(text="Hello"),)
     assert [(adaptation.parameter, adaptation.action) for adaptation in adaptations] == [("messages", "changed")]
-    assert "only one accepts" in adaptations[0].reason
+    assert "only another endpoint accepts" in adaptations[0].reason
 
 
 def test_message_without_remaining_parts_is_left_out(targets):
@@ -65,7 +81,7 @@ def test_message_without_remaining_parts_is_left_out(targets):
     """
     only_reasoning = Message(role="assistant", parts=(ReasoningPart(text="Hm.", provider="one", data={}),))
 
-    moved, _ = move_request(request(Message.user("Hi"), only_reasoning, Message.user("Go on")), *targets)
+    moved, _ = move_request(request(Message.user("Hi"), only_reasoning, Message.user("Go on")), *targets, always)
 
     assert [message.role for message in moved.messages] == ["user", "user"]
 
@@ -78,12 +94,30 @@ def test_ids_of_tool_calls_are_numbered(targets):
     results = [ToolResultPart(call_id=call.id, name=call.name, content="1") for call in reversed(calls)]
 
     moved, _ = move_request(
-        request(Message.user("Hi"), Message(role="assistant", parts=tuple(calls)), Message.tool(*results)), *targets
+        request(Message.user("Hi"), Message(role="assistant", parts=tuple(calls)), Message.tool(*results)),
+        *targets,
+        always,
     )
 
     assert [call.id for call in moved.messages[1].tool_calls] == ["call00001", "call00002"]
     assert [result.call_id for result in moved.messages[2].tool_results] == ["call00002", "call00001"]
     assert all(call.data is None for call in moved.messages[1].tool_calls)
+
+
+def test_messages_of_the_endpoint_itself_are_kept(targets):
+    """
+    Its signatures are required for the next round of tools, and its ids stay as they are.
+    """
+    theirs, own = (ToolCallPart(id=name, name="f", provider=name, data={"signature": name}) for name in "ab")
+    history = [Message.user("Hi")]
+    for call in (theirs, own):
+        result = ToolResultPart(call_id=call.id, name="f", content="1")
+        history += [Message(role="assistant", parts=(call,)), Message.tool(result)]
+
+    moved, _ = move_request(request(*history), *targets, lambda message: message is not history[3])
+
+    assert moved.messages[1].tool_calls[0].id == moved.messages[2].tool_results[0].call_id == "call00001"
+    assert moved.messages[3:] == tuple(history[3:])
 
 
 def test_calls_of_the_output_tool_become_text(targets):
@@ -98,7 +132,9 @@ def test_calls_of_the_output_tool_become_text(targets):
     ]
 
     moved, _ = move_request(
-        request(Message.user("Hi"), Message(role="assistant", parts=(call, other)), Message.tool(*results)), *targets
+        request(Message.user("Hi"), Message(role="assistant", parts=(call, other)), Message.tool(*results)),
+        *targets,
+        always,
     )
 
     assert moved.messages[1].text == '{"age": "x"}'
@@ -115,8 +151,8 @@ def test_extra_goes_to_the_same_plugin_only(targets):
     """
     first, other = targets
 
-    same, none = move_request(request(Message.user("Hi"), extra={"x": 1}), first, first)
-    moved, adaptations = move_request(request(Message.user("Hi"), extra={"x": 1}), first, other)
+    same, none = move_request(request(Message.user("Hi"), extra={"x": 1}), first, first, never)
+    moved, adaptations = move_request(request(Message.user("Hi"), extra={"x": 1}), first, other, always)
 
     assert (same.extra, none) == ({"x": 1}, ())
     assert moved.extra == {}

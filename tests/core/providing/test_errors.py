@@ -84,6 +84,14 @@ def test_each_status_has_its_class(status, kind, retryable):
     assert error.hint
 
 
+@pytest.mark.parametrize(("status", "advice"), [(408, "Retry"), (409, "Retry"), (425, "Retry"), (400, "Correct")])
+def test_hint_does_not_contradict_retries(status, advice):
+    """
+    The hint of an error that is retried does not say that the request fails again.
+    """
+    assert classify(status).hint.startswith(advice)
+
+
 @pytest.mark.parametrize(
     ("status", "word", "kind", "retryable"),
     [

@@ -191,4 +191,4 @@ def test_exclusive_keys_of_one_source_replace_those_of_others(arguments, expecte
     """
     A key of one source is never combined with an exclusive key of another; of several variables the first counts.
     """
-    assert load(**arguments).instance_settings("providers", "acme", KEY_VARIABLES, KEYS) == expected
+    assert load(**arguments).instance_settings("providers", "acme", KEY_VARIABLES, (KEYS,)) == expected

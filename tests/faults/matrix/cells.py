@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from budwood import AsyncClient, Client
@@ -91,9 +91,6 @@ class Outcome(NamedTuple):
         return [(attempt.endpoint, attempt.status, attempt.error) for attempt in self.attempts]
 
 
-Run = Callable[..., Outcome]
-
-
 @contextlib.contextmanager
 def start_servers(
     fault: Fault, mode: Mode, faulty: tuple[str, ...], well: tuple[str, ...], times: int = MANY
@@ -108,22 +105,33 @@ def start_servers(
         }
 
 
-def make_settings(fault: Fault, servers: Mapping[str, Server], api_key: object = "sk-one") -> dict[str, Any]:
+def make_settings(fault: Fault, servers: Mapping[str, Server], keys: Sequence[str]) -> dict[str, Any]:
     """Return the settings of a client for the servers."""
+    api_key = keys[0] if len(keys) == 1 else list(keys)
     first: dict[str, Any] = {"plugin": fault.plugin, "base_url": servers[FIRST].url, "api_key": api_key}
     if BACKUP in servers:
         first["backups"] = [{"base_url": servers[BACKUP].url}]
     providers = {"first": first}
     if FALLBACK in servers:
-        providers["second"] = {"plugin": "openai-compatible", "base_url": servers[FALLBACK].url, "api_key": "sk-other"}
+        providers["second"] = {"plugin": fault.plugin, "base_url": servers[FALLBACK].url, "api_key": "sk-other"}
     return {"providers": providers}
 
 
 def run(fault: Fault, mode: Mode, servers: Mapping[str, Server], *, blocking: bool, **options: Any) -> Outcome:
-    """Call the first endpoint once, with the others as its backup and fallback."""
-    clock = RealClock()
+    """
+    Call the first endpoint once, with the others as its backup and fallback.
+
+    Args:
+        fault: The fault that some of the servers have.
+        mode: Whether the call is streamed.
+        servers: The servers, by the names of their endpoints.
+        blocking: Whether to use `Client` or `AsyncClient`.
+        **options: Options of the client; ``keys`` are the keys of the first endpoint, and calls with the same ``clock``
+            share what they know about endpoints.
+    """
+    clock = options.pop("clock", None) or RealClock()
     client_options = {
-        "settings": options.pop("settings", None) or make_settings(fault, servers),
+        "settings": make_settings(fault, servers, options.pop("keys", ("sk-one",))),
         "clock": clock,
         "retries": RETRIES,
         "cache": False,

@@ -68,15 +68,15 @@ class Server(NamedTuple):
 
 
 class Drip:
-    """Bytes that arrive one by one, slowly."""
+    """Bytes that arrive one by one, within a number of seconds."""
 
-    def __init__(self, data: bytes, pause: float) -> None:
-        self._data, self._pause = data, pause
+    def __init__(self, data: bytes, seconds: float) -> None:
+        self._data, self._seconds = data, seconds
 
     def __iter__(self) -> Iterator[bytes]:
         for position in range(len(self._data)):
             yield self._data[position : position + 1]
-            time.sleep(self._pause)
+            time.sleep(self._seconds / len(self._data))
 
 
 def answer(streamed: bool) -> bytes:
@@ -146,6 +146,7 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "502": error(502),
     "502 with HTML": lambda _streamed: (reply(502, HTML, content_type="text/html"),),
     "503": error(503),
+    "503 with Retry-After": error(503, retry_after="7"),
     "504": error(504),
     "529": error(529),
     "408": error(408),
@@ -164,10 +165,11 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "end after content": lambda streamed: (start_of_answer(streamed) + chunk(b""),),
     "end before content": lambda _streamed: (head(**EVENT_STREAM) + b": ready\n\n",),
     "hang before the head": lambda _streamed: (WAIT_FOR_CLOSE,),
+    "hang until the deadline": lambda _streamed: (WAIT_FOR_CLOSE,),
     "hang in the head": lambda _streamed: (START_OF_HEAD, WAIT_FOR_CLOSE),
     "hang in the body": lambda streamed: (start_of_body(streamed), WAIT_FOR_CLOSE),
     "hang after content": lambda streamed: (start_of_answer(streamed), WAIT_FOR_CLOSE),
-    "slow drip": lambda streamed: (Drip(answer(streamed), 0.002),),
+    "slow drip": lambda streamed: (Drip(answer(streamed), 0.5),),
     "truncated JSON": body(json.dumps(chat_reply(ANSWER)).encode()[:-40]),
     "malformed JSON": body(b'{"id": "chatcmpl-1", "choices": oops}'),
     "HTML": body(HTML.encode(), "text/html"),
@@ -203,6 +205,11 @@ def serve(fault: str | None, *, streamed: bool, times: int = MANY) -> Iterator[S
         if fault is not None:
             server.play(*SCRIPTS[fault](streamed), times=times)
         yield Server(f"{server.url}/v1", server)
+
+
+def fail_once(server: Server, fault: str, *, streamed: bool) -> None:
+    """Answer the next request with a fault."""
+    server.server.play(*SCRIPTS[fault](streamed))
 
 
 def _is_streamed(request: ReceivedRequest) -> bool:

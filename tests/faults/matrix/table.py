@@ -17,9 +17,10 @@ BOTH: Final[tuple[Mode, ...]] = ("plain", "streamed")
 PLAIN: Final[tuple[Mode, ...]] = ("plain",)
 STREAMED: Final[tuple[Mode, ...]] = ("streamed",)
 
-ATTEMPT: Final = {"attempt_timeout": 0.3}
-IDLE: Final = {"idle_timeout": 0.3}
-CONNECT: Final = {"connect_timeout": 0.3}
+ATTEMPT: Final = {"attempt_timeout": 0.25}
+IDLE: Final = {"idle_timeout": 0.25}
+CONNECT: Final = {"connect_timeout": 0.1}
+DEADLINE: Final = {"timeout": 0.25}
 
 
 class Fault(NamedTuple):
@@ -56,6 +57,7 @@ class Fault(NamedTuple):
 FAULTS: Final = (
     # The endpoint is overloaded.
     Fault("503", "CapacityError", 503, "retried", "at once"),
+    Fault("503 with Retry-After", "CapacityError", 503, "retried", "at once", delay=7.0),
     Fault("529", "CapacityError", 529, "retried", "at once"),
     Fault("498", "CapacityError", 498, "retried", "at once"),
     Fault("429 for capacity", "CapacityError", 429, "retried", "at once"),
@@ -66,7 +68,7 @@ FAULTS: Final = (
     Fault("connection never accepted", "RequestTimeoutError", None, "retried", "at once", options=CONNECT),
     Fault("unknown host", "ConnectionFailedError", None, "retried", "at once"),
     Fault("no TLS", "ConnectionFailedError", None, "retried", "at once"),
-    Fault("untrusted certificate", "ConnectionFailedError", None, "raised", "never"),
+    Fault("untrusted certificate", "ConnectionFailedError", None, "raised", "at once"),
     Fault("close before the reply", "ConnectionFailedError", None, "retried", "at once"),
     Fault("reset before the reply", "ConnectionFailedError", None, "retried", "at once"),
     Fault("reset in the head", "ConnectionFailedError", None, "retried", "at once"),
@@ -92,6 +94,8 @@ FAULTS: Final = (
     Fault("hang in the body", "RequestTimeoutError", 200, "retried", "after retries", options=IDLE),
     Fault("slow drip", "RequestTimeoutError", 200, "retried", "after retries", PLAIN, options=ATTEMPT),
     Fault("slow drip", None, 200, "answered", "answered", STREAMED, options=ATTEMPT),
+    # The time of the call is over.
+    Fault("hang until the deadline", "RequestTimeoutError", None, "raised", "never", options=DEADLINE),
     # The stream has shown content.
     Fault("reset after content", "StreamInterruptedError", 200, "interrupted", "interrupted", STREAMED),
     Fault("end after content", "StreamInterruptedError", 200, "interrupted", "interrupted", STREAMED),
@@ -113,6 +117,7 @@ FAULTS: Final = (
 
 TITLES: Final[Mapping[str, str]] = {
     "503": "503",
+    "503 with Retry-After": "503 with `Retry-After`",
     "529": "529",
     "498": "498",
     "429 for capacity": "429 because the vendor has no capacity, by its code",
@@ -144,6 +149,7 @@ TITLES: Final[Mapping[str, str]] = {
     "hang in the head": "headers that stop, until `attempt_timeout`",
     "hang in the body": "a body that stops for `idle_timeout`",
     "slow drip": "a reply that arrives too slowly for `attempt_timeout`",
+    "hang until the deadline": "no reply within `timeout`, the time of the call",
     "reset after content": "connection reset after content",
     "end after content": "end without a finish reason after content",
     "error after content": "an error event after content",

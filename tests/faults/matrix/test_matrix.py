@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from tests.faults.matrix.cells import FIRST, RETRIES, Outcome, no_thread_left, run, start_servers
+from tests.faults.matrix.cells import BACKUP, FALLBACK, FIRST, RETRIES, Outcome, no_thread_left, run, start_servers
 from tests.faults.matrix.misbehaving_server import ANSWER, CONNECTIONS, SCRIPTS, STARTED
 from tests.faults.matrix.table import FAULTS, TITLES, Fault
 
@@ -14,11 +16,6 @@ CELLS = [
     for mode in fault.modes
     for blocking in (True, False)
 ]
-
-
-def select(*outcomes):
-    """Return the cells of the faults with these outcomes for several endpoints."""
-    return [cell for cell in CELLS if cell.values[0].several in outcomes]
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +54,16 @@ def ledger_of_one(fault: Fault):
     return failed(fault, FIRST, 1 + RETRIES if fault.single == "retried" else 1)
 
 
+def stays(fault: Fault) -> bool:
+    """Tell whether no other endpoint is asked."""
+    return fault.several not in ("at once", "after retries")
+
+
+def failures_before_leaving(fault: Fault, endpoint: str = FIRST):
+    """Return the entries of the ledger for an endpoint after which another one is asked."""
+    return failed(fault, endpoint, 1 + RETRIES if fault.several == "after retries" else 1)
+
+
 def check(outcome: Outcome, fault: Fault, ledger) -> None:
     """Check the outcome of a call by the ledger that it must have."""
     assert outcome.ledger == ledger
@@ -84,8 +91,9 @@ def check(outcome: Outcome, fault: Fault, ledger) -> None:
 
 def check_delays(outcome: Outcome, fault: Fault) -> None:
     """Check the delays before retries: as long as the server asks for, else a random time."""
-    delays = [attempt.delay for attempt in outcome.attempts[1:]]
+    delays = [attempt.delay for attempt in outcome.attempts if attempt.delay]
     assert delays == outcome.slept
+    assert len(delays) == sum(before[0] == after[0] for before, after in pairwise(outcome.ledger))
     assert all(delay == fault.delay if fault.delay is not None else 0 <= delay <= 0.5 for delay in delays)
 
 
@@ -114,6 +122,72 @@ def test_transient_fault(fault, mode, blocking):
 
     check(outcome, fault, failed(fault, FIRST) + answered(FIRST))
     check_delays(outcome, fault)
+
+
+@pytest.mark.parametrize("next_endpoint", [BACKUP, FALLBACK])
+@pytest.mark.parametrize(("fault", "mode", "blocking"), CELLS)
+def test_next_endpoint(fault, mode, blocking, next_endpoint):
+    """
+    A backup or a fallback answers at once, after the retries of the first endpoint, or never.
+    """
+    with start_servers(fault, mode, (FIRST,), (next_endpoint,)) as servers:
+        outcome = run(fault, mode, servers, blocking=blocking)
+
+    check(
+        outcome,
+        fault,
+        ledger_of_one(fault) if stays(fault) else failures_before_leaving(fault) + answered(next_endpoint),
+    )
+    check_delays(outcome, fault)
+
+
+@pytest.mark.parametrize(("fault", "mode", "blocking"), CELLS)
+def test_all_endpoints_fail(fault, mode, blocking):
+    """
+    If all endpoints fail, the error is that of the first, and the ledger has the attempts of all.
+
+    The last endpoint has its retries, since there is no other one.
+    """
+    with start_servers(fault, mode, (FIRST, BACKUP, FALLBACK), ()) as servers:
+        outcome = run(fault, mode, servers, blocking=blocking)
+
+    ledger = ledger_of_one(fault)
+    if not stays(fault):
+        before = [entry for name in (FIRST, BACKUP) for entry in failures_before_leaving(fault, name)]
+        ledger = before + [(FALLBACK, *rest) for _, *rest in ledger]
+    check(outcome, fault, ledger)
+
+
+@pytest.mark.parametrize(
+    ("fault", "mode", "blocking"),
+    [cell for cell in CELLS if cell.values[0].several == "never" and cell.values[0].name != "hang until the deadline"],
+)
+def test_named_error(fault, mode, blocking):
+    """
+    An error whose class is named in `fallback_on` moves to the fallback at once.
+    """
+    with start_servers(fault, mode, (FIRST,), (FALLBACK,)) as servers:
+        outcome = run(fault, mode, servers, blocking=blocking, fallback_on=[fault.error])
+
+    check(outcome, fault, failed(fault, FIRST) + answered(FALLBACK))
+
+
+@pytest.mark.parametrize("next_endpoint", [FIRST, BACKUP, FALLBACK])
+@pytest.mark.parametrize(
+    ("fault", "mode", "blocking"), [cell for cell in CELLS if cell.values[0].several == "interrupted"]
+)
+def test_restarted_stream(fault, mode, blocking, next_endpoint):
+    """
+    With `on_stream_failure="restart"`, the stream starts again after an event, at the next endpoint if there is one.
+    """
+    others = () if next_endpoint == FIRST else (next_endpoint,)
+    with start_servers(fault, mode, (FIRST,), others, times=1) as servers:
+        outcome = run(fault, mode, servers, blocking=blocking, on_stream_failure="restart")
+
+    assert outcome.ledger == failed(fault, FIRST) + answered(next_endpoint)
+    assert outcome.shown == f"{STARTED}|{ANSWER}"
+    assert outcome.reply.text == ANSWER
+    assert outcome.open == []
 
 
 def test_each_fault_has_a_server_and_a_title():

@@ -54,6 +54,22 @@ def test_limits_of_the_input_are_parsed():
     assert parse_limits({"x-ratelimit-limit-requests": "1"}, now=0.0) is None
 
 
+def test_scarcer_direction_is_reported():
+    """
+    With separate limits of input and output, the one with fewer tokens left is reported.
+    """
+    headers = {
+        "anthropic-ratelimit-input-tokens-remaining": "800",
+        "anthropic-ratelimit-output-tokens-limit": "100",
+        "anthropic-ratelimit-output-tokens-remaining": "7",
+        "anthropic-ratelimit-output-tokens-reset": "1970-01-01T00:00:03Z",
+    }
+
+    limits = parse_limits(headers, now=0.0)
+
+    assert (limits.limit_tokens, limits.remaining_tokens, limits.reset_tokens) == (100, 7, 3.0)
+
+
 @given(st.dictionaries(st.sampled_from(sorted(HEADERS)), st.text(max_size=30)))
 def test_invalid_headers_are_ignored(headers):
     """

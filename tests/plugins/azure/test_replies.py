@@ -14,7 +14,7 @@ from budwood.errors import (
     RateLimitError,
     StreamInterruptedError,
 )
-from budwood.types import HTTPReply, ReplyHead
+from budwood.types import ChatRequest, HTTPReply, Message, ReplyHead, Usage
 from budwood_testing import chat_reply, sse
 
 CATEGORIES = {
@@ -290,3 +290,15 @@ def test_embeddings_and_models(make_client, scripted):
         assert [model.id for model in client.models()] == ["gpt-4o"]
 
     assert [call.headers["api-key"] for call in scripted.calls] == ["azure-very-secret"] * 2
+
+
+@pytest.mark.parametrize("used", [None, Usage(), Usage(input_tokens=40, output_tokens=9)])
+def test_limit_counts_max_tokens_at_arrival(azure, used):
+    """
+    Prompt and max_tokens count, whatever the model writes; without max_tokens, its usual output.
+    """
+    request = ChatRequest(model="chat", messages=(Message.user("Hi"),), max_tokens=100)
+    expected = Usage(input_tokens=50, output_tokens=20)
+
+    assert azure(api_key="k").limit_tokens(request, expected, used) == 150
+    assert azure(api_key="k").limit_tokens(request.model_copy(update={"max_tokens": None}), expected, used) == 70

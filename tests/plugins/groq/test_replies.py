@@ -14,7 +14,7 @@ from budwood.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from budwood.types import ChatRequest, HTTPReply, Message, ReplyHead, VendorPart
+from budwood.types import ChatRequest, HTTPReply, Message, ReplyHead, Usage, VendorPart
 from budwood_testing import chat_reply, sse
 
 USAGE = {
@@ -194,6 +194,29 @@ def test_rate_limits_and_retry_after(make_client, scripted, clock):
     assert reply.rate_limits.reset_requests == pytest.approx(179.56)
     assert reply.rate_limits.reset_tokens == pytest.approx(7.66)
     assert reply.request_id == "req_9"
+
+
+def test_limit_of_requests_is_per_day(groq):
+    """
+    The record says that requests are counted per day, so that it does not correct a limit per minute.
+    """
+    head = ReplyHead(200, {"x-ratelimit-remaining-requests": "3"})
+
+    assert groq().rate_limits(head).period_requests == 86_400
+    assert groq().rate_limits(head).period_tokens is None
+    assert groq().rate_limits(ReplyHead(200, {})) is None
+
+
+def test_cached_tokens_do_not_count_against_the_limit(groq):
+    """
+    Before a request all tokens count, after it those that were not cached.
+    """
+    request = ChatRequest(model="m", messages=(Message.user("Hi"),), max_tokens=100)
+    expected = Usage(input_tokens=50, output_tokens=20)
+
+    assert groq().limit_tokens(request, expected, None) is None
+    assert groq().limit_tokens(request, expected, Usage(input_tokens=40, output_tokens=9, cache_read_tokens=30)) == 19
+    assert groq().limit_tokens(request, expected, Usage()) is None
 
 
 def test_invalid_key(make_client, scripted):

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from budwood.contracts import Cache, Clock, Observer
-from budwood.engine import ClientOptions, Content, Engine, reply_cache
+from budwood.engine import ClientEngine, ClientOptions, Content
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
+from budwood.engine.pipeline.caching import reply_cache
 from budwood.engine.pipeline.endpoints import Endpoints
-from budwood.engine.pipeline.routes import plan_route
+from budwood.engine.pipeline.routes import find_fallbacks, plan_route
 from budwood.engine.reliability.shared_state import find_state
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
@@ -39,27 +40,29 @@ def make_engine(
     *,
     blocking: bool,
     settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None,
-    api_key: str | None,
+    api_key: str | Sequence[str] | None,
     base_url: str | None,
+    backups: Sequence[Mapping[str, Any]] | None = None,
     cache: str | Cache | bool | None,
     cache_ttl: float | None,
     registry: Registry | None,
     clock: Clock,
     observers: Sequence[str | Observer] | None = None,
     transport: object = None,
+    budgets: Mapping[str, Mapping[str, Any]] | None = None,
     options: ClientOptions,
-) -> Engine:
+) -> ClientEngine:
     """Create the engine of a client; the arguments are those of `Client`."""
     reject_unknown_options(options, frozenset(Options.model_fields))
-    _check_texts(model=model, api_key=api_key, base_url=base_url)
+    _check_texts(model=model, api_key=None if isinstance(api_key, list | tuple) else api_key, base_url=base_url)
     _check_cache(cache, cache_ttl)
     settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)
     model = model or settings.model
-    overrides = _provider_overrides(model, api_key=api_key, base_url=base_url)
+    overrides = _provider_overrides(model, api_key=api_key, base_url=base_url, backups=backups)
     endpoints = Endpoints(instances, overrides, find_state(clock, transport))
     cache = settings.cache if cache is None else cache
-    engine = Engine(
+    engine = ClientEngine(
         instances=instances,
         endpoints=endpoints,
         options=override(settings.options, dict(options)),
@@ -72,10 +75,16 @@ def make_engine(
         target = endpoints.find(model)
         if engine.options.is_routed:
             plan_route(endpoints, target, engine.options)  # to report invalid options now
+    if engine.options.fallbacks:
+        find_fallbacks(engine.options, endpoints.find, model)
     if named := settings.observers if observers is None else observers:
         from budwood.engine.accounting.observer_loading import load_observers
 
         engine.observers, engine.owned_observers = load_observers(instances, named)
+    if budgets is not None or settings.budgets:
+        from budwood.engine.pipeline.client_budgets import make_budgets
+
+        engine.budgets = make_budgets(settings.budgets, budgets, endpoints.find_limiter)
     return engine
 
 
@@ -117,7 +126,7 @@ def _read_settings(settings: object) -> Mapping[str, Any] | None:
     return parse_toml(text, where=str(path))
 
 
-def _provider_overrides(model: str | None, **arguments: str | None) -> dict[str, dict[str, Any]]:
+def _provider_overrides(model: str | None, **arguments: object) -> dict[str, dict[str, Any]]:
     """Return the settings of the model's provider that a client overrides: key and address."""
     overrides = {name: value for name, value in arguments.items() if value is not None}
     if overrides and model is None:

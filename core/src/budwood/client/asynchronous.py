@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
@@ -21,6 +20,7 @@ from budwood.client.arguments import (
     make_engine,
     start_conversation,
 )
+from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Observer
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
@@ -36,12 +36,19 @@ if TYPE_CHECKING:
     from budwood.completed import AsyncCompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
-    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import (
+        BudgetState,
+        EmbeddingResponse,
+        ModelDetails,
+        ModelInfo,
+        ModerationResponse,
+        TokenCount,
+    )
 
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(ClientStates):
     """
     Asks models, with async I/O. Methods and options are those of `Client`. Tasks can share a client.
 
@@ -56,14 +63,16 @@ class AsyncClient:
         model: str | None = None,
         *,
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
-        api_key: str | None = None,
+        api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
+        backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
         transport: str | AsyncTransport | httpx.AsyncClient | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
         observers: Sequence[str | Observer] | None = None,
+        budgets: Mapping[str, Mapping[str, Any]] | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -73,12 +82,14 @@ class AsyncClient:
             settings=settings,
             api_key=api_key,
             base_url=base_url,
+            backups=backups,
             cache=cache,
             cache_ttl=cache_ttl,
             registry=registry,
             clock=self._clock,
             observers=observers,
             transport=transport,
+            budgets=budgets,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)
@@ -209,14 +220,15 @@ class AsyncClient:
         """Return what is known about a model; see `Client.model`."""
         return self._engine.model_details(model)
 
-    def endpoints(self) -> list[EndpointState]:
-        """
-        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
+    async def budgets(self) -> tuple[BudgetState, ...]:
+        """Return what is spent and left of each budget; see `Client.budgets`."""
+        return await self._driver.run(self._engine.read_budgets())
 
-        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
-        with equal settings share the state.
-        """
-        return self._engine.endpoint_states()
+    def labelled(self, label: str) -> Self:
+        """Return a view of this client that sets the label of all its calls; see `Client.labelled`."""
+        from budwood.client.labelled import make_view
+
+        return make_view(self, label)
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """Check that a call can be sent; see `Client.check`."""
@@ -253,4 +265,4 @@ class AsyncClient:
     def _after_fork(self) -> None:
         forking.inherited.append(self._transports)
         self._transports = type(self._transports)(self._create_transport)
-        self._engine.random = random.Random()
+        self._engine.after_fork()

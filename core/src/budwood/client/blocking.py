@@ -8,7 +8,6 @@ them, to keep short programs fast.
 from __future__ import annotations
 
 import os
-import random
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -27,6 +26,7 @@ from budwood.client.arguments import (
     make_engine,
     start_conversation,
 )
+from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Observer, Transport
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
@@ -43,12 +43,19 @@ if TYPE_CHECKING:
     from budwood.completed import CompletedReplies
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
-    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
+    from budwood.types import (
+        BudgetState,
+        EmbeddingResponse,
+        ModelDetails,
+        ModelInfo,
+        ModerationResponse,
+        TokenCount,
+    )
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(ClientStates):
     """
     Asks models, with blocking I/O. Threads can share a client. Close it, or use it in a ``with`` block.
 
@@ -58,8 +65,10 @@ class Client:
         model: ``provider/model``, the default model of calls; by default the one in the settings.
         settings: A dictionary, or the path of a file, in the form of ``budwood.toml``: it takes precedence over all
             other files and the environment. A `Settings` object replaces all of them.
-        api_key: The key for the provider of ``model``.
+        api_key: The key for the provider of ``model``, or a list of several, which share the calls.
         base_url: The address of the provider of ``model``.
+        backups: Further endpoints of that provider, which are asked if it fails. Each is a table of settings, such as
+            ``{"base_url": "…"}``, and inherits all others.
         cache: Caches replies: the name of a cache, or a `Cache`, which you close yourself. False for no cache, even if
             the settings have one.
         cache_ttl: Seconds for which a reply is cached; by default without a limit.
@@ -69,6 +78,8 @@ class Client:
         clock: The clock; for tests.
         observers: Receive events of calls: names of plugins, or objects with a method ``observe``; by default those in
             the settings.
+        budgets: Budgets by name, as in ``[budgets.NAME]``: ``{"monthly": {"dollars": 50, "per": "month"}}``. They
+            override budgets of the settings with the same name.
         **options: Defaults of all calls; see `budwood.settings.Options`.
 
     Raises:
@@ -81,14 +92,16 @@ class Client:
         model: str | None = None,
         *,
         settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
-        api_key: str | None = None,
+        api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
+        backups: Sequence[Mapping[str, Any]] | None = None,
         cache: str | Cache | bool | None = None,
         cache_ttl: float | None = None,
         transport: str | Transport | httpx.Client | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
         observers: Sequence[str | Observer] | None = None,
+        budgets: Mapping[str, Mapping[str, Any]] | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -98,12 +111,14 @@ class Client:
             settings=settings,
             api_key=api_key,
             base_url=base_url,
+            backups=backups,
             cache=cache,
             cache_ttl=cache_ttl,
             registry=registry,
             clock=self._clock,
             observers=observers,
             transport=transport,
+            budgets=budgets,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)
@@ -303,14 +318,19 @@ class Client:
         """Return what is known about a model: capabilities, rules, limits, prices, shutdown date. Nothing is sent."""
         return self._engine.model_details(model)
 
-    def endpoints(self) -> list[EndpointState]:
-        """
-        Return the state of the endpoints that are configured or were used so far. Nothing is sent.
+    def budgets(self) -> tuple[BudgetState, ...]:
+        """Return what is spent and left of each budget per client, day and month; see `budwood.BudgetState`."""
+        return self._driver.run(self._engine.read_budgets())
 
-        Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
-        with equal settings share the state.
+    def labelled(self, label: str) -> Self:
         """
-        return self._engine.endpoint_states()
+        Return a view of this client that sets the label of all its calls, for budgets and observers.
+
+        It shares everything with this client, which you close; closing the view changes nothing.
+        """
+        from budwood.client.labelled import make_view
+
+        return make_view(self, label)
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """
@@ -363,4 +383,4 @@ class Client:
         if self._transport_name and self._transport is not None:
             forking.inherited.append(self._transport)
             self._transport = None
-        self._engine.random = random.Random()
+        self._engine.after_fork()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         RateLimits,
         ReplyHead,
         StreamEvent,
+        Usage,
     )
 
 
@@ -162,6 +163,25 @@ class RateLimitProvider(Protocol):
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
         """Parse the limits in the headers of a success or an error; None if there are none."""
+        ...
+
+
+@runtime_checkable
+class LimitTokensProvider(Protocol):
+    """A vendor whose limits do not count the input and output tokens that a reply reports."""
+
+    def limit_tokens(self, request: ChatRequest, expected: Usage, used: Usage | None) -> int | None:
+        """
+        Return how many tokens of a request count against the vendor's limit.
+
+        Args:
+            request: The request.
+            expected: The estimate: its input, and the output that the model usually writes.
+            used: The usage of the reply; None before the request is sent.
+
+        Returns:
+            The tokens; None to count all tokens that are expected or used.
+        """
         ...
 
 

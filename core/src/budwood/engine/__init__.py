@@ -2,12 +2,14 @@
 
 from budwood.engine.chat.options import AskOptions, ClientOptions, CompletionOptions, OptionsWithoutSchema
 from budwood.engine.chat.prompts import Content, File, Prompt
+from budwood.engine.client_engine import ClientEngine
 from budwood.engine.drivers.effects import Abandoned
-from budwood.engine.engine import Engine, reply_cache
+from budwood.engine.engine import Engine
 
 __all__ = [
     "Abandoned",
     "AskOptions",
+    "ClientEngine",
     "ClientOptions",
     "CompletionOptions",
     "Content",
@@ -15,5 +17,4 @@ __all__ = [
     "File",
     "OptionsWithoutSchema",
     "Prompt",
-    "reply_cache",
 ]

@@ -4,65 +4,43 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from budwood import logs
-from budwood.contracts import Cache, Clock, Observer
+from budwood.contracts import Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.media import read_file
 from budwood.engine.chat.options import (
     AskOptions,
     CallOptions,
-    CompletionOptions,
-    convert_error,
-    override,
-    parse_completion_options,
-    parse_extra,
     parse_options,
 )
-from budwood.engine.chat.prompts import Content, Prompt, add_files, parse_contents, parse_prompt
+from budwood.engine.chat.prompts import Prompt, add_files, parse_prompt
 from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.many import check_many, error_as_result, run_all
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
-from budwood.engine.pipeline.requests import check_chat, request_for
+from budwood.engine.pipeline.requests import request_for
 from budwood.engine.pipeline.routes import plan_route
 from budwood.engine.services import CHAT
-from budwood.errors import BudwoodError, ConfigurationError, PromptError
-from budwood.hooks import CACHE, PROVIDER
+from budwood.engine.streamed import StreamedReply, check_stream
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood.hooks import PROVIDER
 from budwood.names import join_names
 from budwood.plugins import Instances, faults
 from budwood.settings import Options
-from budwood.types import Capability, ChatResponse, Message, Part, Timing
+from budwood.types import ChatResponse, Message, Part, Timing
 
 if TYPE_CHECKING:
+    from budwood.budget_settings import BudgetSettings
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.chat.conversation import Conversation
-    from budwood.types import EmbeddingResponse, EndpointState, ModelDetails, ModelInfo, ModerationResponse, TokenCount
-
-
-class StreamedReply(NamedTuple):
-    """
-    A reply that emits events.
-
-    Attributes:
-        flow: Emits them, and returns the complete reply.
-        call: What is known of it before it ends.
-    """
-
-    flow: Flow[ChatResponse]
-    call: Call
-
-    def partial(self) -> ChatResponse | None:
-        """Return what has arrived so far, marked as partial; None before the first content."""
-        return self.call.partial() if self.call.partial is not None else None
+    from budwood.engine.reliability.budget import Budget
 
 
 @dataclass
@@ -81,6 +59,7 @@ class Engine:
         observers: The observers of all calls.
         owned_observers: The observers that the client created and closes.
         counter: Counts tokens.
+        budgets: The budgets of all calls. ``label`` is that of calls without one.
     """
 
     instances: Instances
@@ -94,6 +73,8 @@ class Engine:
     owned_observers: tuple[Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
+    budgets: tuple[Budget, ...] = ()
+    label: str | None = None
     counter: TokenCounter = field(init=False)
     _combined: dict[bool, Observers] = field(init=False, default_factory=dict)
 
@@ -114,7 +95,7 @@ class Engine:
         parsed = self._parse(options)
         call = self._call(parsed, streamed=True)
         messages = parse_prompt(prompt, system=parsed.system)
-        _check_stream(call, messages, parsed)
+        check_stream(call, messages, parsed)
         return StreamedReply(self._ask_with_files(call, messages, parsed), call)
 
     def ask_many(
@@ -147,7 +128,7 @@ class Engine:
         parsed = self._parse(options)
         call = self._call(parsed, conversation.model, streamed=True, conversation=conversation.id)
         new = parse_prompt(prompt)
-        _check_stream(call, (*conversation.messages, *new), parsed)
+        check_stream(call, (*conversation.messages, *new), parsed)
         return StreamedReply(self._talk(conversation, new, parsed, call), call)
 
     def _talk(
@@ -160,92 +141,16 @@ class Engine:
         conversation.messages.extend((*new, *response.messages))
         return response
 
-    def embed(
-        self, texts: tuple[str, ...], model: str | None, dimensions: int | None, extra: Mapping[str, Any] | None
-    ) -> Flow[EmbeddingResponse]:
-        """Embed texts, in one request."""
-        from budwood.engine import services
-        from budwood.types import EmbeddingRequest
-
-        call = self._call(CallOptions(self.options, model=model))
-        own = parse_extra(extra)
-        try:
-            request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=own)
-        except ValidationError as error:
-            raise convert_error(error) from None
-        return services.embed(call, request)
-
-    def moderate(
-        self, contents: tuple[Content, ...], model: str | None, extra: Mapping[str, Any] | None
-    ) -> Flow[ModerationResponse]:
-        """Classify contents in one request, by default with the vendor's moderation model."""
-        from budwood.engine import services
-        from budwood.types import ModerationRequest
-
-        target = self.endpoints.find(self._address(model))
-        call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
-        request = ModerationRequest(
-            model=target.model if model else None, contents=parse_contents(contents), extra=parse_extra(extra)
-        )
-        return services.moderate(call, request)
-
-    def complete(self, prompt: str, options: CompletionOptions, *, streamed: bool = False) -> StreamedReply:
-        """Complete a text."""
-        from budwood.engine import services
-
-        if not isinstance(prompt, str):
-            raise PromptError(f"The prompt is of the type {type(prompt).__name__}.", hint="Pass a text.")
-        parsed = parse_completion_options(options, self.options)
-        call = self._call(parsed, streamed=streamed)
-        request = parsed.request(call.target.model, (Message.user(prompt),))
-        return StreamedReply(services.complete(call, request), call)
-
-    def models(self, provider: str | None) -> Flow[tuple[ModelInfo, ...]]:
-        """List the models of a provider."""
-        from budwood.engine import services
-
-        return services.list_models(self._new_call(Target(self._provider(provider), ""), self.options))
-
-    def pull(self, model: str | None, timeout: float, idle_timeout: float) -> Flow[None]:
-        """Have a server download a model, and emit its progress."""
-        from budwood.engine import services
-
-        target = self.endpoints.find(self._address(model))
-        options = override(self.options, {"timeout": timeout, "idle_timeout": idle_timeout})
-        return services.pull(self._new_call(target, options, streamed=True))
-
-    def count_tokens(self, prompt: Prompt, options: AskOptions, *, offline: bool) -> Flow[TokenCount]:
-        """Count the tokens of a request; with ``offline``, without a request to the vendor."""
-        from budwood.engine import services
-
-        parsed = self._parse(options)
-        call = self._call(parsed)
-        messages = yield from self._read(parse_prompt(prompt, system=parsed.system), parsed)
-        return (yield from services.count_tokens(call, parsed.request(call.target.model, messages), offline=offline))
-
-    def capabilities(self, model: str | None) -> frozenset[Capability]:
-        """Return the capabilities of a model."""
-        return self.endpoints.find(self._address(model)).capabilities()
-
-    def model_details(self, model: str | None) -> ModelDetails:
-        """Return all known details of a model."""
-        from budwood.engine.accounting.details import details_of
-
-        return details_of(self.endpoints.find(self._address(model)), self.clock.time())
-
-    def endpoint_states(self) -> list[EndpointState]:
-        """Return the state of the endpoints that are configured or were used so far. Nothing is sent."""
-        from budwood.engine.pipeline.reports import describe_endpoint
-
-        for model in (self.model, *self.options.fallbacks):
-            if model is not None:
-                self.endpoints.find(model)
-        now = self.clock.monotonic()
-        return [describe_endpoint(endpoint, now) for endpoint in self.endpoints.list_all()]
-
     def check(self, options: AskOptions) -> None:
         """Check that a call could be sent: the model supports chat, a key is configured, and the options are valid."""
         self._check_request(options).target.endpoint.check_credential()
+
+    def after_fork(self) -> None:
+        """Make the state independent of the parent process, whose threads may have held a lock."""
+        self.random = random.Random()
+        self.endpoints.reset_lock()
+        for budget in self.budgets:
+            budget.reset_lock()
 
     def close(self) -> None:
         """Close the providers, and the cache and the observers that the client created."""
@@ -278,6 +183,10 @@ class Engine:
 
     def _ask(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
         request = parsed.request(call.target.model, messages)
+        if call.budgets:
+            from budwood.engine.pipeline.client_budgets import limit_output  # few programs have budgets
+
+            request = limit_output(call, call.target, request)
         return answer_chat(Round(call, CHAT, request, parsed.tools, parsed.output))
 
     def _parse(self, options: AskOptions) -> CallOptions:
@@ -329,9 +238,18 @@ class Engine:
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
         if call.route is not None or target.endpoint.pool is not None:
             call.conversation = parsed.conversation or conversation
+        if self.budgets or parsed.budget is not None or parsed.label or self.label:
+            self._set_account(call, parsed.label, parsed.budget)
         if streamed and cache is None:  # a cached reply needs no key
             target.endpoint.check_credential()
         return call
+
+    def _set_account(self, call: Call, label: str | None, budget: BudgetSettings | None) -> None:
+        """Set the label of a call, and the budgets that count it."""
+        from budwood.engine.pipeline.client_budgets import select_budgets  # few programs have any
+
+        call.label = label or self.label
+        call.budgets = select_budgets(self.budgets, call.label, budget)
 
     def _new_call(
         self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
@@ -371,29 +289,3 @@ class Engine:
             created = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
             combined = self._combined.setdefault(is_logged, created)
         return combined
-
-
-def _check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> None:
-    """Check a request when the stream is created, not at the first read. Files are added to its messages later."""
-    request = parsed.request(call.target.model, messages)
-    if call.route is not None:
-        return  # each of its endpoints is checked before it is asked
-    if parsed.files:
-        check_chat(call.target)
-    else:
-        request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
-
-
-def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:
-    """
-    Return a cache by its name, or wrap a cache object.
-
-    Raises:
-        PluginError: The cache does not exist or cannot be used.
-    """
-    if cache is None:
-        return None
-    if not isinstance(cache, str):
-        return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
-    instance = instances.build(CACHE, cache)
-    return ReplyCache(instance.implementation, inline=instance.spec.inline, ttl=ttl, source=instance.source)

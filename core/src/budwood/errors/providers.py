@@ -162,9 +162,15 @@ class ServerError(ProviderError):
 
 
 class ConnectionFailedError(ProviderError):
-    """The connection could not be opened, or was lost."""
+    """
+    The connection could not be opened, or was lost.
+
+    Attributes:
+        is_unsent: Whether it is certain that the request did not reach the server.
+    """
 
     retryable = True
+    is_unsent: bool = False
 
 
 class RequestTimeoutError(ProviderError):

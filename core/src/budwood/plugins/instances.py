@@ -13,7 +13,13 @@ from budwood import logs
 from budwood.catalog import Catalog, LearnedRules, Preset, load_presets
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, PluginContext
-from budwood.endpoint_settings import NO_ENDPOINT_SETTINGS, EndpointSettings, list_backups, parse_endpoint_settings
+from budwood.endpoint_settings import (
+    NO_ENDPOINT_SETTINGS,
+    SINGLE_OR_SEVERAL,
+    EndpointSettings,
+    list_backups,
+    parse_endpoint_settings,
+)
 from budwood.errors import PluginNotFoundError
 from budwood.hooks import PROVIDER, Kind, ProviderSpec, Spec
 from budwood.names import did_you_mean, join_names, normalise
@@ -22,7 +28,7 @@ from budwood.plugins.building import build_object, settings_model
 from budwood.plugins.faults import PluginSource
 from budwood.plugins.first_party import first_party_distribution
 from budwood.plugins.registry import Registry
-from budwood.settings import Settings, override_settings, validate_settings
+from budwood.settings import Exclusive, Settings, override_settings, validate_settings
 from budwood.types import ModelRules
 
 if TYPE_CHECKING:
@@ -127,7 +133,9 @@ class Instances:
             built = build_object(kind, spec, settings, context, source)
             return Instance(name, spec, settings, built, context, preset, facts, source, around, backups)
 
-        backups = tuple(make(*backup) for backup in list_backups(values, around, where=where, exclusive=exclusive))
+        backups = tuple(
+            make(*backup) for backup in list_backups(name, values, around, where=where, exclusive=exclusive)
+        )
         return make(values, where, around, backups)
 
     def spec(self, kind: Kind[T], name: str) -> T:
@@ -239,11 +247,14 @@ class Instances:
         )
 
 
-def _exclusive_keys(spec: Spec[Any, Any]) -> tuple[str, ...]:
-    """Return the keys of which the source of the highest precedence sets one; ``keys`` are several of ``api_key``."""
+def _exclusive_keys(spec: Spec[Any, Any]) -> Exclusive:
+    """Return the groups of mutually exclusive keys: those of the spec, in which ``keys`` are several of ``api_key``."""
     if not isinstance(spec, ProviderSpec):
         return ()
-    return (*(spec.exclusive or ("api_key",)), "keys")
+    if "api_key" not in spec.exclusive:
+        return spec.exclusive, SINGLE_OR_SEVERAL
+    place = spec.exclusive.index("api_key")
+    return ((*spec.exclusive[:place], *SINGLE_OR_SEVERAL, *spec.exclusive[place + 1 :]),)
 
 
 def _describe_setting(section: str, name: str, key: str, variables: Mapping[str, tuple[str, ...]]) -> str:

@@ -125,6 +125,8 @@ def classify_error(
         error.retryable = should_retry == "true"
     elif reply.status in RETRYABLE_STATUSES:
         error.retryable = True
+    if error.retryable and type(error) is InvalidRequestError:
+        error.hint = "Retry later."
     return error
 
 

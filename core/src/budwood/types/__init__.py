@@ -57,10 +57,11 @@ if TYPE_CHECKING:
         UsageReported,
         VendorContent,
     )
-    from budwood.types.limits import Claim, Denial
+    from budwood.types.limits import BudgetState, Claim, Denial
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
+        AttemptQueued,
         AttemptStarted,
         BreakerChanged,
         CacheFailed,
@@ -80,8 +81,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AttemptFinished": "observations",
+    "AttemptQueued": "observations",
     "AttemptStarted": "observations",
     "BreakerChanged": "observations",
+    "BudgetState": "limits",
     "CONTENT_EVENTS": "events",
     "CacheFailed": "observations",
     "CacheHit": "observations",
@@ -145,10 +148,12 @@ __all__ = [
     "Answer",
     "Attempt",
     "AttemptFinished",
+    "AttemptQueued",
     "AttemptStarted",
     "Body",
     "BodyFile",
     "BreakerChanged",
+    "BudgetState",
     "CacheFailed",
     "CacheHit",
     "CacheLifetime",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 BreakerState = Literal["closed", "open", "half-open"]
@@ -54,13 +55,15 @@ class KeyState:
     Attributes:
         endpoint: The endpoint that uses it, as in `EndpointState.name`.
         label: The label of the key: ``"default"`` for a single key, ``"key-1"``, ``"key-2"`` and so on in a list.
-        group: The group of keys that share a quota.
+        group: The group of keys that share a quota, as in the settings; a key without one has its own, which is named
+            after the endpoint and the key.
         state: ``"ready"``; ``"limited"`` until a rate limit resets; ``"exhausted"`` when its quota or spending limit is
             used up; ``"rejected"`` when the vendor does not accept it.
         calls: The attempts with this key.
         tokens: The tokens that they used, as far as vendors reported them.
         last_error: The class of its last error.
         ready_in: Seconds until a limited key is used again; None if it is not limited.
+        limits: The limits of its group in the settings, by their name.
     """
 
     endpoint: str
@@ -71,3 +74,4 @@ class KeyState:
     tokens: int
     last_error: str | None
     ready_in: float | None = None
+    limits: Mapping[str, int | str] = field(default_factory=dict, hash=False)

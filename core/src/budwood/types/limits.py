@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 ClaimKind = Literal["rate", "concurrency", "quota"]
+BudgetPeriod = Literal["call", "client", "day", "month"]
+BudgetUnit = Literal["dollars", "tokens"]
 
 
 class Claim(NamedTuple):
@@ -45,3 +50,29 @@ class Denial(NamedTuple):
     claim: Claim
     delay: float | None
     available: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """
+    What is spent and left of a budget.
+
+    Attributes:
+        name: Its name in the settings.
+        unit: ``"dollars"`` or ``"tokens"``, of ``limit``, ``spent`` and ``left``.
+        per: The period: ``"client"``, ``"day"`` or ``"month"``.
+        label: The label of the calls that it counts; None for all.
+        limit: The limit.
+        spent: What calls used, and what those that run now could use at most.
+        left: The rest.
+        resets_at: The end of the period, in the time zone of the budget; None if it does not end.
+    """
+
+    name: str
+    unit: BudgetUnit
+    per: BudgetPeriod
+    label: str | None
+    limit: Decimal
+    spent: Decimal
+    left: Decimal
+    resets_at: datetime | None

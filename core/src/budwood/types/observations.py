@@ -22,6 +22,7 @@ class RequestStarted:
         service: The service: ``"chat"``, ``"embeddings"`` and so on.
         provider: The first instance that is asked; ``model`` is the model.
         prompt: The last text of the user. It is content, which must not be logged unless the user enables that.
+        label: The label of the call, or None without one.
     """
 
     call: str
@@ -29,6 +30,24 @@ class RequestStarted:
     provider: str
     model: str
     prompt: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptQueued:
+    """
+    An attempt waits for a limit, before it is sent. `Attempt.queued` is the time that it waited.
+
+    Attributes:
+        limit: The name of the limit, such as ``"openai:requests_per_minute"``.
+        delay: The seconds until there is room; None if that depends on other attempts.
+    """
+
+    call: str
+    provider: str
+    model: str
+    limit: str
+    delay: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +213,7 @@ class RequestFinished:
         attempts: The number of entries in `attempts` of the response or the error.
         response: The reply, which has content; None without a reply, and for lists of models and token counts.
         error: The error, or None after success. For an abandoned stream it is not an `Exception`. It can have content.
-        prompt: As in `RequestStarted`.
+        prompt: As in `RequestStarted`; ``label`` as well.
     """
 
     call: str
@@ -206,10 +225,12 @@ class RequestFinished:
     response: Answer | None
     error: BaseException | None
     prompt: str
+    label: str | None = None
 
 
 Observation = (
     RequestStarted
+    | AttemptQueued
     | AttemptStarted
     | AttemptFinished
     | RetryScheduled

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -34,6 +34,19 @@ class TokenPrices(Record):
     cache_write: Dollars | None = None
     cache_write_1h: Dollars | None = None
     output: Dollars | None = None
+
+
+class HighestPrices(NamedTuple):
+    """The highest price of a token of input, and of output if it has a price, in US dollars per million."""
+
+    input: Decimal
+    output: Decimal | None
+
+    def cost(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """Return the highest cost of a request, in US dollars; None if its output has no price."""
+        if self.output is None and output_tokens:
+            return None
+        return (self.input * input_tokens + (self.output or 0) * output_tokens) / MILLION
 
 
 class LongInputPrices(TokenPrices):
@@ -86,6 +99,16 @@ class ModelPrices(TokenPrices):
                 return Cost(None, f"no price known for {name.replace('_', ' ')}")
             dollars += (price or 0) * count
         return Cost(dollars / MILLION)
+
+    def highest(self, input_tokens: int) -> HighestPrices | None:
+        """Return the highest prices of a request with at most ``input_tokens``; None without a price of input."""
+        sizes = (0, *(step.tokens + 1 for step in self.long_input if step.tokens < input_tokens))
+        names = ("input", "cached_input", "cache_write", "cache_write_1h")
+        if any(self._price("input", size) is None for size in sizes):
+            return None
+        of_input = max(self._price(name, size) or Decimal(0) for name in names for size in sizes)
+        of_output = [self._price("output", size) for size in sizes]
+        return HighestPrices(of_input, max((price for price in of_output if price is not None), default=None))
 
     def _price(self, name: str, input_tokens: int) -> Decimal | None:
         """Return the price of a kind of tokens; if it has none, the price of the kind that it is part of."""
@@ -153,6 +176,35 @@ class ModelFacts(KnownFacts):
         """Return the prices at a time, which must have a time zone; None if they are not known."""
         rows = (prices for prices in reversed(self.prices) if prices.service_tier == service_tier)
         return next((prices for prices in rows if prices.holds(moment)), None)
+
+    def highest_prices(self, moment: datetime, input_tokens: int) -> HighestPrices | None:
+        """
+        Return the highest prices of all service tiers and hours for a request that starts at a time.
+
+        It may take a day, so that prices from the next day on count as well.
+
+        Args:
+            moment: The time, with a time zone.
+            input_tokens: The maximum number of its input tokens.
+        """
+        latest = (moment.astimezone(UTC) + timedelta(days=1)).date()
+        highest = [prices.highest(input_tokens) for prices in self._possible_prices(moment, latest)]
+        if not highest or None in highest:
+            return None
+        known = [prices for prices in highest if prices is not None]
+        outputs = [prices.output for prices in known if prices.output is not None]
+        is_complete = len(outputs) == len(known)
+        return HighestPrices(max(prices.input for prices in known), max(outputs) if is_complete else None)
+
+    def _possible_prices(self, moment: datetime, latest: date) -> Iterator[ModelPrices]:
+        """Yield the prices that may apply between a time and the end of a day."""
+        finished: set[str | None] = set()
+        for prices in reversed(self.prices):
+            if prices.service_tier in finished or (prices.since is not None and prices.since > latest):
+                continue
+            yield prices
+            if prices.hours is None and prices.holds(moment):
+                finished.add(prices.service_tier)
 
     def cost(self, usage: Usage, moment: datetime, service_tier: str | None = None) -> Cost:
         """

@@ -65,7 +65,8 @@ class RateLimits(Record):
     """
     The rate limits that the headers of a reply report. Unknown is None.
 
-    Resets are in seconds after the reply.
+    Resets are in seconds after the reply. ``period_requests`` and ``period_tokens`` are the seconds of the period of a
+    limit that is not per minute.
     """
 
     limit_requests: int | None = None
@@ -74,6 +75,8 @@ class RateLimits(Record):
     limit_tokens: int | None = None
     remaining_tokens: int | None = None
     reset_tokens: float | None = None
+    period_requests: float | None = None
+    period_tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

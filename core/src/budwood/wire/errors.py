@@ -109,21 +109,30 @@ def idle_timeout_error(call: HTTPCall, timing: Timing) -> RequestTimeoutError:
     )
 
 
+def _unsent(error: ConnectionFailedError) -> ConnectionFailedError:
+    error.is_unsent = True
+    return error
+
+
 def connection_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
     """Create the error for a server that cannot be reached."""
-    return ConnectionFailedError(
-        f"No connection to {origin(call.url)}: {reason}.",
-        hint="Check that the server is running, and that base_url is right.",
+    return _unsent(
+        ConnectionFailedError(
+            f"No connection to {origin(call.url)}: {reason}.",
+            hint="Check that the server is running, and that base_url is right.",
+        )
     )
 
 
 def server_certificate_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
     """Create the error for a server whose certificate is not trusted."""
-    return ConnectionFailedError(
-        f"The certificate of {origin(call.url)} is not trusted: {reason}.",
-        hint="If it is your own server, or a proxy intercepts TLS, set SSL_CERT_FILE or ca_file to the certificate of "
-        "its authority.",
-        retryable=False,
+    return _unsent(
+        ConnectionFailedError(
+            f"The certificate of {origin(call.url)} is not trusted: {reason}.",
+            hint="If it is your own server, or a proxy intercepts TLS, set SSL_CERT_FILE or ca_file to the certificate "
+            "of its authority.",
+            retryable=False,
+        )
     )
 
 
@@ -138,9 +147,11 @@ def client_certificate_error(call: HTTPCall, reason: str) -> ConnectionFailedErr
 
 def proxy_connection_error(call: HTTPCall, proxy: Proxy, reason: str) -> ConnectionFailedError:
     """Create the error for a proxy that cannot be reached."""
-    return ConnectionFailedError(
-        f"No connection to {origin(call.url)} through the proxy {proxy.url}: {reason}.",
-        hint=f"Check that the proxy is running, and that {proxy.source} is right.",
+    return _unsent(
+        ConnectionFailedError(
+            f"No connection to {origin(call.url)} through the proxy {proxy.url}: {reason}.",
+            hint=f"Check that the proxy is running, and that {proxy.source} is right.",
+        )
     )
 
 
@@ -167,10 +178,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def proxy_rejection_error(proxy: Proxy, reason: str) -> ConnectionFailedError:
     """Create the error for a proxy that rejects a request."""
-    return ConnectionFailedError(
-        f"The proxy {proxy.url} refused the request: {reason}.",
-        hint=f"Check {proxy.source}, and the user and password in it.",
-        retryable=False,
+    return _unsent(
+        ConnectionFailedError(
+            f"The proxy {proxy.url} refused the request: {reason}.",
+            hint=f"Check {proxy.source}, and the user and password in it.",
+            retryable=False,
+        )
     )
 
 
@@ -184,10 +197,12 @@ def broken_connection_error(call: HTTPCall, reason: str) -> ConnectionFailedErro
 
 def url_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
     """Create the error for an invalid URL."""
-    return ConnectionFailedError(
-        f"The URL {origin(call.url)} is invalid: {reason.rstrip('.')}.",
-        hint="Check base_url.",
-        retryable=False,
+    return _unsent(
+        ConnectionFailedError(
+            f"The URL {origin(call.url)} is invalid: {reason.rstrip('.')}.",
+            hint="Check base_url.",
+            retryable=False,
+        )
     )
 
 

@@ -14,6 +14,7 @@ from budwood.providing import parse_count, parse_http_date
 from budwood.types import RateLimits
 
 _PREFIX: Final = "anthropic-ratelimit-"
+_DIRECTIONS: Final = ("input-tokens", "output-tokens")
 
 
 def parse_limits(headers: Mapping[str, str], now: float) -> RateLimits | None:
@@ -28,7 +29,7 @@ def parse_limits(headers: Mapping[str, str], now: float) -> RateLimits | None:
         return None
     sent = parse_http_date(headers.get("date"))
     now = now if sent is None else sent
-    tokens = "tokens" if f"{_PREFIX}tokens-remaining" in headers else "input-tokens"
+    tokens = _scarcest_tokens(headers)
     return RateLimits(
         limit_requests=parse_count(headers.get(f"{_PREFIX}requests-limit")),
         remaining_requests=parse_count(headers.get(f"{_PREFIX}requests-remaining")),
@@ -37,6 +38,15 @@ def parse_limits(headers: Mapping[str, str], now: float) -> RateLimits | None:
         remaining_tokens=parse_count(headers.get(f"{_PREFIX}{tokens}-remaining")),
         reset_tokens=_seconds_until(headers.get(f"{_PREFIX}{tokens}-reset"), now),
     )
+
+
+def _scarcest_tokens(headers: Mapping[str, str]) -> str:
+    """Return which of the limits of tokens to report: the most restrictive one."""
+    if f"{_PREFIX}tokens-remaining" in headers:
+        return "tokens"
+    remaining = {name: parse_count(headers.get(f"{_PREFIX}{name}-remaining")) for name in _DIRECTIONS}
+    known = {name: count for name, count in remaining.items() if count is not None}
+    return min(known, key=lambda name: known[name], default=_DIRECTIONS[0])
 
 
 def _seconds_until(text: str | None, now: float) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from budwood.contracts import PluginContext, TokenSource
 from budwood.errors import ConfigurationError, ProviderError
-from budwood.types import Capability, ChatRequest, Credential, HTTPCall, HTTPReply, ModelRules, ReplyHead
+from budwood.types import Capability, ChatRequest, Credential, HTTPCall, HTTPReply, ModelRules, ReplyHead, Usage
 from budwood_azure.addresses import parse_address
 from budwood_azure.errors import refine_error
 from budwood_azure.settings import AzureSettings
@@ -82,6 +82,16 @@ class AzureBase(OpenAICompatible):
         secret = credential.secret.get_secret_value()
         header = {"authorization": f"Bearer {secret}"} if credential.kind == "token" else {"api-key": secret}
         return call.with_headers(header)
+
+    def limit_tokens(self, request: ChatRequest, expected: Usage, used: Usage | None) -> int | None:
+        """
+        Return the tokens of the prompt and ``max_tokens``.
+
+        Azure counts both when a request arrives, and does not give back what is not written. Source: Microsoft's
+        documentation, "Azure OpenAI quotas and limits", "Understanding rate limits".
+        """
+        output = expected.output_tokens if request.max_tokens is None else request.max_tokens
+        return (expected.input_tokens or 0) + (output or 0)
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Convert a reply whose status is not 2xx."""

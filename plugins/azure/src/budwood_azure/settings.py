@@ -32,6 +32,7 @@ class AzureSettings(OpenAICompatibleSettings):
 
     Attributes:
         base_url: The endpoint of the resource, such as ``https://NAME.openai.azure.com``. A path determines the form.
+            Azure's own word for it, ``endpoint``, is accepted as well, and takes precedence.
         api_key: Sent as ``api-key``.
         token: A Microsoft Entra token, used until it expires.
         token_source: A function that returns such a token, blocking or async, or a credential of ``azure-identity``.
@@ -57,6 +58,13 @@ class AzureSettings(OpenAICompatibleSettings):
     system_role: Literal["system", "developer"] | None = "system"
     extra_message_fields: frozenset[str] | None = frozenset()
     api: Literal["chat", "responses", "auto"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_endpoint(cls, values: object) -> object:
+        if not isinstance(values, dict) or "endpoint" not in values:
+            return values
+        return {key: value for key, value in values.items() if key != "endpoint"} | {"base_url": values["endpoint"]}
 
     @model_validator(mode="after")
     def _check_authentication(self) -> Self:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from budwood.contracts import PluginContext
 from budwood.errors import ProviderError
-from budwood.types import Capability, ChatRequest, HTTPReply, ReplyHead
+from budwood.types import Capability, ChatRequest, HTTPReply, RateLimits, ReplyHead, Usage
 from budwood_groq.errors import add_failed_generation, normalize_reply
 from budwood_groq.parameters import apply_settings, drop_unsupported
 from budwood_groq.settings import GroqSettings
 from budwood_openai_compatible import Body, OpenAICompatible
+
+_DAY: Final = 86_400.0
 
 
 class Groq(OpenAICompatible):
@@ -51,6 +53,17 @@ class Groq(OpenAICompatible):
     def normalize(self, body: dict[str, Any]) -> dict[str, Any]:
         """Copy usage and errors from ``x_groq`` to the fields where OpenAI has them."""
         return normalize_reply(body)
+
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Parse the headers: requests are counted per day, tokens per minute (console.groq.com/docs/rate-limits)."""
+        limits = super().rate_limits(head)
+        return limits and limits.model_copy(update={"period_requests": _DAY})
+
+    def limit_tokens(self, request: ChatRequest, expected: Usage, used: Usage | None) -> int | None:
+        """Return the tokens without cached ones, which Groq does not count (console.groq.com/docs/rate-limits)."""
+        if used is None or used.total_tokens is None:
+            return None
+        return max(used.total_tokens - (used.cache_read_tokens or 0), 0)
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Convert a reply whose status is not 2xx."""

@@ -8,7 +8,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from budwood.engine.pipeline.endpoints import Endpoint
-from budwood.errors import PluginFaultError, ProviderError, RequestTimeoutError, StreamInterruptedError
+from budwood.errors import (
+    ConnectionFailedError,
+    PluginFaultError,
+    ProviderError,
+    RequestTimeoutError,
+    StreamInterruptedError,
+)
 from budwood.types import Answer, Attempt, Cost
 from budwood.types.usage import NO_PRICE
 
@@ -48,6 +54,8 @@ def cost_of_reply(endpoint: Endpoint, requested: str, reply: Answer, now: float)
 def cost_of_failure(error: ProviderError) -> Cost:
     """Return what a failed attempt cost: nothing if no server was reached, otherwise unknown."""
     if isinstance(error, RequestTimeoutError) and error.phase == "connect":
+        return FREE
+    if isinstance(error, ConnectionFailedError) and error.is_unsent:
         return FREE
     return Cost(None, "the attempt failed, and its usage is not known")
 

@@ -9,6 +9,7 @@ from budwood.contracts import HeadersObserver, Observer, ToolObserver
 from budwood.engine.accounting.observer_faults import CONTAINED, ObserverFaults, ToolScope
 from budwood.types import (
     AttemptFinished,
+    AttemptQueued,
     AttemptStarted,
     BreakerChanged,
     CacheFailed,
@@ -92,6 +93,10 @@ class Observers:
             )
         )
 
+    def report_queued(self, call: Call, target: Target, limit: str, delay: float | None) -> None:
+        """Report that an attempt waits for a limit."""
+        self.observe(AttemptQueued(**_of(call, target), limit=limit, delay=delay))
+
     def report_retry(self, call: Call, target: Target, delay: float, error: str) -> None:
         """Report a retry."""
         self.observe(RetryScheduled(**_of(call, target), delay=delay, error=error))
@@ -167,7 +172,9 @@ class RequestReport:
     def start(self) -> None:
         """Report the start."""
         call = self._call
-        self._observers.observe(RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt))
+        self._observers.observe(
+            RequestStarted(**_of(call, call.target), service=self._service, prompt=self._prompt, label=call.label)
+        )
 
     def finish(self, response: Answer | None, error: BaseException | None) -> None:
         """Report the end."""
@@ -181,6 +188,7 @@ class RequestReport:
                 response=response,
                 error=error,
                 prompt=self._prompt,
+                label=call.label,
             )
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, cast
 
 from pydantic import ValidationError
 
@@ -18,6 +19,9 @@ from budwood.names import did_you_mean, join_names, normalise
 from budwood.settings import Options, validate_settings
 from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, ToolDefinition, VendorTool
 from budwood.types.record import JSON
+
+if TYPE_CHECKING:
+    from budwood.budget_settings import BudgetSettings
 
 
 class ClientOptions(TypedDict, total=False):
@@ -56,6 +60,9 @@ class CompletionOptions(ClientOptions, total=False):
         frequency_penalty: Penalty for tokens by how often they occurred.
         presence_penalty: Penalty for tokens that occurred at all.
         extra: Parameters of the vendor, sent unchanged.
+        label: The label under which budgets count the call, and by which observers can group it.
+        budget: The most that the call may cost, with all its attempts and rounds, in dollars: ``0.5`` or
+            ``{"dollars": "0.50"}``; or in tokens: ``{"tokens": 20000}``.
     """
 
     model: str
@@ -67,6 +74,8 @@ class CompletionOptions(ClientOptions, total=False):
     frequency_penalty: float
     presence_penalty: float
     extra: Mapping[str, JSON]
+    label: str
+    budget: float | str | Decimal | Mapping[str, Any]
 
 
 class OptionsWithoutSchema(CompletionOptions, total=False):
@@ -144,6 +153,8 @@ class CallOptions(NamedTuple):
         output: The structured output to request, or None.
         use_cache: Whether the client's cache may be used.
         conversation: The conversation that the request continues, or None.
+        label: The label of the call, or None for the client's.
+        budget: The budget of the call, or None.
     """
 
     options: Options
@@ -155,6 +166,8 @@ class CallOptions(NamedTuple):
     output: Output | None = None
     use_cache: bool = True
     conversation: str | None = None
+    label: str | None = None
+    budget: BudgetSettings | None = None
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
         """
@@ -198,6 +211,8 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         output=_parse_output(supplied, tools),
         use_cache=_parse_flag(supplied, "cache"),
         conversation=_parse_text(supplied, "conversation"),
+        label=_parse_text(supplied, "label"),
+        budget=_parse_budget(supplied) if "budget" in supplied else None,
     )
 
 
@@ -316,6 +331,12 @@ def _parse_text(options: Mapping[str, object], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise _wrong_type(name, value, "a text")
     return value
+
+
+def _parse_budget(options: Mapping[str, object]) -> BudgetSettings:
+    from budwood.budget_settings import parse_call_budget  # few calls have one
+
+    return parse_call_budget(options["budget"])
 
 
 def _parse_list(options: Mapping[str, object], name: str, items: str) -> Sequence[object]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.engine.accounting import costs
 from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.claims import prevents_overload
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
+from budwood.engine.reliability import adaptive
 from budwood.engine.reliability.health import MAX_OUTCOMES
 from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
@@ -19,6 +21,10 @@ from budwood.types import Attempt as AttemptRecord
 
 if TYPE_CHECKING:
     from budwood.types.endpoints import BreakerState
+
+
+STREAM_HEAD_SECONDS: Final = 60.0
+"""The default of ``attempt_timeout`` for streams: the time until the response headers must arrive."""
 
 
 @dataclass(slots=True)
@@ -40,6 +46,7 @@ class Attempt:
         number: The number of the attempt within the call, for observers; 0 before they are notified.
         queued: The seconds that it waited for a limit or a key.
         has_lost: Whether another attempt that ran at the same time has answered.
+        skipped: Why it was not sent; None if it was.
     """
 
     round: Round
@@ -58,6 +65,7 @@ class Attempt:
     number: int = 0
     queued: float = 0.0
     has_lost: bool = False
+    skipped: str | None = None
 
     @property
     def target(self) -> Target:
@@ -124,23 +132,28 @@ class Attempt:
             health.latencies.append(now - self.started)
         if health.failures and health.succeed():
             self.report_breaker("closed")
-        if self.round.contender is not None:
-            self.round.contender.pending.clear()
-        if self.round.call.conversation is not None:
-            self._remember_conversation(self.round.call.conversation)
+        if health.adaptive is not None:
+            adaptive.record_end(health, self.started, now, is_rejected=False)
+        if self.round.contender is not None or self.round.call.conversation is not None:
+            self._succeed_for_others()
         reply = result if isinstance(result, Answer) else None
+        if (key := self.endpoint.key_record) is not None:
+            key.calls, key.status = key.calls + 1, "ready"
+            key.tokens += (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0) if reply is not None else 0
         cost = costs.FREE
         if reply is not None and self.endpoint.facts is None and reply.usage.reported_cost is None:
             cost = Cost(None, self.endpoint.no_price)
         elif reply is not None:
             cost = costs.cost_of_reply(self.endpoint, self.model, reply, self.round.call.clock.time())
         status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
-        self._record(status, cost, reply=reply, request_id=reply.request_id if reply is not None else None)
+        self._record(status, cost, reply=reply)
 
-    def _remember_conversation(self, conversation: str) -> None:
-        """Let a conversation stay with this endpoint and group of keys."""
-        state = self.round.call.state
-        if state is not None:
+    def _succeed_for_others(self) -> None:
+        """End the race with another attempt, and let a conversation stay with this endpoint and group of keys."""
+        if self.round.contender is not None:
+            self.round.contender.pending.clear()
+        state, conversation = self.round.call.state, self.round.call.conversation
+        if state is not None and conversation is not None:
             from budwood.engine.reliability.shared_state import Affinity
 
             group = self.lease.group if self.lease is not None else None
@@ -155,7 +168,16 @@ class Attempt:
         error.rate_limits = error.rate_limits or self.rate_limits
         scrub(error, self.secrets())
         status = self.head.status if error.status is None and self.head is not None else error.status
-        self._record(status, costs.cost_of_failure(error), error=error, request_id=error.request_id)
+        cost = costs.FREE if self.is_unsent(error) else costs.cost_of_failure(error)
+        if not self.is_started and self.endpoint.local is None:
+            self.skipped = error.message
+        self._record(status, cost, error=error)
+
+    def is_unsent(self, error: BaseException) -> bool:
+        """Tell whether the server has certainly not received the request."""
+        if not self.is_started:
+            return self.endpoint.local is None or not isinstance(error, ProviderError)
+        return isinstance(error, ProviderError) and costs.cost_of_failure(error) is costs.FREE
 
     def abort(self, error: BaseException) -> None:
         """Record an attempt that ended without a reply or a provider's error, such as a cancelled one."""
@@ -182,12 +204,16 @@ class Attempt:
 
     def _record_failure(self, error: BaseException) -> None:
         health, call = self.endpoint.health, self.round.call
+        now = call.clock.monotonic()
         health.running.discard(id(self))
         is_answered = self.head is not None
-        now = call.clock.monotonic()
         changed = health.record_error(error, self.started, now, call.random, is_answered=is_answered)
         if changed is not None:
             self.report_breaker(changed)
+        if self.endpoint.key_record is not None and self.is_started and isinstance(error, ProviderError):
+            self.endpoint.key_record.record_error(error, now)
+        if health.adaptive is not None or health.running:
+            adaptive.record_failure(health, error, self.started, now, lambda: prevents_overload(*self.target, error))
 
     def _record(
         self,
@@ -196,7 +222,6 @@ class Attempt:
         *,
         reply: Answer | None = None,
         error: BaseException | None = None,
-        request_id: str | None = None,
     ) -> None:
         call = self.round.call
         record = AttemptRecord(
@@ -207,14 +232,34 @@ class Attempt:
             duration=call.clock.monotonic() - self.started,
             delay=self.delay,
             error=type(error).__name__ if error is not None else None,
-            request_id=request_id,
+            request_id=getattr(reply or error, "request_id", None),
             usage=reply.usage if reply is not None else None,
             cost=cost.dollars,
             cost_unknown=cost.unknown,
             endpoint=self.endpoint.label,
             queued=self.queued,
             hedge=self.has_lost,
+            skipped=self.skipped,
         )
         call.attempts.append(record)
         if call.observers is not None:
             call.observers.finish_attempt(self, record)
+
+
+def attempt_timing(attempt: Attempt) -> Timing | None:
+    """Return the limits of one attempt; None if only those of the call apply."""
+    call = attempt.round.call
+    bound, timing = call.options.attempt_timeout, call.timing
+    if call.streamed:
+        head = attempt.started + (STREAM_HEAD_SECONDS if bound is None else bound)
+        deadline = timing.deadline
+    elif bound is not None:
+        head, deadline = None, min(timing.deadline, attempt.started + bound)
+    else:
+        return None
+    return Timing(
+        connect_timeout=timing.connect_timeout,
+        idle_timeout=timing.idle_timeout,
+        deadline=deadline,
+        head_deadline=head,
+    )

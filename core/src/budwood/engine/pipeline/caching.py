@@ -8,11 +8,13 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from budwood.contracts import Cache
 from budwood.engine.drivers.effects import Emit, Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
 from budwood.engine.pipeline.observing import complete
-from budwood.plugins import faults
+from budwood.hooks import CACHE
+from budwood.plugins import Instances, faults
 from budwood.types import JSON, ChatRequest, ChatResponse
 
 T = TypeVar("T")
@@ -22,6 +24,21 @@ _FORMAT: Final = b"budwood-reply-1\n"
 
 _STORABLE: Final = frozenset({"stop", "tool_calls"})
 """Replies that were truncated, filtered, refused or failed are not stored."""
+
+
+def reply_cache(instances: Instances, cache: str | Cache | None, ttl: float | None) -> ReplyCache | None:
+    """
+    Return a cache by its name, or wrap a cache object.
+
+    Raises:
+        PluginError: The cache does not exist or cannot be used.
+    """
+    if cache is None:
+        return None
+    if not isinstance(cache, str):
+        return ReplyCache(cache, inline=False, ttl=ttl, owned=False)
+    instance = instances.build(CACHE, cache)
+    return ReplyCache(instance.implementation, inline=instance.spec.inline, ttl=ttl, source=instance.source)
 
 
 def with_cache(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:

@@ -71,6 +71,7 @@ class Call:
         conversation: The conversation that the call continues, which stays with one endpoint if possible.
         budgets: What the call may cost.
         route: The endpoints that the call may use; None if there is only one.
+        key_groups: The groups of keys that it used last, by the label of the endpoint.
         state: What clients share about endpoints, for calls that continue a conversation; None for others.
     """
 
@@ -93,6 +94,7 @@ class Call:
     conversation: str | None = None
     budgets: tuple[Budget, ...] = ()
     route: Route | None = None
+    key_groups: dict[str, str] = field(default_factory=dict)
     state: SharedState | None = None
 
     def seconds_left(self) -> float:

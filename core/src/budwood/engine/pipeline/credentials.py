@@ -55,7 +55,8 @@ class Lease(NamedTuple):
     Attributes:
         credential: The credential that `authorize` receives.
         is_new: Whether it was fetched for this attempt. If not, a rejected token may have expired.
-        group: The group of keys that share a quota; None for a single key.
+        group: The name of the group that it shares its quota with, if the endpoint has several keys or groups. It is
+            unique in the process.
     """
 
     credential: Credential

@@ -11,13 +11,13 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import SecretStr
 from pydantic_core import PydanticSerializationError
 
 from budwood.catalog import LearnedRules
 from budwood.contracts import (
     CatalogNameProvider,
     ContextWindowProvider,
+    LimitTokensProvider,
     LocalProvider,
     ModelRulesProvider,
     PriceTierProvider,
@@ -26,9 +26,10 @@ from budwood.contracts import (
     TokenProvider,
 )
 from budwood.endpoint_settings import NO_ENDPOINT_SETTINGS, EndpointSettings
-from budwood.engine.pipeline.credentials import Lease, TokenCache, check_secret
-from budwood.engine.pipeline.secrets import settings_secrets
+from budwood.engine.pipeline.credentials import Lease, TokenCache
+from budwood.engine.pipeline.endpoint_keys import find_credential, find_pool, list_secrets, missing_credential
 from budwood.engine.reliability.health import Health
+from budwood.engine.reliability.key_record import KeyRecord
 from budwood.engine.reliability.shared_state import SharedState
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
@@ -41,7 +42,7 @@ from budwood.types.usage import NO_PRICE
 if TYPE_CHECKING:
     from budwood.engine.reliability.client_limiter import ClientLimiter
     from budwood.engine.reliability.key_pool import KeyPool
-    from budwood.types import ModelFacts
+    from budwood.types import ChatRequest, ModelFacts, Usage
 
 _MAX_REMEMBERED = 1000
 """The maximum number of cached addresses, which bounds the memory of programs with many model names."""
@@ -84,6 +85,7 @@ class Endpoint(NamedTuple):
         context_window: Returns the context window of a model; None if the provider does not know it.
         price_tier: Returns the service tier of a reply; None if there is only one.
         read_rate_limits: Returns the rate limits in response headers; None if the provider cannot read them.
+        limit_tokens: Returns how many tokens count against the vendor's limits; None if all do.
         no_price: The reason why a call has no cost if the catalog has no price.
         identity: Identifies the endpoint in cache keys: a hash of its name, its plugin and its settings without
             secrets. The name is included because replies may contain parts that are tagged with it.
@@ -98,7 +100,8 @@ class Endpoint(NamedTuple):
         label: The name of the endpoint in ledgers: that of the instance, with a number or a label for a backup.
         health: Its last outcomes and its circuit breaker, shared with other clients.
         settings: The settings of limits and keys.
-        pool: Its keys, if there are several or they have limits.
+        pool: Its keys, if there are several, or if they have groups or limits.
+        key_record: What is known of its only key or token; None if there is none, or several.
         backups: Further endpoints with the same settings, in the order in which they are asked.
         url: Its address, for reports; None if the model runs in this process.
         is_guarded: Whether it has limits or several keys.
@@ -125,10 +128,12 @@ class Endpoint(NamedTuple):
     context_window: Callable[[str], int | None] | None = None
     price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
+    limit_tokens: Callable[[ChatRequest, Usage, Usage | None], int | None] | None = None
     label: str = ""
     health: Health = Health()
     settings: EndpointSettings = NO_ENDPOINT_SETTINGS
     pool: KeyPool | None = None
+    key_record: KeyRecord | None = None
     backups: tuple[Endpoint, ...] = ()
     url: str | None = None
     is_guarded: bool = False
@@ -152,6 +157,8 @@ class Endpoint(NamedTuple):
         """The label of the credential in `Attempt` records."""
         if self.tokens is not None:
             return "token"
+        if self.pool is not None:
+            return None
         return self.credential.label if self.credential else None
 
 
@@ -177,8 +184,14 @@ class Endpoints:
         self._endpoints: dict[str, Endpoint] = {}
         self._targets: dict[str, Target] = {}
         self.routes: dict[tuple[object, ...], tuple[Target, ...]] = {}
-        self._lock = threading.Lock()
         self._limiter: ClientLimiter | None = None
+        self.reset_lock()
+
+    def reset_lock(self) -> None:
+        """Make the locks anew, as after a fork, in which another thread may have held them."""
+        self._lock = threading.Lock()
+        if self._limiter is not None:
+            self._limiter.reset_lock()
 
     def find(self, address: str) -> Target:
         """
@@ -257,10 +270,7 @@ def _endpoint(
     with faults.call_boundary(instance.source, "token_source"):  # a property, which `isinstance` reads as well
         source = provider.token_source if isinstance(provider, TokenProvider) else None
     tokens = TokenCache(instance.name, source) if source is not None else None
-    key = getattr(instance.settings, "api_key", None) if tokens is None else None
-    credential = Credential(secret=key) if isinstance(key, SecretStr) and key.get_secret_value().strip() else None
-    if credential is not None:
-        check_secret(credential.secret, f"{instance.name}: the API key")
+    credential = find_credential(instance) if tokens is None else None
     rules: Callable[[str], ModelRules] = (
         _find_method(instance, ModelRulesProvider, "model_rules", ModelRules) or instance.context.rules
     )
@@ -273,6 +283,7 @@ def _endpoint(
     remembered = lru_cache(_MAX_REMEMBERED)(capabilities)
     learned_rules.on_change(remembered.cache_clear)
     identity = _identity(instance)
+    pool = find_pool(instance, credential, identity, state, label)
     is_local = isinstance(provider, LocalProvider)  # its capabilities may change, as when a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -285,10 +296,10 @@ def _endpoint(
         learned_rules=learned_rules,
         identity=identity,
         credential=credential,
-        lease=Lease(credential) if credential is not None else None,
+        lease=Lease(credential) if credential is not None and pool is None else None,
         tokens=tokens,
-        missing_credential=_missing_credential(instance) if credential is None and tokens is None else None,
-        secrets=partial(settings_secrets, instance.settings),
+        missing_credential=missing_credential(instance) if credential is None and tokens is None else None,
+        secrets=partial(list_secrets, instance),
         inline=instance.spec.inline,
         counts_output=instance.spec.counts_output,
         facts=_facts(instance),
@@ -296,9 +307,12 @@ def _endpoint(
         context_window=_find_method(instance, ContextWindowProvider, "context_window", int, NoneType),
         price_tier=_find_method(instance, PriceTierProvider, "price_tier", str, NoneType),
         read_rate_limits=_find_method(instance, RateLimitProvider, "rate_limits", RateLimits, NoneType),
+        limit_tokens=_find_method(instance, LimitTokensProvider, "limit_tokens", int, NoneType),
         label=label,
         health=state.health(identity),
         settings=instance.endpoint_settings,
+        pool=pool,
+        key_record=KeyRecord() if pool is None and (credential or tokens) else None,
         is_guarded=instance.endpoint_settings is not NO_ENDPOINT_SETTINGS,
         url=_find_url(instance),
     )
@@ -355,14 +369,3 @@ def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
             hint="Remove unpaired surrogates from it.",
         )
     return hashlib.sha256(identity).hexdigest()
-
-
-def _missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:
-    """Return the hint for a required credential; None if none is required."""
-    preset = instance.preset
-    if not (preset.needs_credential if preset else instance.spec.needs_credential):
-        return None
-    environment = preset.environment if preset else instance.spec.environment
-    own = f"BUDWOOD_PROVIDERS__{instance.name.upper().replace('-', '_')}__API_KEY"
-    variables = environment.get("api_key", ()) if preset or instance.name == instance.spec.name else ()
-    return f"Set {' or '.join((*variables, own))}, or pass api_key=…."

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from budwood.engine.drivers.effects import Emit, Flow
 from budwood.engine.pipeline.call import Call, Round
 from budwood.engine.pipeline.endpoints import Target
+from budwood.engine.pipeline.keys import NO_KEY
 from budwood.engine.pipeline.portability import find_tie, move_request
 from budwood.engine.pipeline.routes import Route, record_skip
 from budwood.errors import (
@@ -26,9 +27,6 @@ from budwood.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
-
-NO_KEY: Final = "no_key"
-"""The code of the error of an endpoint all of whose keys rest."""
 
 
 def moves_at_once(error: BudwoodError, call: Call) -> bool:
@@ -94,7 +92,7 @@ class Failover:
         target = route.take(call)
         while target is not None:
             try:
-                return (yield from self._ask(target))
+                response = yield from self._ask(target)
             except StreamInterruptedError as error:
                 if not self._restarts_after(error):
                     self._check(target, error)
@@ -105,6 +103,9 @@ class Failover:
             except BudwoodError as error:
                 self._check(target, error)
                 target = route.take(call)
+            else:
+                route.record_answer(call.target, response)
+                return response
         raise self._error()
 
     def _ask(self, target: Target) -> Flow[Any]:
@@ -120,11 +121,11 @@ class Failover:
             target.endpoint.health.release(self._route)
 
     def _round_for(self, target: Target) -> Round:
-        """Return the round for an endpoint; for others than the first, without what only that one accepts."""
-        round_, first = self._round, self._route.first
-        if target == first:
-            return replace(round_, target=target)
-        request, adaptations = move_request(round_.request, first, target)
+        """Return the round for an endpoint, without what only another one accepts."""
+        round_, route = self._round, self._route
+        request, adaptations = move_request(
+            round_.request, route.first, target, lambda message: route.is_foreign(message, target)
+        )
         return replace(round_, target=target, request=request, adaptations=adaptations)
 
     def _check(self, target: Target, error: BudwoodError) -> None:

@@ -110,12 +110,16 @@ class Hedge:
         call, deadline = self._call, self._call.timing.deadline
         if (yield Wait(self._failed, min(start, deadline))):
             raise self._first_error()
-        contender.target = target = self._route.take(call) or contender.target
+        taken = self._route.take(call)
+        contender.target = target = taken or contender.target
+        health = target.endpoint.health
         try:
-            if target.endpoint.health.take_retry(call.clock.monotonic()):
+            # An open breaker without another endpoint: the first request is the probe, which must be the only one.
+            if (taken is not None or health.breaker() == "closed") and health.take_retry(call.clock.monotonic()):
                 return (yield from self._compete(contender))
         finally:
-            target.endpoint.health.release(self._route)
+            if taken is not None:
+                health.release(self._route)
         yield Wait(self._failed, deadline)
         raise self._first_error()
 

@@ -1,14 +1,143 @@
-"""Placeholder."""
+"""Choose a key for each attempt at an endpoint that has several, and record what becomes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from budwood.engine.drivers.effects import Flow
+from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.secrets import scrub
+from budwood.engine.pipeline.waiting import pause, resume
+from budwood.engine.reliability.health import find_cause
+from budwood.errors import (
+    AuthenticationError,
+    ProviderError,
+    QuotaExhaustedError,
+    RateLimitError,
+)
+from budwood.types import Answer
+
+if TYPE_CHECKING:
+    from budwood.engine.drivers.latch import Latch
+    from budwood.engine.pipeline.call import Call
+    from budwood.engine.reliability.key_pool import Grant, KeyPool
+
+NO_KEY: Final = "no_key"
+"""The code of the error of an endpoint all of whose keys rest."""
 
 
 def with_key(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
-    """Pass every attempt on."""
-    return send
+    """Lease a key for each attempt at an endpoint that has several; wait for one if all rest."""
+
+    def run(attempt: Attempt) -> Flow[Any]:
+        pool = attempt.endpoint.pool
+        return send(attempt) if pool is None else _send_with_key(send, attempt, pool)
+
+    return run
+
+
+def _send_with_key(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool: KeyPool) -> Flow[Any]:
+    call = attempt.round.call
+    grant = yield from _acquire(attempt, pool)
+    attempt.lease = grant.key.lease
+    call.key_groups[attempt.endpoint.label] = grant.key.group.name
+    try:
+        result = yield from send(attempt)
+    except ProviderError as error:
+        if attempt.is_started:
+            scrub(error, attempt.secrets())
+            pool.fail(grant, find_cause(error), attempt.rate_limits, call.clock.monotonic(), call.random)
+        raise
+    pool.succeed(grant, result.usage.total_tokens if isinstance(result, Answer) else None)
+    return result
+
+
+def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
+    """
+    Return the key for an attempt.
+
+    Raises:
+        AuthenticationError: All keys are rejected.
+        QuotaExhaustedError: The quota of all keys is used up.
+        RateLimitError: All keys rest, and the first is not ready in time, or the call has another endpoint.
+    """
+    call = attempt.round.call
+    preferred = _preferred_groups(attempt)
+    while True:
+        restored, now = pool.restored, call.clock.monotonic()
+        grant = pool.acquire(now, preferred)
+        if grant is not None:
+            return grant
+        seconds = pool.ready_in(now)
+        if seconds is None:
+            raise pool.refusal()
+        if not _may_wait(seconds, now, attempt):
+            raise _no_key(pool, seconds)
+        pause(attempt, f"keys of {pool.name}", seconds)
+        try:
+            yield First([_sleep(seconds), _wait(restored, call.timing.deadline)])
+        finally:
+            resume(attempt, now)
+
+
+def _preferred_groups(attempt: Attempt) -> tuple[str, ...]:
+    """Return the group that answered the call's last round, then that of its conversation."""
+    call = attempt.round.call
+    used = call.key_groups.get(attempt.endpoint.label)
+    known = call.state.affinity(call.conversation) if call.state is not None and call.conversation is not None else None
+    return tuple(name for name in (used, known.group if known is not None else None) if name is not None)
+
+
+def _may_wait(seconds: float, now: float, attempt: Attempt) -> bool:
+    call, contender = attempt.round.call, attempt.round.contender
+    if (contender is not None and contender.is_hedge) or _has_next_endpoint(call):
+        return False
+    return seconds <= call.options.max_retry_after and now + seconds < call.timing.deadline
+
+
+def _has_next_endpoint(call: Call) -> bool:
+    return call.route is not None and call.route.has_next(call)
+
+
+def _no_key(pool: KeyPool, seconds: float) -> RateLimitError:
+    return RateLimitError(
+        f"All keys of {pool.name} that are in use are rate limited. The first is ready in {seconds:.1f} s.",
+        hint="Retry then, raise timeout=… or max_retry_after=…, or add a key with a quota of its own.",
+        code=NO_KEY,
+        retry_after=seconds,
+    )
+
+
+def _sleep(seconds: float) -> Flow[None]:
+    yield Sleep(seconds)
+
+
+def _wait(latch: Latch, deadline: float) -> Flow[None]:
+    yield Wait(latch, deadline)
+
+
+def record_head(attempt: Attempt) -> None:
+    """Record the rate limits of a reply as soon as its headers have arrived."""
+    pool, lease = attempt.endpoint.pool, attempt.lease
+    if pool is not None and lease is not None and lease.group is not None:
+        pool.record_limits(lease.group, attempt.rate_limits, attempt.round.call.clock.monotonic())
+
+
+def uses_another_key(attempt: Attempt, error: ProviderError) -> bool:
+    """
+    Tell whether another attempt is made at once that does not count as a retry, because the key is not usable.
+
+    This ends: each such error rests or removes a key, and a rate limit counts as a retry once no key succeeds any more.
+    """
+    pool, call = attempt.endpoint.pool, attempt.round.call
+    if pool is None or not attempt.is_started or call.clock.monotonic() >= call.timing.deadline:
+        return False
+    if isinstance(error, AuthenticationError | QuotaExhaustedError):
+        if not pool.is_spent():
+            return True
+        error.hint = pool.describe_refusal()
+        return False
+    if not isinstance(error, RateLimitError) or pool.is_spent() or pool.is_limited():
+        return False
+    return pool.has_several_quotas or _has_next_endpoint(call)

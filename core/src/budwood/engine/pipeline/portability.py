@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from budwood.engine.chat.tools import OUTPUT_TOOL
@@ -52,7 +52,12 @@ def _mentions_file(value: object) -> bool:
     return isinstance(value, list | tuple) and any(_mentions_file(inner) for inner in value)
 
 
-def move_request(request: Any, first: Target, target: Target) -> tuple[Any, tuple[Adaptation, ...]]:  # noqa: ANN401
+def move_request(
+    request: Any,  # noqa: ANN401 - each service has requests of its own
+    first: Target,
+    target: Target,
+    is_foreign: Callable[[Message], bool],
+) -> tuple[Any, tuple[Adaptation, ...]]:
     """
     Return a request for another endpoint, and what was changed.
 
@@ -63,16 +68,18 @@ def move_request(request: Any, first: Target, target: Target) -> tuple[Any, tupl
         request: The request for the first endpoint; requests other than `ChatRequest` are not changed.
         first: The endpoint that the user asked for.
         target: The endpoint that is asked now.
+        is_foreign: Tells whether a message of the history was written for, or by, another endpoint.
     """
     if not isinstance(request, ChatRequest):
         return request, ()
     update: dict[str, object] = {}
     adaptations: list[Adaptation] = []
-    messages = _move_messages(request.messages)
+    foreign = [message for message in request.messages if message.role != "tool" and is_foreign(message)]
+    messages = _move_messages(request.messages, foreign) if foreign else request.messages
     if messages != request.messages:
         update["messages"] = messages
-        if _has_vendor_content(request.messages):
-            reason = f"content that only {first.endpoint.name} accepts was left out for {target.endpoint.label}"
+        if _has_vendor_content(foreign):
+            reason = f"content that only another endpoint accepts was left out for {target.endpoint.label}"
             adaptations.append(Adaptation(parameter="messages", action="changed", reason=reason))
     if request.extra and target.endpoint.plugin != first.endpoint.plugin:
         update["extra"] = {}
@@ -89,12 +96,22 @@ def _has_vendor_content(messages: Iterable[Message]) -> bool:
     )
 
 
-def _move_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    numbers: dict[str, str] = {}
-    return tuple(moved for message in messages for moved in _move_message(message, numbers))
+def _move_messages(messages: tuple[Message, ...], foreign: Sequence[Message]) -> tuple[Message, ...]:
+    """Rewrite foreign messages, and the results of their tool calls."""
+    calls = (call for message in foreign for call in message.tool_calls)
+    numbers = {call.id: f"call{number:05d}" for number, call in enumerate(calls, 1)}
+    return tuple(
+        moved
+        for message in messages
+        for moved in (
+            _move_message(message, numbers)
+            if message.role == "tool" or any(message is other for other in foreign)
+            else (message,)
+        )
+    )
 
 
-def _move_message(message: Message, numbers: dict[str, str]) -> Iterator[Message]:
+def _move_message(message: Message, numbers: Mapping[str, str]) -> Iterator[Message]:
     parts = tuple(moved for part in message.parts if (moved := _move_part(part, numbers)) is not None)
     if parts == message.parts:
         yield message
@@ -107,27 +124,25 @@ def _move_message(message: Message, numbers: dict[str, str]) -> Iterator[Message
         yield Message(role="user", parts=corrections)
 
 
-def _move_part(part: Part, numbers: dict[str, str]) -> Part | None:
+def _move_part(part: Part, numbers: Mapping[str, str]) -> Part | None:
+    """Return a part for another endpoint. Ids of calls get nine letters and digits, which all vendors accept."""
     match part:
         case VendorPart() | ReasoningPart():
             return None
         case ToolCallPart(name=name) if name == OUTPUT_TOOL:
             return TextPart(text=part.arguments)
+        case ToolCallPart():
+            return part.model_copy(update={"id": numbers[part.id], "provider": None, "data": None})
+        case ToolResultPart(call_id=call_id) if call_id not in numbers:
+            return part
         case ToolResultPart(name=name) if name == OUTPUT_TOOL:
             return TextPart(text=part.text)
-        case ToolCallPart():
-            return part.model_copy(update={"id": _number(part.id, numbers), "provider": None, "data": None})
         case ToolResultPart():
             content = part.content
             if not isinstance(content, str):
                 content = tuple(inner for inner in content if not isinstance(inner, VendorPart))
-            return part.model_copy(update={"call_id": _number(part.call_id, numbers), "content": content})
+            return part.model_copy(update={"call_id": numbers[part.call_id], "content": content})
         case TextPart(provider=str()):
             return part.model_copy(update={"provider": None, "data": None})
         case _:
             return part
-
-
-def _number(call_id: str, numbers: dict[str, str]) -> str:
-    """Return the new id of a tool call: nine letters and digits, the strictest form that a vendor requires."""
-    return numbers.setdefault(call_id, f"call{len(numbers) + 1:05d}")

@@ -6,23 +6,20 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
-from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.attempt import Attempt, attempt_timing
 from budwood.engine.pipeline.call import Call
 from budwood.engine.reliability.health import is_failure
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
+    RateLimitError,
     RequestTimeoutError,
     UnsupportedParameterError,
 )
-from budwood.types import Timing
 
 BASE_SECONDS: Final = 0.5
 MAX_SECONDS: Final = 8.0
 """The delay is random between zero and 0.5 s, a limit that doubles with each failure up to 8 s ("full jitter")."""
-
-STREAM_HEAD_SECONDS: Final = 60.0
-"""The default of ``attempt_timeout`` for streams: the time until the response headers must arrive."""
 
 
 def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
@@ -33,7 +30,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
         failed_attempts = 0
         while True:
             attempt.started = call.clock.monotonic()
-            attempt.timing = _attempt_timing(attempt)
+            attempt.timing = attempt_timing(attempt)
             attempt.endpoint.health.running.add(id(attempt))
             if attempt.round.contender is not None:
                 attempt.round.contender.pending[:] = [attempt]
@@ -43,7 +40,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             except ProviderError as error:
                 _set_retryable(attempt, error)
                 attempt.fail(error)
-                if _learn(attempt, error):
+                if _learn(attempt, error) or _uses_another_key(attempt, error):
                     attempt = attempt.next_attempt(0.0)
                     continue
                 failed_attempts += 1
@@ -79,7 +76,7 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
         failed_attempts: The number of failed attempts, including this one.
     """
     call = attempt.round.call
-    if not error.retryable or failed_attempts > call.options.retries:
+    if not error.retryable or failed_attempts > call.options.retries or attempt.skipped is not None:
         return None
     if call.route is not None and _leaves_endpoint(call, error):
         return None
@@ -108,30 +105,13 @@ def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
 
 
 def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
-    call = attempt.round.call
+    call, pool = attempt.round.call, attempt.endpoint.pool
+    if pool is not None and pool.has_several_quotas and attempt.is_started and isinstance(error, RateLimitError):
+        return 0.0  # the next attempt waits for a key
     if error.retry_after is not None:
         is_acceptable = error.retry_after <= call.options.max_retry_after  # false for NaN and for huge numbers
         return max(error.retry_after, 0.0) if is_acceptable else None
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
-
-
-def _attempt_timing(attempt: Attempt) -> Timing | None:
-    """Return the limits of one attempt; None if only those of the call apply."""
-    call = attempt.round.call
-    bound, timing = call.options.attempt_timeout, call.timing
-    if call.streamed:
-        head = attempt.started + (STREAM_HEAD_SECONDS if bound is None else bound)
-        deadline = timing.deadline
-    elif bound is not None:
-        head, deadline = None, min(timing.deadline, attempt.started + bound)
-    else:
-        return None
-    return Timing(
-        connect_timeout=timing.connect_timeout,
-        idle_timeout=timing.idle_timeout,
-        deadline=deadline,
-        head_deadline=head,
-    )
 
 
 def _set_retryable(attempt: Attempt, error: ProviderError) -> None:
@@ -156,3 +136,11 @@ def _learn(attempt: Attempt, error: ProviderError) -> bool:
     from budwood.engine.pipeline.learning import learn_from
 
     return learn_from(error, attempt)
+
+
+def _uses_another_key(attempt: Attempt, error: ProviderError) -> bool:
+    if attempt.endpoint.pool is None:
+        return False
+    from budwood.engine.pipeline.keys import uses_another_key  # only endpoints with several keys need it
+
+    return uses_another_key(attempt, error)

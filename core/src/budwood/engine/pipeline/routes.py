@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from budwood import errors
 from budwood.engine.pipeline.endpoints import Target
-from budwood.errors import ConfigurationError
+from budwood.errors import ConfigurationError, CredentialError
 from budwood.names import did_you_mean, join_names
-from budwood.types import Attempt, ChatRequest, Usage
+from budwood.types import Attempt, ChatRequest, ChatResponse, Message, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,9 @@ EXPLORATION: Final = 0.05
 EXPECTED_OUTPUT: Final = 500
 """The output tokens by which costs are compared if a call has no ``max_tokens``."""
 
+_MAX_ROUTES: Final = 1000
+"""The number of routes that a client remembers, so that they are not checked again in each call."""
+
 
 def plan_route(endpoints: Endpoints, target: Target, options: Options) -> Route:
     """
@@ -39,7 +42,9 @@ def plan_route(endpoints: Endpoints, target: Target, options: Options) -> Route:
     key = (target.address, options.fallbacks, options.fallback_on, options.routing, *options.weights.items())
     targets = endpoints.routes.get(key)
     if targets is None:
-        targets = endpoints.routes[key] = list_targets(target, options, endpoints.find)
+        targets = list_targets(target, options, endpoints.find)
+        if len(endpoints.routes) < _MAX_ROUTES:
+            endpoints.routes[key] = targets
     return Route(targets, endpoints.state)
 
 
@@ -51,18 +56,48 @@ def list_targets(first: Target, options: Options, find: Callable[[str], Target])
         ConfigurationError: A fallback, a weight or a class of errors is not valid.
     """
     targets = [*_with_backups(first)]
-    for address in options.fallbacks:
-        fallback = find(address)
-        if any(fallback.address == target.address for target in targets):
-            raise ConfigurationError(
-                f"fallbacks= contains {address!r}, which is asked already.",
-                hint="Remove it: each model can be asked once, and the first one is not its own fallback.",
-            )
-        fallback.endpoint.check_credential()
-        targets += _with_backups(fallback)
+    for fallback in find_fallbacks(options, find):
+        if fallback.address != first.address:  # the model of a call may be one of the client's fallbacks
+            _check_credential(fallback)
+            targets += _with_backups(fallback)
     _check_weights(options, targets)
     _check_error_classes(options.fallback_on)
     return tuple(targets)
+
+
+def find_fallbacks(options: Options, find: Callable[[str], Target], model: str | None = None) -> list[Target]:
+    """
+    Return the fallbacks of a client or a call.
+
+    Args:
+        options: The options.
+        find: Finds a target by its address.
+        model: The default model of the client, which must not be one of them.
+
+    Raises:
+        ConfigurationError: A fallback is not valid, or would be asked twice.
+    """
+    targets: list[Target] = []
+    seen = {find(model).address} if model is not None else set()
+    for address in options.fallbacks:
+        target = find(address)
+        if target.address in seen:
+            raise ConfigurationError(
+                f"fallbacks= contains {address!r}, which is asked already.",
+                hint="Remove it: each model is asked once, and the default model is not its own fallback.",
+            )
+        seen.add(target.address)
+        targets.append(target)
+    return targets
+
+
+def _check_credential(fallback: Target) -> None:
+    try:
+        fallback.endpoint.check_credential()
+    except CredentialError as error:
+        raise CredentialError(
+            f"The fallback {fallback.address} cannot be used: {error.message}", hint=error.hint
+        ) from None
 
 
 def _with_backups(target: Target) -> Iterable[Target]:
@@ -112,6 +147,7 @@ class Route:
         self._waiting: list[Target] = []
         self._resting: list[Target] = []
         self._is_asked = False
+        self._answers: list[tuple[Message, Target]] = []
 
     @property
     def first(self) -> Target:
@@ -156,6 +192,16 @@ class Route:
         if self._is_asked or not self._resting:
             return None
         return self._resting.pop(0)
+
+    def record_answer(self, target: Target, response: object) -> None:
+        """Record which endpoint wrote a reply, for the history of later rounds."""
+        if isinstance(response, ChatResponse):
+            self._answers.append((response.message, target))
+
+    def is_foreign(self, message: Message, target: Target) -> bool:
+        """Tell whether a message of the history comes from another endpoint. Those of the user are for the first."""
+        author = next((author for answer, author in self._answers if answer is message), self.first)
+        return author is not target
 
     def has_next(self, call: Call) -> bool:
         """Tell whether another endpoint can be asked in this round."""

@@ -107,7 +107,7 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
     """Authorize and send a request, and wait for the response headers. Connection errors get the provider's hint."""
     endpoint, call = attempt.endpoint, attempt.round.call
     endpoint.check_credential()
-    lease = endpoint.lease
+    lease = endpoint.lease if attempt.lease is None else attempt.lease
     if endpoint.tokens is not None:
         lease = yield from endpoint.tokens.lease(call)
     attempt.lease = lease
@@ -127,6 +127,10 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
                 error.hint = provider.connection_hint or error.hint
         raise
     attempt.head = exchange.head
+    if endpoint.pool is not None:
+        from budwood.engine.pipeline.keys import record_head
+
+        record_head(attempt)
     return exchange
 
 

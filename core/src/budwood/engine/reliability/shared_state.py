@@ -15,6 +15,7 @@ from budwood.engine.reliability.health import Health
 
 if TYPE_CHECKING:
     from budwood.contracts import Clock, Limiter
+    from budwood.engine.reliability.key_groups import KeyGroups
     from budwood.engine.reliability.key_pool import KeyPool
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class SharedState:
     def __init__(self) -> None:
         self._healths: dict[str, Health] = {}
         self._pools: dict[str, KeyPool] = {}
+        self._groups: KeyGroups | None = None
         self._limiters: dict[str, Limiter] = {}
         self.reset()
         _states.add(self)
@@ -45,7 +47,7 @@ class SharedState:
         self._lock = threading.RLock()
         self._rotations: dict[str, int] = {}
         self._affinities: OrderedDict[str, Affinity] = OrderedDict()
-        for part in (*self._healths.values(), *self._pools.values(), *self._limiters.values()):
+        for part in (*self._healths.values(), self._groups, *self._pools.values(), *self._limiters.values()):
             reset = getattr(part, "reset", None)
             if reset is not None:
                 reset()
@@ -57,6 +59,16 @@ class SharedState:
     def pool(self, identity: str, create: Callable[[], KeyPool]) -> KeyPool:
         """Return the pool of keys of an endpoint; ``create`` makes it once."""
         return self._get(self._pools, identity, create)
+
+    @property
+    def key_groups(self) -> KeyGroups:
+        """The groups of keys that share a quota."""
+        from budwood.engine.reliability.key_groups import KeyGroups  # only programs with several keys need it
+
+        with self._lock:
+            if self._groups is None:
+                self._groups = KeyGroups()
+            return self._groups
 
     def local_limiter(self, create: Callable[[], Limiter]) -> Limiter:
         """Return the limiter inside the process; ``create`` makes it once."""
@@ -97,7 +109,7 @@ class SharedState:
 
 _states: Final[weakref.WeakSet[SharedState]] = weakref.WeakSet()
 _by_id: Final[dict[int, tuple[weakref.ref[object], SharedState]]] = {}  # not by hash: dataclasses often have none
-_lock = threading.RLock()  # collecting garbage, which may happen inside it, calls `_forget`
+_lock = threading.RLock()
 
 
 def find_state(clock: Clock, transport: object) -> SharedState:
@@ -111,22 +123,17 @@ def find_state(clock: Clock, transport: object) -> SharedState:
         transport: The transport that was passed to it; a name or None for one that it creates.
     """
     own = transport if transport is not None and not isinstance(transport, str) else clock
-    if isinstance(own, SystemClock):
+    if type(own) is SystemClock:  # a subclass may show another time
         return _process_state
     with _lock:
         known = _by_id.get(id(own))
         if known is None:
             try:
-                reference = weakref.ref(own, partial(_forget, id(own)))
+                reference = weakref.ref(own, partial(_by_id.pop, id(own)))  # removes it when `own` is gone
             except TypeError:  # such as an object with slots
                 return SharedState()
             known = _by_id[id(own)] = reference, SharedState()
         return known[1]
-
-
-def _forget(identity: int, _: object) -> None:
-    """Forget the state of clients whose transport or clock does not exist any more."""
-    del _by_id[identity]
 
 
 def reset_all() -> None:

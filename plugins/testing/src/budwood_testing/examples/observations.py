@@ -11,6 +11,7 @@ from budwood.errors import ServerError
 from budwood.types import (
     Attempt,
     AttemptFinished,
+    AttemptQueued,
     AttemptStarted,
     BreakerChanged,
     CacheFailed,
@@ -70,6 +71,7 @@ def observations(call: str = "1") -> Sequence[Observation]:
     return [
         RequestStarted(call=call, **_SERVICE, prompt=content),
         CacheFailed(call=call, operation="read", error="OSError", reason="disk full"),
+        AttemptQueued(call=call, **_TARGET, limit="openai:requests_per_minute", delay=0.5),
         AttemptStarted(call=call, number=1, **_TARGET, key="api_key"),
         AttemptFinished(call=call, number=1, attempt=failed, rate_limits=RateLimits(remaining_requests=0)),
         ParameterLearned(call=call, **_TARGET, parameters=("temperature",)),

@@ -222,7 +222,7 @@ class LimiterSuite(PluginSuite):
         denied(limiter, "small", [SLOW._replace(amount=0.001)])
 
     def test_waiting_tickets_keep_their_order(self, limiter: Limiter) -> None:
-        """The first that was denied is granted first, whoever asks first afterwards."""
+        """The first that was denied is granted first, in whatever order they ask again."""
         limiter.reserve("holder", [SLOT])
         denied(limiter, "first", [SLOT])
         denied(limiter, "second", [SLOT])

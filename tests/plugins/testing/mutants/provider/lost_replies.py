@@ -276,3 +276,16 @@ class TestIgnoresHeadersOfStreams(Correct):
     class Mutant(OpenAICompatible):
         def decoder(self, request, head):
             return super().decoder(request, ReplyHead(head.status, {}))
+
+
+# Limits.
+
+
+class CountsNegativeTokens(OpenAICompatible):
+    def limit_tokens(self, request, expected, used):
+        return -1 if used is None else used.total_tokens
+
+
+class TestCountsNegativeTokens(Correct):
+    caught_by = ("test_tokens_that_count_against_limits_are_numbers",)
+    Mutant = CountsNegativeTokens

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 from pydantic_core import from_json
 
+from budwood.contracts import LimitTokensProvider
 from budwood.errors import ProviderError
 from budwood.types import Capability, Usage
 from budwood_testing.examples.wire import Frames, WireBody
@@ -71,6 +72,19 @@ class MetadataTests(ProviderUnderTest):
 
         assert limits is not None
         assert limits.remaining_requests == 9
+
+    def test_tokens_that_count_against_limits_are_numbers(self, bench: Bench) -> None:
+        """The tokens that count against limits are known before and after a request, whatever its usage."""
+        bench.claims(Capability.CHAT)
+        provider = bench.provider
+        if not isinstance(provider, LimitTokensProvider):
+            pytest.skip("all tokens count against the limits")
+
+        for expected in (Usage(input_tokens=31, output_tokens=17), Usage(input_tokens=0, output_tokens=0)):
+            for used in (None, Usage(), Usage.model_validate(COUNTS), Usage(input_tokens=0, output_tokens=0)):
+                for limit in (None, 5):
+                    tokens = provider.limit_tokens(bench.request(max_tokens=limit), expected, used)
+                    assert tokens is None or (type(tokens) is int and tokens >= 0)
 
     def test_each_usage_count_is_read(self, bench: Bench) -> None:
         """Each usage count of the vendor is in its field."""

@@ -1,0 +1,24 @@
+"""Attempts that wait for a limit or a key before they are sent."""
+
+from __future__ import annotations
+
+from budwood.engine.pipeline.attempt import Attempt, attempt_timing
+
+
+def pause(attempt: Attempt, limit: str, delay: float | None) -> None:
+    """Note that an attempt waits for a limit or a key: it does not run."""
+    call, health = attempt.round.call, attempt.endpoint.health
+    health.running.discard(id(attempt))
+    if health.adaptive is not None:
+        health.adaptive.wake()
+    if call.observers is not None:
+        call.observers.report_queued(call, attempt.target, limit, delay)
+
+
+def resume(attempt: Attempt, waited_since: float) -> None:
+    """Start the time of an attempt that has waited."""
+    now = attempt.round.call.clock.monotonic()
+    attempt.endpoint.health.running.add(id(attempt))
+    attempt.queued += now - waited_since
+    attempt.started = now
+    attempt.timing = attempt_timing(attempt)

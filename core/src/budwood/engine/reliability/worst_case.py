@@ -1,0 +1,161 @@
+"""
+The most tokens and the highest cost that a request can have.
+
+Input has at most as many tokens as the encoded request has bytes: a token has at least one byte, and the encoding adds
+more bytes to each message than chat templates add tokens. What vendors add beside the messages is a fixed allowance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from budwood.catalog.extra import HARMLESS_OF_TOOLS, find_costly_parameters
+from budwood.types import (
+    Adaptation,
+    ChatRequest,
+    EmbeddingRequest,
+    ImagePart,
+    ModelRules,
+    ModerationRequest,
+    ReasoningPart,
+    ToolResultPart,
+    VendorPart,
+)
+
+if TYPE_CHECKING:
+    from budwood.types import ModelFacts
+
+HIDDEN_TOKENS: Final = 256
+"""What chat templates add to any request: the preambles of open models have fewer than 100 tokens."""
+
+HIDDEN_TOKENS_OF_TOOLS: Final = 1024
+"""What vendors add to explain tools or a schema: several hundred tokens, where they document it."""
+
+MIN_ENCRYPTED: Final = 64
+"""Reasoning is sent back as text or encrypted. Without any text of this length it is only a reference."""
+
+_NOT_IN_TEXT: Final = frozenset({"audio", "video"})
+"""Kinds of tokens that only occur if the request contains such media or asks for them, which is refused itself."""
+
+
+class WorstCase(NamedTuple):
+    """
+    The most that a request can use.
+
+    Attributes:
+        tokens: The maximum number of tokens, input and output together.
+        dollars: The highest cost, or 0 if the price is not known.
+        unbounded: Why it could use more tokens than these; None if it cannot.
+        no_price: Why it could cost more than this, if it uses these tokens; None if it cannot.
+    """
+
+    tokens: int
+    dollars: Decimal
+    unbounded: str | None = None
+    no_price: str | None = None
+
+
+def compute_worst_case(
+    request: Any,  # noqa: ANN401 - each service has its own request
+    *,
+    size: int,
+    counted: int | None,
+    rules: ModelRules,
+    facts: ModelFacts | None,
+    adaptations: Collection[Adaptation],
+    moment: datetime,
+) -> WorstCase:
+    """
+    Return the most that a request can use.
+
+    Args:
+        request: The request, adapted to its model.
+        size: The bytes of the encoded request.
+        counted: The exact number of its input tokens; None if it is not known.
+        rules: The rules of the model.
+        facts: The facts of the model; None if the catalog has none.
+        adaptations: What the encoder changed.
+        moment: The time, with a time zone.
+    """
+    unbounded = next(_find_unbounded(request, rules, facts), None)
+    hidden, hidden_reason = _bound_hidden_reasoning(request, rules)
+    tokens_in = (size + _allowance(request) if counted is None else counted) + hidden
+    tokens_out, output_reason = _bound_output(request, rules, adaptations)
+    prices = facts.highest_prices(moment, tokens_in) if facts is not None else None
+    dollars = prices.cost(tokens_in, tokens_out) if prices is not None else None
+    no_price = None if dollars is not None else "no price is known for the model"
+    if facts is not None and (apart := sorted(facts.apart - _NOT_IN_TEXT)):
+        no_price = f"no price is known for {apart[0]} tokens"
+    return WorstCase(
+        tokens_in + tokens_out, dollars or Decimal(0), unbounded or hidden_reason or output_reason, no_price
+    )
+
+
+def _allowance(request: object) -> int:
+    has_tools = isinstance(request, ChatRequest) and (request.tools or request.output_schema or request.extra)
+    return HIDDEN_TOKENS + (HIDDEN_TOKENS_OF_TOOLS if has_tools else 0)
+
+
+def _bound_output(request: object, rules: ModelRules, adaptations: Collection[Adaptation]) -> tuple[int, str | None]:
+    """Return the maximum number of output tokens, and why there is none."""
+    if not isinstance(request, ChatRequest):
+        return 0, None
+    limit: int | None = request.max_tokens
+    if any(each.parameter == "max_tokens" and each.action != "renamed" for each in adaptations):
+        limit = None
+    if limit is None:
+        limit = rules.max_output_tokens
+    choices = request.extra.get("n", 1)
+    if not isinstance(choices, int) or choices < 1:
+        return 0, "the number of choices n is not valid"
+    if limit is None:
+        return 0, "max_tokens is not sent to this model"
+    return limit * choices, None
+
+
+def _bound_hidden_reasoning(request: object, rules: ModelRules) -> tuple[int, str | None]:
+    """Bound the reasoning of earlier replies that the vendor stores, and that the request refers to only by its id."""
+    if not isinstance(request, ChatRequest):
+        return 0, None
+    parts = [part for message in request.messages for part in message.parts if isinstance(part, ReasoningPart)]
+    hidden = sum(isinstance(part.data, dict) and not _has_long_text(part.data) for part in parts)
+    if hidden and rules.max_output_tokens is None:
+        return 0, "the vendor stores the reasoning of earlier replies, whose length is not known"
+    return hidden * (rules.max_output_tokens or 0), None
+
+
+def _has_long_text(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) >= MIN_ENCRYPTED
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return any(_has_long_text(each) for each in inner)
+
+
+def _find_unbounded(request: object, rules: ModelRules, facts: ModelFacts | None) -> Iterator[str]:
+    """Yield the contents of a request that can use more tokens, or cost more, than its text."""
+    yield from find_costly_parameters({**rules.defaults, **getattr(request, "extra", {})}, facts)
+    if isinstance(request, ModerationRequest):
+        if any(isinstance(part, ImagePart) for content in request.contents for part in content):
+            yield "the tokens of images are not known"
+    elif isinstance(request, ChatRequest):
+        yield from _find_unbounded_chat(request)
+    elif not isinstance(request, EmbeddingRequest):
+        yield "the cost of such requests is not known"
+
+
+def _find_unbounded_chat(request: ChatRequest) -> Iterator[str]:
+    if request.vendor_tools:
+        yield "tools that run at the vendor can use any number of tokens"
+    if any(tool.extra.keys() - HARMLESS_OF_TOOLS for tool in request.tools):
+        yield "an option in the extra of a tool can raise the cost"
+    for message in request.messages:
+        for part in message.parts:
+            contents = part.parts if isinstance(part, ToolResultPart) else (part,)
+            for content in contents:
+                if isinstance(content, ImagePart):
+                    yield "the tokens of images are not known"
+                elif isinstance(content, VendorPart):
+                    yield f"the tokens of {content.kind} are not known"
