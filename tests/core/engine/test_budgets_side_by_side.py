@@ -144,6 +144,25 @@ def test_processes_share_a_budget(server):
     assert read_state(server).spent == server.billed
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_forked_process_reserves_although_a_thread_held_the_lock(server):
+    """
+    A lock that another thread held during the fork is replaced in the child.
+    """
+    options = {"settings": server.settings, "budgets": {"all": {"tokens": LIMIT, "per": "client"}}}
+    with Client("bills/m", **options) as client:
+        with client._engine.budgets[0]._lock:
+            child = os.fork()
+            if child == 0:
+                status = 1
+                try:
+                    status = 0 if client.ask("Hello", max_tokens=5).text == "Hi" else 2
+                finally:
+                    os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+
+
 def test_reservations_of_a_killed_process_remain(server):
     """
     Its requests may have been charged, so they stay reserved until the end of the period.

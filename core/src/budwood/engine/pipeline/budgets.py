@@ -126,7 +126,7 @@ def _check_taken(shortage: Shortage | None, attempt: Attempt) -> None:
     raise _exceeded(
         attempt,
         budget,
-        f"The budget {budget.name!r} has {budget.format(left)} left of {budget.format(budget.limit)}{until}; this "
+        f"The {budget.describe()} has {budget.format(left)} left of {budget.format(budget.limit)}{until}; this "
         f"request could {'use' if budget.unit == 'tokens' else 'cost'} up to {budget.format(required)}.",
         hint=f"{lower} the request, or raise the budget{', or wait until it resets' if budget.is_lasting else ''}.",
         left=left,
@@ -149,17 +149,21 @@ def _check_known(attempt: Attempt, worst_case: WorstCase) -> Flow[None]:
         reason = worst_case.unbounded or no_price
         if reason is None:
             continue
-        left = yield from read_left(budget, call.find_limiter, call.clock.time())
-        cure = f'Set prices in [models."{attempt.target.address}"]' if reason == no_price else "Leave it out"
+        left = max((yield from read_left(budget, call.find_limiter, call.clock.time())), 0)
+        cure = _cure(attempt) if reason == no_price else "Leave it out"
         raise _exceeded(
             attempt,
             budget,
             f"The highest {'cost' if budget.unit == 'dollars' else 'number of tokens'} of this request is not known: "
-            f"{reason}. So the budget {budget.name!r}, with {budget.format(left)} left, cannot be kept.",
+            f"{reason}. So the {budget.describe()}, with {budget.format(left)} left, cannot be kept.",
             hint=f'{cure}, or pass unknown_price="ignore" to send such requests nevertheless.',
             left=left,
             required=None,
         )
+
+
+def _cure(attempt: Attempt) -> str:
+    return f'Set prices in [models."{attempt.target.address}"]' if attempt.model else "Name a model with known prices"
 
 
 def _exceeded(

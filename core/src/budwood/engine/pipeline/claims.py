@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from budwood.engine.reliability.periods import period_of
 from budwood.errors import RateLimitError
+from budwood.settings import find_timezone
 from budwood.types import Claim
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from budwood.engine.pipeline.endpoints import Endpoint
 
 MINUTE: Final = 60.0
-DAY: Final = 86_400.0
 
 PACE: Final = 0.98
 """The share of a rate that is used. Requests arrive less evenly than they are sent, so that a client that sends at
@@ -100,17 +100,6 @@ def is_rate_of(claim: Claim, unit: str) -> bool:
     return claim.key.endswith(f":{unit}_per_minute")
 
 
-def next_day(now: float, timezone: str) -> float:
-    """Return when the next day begins in a time zone, in seconds since 1970."""
-    if timezone == "UTC":
-        return (now // DAY + 1) * DAY
-    from zoneinfo import ZoneInfo  # not above: few programs have limits per day in another time zone
-
-    zone = ZoneInfo(timezone)
-    tomorrow = datetime.fromtimestamp(now, zone).date() + timedelta(days=1)
-    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone).timestamp()
-
-
 def _claims_of(scope: Scope, tokens: int, now: float) -> Iterator[Claim]:
     limits = scope.limits
     for unit, amount, limit in (
@@ -124,7 +113,7 @@ def _claims_of(scope: Scope, tokens: int, now: float) -> Iterator[Claim]:
         ("tokens", float(tokens), limits.tokens_per_day),
     ):
         if limit is not None:
-            resets_at = next_day(now, limits.timezone)
+            resets_at = period_of(now, "day", find_timezone(limits.timezone))[1].timestamp()
             yield Claim(f"{scope.name}:{unit}_per_day", "quota", limit, amount, resets_at=resets_at, is_lasting=True)
     if limits.concurrency is not None:
         yield Claim(f"{scope.name}:concurrency", "concurrency", limits.concurrency)
