@@ -162,6 +162,16 @@ def test_stream_holds_its_place_until_its_end():
     assert simulate(main, concurrency=1) == [("a", pytest.approx(0)), ("b", pytest.approx(13))]
 
 
+@pytest.mark.parametrize(("concurrency", "sent"), [(1, 1), (2, 2)])
+def test_hedge_takes_only_a_free_place(concurrency, sent):
+    """
+    The second request of a hedge does not wait for a place.
+    """
+    arrivals = simulate(ask_all("a 10", hedge=2.0), concurrency=concurrency)
+
+    assert len(arrivals) == sent
+
+
 class Gate(ScriptedTransport):
     """
     Answers requests when it is opened.
