@@ -123,7 +123,7 @@ def find_state(clock: Clock, transport: object) -> SharedState:
         transport: The transport that was passed to it; a name or None for one that it creates.
     """
     own = transport if transport is not None and not isinstance(transport, str) else clock
-    if isinstance(own, SystemClock):
+    if type(own) is SystemClock:  # a subclass may show another time
         return _process_state
     with _lock:
         known = _by_id.get(id(own))
