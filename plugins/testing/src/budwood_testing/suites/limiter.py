@@ -180,7 +180,7 @@ class LimiterSuite(PluginSuite):
         assert 3500 < delay_of(denial) <= 3601
         assert limiter.reserve("third", [quota._replace(resets_at=self.now(clock) + 7200)]) is None
 
-    def test_quota_without_an_end_has_nodelay_of(self, limiter: Limiter) -> None:
+    def test_quota_without_an_end_has_no_delay(self, limiter: Limiter) -> None:
         """It stays exhausted."""
         limiter.reserve("first", [QUOTA])
 
