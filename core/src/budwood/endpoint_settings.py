@@ -109,7 +109,7 @@ class EndpointSettings(_Settings):
         group: The group of keys that a backup shares its quota with; by default a backup has its own quota.
     """
 
-    backups: tuple[Table, ...] = ()
+    backups: tuple[Table, ...] = Field(default=(), repr=False)  # their tables may contain secrets
     keys: tuple[KeySettings, ...] = ()
     limits: Limits | None = None
     model_limits: Annotated[dict[str, Limits], AfterValidator(_check_patterns)] = Field(default_factory=dict)

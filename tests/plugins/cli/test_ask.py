@@ -54,6 +54,21 @@ def test_options_reach_the_vendor(budwood, vendor, tmp_path):
     assert (request["temperature"], request["max_tokens"]) == (0.5, 7)
 
 
+def test_budget_without_room_sends_nothing(budwood, vendor, tmp_path):
+    """
+    With --budget, a request that could cost more is not sent; the exit status is 5.
+    """
+    prices = '[models."local/*"]\nprices = { input = "1", output = "1" }\n'
+    (tmp_path / "budwood.toml").write_text(prices)
+
+    run = budwood("ask", "Hi", "--budget", "0.0001")
+    paid = budwood("ask", "Hi", "--budget", "0.05")
+
+    assert (run.returncode, run.stdout) == (5, "")
+    assert "left of $0.0001" in run.stderr
+    assert (paid.returncode, len(vendor.requests)) == (0, 1)
+
+
 def test_json_is_one_object(budwood, vendor):
     """
     With --json, the output is one JSON object on one line.

@@ -13,7 +13,7 @@ EXPECTED = {
     3: "ConfigurationError PluginError PluginNotFoundError PluginConflictError PluginLoadError PluginInvalidError "
     "PluginIncompatibleError PluginDisabledError PluginFaultError",
     4: "CredentialError AuthenticationError PermissionDeniedError",
-    5: "RateLimitError QuotaExhaustedError",
+    5: "BudgetExceededError RateLimitError QuotaExhaustedError",
     6: "ProviderError NotFoundError InvalidRequestError UnsupportedParameterError ContextLengthError "
     "ContentFilterError CapacityError ServerError ConnectionFailedError RequestTimeoutError BadResponseError "
     "ResponseTooLargeError StreamInterruptedError",

@@ -14,14 +14,20 @@ class ClientStates:
 
     _engine: ClientEngine
 
-    def endpoints(self) -> list[EndpointState]:
+    def endpoints(self, provider: str | None = None) -> list[EndpointState]:
         """
         Return the state of the endpoints that are configured or were used so far. Nothing is sent.
 
         Those of the client's model and its fallbacks are configured, each with its backups. All clients of the process
         with equal settings share the state.
+
+        Args:
+            provider: Only the endpoint of this provider instance and its backups.
+
+        Raises:
+            PluginError: The provider does not exist or cannot be used.
         """
-        return self._engine.endpoint_states()
+        return self._engine.endpoint_states(provider)
 
     def keys(self, provider: str | None = None) -> list[KeyState]:
         """

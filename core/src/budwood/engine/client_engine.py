@@ -124,12 +124,12 @@ class ClientEngine(Engine):
 
         return details_of(self.endpoints.find(self._address(model)), self.clock.time())
 
-    def endpoint_states(self) -> list[EndpointState]:
-        """Return the state of the endpoints that are configured or were used so far. Nothing is sent."""
+    def endpoint_states(self, provider: str | None) -> list[EndpointState]:
+        """Return the state of the endpoints of a provider, or of all that are configured or were used so far."""
         from budwood.engine.pipeline.reports import describe_endpoint
 
         now = self.clock.monotonic()
-        return [describe_endpoint(endpoint, now) for endpoint in self._known_endpoints(None)]
+        return [describe_endpoint(endpoint, now) for endpoint in self._known_endpoints(provider)]
 
     def key_states(self, provider: str | None) -> list[KeyState]:
         """Return the state of the keys of a provider, or of all endpoints that are configured or were used so far."""

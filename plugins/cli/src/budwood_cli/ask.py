@@ -27,6 +27,9 @@ def ask(
         float | None, typer.Option("-t", "--temperature", min=0.0, help="The sampling temperature.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Maximum tokens of output.")] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", metavar="DOLLARS", min=0.0, help="The most that the call may cost.")
+    ] = None,
     schema: Annotated[
         Path | None, typer.Option("--schema", metavar="FILE.json", help="JSON schema for the reply.")
     ] = None,
@@ -42,6 +45,7 @@ def ask(
         files=files or None,
         temperature=temperature,
         max_tokens=max_tokens,
+        budget=budget,
         schema=None if schema is None else _schema(schema),
     )
     text = build_prompt(prompt)

@@ -28,6 +28,7 @@ STATUSES: Final[Mapping[type[errors.BudwoodError], int]] = {
     errors.CredentialError: CREDENTIALS,
     errors.AuthenticationError: CREDENTIALS,
     errors.PermissionDeniedError: CREDENTIALS,
+    errors.BudgetExceededError: LIMIT,
     errors.RateLimitError: LIMIT,
     errors.QuotaExhaustedError: LIMIT,
     errors.ProviderError: VENDOR,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from budwood_cli import ask, chat, generate, models, plugins, runs, terminal, tokens
+from budwood_cli import ask, chat, generate, models, plugins, runs, states, terminal, tokens
 from budwood_cli.errors import INTERRUPTED, USAGE, ArgumentError, report
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.command("generate")(generate.generate)
 app.add_typer(runs.app, name="runs")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(models.app, name="models")
+app.add_typer(states.keys, name="keys")
+app.command("endpoints")(states.endpoints)
 
 
 @app.callback(invoke_without_command=True)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 OFF: Final = ("", "0", "false", "none", "off")
 """Values of the setting `tokenizer` that disable tokenizers."""
 
+MAX_REMEMBERED: Final = 1000
+"""The number of models, and of failures, that are remembered."""
+
 
 class TokenCounter:
     """
@@ -39,6 +42,8 @@ class TokenCounter:
         self._instances = instances
         self._calibration = Calibration()
         self.learn = self._calibration.learn
+        self._has_tokenizer: dict[tuple[str, str], bool] = {}
+        self._reported: set[tuple[str, str, str]] = set()
         self._tokenizers: dict[str, Instance[TokenizerSpec[Any]]] = {}
         self._lock = threading.Lock()
 
@@ -80,6 +85,15 @@ class TokenCounter:
         counted, _ = self._ask_tokenizers(endpoint, request)
         return counted.low if counted is not None else math.floor(estimate_request(request).low)
 
+    def has_tokenizer(self, endpoint: Endpoint, model: str) -> bool:
+        """Return whether a tokenizer might count the tokens of a model. This loads nothing."""
+        key = (endpoint.plugin, model)
+        if key not in self._has_tokenizer:
+            if len(self._has_tokenizer) >= MAX_REMEMBERED:
+                self._has_tokenizer.clear()
+            self._has_tokenizer[key] = bool(self._list_candidates(endpoint, model))
+        return self._has_tokenizer[key]
+
     def exact(self, endpoint: Endpoint, request: ChatRequest) -> int | None:
         """
         Return the number of tokens of a request by a tokenizer that counts it exactly; None without one.
@@ -98,12 +112,8 @@ class TokenCounter:
             PluginError: The configured tokenizer cannot be used.
         """
         named = self._configured_name()
-        if named is not None:
-            candidates = [named] if named else []
-        else:
-            candidates = self._instances.find_matching_names(TOKENIZER, f"{endpoint.plugin}/{request.model}")
         hint = None
-        for name in candidates:
+        for name in self._list_candidates(endpoint, request.model):
             try:
                 counted = self._count_by(name, request)
             except (ConfigurationError, PluginError) as error:
@@ -112,11 +122,24 @@ class TokenCounter:
                 if isinstance(error, PluginDisabledError):
                     continue
                 hint = str(error)
-                logs.emit("tokenizer failed", level="warning", tokenizer=name, model=request.model, reason=hint)
+                self._report(name, request.model, hint)
             else:
                 if counted is not None:
                     return counted.model_copy(update={"provider": endpoint.name, "model": request.model}), None
         return None, hint
+
+    def _list_candidates(self, endpoint: Endpoint, model: str) -> list[str]:
+        named = self._configured_name()
+        if named is not None:
+            return [named] if named else []
+        return self._instances.find_matching_names(TOKENIZER, f"{endpoint.plugin}/{model}")
+
+    def _report(self, tokenizer: str, model: str, reason: str) -> None:
+        """Log a failure, once: budgets ask before each attempt."""
+        failure = (tokenizer, model, reason)
+        if failure not in self._reported and len(self._reported) < MAX_REMEMBERED:
+            self._reported.add(failure)
+            logs.emit("tokenizer failed", level="warning", tokenizer=tokenizer, model=model, reason=reason)
 
     def _configured_name(self) -> str | None:
         """Return the configured tokenizer; empty if tokenizers are disabled, None if the settings do not say."""

@@ -67,7 +67,7 @@ def _compute_worst_case(attempt: Attempt) -> Flow[WorstCase]:
     call, endpoint, request = attempt.round.call, attempt.endpoint, attempt.request
     encoded = encode_again(attempt)
     counted: int | None = None
-    if isinstance(request, ChatRequest):
+    if isinstance(request, ChatRequest) and call.counter.has_tokenizer(endpoint, request.model):
         counted = yield Invoke(lambda: call.counter.exact(endpoint, request))
     return compute_worst_case(
         request,

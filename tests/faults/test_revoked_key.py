@@ -1,0 +1,106 @@
+"""A real server whose keys have quotas, and of which one is revoked while many calls are under way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from budwood import AsyncClient, Client
+from budwood.engine.reliability.shared_state import reset_all
+from tests.chat_server import ChatServer, completion
+
+CALLS = 256
+IN_FLIGHT = 32
+KEYS = [f"sk-the-key-number-{number}" for number in (1, 2, 3, 4)]
+REVOKED, REVOKED_AFTER = KEYS[1], 10
+QUOTA, PERIOD = 12, 0.2
+"""Requests of each key in a period of this many seconds."""
+
+
+class Quotas:
+    """
+    The requests of each key.
+
+    Attributes:
+        answered: The successful requests, by key.
+        refusals: The requests that were answered with 429 and 401, by key and status.
+        again: The keys that were used successfully after they were limited.
+    """
+
+    def __init__(self) -> None:
+        self.answered: Counter[str] = Counter()
+        self.refusals: Counter[tuple[str, int]] = Counter()
+        self.again: set[str] = set()
+        self._periods: Counter[tuple[str, int]] = Counter()
+        self._limited: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def fault(self, _number, body):
+        """
+        Return the reply to a request, which depends on its key.
+        """
+        return lambda handler: self._answer(handler, body)
+
+    def _answer(self, handler, body):
+        key = handler.headers["authorization"].removeprefix("Bearer ")
+        with self._lock:
+            period, passed = divmod(time.monotonic(), PERIOD)
+            if key == REVOKED and self.answered[key] >= REVOKED_AFTER:
+                status, headers = 401, {}
+            elif self._periods[key, period] >= QUOTA:
+                status, headers = 429, {"retry-after-ms": f"{1000 * (PERIOD - passed):.0f}"}
+                self._limited[key] = period
+            else:
+                status, headers = 200, {}
+                self._periods[key, period] += 1
+                self.answered[key] += 1
+                if self._limited.get(key, period) < period:
+                    self.again.add(key)
+            if status != 200:
+                self.refusals[key, status] += 1
+        reply = {"error": {"message": f"{key} was refused"}} if status != 200 else completion(body["model"], "hi")
+        handler.send(status, reply, **headers)
+
+
+@pytest.fixture
+def quotas():
+    """
+    The requests of each key.
+    """
+    yield Quotas()
+    reset_all()
+
+
+@pytest.mark.parametrize("kind", ["blocking", "async"])
+def test_no_call_fails_when_a_key_is_revoked_in_the_middle(quotas, kind):
+    """
+    Calls move on to other keys, wait when all rest, and use limited keys again.
+    """
+    with ChatServer(fault=quotas.fault) as server:
+        settings = {"providers": {"local": {**server.settings["providers"]["local"], "api_key": KEYS}}}
+        if kind == "blocking":
+            with Client("local/tiny", settings=settings) as client:
+                replies = client.ask_many(["Hi"] * CALLS, concurrency=IN_FLIGHT)
+                states = client.keys()
+        else:
+            replies, states = asyncio.run(ask_async(settings))
+
+    assert [error for error in replies if isinstance(error, Exception)] == []
+    assert sum(quotas.answered.values()) == CALLS
+    assert quotas.answered[REVOKED] == REVOKED_AFTER
+    assert quotas.refusals[REVOKED, 401] <= IN_FLIGHT
+    assert quotas.again == set(KEYS) - {REVOKED}
+    assert [state.state == "rejected" for state in states] == [key == REVOKED for key in KEYS]
+    assert sum(state.calls for state in states) == CALLS + sum(quotas.refusals.values())
+
+
+async def ask_async(settings):
+    """
+    Ask side by side; return the replies and the state of the keys.
+    """
+    async with AsyncClient("local/tiny", settings=settings) as client:
+        return await client.ask_many(["Hi"] * CALLS, concurrency=IN_FLIGHT), client.keys()
