@@ -184,6 +184,13 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def throughput(session: nox.Session) -> None:
+    """Measure for a simulated hour, and for a minute, how much of a vendor's limits clients use."""
+    test = "tests/core/engine/test_limits_throughput.py"
+    pytest(session, enter_checkout(session), test, options=["--proof=deep", *IN_PARALLEL])
+
+
+@nox.session(python=False)
 def cases(session: nox.Session) -> None:
     """Run scripts that reproduce faults reported by users; they are beside the checkout."""
     session.run(enter_checkout(session), "tests/reports/scripts.py", *session.posargs, external=True)

@@ -116,6 +116,12 @@ SECTIONS: Final = (
         "budwood.providing",
         ("BaseProvider", "BaseStreamDecoder", "Framer", "VendorError", "ErrorCodes"),
     ),
+    Section(
+        "Limits",
+        "The arguments and the result of `Limiter.reserve`.",
+        "budwood.types",
+        ("Claim", "Denial"),
+    ),
     Section("Context", "The second argument of `build`, after the settings.", "budwood.contracts", ("PluginContext",)),
     Section(
         "Tests",

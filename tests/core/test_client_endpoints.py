@@ -10,6 +10,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from budwood import AsyncClient, Client, EndpointState, logs
+from budwood.engine.reliability.adaptive import AdaptiveLimit
 from budwood.errors import CapacityError, RateLimitError, ServerError
 from budwood.types import BreakerChanged
 from budwood_testing import ScriptedReply, chat_chunks, chat_reply, reset_endpoints, sse
@@ -140,6 +141,18 @@ def test_states_of_async_clients(async_client, scripted, clock):
 
     (state,) = async_client.endpoints()
     assert (state.calls, state.failures, state.first_token, state.latency) == (1, 0, 0.0, None)
+
+
+def test_states_have_the_limit_after_an_overload(client):
+    """
+    It is None before, and shows how many attempts may run at a time afterwards.
+    """
+    assert client.endpoints()[0].concurrency is None
+
+    health = client._engine.endpoints.get("openai").health
+    health.adaptive = AdaptiveLimit(health.running, 7, 0.0)
+
+    assert client.endpoints()[0].concurrency == 7
 
 
 def test_clients_with_equal_settings_share_the_state(make_client, scripted):

@@ -120,6 +120,22 @@ def test_the_shared_client_opens_new_connections_after_a_fork(server, connection
 
 
 @forking
+def test_forked_clients_have_new_locks(make_client):
+    """
+    They build endpoints and limiters although another thread of the parent was building one.
+    """
+    client = make_client()
+    endpoints, limiter = client._engine.endpoints, client._engine.endpoints.find_limiter()
+
+    def use_in_child():
+        locks = (endpoints._lock, limiter._lock)
+        return f"{[lock.locked() for lock in locks]} {endpoints.get('offline').label}"
+
+    with endpoints._lock, limiter._lock:
+        assert run_in_child(use_in_child) == "[False, False] offline"
+
+
+@forking
 def test_forked_processes_have_different_random_numbers(make_client):
     """
     Delays and call ids differ between child processes.

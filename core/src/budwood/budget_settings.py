@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from budwood.errors import ConfigurationError
-from budwood.settings import validate_settings
+from budwood.settings import TimeZone, validate_settings
 from budwood.types.limits import BudgetPeriod
 
 _HINT: Final = 'Set a limit and a period: { dollars = 50, per = "month" }, or { tokens = 1000000, per = "day" }.'
@@ -36,7 +35,7 @@ class BudgetSettings(BaseModel):
     tokens: Annotated[int, Field(ge=1)] | None = None
     per: BudgetPeriod
     label: str | None = None
-    timezone: str = "UTC"
+    timezone: TimeZone = "UTC"
 
     @model_validator(mode="after")
     def _has_one_limit(self) -> Self:
@@ -76,26 +75,6 @@ def parse_call_budget(budget: object) -> BudgetSettings:
     return _parse({"dollars": budget, "per": "call"}, "budget=", _CALL_HINT)
 
 
-def find_timezone(name: str, where: str) -> tzinfo:
-    """
-    Return a time zone by its name.
-
-    Raises:
-        ConfigurationError: It is not known.
-    """
-    if name.upper() == "UTC":
-        return UTC
-    from zoneinfo import ZoneInfo  # few programs need it
-
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        raise ConfigurationError(
-            f"{where}: unknown time zone {name!r}.",
-            hint='Use a name such as "Europe/Oslo". On a system without time zones, install tzdata.',
-        ) from None
-
-
 def _parse(budget: object, where: str, hint: str) -> BudgetSettings:
     if not isinstance(budget, Mapping):
         raise ConfigurationError(f"{where} must be a table; got {type(budget).__name__}.", hint=hint)
@@ -103,9 +82,7 @@ def _parse(budget: object, where: str, hint: str) -> BudgetSettings:
     if wrong := [name for name in ("dollars", "tokens") if isinstance(values.get(name), bool)]:
         raise ConfigurationError(f"{where}: {wrong[0]!r} must be a number.", hint=hint)
     try:
-        settings = validate_settings(BudgetSettings, values, where=where)
+        return validate_settings(BudgetSettings, values, where=where)
     except ConfigurationError as error:
         error.hint = hint
         raise
-    find_timezone(settings.timezone, where)
-    return settings

@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
@@ -51,6 +52,33 @@ Exclusive = tuple[tuple[str, ...], ...]
 """Groups of mutually exclusive keys. A source of higher precedence that sets one of a group removes the others."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def find_timezone(name: str) -> tzinfo:
+    """
+    Return a time zone by its name.
+
+    Raises:
+        ValueError: It is not known.
+    """
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo  # not above: few programs name a time zone
+
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # whatever it finds or does not find on the disk
+        raise ValueError(
+            "is not a known time zone; write it as in 'Europe/Oslo', and install tzdata if the system has none"
+        ) from None
+
+
+def _check_timezone(name: str) -> str:
+    find_timezone(name)
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_check_timezone)]
 
 
 class Options(BaseModel):

@@ -316,6 +316,20 @@ def test_day_begins_with_a_full_budget(make_client, scripted, clock):
     assert spent(client) == [1100]
 
 
+def test_budget_holds_although_its_file_cannot_be_used(make_client, scripted, tmp_path):
+    """
+    It is counted inside the process meanwhile.
+    """
+    settings = {**SETTINGS, "limiters": {"local": {"path": str(tmp_path)}}}  # a folder
+    client = make_client(settings=settings, budgets={"daily": {"tokens": 3000, "per": "day"}})
+    scripted.reply(body=chat_reply("Hi", usage=USAGE)).reply(body=chat_reply("Hi", usage=USAGE))
+    client.ask("Hello", max_tokens=1000)
+    client.ask("Hello", max_tokens=1000)
+
+    with pytest.raises(BudgetExceededError, match="has 800 tokens left"):
+        client.ask("Hello", max_tokens=1000)
+
+
 # Budgets of a call, and labels.
 
 
@@ -329,7 +343,7 @@ def test_call_has_a_budget_of_its_own(make_client, scripted):
     replies = [client.ask("Hello", budget=0.05), client.ask("Hello", budget={"tokens": 9000})]
 
     assert [reply.cost for reply in replies] == [COST, COST]
-    with pytest.raises(BudgetExceededError, match="budget="):
+    with pytest.raises(BudgetExceededError, match="The budget of this call has"):
         client.ask("Hello", budget={"dollars": "0.001"})
 
 

@@ -38,7 +38,7 @@ class BudgetMachine(RuleBasedStateMachine):
 
     reservations = Bundle("reservations")
 
-    @initialize(zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu"]))
+    @initialize(zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Asia/Beirut"]))
     def start(self, zone):
         self.clock = SteppingClock()
         self.latest = self.clock.time()

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from budwood import AsyncClient, Client
+from budwood import AsyncClient, ChatResponse, Client
 from budwood.clock import SystemClock
 from budwood.engine.reliability.worst_case import HIDDEN_TOKENS
 from budwood.errors import BudgetExceededError
@@ -26,13 +26,23 @@ MOST = HIDDEN_TOKENS + MAX_TOKENS + 200
 
 
 class OwnClock:
-    """The clock of the system. Clients with a clock of their own do not share limits with those of other tests."""
+    """
+    The clock of the system, on which sleeping returns immediately.
+
+    Clients with a clock of their own do not share limits with those of other tests.
+    """
 
     def __init__(self):
         self._clock = SystemClock()
 
     def __getattr__(self, name):
         return getattr(self._clock, name)
+
+    def sleep(self, seconds, *, wake=None):
+        pass
+
+    async def sleep_async(self, seconds):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -98,6 +108,20 @@ def test_what_calls_did_not_use_is_spent_by_later_ones(server, ask_many):
     assert state.spent == server.billed
 
 
+@pytest.mark.parametrize("ask_many", [ask_many_blocking, ask_many_async])
+@pytest.mark.parametrize("per", ["client", "month"])
+def test_failures_are_never_counted_too_low(ask_many, per):
+    """
+    With errors, broken connections and retries, the budget counts at least what was billed, and at most its limit.
+    """
+    with BillingServer(faults=True) as server:
+        replies, (state,) = ask_many(server, 200, 16, {"all": {"tokens": LIMIT, "per": per}})
+
+    assert server.billed <= state.spent <= LIMIT
+    assert state.spent > LIMIT - 16 * MOST
+    assert sum(reply.usage.total_tokens for reply in replies if isinstance(reply, ChatResponse)) < server.billed
+
+
 # Processes.
 
 PROGRAM = """
@@ -142,6 +166,25 @@ def test_processes_share_a_budget(server):
     assert min(sent) >= 4
     assert LIMIT - 8 * MOST < server.billed <= LIMIT
     assert read_state(server).spent == server.billed
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_forked_process_reserves_although_a_thread_held_the_lock(server):
+    """
+    A lock that another thread held during the fork is replaced in the child.
+    """
+    options = {"settings": server.settings, "budgets": {"all": {"tokens": LIMIT, "per": "client"}}}
+    with Client("bills/m", **options) as client:
+        with client._engine.budgets[0]._lock:
+            child = os.fork()
+            if child == 0:
+                status = 1
+                try:
+                    status = 0 if client.ask("Hello", max_tokens=5).text == "Hi" else 2
+                finally:
+                    os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_reservations_of_a_killed_process_remain(server):

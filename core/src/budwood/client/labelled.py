@@ -34,12 +34,12 @@ class _View:
 
 class _BlockingView(_View):
     def close(self) -> None:
-        """Leave the client open: whoever created it closes it."""
+        """Leave the client open, because views share it."""
 
 
 class _AsyncView(_View):
     async def close(self) -> None:
-        """Leave the client open: whoever created it closes it."""
+        """Leave the client open, because views share it."""
 
 
 def make_view(client: C, label: str) -> C:

@@ -148,6 +148,7 @@ class Engine:
     def after_fork(self) -> None:
         """Make the state independent of the parent process, whose threads may have held a lock."""
         self.random = random.Random()
+        self.endpoints.reset_lock()
         for budget in self.budgets:
             budget.reset_lock()
 

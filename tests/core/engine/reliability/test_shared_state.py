@@ -53,9 +53,14 @@ def fail(health):
 
 def test_clients_with_the_clock_of_the_system_share_one_state():
     """
-    The transport may be one that they create, by its name or by default.
+    The transport may be one that they create, by its name or by default. A subclass of the clock may show another time.
     """
+
+    class OtherClock(SystemClock):
+        pass
+
     assert find_state(SystemClock(), None) is find_state(SystemClock(), "auto")
+    assert find_state(SystemClock(), None) is not find_state(OtherClock(), None)
 
 
 @pytest.mark.parametrize("own", [ScriptedTransport, FakeClock])

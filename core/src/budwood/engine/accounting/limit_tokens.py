@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from budwood.engine.pipeline.attempt import Attempt
     from budwood.types import TokenCount
 
-DEFAULT_OUTPUT: Final = 500
+DEFAULT_OUTPUT: Final = 300
 """The output tokens that are expected of a model that has not answered yet."""
 
 WEIGHT: Final = 0.1
@@ -32,7 +32,23 @@ class OutputAverage(NamedTuple):
         return OutputAverage(self.tokens + weight * (tokens - self.tokens), self.replies + 1)
 
 
-def estimate_tokens(attempt: Attempt) -> Flow[Usage]:
+class Expected(NamedTuple):
+    """
+    What an attempt will probably use.
+
+    Attributes:
+        usage: Its input and output tokens.
+        is_learned: Whether the output is that of earlier replies.
+    """
+
+    usage: Usage
+    is_learned: bool = True
+
+
+NOTHING: Final = Expected(Usage.model_construct(input_tokens=0, output_tokens=0))
+
+
+def estimate_tokens(attempt: Attempt) -> Flow[Expected]:
     """
     Estimate the tokens that an attempt will have used. The output is the model's average, at most ``max_tokens``.
 
@@ -41,29 +57,45 @@ def estimate_tokens(attempt: Attempt) -> Flow[Usage]:
     """
     request, endpoint = attempt.request, attempt.endpoint
     if not isinstance(request, ChatRequest):
-        return Usage(input_tokens=_estimate_texts(request), output_tokens=0)
+        return Expected(Usage(input_tokens=_estimate_texts(request), output_tokens=0))
     counter = attempt.round.call.counter
     counted: TokenCount = yield Invoke(lambda: counter.count(endpoint, request))  # may load a vocabulary
-    known = counter.outputs.get((endpoint.name, attempt.model))
+    return _expect(attempt, counted.input_tokens)
+
+
+def renew(attempt: Attempt, expected: Expected) -> Expected:
+    """Return the estimate of an attempt that has waited, with what was learned in the meantime."""
+    return _expect(attempt, expected.usage.input_tokens or 0) if isinstance(attempt.request, ChatRequest) else expected
+
+
+def _expect(attempt: Attempt, input_tokens: int) -> Expected:
+    known = attempt.round.call.counter.outputs.get((attempt.endpoint.name, attempt.model))
     output = DEFAULT_OUTPUT if known is None else round(known.tokens)
-    if request.max_tokens is not None:
-        output = min(output, request.max_tokens)
-    return Usage(input_tokens=counted.input_tokens, output_tokens=output)
+    if attempt.request.max_tokens is not None:
+        output = min(output, attempt.request.max_tokens)
+    return Expected(Usage(input_tokens=input_tokens, output_tokens=output), known is not None)
 
 
-def tokens_before(attempt: Attempt, expected: Usage) -> int:
+def tokens_before(attempt: Attempt, expected: Expected) -> int:
     """Return how many tokens to reserve for an attempt."""
     own = _count_by_provider(attempt, expected, None)
-    return (expected.total_tokens or 0) if own is None else own
+    return (expected.usage.total_tokens or 0) if own is None else own
 
 
-def tokens_after(attempt: Attempt, expected: Usage, result: object) -> int | None:
-    """Return how many tokens of a successful attempt count against the limits; None if the reply does not say."""
+def tokens_after(attempt: Attempt, expected: Expected, result: object) -> int | None:
+    """
+    Return how many tokens of a successful attempt count against the limits; None for those that were reserved.
+
+    A first guess is corrected upwards only. The room that it left unused is lost at vendors that count real tokens at
+    arrival: if all requests that wait for their first reply gave it back at once, the next ones would be too many.
+    """
     usage = result.usage if isinstance(result, Answer) else Usage()
-    own = _count_by_provider(attempt, expected, usage)
-    if own is not None:
-        return own
-    return usage.total_tokens if isinstance(attempt.request, ChatRequest) else usage.input_tokens
+    tokens = _count_by_provider(attempt, expected, usage)
+    if tokens is None:
+        tokens = usage.total_tokens if isinstance(attempt.request, ChatRequest) else usage.input_tokens
+    if tokens is None or expected.is_learned:
+        return tokens
+    return max(tokens, tokens_before(attempt, expected))
 
 
 def learn_output(attempt: Attempt, result: object) -> None:
@@ -77,11 +109,11 @@ def learn_output(attempt: Attempt, result: object) -> None:
         outputs[key] = OutputAverage(output) if known is None else known.add(output)
 
 
-def _count_by_provider(attempt: Attempt, expected: Usage, used: Usage | None) -> int | None:
+def _count_by_provider(attempt: Attempt, expected: Expected, used: Usage | None) -> int | None:
     count = attempt.endpoint.limit_tokens
     if count is None or not isinstance(attempt.request, ChatRequest):
         return None
-    return count(attempt.request, expected, used)
+    return count(attempt.request, expected.usage, used)
 
 
 def _estimate_texts(request: Any) -> int:  # noqa: ANN401 - the request of any service

@@ -75,7 +75,7 @@ class CompletionOptions(ClientOptions, total=False):
     presence_penalty: float
     extra: Mapping[str, JSON]
     label: str
-    budget: float | Decimal | Mapping[str, Any]
+    budget: float | str | Decimal | Mapping[str, Any]
 
 
 class OptionsWithoutSchema(CompletionOptions, total=False):

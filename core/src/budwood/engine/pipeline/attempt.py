@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from budwood import logs
 from budwood.engine.accounting import costs
 from budwood.engine.pipeline.call import Round
-from budwood.engine.pipeline.claims import has_concurrency_limit
+from budwood.engine.pipeline.claims import prevents_overload
 from budwood.engine.pipeline.credentials import Lease
 from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.pipeline.secrets import scrub
@@ -213,7 +213,7 @@ class Attempt:
         if self.endpoint.key_record is not None and self.is_started and isinstance(error, ProviderError):
             self.endpoint.key_record.record_error(error, now)
         if health.adaptive is not None or health.running:
-            adaptive.record_failure(health, error, self.started, now, lambda: has_concurrency_limit(*self.target))
+            adaptive.record_failure(health, error, self.started, now, lambda: prevents_overload(*self.target, error))
 
     def _record(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.engine.accounting import costs
@@ -17,7 +16,6 @@ from budwood.engine.reliability.reservation import Reservation, Shortage, Used, 
 from budwood.engine.reliability.worst_case import WorstCase, compute_worst_case
 from budwood.errors import BudgetExceededError, ProviderError
 from budwood.types import Answer, ChatRequest, ChatResponse
-from budwood.types.http import Body
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call
@@ -71,21 +69,12 @@ def _compute_worst_case(attempt: Attempt) -> Flow[WorstCase]:
         counted = yield Invoke(lambda: call.counter.exact(endpoint, request))
     return compute_worst_case(
         request,
-        size=_size_of(encoded.body),
+        body=encoded.body,
         counted=counted,
         rules=endpoint.rules(attempt.model),
         facts=endpoint.facts(attempt.model) if endpoint.facts is not None else None,
         adaptations=encoded.adaptations,
         moment=datetime.fromtimestamp(call.clock.time(), UTC),
-    )
-
-
-def _size_of(body: Body) -> int:
-    if isinstance(body, bytes):
-        return len(body)
-    return sum(
-        len(part) if isinstance(part, bytes) else Path(part.path).stat().st_size if part.size is None else part.size
-        for part in body
     )
 
 
@@ -126,7 +115,7 @@ def _check_taken(shortage: Shortage | None, attempt: Attempt) -> None:
     raise _exceeded(
         attempt,
         budget,
-        f"The budget {budget.name!r} has {budget.format(left)} left of {budget.format(budget.limit)}{until}; this "
+        f"The {budget.describe()} has {budget.format(left)} left of {budget.format(budget.limit)}{until}; this "
         f"request could {'use' if budget.unit == 'tokens' else 'cost'} up to {budget.format(required)}.",
         hint=f"{lower} the request, or raise the budget{', or wait until it resets' if budget.is_lasting else ''}.",
         left=left,
@@ -149,17 +138,21 @@ def _check_known(attempt: Attempt, worst_case: WorstCase) -> Flow[None]:
         reason = worst_case.unbounded or no_price
         if reason is None:
             continue
-        left = yield from read_left(budget, call.find_limiter, call.clock.time())
-        cure = f'Set prices in [models."{attempt.target.address}"]' if reason == no_price else "Leave it out"
+        left = max((yield from read_left(budget, call.find_limiter, call.clock.time())), 0)
+        cure = _cure(attempt) if reason == no_price else "Leave it out"
         raise _exceeded(
             attempt,
             budget,
             f"The highest {'cost' if budget.unit == 'dollars' else 'number of tokens'} of this request is not known: "
-            f"{reason}. So the budget {budget.name!r}, with {budget.format(left)} left, cannot be kept.",
+            f"{reason}. So the {budget.describe()}, with {budget.format(left)} left, cannot be kept.",
             hint=f'{cure}, or pass unknown_price="ignore" to send such requests nevertheless.',
             left=left,
             required=None,
         )
+
+
+def _cure(attempt: Attempt) -> str:
+    return f'Set prices in [models."{attempt.target.address}"]' if attempt.model else "Name a model with known prices"
 
 
 def _exceeded(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from budwood.engine.reliability.periods import period_of
+from budwood.errors import RateLimitError
+from budwood.settings import find_timezone
 from budwood.types import Claim
 
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from budwood.engine.pipeline.endpoints import Endpoint
 
 MINUTE: Final = 60.0
-DAY: Final = 86_400.0
 
 PACE: Final = 0.98
 """The share of a rate that is used. Requests arrive less evenly than they are sent, so that a client that sends at
@@ -60,14 +61,16 @@ def quota_name(endpoint: Endpoint) -> str:
     return endpoint.name if group == endpoint.name else f"{endpoint.name}[{group}]"
 
 
-def has_concurrency_limit(endpoint: Endpoint, model: str) -> bool:
-    """Return whether the settings limit the attempts at a time."""
-    limits = [
-        endpoint.settings.limits,
-        _limits_of_model(endpoint, model),
-        *(key.limits for key in endpoint.settings.keys),
-    ]
-    return any(each is not None and each.concurrency is not None for each in limits)
+def prevents_overload(endpoint: Endpoint, model: str, error: BaseException) -> bool:
+    """Return whether the settings limit what caused an error: the attempts at a time, or for a rate limit, a rate."""
+    groups = (key.limits for key in endpoint.settings.keys)
+    for limits in (endpoint.settings.limits, _limits_of_model(endpoint, model), *groups):
+        if limits is not None and (
+            limits.concurrency is not None
+            or (isinstance(error, RateLimitError) and (limits.requests_per_minute or limits.tokens_per_minute))
+        ):
+            return True
+    return False
 
 
 def build_claims(scopes: Sequence[Scope], tokens: int, now: float) -> list[Claim]:
@@ -97,17 +100,6 @@ def is_rate_of(claim: Claim, unit: str) -> bool:
     return claim.key.endswith(f":{unit}_per_minute")
 
 
-def next_day(now: float, timezone: str) -> float:
-    """Return when the next day begins in a time zone, in seconds since 1970."""
-    if timezone == "UTC":
-        return (now // DAY + 1) * DAY
-    from zoneinfo import ZoneInfo  # not above: few programs have limits per day in another time zone
-
-    zone = ZoneInfo(timezone)
-    tomorrow = datetime.fromtimestamp(now, zone).date() + timedelta(days=1)
-    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=zone).timestamp()
-
-
 def _claims_of(scope: Scope, tokens: int, now: float) -> Iterator[Claim]:
     limits = scope.limits
     for unit, amount, limit in (
@@ -121,7 +113,7 @@ def _claims_of(scope: Scope, tokens: int, now: float) -> Iterator[Claim]:
         ("tokens", float(tokens), limits.tokens_per_day),
     ):
         if limit is not None:
-            resets_at = next_day(now, limits.timezone)
+            resets_at = period_of(now, "day", find_timezone(limits.timezone))[1].timestamp()
             yield Claim(f"{scope.name}:{unit}_per_day", "quota", limit, amount, resets_at=resets_at, is_lasting=True)
     if limits.concurrency is not None:
         yield Claim(f"{scope.name}:concurrency", "concurrency", limits.concurrency)

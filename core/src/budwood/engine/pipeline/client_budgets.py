@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budwood.budget_settings import BudgetSettings, parse_budgets
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.endpoints import Target
-from budwood.engine.reliability.budget import Budget
+from budwood.engine.reliability.budget import OF_CALL, Budget
 from budwood.engine.reliability.reservation import read_left
 from budwood.types import Adaptation, BudgetState, ChatRequest
 
@@ -44,7 +44,7 @@ def select_budgets(budgets: Iterable[Budget], label: str | None, own: BudgetSett
         own: The budget that was passed with the call.
     """
     selected = [budget.for_call() for budget in budgets if budget.label is None or budget.label == label]
-    return (*selected, Budget("budget=", own)) if own is not None else tuple(selected)
+    return (*selected, Budget(OF_CALL, own)) if own is not None else tuple(selected)
 
 
 def limit_output(call: Call, target: Target, request: ChatRequest) -> ChatRequest:

@@ -184,8 +184,14 @@ class Endpoints:
         self._endpoints: dict[str, Endpoint] = {}
         self._targets: dict[str, Target] = {}
         self.routes: dict[tuple[object, ...], tuple[Target, ...]] = {}
-        self._lock = threading.Lock()
         self._limiter: ClientLimiter | None = None
+        self.reset_lock()
+
+    def reset_lock(self) -> None:
+        """Make the locks anew, as after a fork, in which another thread may have held them."""
+        self._lock = threading.Lock()
+        if self._limiter is not None:
+            self._limiter.reset_lock()
 
     def find(self, address: str) -> Target:
         """

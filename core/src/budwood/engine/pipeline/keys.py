@@ -9,12 +9,12 @@ from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub
 from budwood.engine.pipeline.waiting import pause, resume
+from budwood.engine.reliability.health import find_cause
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
     QuotaExhaustedError,
     RateLimitError,
-    StreamInterruptedError,
 )
 from budwood.types import Answer
 
@@ -47,16 +47,10 @@ def _send_with_key(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool:
     except ProviderError as error:
         if attempt.is_started:
             scrub(error, attempt.secrets())
-            pool.fail(grant, _cause(error), attempt.rate_limits, call.clock.monotonic(), call.random)
+            pool.fail(grant, find_cause(error), attempt.rate_limits, call.clock.monotonic(), call.random)
         raise
     pool.succeed(grant, result.usage.total_tokens if isinstance(result, Answer) else None)
     return result
-
-
-def _cause(error: ProviderError) -> ProviderError:
-    """Return the error that interrupted a stream, or the error itself."""
-    cause = error.__cause__
-    return cause if isinstance(error, StreamInterruptedError) and isinstance(cause, ProviderError) else error
 
 
 def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:

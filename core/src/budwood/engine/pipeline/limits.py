@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from budwood.engine.accounting import limit_tokens
+from budwood.engine.accounting.limit_tokens import Expected
 from budwood.engine.drivers.effects import Flow, Wait
 from budwood.engine.pipeline import claims as limits
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.claims import Scope
 from budwood.engine.pipeline.waiting import pause, resume
 from budwood.errors import RateLimitError
-from budwood.types import Claim, Denial, Usage
+from budwood.types import Claim, Denial
 
 CORRECTED_SHARE: Final = 0.1
 """The share of a limit from which on the remaining units that a vendor reports are not compared with the count."""
@@ -39,23 +40,17 @@ def with_limits(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flo
 
 
 def _send_within(attempt: Attempt, scopes: Sequence[Scope], send: Callable[[Attempt], Flow[Any]]) -> Flow[Any]:
-    expected = Usage(input_tokens=0, output_tokens=0)
-    if limits.counts_tokens(scopes):
-        expected = yield from limit_tokens.estimate_tokens(attempt)
-    tokens = limit_tokens.tokens_before(attempt, expected)
-    claims = limits.build_claims(scopes, tokens, attempt.round.call.clock.time())
-    reservation = _Reservation(attempt, claims)
+    counts_tokens = limits.counts_tokens(scopes)
+    expected = (yield from limit_tokens.estimate_tokens(attempt)) if counts_tokens else limit_tokens.NOTHING
+    reservation = _Reservation(attempt, scopes, expected)
     yield from reservation.take()
     amounts: Mapping[str, float] = {}
     try:
         result = yield from send(attempt)
-        used = limit_tokens.tokens_after(attempt, expected, result)
-        limit_tokens.learn_output(attempt, result)
-        if used is not None:
-            amounts = {claim.key: float(used) for claim in limits.token_claims(claims)}
+        amounts = reservation.used(result)
     except BaseException as error:
         if attempt.is_unsent(error):
-            amounts = {claim.key: 0.0 for claim in claims}
+            amounts = reservation.nothing()
         raise
     finally:
         yield from reservation.settle(amounts)
@@ -68,12 +63,15 @@ class _Reservation:
 
     Args:
         attempt: The attempt.
-        claims: What it takes.
+        scopes: The limits.
+        expected: The tokens that it will probably use.
     """
 
-    def __init__(self, attempt: Attempt, claims: Sequence[Claim]) -> None:
+    def __init__(self, attempt: Attempt, scopes: Sequence[Scope], expected: Expected) -> None:
         self._attempt = attempt
-        self._claims = claims
+        self._scopes = scopes
+        self._expected = expected
+        self._claims: Sequence[Claim] = ()
         self._limiter = attempt.round.call.find_limiter()
         self._ticket = secrets.token_hex(8)  # unlike `random`, not repeated in a forked process
 
@@ -84,41 +82,44 @@ class _Reservation:
         Raises:
             RateLimitError: They do not fit before the deadline of the call.
         """
-        denial = yield from self._limiter.reserve(self._ticket, self._claims)
+        denial = yield from self._reserve()
         if denial is None:
             return
-        clock = self._attempt.round.call.clock
-        started = clock.monotonic()
+        call = self._attempt.round.call
+        started = call.clock.monotonic()
         pause(self._attempt, denial.claim.key, denial.delay)
         try:
             while denial is not None:
-                self._check(denial)
-                yield from self._limiter.wait(self._ticket, denial, self._attempt.round.call.timing.deadline)
-                denial = yield from self._limiter.reserve(self._ticket, self._claims)
+                _check(self._attempt, denial)
+                yield from self._limiter.wait(self._ticket, denial, call.timing.deadline)
+                self._expected = limit_tokens.renew(self._attempt, self._expected)
+                denial = yield from self._reserve()
         except BaseException:
             yield from self._limiter.cancel(self._ticket, self._claims)
             raise
         finally:
             resume(self._attempt, started)
 
+    def _reserve(self) -> Flow[Denial | None]:
+        tokens = limit_tokens.tokens_before(self._attempt, self._expected)
+        self._claims = limits.build_claims(self._scopes, tokens, self._attempt.round.call.clock.time())
+        return self._limiter.reserve(self._ticket, self._claims)
+
+    def used(self, result: object) -> dict[str, float]:
+        """Return what a successful attempt used, by the key of the claim."""
+        tokens = limit_tokens.tokens_after(self._attempt, self._expected, result)
+        limit_tokens.learn_output(self._attempt, result)
+        return {} if tokens is None else {claim.key: float(tokens) for claim in limits.token_claims(self._claims)}
+
+    def nothing(self) -> dict[str, float]:
+        """Return what an attempt used that was not sent."""
+        return {claim.key: 0.0 for claim in self._claims}
+
     def settle(self, amounts: Mapping[str, float]) -> Flow[None]:
         """Replace the reserved amounts with those that were used, and correct rates by the headers of the reply."""
         yield from self._limiter.settle(self._ticket, self._claims, amounts)
         for claim, remaining in _corrections(self._attempt, self._claims):
             yield from self._limiter.correct(claim, remaining, None)
-
-    def _check(self, denial: Denial) -> None:
-        """
-        Check that it makes sense to wait.
-
-        Raises:
-            RateLimitError: The deadline of the call is sooner, or the attempt is a hedge, which must not wait.
-        """
-        call, contender = self._attempt.round.call, self._attempt.round.contender
-        left = call.timing.deadline - call.clock.monotonic()
-        is_hopeless = left <= 0 or (denial.delay is not None and denial.delay >= left)
-        if is_hopeless or (contender is not None and contender.is_hedge):
-            raise _no_room(self._attempt, denial)
 
 
 def _with_place(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
@@ -128,19 +129,36 @@ def _with_place(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flo
         call, adaptive = attempt.round.call, attempt.endpoint.health.adaptive
         latch = adaptive.enter(id(attempt)) if adaptive is not None else None
         if adaptive is not None and latch is not None:
+            full = Denial(Claim(f"{attempt.endpoint.label}:concurrency", "concurrency", adaptive.limit), None)
             started = call.clock.monotonic()
             is_granted = False
+            pause(attempt, full.claim.key, None)
             try:
+                _check(attempt, full)
                 is_granted = yield Wait(latch, call.timing.deadline)
             finally:
                 if not is_granted:
                     adaptive.leave(id(attempt))
                 resume(attempt, started)
             if not is_granted:
-                raise _no_room(attempt, Denial(Claim("concurrency", "concurrency", adaptive.limit), None))
+                raise _no_room(attempt, full)
         return (yield from send(attempt))
 
     return run
+
+
+def _check(attempt: Attempt, denial: Denial) -> None:
+    """
+    Check that it makes sense to wait.
+
+    Raises:
+        RateLimitError: The deadline of the call is sooner, or the attempt is a hedge, which must not wait.
+    """
+    call, contender = attempt.round.call, attempt.round.contender
+    left = call.timing.deadline - call.clock.monotonic()
+    is_hopeless = left <= 0 or (denial.delay is not None and denial.delay >= left)
+    if is_hopeless or (contender is not None and contender.is_hedge):
+        raise _no_room(attempt, denial)
 
 
 def _no_room(attempt: Attempt, denial: Denial) -> RateLimitError:

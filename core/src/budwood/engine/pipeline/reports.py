@@ -21,7 +21,7 @@ def describe_endpoint(endpoint: Endpoint, now: float) -> EndpointState:
         endpoint: The endpoint.
         now: The time, by the monotonic clock.
     """
-    health = endpoint.health
+    health, adaptive = endpoint.health, endpoint.health.adaptive
     calls, failures = health.calls(now)
     return EndpointState(
         name=endpoint.label,
@@ -36,6 +36,7 @@ def describe_endpoint(endpoint: Endpoint, now: float) -> EndpointState:
         first_token=health.first_token,
         next_probe=health.next_probe(now),
         last_error=health.last_error,
+        concurrency=adaptive.limit if adaptive is not None else None,
     )
 
 

@@ -28,6 +28,9 @@ EXPLORATION: Final = 0.05
 EXPECTED_OUTPUT: Final = 500
 """The output tokens by which costs are compared if a call has no ``max_tokens``."""
 
+_MAX_ROUTES: Final = 1000
+"""The number of routes that a client remembers, so that they are not checked again in each call."""
+
 
 def plan_route(endpoints: Endpoints, target: Target, options: Options) -> Route:
     """
@@ -39,7 +42,9 @@ def plan_route(endpoints: Endpoints, target: Target, options: Options) -> Route:
     key = (target.address, options.fallbacks, options.fallback_on, options.routing, *options.weights.items())
     targets = endpoints.routes.get(key)
     if targets is None:
-        targets = endpoints.routes[key] = list_targets(target, options, endpoints.find)
+        targets = list_targets(target, options, endpoints.find)
+        if len(endpoints.routes) < _MAX_ROUTES:
+            endpoints.routes[key] = targets
     return Route(targets, endpoints.state)
 
 

@@ -84,7 +84,7 @@ def record_failure(
         error: The error of the attempt.
         started: When the attempt was sent.
         now: The time, by the same clock.
-        is_limited: Tells whether the user limits the attempts at a time.
+        is_limited: Tells whether the user's limits prevent such overloads.
     """
     rejected = is_overload(error)
     if health.adaptive is None and rejected and len(health.running) >= MIN_RUNNING and not is_limited():

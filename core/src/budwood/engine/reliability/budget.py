@@ -11,8 +11,9 @@ from datetime import datetime, tzinfo
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
-from budwood.budget_settings import BudgetSettings, find_timezone
+from budwood.budget_settings import BudgetSettings
 from budwood.engine.reliability.periods import period_of
+from budwood.settings import find_timezone
 from budwood.types import BudgetState, Claim
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 NANO: Final = 10**9
 """Nanodollars of a dollar."""
+
+OF_CALL: Final = "budget="
+"""The name of a budget that was passed with a call."""
 
 
 class Budget:
@@ -29,7 +33,7 @@ class Budget:
     One per call or client counts here. One per day or month counts in a limiter, by the claims of `claim`.
 
     Args:
-        name: Its name, for errors and reports.
+        name: Its name, for errors and reports; `OF_CALL` for one that was passed with a call.
         settings: Its limit and period.
 
     Attributes:
@@ -49,7 +53,7 @@ class Budget:
         self.per: Final[BudgetPeriod] = settings.per
         self.label: Final = settings.label
         self._settings = settings
-        self._timezone: tzinfo = find_timezone(settings.timezone, f"budgets.{name}")
+        self._timezone: tzinfo = find_timezone(settings.timezone)
         self._spent = 0
         self.reset_lock()
 
@@ -64,8 +68,8 @@ class Budget:
 
     @property
     def left(self) -> int:
-        """What is left of a budget that counts here."""
-        return max(self.limit - self._spent, 0)
+        """What is left of a budget that counts here; negative if requests whose cost was not known exceeded it."""
+        return self.limit - self._spent
 
     def for_call(self) -> Budget:
         """Return the budget of a new call: one per call starts empty, others are shared."""
@@ -115,7 +119,7 @@ class Budget:
             label=self.label,
             limit=self.to_decimal(self.limit),
             spent=self.to_decimal(self.limit - left),
-            left=self.to_decimal(left),
+            left=self.to_decimal(max(left, 0)),
             resets_at=self.period(now)[1] if self.is_lasting else None,
         )
 
@@ -125,6 +129,10 @@ class Budget:
             return f"{amount:,} tokens"
         whole, _, cents = f"{self.to_decimal(amount):,.9f}".partition(".")
         return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+    def describe(self) -> str:
+        """Return the name for a sentence."""
+        return "budget of this call" if self.name == OF_CALL else f"budget {self.name!r}"
 
     def to_decimal(self, amount: int) -> Decimal:
         """Return an amount in dollars or tokens."""

@@ -49,9 +49,13 @@ class ClientLimiter:
         self._clock = instance.context.clock
         self._local = _Part(state.local_limiter(lambda: local.implementation), local)
         self._chosen = self._local if local is instance else _Part(instance.implementation, instance)
-        self._lock = threading.Lock()
         self._used: dict[str, _Part] = {}
         self._retry_at = -inf
+        self.reset_lock()
+
+    def reset_lock(self) -> None:
+        """Make the lock anew, as after a fork, in which another thread may have held it."""
+        self._lock = threading.Lock()
 
     def reserve(self, ticket: str, claims: Sequence[Claim]) -> Flow[Denial | None]:
         """

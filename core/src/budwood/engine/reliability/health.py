@@ -50,17 +50,20 @@ _FAILURES: Final = (CapacityError, ServerError, ConnectionFailedError, StreamInt
 
 def is_failure(error: BaseException) -> bool:
     """Tell whether an error is the endpoint's failure, rather than a rejected request or a deadline of the user."""
-    cause = _find_cause(error)
+    if not isinstance(error, ProviderError):
+        return False
+    cause = find_cause(error)
     return isinstance(cause, _FAILURES) or (isinstance(cause, RequestTimeoutError) and cause.phase != "deadline")
 
 
 def is_rejection(error: BaseException) -> bool:
     """Tell whether an error is an answer of the endpoint that is not its failure, provided that it answered."""
-    cause = _find_cause(error)
-    return isinstance(cause, ProviderError) and not isinstance(cause, RequestTimeoutError) and not is_failure(cause)
+    if not isinstance(error, ProviderError) or is_failure(error):
+        return False
+    return not isinstance(find_cause(error), RequestTimeoutError)
 
 
-def _find_cause(error: BaseException) -> BaseException:
+def find_cause(error: ProviderError) -> ProviderError:
     """Return what interrupted a stream, such as a rate limit or the deadline of the call; else the error itself."""
     cause = error.__cause__
     return cause if isinstance(error, StreamInterruptedError) and isinstance(cause, ProviderError) else error
@@ -251,7 +254,7 @@ class Health:
             seconds[int(ended)].failures += is_failed
         recent = _Counts()
         for second, counts in tuple(seconds.items()):
-            if second < now - MINUTE - 1:
+            if second <= now - MINUTE - 1:
                 del seconds[second]
                 continue
             recent.attempts += counts.attempts

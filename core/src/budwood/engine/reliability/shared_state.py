@@ -109,7 +109,7 @@ class SharedState:
 
 _states: Final[weakref.WeakSet[SharedState]] = weakref.WeakSet()
 _by_id: Final[dict[int, tuple[weakref.ref[object], SharedState]]] = {}  # not by hash: dataclasses often have none
-_lock = threading.RLock()  # collecting garbage, which may happen inside it, calls `_forget`
+_lock = threading.RLock()
 
 
 def find_state(clock: Clock, transport: object) -> SharedState:
@@ -123,22 +123,17 @@ def find_state(clock: Clock, transport: object) -> SharedState:
         transport: The transport that was passed to it; a name or None for one that it creates.
     """
     own = transport if transport is not None and not isinstance(transport, str) else clock
-    if isinstance(own, SystemClock):
+    if type(own) is SystemClock:  # a subclass may show another time
         return _process_state
     with _lock:
         known = _by_id.get(id(own))
         if known is None:
             try:
-                reference = weakref.ref(own, partial(_forget, id(own)))
+                reference = weakref.ref(own, partial(_by_id.pop, id(own)))  # removes it when `own` is gone
             except TypeError:  # such as an object with slots
                 return SharedState()
             known = _by_id[id(own)] = reference, SharedState()
         return known[1]
-
-
-def _forget(identity: int, _: object) -> None:
-    """Forget the state of clients whose transport or clock does not exist any more."""
-    del _by_id[identity]
 
 
 def reset_all() -> None:

@@ -16,7 +16,7 @@ FAST: Final = Claim("fast", "rate", 1000, period=10.0, amount=100)
 """100 units in a second, all of which the claim takes."""
 
 SLOT: Final = Claim("slots", "concurrency", 1)
-QUOTA: Final = Claim("quota", "quota", 10, amount=6)
+QUOTA: Final = Claim("quota", "quota", 10, amount=6, is_lasting=True)
 
 
 def denied(limiter: Limiter, ticket: str, claims: Sequence[Claim]) -> Denial:

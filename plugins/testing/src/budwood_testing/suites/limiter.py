@@ -180,7 +180,7 @@ class LimiterSuite(PluginSuite):
         assert 3500 < delay_of(denial) <= 3601
         assert limiter.reserve("third", [quota._replace(resets_at=self.now(clock) + 7200)]) is None
 
-    def test_quota_without_an_end_has_nodelay_of(self, limiter: Limiter) -> None:
+    def test_quota_without_an_end_has_no_delay(self, limiter: Limiter) -> None:
         """It stays exhausted."""
         limiter.reserve("first", [QUOTA])
 
@@ -222,7 +222,7 @@ class LimiterSuite(PluginSuite):
         denied(limiter, "small", [SLOW._replace(amount=0.001)])
 
     def test_waiting_tickets_keep_their_order(self, limiter: Limiter) -> None:
-        """The first that was denied is granted first, whoever asks first afterwards."""
+        """The first that was denied is granted first, in whatever order they ask again."""
         limiter.reserve("holder", [SLOT])
         denied(limiter, "first", [SLOT])
         denied(limiter, "second", [SLOT])

@@ -1,0 +1,170 @@
+"""What is specific to the Redis limiter: its settings, its keys, and what the server may do to it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from budwood import Client
+from budwood.errors import ConfigurationError
+from budwood.types import Claim
+from budwood_redis_limiter import RedisLimiterSettings
+from budwood_redis_limiter.limiter import build_redis_limiter
+from budwood_testing import FakeClock, chat_reply, plugin_context
+from tests.redis_server import RedisServer
+
+SLOT = Claim("slots", "concurrency", 1)
+SECRET = "p4ssw0rd-that-never-shows"
+
+
+class PresentClock(FakeClock):
+    """
+    A fake clock with the time of day of the server.
+    """
+
+    def time(self):
+        """
+        Return seconds since 1970.
+        """
+        return time.time()
+
+
+def make(url, **changes):
+    """
+    Make a limiter for a URL.
+    """
+    return build_redis_limiter(RedisLimiterSettings(url=url, **changes), plugin_context("redis"))
+
+
+# Settings.
+
+
+@pytest.mark.parametrize("url", ["http://host", "host:6379", "", "redis://["])
+def test_url_has_a_scheme_of_redis(url):
+    """
+    Another one is an error that does not repeat it: it may contain a password.
+    """
+    with pytest.raises(ValueError, match="must begin with") as caught:
+        RedisLimiterSettings(url=url + SECRET)
+
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", [f"redis://:{SECRET}@host:port", f"redis://:{SECRET}@host/0?db=nothing"])
+def test_wrong_url_is_a_configuration_error_without_its_text(url):
+    """
+    The message names the setting.
+    """
+    with pytest.raises(ConfigurationError, match="url: it is not a valid address") as caught:
+        make(url)
+
+    assert SECRET not in f"{caught.value!r} {caught.value.hint} {caught.value.__context__!r}"
+
+
+def test_password_shows_nowhere():
+    """
+    Not in the settings, nor in the limiter, nor in an error of the connection.
+    """
+    limiter = make(f"redis://user:{SECRET}@127.0.0.1:1/0")
+    with pytest.raises(OSError, match="Redis") as caught:
+        limiter.reserve("first", [SLOT])
+
+    assert SECRET not in f"{caught.value!r} {caught.value.__context__!r} {limiter!r}"
+    assert SECRET not in repr(RedisLimiterSettings(url=f"redis://:{SECRET}@host"))
+    limiter.close()
+
+
+@pytest.mark.real_server
+def test_wrong_password_is_an_os_error_without_it():
+    """
+    The engine continues with limits inside the process.
+    """
+    with RedisServer("--requirepass", "right") as server:
+        limiter = make(f"redis://:{SECRET}@127.0.0.1:{server.port}/0")
+        with pytest.raises(OSError, match="invalid") as caught:
+            limiter.reserve("first", [SLOT])
+        assert SECRET not in f"{caught.value!r}"
+        limiter.close()
+
+        limiter = make(f"redis://:right@127.0.0.1:{server.port}/0")
+        assert limiter.reserve("first", [SLOT]) is None
+        limiter.close()
+
+
+# Keys.
+
+
+@pytest.mark.real_server
+def test_prefixes_are_separate(make_limiter, prefix):
+    """
+    Programs that do not share limits can share a server.
+    """
+    assert make_limiter().reserve("first", [SLOT]) is None
+    assert make_limiter(prefix=f"{prefix}-other").reserve("first", [SLOT]) is None
+
+
+@pytest.mark.real_server
+def test_keys_expire(make_limiter, prefix):
+    """
+    The server is not filled by limits that nobody uses any more.
+    """
+    limiter = make_limiter()
+    claims = [SLOT, Claim("tokens", "rate", 600, amount=30), Claim("day", "quota", 10, resets_at=4e9, is_lasting=True)]
+    limiter.reserve("first", [*claims, Claim("own", "quota", 10)])
+    limiter.reserve("second", claims)
+    names = limiter._client.keys(f"{prefix}:*")
+
+    assert len(names) > 5
+    assert [name for name in names if limiter._client.ttl(name) < 0] == [f"{prefix}:tickets:".encode()]
+
+
+# Loss of the server.
+
+
+@pytest.mark.real_server
+def test_restarted_server_is_used_without_an_error(own_server):
+    """
+    The scripts and the connections of before are replaced.
+    """
+    limiter = make(own_server.url)
+    assert limiter.reserve("first", [SLOT]) is None
+    own_server.kill()
+    own_server.start()
+
+    assert limiter.reserve("second", [SLOT]) is None
+    assert limiter.reserve("third", [SLOT]) is not None
+    limiter.close()
+
+
+@pytest.mark.real_server
+def test_calls_survive_the_loss_of_the_server(own_server, scripted):
+    """
+    The limits of the process hold until the server is back, which is then used again.
+    """
+    clock = PresentClock()
+    settings = {
+        "limiter": "redis",
+        "limiters": {"redis": {"url": own_server.url}},
+        "providers": {"openai": {"api_key": "sk-test-secret", "limits": {"requests_per_day": 100}}},
+    }
+    scripted.reply(body=chat_reply("one")).reply(body=chat_reply("two")).reply(body=chat_reply("three"))
+    with Client("openai/gpt-4o", settings=settings, transport=scripted, clock=clock) as client:
+        assert client.ask("hi").text == "one"
+        assert count_quotas(own_server) == 1
+        own_server.kill()
+        assert client.ask("hi").text == "two"
+        own_server.start()
+        clock.advance(10)
+        assert client.ask("hi").text == "three"
+    assert count_quotas(own_server) == 1
+
+
+def count_quotas(server):
+    """
+    Return the number of quotas that the server counts.
+    """
+    limiter = make(server.url)
+    names = limiter._client.keys("budwood:quota*")
+    limiter.close()
+    return len(names)

@@ -1,0 +1,75 @@
+"""A real Redis server for tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+
+def find_redis_server():
+    """
+    Return the program. Without it the test is skipped; in CI it fails.
+    """
+    program = shutil.which("redis-server")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no redis-server: run `apt-get install redis-server`")
+        pytest.skip("there is no redis-server on this machine: run `apt-get install redis-server`")
+    return program
+
+
+class RedisServer:
+    """
+    A server on a Unix socket, and on a port of loopback; it stores nothing on disk.
+    """
+
+    def __init__(self, *options):
+        self._program = find_redis_server()
+        self._folder = Path(tempfile.mkdtemp(prefix="redis-"))  # the path of a socket must be short
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"unix://{self._folder / 'socket'}"
+        self._options = options
+        self._process = None
+
+    def start(self):
+        """
+        Start the server, and wait until it answers.
+        """
+        settings = {
+            "unixsocket": self._folder / "socket",
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "save": "",
+            "dir": self._folder,
+        }
+        command = [self._program, *(part for name, value in settings.items() for part in (f"--{name}", str(value)))]
+        self._process = subprocess.Popen([*command, *self._options], stdout=subprocess.PIPE, text=True)
+        lines = []
+        for line in self._process.stdout:
+            lines.append(line)
+            if "eady to accept connections" in line and (" at " in line or "unix" in line):  # the socket comes last
+                return
+        pytest.fail("".join(lines))
+
+    def kill(self):
+        """
+        Kill the server. All its data is lost.
+        """
+        self._process.kill()
+        self._process.communicate()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.kill()
+        shutil.rmtree(self._folder)
