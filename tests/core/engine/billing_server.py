@@ -16,7 +16,8 @@ class BillingServer:
     Replies with a random usage, up to the most input tokens of the request and its ``max_tokens``.
 
     Args:
-        seed: The seed of the usages.
+        seed: The seed of the usages and of the faults.
+        faults: Whether some replies fail: an error status, which is not billed, or a connection that breaks.
 
     Attributes:
         billed: The tokens of all requests so far.
@@ -25,12 +26,13 @@ class BillingServer:
         expected: The number of calls that must have arrived or been refused before any reply is sent.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, faults: bool = False) -> None:
         self.billed = 0
         self.arrived = 0
         self.refused = 0
         self.expected = 0
         self._random = random.Random(seed)
+        self._faults = faults
         self._changed = threading.Condition()
         self._server = LoopbackServer()
         self._server.answer = self._answer
@@ -69,10 +71,15 @@ class BillingServer:
 
     def _answer(self, request: ReceivedRequest) -> bytes:
         with self._changed:
-            usage = self._bill(request)
+            fault = self._random.choice(["", "", "status", "broken"]) if self._faults else ""
+            usage = self._bill(request) if fault != "status" else {}
             self.arrived += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: self.arrived + self.refused >= self.expected, MAX_WAIT)
+        if fault == "status":
+            return reply(self._random.choice([400, 429, 500]), {"error": {"message": "no"}}, **KEEP_ALIVE)
+        if fault == "broken":
+            raise ConnectionAbortedError  # the connection is closed without a reply
         choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
         body = {"id": "1", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
         return reply(200, body, **KEEP_ALIVE)

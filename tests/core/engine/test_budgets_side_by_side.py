@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from budwood import AsyncClient, Client
+from budwood import AsyncClient, ChatResponse, Client
 from budwood.clock import SystemClock
 from budwood.engine.reliability.worst_case import HIDDEN_TOKENS
 from budwood.errors import BudgetExceededError
@@ -26,13 +26,23 @@ MOST = HIDDEN_TOKENS + MAX_TOKENS + 200
 
 
 class OwnClock:
-    """The clock of the system. Clients with a clock of their own do not share limits with those of other tests."""
+    """
+    The clock of the system, on which sleeping returns immediately.
+
+    Clients with a clock of their own do not share limits with those of other tests.
+    """
 
     def __init__(self):
         self._clock = SystemClock()
 
     def __getattr__(self, name):
         return getattr(self._clock, name)
+
+    def sleep(self, seconds, *, wake=None):
+        pass
+
+    async def sleep_async(self, seconds):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -96,6 +106,20 @@ def test_what_calls_did_not_use_is_spent_by_later_ones(server, ask_many):
 
     assert LIMIT - 4 * MOST < server.billed <= LIMIT
     assert state.spent == server.billed
+
+
+@pytest.mark.parametrize("ask_many", [ask_many_blocking, ask_many_async])
+@pytest.mark.parametrize("per", ["client", "month"])
+def test_failures_are_never_counted_too_low(ask_many, per):
+    """
+    With errors, broken connections and retries, the budget counts at least what was billed, and at most its limit.
+    """
+    with BillingServer(faults=True) as server:
+        replies, (state,) = ask_many(server, 200, 16, {"all": {"tokens": LIMIT, "per": per}})
+
+    assert server.billed <= state.spent <= LIMIT
+    assert state.spent > LIMIT - 16 * MOST
+    assert sum(reply.usage.total_tokens for reply in replies if isinstance(reply, ChatResponse)) < server.billed
 
 
 # Processes.

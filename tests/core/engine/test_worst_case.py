@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from budwood import Client
 from budwood.engine.reliability.worst_case import HIDDEN_TOKENS, HIDDEN_TOKENS_OF_TOOLS, compute_worst_case
 from budwood.types import (
     Adaptation,
+    BodyFile,
     ChatRequest,
     EmbeddingRequest,
     ImagePart,
@@ -39,7 +42,7 @@ def worst_case(request, **changes):
     Return the worst case of a request of 100 bytes.
     """
     defaults = {
-        "size": 100,
+        "body": b"x" * 100,
         "counted": None,
         "rules": ModelRules(),
         "facts": FACTS,
@@ -105,7 +108,7 @@ def test_no_usage_costs_more(rows, data):
     tools = draw(st.sampled_from([(), (ToolDefinition(name="t", parameters={}),)]))
     facts = ModelFacts.model_validate({"prices": rows})
     request = chat(max_tokens=max_tokens, extra={"n": choices}, tools=tools)
-    worst = worst_case(request, size=draw(st.integers(0, 3000)), facts=facts)
+    worst = worst_case(request, body=b"x" * draw(st.integers(0, 3000)), facts=facts)
     usage = draw(usages(worst.tokens - max_tokens * choices, max_tokens * choices))
     later = draw(st.timedeltas(timedelta(0), timedelta(hours=24)))
     tier = draw(st.sampled_from([row["service_tier"] for row in rows]))
@@ -194,10 +197,37 @@ def test_reasoning_that_the_vendor_stores_counts_as_input():
     stored = ReasoningPart(text="", provider="v", data={"type": "reasoning", "id": "rs_1", "summary": []})
     sent = ReasoningPart(text="", provider="v", data={"type": "reasoning", "encrypted_content": "x" * 400})
     rules = ModelRules(max_output_tokens=1000)
+    body = b'{"id":"rs_1"}'.ljust(100)
 
-    assert worst_case(chat(stored, stored), rules=rules).tokens == 100 + HIDDEN_TOKENS + 10 + 2000
-    assert worst_case(chat(sent), rules=rules).tokens == 100 + HIDDEN_TOKENS + 10
-    assert "reasoning" in worst_case(chat(stored)).unbounded
+    assert worst_case(chat(stored, stored), body=body, rules=rules).tokens == 100 + HIDDEN_TOKENS + 10 + 2000
+    assert worst_case(chat(sent), body=body, rules=rules).tokens == 100 + HIDDEN_TOKENS + 10
+    assert "reasoning" in worst_case(chat(stored), body=body).unbounded
+
+
+def test_choices_multiply_the_output():
+    """
+    Their number comes from the call, or from the user's rules for the model.
+    """
+    rules = ModelRules(defaults={"n": 3})
+
+    assert worst_case(chat(extra={"n": 2}), counted=5, rules=rules).tokens == 5 + 2 * 10
+    assert worst_case(chat(), counted=5, rules=rules).tokens == 5 + 3 * 10
+
+
+def test_reference_that_is_not_sent_does_not_count():
+    """
+    An encoder leaves out what another vendor stores.
+    """
+    foreign = ReasoningPart(text="", provider="v", data={"type": "reasoning", "id": "rs_1", "summary": []})
+
+    assert worst_case(chat(foreign)) == worst_case(chat())
+
+
+def test_files_have_no_bound():
+    """
+    A file that the transport sends is media.
+    """
+    assert "files" in worst_case(chat(), body=(b"x", BodyFile(Path("a.wav")))).unbounded
 
 
 @pytest.mark.parametrize(
@@ -214,7 +244,6 @@ def test_reasoning_that_the_vendor_stores_counts_as_input():
         (chat(extra={"model": "expensive"}), "model"),
         (chat(extra={"best_of": 5}), "best_of"),
         (chat(extra={"n": "many"}), "choices"),
-        (chat(extra={"service_tier": "priority"}), "service tier"),
         (EmbeddingRequest(model="m", texts=("a",), extra={"model": "large"}), "model"),
         (ModerationRequest(contents=((ImagePart(url="https://example.org/a"),),)), "images"),
         ("a request of another kind", "such requests"),
@@ -227,14 +256,28 @@ def test_request_whose_cost_has_no_bound_is_known(request_, reason):
     assert reason in worst_case(request_).unbounded
 
 
-@pytest.mark.parametrize(
-    "extra", [{"top_k": 5}, {"n": 2}, {"service_tier": "flex"}, {"service_tier": "auto"}, {"user": "u"}], ids=str
-)
+@pytest.mark.parametrize("extra", [{"top_k": 5}, {"n": 2}, {"service_tier": "flex"}, {"user": "u"}], ids=str)
 def test_harmless_parameters_keep_the_bound(extra):
     """
     Sampling, and tiers that do not cost more, change nothing.
     """
     assert worst_case(chat(extra=extra)).unbounded is None
+
+
+@pytest.mark.parametrize(
+    ("tier", "is_known"), [("auto", True), ("flex", True), ("Priority", True), ("performance", False)]
+)
+def test_service_tier_needs_a_price(tier, is_known):
+    """
+    It comes from ``extra`` or from the settings of the provider. The highest price of all tiers is assumed.
+    """
+    prices = [{"input": "2", "output": "8"}, {"input": "4", "output": "16", "service_tier": "priority"}]
+    body = json.dumps({"service_tier": tier, "note": 'a text with "service_tier": "unknown"'}).encode()
+
+    worst = worst_case(chat(), body=body, facts=ModelFacts.model_validate({"prices": prices}), counted=10)
+
+    assert (worst.unbounded is None) == is_known
+    assert worst.dollars == Decimal(10 * 4 + 10 * 16) / 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -28,21 +29,24 @@ _STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "standard_onl
 """Tiers that have the standard price or a lower one, or that the settings of the account choose."""
 
 
-def find_costly_parameters(extra: Mapping[str, object], facts: ModelFacts | None) -> Iterator[str]:
+_TIER_IN_BODY: Final = re.compile(rb'"service_?tier"\s*:\s*"([^"]*)"', re.IGNORECASE)
+"""A service tier in an encoded request: of ``extra``, or of the settings of the provider."""
+
+
+def find_costly_parameters(extra: Mapping[str, object], body: bytes, facts: ModelFacts | None) -> Iterator[str]:
     """
     Yield the reasons why parameters of a vendor may raise the cost of a request.
 
     Args:
         extra: The parameters.
+        body: The encoded request.
         facts: The facts of the model, with the prices of its service tiers; None if they are not known.
     """
-    for name, value in extra.items():
+    for name in extra:
         if name not in HARMLESS:
             yield f"{name} in extra= can raise the cost"
-        elif name == "service_tier" and not _is_known_tier(value, facts):
-            yield f"no price is known for the service tier {value}"
-
-
-def _is_known_tier(tier: object, facts: ModelFacts | None) -> bool:
     known = _STANDARD_TIERS.union(prices.service_tier or "" for prices in facts.prices) if facts else _STANDARD_TIERS
-    return isinstance(tier, str) and tier.lower() in known
+    for found in _TIER_IN_BODY.finditer(body):
+        tier = found[1].decode("utf-8", "replace")
+        if tier.lower() not in known:
+            yield f"no price is known for the service tier {tier}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.engine.accounting import costs
@@ -17,7 +16,6 @@ from budwood.engine.reliability.reservation import Reservation, Shortage, Used, 
 from budwood.engine.reliability.worst_case import WorstCase, compute_worst_case
 from budwood.errors import BudgetExceededError, ProviderError
 from budwood.types import Answer, ChatRequest, ChatResponse
-from budwood.types.http import Body
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call
@@ -71,21 +69,12 @@ def _compute_worst_case(attempt: Attempt) -> Flow[WorstCase]:
         counted = yield Invoke(lambda: call.counter.exact(endpoint, request))
     return compute_worst_case(
         request,
-        size=_size_of(encoded.body),
+        body=encoded.body,
         counted=counted,
         rules=endpoint.rules(attempt.model),
         facts=endpoint.facts(attempt.model) if endpoint.facts is not None else None,
         adaptations=encoded.adaptations,
         moment=datetime.fromtimestamp(call.clock.time(), UTC),
-    )
-
-
-def _size_of(body: Body) -> int:
-    if isinstance(body, bytes):
-        return len(body)
-    return sum(
-        len(part) if isinstance(part, bytes) else Path(part.path).stat().st_size if part.size is None else part.size
-        for part in body
     )
 
 
@@ -156,7 +145,7 @@ def _check_known(attempt: Attempt, worst_case: WorstCase) -> Flow[None]:
             budget,
             f"The highest {'cost' if budget.unit == 'dollars' else 'number of tokens'} of this request is not known: "
             f"{reason}. So the {budget.describe()}, with {budget.format(left)} left, cannot be kept.",
-            hint=f'{cure}, or pass unknown_price="ignore" to send such requests nevertheless.',
+            hint=f'{cure}, or pass unknown_price="ignore" to send such requests.',
             left=left,
             required=None,
         )

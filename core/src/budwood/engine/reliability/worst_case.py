@@ -26,7 +26,7 @@ from budwood.types import (
 )
 
 if TYPE_CHECKING:
-    from budwood.types import ModelFacts
+    from budwood.types import Body, ModelFacts
 
 HIDDEN_TOKENS: Final = 256
 """What chat templates add to any request: the preambles of open models have fewer than 100 tokens."""
@@ -61,7 +61,7 @@ class WorstCase(NamedTuple):
 def compute_worst_case(
     request: Any,  # noqa: ANN401 - each service has its own request
     *,
-    size: int,
+    body: Body,
     counted: int | None,
     rules: ModelRules,
     facts: ModelFacts | None,
@@ -73,25 +73,33 @@ def compute_worst_case(
 
     Args:
         request: The request, adapted to its model.
-        size: The bytes of the encoded request.
+        body: The encoded request.
         counted: The exact number of its input tokens; None if it is not known.
         rules: The rules of the model.
         facts: The facts of the model; None if the catalog has none.
         adaptations: What the encoder changed.
         moment: The time, with a time zone.
     """
-    unbounded = next(_find_unbounded(request, rules, facts), None)
-    hidden, hidden_reason = _bound_hidden_reasoning(request, rules)
-    tokens_in = (size + _allowance(request) if counted is None else counted) + hidden
+    if isinstance(body, bytes):
+        unbounded = next(_find_unbounded(request, body, rules, facts), None)
+    else:
+        body, unbounded = b"", "the tokens of files are not known"
+    hidden, hidden_reason = _bound_hidden_reasoning(request, rules, body)
+    tokens_in = (len(body) + _allowance(request) if counted is None else counted) + hidden
     tokens_out, output_reason = _bound_output(request, rules, adaptations)
+    dollars, no_price = _compute_cost(facts, moment, tokens_in, tokens_out)
+    return WorstCase(tokens_in + tokens_out, dollars, unbounded or hidden_reason or output_reason, no_price)
+
+
+def _compute_cost(
+    facts: ModelFacts | None, moment: datetime, tokens_in: int, tokens_out: int
+) -> tuple[Decimal, str | None]:
+    """Return the highest cost of tokens, or 0 if it is not known, and why not."""
     prices = facts.highest_prices(moment, tokens_in) if facts is not None else None
     dollars = prices.cost(tokens_in, tokens_out) if prices is not None else None
-    no_price = None if dollars is not None else "no price is known for the model"
     if facts is not None and (apart := sorted(facts.apart - _NOT_IN_TEXT)):
-        no_price = f"no price is known for {apart[0]} tokens"
-    return WorstCase(
-        tokens_in + tokens_out, dollars or Decimal(0), unbounded or hidden_reason or output_reason, no_price
-    )
+        return dollars or Decimal(0), f"no price is known for {apart[0]} tokens"
+    return dollars or Decimal(0), "no price is known for the model" if dollars is None else None
 
 
 def _allowance(request: object) -> int:
@@ -108,7 +116,7 @@ def _bound_output(request: object, rules: ModelRules, adaptations: Collection[Ad
         limit = None
     if limit is None:
         limit = rules.max_output_tokens
-    choices = request.extra.get("n", 1)
+    choices = {"n": 1, **rules.defaults, **request.extra}["n"]
     if not isinstance(choices, int) or choices < 1:
         return 0, "the number of choices n is not valid"
     if limit is None:
@@ -116,12 +124,17 @@ def _bound_output(request: object, rules: ModelRules, adaptations: Collection[Ad
     return limit * choices, None
 
 
-def _bound_hidden_reasoning(request: object, rules: ModelRules) -> tuple[int, str | None]:
+def _bound_hidden_reasoning(request: object, rules: ModelRules, body: bytes) -> tuple[int, str | None]:
     """Bound the reasoning of earlier replies that the vendor stores, and that the request refers to only by its id."""
     if not isinstance(request, ChatRequest):
         return 0, None
     parts = [part for message in request.messages for part in message.parts if isinstance(part, ReasoningPart)]
-    hidden = sum(isinstance(part.data, dict) and not _has_long_text(part.data) for part in parts)
+    hidden = sum(
+        isinstance(part.data, dict)
+        and not _has_long_text(part.data)
+        and str(part.data.get("id") or "").encode() in body  # not sent to another vendor
+        for part in parts
+    )
     if hidden and rules.max_output_tokens is None:
         return 0, "the vendor stores the reasoning of earlier replies, whose length is not known"
     return hidden * (rules.max_output_tokens or 0), None
@@ -134,9 +147,9 @@ def _has_long_text(value: object) -> bool:
     return any(_has_long_text(each) for each in inner)
 
 
-def _find_unbounded(request: object, rules: ModelRules, facts: ModelFacts | None) -> Iterator[str]:
+def _find_unbounded(request: object, body: bytes, rules: ModelRules, facts: ModelFacts | None) -> Iterator[str]:
     """Yield the contents of a request that can use more tokens, or cost more, than its text."""
-    yield from find_costly_parameters({**rules.defaults, **getattr(request, "extra", {})}, facts)
+    yield from find_costly_parameters({**rules.defaults, **getattr(request, "extra", {})}, body, facts)
     if isinstance(request, ModerationRequest):
         if any(isinstance(part, ImagePart) for content in request.contents for part in content):
             yield "the tokens of images are not known"
