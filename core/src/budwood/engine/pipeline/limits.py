@@ -169,8 +169,8 @@ def _check(attempt: Attempt, denial: Denial) -> None:
     """
     call, contender = attempt.round.call, attempt.round.contender
     left = call.timing.deadline - call.clock.monotonic()
-    is_hopeless = left <= 0 or (denial.delay is not None and denial.delay >= left)
-    if is_hopeless or (contender is not None and contender.is_hedge):
+    is_too_late = left <= 0 or (denial.delay is not None and denial.delay >= left)
+    if is_too_late or (contender is not None and contender.is_hedge):
         raise _no_room(attempt, denial)
 
 
