@@ -244,3 +244,16 @@ def test_attempt_after_an_error_of_the_server_is_limited_too(make_limited, scrip
 
     assert [attempt.queued for attempt in reply.attempts] == pytest.approx([0.0, 10 / PACE])
     assert reply.attempts[0].error == ServerError.__name__
+
+
+def test_quota_per_day_counts_real_tokens(make_limited, scripted):
+    """
+    Whatever was expected of a first reply, the tokens of a day are those that were used.
+    """
+    for _ in range(4):
+        scripted.reply(body=chat_reply("hello", usage={"prompt_tokens": 5, "completion_tokens": 5}))
+    client = make_limited(tokens_per_day=340)
+
+    replies = [client.ask("hi") for _ in range(4)]
+
+    assert [reply.attempts[0].queued for reply in replies] == [0.0] * 4

@@ -204,6 +204,16 @@ def test_reasoning_that_the_vendor_stores_counts_as_input():
     assert "reasoning" in worst_case(chat(stored), body=body).unbounded
 
 
+def test_choices_multiply_the_output():
+    """
+    Their number comes from the call, or from the user's rules for the model.
+    """
+    rules = ModelRules(defaults={"n": 3})
+
+    assert worst_case(chat(extra={"n": 2}), counted=5, rules=rules).tokens == 5 + 2 * 10
+    assert worst_case(chat(), counted=5, rules=rules).tokens == 5 + 3 * 10
+
+
 def test_reference_that_is_not_sent_does_not_count():
     """
     An encoder leaves out what another vendor stores.

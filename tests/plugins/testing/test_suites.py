@@ -16,6 +16,7 @@ SUITES = {
     "local": "LocalProviderSuite",
     "media": "MediaHandlerSuite",
     "modifier": "PromptModifierSuite",
+    "limiter": "LimiterSuite",
     "observer": "ObserverSuite",
     "storage": "StorageSuite",
     "strategy": "InstructionStrategySuite",

@@ -49,10 +49,10 @@ def make_view(client: C, label: str) -> C:
     Raises:
         ConfigurationError: The label is not a text, or is empty.
     """
-    given: object = label
-    if not isinstance(given, str) or not given:
+    value: object = label
+    if not isinstance(value, str) or not value:
         raise ConfigurationError(
-            f"A label must be a text that is not empty; got {given!r}.", hint='Pass one: client.labelled("nightly").'
+            f"A label must be a text that is not empty; got {value!r}.", hint='Pass one: client.labelled("nightly").'
         )
     client = getattr(client, "_client", client)
     kind: Any = type(client)

@@ -48,7 +48,7 @@ class ClientStates:
         """
         Use keys again that were rejected, or whose quota was exhausted.
 
-        Keys that a rate limit rests stay so until its reset.
+        Limited keys rest until their rate limit resets.
 
         Args:
             provider: Only the keys of this provider instance and its backups; by default those of all endpoints that

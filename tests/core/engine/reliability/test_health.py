@@ -355,6 +355,16 @@ def test_many_attempts_are_counted_exactly(health):
     assert take_retries(health, 99.999) == 10 + calls // 5
 
 
+@pytest.mark.parametrize(("now", "calls"), [(1059.9, 1), (1061.0, 0)])
+def test_attempts_are_counted_for_a_minute(health, now, calls):
+    """
+    A second is counted as a whole.
+    """
+    health.outcomes.append((1000.0, False))
+
+    assert health.calls(now) == (calls, 0)
+
+
 def test_threads_count_together(health):
     """
     No outcome is lost or counted twice.

@@ -83,19 +83,12 @@ def tokens_before(attempt: Attempt, expected: Expected) -> int:
 
 
 def tokens_after(attempt: Attempt, expected: Expected, result: object) -> int | None:
-    """
-    Return how many tokens of a successful attempt count against the limits; None for those that were reserved.
-
-    A first guess is corrected upwards only. The room that it left unused is lost at vendors that count real tokens at
-    arrival: if all requests that wait for their first reply gave it back at once, the next ones would be too many.
-    """
+    """Return how many tokens of a successful attempt count against the limits; None if its reply does not say."""
     usage = result.usage if isinstance(result, Answer) else Usage()
-    tokens = _count_by_provider(attempt, expected, usage)
-    if tokens is None:
-        tokens = usage.total_tokens if isinstance(attempt.request, ChatRequest) else usage.input_tokens
-    if tokens is None or expected.is_learned:
-        return tokens
-    return max(tokens, tokens_before(attempt, expected))
+    own = _count_by_provider(attempt, expected, usage)
+    if own is not None:
+        return own
+    return usage.total_tokens if isinstance(attempt.request, ChatRequest) else usage.input_tokens
 
 
 def learn_output(attempt: Attempt, result: object) -> None:

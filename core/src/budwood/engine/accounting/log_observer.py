@@ -61,6 +61,7 @@ def _log_attempt(event: AttemptFinished) -> None:
         error=attempt.error,
         seconds=round(attempt.duration, 6),
         delay=attempt.delay,
+        queued=round(attempt.queued, 6),
         request_id=attempt.request_id,
         input_tokens=attempt.usage.input_tokens if attempt.usage else None,
         output_tokens=attempt.usage.output_tokens if attempt.usage else None,

@@ -145,7 +145,7 @@ def _check_known(attempt: Attempt, worst_case: WorstCase) -> Flow[None]:
             budget,
             f"The highest {'cost' if budget.unit == 'dollars' else 'number of tokens'} of this request is not known: "
             f"{reason}. So the {budget.describe()}, with {budget.format(left)} left, cannot be kept.",
-            hint=f'{cure}, or pass unknown_price="ignore" to send such requests nevertheless.',
+            hint=f'{cure}, or pass unknown_price="ignore" to send such requests.',
             left=left,
             required=None,
         )

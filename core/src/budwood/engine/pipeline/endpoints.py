@@ -188,7 +188,7 @@ class Endpoints:
         self.reset_lock()
 
     def reset_lock(self) -> None:
-        """Make the locks anew, as after a fork, in which another thread may have held them."""
+        """Replace the locks, after a fork in which another thread may have held them."""
         self._lock = threading.Lock()
         if self._limiter is not None:
             self._limiter.reset_lock()

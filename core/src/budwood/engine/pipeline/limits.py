@@ -30,7 +30,7 @@ def with_limits(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flo
     send_at_place = _with_place(send)
 
     def run(attempt: Attempt) -> Flow[Any]:
-        group = getattr(attempt.lease, "group", None)
+        group = attempt.lease.group if attempt.lease is not None else None
         scopes = limits.find_scopes(attempt.endpoint, attempt.model, group)
         if not scopes:
             return (yield from send_at_place(attempt))
@@ -40,6 +40,7 @@ def with_limits(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flo
 
 
 def _send_within(attempt: Attempt, scopes: Sequence[Scope], send: Callable[[Attempt], Flow[Any]]) -> Flow[Any]:
+    """Send an attempt within its limits. One that fails counts as expected: vendors count rejected requests too."""
     counts_tokens = limits.counts_tokens(scopes)
     expected = (yield from limit_tokens.estimate_tokens(attempt)) if counts_tokens else limit_tokens.NOTHING
     reservation = _Reservation(attempt, scopes, expected)
@@ -106,10 +107,22 @@ class _Reservation:
         return self._limiter.reserve(self._ticket, self._claims)
 
     def used(self, result: object) -> dict[str, float]:
-        """Return what a successful attempt used, by the key of the claim."""
+        """
+        Return what a successful attempt used, by the key of the claim.
+
+        A rate gets nothing back of a first guess. The room that it left unused is lost at vendors that count real
+        tokens at arrival: if all requests that wait for their first reply gave it back at once, the next ones would be
+        too many.
+        """
         tokens = limit_tokens.tokens_after(self._attempt, self._expected, result)
         limit_tokens.learn_output(self._attempt, result)
-        return {} if tokens is None else {claim.key: float(tokens) for claim in limits.token_claims(self._claims)}
+        if tokens is None:
+            return {}
+        keeps = not self._expected.is_learned
+        return {
+            claim.key: max(claim.amount, tokens) if keeps and claim.kind == "rate" else tokens
+            for claim in limits.token_claims(self._claims)
+        }
 
     def nothing(self) -> dict[str, float]:
         """Return what an attempt used that was not sent."""
@@ -156,8 +169,8 @@ def _check(attempt: Attempt, denial: Denial) -> None:
     """
     call, contender = attempt.round.call, attempt.round.contender
     left = call.timing.deadline - call.clock.monotonic()
-    is_hopeless = left <= 0 or (denial.delay is not None and denial.delay >= left)
-    if is_hopeless or (contender is not None and contender.is_hedge):
+    is_too_late = left <= 0 or (denial.delay is not None and denial.delay >= left)
+    if is_too_late or (contender is not None and contender.is_hedge):
         raise _no_room(attempt, denial)
 
 

@@ -1,4 +1,4 @@
-"""Write a request anew for another endpoint than the one that it was meant for."""
+"""Rewrite a request for an endpoint other than the one that it was written for."""
 
 from __future__ import annotations
 

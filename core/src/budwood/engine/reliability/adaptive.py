@@ -1,5 +1,5 @@
 """
-A limit of concurrent attempts that adapts to what an endpoint bears.
+A limit of concurrent attempts that adapts to the load that an endpoint can serve.
 
 Rejections have two causes. If the endpoint is overloaded, fewer attempts at a time lead to fewer rejections per
 success; if it rejects at random, they do not. So every decrease is a trial: it is kept if it helped, and otherwise

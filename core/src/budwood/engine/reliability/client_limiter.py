@@ -54,7 +54,7 @@ class ClientLimiter:
         self.reset_lock()
 
     def reset_lock(self) -> None:
-        """Make the lock anew, as after a fork, in which another thread may have held it."""
+        """Replace the lock, after a fork in which another thread may have held it."""
         self._lock = threading.Lock()
 
     def reserve(self, ticket: str, claims: Sequence[Claim]) -> Flow[Denial | None]:

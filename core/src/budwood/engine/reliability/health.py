@@ -254,7 +254,7 @@ class Health:
             seconds[int(ended)].failures += is_failed
         recent = _Counts()
         for second, counts in tuple(seconds.items()):
-            if second < now - MINUTE - 1:
+            if second <= now - MINUTE - 1:
                 del seconds[second]
                 continue
             recent.attempts += counts.attempts

@@ -87,14 +87,19 @@ def compute_worst_case(
     hidden, hidden_reason = _bound_hidden_reasoning(request, rules, body)
     tokens_in = (len(body) + _allowance(request) if counted is None else counted) + hidden
     tokens_out, output_reason = _bound_output(request, rules, adaptations)
+    dollars, no_price = _compute_cost(facts, moment, tokens_in, tokens_out)
+    return WorstCase(tokens_in + tokens_out, dollars, unbounded or hidden_reason or output_reason, no_price)
+
+
+def _compute_cost(
+    facts: ModelFacts | None, moment: datetime, tokens_in: int, tokens_out: int
+) -> tuple[Decimal, str | None]:
+    """Return the highest cost of tokens, or 0 if it is not known, and why not."""
     prices = facts.highest_prices(moment, tokens_in) if facts is not None else None
     dollars = prices.cost(tokens_in, tokens_out) if prices is not None else None
-    no_price = None if dollars is not None else "no price is known for the model"
     if facts is not None and (apart := sorted(facts.apart - _NOT_IN_TEXT)):
-        no_price = f"no price is known for {apart[0]} tokens"
-    return WorstCase(
-        tokens_in + tokens_out, dollars or Decimal(0), unbounded or hidden_reason or output_reason, no_price
-    )
+        return dollars or Decimal(0), f"no price is known for {apart[0]} tokens"
+    return dollars or Decimal(0), "no price is known for the model" if dollars is None else None
 
 
 def _allowance(request: object) -> int:
@@ -111,7 +116,7 @@ def _bound_output(request: object, rules: ModelRules, adaptations: Collection[Ad
         limit = None
     if limit is None:
         limit = rules.max_output_tokens
-    choices = request.extra.get("n", 1)
+    choices = {"n": 1, **rules.defaults, **request.extra}["n"]
     if not isinstance(choices, int) or choices < 1:
         return 0, "the number of choices n is not valid"
     if limit is None:
