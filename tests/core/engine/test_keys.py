@@ -410,6 +410,23 @@ def test_one_key_with_a_group_is_retried_like_one_without(make_ask, scripted, cl
     assert (caught.value.code, len(scripted.calls), clock.slept) == (None, 1, [])
 
 
+def test_a_key_whose_own_limits_have_no_room_is_passed_over(make_ask, scripted, clock, hello):
+    """
+    The settings limit the first key to one request at a time of a slow rate; calls wait only if no key has room.
+    """
+    limits = {"requests_per_minute": 2}
+    section = {"keys": [{"secret": KEYS[0], "limits": limits}, {"secret": KEYS[1], "limits": {"requests_per_day": 3}}]}
+    for _ in range(5):
+        scripted.reply(**hello)
+    ask = make_ask(api_key=None, settings={"providers": {"openai": section}})
+
+    replies = [ask("hi") for _ in range(5)]
+
+    assert sent_keys(scripted) == [1, 2, 2, 2, 1]
+    assert [reply.attempts[-1].queued > 0 for reply in replies] == [False, False, False, False, True]
+    assert 0 < sum(clock.slept) < 60
+
+
 def test_a_key_is_revoked_in_the_middle_of_parallel_calls(make_client, scripted):
     """
     Each call that used it moves on, and the log has one warning, with the label only.

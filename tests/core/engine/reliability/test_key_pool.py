@@ -164,7 +164,7 @@ def test_restore_brings_back_rejected_and_exhausted_keys_and_wakes_the_first_wai
     pool.restore()
 
     assert [latch.is_set for latch in latches] == [True, False]
-    assert {get_label(pool.acquire(NOW, (), pool._queue.first)) for _ in range(4)} == {"key-1", "key-2"}
+    assert {get_label(pool.acquire(NOW, (), waiter=pool._queue.first)) for _ in range(4)} == {"key-1", "key-2"}
 
 
 def test_reset_forgets_everything():
@@ -193,10 +193,10 @@ def test_waiters_get_keys_in_the_order_of_their_arrival():
     latches = [waiter.latch for waiter in (first, second, third)]
 
     assert [pool.begin_turn(waiter, NOW + 5, NOW) for waiter in (first, second, third)] == [True, False, False]
-    assert (pool.acquire(NOW + 5), pool.acquire(NOW + 5, (), second)) == (None, None)
+    assert (pool.acquire(NOW + 5), pool.acquire(NOW + 5, (), waiter=second)) == (None, None)
     pool.leave(second)
     assert not any(latch.is_set for latch in latches)
-    assert pool.acquire(NOW + 5, (), first) is not None
+    assert pool.acquire(NOW + 5, (), waiter=first) is not None
     pool.leave(first)
     assert [latch.is_set for latch in latches] == [False, False, True]
 
@@ -373,7 +373,7 @@ class KeyPoolMachine(RuleBasedStateMachine):
             if key.group.ready_at(self.now) <= self.now
         }
 
-        grant = pool.acquire(self.now, preferred, waiter)
+        grant = pool.acquire(self.now, preferred, waiter=waiter)
 
         self.check_grant(pool, grant, ready, preferred)
         if grant is None:
@@ -397,7 +397,7 @@ class KeyPoolMachine(RuleBasedStateMachine):
     @rule(number=st.integers(0, 1))
     def nobody_passes_the_first_waiter(self, number):
         for waiter in (None, *self.waiting[number][1:]) if self.waiting[number] else ():
-            assert self.pools[number].acquire(self.now, (), waiter) is None
+            assert self.pools[number].acquire(self.now, (), waiter=waiter) is None
 
     @rule(grant=grants, tokens=st.none() | st.integers(0, 1000))
     def succeed(self, grant, tokens):
@@ -476,7 +476,7 @@ class KeyPoolMachine(RuleBasedStateMachine):
         for number, pool in enumerate(self.pools):
             while self.waiting[number] and self.list_usable(pool):
                 self.now += pool.ready_in(self.now)
-                assert pool.acquire(self.now, (), self.waiting[number][0]) is not None
+                assert pool.acquire(self.now, (), waiter=self.waiting[number][0]) is not None
                 pool.leave(self.waiting[number].pop(0))
 
     @rule()

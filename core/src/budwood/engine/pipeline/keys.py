@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub
-from budwood.engine.pipeline.waiting import pause, resume
+from budwood.engine.pipeline.waiting import GroupFullError, pause, resume
 from budwood.engine.reliability.health import find_cause
 from budwood.engine.reliability.key_queue import STALL_SECONDS
 from budwood.errors import (
@@ -40,10 +40,22 @@ def with_key(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[A
 
 
 def _send_with_key(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool: KeyPool) -> Flow[Any]:
+    full: dict[str, float] = {}  # seconds until the limits of groups in the settings have room
+    while True:
+        grant = yield from _acquire(attempt, pool, full)
+        group = grant.key.group.name
+        attempt.lease = grant.key.lease
+        attempt.round.call.key_groups[attempt.endpoint.label] = group
+        attempt.has_other_keys = group not in full and pool.has_others(group, attempt.round.call.clock.monotonic())
+        try:
+            return (yield from _send_with_grant(send, attempt, pool, grant))
+        except GroupFullError as error:
+            pool.give_back(grant)
+            full[group] = error.delay
+
+
+def _send_with_grant(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool: KeyPool, grant: Grant) -> Flow[Any]:
     call = attempt.round.call
-    grant = yield from _acquire(attempt, pool)
-    attempt.lease = grant.key.lease
-    call.key_groups[attempt.endpoint.label] = grant.key.group.name
     try:
         result = yield from send(attempt)
     except ProviderError as error:
@@ -55,7 +67,7 @@ def _send_with_key(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool:
     return result
 
 
-def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
+def _acquire(attempt: Attempt, pool: KeyPool, full: Mapping[str, float]) -> Flow[Grant]:
     """
     Return the key for an attempt.
 
@@ -64,25 +76,25 @@ def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
         QuotaExhaustedError: The quota of all keys is used up.
         RateLimitError: All keys rest, and the first is not ready in time, or the call has another endpoint.
     """
-    now, preferred = attempt.round.call.clock.monotonic(), _preferred_groups(attempt)
-    grant = pool.acquire(now, preferred)
+    now = attempt.round.call.clock.monotonic()
+    grant = pool.acquire(now, _preferred_groups(attempt), full)
     if grant is not None:
         return grant
     seconds = _check_wait(attempt, pool, now)
     waiter = pool.join()
     pause(attempt, f"keys of {pool.name}", seconds)
     try:
-        return (yield from _wait_for_turn(attempt, pool, waiter, preferred))
+        return (yield from _wait_for_turn(attempt, pool, waiter, full))
     finally:
         pool.leave(waiter)
         resume(attempt, now)
 
 
-def _wait_for_turn(attempt: Attempt, pool: KeyPool, waiter: Waiter, preferred: tuple[str, ...]) -> Flow[Grant]:
-    call = attempt.round.call
+def _wait_for_turn(attempt: Attempt, pool: KeyPool, waiter: Waiter, full: Mapping[str, float]) -> Flow[Grant]:
+    call, preferred = attempt.round.call, _preferred_groups(attempt)
     while True:
         latch, now = waiter.latch, call.clock.monotonic()
-        grant = pool.acquire(now, preferred, waiter)
+        grant = pool.acquire(now, preferred, full, waiter)
         if grant is not None:
             return grant
         seconds = _check_wait(attempt, pool, now)

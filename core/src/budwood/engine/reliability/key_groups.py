@@ -98,9 +98,9 @@ class Window:
         """Whether another attempt fits."""
         return self._taken < self._size
 
-    def take(self) -> None:
-        """Use it for an attempt."""
-        self._taken += 1
+    def take(self, attempts: int = 1) -> None:
+        """Use it for attempts."""
+        self._taken += attempts
 
     def succeed(self) -> None:
         """Record a success of one of its attempts."""
@@ -190,6 +190,16 @@ class KeyGroup:
             self._requests.take(1.0)
         if self._tokens is not None:
             self._tokens.take(self._average)
+
+    def give_back(self) -> None:
+        """Take back an attempt that was not sent."""
+        self._granted -= 1
+        if self._window is not None:
+            self._window.take(-1)
+        if self._requests is not None:
+            self._requests.take(-1.0)
+        if self._tokens is not None:
+            self._tokens.take(-self._average)
 
     def record_limits(self, limits: RateLimits, now: float) -> None:
         """Record the rate limits in the headers of a reply. The end of a rest takes precedence over them."""

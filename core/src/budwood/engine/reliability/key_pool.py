@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood import logs
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from budwood.engine.reliability.key_groups import KeyGroup, KeyGroups
     from budwood.engine.reliability.key_queue import Waiter
     from budwood.types import RateLimits
+
+NOTHING_AVOIDED: Final[Mapping[str, float]] = MappingProxyType({})
 
 FREE_REJECTIONS: Final = 2
 """A rate limit counts as a retry once all groups have had this many in a row, and no success."""
@@ -89,13 +92,20 @@ class KeyPool:
         """Return a group of its keys."""
         return self._by_name.get(name)
 
-    def acquire(self, now: float, preferred: Sequence[str] = (), waiter: Waiter | None = None) -> Grant | None:
+    def acquire(
+        self,
+        now: float,
+        preferred: Sequence[str] = (),
+        avoided: Mapping[str, float] = NOTHING_AVOIDED,
+        waiter: Waiter | None = None,
+    ) -> Grant | None:
         """
         Return the key to use now: of the least recently used group with room, its least recently used key.
 
         Args:
             now: The time, by the monotonic clock.
             preferred: The names of groups that are used before others.
+            avoided: Groups that are used after others, with the seconds after which they can be used.
             waiter: The place in the queue of an attempt that waits.
 
         Returns:
@@ -104,19 +114,32 @@ class KeyPool:
         with self._groups.lock:
             if self._queue.first is not waiter:
                 return None
-            ready = [key for key in self._accepted() if key.group.ready_at(now) <= now]
+            ready = self._ready(now)
             if not ready:
                 return None
 
-            def order(key: Key) -> tuple[int, int, int]:
+            def order(key: Key) -> tuple[float, int, int, int]:
                 name = key.group.name
                 rank = preferred.index(name) if name in preferred else len(preferred)
-                return rank, key.group.used, key.used
+                return avoided.get(name, -1.0), rank, key.group.used, key.used
 
             key = min(ready, key=order)
             key.used = number = self._groups.next_number()
             key.group.take(number, now)
             return Grant(key, number)
+
+    def give_back(self, grant: Grant) -> None:
+        """Give back the key of an attempt that is not sent."""
+        with self._groups.lock:
+            grant.key.group.give_back()
+
+    def has_others(self, group: str, now: float) -> bool:
+        """Tell whether a key of another group can be used now."""
+        with self._groups.lock:
+            return any(key.group.name != group for key in self._ready(now))
+
+    def _ready(self, now: float) -> list[Key]:
+        return [key for key in self._accepted() if key.group.ready_at(now) <= now]
 
     def ready_in(self, now: float) -> float | None:
         """Return the seconds until the first key can be used; None if all are rejected or exhausted."""
