@@ -28,7 +28,6 @@ def test_cancelled_probe(fault, streamed, hedge):
     """
     A cancelled call that probes an endpoint gives back the probe, its key, its place and its connection.
     """
-
     held = threading.Event()
 
     async def check() -> None:
