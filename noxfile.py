@@ -185,9 +185,10 @@ def reliability(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def throughput(session: nox.Session) -> None:
-    """Measure for a simulated hour, and for a minute, how much of a vendor's limits clients use."""
+    """Measure for 20 simulated minutes, and for a real one, how much of a vendor's limits clients use."""
     test = "tests/core/engine/test_limits_throughput.py"
-    pytest(session, enter_checkout(session), test, options=["--proof=deep", *IN_PARALLEL])
+    options = ["--proof=deep", *IN_PARALLEL, "-o", "faulthandler_timeout=1800"]
+    pytest(session, enter_checkout(session), test, options=options)
 
 
 @nox.session(python=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 
 import pytest
 import structlog
@@ -11,7 +12,7 @@ from structlog.testing import capture_logs
 
 from budwood import AsyncClient, Client, EndpointState, logs
 from budwood.engine.reliability.adaptive import AdaptiveLimit
-from budwood.errors import CapacityError, RateLimitError, ServerError
+from budwood.errors import CapacityError, RateLimitError, RequestTimeoutError, ServerError
 from budwood.types import BreakerChanged
 from budwood_testing import ScriptedReply, chat_chunks, chat_reply, reset_endpoints, sse
 
@@ -243,6 +244,23 @@ def test_a_rejected_request_closes_the_breaker(make_client, scripted, clock):
             client.ask("hi", retries=0)
 
     assert [event.state for event in breakers.events] == ["open", "closed"]
+
+
+def test_a_hanging_endpoint_rests(make_client, scripted, clock):
+    """
+    If it never answers, calls end at their deadline. After three of them the backup is asked.
+    """
+    scripted.clock = clock
+    settings = {"providers": {"openai": {"backups": BACKUPS[:1], "api_key": "sk-test-secret"}}}
+    with make_client(api_key=None, settings=settings, timeout=30) as client:
+        for _ in range(3):
+            scripted.reply(delay=math.inf)
+            with pytest.raises(RequestTimeoutError):
+                client.ask("hi")
+        scripted.reply(body=chat_reply())
+
+        assert [attempt.endpoint for attempt in client.ask("hi").attempts] == ["openai", "openai#2"]
+        assert [state.state for state in client.endpoints()] == ["open", "closed"]
 
 
 def test_changes_of_breakers_are_logged(client, scripted):

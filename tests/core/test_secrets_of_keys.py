@@ -66,6 +66,7 @@ def test_the_error_that_later_calls_raise_contains_none_of_the_keys(make_client,
             client.ask("Hi")
 
         assert is_clean(get_reachable_text(caught.value))
+    assert is_clean(get_reachable_text(client._engine.endpoints.get("openai").pool._refusal))
 
 
 def test_reprs_and_states_contain_none_of_the_keys(make_client):

@@ -15,7 +15,8 @@ import pytest
 from budwood import AsyncClient, Client
 from budwood.engine.reliability.health import FIRST_REST, JITTER
 from budwood.errors import BudwoodError, StreamInterruptedError
-from tests.faults.matrix.cells import BACKUP, FIRST, RealClock
+from budwood_testing import FakeClock
+from tests.faults.matrix.cells import BACKUP, FIRST
 
 PROGRAM = Path(__file__).parent / "programs" / "chat_process.py"
 PROMPTS = [
@@ -114,7 +115,7 @@ def test_killed_server_is_replaced_and_used_again(run, on_stream_failure):
 
     When the server is back, it is used again.
     """
-    clock = RealClock()
+    clock = FakeClock()
     with contextlib.ExitStack() as stack:
         first, backup = (stack.enter_context(ServerProcess(what)) for what in ("hold", "answer"))
         provider = {"plugin": "openai-compatible", "base_url": first.url, "backups": [{"base_url": backup.url}]}

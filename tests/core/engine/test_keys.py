@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
 from budwood.errors import AuthenticationError, ConnectionFailedError, QuotaExhaustedError, RateLimitError
-from budwood_testing import ScriptedReply, chat_chunks, chat_reply, sse
+from budwood_testing import ManualClock, ScriptedReply, ScriptedTransport, chat_chunks, chat_reply, sse
 
 KEYS = ["sk-the-first-key", "sk-the-second-key", "sk-the-third-key"]
 HELLO = chat_reply("hello")
@@ -349,6 +350,53 @@ def test_a_backup_has_a_quota_of_its_own_unless_it_names_a_group(make_client, sc
     assert [call.url.split("/")[2] for call in scripted.calls] == sent
 
 
+def test_a_call_with_another_endpoint_does_not_wait_for_a_key(make_ask, scripted, clock, hello):
+    """
+    It asks the other endpoint at once, and the ledger says why.
+    """
+    section = {"api_key": KEYS[:2], "backups": [{"base_url": "http://backup"}]}
+    for _ in range(2):
+        scripted.reply(429, make_error(), headers={"retry-after": "5"})
+    scripted.reply(**hello)
+
+    reply = make_ask(api_key=None, settings={"providers": {"openai": section}})("hi")
+
+    assert [(attempt.endpoint, attempt.status) for attempt in reply.attempts] == [
+        ("openai", 429),
+        ("openai", 429),
+        ("openai", None),
+        ("openai#2", 200),
+    ]
+    assert "rate limited" in reply.attempts[2].skipped
+    assert clock.slept == []
+
+
+def test_a_hedge_does_not_wait_for_a_key(make_client):
+    """
+    It fails without having been sent, and the first request waits on.
+    """
+    clock = ManualClock()
+    scripted = ScriptedTransport(clock=clock)
+    for seconds in (30, 60):
+        scripted.reply(429, make_error(), headers={"retry-after": str(seconds)})
+    scripted.reply(body=HELLO)
+    client = make_client(api_key=KEYS[:2], transport=scripted, clock=clock, hedge=5.0)
+    with ThreadPoolExecutor() as threads:
+        asked = threads.submit(client.ask, "hi")
+        clock.wait_for_sleepers(3)  # the sleep and the wait for a key, and the wait for the hedge
+        clock.advance(5.0)
+        clock.wait_for_sleepers(2)
+        clock.advance(25.0)
+
+    attempts = asked.result().attempts
+    assert [(attempt.key, attempt.status, attempt.queued) for attempt in attempts] == [
+        ("key-1", 429, 0.0),
+        ("key-2", 429, 0.0),
+        (None, None, 0.0),
+        ("key-1", 200, 30.0),
+    ]
+
+
 def test_one_key_with_a_group_is_retried_like_one_without(make_ask, scripted, clock):
     """
     There is no other key to move on to, so that a rate limit counts as a retry.
@@ -360,6 +408,23 @@ def test_one_key_with_a_group_is_retried_like_one_without(make_ask, scripted, cl
         make_ask(api_key=None, settings={"providers": {"openai": section}}, retries=0)("hi")
 
     assert (caught.value.code, len(scripted.calls), clock.slept) == (None, 1, [])
+
+
+def test_a_key_whose_own_limits_have_no_room_is_passed_over(make_ask, scripted, clock, hello):
+    """
+    The settings limit the first key to one request at a time of a slow rate; calls wait only if no key has room.
+    """
+    limits = {"requests_per_minute": 2}
+    section = {"keys": [{"secret": KEYS[0], "limits": limits}, {"secret": KEYS[1], "limits": {"requests_per_day": 3}}]}
+    for _ in range(5):
+        scripted.reply(**hello)
+    ask = make_ask(api_key=None, settings={"providers": {"openai": section}})
+
+    replies = [ask("hi") for _ in range(5)]
+
+    assert sent_keys(scripted) == [1, 2, 2, 2, 1]
+    assert [reply.attempts[-1].queued > 0 for reply in replies] == [False, False, False, False, True]
+    assert 0 < sum(clock.slept) < 60
 
 
 def test_a_key_is_revoked_in_the_middle_of_parallel_calls(make_client, scripted):

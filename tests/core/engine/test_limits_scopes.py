@@ -102,6 +102,22 @@ def test_headers_lower_the_count(make_client, scripted, clock):
     assert queued == pytest.approx(60 / (600 * 0.98))
 
 
+def test_retry_after_delays_only_its_request(make_client, scripted, clock):
+    """
+    A rejected request waits as long as the vendor asks; others do not wait for it.
+    """
+    scripted._script.clear()
+    scripted.reply(429, {"error": {"message": "Slow down."}}, headers={"retry-after": "50"})
+    scripted.reply(body=chat_reply("hello"))
+    client = make_client(limits={"requests_per_minute": 6000, "concurrency": 1})
+
+    with pytest.raises(RateLimitError):
+        client.ask("hi", retries=0)
+    client.ask("hi")
+
+    assert clock.slept == []
+
+
 @pytest.mark.parametrize(
     "headers",
     [

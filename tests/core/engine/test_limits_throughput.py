@@ -24,9 +24,9 @@ WORDS = (50, 400)
 @pytest.fixture
 def seconds(request):
     """
-    The simulated seconds of a test: an hour in the session ``throughput``.
+    The simulated seconds of a test: 20 minutes in the session ``throughput``.
     """
-    return 3600 if request.config.getoption("--proof") == "deep" else 60
+    return 1200 if request.config.getoption("--proof") == "deep" else 60
 
 
 @pytest.fixture

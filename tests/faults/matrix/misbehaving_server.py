@@ -132,6 +132,12 @@ def wrong_content_type(streamed: bool) -> tuple[Step, ...]:
     return (reply(200, chat_reply(ANSWER), content_type=wrong),)
 
 
+def slow_drip(streamed: bool) -> tuple[Step, ...]:
+    """Send the head of a good reply at once, and its body slowly."""
+    first, end, rest = answer(streamed).partition(b"\r\n\r\n")
+    return (first + end, Drip(rest, 0.6))
+
+
 START_OF_HEAD: Final = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
 
 SCRIPTS: Final[Mapping[str, Script]] = {
@@ -169,7 +175,7 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "hang in the head": lambda _streamed: (START_OF_HEAD, WAIT_FOR_CLOSE),
     "hang in the body": lambda streamed: (start_of_body(streamed), WAIT_FOR_CLOSE),
     "hang after content": lambda streamed: (start_of_answer(streamed), WAIT_FOR_CLOSE),
-    "slow drip": lambda streamed: (Drip(answer(streamed), 0.5),),
+    "slow drip": slow_drip,
     "truncated JSON": body(json.dumps(chat_reply(ANSWER)).encode()[:-40]),
     "malformed JSON": body(b'{"id": "chatcmpl-1", "choices": oops}'),
     "HTML": body(HTML.encode(), "text/html"),

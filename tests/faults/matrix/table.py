@@ -17,10 +17,10 @@ BOTH: Final[tuple[Mode, ...]] = ("plain", "streamed")
 PLAIN: Final[tuple[Mode, ...]] = ("plain",)
 STREAMED: Final[tuple[Mode, ...]] = ("streamed",)
 
-ATTEMPT: Final = {"attempt_timeout": 0.25}
-IDLE: Final = {"idle_timeout": 0.25}
+ATTEMPT: Final = {"attempt_timeout": 0.3}
+IDLE: Final = {"idle_timeout": 0.3}
 CONNECT: Final = {"connect_timeout": 0.1}
-DEADLINE: Final = {"timeout": 0.25}
+DEADLINE: Final = {"timeout": 0.3}
 
 
 class Fault(NamedTuple):

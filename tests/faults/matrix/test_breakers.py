@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from budwood.engine.reliability.health import FAILURES_TO_OPEN, MAX_REST
-from tests.faults.matrix.cells import BACKUP, FIRST, RealClock, run, start_servers
+from budwood_testing import FakeClock
+from tests.faults.matrix.cells import BACKUP, FIRST, run, start_servers
 from tests.faults.matrix.misbehaving_server import ANSWER
 from tests.faults.matrix.table import FAULTS
 
@@ -23,7 +24,7 @@ def test_breaker_opens_after_failures(fault, mode, blocking):
     """
     An endpoint that fails several times in a row is not asked any more; one that rejects requests still is.
     """
-    clock = RealClock()
+    clock = FakeClock()
     with start_servers(fault, mode, (FIRST,), (BACKUP,)) as servers:
         for _ in range(FAILURES_TO_OPEN):
             run(fault, mode, servers, blocking=blocking, clock=clock)
@@ -44,7 +45,7 @@ def test_endpoint_is_used_again_after_its_rest(mode, blocking):
     """
     After its rest, a call probes the endpoint: if it fails, it rests longer; if it answers, it is used again.
     """
-    fault, clock = FAULTS[0], RealClock()
+    fault, clock = FAULTS[0], FakeClock()
     with start_servers(fault, mode, (FIRST,), (BACKUP,), times=FAILURES_TO_OPEN + 1) as servers:
         outcomes = []
         for _ in range(FAILURES_TO_OPEN):
@@ -65,7 +66,7 @@ def test_open_breakers_are_ignored_if_no_endpoint_is_left(mode, blocking):
     """
     If the breakers of all endpoints are open, the first one is asked nevertheless.
     """
-    fault, clock = FAULTS[0], RealClock()
+    fault, clock = FAULTS[0], FakeClock()
     with start_servers(fault, mode, (FIRST, BACKUP), (), times=2 * FAILURES_TO_OPEN) as servers:
         for _ in range(FAILURES_TO_OPEN):
             run(fault, mode, servers, blocking=blocking, clock=clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.matrix.cells import BACKUP, FIRST, no_thread_left, run, start_servers
+from tests.faults.matrix.cells import BACKUP, FIRST, run, start_servers
 from tests.faults.matrix.misbehaving_server import ANSWER
 from tests.faults.matrix.table import FAULTS
 
@@ -16,15 +16,6 @@ pytestmark = [
     pytest.mark.parametrize("mode", ["plain", "streamed"]),
     pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "async"]),
 ]
-
-
-@pytest.fixture(autouse=True)
-def threads():
-    """
-    Each call leaves no thread behind.
-    """
-    with no_thread_left():
-        yield
 
 
 @pytest.mark.parametrize("fault", HANGS, ids=lambda fault: fault.name)

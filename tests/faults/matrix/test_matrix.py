@@ -6,35 +6,22 @@ from itertools import pairwise
 
 import pytest
 
-from tests.faults.matrix.cells import BACKUP, FALLBACK, FIRST, RETRIES, Outcome, no_thread_left, run, start_servers
+from tests.faults.matrix.cells import BACKUP, FALLBACK, FIRST, RETRIES, Outcome, run, start_servers
 from tests.faults.matrix.misbehaving_server import ANSWER, CONNECTIONS, SCRIPTS, STARTED
 from tests.faults.matrix.table import FAULTS, TITLES, Fault
 
 CELLS = [
-    pytest.param(fault, mode, blocking, id=f"{fault.name}-{mode}-{'blocking' if blocking else 'async'}")
+    pytest.param(
+        fault,
+        mode,
+        blocking,
+        id=f"{fault.name}-{mode}-{'blocking' if blocking else 'async'}",
+        marks=[pytest.mark.one_python] * bool(fault.options),  # these take time
+    )
     for fault in FAULTS
     for mode in fault.modes
     for blocking in (True, False)
 ]
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    """
-    Reach loopback servers without the proxies of the environment.
-    """
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture(autouse=True)
-def threads():
-    """
-    Each call leaves no thread behind.
-    """
-    with no_thread_left():
-        yield
 
 
 def failed(fault: Fault, endpoint: str, times: int = 1):

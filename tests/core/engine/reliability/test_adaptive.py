@@ -138,7 +138,7 @@ def test_limit_falls_at_most_once_per_round_trip():
         limit.count(1.0, 3.0, is_rejected=True)
     lowered = limit.limit
     for _ in range(200):
-        limit.count(1.0, 3.5, is_rejected=True)
+        limit.count(1.0, 9.0, is_rejected=True)
 
     assert lowered == 36
     assert limit.limit == lowered

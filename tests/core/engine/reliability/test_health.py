@@ -301,6 +301,22 @@ def test_other_ends_change_nothing(open_health, error, is_answered):
     assert vars(open_health) == before
 
 
+@pytest.mark.parametrize(
+    ("seconds", "is_answered", "opens"), [(9.9, False, False), (10.0, False, True), (60.0, True, False)]
+)
+def test_a_silent_endpoint_fails(health, seconds, is_answered, opens):
+    """
+    The deadline of a call is a failure if the endpoint has sent nothing for 10 s.
+
+    Otherwise programs with a short timeout would always ask a hanging server first.
+    """
+    for _ in range(FAILURES_TO_OPEN):
+        error = RequestTimeoutError("Slow.", phase="deadline")
+        changed = health.record_error(error, 0.0, seconds, random.Random(0), is_answered=is_answered)
+
+    assert changed == ("open" if opens else None)
+
+
 def test_only_one_of_many_threads_probes():
     """
     They ask at the same time.

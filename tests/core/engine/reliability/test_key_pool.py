@@ -13,8 +13,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from pydantic import SecretStr
 
 from budwood.engine.pipeline.credentials import Lease
-from budwood.engine.reliability.key_groups import MAX_REST, KeyGroups
-from budwood.engine.reliability.key_pool import Key, KeyPool
+from budwood.engine.reliability.key_groups import MAX_AGE, MAX_REST, KeyGroups
+from budwood.engine.reliability.key_pool import Grant, Key, KeyPool
+from budwood.engine.reliability.key_queue import STALL_SECONDS, Waiter
 from budwood.errors import AuthenticationError, QuotaExhaustedError, RateLimitError, ServerError
 from budwood.types import Credential, RateLimits
 
@@ -150,7 +151,7 @@ def test_groups_of_one_name_are_one_for_several_endpoints():
     assert {get_label(second.acquire(NOW)) for _ in range(5)} == {"key-2"}
 
 
-def test_restore_brings_back_rejected_and_exhausted_keys_and_wakes_waiters():
+def test_restore_brings_back_rejected_and_exhausted_keys_and_wakes_the_first_waiter():
     """
     Those that a rate limit rests stay so.
     """
@@ -158,13 +159,12 @@ def test_restore_brings_back_rejected_and_exhausted_keys_and_wakes_waiters():
     errors = AuthenticationError("No."), QuotaExhaustedError("Spent."), RateLimitError("Slow.", retry_after=9.0)
     for name, error in zip("abc", errors, strict=True):
         pool.fail(pool.acquire(NOW, (name,)), error, None, NOW, CHANCE)
-    restored = pool.restored
+    latches = [pool.join().latch for _ in range(2)]
 
     pool.restore()
 
-    assert restored.is_set
-    assert not pool.restored.is_set
-    assert {get_label(pool.acquire(NOW)) for _ in range(6)} == {"key-1", "key-2"}
+    assert [latch.is_set for latch in latches] == [True, False]
+    assert {get_label(pool.acquire(NOW, (), waiter=pool._queue.first)) for _ in range(4)} == {"key-1", "key-2"}
 
 
 def test_reset_forgets_everything():
@@ -173,14 +173,135 @@ def test_reset_forgets_everything():
     """
     pool = make_pool("a")
     pool.fail(pool.acquire(NOW), AuthenticationError("No."), None, NOW, CHANCE)
-    restored, registry = pool.restored, pool._groups
+    latch, registry = pool.join().latch, pool._groups
     registry.lock.acquire()
 
     registry.reset()
     pool.reset()
 
     assert get_label(pool.acquire(NOW)) == "key-1"
-    assert (pool.keys[0].record.calls, pool.keys[0].record.last_error, restored.is_set) == (0, None, False)
+    assert (pool.keys[0].record.calls, pool.keys[0].record.last_error, latch.is_set) == (0, None, False)
+
+
+def test_waiters_get_keys_in_the_order_of_their_arrival():
+    """
+    One that arrives later does not pass them, and one that leaves does not hold up the others.
+    """
+    pool = make_pool("a")
+    limit(pool, pool.acquire(NOW), 5.0)
+    first, second, third = (pool.join() for _ in range(3))
+    latches = [waiter.latch for waiter in (first, second, third)]
+
+    assert [pool.begin_turn(waiter, NOW + 5, NOW) for waiter in (first, second, third)] == [True, False, False]
+    assert (pool.acquire(NOW + 5), pool.acquire(NOW + 5, (), waiter=second)) == (None, None)
+    pool.leave(second)
+    assert not any(latch.is_set for latch in latches)
+    assert pool.acquire(NOW + 5, (), waiter=first) is not None
+    pool.leave(first)
+    assert [latch.is_set for latch in latches] == [False, False, True]
+
+
+def test_a_waiter_that_leaves_its_turn_unused_is_passed():
+    """
+    As one whose event loop has stopped. It keeps a place at the end.
+    """
+    pool = make_pool("a")
+    limit(pool, pool.acquire(NOW), 5.0)
+    stalled, second = pool.join(), pool.join()
+    pool.begin_turn(stalled, NOW + 5, NOW)
+    latch = second.latch
+
+    assert not pool.begin_turn(second, NOW + 5, NOW + 5 + STALL_SECONDS / 2)
+    assert not latch.is_set
+    assert not pool.begin_turn(second, NOW + 5, NOW + 5 + STALL_SECONDS)
+    assert latch.is_set
+    assert pool.begin_turn(second, NOW + 11, NOW + 11)
+    pool.leave(second)
+    assert pool.begin_turn(stalled, NOW + 11, NOW + 11)
+
+
+def test_after_a_rest_a_group_is_used_as_much_as_it_granted_before():
+    """
+    Not more, so that waiting attempts are not all rejected; then a little more in each period, until nothing waits.
+    """
+    pool, now = make_pool("a"), NOW
+    grants = [pool.acquire(now) for _ in range(12)]
+    for grant in grants[:8]:
+        pool.succeed(grant, None)
+    for grant in grants[8:]:
+        limit(pool, grant, 10.0)
+
+    granted = []
+    for _ in range(3):
+        now += pool.ready_in(now)
+        granted.append(len(drain(pool, now, 100)))
+    now += pool.ready_in(now)
+    pool.acquire(now)  # no more is needed in this period
+    now += 10.0
+
+    assert granted == [8, 10, 13]
+    assert len(drain(pool, now, 100)) == 100
+
+
+def test_a_group_is_used_more_as_soon_as_its_attempts_succeed():
+    """
+    A step more each time, without waiting for the next period; one that granted nothing before begins with one.
+    """
+    pool = make_pool("a")
+    limit(pool, pool.acquire(NOW), 10.0)
+    now, steps = NOW + 10, []
+    for _ in range(6):
+        grants = drain(pool, now, 100)
+        steps.append(len(grants))
+        for grant in grants:
+            pool.succeed(grant, None)
+
+    assert steps == [1, 1, 1, 1, 1, 2]
+
+
+def test_use_long_ago_does_not_count_for_the_use_after_a_rest():
+    """
+    The measure is a minute at most.
+    """
+    pool = make_pool("a")
+    pool.acquire(NOW)
+    grants = [pool.acquire(NOW + 3590) for _ in range(61)]
+    limit(pool, grants[-1], 10.0, now=NOW + 3590)
+
+    assert len(drain(pool, NOW + 3600, 100)) == 2
+
+
+def test_headers_pace_a_group_by_its_refill():
+    """
+    Without requests left it is used again when the vendor has refilled one; headers expire after a minute.
+    """
+    pool = make_pool("a", "b")
+    pool.record_limits("a", RateLimits(remaining_requests=1, limit_requests=7, reset_requests=60.0), NOW)
+    pool.record_limits("b", RateLimits(remaining_tokens=0, reset_tokens=3600.0), NOW)
+
+    assert [get_label(grant) for grant in drain(pool, NOW, 3)] == ["key-1"]
+    assert pool.ready_in(NOW) == pytest.approx(10.0)
+    assert [get_label(grant) for grant in drain(pool, NOW + 10, 3)] == ["key-1"]
+    assert {get_label(grant) for grant in drain(pool, NOW + 60, 3)} == {"key-1", "key-2"}
+
+
+def test_headers_that_arrive_during_a_rest_do_not_prolong_it():
+    """
+    They belong to requests that were sent before; the end of the rest is what the vendor asked for.
+    """
+    pool = make_pool("a")
+    limit(pool, pool.acquire(NOW), 10.0)
+
+    pool.record_limits("a", RateLimits(remaining_requests=0, reset_requests=55.0), NOW + 1)
+
+    assert pool.acquire(NOW + 10) is not None
+
+
+def drain(pool, now, count):
+    """
+    Return the keys of at most this many attempts.
+    """
+    return [grant for grant in (pool.acquire(now) for _ in range(count)) if grant is not None]
 
 
 def test_many_threads_share_a_pool():
@@ -204,7 +325,7 @@ class KeyPoolMachine(RuleBasedStateMachine):
     """
     Leases, replies, failures, resets and steps of the clock in any order, at two endpoints that share a group.
 
-    The model knows of each key whether it may be used, and from when.
+    The model knows of each key whether it may be used, from when, and who waits.
     """
 
     grants = Bundle("grants")
@@ -217,65 +338,102 @@ class KeyPoolMachine(RuleBasedStateMachine):
             make_pool("shared", "own-1", "own-1", "own-2", registry=registry),
             make_pool("shared", "other", registry=registry),
         ]
-        self.rejected: set[int] = set()
+        self.waiting: list[list[Waiter]] = [[], []]
+        self.rejected: set[Key] = set()
         self.exhausted: set[str] = set()
         self.rests: dict[str, float] = {}
 
-    def is_usable(self, key: Key) -> bool:
+    def list_usable(self, pool: KeyPool) -> list[Key]:
         """
-        Tell whether the model permits the use of a key.
+        Return the keys that are neither rejected nor exhausted.
         """
-        return id(key) not in self.rejected and key.group.name not in self.exhausted
+        return [key for key in pool.keys if key not in self.rejected and key.group.name not in self.exhausted]
 
-    @rule(target=grants, pool=st.integers(0, 1), preferred=st.sampled_from([(), ("shared",), ("own-2", "own-1")]))
-    def acquire(self, pool, preferred):
-        pool = self.pools[pool]
-        ready = [key for key in pool.keys if self.is_usable(key) and self.rests.get(key.group.name, 0) <= self.now]
-        before = {id(key): (key.group.used, key.used) for key in ready}
-        has_room = {id(key): key.group.has_room(self.now) for key in ready}
-
-        grant = pool.acquire(self.now, preferred)
-
+    def check_grant(self, pool: KeyPool, grant: Grant | None, ready: dict[Key, tuple[int, int]], preferred) -> None:
+        """
+        Check that a key may be used now, and that it is the right one.
+        """
         assert (grant is None) == (not ready)
         if grant is None:
+            return
+        assert grant.key in self.list_usable(pool)
+        assert self.rests.get(grant.key.group.name, 0.0) <= self.now  # no use of a resting key before its time
+        names = {key.group.name for key in ready}
+        liked = next((name for name in preferred if name in names), None)
+        candidates = [key for key in ready if liked is None or key.group.name == liked]
+        assert ready[grant.key] == min(ready[key] for key in candidates)
+
+    @rule(target=grants, number=st.integers(0, 1), preferred=st.sampled_from([(), ("shared",), ("own-2", "own-1")]))
+    def acquire(self, number, preferred):
+        pool = self.pools[number]
+        waiter = self.waiting[number][0] if self.waiting[number] else None
+        ready = {
+            key: (key.group.used, key.used)
+            for key in self.list_usable(pool)
+            if key.group.ready_at(self.now) <= self.now
+        }
+
+        grant = pool.acquire(self.now, preferred, waiter=waiter)
+
+        self.check_grant(pool, grant, ready, preferred)
+        if grant is None:
             return None
-        assert grant.key in ready
-        liked = [key for key in ready if key.group.name in preferred and has_room[id(key)]]
-        with_room = [key for key in ready if has_room[id(key)]] or ready
-        if liked:
-            assert grant.key.group.name == next(n for n in preferred if any(key.group.name == n for key in liked))
-        elif not preferred:
-            assert before[id(grant.key)] == min(before[id(key)] for key in with_room)
+        if waiter is not None:
+            pool.leave(self.waiting[number].pop(0))
         return pool, grant
+
+    @rule(number=st.integers(0, 1))
+    def join(self, number):
+        self.waiting[number].append(self.pools[number].join())
+
+    @rule(number=st.integers(0, 1), place=st.integers(0, 5))
+    def leave(self, number, place):
+        waiting = self.waiting[number]
+        if place < len(waiting):
+            following = waiting[1].latch if place == 0 and len(waiting) > 1 else None
+            self.pools[number].leave(waiting.pop(place))
+            assert following is None or following.is_set
+
+    @rule(number=st.integers(0, 1))
+    def nobody_passes_the_first_waiter(self, number):
+        for waiter in (None, *self.waiting[number][1:]) if self.waiting[number] else ():
+            assert self.pools[number].acquire(self.now, (), waiter=waiter) is None
 
     @rule(grant=grants, tokens=st.none() | st.integers(0, 1000))
     def succeed(self, grant, tokens):
         if grant is not None:
             grant[0].succeed(grant[1], tokens)
 
-    @rule(grant=grants, left=st.integers(0, 3), reset=st.none() | st.sampled_from([0.0, 1.0, 30.0]))
-    def report(self, grant, left, reset):
+    @rule(
+        grant=grants,
+        left=st.integers(-1, 3),
+        limit=st.sampled_from([None, 0, 3, 100]),
+        reset=st.sampled_from([None, 0.0, -1.0, 1.0, 30.0, 7200.0, math.inf, math.nan]),
+    )
+    def report(self, grant, left, limit, reset):
         if grant is not None:
-            limits = RateLimits(remaining_requests=left, limit_requests=3, reset_requests=reset, remaining_tokens=50)
+            limits = RateLimits(
+                remaining_requests=left, limit_requests=limit, reset_requests=reset, remaining_tokens=50
+            )
             grant[0].record_limits(grant[1].key.group.name, limits, self.now)
 
-    @rule(grant=grants, seconds=st.none() | st.sampled_from([0.0, 0.5, 3.0, 90.0]))
+    @rule(grant=grants, seconds=st.sampled_from([None, 0.0, 0.5, 3.0, 90.0]))
     def limit(self, grant, seconds):
         if grant is None:
             return
         pool, (key, _) = grant
-        before = key.group.ready_at
+        before = key.group.rests_until
         limit(pool, grant[1], seconds, now=self.now)
-        if seconds is not None:
-            assert key.group.ready_at >= self.now + seconds  # a vendor's time is honoured
-        assert key.group.ready_at <= max(before, self.now + max(seconds or 0.0, MAX_REST * 1.2))
-        self.rests[key.group.name] = key.group.ready_at
+        rest = key.group.rests_until
+        assert seconds is None or rest >= self.now + seconds  # a vendor's time is honoured
+        assert before <= rest <= max(before, self.now + max(seconds or 0.0, MAX_REST * 1.2))
+        self.rests[key.group.name] = rest
 
     @rule(grant=grants)
     def reject(self, grant):
         if grant is not None:
             grant[0].fail(grant[1], AuthenticationError("No."), None, self.now, CHANCE)
-            self.rejected.add(id(grant[1].key))
+            self.rejected.add(grant[1].key)
 
     @rule(grant=grants)
     def exhaust(self, grant):
@@ -288,17 +446,20 @@ class KeyPoolMachine(RuleBasedStateMachine):
         if grant is not None:
             grant[0].fail(grant[1], ServerError("Broken."), None, self.now, CHANCE)
 
-    @rule(pool=st.integers(0, 1))
-    def restore(self, pool):
-        self.pools[pool].restore()
-        self.rejected -= {id(key) for key in self.pools[pool].keys}
-        self.exhausted -= {key.group.name for key in self.pools[pool].keys}
+    @rule(number=st.integers(0, 1))
+    def restore(self, number):
+        first = self.waiting[number][0].latch if self.waiting[number] else None
+        self.pools[number].restore()
+        self.rejected.difference_update(self.pools[number].keys)
+        self.exhausted.difference_update(key.group.name for key in self.pools[number].keys)
+        assert first is None or first.is_set
 
     @rule()
     def reset(self):
         self.pools[0]._groups.reset()
         for pool in self.pools:
             pool.reset()
+        self.waiting = [[], []]
         self.rejected.clear()
         self.exhausted.clear()
         self.rests.clear()
@@ -308,28 +469,33 @@ class KeyPoolMachine(RuleBasedStateMachine):
         self.now += seconds
 
     @rule()
-    def wait_for_the_first(self):
+    def no_waiter_starves(self):
         """
-        Whoever waits as long as the pool says gets a key.
+        Whoever waits as long as the pool says gets a key, one after the other.
         """
-        for pool in self.pools:
-            seconds = pool.ready_in(self.now)
-            if seconds is not None:
-                self.now += seconds
-                assert pool.acquire(self.now) is not None
+        for number, pool in enumerate(self.pools):
+            while self.waiting[number] and self.list_usable(pool):
+                self.now += pool.ready_in(self.now)
+                assert pool.acquire(self.now, (), waiter=self.waiting[number][0]) is not None
+                pool.leave(self.waiting[number].pop(0))
+
+    @rule()
+    def limited_groups_are_used_again(self):
+        """
+        A minute after its rest, or earlier, each group can be used, whatever its headers said.
+        """
+        self.now = max([self.now, *self.rests.values()]) + MAX_AGE
+        assert all(key.group.ready_at(self.now) <= self.now + MAX_AGE for pool in self.pools for key in pool.keys)
 
     @invariant()
     def no_key_is_lost(self):
-        if not hasattr(self, "pools"):
-            return
-        for pool in self.pools:
-            usable = [key for key in pool.keys if self.is_usable(key)]
+        for pool in getattr(self, "pools", ()):
+            usable = self.list_usable(pool)
             assert pool.is_spent() == (not usable)
             seconds = pool.ready_in(self.now)
             assert (seconds is None) == (not usable)
-            if usable:
-                first = min(self.rests.get(key.group.name, 0.0) for key in usable)
-                assert seconds == max(first - self.now, 0.0)
+            if seconds is not None:
+                assert seconds >= max(min(self.rests.get(key.group.name, 0.0) for key in usable) - self.now, 0.0)
 
 
 TestKeyPool = KeyPoolMachine.TestCase

@@ -105,6 +105,26 @@ def test_threads_get_the_same_parts():
             assert len(healths) == len(pools) == 1
 
 
+def test_endpoints_that_no_client_has_are_forgotten_in_turn(monkeypatch):
+    """
+    The last ones are kept for later clients; those that a client has are always shared, and reset.
+    """
+    monkeypatch.setattr(shared_state, "_MAX_RECENT", 3)
+    state = SharedState()
+    used = state.health("used")
+    fail(state.health("first"))
+    for number in range(3):
+        fail(state.health(f"other-{number}"))
+    fail(used)
+    gc.collect()
+
+    assert state.health("first").last_error is None
+    assert state.health("other-2").last_error == "ServerError"
+    assert state.health("used") is used
+    state.reset()
+    assert used.last_error is None
+
+
 def test_threads_rotate_in_turn():
     """
     No turn is given twice.

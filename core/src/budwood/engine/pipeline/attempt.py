@@ -47,6 +47,7 @@ class Attempt:
         queued: The seconds that it waited for a limit or a key.
         has_lost: Whether another attempt that ran at the same time has answered.
         skipped: Why it was not sent; None if it was.
+        has_other_keys: Whether a key of another group can be used if the limits of this one have no room.
     """
 
     round: Round
@@ -66,6 +67,7 @@ class Attempt:
     queued: float = 0.0
     has_lost: bool = False
     skipped: str | None = None
+    has_other_keys: bool = False
 
     @property
     def target(self) -> Target:

@@ -13,6 +13,7 @@ from budwood.types import Claim
 
 if TYPE_CHECKING:
     from budwood.endpoint_settings import Limits
+    from budwood.engine.pipeline.credentials import Lease
     from budwood.engine.pipeline.endpoints import Endpoint
 
 MINUTE: Final = 60.0
@@ -98,6 +99,11 @@ def token_claims(claims: Sequence[Claim]) -> Iterator[Claim]:
 def is_rate_of(claim: Claim, unit: str) -> bool:
     """Return whether a claim is the rate per minute of ``"requests"`` or ``"tokens"``."""
     return claim.key.endswith(f":{unit}_per_minute")
+
+
+def is_of_group(claim: Claim, lease: Lease | None) -> bool:
+    """Return whether a claim is on a limit of the group of a key."""
+    return lease is not None and claim.key.startswith(f"[{lease.group}]:")
 
 
 def _claims_of(scope: Scope, tokens: int, now: float) -> Iterator[Claim]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.secrets import scrub
-from budwood.engine.pipeline.waiting import pause, resume
+from budwood.engine.pipeline.waiting import GroupFullError, pause, resume
 from budwood.engine.reliability.health import find_cause
+from budwood.engine.reliability.key_queue import STALL_SECONDS
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from budwood.engine.drivers.latch import Latch
     from budwood.engine.pipeline.call import Call
     from budwood.engine.reliability.key_pool import Grant, KeyPool
+    from budwood.engine.reliability.key_queue import Waiter
 
 NO_KEY: Final = "no_key"
 """The code of the error of an endpoint all of whose keys rest."""
@@ -38,10 +40,22 @@ def with_key(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[A
 
 
 def _send_with_key(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool: KeyPool) -> Flow[Any]:
+    full: dict[str, float] = {}  # seconds until the limits of groups in the settings have room
+    while True:
+        grant = yield from _acquire(attempt, pool, full)
+        group = grant.key.group.name
+        attempt.lease = grant.key.lease
+        attempt.round.call.key_groups[attempt.endpoint.label] = group
+        attempt.has_other_keys = group not in full and pool.has_others(group, attempt.round.call.clock.monotonic())
+        try:
+            return (yield from _send_with_grant(send, attempt, pool, grant))
+        except GroupFullError as error:
+            pool.give_back(grant)
+            full[group] = error.delay
+
+
+def _send_with_grant(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool: KeyPool, grant: Grant) -> Flow[Any]:
     call = attempt.round.call
-    grant = yield from _acquire(attempt, pool)
-    attempt.lease = grant.key.lease
-    call.key_groups[attempt.endpoint.label] = grant.key.group.name
     try:
         result = yield from send(attempt)
     except ProviderError as error:
@@ -53,7 +67,7 @@ def _send_with_key(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool:
     return result
 
 
-def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
+def _acquire(attempt: Attempt, pool: KeyPool, full: Mapping[str, float]) -> Flow[Grant]:
     """
     Return the key for an attempt.
 
@@ -62,23 +76,51 @@ def _acquire(attempt: Attempt, pool: KeyPool) -> Flow[Grant]:
         QuotaExhaustedError: The quota of all keys is used up.
         RateLimitError: All keys rest, and the first is not ready in time, or the call has another endpoint.
     """
-    call = attempt.round.call
-    preferred = _preferred_groups(attempt)
+    now = attempt.round.call.clock.monotonic()
+    grant = pool.acquire(now, _preferred_groups(attempt), full)
+    if grant is not None:
+        return grant
+    seconds = _check_wait(attempt, pool, now)
+    waiter = pool.join()
+    pause(attempt, f"keys of {pool.name}", seconds)
+    try:
+        return (yield from _wait_for_turn(attempt, pool, waiter, full))
+    finally:
+        pool.leave(waiter)
+        resume(attempt, now)
+
+
+def _wait_for_turn(attempt: Attempt, pool: KeyPool, waiter: Waiter, full: Mapping[str, float]) -> Flow[Grant]:
+    call, preferred = attempt.round.call, _preferred_groups(attempt)
     while True:
-        restored, now = pool.restored, call.clock.monotonic()
-        grant = pool.acquire(now, preferred)
+        latch, now = waiter.latch, call.clock.monotonic()
+        grant = pool.acquire(now, preferred, full, waiter)
         if grant is not None:
             return grant
-        seconds = pool.ready_in(now)
-        if seconds is None:
-            raise pool.refusal()
-        if not _may_wait(seconds, now, attempt):
-            raise _no_key(pool, seconds)
-        pause(attempt, f"keys of {pool.name}", seconds)
-        try:
-            yield First([_sleep(seconds), _wait(restored, call.timing.deadline)])
-        finally:
-            resume(attempt, now)
+        seconds = _check_wait(attempt, pool, now)
+        if pool.begin_turn(waiter, now + seconds, now):
+            if seconds > 0:
+                yield First([_sleep(seconds), _wait(latch, call.timing.deadline)])
+        else:
+            yield Wait(latch, min(call.timing.deadline, now + STALL_SECONDS))
+
+
+def _check_wait(attempt: Attempt, pool: KeyPool, now: float) -> float:
+    """
+    Return the seconds until the first key is ready, if the attempt may wait for it.
+
+    Raises:
+        ProviderError: It may not, or no key will be ready.
+    """
+    call, contender = attempt.round.call, attempt.round.contender
+    seconds = pool.ready_in(now)
+    if seconds is None:
+        raise pool.refusal()
+    is_hedge = contender is not None and contender.is_hedge
+    is_too_long = seconds > call.options.max_retry_after or now + seconds >= call.timing.deadline
+    if is_hedge or is_too_long or _has_next_endpoint(call):
+        raise _no_key(pool, seconds)
+    return seconds
 
 
 def _preferred_groups(attempt: Attempt) -> tuple[str, ...]:
@@ -87,13 +129,6 @@ def _preferred_groups(attempt: Attempt) -> tuple[str, ...]:
     used = call.key_groups.get(attempt.endpoint.label)
     known = call.state.affinity(call.conversation) if call.state is not None and call.conversation is not None else None
     return tuple(name for name in (used, known.group if known is not None else None) if name is not None)
-
-
-def _may_wait(seconds: float, now: float, attempt: Attempt) -> bool:
-    call, contender = attempt.round.call, attempt.round.contender
-    if (contender is not None and contender.is_hedge) or _has_next_endpoint(call):
-        return False
-    return seconds <= call.options.max_retry_after and now + seconds < call.timing.deadline
 
 
 def _has_next_endpoint(call: Call) -> bool:

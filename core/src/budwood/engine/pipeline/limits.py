@@ -12,7 +12,7 @@ from budwood.engine.drivers.effects import Flow, Wait
 from budwood.engine.pipeline import claims as limits
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.claims import Scope
-from budwood.engine.pipeline.waiting import pause, resume
+from budwood.engine.pipeline.waiting import GroupFullError, pause, resume
 from budwood.errors import RateLimitError
 from budwood.types import Claim, Denial
 
@@ -82,10 +82,14 @@ class _Reservation:
 
         Raises:
             RateLimitError: They do not fit before the deadline of the call.
+            GroupFullError: Those of the key do not fit, and a key of another group can be used.
         """
         denial = yield from self._reserve()
         if denial is None:
             return
+        if self._attempt.has_other_keys and limits.is_of_group(denial.claim, self._attempt.lease):
+            yield from self._limiter.cancel(self._ticket, self._claims)
+            raise GroupFullError(denial.delay or 0.0)
         call = self._attempt.round.call
         started = call.clock.monotonic()
         pause(self._attempt, denial.claim.key, denial.delay)

@@ -73,7 +73,7 @@ def _describe_pool(endpoint: Endpoint, pool: KeyPool, now: float) -> list[KeySta
     states = []
     for key in pool.keys:
         group, record = key.group, key.record
-        left = group.ready_at - now
+        left = group.rests_until - now
         state: KeyStatus = "limited" if left > 0 else "ready"
         if key.is_rejected or group.is_exhausted:
             state = "rejected" if key.is_rejected else "exhausted"

@@ -5,6 +5,19 @@ from __future__ import annotations
 from budwood.engine.pipeline.attempt import Attempt, attempt_timing
 
 
+class GroupFullError(Exception):
+    """
+    The limits of the key's group have no room, and the attempt can use a key of another group.
+
+    Attributes:
+        delay: Seconds until they have room, as far as that is known.
+    """
+
+    def __init__(self, delay: float) -> None:
+        super().__init__()
+        self.delay = delay
+
+
 def pause(attempt: Attempt, limit: str, delay: float | None) -> None:
     """Note that an attempt waits for a limit or a key: it does not run."""
     call, health = attempt.round.call, attempt.endpoint.health

@@ -42,6 +42,9 @@ RETRIES_PER_MINUTE: Final = 10
 MAX_OUTCOMES: Final = 1024
 """The number of outcomes after which attempts call `Health.count_outcomes`, which bounds the memory."""
 
+MIN_SILENCE: Final = 10.0
+"""Seconds without an answer from which on the deadline of a call counts as a failure: some servers never answer."""
+
 MIN_LATENCIES: Final = 20
 """The number of latencies from which percentiles are meaningful."""
 
@@ -170,7 +173,8 @@ class Health:
         Returns:
             The state of the breaker, if this opened or closed it.
         """
-        is_failed = is_failure(error)
+        is_silent = isinstance(error, RequestTimeoutError) and not is_answered and now - started >= MIN_SILENCE
+        is_failed = is_silent or is_failure(error)
         if is_failed:
             self.outcomes.append((now, True))
             changed = self.fail(error, started, now, chance)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood import logs
+from budwood.engine.reliability.key_queue import KeyQueue
 from budwood.engine.reliability.key_record import KeyRecord
 from budwood.errors import AuthenticationError, ProviderError, QuotaExhaustedError, RateLimitError
 
 if TYPE_CHECKING:
     from random import Random
 
-    from budwood.engine.drivers.latch import Latch
     from budwood.engine.pipeline.credentials import Lease
     from budwood.engine.reliability.key_groups import KeyGroup, KeyGroups
+    from budwood.engine.reliability.key_queue import Waiter
     from budwood.types import RateLimits
+
+NOTHING_AVOIDED: Final[Mapping[str, float]] = MappingProxyType({})
 
 FREE_REJECTIONS: Final = 2
 """A rate limit counts as a retry once all groups have had this many in a row, and no success."""
@@ -73,58 +77,105 @@ class KeyPool:
         self._by_name = {key.group.name: key.group for key in self.keys}
         self.has_several_quotas: Final = len(self._by_name) > 1
         self._refusal: ProviderError | None = None
+        self._queue = KeyQueue()
 
     def reset(self) -> None:
         """Forget everything; `KeyGroups.reset` makes the lock anew."""
         self._refusal = None
+        self._queue = KeyQueue()
         for key in self.keys:
             key.used = 0
             key.record.reset()
             key.group.reset()
 
-    @property
-    def restored(self) -> Latch:
-        """Set when exhausted or rejected keys are used again."""
-        return self._groups.restored
-
     def group(self, name: str) -> KeyGroup | None:
         """Return a group of its keys."""
         return self._by_name.get(name)
 
-    def acquire(self, now: float, preferred: Sequence[str] = ()) -> Grant | None:
+    def acquire(
+        self,
+        now: float,
+        preferred: Sequence[str] = (),
+        avoided: Mapping[str, float] = NOTHING_AVOIDED,
+        waiter: Waiter | None = None,
+    ) -> Grant | None:
         """
         Return the key to use now: of the least recently used group with room, its least recently used key.
 
-        A group has room by the last headers of its vendor. If none has, the least recently used one that does not rest
-        is used: headers may be wrong, and a rate limit says when to come back.
-
         Args:
             now: The time, by the monotonic clock.
-            preferred: The names of groups that are used before others while they have room.
+            preferred: The names of groups that are used before others.
+            avoided: Groups that are used after others, with the seconds after which they can be used.
+            waiter: The place in the queue of an attempt that waits.
 
         Returns:
-            The key; None if all are rejected, exhausted, or rest.
+            The key; None if others wait, or if all keys are rejected, exhausted, or rest.
         """
         with self._groups.lock:
-            ready = [key for key in self.keys if not key.is_rejected and key.group.is_ready(now)]
+            if self._queue.first is not waiter:
+                return None
+            ready = self._ready(now)
             if not ready:
                 return None
 
-            def order(key: Key) -> tuple[bool, int, int, int]:
+            def order(key: Key) -> tuple[float, int, int, int]:
                 name = key.group.name
                 rank = preferred.index(name) if name in preferred else len(preferred)
-                return not key.group.has_room(now), rank, key.group.used, key.used
+                return avoided.get(name, -1.0), rank, key.group.used, key.used
 
             key = min(ready, key=order)
             key.used = number = self._groups.next_number()
-            key.group.take(number)
+            key.group.take(number, now)
             return Grant(key, number)
 
-    def ready_in(self, now: float) -> float | None:
-        """Return the seconds until the first limited key is used again; None if all are rejected or exhausted."""
+    def give_back(self, grant: Grant) -> None:
+        """Give back the key of an attempt that is not sent."""
         with self._groups.lock:
-            times = [key.group.ready_at for key in self._accepted()]
-        return max(min(times) - now, 0.0) if times else None
+            grant.key.group.give_back()
+
+    def has_others(self, group: str, now: float) -> bool:
+        """Tell whether a key of another group can be used now."""
+        with self._groups.lock:
+            return any(key.group.name != group for key in self._ready(now))
+
+    def _ready(self, now: float) -> list[Key]:
+        return [key for key in self._accepted() if key.group.ready_at(now) <= now]
+
+    def ready_in(self, now: float) -> float | None:
+        """Return the seconds until the first key can be used; None if all are rejected or exhausted."""
+        with self._groups.lock:
+            times = [key.group.ready_at(now) for key in self._accepted()]
+        return min(times) - now if times else None
+
+    def join(self) -> Waiter:
+        """Let an attempt wait. Attempts get keys in the order in which they joined."""
+        with self._groups.lock:
+            return self._queue.join()
+
+    def begin_turn(self, waiter: Waiter, ready: float, now: float) -> bool:
+        """
+        Return whether it is the turn of an attempt that waits.
+
+        Args:
+            waiter: Its place in the queue.
+            ready: When the next key can be used.
+            now: The time. Both are by the monotonic clock.
+        """
+        with self._groups.lock:
+            if self._queue.first is waiter:
+                waiter.due = ready
+                return True
+            stalled = self._queue.pass_stalled(now)
+        if stalled is not None:
+            stalled.wake()
+        return False
+
+    def leave(self, waiter: Waiter) -> None:
+        """End the wait of an attempt, and wake the next one."""
+        with self._groups.lock:
+            following = self._queue.leave(waiter)
+        if following is not None:
+            following.wake()
 
     def is_spent(self) -> bool:
         """Tell whether all keys are rejected or exhausted."""
@@ -203,7 +254,9 @@ class KeyPool:
             for key in self.keys:
                 key.record.restore()
                 key.group.restore()
-        self._groups.wake()
+            first = self._queue.first
+        if first is not None:
+            first.wake()
 
 
 def _copy(error: ProviderError) -> ProviderError:

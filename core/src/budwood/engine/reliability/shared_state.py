@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -23,6 +23,9 @@ T = TypeVar("T")
 _MAX_CONVERSATIONS: Final = 10_000
 """The number of conversations whose endpoints are remembered. The least recently used is forgotten first."""
 
+_MAX_RECENT: Final = 1000
+"""The number of endpoints and pools of keys that are remembered although no client has them."""
+
 
 class Affinity(NamedTuple):
     """The endpoint with its model, as in `Target.name`, and the group of keys that answered a conversation."""
@@ -35,8 +38,9 @@ class SharedState:
     """The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads."""
 
     def __init__(self) -> None:
-        self._healths: dict[str, Health] = {}
-        self._pools: dict[str, KeyPool] = {}
+        self._healths: weakref.WeakValueDictionary[str, Health] = weakref.WeakValueDictionary()
+        self._pools: weakref.WeakValueDictionary[str, KeyPool] = weakref.WeakValueDictionary()
+        self._recent: OrderedDict[object, None] = OrderedDict()  # keeps parts that no client has at the moment
         self._groups: KeyGroups | None = None
         self._limiters: dict[str, Limiter] = {}
         self.reset()
@@ -97,14 +101,16 @@ class SharedState:
             while len(self._affinities) > _MAX_CONVERSATIONS:
                 self._affinities.popitem(last=False)
 
-    def _get(self, parts: dict[str, T], identity: str, create: Callable[[], T]) -> T:
-        part = parts.get(identity)
-        if part is None:
-            with self._lock:
-                part = parts.get(identity)
-                if part is None:
-                    part = parts[identity] = create()
-        return part
+    def _get(self, parts: MutableMapping[str, T], identity: str, create: Callable[[], T]) -> T:
+        with self._lock:
+            part = parts.get(identity)
+            if part is None:
+                part = parts[identity] = create()
+            self._recent[part] = None
+            self._recent.move_to_end(part)
+            if len(self._recent) > _MAX_RECENT:
+                self._recent.popitem(last=False)
+            return part
 
 
 _states: Final[weakref.WeakSet[SharedState]] = weakref.WeakSet()
