@@ -107,8 +107,8 @@ class Database:
         self._file = _identity(self._path)
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            _enable_wal(connection)
             connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last counts
+            _enable_wal(connection)
             connection.execute(_TABLE)
         except BaseException:
             connection.close()

@@ -86,9 +86,6 @@ class MemoryLimiter:
             self.store.used[self.period(claim)] = self.store.used.get(self.period(claim), 0) + units
 
     def delay(self, claim):
-        """
-        Return the delay of a claim that does not fit; None if that is unknown.
-        """
         if claim.kind == "rate":
             missing = (min(claim.amount, self.capacity(claim)) - self.level(claim)) * claim.period / claim.limit
             return max(missing, self.store.blocked.get(self.key(claim), 0) - self.clock.monotonic(), 0.001)
