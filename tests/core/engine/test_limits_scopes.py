@@ -204,6 +204,22 @@ def test_texts_of_embeddings_count(make_client, scripted, clock):
     assert queued == pytest.approx(1.05, abs=0.2)
 
 
+def test_services_without_tokens_do_not_wait_for_them(make_client, scripted, clock):
+    """
+    A list of models, or a count of tokens, takes a request and no tokens.
+    """
+    scripted._script.clear()
+    scripted.reply(body=chat_reply("hello", usage={"prompt_tokens": 5, "completion_tokens": 5000}))
+    scripted.reply(body={"data": [{"id": "gpt-4o"}]}).reply(body={"input_tokens": 9})
+    client = make_client(limits={"tokens_per_minute": 600, "requests_per_minute": 60_000})
+
+    client.ask("hi")
+    client.models("openai")
+    client.count_tokens("hi")
+
+    assert clock.slept == []
+
+
 def test_failed_limiter_is_no_limit_of_the_vendor(make_client, clock):
     """
     A denial of our own limits does not count as an overload of the endpoint.

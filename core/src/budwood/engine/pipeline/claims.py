@@ -80,7 +80,7 @@ def build_claims(scopes: Sequence[Scope], tokens: int, now: float) -> list[Claim
 
     Args:
         scopes: The limits.
-        tokens: The estimate of the tokens that count against the limits.
+        tokens: The estimate of the tokens that count against the limits; 0 if the request uses none.
         now: Seconds since 1970.
     """
     return [claim for scope in scopes for claim in _claims_of(scope, tokens, now)]
@@ -112,13 +112,13 @@ def _claims_of(scope: Scope, tokens: int, now: float) -> Iterator[Claim]:
         ("requests", 1.0, limits.requests_per_minute),
         ("tokens", float(tokens), limits.tokens_per_minute),
     ):
-        if limit is not None:
+        if limit is not None and amount:
             yield Claim(f"{scope.name}:{unit}_per_minute", "rate", limit * PACE, amount, MINUTE)
     for unit, amount, limit in (
         ("requests", 1.0, limits.requests_per_day),
         ("tokens", float(tokens), limits.tokens_per_day),
     ):
-        if limit is not None:
+        if limit is not None and amount:
             resets_at = period_of(now, "day", find_timezone(limits.timezone))[1].timestamp()
             yield Claim(f"{scope.name}:{unit}_per_day", "quota", limit, amount, resets_at=resets_at, is_lasting=True)
     if limits.concurrency is not None:

@@ -14,7 +14,7 @@ from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.claims import Scope
 from budwood.engine.pipeline.waiting import GroupFullError, pause, resume
 from budwood.errors import RateLimitError
-from budwood.types import Claim, Denial
+from budwood.types import Answer, Claim, Denial
 
 CORRECTED_SHARE: Final = 0.1
 """The share of a limit from which on the remaining units that a vendor reports are not compared with the count."""
@@ -41,7 +41,8 @@ def with_limits(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flo
 
 def _send_within(attempt: Attempt, scopes: Sequence[Scope], send: Callable[[Attempt], Flow[Any]]) -> Flow[Any]:
     """Send an attempt within its limits. One that fails counts as expected: vendors count rejected requests too."""
-    counts_tokens = limits.counts_tokens(scopes)
+    uses_tokens = issubclass(attempt.round.service.result, Answer)  # unlike a list of models
+    counts_tokens = uses_tokens and limits.counts_tokens(scopes)
     expected = (yield from limit_tokens.estimate_tokens(attempt)) if counts_tokens else limit_tokens.NOTHING
     reservation = _Reservation(attempt, scopes, expected)
     yield from reservation.take()
