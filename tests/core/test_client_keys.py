@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from budwood import Client, KeyState
+from budwood import AsyncClient, Client, KeyState
 from budwood.engine.reliability.shared_state import reset_all
 from budwood.errors import AuthenticationError, PluginNotFoundError, RateLimitError
 from budwood_testing import ManualClock, ScriptedTransport, chat_reply
@@ -152,6 +152,35 @@ def test_reset_keys_wakes_a_call_that_waits():
         thread.join()
 
     assert labels == ["key-1"]
+
+
+def test_a_cancelled_call_leaves_the_queue():
+    """
+    The next one that waits gets the key when it is ready.
+    """
+
+    async def run():
+        clock = ManualClock()
+        scripted = ScriptedTransport(clock=clock)
+        for seconds in (30, 60):
+            scripted.reply(429, TROUBLE, headers={"retry-after": str(seconds)})
+        scripted.reply(body=chat_reply("hi"))
+        options = {"transport": scripted.asynchronous, "clock": clock, "cache": False}
+        async with AsyncClient("openai/gpt-4o", api_key=KEYS[:2], **options) as client:
+            first = asyncio.create_task(client.ask("hi"))
+            await asyncio.to_thread(clock.wait_for_sleepers, 2)  # the sleep and the wait of the first in the queue
+            second = asyncio.create_task(client.ask("hi"))
+            await asyncio.to_thread(clock.wait_for_sleepers, 3)
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            await asyncio.to_thread(clock.wait_for_sleepers, 2)
+            clock.advance(30.0)
+            return await second, client._engine.endpoints.get("openai").pool._queue.first
+
+    reply, waiting = asyncio.run(run())
+
+    assert [(attempt.key, attempt.queued) for attempt in reply.attempts] == [("key-1", 30.0)]
+    assert waiting is None
 
 
 class SharedTransport(ScriptedTransport):

@@ -47,18 +47,17 @@ class Allowance:
     Args:
         remaining: What was left after the reply.
         limit: The full limit; None if it is unknown.
-        reset: Seconds until the full limit is available; None if that is unknown.
+        reset: Seconds until the full limit is available.
         now: The time, by the monotonic clock.
     """
 
     __slots__ = ("_end", "_now", "_rate", "_remaining")
 
-    def __init__(self, remaining: int, limit: int | None, reset: float | None, now: float) -> None:
-        seconds = max(reset, 0.0) if reset is not None and math.isfinite(reset) else MAX_AGE
+    def __init__(self, remaining: int, limit: int | None, reset: float, now: float) -> None:
         self._remaining = float(remaining)
-        self._rate = max(limit - remaining, 0) / seconds if limit is not None and seconds > 0 else 0.0
+        self._rate = max(limit - remaining, 0) / reset if limit is not None and reset > 0 else 0.0
         self._now = now
-        self._end = now + min(seconds, MAX_AGE)
+        self._end = now + min(max(reset, 0.0), MAX_AGE)
 
     def take(self, amount: float) -> None:
         """Subtract what a request that is sent now will use."""
@@ -206,9 +205,9 @@ class KeyGroup:
         if self.rests_until > now:
             return
         if limits.remaining_requests is not None:
-            self._requests = Allowance(limits.remaining_requests, limits.limit_requests, limits.reset_requests, now)
+            self._requests = _allowance(limits.remaining_requests, limits.limit_requests, limits.reset_requests, now)
         if limits.remaining_tokens is not None:
-            self._tokens = Allowance(limits.remaining_tokens, limits.limit_tokens, limits.reset_tokens, now)
+            self._tokens = _allowance(limits.remaining_tokens, limits.limit_tokens, limits.reset_tokens, now)
 
     def succeed(self, number: int, tokens: int | None) -> None:
         """Record a success of the attempt with this number, and its tokens."""
@@ -256,6 +255,12 @@ class KeyGroup:
     def restore(self) -> None:
         """Use it again although its quota was exhausted."""
         self.is_exhausted = False
+
+
+def _allowance(remaining: int, limit: int | None, reset: float | None, now: float) -> Allowance | None:
+    """Return what headers leave; None without a reset, or with a limit of zero, as some proxies report."""
+    seconds = _finite(reset)
+    return None if seconds is None or limit == 0 else Allowance(remaining, limit, seconds, now)
 
 
 def _finite(seconds: float | None) -> float | None:
