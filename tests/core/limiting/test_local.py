@@ -160,17 +160,59 @@ def test_small_tickets_do_not_overtake_a_large_one(limiter, clock):
     assert limiter.reserve("large", [TOKENS._replace(amount=100)]) is None
 
 
-def test_ticket_is_first_in_all_of_its_queues(limiter, clock):
+def test_ticket_that_waits_for_another_limit_does_not_block(limiter, clock):
     """
-    A ticket behind another one at one of its limits waits, also if the others have room.
+    The limit of one model does not stop the other models of a provider, which share only some of its limits.
+    """
+    slow = Claim("slow model", "rate", 1)
+    limiter.reserve("holder", [TOKENS, slow])
+    limiter.reserve("waiting", [TOKENS, slow])
+    clock.advance(1)
+
+    assert limiter.reserve("other model", [TOKENS]) is None
+    clock.advance(59)
+    assert limiter.reserve("waiting", [TOKENS, slow]) is None
+
+
+def test_ticket_that_waits_for_another_limit_is_not_delayed(limiter, clock):
+    """
+    It is overtaken only if what the later ticket takes is refilled in time.
+    """
+    slow = Claim("slow model", "rate", 30)
+    first = [TOKENS._replace(amount=100), slow]
+    limiter.reserve("holder", [slow])
+    assert limiter.reserve("waiting", first).delay == pytest.approx(2)
+
+    assert limiter.reserve("large", [TOKENS._replace(amount=250)]).delay is None
+    assert limiter.reserve("small", [TOKENS._replace(amount=10)]).delay is None
+    limiter.cancel("large", [TOKENS])
+    assert limiter.reserve("small", [TOKENS._replace(amount=10)]) is None
+    assert reserve_at_last(limiter, clock, "waiting", first) == pytest.approx(2)
+
+
+def test_slots_of_a_waiting_ticket_are_not_taken(limiter):
+    """
+    Their end is unknown, so that a later ticket might delay an earlier one that waits for another limit.
+    """
+    slow = Claim("slow model", "rate", 1)
+    limiter.reserve("holder", [slow])
+    limiter.reserve("waiting", [SLOTS, slow])
+
+    assert limiter.reserve("later", [SLOTS]) is not None
+
+
+def test_slot_is_kept_for_the_first_ticket(limiter, clock):
+    """
+    Once it is free, nobody overtakes the ticket that waited for it.
     """
     limiter.reserve("holder", [SLOTS])
     limiter.reserve("first", [REQUESTS, SLOTS])
 
-    assert limiter.reserve("second", [REQUESTS, TOKENS]) is not None
+    assert limiter.reserve("second", [REQUESTS, TOKENS]) is None
     limiter.settle("holder", [SLOTS], {})
-    assert limiter.reserve("first", [REQUESTS, SLOTS]) is None
-    assert reserve_at_last(limiter, clock, "second", [REQUESTS, TOKENS]) == pytest.approx(1)
+    assert limiter.reserve("third", [SLOTS]) is not None
+    assert limiter.reserve("fourth", [REQUESTS]) is not None
+    assert reserve_at_last(limiter, clock, "first", [REQUESTS, SLOTS]) == pytest.approx(1)
 
 
 def test_cancelled_first_ticket_wakes_the_next(limiter):

@@ -118,13 +118,14 @@ class Limits(RuleBasedStateMachine):
 
     def check_grant(self, ticket, claims):
         """
-        Check that the claims fit, and that no earlier ticket waits for one of their limits.
+        Check that the claims fit, and that no earlier ticket waits for only these limits, or for the slots.
         """
         keys = {claim.key for claim in claims if claim.kind != "quota"}
         for other, earlier in self.queue.items():
             if other == ticket:
                 break
-            assert keys.isdisjoint(claim.key for claim in earlier if claim.kind != "quota")
+            others = {claim.key for claim in earlier if claim.kind != "quota"}
+            assert keys.isdisjoint(others) or (others - keys and "slots" not in keys & others)
         self.queue.pop(ticket, None)
         self.held[ticket] = claims
         for claim in claims:

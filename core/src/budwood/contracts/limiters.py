@@ -22,7 +22,8 @@ class Limiter(Protocol):
         Take all claims, or none of them.
 
         A denied ticket keeps its place: tickets that share a limit are granted in the order of their first call, so
-        that small requests cannot starve a large one. A granted ticket that asks again takes nothing more.
+        that small requests cannot starve a large one. A later ticket may be granted first if the earlier one waits for
+        a limit that they do not share, and is not delayed. A granted ticket that asks again takes nothing more.
 
         The capacity of a rate is what it refills in one second, at least one unit. A claim for more than that is
         granted when the capacity is full, and the rate then has a debt. A quota that does not fit before ``resets_at``

@@ -11,7 +11,7 @@ from typing import Final
 from budwood.contracts import Clock
 from budwood.limiting.counters import Counters, Period, find_denial
 from budwood.limiting.lasting import LastingCounters
-from budwood.limiting.places import Queues, Waiter, Wake
+from budwood.limiting.places import Queues, Waiter, Wake, keys_of
 from budwood.limiting.rates import MIN_DELAY, Rate
 from budwood.types import Claim, Denial
 
@@ -115,9 +115,8 @@ class LocalLimiter:
             try:
                 yield
             finally:
-                for key in self._changed:
-                    waiter = self._queues.first(key)
-                    if waiter is not None and waiter.wake is not None and self._should_ask(waiter):
+                for waiter in self._queues.firsts(self._changed):
+                    if waiter.wake is not None and self._should_ask(waiter):
                         wakers.append(waiter.wake)
                         waiter.wake = None
                 self._changed.clear()
@@ -133,11 +132,12 @@ class LocalLimiter:
             return exhausted
         queued = tuple(claim for claim in claims if claim.kind != "quota")
         waiter = self._queues.find(ticket)
-        if waiter is not None and {claim.key for claim in waiter.claims} != {claim.key for claim in queued}:
+        if waiter is not None and waiter.keys != keys_of(queued):
             self._leave(ticket)  # it waits for other limits now
         denial = self._find_denial(ticket, queued)
         if denial is not None:
             waiter = self._queues.join(ticket, queued)
+            self._changed.update(waiter.keys)  # what it waits for now may permit others to overtake it
             waiter.due = inf if denial.delay is None else self._clock.monotonic() + denial.delay
             return denial
         self._leave(ticket)
@@ -148,22 +148,49 @@ class LocalLimiter:
 
     def _find_denial(self, ticket: str, claims: Sequence[Claim]) -> Denial | None:
         """Return why claims on rates and concurrency do not fit: the one that takes longest, if that is known."""
-        for claim in claims:
-            first = self._queues.first(claim.key)
-            if first is not None and first.ticket != ticket:
-                return Denial(claim, None)
         now = self._clock.monotonic()
+        keys = keys_of(claims)
+        waiter = self._queues.find(ticket)
+        for first in self._queues.firsts(keys):
+            if (waiter is None or first.number < waiter.number) and self._delays(claims, keys, first, now):
+                return Denial(next(claim for claim in claims if claim.key in first.keys), None)
         longest = 0.0
         denial: Denial | None = None
         for claim in claims:
-            if claim.kind == "concurrency":
-                available = claim.limit - sum(self._active.get(claim.key, {}).values())
-                if available < min(claim.amount, claim.limit):
-                    return Denial(claim, None, max(available, 0.0))
-            elif (delay := self._rate(claim, now).delay(claim, now)) > longest:
+            delay = self._delay(claim, now)
+            if delay == inf:
+                return Denial(claim, None, max(self._free(claim), 0.0))
+            if delay > longest:
                 longest = delay
                 denial = Denial(claim, delay, max(self._rate(claim, now).level, 0.0))
         return denial
+
+    def _delays(self, claims: Sequence[Claim], keys: frozenset[str], earlier: Waiter, now: float) -> bool:
+        """
+        Return whether claims would delay a ticket that asked earlier, or might do so.
+
+        A ticket that waits for the limit of one model must not block all models. What others take from further limits
+        in the meantime is refilled before it is granted, except for concurrency, which ends at an unknown time.
+        """
+        delay = max((self._delay(claim, now) for claim in earlier.claims if claim.key not in keys), default=0.0)
+        if delay == 0.0:
+            return True
+        theirs = {claim.key: claim for claim in earlier.claims}
+        return any(
+            claim.kind == "concurrency"
+            or self._rate(claim, now).delay(theirs[claim.key], now, before=claim.amount) > delay
+            for claim in claims
+            if claim.key in theirs
+        )
+
+    def _delay(self, claim: Claim, now: float) -> float:
+        """Return the seconds until a claim fits, whoever else waits for it; infinite if that is unknown."""
+        if claim.kind == "rate":
+            return self._rate(claim, now).delay(claim, now)
+        return inf if self._free(claim) < min(claim.amount, claim.limit) else 0.0
+
+    def _free(self, claim: Claim) -> float:
+        return claim.limit - sum(self._active.get(claim.key, {}).values())
 
     def _should_ask(self, waiter: Waiter) -> bool:
         """Return whether a ticket would be granted now, or earlier than when it asks again without being woken."""

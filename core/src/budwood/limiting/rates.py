@@ -48,9 +48,9 @@ class Rate:
         self.level = min(self.level, self._capacity)
         return self.level
 
-    def delay(self, claim: Claim, now: float) -> float:
-        """Return the seconds until a claim fits, or 0 if it fits now."""
-        missing = min(claim.amount, self._capacity) - self.update(claim, now)
+    def delay(self, claim: Claim, now: float, *, before: float = 0.0) -> float:
+        """Return the seconds until a claim fits, or 0 if it fits now; with ``before``, after units for another one."""
+        missing = min(claim.amount, self._capacity) - self.update(claim, now) + before
         delay = 0.0
         if missing > _TOLERANCE * max(self._capacity, 1.0):
             delay = missing * self._period / self._limit
