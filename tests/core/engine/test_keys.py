@@ -427,6 +427,25 @@ def test_a_key_whose_own_limits_have_no_room_is_passed_over(make_ask, scripted, 
     assert 0 < sum(clock.slept) < 60
 
 
+def test_a_key_that_was_passed_over_keeps_its_room(make_ask, scripted, clock, hello):
+    """
+    Attempts that were not sent with it do not count against what its headers left.
+    """
+    keys = [{"secret": KEYS[0], "limits": {"requests_per_minute": 4}}, {"secret": KEYS[1]}]
+    left = {"x-ratelimit-remaining-requests": "1", "x-ratelimit-reset-requests": "50s"}
+    scripted.reply(**hello, headers=left)
+    for _ in range(5):
+        scripted.reply(**hello)
+    ask = make_ask(api_key=None, settings={"providers": {"openai": {"keys": keys}}})
+
+    for _ in range(5):
+        ask("hi")
+    clock.advance(20.0)
+    ask("hi")
+
+    assert sent_keys(scripted) == [1, 2, 2, 2, 2, 1]
+
+
 def test_a_key_is_revoked_in_the_middle_of_parallel_calls(make_client, scripted):
     """
     Each call that used it moves on, and the log has one warning, with the label only.

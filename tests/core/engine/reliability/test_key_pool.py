@@ -215,6 +215,8 @@ def test_a_waiter_that_leaves_its_turn_unused_is_passed():
     assert latch.is_set
     assert pool.begin_turn(second, NOW + 11, NOW + 11)
     pool.leave(second)
+    third = pool.join()
+    assert not pool.begin_turn(third, NOW + 11, NOW + 11)
     assert pool.begin_turn(stalled, NOW + 11, NOW + 11)
 
 
