@@ -133,7 +133,12 @@ class ContentFilterError(ProviderError):
 
 
 class RateLimitError(ProviderError):
-    """The account's rate limit is reached (429)."""
+    """
+    The account's rate limit is reached (429).
+
+    If all of several keys are limited, nothing is sent: ``code`` is ``"no_key"``, and ``retry_after`` says when the
+    first one is ready.
+    """
 
     hint: str | None = "Retry later, or send fewer requests at a time."
     retryable = True
