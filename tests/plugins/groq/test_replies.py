@@ -191,6 +191,7 @@ def test_rate_limits_and_retry_after(make_client, scripted, clock):
 
     assert clock.slept == [2.0]
     assert (reply.rate_limits.limit_requests, reply.rate_limits.remaining_tokens) == (14400, 17997)
+    assert reply.rate_limits.period_requests == 86_400
     assert reply.rate_limits.reset_requests == pytest.approx(179.56)
     assert reply.rate_limits.reset_tokens == pytest.approx(7.66)
     assert reply.request_id == "req_9"

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from budwood.contracts import PluginContext
 from budwood.errors import ProviderError
+from budwood.providing import parse_rate_limits
 from budwood.types import Capability, ChatRequest, HTTPReply, RateLimits, ReplyHead, Usage
 from budwood_groq.errors import add_failed_generation, normalize_reply
 from budwood_groq.parameters import apply_settings, drop_unsupported
@@ -14,6 +15,12 @@ from budwood_groq.settings import GroqSettings
 from budwood_openai_compatible import Body, OpenAICompatible
 
 _DAY: Final = 86_400.0
+
+
+def read_limits(headers: Mapping[str, str]) -> RateLimits | None:
+    """Parse the headers: requests are counted per day, tokens per minute (console.groq.com/docs/rate-limits)."""
+    limits = parse_rate_limits(headers)
+    return limits and limits.model_copy(update={"period_requests": _DAY})
 
 
 class Groq(OpenAICompatible):
@@ -41,6 +48,7 @@ class Groq(OpenAICompatible):
     def __init__(self, settings: GroqSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
         self._groq_settings = settings
+        self.read_limits = read_limits
 
     def build_chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Return the body without parameters that Groq rejects, and with those of the settings."""
@@ -53,11 +61,6 @@ class Groq(OpenAICompatible):
     def normalize(self, body: dict[str, Any]) -> dict[str, Any]:
         """Copy usage and errors from ``x_groq`` to the fields where OpenAI has them."""
         return normalize_reply(body)
-
-    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
-        """Parse the headers: requests are counted per day, tokens per minute (console.groq.com/docs/rate-limits)."""
-        limits = super().rate_limits(head)
-        return limits and limits.model_copy(update={"period_requests": _DAY})
 
     def limit_tokens(self, request: ChatRequest, expected: Usage, used: Usage | None) -> int | None:
         """Return the tokens without cached ones, which Groq does not count (console.groq.com/docs/rate-limits)."""

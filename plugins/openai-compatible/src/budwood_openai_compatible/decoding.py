@@ -6,14 +6,14 @@ Source: OpenAI's API description, ``CreateChatCompletionResponse``. Comments nam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
 from budwood import providing
 from budwood.errors import BadResponseError
-from budwood.providing import describe_body, find_message, parse_count, parse_rate_limits
+from budwood.providing import describe_body, find_message, parse_count
 from budwood.types import (
     JSON,
     ChatRequest,
@@ -22,6 +22,7 @@ from budwood.types import (
     HTTPReply,
     Message,
     Part,
+    RateLimits,
     ReasoningPart,
     RefusalPart,
     TextPart,
@@ -98,12 +99,15 @@ _ERROR_FIELDS: Final = frozenset(
 )
 """Fields of replies that report an error in a form other than OpenAI's."""
 
+ReadLimits = Callable[[Mapping[str, str]], RateLimits | None]
+"""Parses the rate limits in headers."""
+
 _SUCCESS: Final = (0, "0", 200, "200", None)
 """Codes that report success."""
 
 
 def decode_chat(
-    body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, request: ChatRequest | None = None
+    body: Mapping[str, Any], reply: HTTPReply, *, vendor: str, request: ChatRequest | None, read_limits: ReadLimits
 ) -> ChatResponse:
     """
     Decode a complete reply that is not an error.
@@ -129,7 +133,7 @@ def decode_chat(
         id=reply_id,
         model=text_or_none(body.get("model")) or "",
         request_id=parse_request_id(headers),
-        rate_limits=parse_rate_limits(headers),
+        rate_limits=read_limits(headers),
         metadata=decode_metadata(body, choices[0]),
         raw=dict(body),
     )

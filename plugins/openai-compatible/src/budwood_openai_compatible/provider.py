@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
-from budwood.providing import DROPPED_CACHE_MARKS, adapt_parameters, has_cache_marks
-from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
+from budwood.providing import DROPPED_CACHE_MARKS, adapt_parameters, has_cache_marks, parse_rate_limits
+from budwood.types import Adaptation, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, RateLimits, ReplyHead
 from budwood_openai_compatible.body import Body
-from budwood_openai_compatible.decoding import decode_chat, find_choice_error
+from budwood_openai_compatible.decoding import ReadLimits, decode_chat, find_choice_error
 from budwood_openai_compatible.encoding import (
     MessageDialect,
     encode_messages,
@@ -45,6 +45,9 @@ class OpenAICompatible(OpenAIEndpoint):
     Args:
         settings: The address of the server, and its deviations from OpenAI's API.
         context: The context of the plugin.
+
+    Attributes:
+        read_limits: Parses the rate limits in headers. Vendors with other headers, or other periods, replace it.
     """
 
     all_capabilities: ClassVar[frozenset[Capability]] = frozenset(
@@ -68,6 +71,7 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def __init__(self, settings: OpenAICompatibleSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
+        self.read_limits: ReadLimits = parse_rate_limits
         self._api = settings.api
         self._system_role = settings.system_role
         self._dialect = MessageDialect(
@@ -136,6 +140,10 @@ class OpenAICompatible(OpenAIEndpoint):
         no_fields = self._dialect._replace(extra_fields=frozenset())
         return Body(values, adaptations + report_dropped_reasoning(request.messages, no_fields))
 
+    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
+        """Parse the rate limits of a reply; see `budwood.contracts.RateLimitProvider`."""
+        return self.read_limits(head.headers)
+
     def may_truncate(self, request: ChatRequest) -> bool:
         """Return whether the server may truncate the input; see `budwood.contracts.TruncationProvider`."""
         return any(request.extra.get(name) not in (None, "disabled") for name in TRUNCATION_PARAMETERS)
@@ -144,7 +152,7 @@ class OpenAICompatible(OpenAIEndpoint):
         """Decode a chat reply."""
         if self.api(request) == "chat":
             body = self._object(reply, "choices")
-            response = decode_chat(body, reply, vendor=self.vendor, request=request)
+            response = decode_chat(body, reply, vendor=self.vendor, request=request, read_limits=self.read_limits)
             if not response.message.parts and (error := find_choice_error(body)):
                 raise self._convert_error(reply.head, {"error": error})
             return response
@@ -175,7 +183,8 @@ class OpenAICompatible(OpenAIEndpoint):
 
     def decode_completion(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Decode a completion: a chat reply whose choices are texts."""
-        return decode_chat(self._object(reply, "choices"), reply, vendor=self.vendor)
+        body = self._object(reply, "choices")
+        return decode_chat(body, reply, vendor=self.vendor, request=None, read_limits=self.read_limits)
 
     def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Return the decoder of a streamed completion: chunks as in chat, with texts in place of deltas."""
@@ -193,6 +202,7 @@ class OpenAICompatible(OpenAIEndpoint):
             convert_error=lambda chunk: self._convert_error(head, chunk),
             normalize=self.normalize,
             request=request,
+            read_limits=self.read_limits,
         )
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:

@@ -38,6 +38,7 @@ from budwood_openai_compatible.content import (
     list_content_parts,
 )
 from budwood_openai_compatible.decoding import (
+    ReadLimits,
     decode_metadata,
     decode_usage,
     expects_one_reply,
@@ -115,6 +116,7 @@ class ChatStreamDecoder(JSONEventDecoder):
         convert_error: Converts an error inside the stream.
         normalize: Converts each chunk to OpenAI's form, for vendors with fields in other places.
         request: The chat request, or None for a completion. Several choices are joined unless it asks for several.
+        read_limits: Parses the rate limits in the headers.
     """
 
     def __init__(
@@ -126,10 +128,12 @@ class ChatStreamDecoder(JSONEventDecoder):
         convert_error: ConvertError,
         normalize: Normalize | None = None,
         request: ChatRequest | None = None,
+        read_limits: ReadLimits = parse_rate_limits,
     ) -> None:
         super().__init__(head, vendor=vendor, decode_body=decode_body, convert_error=convert_error)
         self._normalize = normalize
         self._request = request
+        self._read_limits = read_limits
         self._is_one_reply = expects_one_reply(request)
         self._is_started = False
         self._has_end_mark = False
@@ -194,7 +198,7 @@ class ChatStreamDecoder(JSONEventDecoder):
         self._is_started = True
         self._id = text_or_none(chunk.get("id"))
         yield ResponseStarted(self._id, text_or_none(chunk.get("model")))
-        yield ResponseMetadata({}, parse_rate_limits(self._head.headers), parse_request_id(self._head.headers))
+        yield ResponseMetadata({}, self._read_limits(self._head.headers), parse_request_id(self._head.headers))
         yield from self._report_metadata(self._early_metadata)
 
     def _report_usage(self, usage: JSON) -> Iterator[StreamEvent]:
