@@ -2,7 +2,7 @@
 -- Further ARGV: seconds that a slot is leased, seconds that a place is kept after its delay, and between two questions.
 
 local lease, patience, poll = tonumber(options[1]), tonumber(options[2]), tonumber(options[3])
-local MAX_DELAY = 1
+local MIN_DELAY, MAX_DELAY = 0.01, 1
 
 local function is_quota(claim)
   return claim.kind == 'quota' or claim.kind == 'own quota'
@@ -121,7 +121,7 @@ local function find_shortage(asked)
     end
   end
   if blocked then
-    local delay = worst and math.min(math.max(worst.delay, poll), MAX_DELAY) or poll -- others may give up
+    local delay = math.min(math.max(worst and worst.delay or 0, MIN_DELAY), MAX_DELAY) -- others may give up
     worst = { claim = blocked, delay = delay, left = 0 }
   end
   return worst
