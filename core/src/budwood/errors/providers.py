@@ -133,14 +133,19 @@ class ContentFilterError(ProviderError):
 
 
 class RateLimitError(ProviderError):
-    """The account's rate limit is reached (429)."""
+    """
+    The account's rate limit is reached (429).
+
+    If all of several keys are limited, nothing is sent: ``code`` is ``"no_key"``, and ``retry_after`` says when the
+    first one is ready.
+    """
 
     hint: str | None = "Retry later, or send fewer requests at a time."
     retryable = True
 
 
 class QuotaExhaustedError(ProviderError):
-    """The credit or the spending limit is used up. Waiting does not help."""
+    """The credit or the spending limit is used up (402, or by the code of the error). Waiting does not help."""
 
 
 class CapacityError(ProviderError):

@@ -283,6 +283,23 @@ def test_headers_pace_a_group_by_its_refill():
     assert {get_label(grant) for grant in drain(pool, NOW + 60, 3)} == {"key-1", "key-2"}
 
 
+def test_a_key_that_is_given_back_leaves_its_room_to_others():
+    """
+    As after a call that was cancelled before it was sent.
+    """
+    pool = make_pool("a")
+    limit(pool, pool.acquire(NOW), 10.0)
+    now = NOW + 10
+    pool.record_limits("a", RateLimits(remaining_requests=1, remaining_tokens=1, reset_requests=9, reset_tokens=9), now)
+
+    for _ in range(3):
+        grant = pool.acquire(now)
+        assert pool.acquire(now) is None
+        pool.give_back(grant)
+
+    assert pool.acquire(now) is not None
+
+
 @pytest.mark.parametrize(
     "limits",
     [

@@ -61,7 +61,7 @@ _OF_VENDORS: Final = frozenset(
 
 _NAMES_OF_CLIENTS: Final = {
     "base_url": "url api_base endpoint host server api_url base_uri",
-    "api_key": "key apikey token api_token access_token",
+    "api_key": "key keys apikey api_keys token api_token access_token",
     "transport": "http_client proxy proxies",
 }
 """Arguments of clients, and their names in other libraries."""

@@ -50,7 +50,6 @@ def _send_with_key(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, pool:
         try:
             return (yield from _send_with_grant(send, attempt, pool, grant))
         except GroupFullError as error:
-            pool.give_back(grant)
             full[group] = error.delay
 
 
@@ -58,8 +57,10 @@ def _send_with_grant(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, poo
     call = attempt.round.call
     try:
         result = yield from send(attempt)
-    except ProviderError as error:
-        if attempt.is_started:
+    except BaseException as error:
+        if not attempt.is_started:
+            pool.give_back(grant)
+        elif isinstance(error, ProviderError):
             scrub(error, attempt.secrets())
             pool.fail(grant, find_cause(error), attempt.rate_limits, call.clock.monotonic(), call.random)
         raise
