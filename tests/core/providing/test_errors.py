@@ -54,7 +54,7 @@ def classify(status: int, headers: dict[str, str] | None = None, **fields: objec
         (301, BadResponseError, False),
         (400, InvalidRequestError, False),
         (401, AuthenticationError, False),
-        (402, InvalidRequestError, False),
+        (402, QuotaExhaustedError, False),
         (403, PermissionDeniedError, False),
         (404, NotFoundError, False),
         (408, InvalidRequestError, True),

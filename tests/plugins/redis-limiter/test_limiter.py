@@ -15,6 +15,8 @@ from budwood_testing import FakeClock, chat_reply, plugin_context
 from tests.redis_server import RedisServer
 
 SLOT = Claim("slots", "concurrency", 1)
+SLOW = Claim("slow model", "rate", 1)
+TOKENS = Claim("tokens", "rate", 6000, amount=10)
 SECRET = "p4ssw0rd-that-never-shows"
 
 
@@ -117,6 +119,34 @@ def test_keys_expire(make_limiter, prefix):
 
     assert len(names) > 5
     assert [name for name in names if limiter._client.ttl(name) < 0] == [f"{prefix}:tickets:".encode()]
+
+
+# Order.
+
+
+@pytest.mark.real_server
+def test_ticket_that_waits_for_another_limit_does_not_block(make_limiter):
+    """
+    The limit of one model does not stop the other models of a provider, which share only some of its limits.
+    """
+    limiter = make_limiter()
+    limiter.reserve("holder", [TOKENS, SLOW])
+    assert limiter.reserve("waiting", [TOKENS, SLOW]).delay > 50
+
+    assert limiter.reserve("other model", [TOKENS]) is None
+    assert limiter.reserve("large", [TOKENS._replace(amount=10_000)]) is not None
+
+
+@pytest.mark.real_server
+def test_slots_of_a_waiting_ticket_are_not_taken(make_limiter):
+    """
+    Their end is unknown, so that a later ticket might delay an earlier one that waits for another limit.
+    """
+    limiter = make_limiter()
+    limiter.reserve("holder", [SLOW])
+    limiter.reserve("waiting", [SLOT, SLOW])
+
+    assert limiter.reserve("later", [SLOT]) is not None
 
 
 # Loss of the server.

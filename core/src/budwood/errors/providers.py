@@ -145,7 +145,7 @@ class RateLimitError(ProviderError):
 
 
 class QuotaExhaustedError(ProviderError):
-    """The credit or the spending limit is used up. Waiting does not help."""
+    """The credit or the spending limit is used up (402, or by the code of the error). Waiting does not help."""
 
 
 class CapacityError(ProviderError):

@@ -7,10 +7,10 @@ import errno
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
-from weakref import WeakSet
 
 from budwood.contracts import EmitLog
 
@@ -52,6 +52,7 @@ class Database:
         self._log = log
         self._lock = threading.RLock()  # reentrant, since a fork during `use` acquires it again
         self._connection: sqlite3.Connection | None = None
+        self._close: Callable[[], object] | None = None
         self._file: tuple[int, int] | None = None
         _databases.add(self)
 
@@ -113,13 +114,14 @@ class Database:
         except BaseException:
             connection.close()
             raise
+        self._close = weakref.finalize(self, connection.close)  # Python warns of connections that are not closed
         return connection
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        close, self._connection, self._close = self._close, None, None
+        if close is not None:
             with contextlib.suppress(sqlite3.Error):  # what was not written back is in the write-ahead log
-                connection.close()
+                close()
 
     def _replace_file(self, damage: OSError) -> None:
         """Rename the damaged file to ``….corrupt``, unless another process has done so."""
@@ -182,7 +184,7 @@ def _enable_wal(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
 
 
-_databases: WeakSet[Database] = WeakSet()
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _paused: list[Database] = []
 
 

@@ -140,9 +140,7 @@ def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes, *
             categories=vendor_error.categories,
         )
     if words & error_codes.quota:
-        return QuotaExhaustedError(
-            f"The account's quota is used up: {message}", hint="Raise the limit or add credit with the vendor."
-        )
+        return _quota_exhausted(message)
     if words & error_codes.capacity:
         return CapacityError(f"The vendor is overloaded: {message}")
     if words & error_codes.context or _exceeds_context(status, message, error_codes):
@@ -164,9 +162,17 @@ def _exceeds_context(status: int, message: str, error_codes: ErrorCodes) -> bool
     return pattern is not None and status in (400, 413, 422) and re.match(pattern, message) is not None
 
 
+def _quota_exhausted(message: str) -> QuotaExhaustedError:
+    return QuotaExhaustedError(
+        f"The account's quota is used up: {message}", hint="Raise the limit or add credit with the vendor."
+    )
+
+
 def _by_status(status: int, message: str, *, is_credential: bool) -> ProviderError:
     if status == 401 or is_credential:
         return AuthenticationError(f"The credential was rejected: {message}", hint="Check the API key.")
+    if status == 402:
+        return _quota_exhausted(message)
     if status == 403:
         return PermissionDeniedError(message, hint="Check that the key may use this model, and from this network.")
     if status == 404:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import math
 import os
 import uuid
@@ -108,11 +109,12 @@ class RedisLimiter:
         self._client.close()
 
     def _run(self, script: Script, ticket: str, claims: Sequence[Claim], *options: float | str) -> list[Any]:
-        keys = [self._key("grant", ticket), self._key("alive"), self._key("tickets")]
+        keys = [self._key(name) for name in ("alive", "tickets", "places")]
+        keys = [self._key("grant", ticket), *keys, self._key("queue", _digest(claims))]
         arguments: list[bytes | float | str] = [_encode(ticket)]
         for claim in claims:
             kind = "own quota" if claim.kind == "quota" and not claim.is_lasting else claim.kind
-            keys += [self._data_key(kind, claim), self._key("queue", claim.key)]
+            keys += [self._data_key(kind, claim), self._key("queues", claim.key)]
             arguments += [_encode(claim.key), kind, claim.limit, claim.amount, claim.period, claim.resets_at or 0]
         try:
             answer: list[Any] = script(keys=keys, args=[*arguments, *options])
@@ -169,6 +171,12 @@ def _list_secrets(client: redis.Redis) -> tuple[str, ...]:
 
 def _read(name: str) -> str:
     return files("budwood_redis_limiter").joinpath("scripts", f"{name}.lua").read_text("utf-8")
+
+
+def _digest(claims: Sequence[Claim]) -> str:
+    """Return the name of the queue for the limits of claims; quotas have none."""
+    keys = sorted(_encode(claim.key) for claim in claims if claim.kind != "quota")
+    return hashlib.sha1(repr(keys).encode(), usedforsecurity=False).hexdigest()
 
 
 def _encode(text: str) -> bytes:

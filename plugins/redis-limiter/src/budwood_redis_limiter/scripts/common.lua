@@ -1,12 +1,12 @@
 -- Before each script: the time of the server, and the claims in KEYS and ARGV.
--- KEYS: grant, alive, counter, then two for each claim: its data, and its queue.
+-- KEYS: grant, alive, counter, places, queue, then two for each claim: its data, and the queues of its limit.
 -- ARGV: ticket, then six for each claim: name, kind, limit, amount, period, resets_at (0 for never).
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local grant, alive, counter = KEYS[1], KEYS[2], KEYS[3]
+local grant, alive, counter, places, queue = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local ticket = ARGV[1]
-local FIXED_KEYS, KEYS_EACH, ARGUMENTS_EACH = 3, 2, 6
+local FIXED_KEYS, KEYS_EACH, ARGUMENTS_EACH = 5, 2, 6
 local DAY = 86400
 local claims = {}
 local first_argument = 2
@@ -17,7 +17,7 @@ for number = 1, (#KEYS - FIXED_KEYS) / KEYS_EACH do
   claims[number] = {
     number = number,
     data = KEYS[key + 1],
-    queue = KEYS[key + 2],
+    queues = KEYS[key + 2],
     name = ARGV[argument],
     kind = ARGV[argument + 1],
     limit = tonumber(ARGV[argument + 2]),
@@ -70,9 +70,12 @@ local function slot(claim, amount)
   return text(amount) .. ' ' .. ticket
 end
 
+local function remove(waiting, from)
+  redis.call('ZREM', from, waiting)
+  redis.call('ZREM', alive, waiting)
+  redis.call('HDEL', places, waiting)
+end
+
 local function leave()
-  for _, claim in ipairs(claims) do
-    redis.call('ZREM', claim.queue, ticket)
-  end
-  redis.call('ZREM', alive, ticket)
+  remove(ticket, queue)
 end
