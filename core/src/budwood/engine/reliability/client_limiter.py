@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Final, NamedTuple, TypeVar
@@ -22,6 +23,9 @@ LOCAL: Final = "local"
 
 RETRY_SECONDS: Final = 5.0
 """Seconds after which a limiter that failed is asked again."""
+
+MAX_OWED: Final = 10_000
+"""The number of tickets that are ended later, after a failure. Their limits are held too long if there are more."""
 
 MAX_SLEEP: Final = 1.0
 """The longest sleep in seconds before a ticket asks again: units that others give back may shorten its delay."""
@@ -54,8 +58,9 @@ class ClientLimiter:
         self.reset_lock()
 
     def reset_lock(self) -> None:
-        """Replace the lock, after a fork in which another thread may have held it."""
+        """Replace the lock after a fork, in which another thread may have held it; the parent ends its own tickets."""
         self._lock = threading.Lock()
+        self._owed: deque[tuple[str, Callable[[], None]]] = deque(maxlen=MAX_OWED)
 
     def reserve(self, ticket: str, claims: Sequence[Claim]) -> Flow[Denial | None]:
         """
@@ -100,7 +105,7 @@ class ClientLimiter:
         """Replace the amounts of granted claims with those that were used, and end their concurrency."""
         part = self._forget(ticket)
         yield Invoke(
-            lambda: self._call(part, "settle", lambda: part.limiter.settle(ticket, claims, amounts)),
+            lambda: self._end(part, ticket, "settle", lambda: part.limiter.settle(ticket, claims, amounts)),
             inline=self._is_inline(claims),
         )
 
@@ -111,10 +116,14 @@ class ClientLimiter:
     def correct(self, claim: Claim, remaining: float, delay: float | None) -> Flow[None]:
         """Correct the count of a rate by what the vendor reports; see `budwood.contracts.Limiter.correct`."""
         part = self._choose()
-        yield Invoke(
-            lambda: self._call(part, "correct", lambda: part.limiter.correct(claim, remaining, delay)),
-            inline=self._is_inline((claim,)),
-        )
+
+        def run() -> None:
+            try:
+                part.call("correct", lambda: part.limiter.correct(claim, remaining, delay))
+            except OSError as error:
+                self._report(error)
+
+        yield Invoke(run, inline=self._is_inline((claim,)))
 
     def close(self) -> None:
         """Close the limiter. That inside the process remains, for other clients, but releases its file."""
@@ -125,32 +134,33 @@ class ClientLimiter:
     def _reserve(self, ticket: str, claims: Sequence[Claim]) -> Denial | None:
         part = self._choose()
         previous = self._used.get(ticket, part)
-        if previous is not part:
-            self._call(previous, "cancel", lambda: previous.limiter.cancel(ticket, claims))
+        if previous is self._local and part is not previous:
+            previous.call("cancel", lambda: previous.limiter.cancel(ticket, claims))
         try:
             denial = part.call("reserve", lambda: part.limiter.reserve(ticket, claims))
         except OSError as error:
             if part is self._local:
                 raise
             self._report(error)
+            self._owed.append((ticket, lambda: self._chosen.limiter.cancel(ticket, claims)))  # the answer may be lost
             part = self._local
             denial = part.call("reserve", lambda: part.limiter.reserve(ticket, claims))
-        else:
-            self._report_recovery(part)
         if self._chosen is not self._local:
             self._used[ticket] = part
+            self._recover(part)
         return denial
 
     def _cancel(self, ticket: str, claims: Sequence[Claim]) -> None:
         part = self._forget(ticket)
-        self._call(part, "cancel", lambda: part.limiter.cancel(ticket, claims))
+        self._end(part, ticket, "cancel", lambda: part.limiter.cancel(ticket, claims))
 
-    def _call(self, part: _Part, method: str, function: Callable[[], None]) -> None:
-        """Call a method that changes what was granted. A limiter that fails keeps its estimate."""
+    def _end(self, part: _Part, ticket: str, method: str, function: Callable[[], None]) -> None:
+        """Settle or cancel a ticket. If the limiter fails, that is repeated when it answers again."""
         try:
             part.call(method, function)
         except OSError as error:
             self._report(error)
+            self._owed.append((ticket, function))
 
     def _choose(self) -> _Part:
         """Return the limiter to ask: that of the settings, unless it failed a short time ago."""
@@ -172,12 +182,18 @@ class ClientLimiter:
             name = self._chosen.instance.name
             logs.emit("limiter failed", level="warning", limiter=name, replaced_by=LOCAL, reason=str(error))
 
-    def _report_recovery(self, part: _Part) -> None:
+    def _recover(self, part: _Part) -> None:
+        """Use the limiter of the settings again, now that it has answered, and end the tickets that it still counts."""
         if part is self._local or self._retry_at == -inf:
             return
         with self._lock:
             self._retry_at = -inf
+            owed = tuple(self._owed)
+            self._owed.clear()
         logs.emit("limiter available again", limiter=part.instance.name)
+        for ticket, end in owed:
+            if self._used.get(ticket) is not part:  # otherwise it asked again and is in use
+                self._end(part, ticket, "settle", end)
 
 
 class _Part(NamedTuple):
