@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
-from budwood import Client
+from budwood import Client, logs
 from budwood.errors import ConfigurationError
 from budwood.types import Claim
 from budwood_redis_limiter import RedisLimiterSettings
@@ -18,6 +20,17 @@ SLOT = Claim("slots", "concurrency", 1)
 SLOW = Claim("slow model", "rate", 1)
 TOKENS = Claim("tokens", "rate", 6000, amount=10)
 SECRET = "p4ssw0rd-that-never-shows"
+
+
+@pytest.fixture
+def log():
+    """
+    The lines of the log.
+    """
+    logs.configure_logging()
+    with capture_logs() as lines:
+        yield lines
+    structlog.reset_defaults()
 
 
 class PresentClock(FakeClock):
@@ -168,9 +181,9 @@ def test_restarted_server_is_used_without_an_error(own_server):
 
 
 @pytest.mark.real_server
-def test_calls_survive_the_loss_of_the_server(own_server, scripted):
+def test_calls_survive_the_loss_of_the_server(own_server, scripted, log):
     """
-    The limits of the process hold until the server is back, which is then used again.
+    There is one warning, and the limits of the process hold until the server is back, which is then used again.
     """
     clock = PresentClock()
     settings = {
@@ -178,16 +191,20 @@ def test_calls_survive_the_loss_of_the_server(own_server, scripted):
         "limiters": {"redis": {"url": own_server.url}},
         "providers": {"openai": {"api_key": "sk-test-secret", "limits": {"requests_per_day": 100}}},
     }
-    scripted.reply(body=chat_reply("one")).reply(body=chat_reply("two")).reply(body=chat_reply("three"))
+    scripted.reply(body=chat_reply("one")).reply(body=chat_reply("two")).reply(body=chat_reply("two")).reply(
+        body=chat_reply("three")
+    )
     with Client("openai/gpt-4o", settings=settings, transport=scripted, clock=clock) as client:
         assert client.ask("hi").text == "one"
         assert count_quotas(own_server) == 1
         own_server.kill()
         assert client.ask("hi").text == "two"
+        assert client.ask("hi").text == "two"
         own_server.start()
         clock.advance(10)
         assert client.ask("hi").text == "three"
     assert count_quotas(own_server) == 1
+    assert [line["event"] for line in log if line["log_level"] == "warning"] == ["limiter failed"]
 
 
 def count_quotas(server):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -115,6 +117,46 @@ def test_quotas_of_a_process_are_not_shared(make_limiter):
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert limiter.reserve("third", [own]) is not None
+
+
+def test_threads_with_different_limits_all_end(make_limiter):
+    """
+    Nobody waits for ever, whichever limits they share; no more than the slots are used, and all are free in the end.
+    """
+    limiter = make_limiter()
+    slots, fast, model = Claim("slots", "concurrency", 2), Claim("fast", "rate", 12_000), Claim("model", "rate", 3000)
+    choices = [[slots], [fast], [slots, fast], [model, fast], [model, slots, fast], [model]]
+    running, most, failures = [], [], []
+
+    def work(thread):
+        random = Random(thread)
+        try:
+            for number in range(15):
+                ticket, claims = f"{thread}-{number}", random.choice(choices)
+                gives_up = random.random() < 0.2
+                while (denial := limiter.reserve(ticket, claims)) is not None and not gives_up:
+                    time.sleep(denial.delay)
+                if denial is not None:
+                    limiter.cancel(ticket, claims)
+                    continue
+                if slots in claims:
+                    running.append(ticket)
+                    most.append(len(running))
+                    running.remove(ticket)
+                limiter.settle(ticket, claims, {"fast": 2})
+        except Exception as error:  # noqa: BLE001 - a thread has no caller to raise it to
+            failures.append(repr(error))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert max(most) <= slots.limit
+    assert limiter.reserve("all", [slots._replace(amount=2)]) is None
+    assert limiter._client.hgetall(limiter._key("places")) == {}
 
 
 def wait_for(is_true):
