@@ -12,6 +12,10 @@ from budwood.errors import ConfigurationError
 from budwood.settings import TimeZone, validate_settings
 from budwood.types.limits import BudgetPeriod
 
+MAX_DOLLARS: Final = 10**9
+MAX_TOKENS: Final = 10**15
+"""The highest limits, below which limiters count without large rounding errors."""
+
 _HINT: Final = 'Set a limit and a period: { dollars = 50, per = "month" }, or { tokens = 1000000, per = "day" }.'
 _CALL_HINT: Final = 'Pass dollars, as in budget=0.5, or budget={"tokens": 20000}.'
 
@@ -31,10 +35,10 @@ class BudgetSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
-    dollars: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
-    tokens: Annotated[int, Field(ge=1)] | None = None
+    dollars: Annotated[Decimal, Field(gt=0, le=MAX_DOLLARS, allow_inf_nan=False)] | None = None
+    tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] | None = None
     per: BudgetPeriod
-    label: str | None = None
+    label: Annotated[str, Field(min_length=1)] | None = None
     timezone: TimeZone = "UTC"
 
     @model_validator(mode="after")

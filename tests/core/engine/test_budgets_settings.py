@@ -259,3 +259,13 @@ def test_exact_count_is_reserved(make_client, scripted, monkeypatch):
     client.ask("Hello" * 100, max_tokens=100)
 
     assert client.budgets()[0].spent == 109
+
+
+@pytest.mark.parametrize("budget", [{"dollars": "1e400"}, {"tokens": 10**400}, {"tokens": 100, "label": ""}])
+@pytest.mark.parametrize("per", ["client", "day"])
+def test_budgets_that_cannot_be_counted_are_rejected(make_client, budget, per):
+    """
+    A limit without end, and a label that no call has, are errors at construction.
+    """
+    with pytest.raises(ConfigurationError, match=r"budgets\.all"):
+        make_client(budgets={"all": {**budget, "per": per}})
