@@ -257,3 +257,17 @@ def test_quota_per_day_counts_real_tokens(make_limited, scripted):
     replies = [client.ask("hi") for _ in range(4)]
 
     assert [reply.attempts[0].queued for reply in replies] == [0.0] * 4
+
+
+def test_request_larger_than_a_quota_does_not_wait(make_limited, scripted, clock):
+    """
+    It would never fit, so the error comes at once, and says so.
+    """
+    client = make_limited(tokens_per_day=5)
+
+    with pytest.raises(RateLimitError, match="alone") as caught:
+        client.ask("Hi", max_tokens=100, timeout=1_000_000)
+
+    assert caught.value.retry_after is None
+    assert clock.slept == []
+    assert scripted.calls == []

@@ -101,6 +101,11 @@ def is_rate_of(claim: Claim, unit: str) -> bool:
     return claim.key.endswith(f":{unit}_per_minute")
 
 
+def is_impossible(claim: Claim) -> bool:
+    """Return whether a claim is larger than the whole quota, so that waiting for its next period is useless."""
+    return claim.kind == "quota" and claim.amount > claim.limit
+
+
 def is_of_group(claim: Claim, lease: Lease | None) -> bool:
     """Return whether a claim is on a limit of the group of a key."""
     return lease is not None and claim.key.startswith(f"[{lease.group}]:")

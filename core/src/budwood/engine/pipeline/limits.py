@@ -174,7 +174,7 @@ def _check(attempt: Attempt, denial: Denial) -> None:
     """
     call, contender = attempt.round.call, attempt.round.contender
     left = call.timing.deadline - call.clock.monotonic()
-    is_too_late = left <= 0 or (denial.delay is not None and denial.delay >= left)
+    is_too_late = left <= 0 or (denial.delay is not None and denial.delay >= left) or limits.is_impossible(denial.claim)
     if is_too_late or (contender is not None and contender.is_hedge):
         raise _no_room(attempt, denial)
 
@@ -182,15 +182,19 @@ def _check(attempt: Attempt, denial: Denial) -> None:
 def _no_room(attempt: Attempt, denial: Denial) -> RateLimitError:
     """Return the error for a limit without room before the deadline."""
     claim, delay = denial.claim, denial.delay
+    cure = "Raise timeout=…, send fewer requests at a time"
     if claim.kind == "concurrency":
         reason = f"all {claim.limit:g} attempts at a time were in use until the timeout of the call"
+    elif limits.is_impossible(claim):
+        reason, delay = f"this request alone takes about {claim.amount:,.0f} of {claim.limit:,.0f}", None
+        cure = "Shorten the request"
     elif delay is None:
         reason = "other requests were waiting before this one until the timeout of the call"
     else:
         reason = f"the next room is in {_seconds(delay)}, after the timeout of the call"
     return RateLimitError(
         f"The limit {claim.key} has no room: {reason}. Nothing was sent.",
-        hint="Raise timeout=…, send fewer requests at a time, or raise the limit in the settings of the provider.",
+        hint=f"{cure}, or raise the limit in the settings of the provider.",
         provider=attempt.endpoint.name,
         model=attempt.model,
         retry_after=delay,
