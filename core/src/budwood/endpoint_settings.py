@@ -7,7 +7,7 @@ They are keys of ``[providers.NAME]`` that the plugin does not see.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -152,6 +152,8 @@ def list_backups(
     """
     inherited = {key: getattr(settings, key) for key in settings.model_fields_set if key != "backups"}
     own = {key: value for key, value in values.items() if key != "api_key" or not settings.keys}
+    known = [_describe(values, settings)]
+    labels: set[str] = set()
     for number, backup in enumerate(settings.backups):
         address = f"{where} backups[{number}]"
         if not backup.keys() - _FOR_BACKUPS or "backups" in backup:
@@ -164,11 +166,43 @@ def list_backups(
         merged = {**own, **inherited}
         override_settings(merged, backup, exclusive)
         plugin_settings, parsed = _split(merged, _KEYS.union(_FOR_BACKUPS), address)
+        _check_backup(plugin_settings, parsed, known, address)
+        known.append(_describe(plugin_settings, parsed))
+        label = parsed.label or str(number + 2)
+        if label in labels:
+            raise ConfigurationError(f"{address}: another backup has the label {label!r}.", hint="Choose another.")
+        labels.add(label)
         if parsed.keys:
             scope = "" if "keys" in backup else f"{name}#{parsed.label or number + 2}/"
             keys = tuple(_with_quota(key, parsed.group, scope) for key in parsed.keys)
             parsed = parsed.model_copy(update={"keys": keys})
         yield plugin_settings, address, parsed
+
+
+def _describe(values: Mapping[str, Any], settings: EndpointSettings) -> tuple[dict[str, Any], list[str]]:
+    """Return what distinguishes endpoints: the settings of their plugin, and their keys."""
+    key = values.get("api_key")
+    keys = [each.secret.get_secret_value() for each in settings.keys]
+    if not keys and key is not None:
+        keys = [key.get_secret_value() if isinstance(key, SecretStr) else str(key)]
+    return {name: value for name, value in values.items() if name != "api_key"}, keys
+
+
+def _check_backup(values: Mapping[str, Any], settings: EndpointSettings, known: Sequence[object], where: str) -> None:
+    """
+    Check that a backup differs from the endpoints before it, and that its label and group are no secrets.
+
+    Raises:
+        ConfigurationError: It does not, or they are.
+    """
+    description = _describe(values, settings)
+    if description in known:
+        raise ConfigurationError(
+            f"{where} has the same address and key as an endpoint before it, so it cannot replace that.",
+            hint='Give each backup an address of its own: backups = [{ base_url = "…" }].',
+        )
+    for secret in description[1]:
+        _check_secret(secret, f"{settings.label} {settings.group}", f"{where}: its key")
 
 
 def _with_quota(key: KeySettings, group: str | None, scope: str) -> KeySettings:
@@ -220,7 +254,7 @@ def _label(keys: tuple[KeySettings, ...], where: str) -> tuple[KeySettings, ...]
     limits: dict[str, Limits] = {}
     for number, key in enumerate(keys, 1):
         label, secret = key.label or f"key-{number}", key.secret.get_secret_value()
-        _check_secret(key, f"{where}: the key {number} of {len(keys)}")
+        _check_secret(secret, f"{key.label} {key.group}", f"{where}: the key {number} of {len(keys)}")
         if label in labelled:
             raise ConfigurationError(f"{where}: two keys have the label {label!r}.", hint="Give each its own label.")
         if secret in labels:
@@ -232,9 +266,8 @@ def _label(keys: tuple[KeySettings, ...], where: str) -> tuple[KeySettings, ...]
     return tuple(labelled.values())
 
 
-def _check_secret(key: KeySettings, subject: str) -> None:
-    secret = key.secret.get_secret_value()
+def _check_secret(secret: str, names: str, subject: str) -> None:
     if not secret.strip():
         raise ConfigurationError(f"{subject} is blank.", hint="Remove it.")
-    if len(secret) >= _MIN_SECRET and secret in f"{key.label} {key.group}":
+    if len(secret) >= _MIN_SECRET and secret in names:
         raise ConfigurationError(f"{subject} is part of its label or group.", hint="Labels are written to logs.")
