@@ -22,6 +22,7 @@ separated by commas.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, tzinfo
@@ -29,7 +30,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
@@ -76,6 +77,18 @@ def find_timezone(name: str) -> tzinfo:
 def _check_timezone(name: str) -> str:
     find_timezone(name)
     return name
+
+
+def _check_hedge(value: object) -> object:
+    if value is None or value == "p95":
+        return value
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # any value
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError("must be 'p95', or a number of seconds above 0")
+    return seconds
 
 
 TimeZone = Annotated[str, AfterValidator(_check_timezone)]
@@ -129,7 +142,7 @@ class Options(BaseModel):
     fallback_on: tuple[str, ...] = ()
     routing: Literal["ordered", "round-robin", "cheapest", "weighted", "fastest"] = "ordered"
     weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
-    hedge: Literal["p95"] | Seconds | None = None
+    hedge: Annotated[Literal["p95"] | float | None, BeforeValidator(_check_hedge)] = None
     on_stream_failure: Literal["raise", "restart"] = "raise"
     unknown_price: Literal["refuse", "ignore"] = "refuse"
     assume_output: Annotated[int, Field(ge=1)] = 4096
@@ -331,6 +344,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"unknown key {'.'.join(location)!r}{_known_keys(model, location)}"
     if detail["type"] == "missing":
         return f"{'.'.join(location)!r} is missing"
+    if detail["type"] == "tuple_type":  # what settings and arguments have are lists
+        return f"{'.'.join(location)!r}: must be a list"
     message = detail["msg"].removeprefix("Value error, ")
     message = f"{message[:1].lower()}{message[1:]}"
     return f"{'.'.join(location)!r}: {message}" if location else message

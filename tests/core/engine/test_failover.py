@@ -184,6 +184,23 @@ def test_model_that_cannot_take_the_request_is_skipped(make_asker, endpoints):
     assert reply.attempts[2].cost == 0
 
 
+def now() -> str:
+    """Return the time."""
+    return "noon"
+
+
+def test_endpoint_is_retried_if_no_other_can_take_the_request(make_asker, endpoints):
+    """
+    It is not given up for an endpoint that will be skipped.
+    """
+    settings = {"providers": {"one": provider("one"), "three": provider("three", lacks=["tools"])}}
+    endpoints.script("one", 503)
+
+    reply = make_asker(settings=settings, fallbacks=["three/n"]).ask(tools=[now])
+
+    assert ledger(reply) == [("one", 503), ("one", 200)]
+
+
 def test_error_of_the_first_is_raised_if_none_can_take_the_request(make_asker, endpoints):
     """
     Nothing is sent.
@@ -388,7 +405,9 @@ def test_retries_do_not_use_up_the_time_for_others(make_asker, endpoints):
         ({"weights": {"elsewhere": 1}}, "elsewhere"),
         ({"routing": "weighted", "weights": {"one": 0, "one#2": 0}}, "sum of weights"),
         ({"routing": "random"}, "routing"),
-        ({"hedge": 0}, "hedge"),
+        ({"hedge": 0}, "must be 'p95', or a number"),
+        ({"hedge": True}, "must be 'p95', or a number"),
+        ({"fallbacks": "three/n"}, "must be a list"),
     ],
 )
 def test_invalid_options_are_reported_at_construction(make_asker, options, message):

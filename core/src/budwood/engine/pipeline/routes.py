@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from budwood import errors
 from budwood.engine.pipeline.endpoints import Target
-from budwood.errors import ConfigurationError, CredentialError
+from budwood.engine.pipeline.requests import request_for
+from budwood.errors import ConfigurationError, CredentialError, UnsupportedError
 from budwood.names import did_you_mean, join_names
 from budwood.types import Attempt, ChatRequest, ChatResponse, Message, Usage
 
@@ -147,6 +148,7 @@ class Route:
         self._waiting: list[Target] = []
         self._resting: list[Target] = []
         self._is_asked = False
+        self._round: Round | None = None
         self._answers: list[tuple[Message, Target]] = []
 
     @property
@@ -163,6 +165,7 @@ class Route:
             is_tied: Whether only the first endpoint can answer it.
         """
         call = round_.call
+        self._round = round_
         if is_tied:
             self._ordered = [self.first]
         elif not self._ordered:
@@ -204,9 +207,18 @@ class Route:
         return author is not target
 
     def has_next(self, call: Call) -> bool:
-        """Tell whether another endpoint can be asked in this round."""
+        """Tell whether another endpoint can be asked in this round, whose model can take the request."""
         now = call.clock.monotonic()
-        return any(not target.endpoint.health.is_open(now) for target in self._waiting)
+        return any(not target.endpoint.health.is_open(now) and self._takes_round(target) for target in self._waiting)
+
+    def _takes_round(self, target: Target) -> bool:
+        if self._round is None:
+            return True
+        try:
+            request_for(target, self._round)
+        except UnsupportedError:
+            return False
+        return True
 
 
 def record_skip(call: Call, target: Target, reason: str, error: Exception | None = None) -> None:
