@@ -30,7 +30,7 @@ def start(name, *arguments):
     Start a program, and wait for its first line.
     """
     command = [sys.executable, PROGRAMS / name, *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline()
     return process
 
@@ -39,8 +39,10 @@ def test_four_processes_never_exceed_the_limit_together(server, prefix):
     """
     In no window are there more grants than its refill and one capacity, and one request for each process.
     """
-    begin = time.time() + 5
-    processes = [start("reserve_until.py", server.url, prefix, RATE, begin, SECONDS) for _ in range(PROCESSES)]
+    processes = [start("reserve_until.py", server.url, prefix, RATE, SECONDS) for _ in range(PROCESSES)]
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
     outputs = [process.communicate()[0] for process in processes]
 
     counts = [len(output.split()) for output in outputs]
