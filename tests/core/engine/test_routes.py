@@ -3,9 +3,12 @@
 import json
 import random
 
+import pytest
+
+from budwood import UnsupportedError
 from budwood.engine.pipeline.endpoints import Target
 from budwood_testing import ScriptedReply
-from tests.core.engine.endpoints import make_settings
+from tests.core.engine.endpoints import ledger, make_settings, provider
 
 THREE = {"model": "three/m", "fallbacks": ["four/n"]}
 
@@ -129,6 +132,29 @@ def test_chat_session_stays_with_its_endpoint(make_asker, endpoints):
                 asker.runner.run(asked)
 
     assert endpoints.hosts == ["three", "four"] * 3
+
+
+def now() -> str:
+    """Return the time."""
+    return "noon"
+
+
+def test_many_prompts_are_asked_if_one_endpoint_can_take_them(make_asker, endpoints):
+    """
+    As with a single prompt, an endpoint that cannot take them is skipped.
+    """
+    settings = {"providers": {"one": provider("one", lacks=["tools"]), "three": provider("three")}}
+    asker = make_asker(settings=settings)
+
+    def ask_many(**options):
+        replies = asker.client.ask_many(["Hi"], tools=[now], **options)
+        return asker.runner.run(replies) if asker.is_async else replies
+
+    (reply,) = ask_many(fallbacks=["three/n"])
+
+    assert ledger(reply) == [("one", "skipped"), ("three", 200)]
+    with pytest.raises(UnsupportedError, match="one/m does not support tools"):
+        ask_many()
 
 
 def test_ordered_returns_to_the_first(make_asker, endpoints):

@@ -174,7 +174,11 @@ class Engine:
         if call.cache is None:
             call.target.endpoint.check_credential()
         request = parsed.request(call.target.model, (Message.user("-"),))
-        request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
+        round_ = Round(call, CHAT, request, parsed.tools, parsed.output)
+        if call.route is not None:
+            call.route.check(round_)
+        else:
+            request_for(call.target, round_)
         return call
 
     def _ask_with_files(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:

@@ -156,6 +156,17 @@ class Route:
         """The endpoint and model that the user asked for."""
         return self._targets[0]
 
+    def check(self, round_: Round) -> None:
+        """
+        Check that at least one endpoint can take a round.
+
+        Raises:
+            UnsupportedError: None can: the error of the first one.
+        """
+        self._round = round_
+        if not any(self._takes_round(target) for target in self._targets):
+            request_for(self.first, round_)
+
     def start(self, round_: Round, *, is_tied: bool) -> None:
         """
         Start a round. A call stays with the endpoint that answered its last round.
