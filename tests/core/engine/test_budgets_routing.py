@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from budwood import BudgetExceededError
+from budwood import BudgetExceededError, CapacityError
 from budwood.engine.reliability.budget import Budget
 from budwood_testing import ManualClock, chat_reply
 from tests.core.engine.endpoints import Asker, Endpoints, ledger, make_settings, provider, text_reply
@@ -46,18 +46,31 @@ def test_failover_costs_only_the_answer(make_asker, endpoints):
     assert spent(asker) == [COST, COST]
 
 
-def test_fallback_without_a_price_is_not_asked(make_asker, endpoints):
+def test_fallback_without_a_price_is_skipped(make_asker, endpoints):
     """
-    What it could cost is not known. The error has the attempt before it.
+    What it could cost is not known, as the ledger says. The next one is asked.
+    """
+    endpoints.script("one", 503).script("two", 503).reply_json("four", chat_reply("Hi", usage=USAGE))
+    asker = make_asker(settings=priced("one/m", "four/n"), fallbacks=["three/n", "four/n"], budgets=BUDGETS)
+
+    reply = asker.ask()
+
+    assert ledger(reply) == [("one", 503), ("one#2", 503), ("three", "skipped"), ("four", 200)]
+    assert "no price is known" in reply.attempts[2].skipped
+    assert endpoints.hosts == ["one", "two", "four"]
+
+
+def test_first_error_is_raised_if_the_fallback_has_no_price(make_asker, endpoints):
+    """
+    It is the error of the endpoint that was asked, as if there were no fallback.
     """
     endpoints.script("one", 503).script("two", 503)
-    asker = make_asker(settings=priced("one/m"), fallbacks=["three/n"], budgets=BUDGETS)
+    asker = make_asker(settings=priced("one/m"), fallbacks=["three/n"], budgets=BUDGETS, retries=0)
 
-    with pytest.raises(BudgetExceededError, match=r'\[models\."three/n"\]') as caught:
+    with pytest.raises(CapacityError) as caught:
         asker.ask()
 
-    assert ledger(caught.value) == [("one", 503), ("one#2", 503)]
-    assert endpoints.hosts == ["one", "two"]
+    assert ledger(caught.value) == [("one", 503), ("one#2", 503), ("three", "skipped")]
     assert spent(asker) == [0, 0]
 
 

@@ -186,4 +186,6 @@ def _is_refusal(error: BudwoodError, *, is_first: bool) -> bool:
     """Tell whether an endpoint cannot take the request, so that nothing was sent to it."""
     if isinstance(error, ContextLengthError):
         return error.status is None
+    if isinstance(error, BudgetExceededError):
+        return error.required is None and not is_first  # the highest cost of the request there is not known
     return isinstance(error, UnsupportedError) or (isinstance(error, CredentialError) and not is_first)
