@@ -12,6 +12,7 @@ from budwood.engine.drivers.effects import Flow, Wait
 from budwood.engine.pipeline import claims as limits
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.claims import Scope
+from budwood.engine.pipeline.keys import NO_KEY
 from budwood.engine.pipeline.waiting import GroupFullError, pause, resume
 from budwood.errors import RateLimitError
 from budwood.types import Answer, Claim, Denial
@@ -82,7 +83,7 @@ class _Reservation:
         Reserve all claims. Wait in order of arrival while they do not fit.
 
         Raises:
-            RateLimitError: They do not fit before the deadline of the call.
+            RateLimitError: They do not fit before the deadline of the call, or another endpoint is asked.
             GroupFullError: Those of the key do not fit, and a key of another group can be used.
         """
         denial = yield from self._reserve()
@@ -91,6 +92,9 @@ class _Reservation:
         if self._attempt.has_other_keys and limits.is_of_group(denial.claim, self._attempt.lease):
             yield from self._limiter.cancel(self._ticket, self._claims)
             raise GroupFullError(denial.delay or 0.0)
+        if (error := _error_to_leave(self._attempt, denial)) is not None:
+            yield from self._limiter.cancel(self._ticket, self._claims)
+            raise error
         call = self._attempt.round.call
         started = call.clock.monotonic()
         pause(self._attempt, denial.claim.key, denial.delay)
@@ -179,6 +183,23 @@ def _check(attempt: Attempt, denial: Denial) -> None:
         raise _no_room(attempt, denial)
 
 
+def _error_to_leave(attempt: Attempt, denial: Denial) -> RateLimitError | None:
+    """
+    Return the error with which a call moves to another endpoint; None if it waits.
+
+    It moves if no key of this one has room, or if the user named rate limits in ``fallback_on``.
+    """
+    call = attempt.round.call
+    if call.route is None or not call.route.has_next(call):
+        return None
+    from budwood.engine.pipeline.failover import moves_at_once  # loaded, since the call has a route
+
+    error = _no_room(attempt, denial)
+    if limits.is_of_group(denial.claim, attempt.lease):
+        error.code = NO_KEY
+    return error if moves_at_once(error, call) else None
+
+
 def _no_room(attempt: Attempt, denial: Denial) -> RateLimitError:
     """Return the error for a limit without room before the deadline."""
     claim, delay = denial.claim, denial.delay
@@ -191,7 +212,8 @@ def _no_room(attempt: Attempt, denial: Denial) -> RateLimitError:
     elif delay is None:
         reason = "other requests were waiting before this one until the timeout of the call"
     else:
-        reason = f"the next room is in {_seconds(delay)}, after the timeout of the call"
+        left = attempt.round.call.timing.deadline - attempt.round.call.clock.monotonic()
+        reason = f"the next room is in {_seconds(delay)}{', after the timeout of the call' if delay >= left else ''}"
     return RateLimitError(
         f"The limit {claim.key} has no room: {reason}. Nothing was sent.",
         hint=f"{cure}, or raise the limit in the settings of the provider.",
