@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -346,6 +346,8 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
         return f"{'.'.join(location)!r} is missing"
     if detail["type"] == "tuple_type":  # what settings and arguments have are lists
         return f"{'.'.join(location)!r}: must be a list"
+    if detail["type"] in ("dict_type", "model_type"):
+        return f"{'.'.join(location)!r}: must be a table"
     message = detail["msg"].removeprefix("Value error, ")
     message = f"{message[:1].lower()}{message[1:]}"
     return f"{'.'.join(location)!r}: {message}" if location else message
@@ -354,8 +356,15 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
 def _known_keys(model: type[BaseModel], location: list[str]) -> str:
     """Return the keys that are similar to an unknown one, or all keys of its table, in parentheses."""
     table: type[BaseModel] | None = model
+    is_entry = False
     for step in location[:-1]:
-        table = _model_in(table.model_fields[step].annotation) if table and step in table.model_fields else None
+        if is_entry:  # the number or the name of an entry
+            is_entry = False
+            continue
+        if table is None or step not in table.model_fields:
+            return ""
+        annotation = table.model_fields[step].annotation
+        table, is_entry = _model_in(annotation), get_origin(annotation) in (tuple, dict)
     if table is None:
         return ""
     known = {info.alias or name for name, info in table.model_fields.items()}

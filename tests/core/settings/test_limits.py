@@ -71,3 +71,24 @@ def test_unknown_limit_is_an_error():
     """
     with pytest.raises(ConfigurationError, match="did you mean requests_per_day or requests_per_minute"):
         use_limits(limits={"requests_per_hour": 5})
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"api_key": None, "keys": [{"secret": "sk-test", "lable": "a"}]}, r"'keys.0.lable' \(did you mean label\?\)"),
+        (
+            {"model_limits": {"keys": {"concurency": 1}}},
+            r"'model_limits.keys.concurency' \(did you mean concurrency\?\)",
+        ),
+        ({"limits": 5}, "'limits': must be a table"),
+        ({"model_limits": {"gpt-5*": 5}}, r"'model_limits.gpt-5\*': must be a table"),
+        ({"backups": ["https://two.example"]}, "'backups.0': must be a table"),
+    ],
+)
+def test_a_mistake_inside_a_table_is_explained(section, message):
+    """
+    The error names similar keys, and calls tables and lists by their names in a settings file.
+    """
+    with pytest.raises(ConfigurationError, match=message):
+        use_limits(**section)
