@@ -118,6 +118,19 @@ def test_conversation_moves_if_its_endpoint_fails(make_asker, endpoints):
     assert endpoints.hosts == ["three", "three", "four", "four", "four"]
 
 
+def test_conversations_are_spread(make_asker, endpoints):
+    """
+    Round-robin counts conversations, not their calls, of which there may be two in each.
+    """
+    asker = make_asker(routing="round-robin", **THREE)
+
+    for conversation in ("a", "b", "c"):
+        for _ in range(2):
+            asker.ask(conversation=conversation)
+
+    assert endpoints.hosts == ["three", "three", "four", "four", "three", "three"]
+
+
 def test_chat_session_stays_with_its_endpoint(make_asker, endpoints):
     """
     Without a name.

@@ -255,7 +255,12 @@ def order_targets(targets: list[Target], round_: Round, state: SharedState) -> l
     options = call.options
     if options.routing == "ordered" or len(targets) < 2:
         return targets
-    if options.routing == "round-robin":
+    known = state.affinity(call.conversation) if call.conversation is not None else None
+    if known is not None and all(target.name != known.endpoint for target in targets):
+        known = None
+    if options.routing == "round-robin" and known is not None:
+        ordered = list(targets)  # takes no turn, or conversations with as many calls would all begin at one endpoint
+    elif options.routing == "round-robin":
         turn = state.next_rotation(" ".join(f"{target.endpoint.identity}/{target.model}" for target in targets))
         start = turn % len(targets)
         ordered = [*targets[start:], *targets[:start]]
@@ -267,7 +272,6 @@ def order_targets(targets: list[Target], round_: Round, state: SharedState) -> l
         ordered = sorted(targets, key=lambda target: _latency(target.endpoint))
         if call.random.random() < EXPLORATION:
             call.random.shuffle(ordered)
-    known = state.affinity(call.conversation) if call.conversation is not None else None
     if known is not None:
         ordered.sort(key=lambda target: target.name != known.endpoint)
     return ordered
