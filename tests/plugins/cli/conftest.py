@@ -104,6 +104,7 @@ class Vendor:
         words: The reply, as it is streamed.
         status: The HTTP status. From 400 on, the body contains `error`.
         rejected_text: A request that contains this text gets status 400.
+        interruptions: The number of streams that end after their first word.
         gate: If not None, an event that replies wait for: streams after their first word, complete replies after
             `free` requests.
         arrived: A semaphore that is released for each request.
@@ -118,6 +119,7 @@ class Vendor:
         self.error = {"message": "No."}
         self.headers = {"x-request-id": "req-7"}
         self.rejected_text = None
+        self.interruptions = 0
         self.gate = None
         self.free = 0
         self.arrived = threading.Semaphore(0)
@@ -131,6 +133,8 @@ class Vendor:
         """Return the events of a streamed reply."""
         for word in self.words:
             yield _chunk({"delta": {"content": word}, "finish_reason": None})
+            if len(self.requests) <= self.interruptions:
+                return
             if self.gate is not None:
                 self.gate.wait()
         yield _chunk({"delta": {}, "finish_reason": self.finish_reason})

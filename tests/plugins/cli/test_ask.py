@@ -96,6 +96,18 @@ def test_text_is_written_as_it_arrives(started, vendor):
     assert process.stdout.read().decode().splitlines() == [" there."]
 
 
+def test_restart_of_a_stream_is_noted(budwood, vendor):
+    """
+    What was written before is void: the reply starts on a line of its own, and standard error says so.
+    """
+    vendor.interruptions = 1
+
+    run = budwood("ask", "Hi", BUDWOOD_OPTIONS__RETRIES="1", BUDWOOD_OPTIONS__ON_STREAM_FAILURE="restart")
+
+    assert (run.returncode, run.stdout) == (0, "Hello\nHello there.\n")
+    assert run.stderr.startswith("note: the reply starts again, and the text above is void: ")
+
+
 def test_no_stream_requests_a_complete_reply(budwood, vendor):
     """
     With --no-stream, the request does not have `stream`.

@@ -19,6 +19,8 @@ from budwood_cli.hints import to_command_line
             "Set X_API_KEY, or pass api_key=….",
             "Set X_API_KEY, or set `api_key` in the provider's section of budwood.toml.",
         ),
+        ("Retry. The attribute `response` of the error holds the partial reply.", "Retry."),
+        ("Add a key, or call client.reset_keys() once these can be used again.", "Add a key."),
         ("A vendor's own parameters go into extra={…}.", "A vendor's own parameters go into extra={…}."),
         ("Is the server running, and base_url right?", "Is the server running, and base_url right?"),
     ],

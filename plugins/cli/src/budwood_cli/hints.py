@@ -8,12 +8,20 @@ from typing import Final
 _ARGUMENT: Final = re.compile(r'(?:\b(?P<verb>[Pp]ass) )?\b(?P<name>[a-z_]+)=(?:…|"(?P<value>[^"]*)")')
 """An argument of a call in a hint: ``timeout=…``, ``on_unsupported="adapt"``."""
 
+_FOR_PROGRAMS: Final = (
+    " The attribute `response` of the error holds the partial reply.",
+    ", or call client.reset_keys() once these can be used again",
+)
+"""Parts of hints that are not useful at the command line."""
+
 _OPTIONS: Final = {"model": "-m", "max_tokens": "--max-tokens"}
 _OF_PROVIDERS: Final = frozenset({"api_key", "base_url"})
 
 
 def to_command_line(hint: str) -> str:
     """Replace arguments of a call by options of the command, environment variables or keys of the settings."""
+    for text in _FOR_PROGRAMS:
+        hint = hint.replace(text, "")
     return _ARGUMENT.sub(_replacement, hint)
 
 

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
 
 def write_stream(stream: ChatStream) -> None:
     """Write the text of a reply as it arrives, then the notes."""
+    from budwood.types import Restarted, TextDelta
+
     last = ""
     with stream:
         try:
-            for text in stream.text_deltas():
-                last = text or last  # before the write, which an interrupt may stop
-                terminal.write(text)
+            for event in stream:
+                if isinstance(event, TextDelta) and event.choice == 0:
+                    last = event.text or last  # before the write, which an interrupt may stop
+                    terminal.write(event.text)
+                elif isinstance(event, Restarted) and last:
+                    _end_line(last)
+                    last = ""
+                    terminal.note(f"note: the reply starts again, and the text above is void: {event.reason}")
         finally:
             _end_line(last)
         write_notes(stream.response)
