@@ -138,7 +138,7 @@ def _has_next_endpoint(call: Call) -> bool:
 
 def _no_key(pool: KeyPool, seconds: float) -> RateLimitError:
     return RateLimitError(
-        f"All keys of {pool.name} that are in use are rate limited. The first is ready in {seconds:.1f} s.",
+        f"All usable keys of {pool.name} are rate limited. The first is ready in {seconds:.1f} s.",
         hint="Retry then, raise timeout=… or max_retry_after=…, or add a key with a quota of its own.",
         code=NO_KEY,
         retry_after=seconds,
