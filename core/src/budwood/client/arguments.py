@@ -14,7 +14,7 @@ from budwood.engine.chat.options import AskOptions, override, reject_unknown_opt
 from budwood.engine.endpoints.endpoint import Endpoints
 from budwood.engine.endpoints.shared_state import find_state
 from budwood.engine.pipeline.caching import reply_cache
-from budwood.engine.routing.routes import find_fallbacks, plan_route
+from budwood.engine.routing.routes import check_error_classes, find_fallbacks, plan_route
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
@@ -75,6 +75,7 @@ def make_engine(
         target = endpoints.find(model)
         if engine.options.is_routed:
             plan_route(endpoints, target, engine.options)  # to report invalid options now
+    check_error_classes(engine.options.fallback_on)
     if engine.options.fallbacks:
         find_fallbacks(engine.options, endpoints.find, model)
     if named := settings.observers if observers is None else observers:

@@ -276,7 +276,9 @@ class Engine:
             observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
-            route=plan_route(self.endpoints, target, options) if target.endpoint.backups or options.is_routed else None,
+            route=plan_route(self.endpoints, target, options, self.options)
+            if target.endpoint.backups or options.is_routed
+            else None,
             state=self.endpoints.state,
         )
 

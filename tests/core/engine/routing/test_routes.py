@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from budwood import UnsupportedError
+from budwood import AsyncClient, Client, ConfigurationError, UnsupportedError
 from budwood.engine.endpoints.endpoint import Target
 from budwood_testing import ScriptedReply
 from tests.core.engine.scripted_endpoints import ledger, make_settings, provider
@@ -180,3 +180,23 @@ def test_target_names_backups_apart(make_asker):
 
     assert (target.address, backup.address) == ("one/m", "one/m")
     assert (target.name, backup.name) == ("one/m", "one#2/m")
+
+
+def test_weights_of_the_client_do_not_prevent_calls_to_other_models(make_asker, endpoints):
+    """
+    A call that names another model ignores them; weights of a call must be for its own endpoints.
+    """
+    asker = make_asker(routing="weighted", weights={"one": 1, "one#2": 1})
+
+    assert asker.ask(model="three/n").text == "from three"
+    with pytest.raises(ConfigurationError, match="weights= contains 'one'"):
+        asker.ask(model="three/n", weights={"one": 2})
+
+
+@pytest.mark.parametrize("make_client", [Client, AsyncClient])
+def test_classes_of_errors_are_checked_without_a_model(make_client):
+    """
+    A client without a default model reports a class that does not exist as well.
+    """
+    with pytest.raises(ConfigurationError, match="NoSuchError"):
+        make_client(fallback_on=["NoSuchError"], settings=make_settings())

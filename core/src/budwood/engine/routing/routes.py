@@ -33,9 +33,15 @@ _MAX_ROUTES: Final = 1000
 """The number of routes that a client remembers, so that they are not checked again in each call."""
 
 
-def plan_route(endpoints: Endpoints, target: Target, options: Options) -> Route:
+def plan_route(endpoints: Endpoints, target: Target, options: Options, defaults: Options | None = None) -> Route:
     """
     Return the endpoints that a call may use.
+
+    Args:
+        endpoints: The endpoints of the client.
+        target: The endpoint and the model that the user asked for.
+        options: The options of the call.
+        defaults: The options of the client. Their weights may be for the endpoints of other calls.
 
     Raises:
         ConfigurationError: A fallback, a weight or a class of errors is not valid.
@@ -44,6 +50,8 @@ def plan_route(endpoints: Endpoints, target: Target, options: Options) -> Route:
     targets = endpoints.routes.get(key)
     if targets is None:
         targets = list_targets(target, options, endpoints.find)
+        if defaults is None or options.weights != defaults.weights:
+            _check_weights(options, targets)
         if len(endpoints.routes) < _MAX_ROUTES:
             endpoints.routes[key] = targets
     return Route(targets, endpoints.state)
@@ -61,8 +69,9 @@ def list_targets(first: Target, options: Options, find: Callable[[str], Target])
         if fallback.address != first.address:  # the model of a call may be one of the client's fallbacks
             _check_credential(fallback)
             targets += _with_backups(fallback)
-    _check_weights(options, targets)
-    _check_error_classes(options.fallback_on)
+    if options.routing == "weighted" and not any(_weight(target, options) for target in targets):
+        raise ConfigurationError("The sum of weights= is 0.", hint="Give at least one endpoint a weight above 0.")
+    check_error_classes(options.fallback_on)
     return tuple(targets)
 
 
@@ -113,11 +122,15 @@ def _check_weights(options: Options, targets: Sequence[Target]) -> None:
                 f"weights= contains {name!r}, which is not an endpoint of this call.",
                 hint=did_you_mean(name, names) or f"The endpoints are {join_names(names)}.",
             )
-    if options.routing == "weighted" and not any(_weight(target, options) for target in targets):
-        raise ConfigurationError("The sum of weights= is 0.", hint="Give at least one endpoint a weight above 0.")
 
 
-def _check_error_classes(names: Sequence[str]) -> None:
+def check_error_classes(names: Sequence[str]) -> None:
+    """
+    Check the classes of ``fallback_on``.
+
+    Raises:
+        ConfigurationError: One is not a class of errors of providers.
+    """
     known = [name for name in errors.__all__ if issubclass(getattr(errors, name), errors.ProviderError)]
     for name in names:
         if name not in known and name != "CredentialError":
