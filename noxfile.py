@@ -186,7 +186,7 @@ def reliability(session: nox.Session) -> None:
 @nox.session(python=False)
 def throughput(session: nox.Session) -> None:
     """Measure for 20 simulated minutes, and for a real one, how much of a vendor's limits clients use."""
-    test = "tests/core/engine/test_limits_throughput.py"
+    test = "tests/core/engine/limits/test_limits_throughput.py"
     options = ["--proof=deep", *IN_PARALLEL, "-o", "faulthandler_timeout=1800"]
     pytest(session, enter_checkout(session), test, options=options)
 

@@ -11,7 +11,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from budwood import AsyncClient, Client, EndpointState, logs
-from budwood.engine.reliability.adaptive import AdaptiveLimit
+from budwood.engine.limits.adaptive import AdaptiveLimit
 from budwood.errors import CapacityError, RateLimitError, RequestTimeoutError, ServerError
 from budwood.types import BreakerChanged
 from budwood_testing import ScriptedReply, chat_chunks, chat_reply, reset_endpoints, sse

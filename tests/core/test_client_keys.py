@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from budwood import AsyncClient, Client, KeyState
-from budwood.engine.reliability.shared_state import reset_all
+from budwood.engine.endpoints.shared_state import reset_all
 from budwood.errors import AuthenticationError, PluginNotFoundError, RateLimitError
 from budwood_testing import ManualClock, ScriptedTransport, chat_reply
 from tests.chat_server import ChatServer, completion

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from budwood import AsyncClient, Client
-from budwood.engine.reliability.health import FIRST_REST, JITTER
+from budwood.engine.endpoints.health import FIRST_REST, JITTER
 from budwood.errors import BudwoodError, StreamInterruptedError
 from budwood_testing import FakeClock
 from tests.faults.matrix.cells import BACKUP, FIRST

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from budwood import AsyncClient, Client
-from budwood.engine.reliability.shared_state import reset_all
+from budwood.engine.endpoints.shared_state import reset_all
 from tests.chat_server import ChatServer, completion
 
 CALLS = 256

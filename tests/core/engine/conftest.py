@@ -11,7 +11,7 @@ import pytest
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood_testing import FakeClock
-from tests.core.engine.endpoints import Asker, Endpoints
+from tests.core.engine.scripted_endpoints import Asker, Endpoints
 
 
 class AsyncDriverAdapter:

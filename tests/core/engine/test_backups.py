@@ -3,7 +3,7 @@
 import pytest
 
 from budwood import ConfigurationError
-from tests.core.engine.endpoints import make_settings, provider
+from tests.core.engine.scripted_endpoints import make_settings, provider
 
 
 @pytest.mark.parametrize(

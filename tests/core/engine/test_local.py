@@ -12,8 +12,8 @@ from budwood.catalog import LearnedRules
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.endpoints.endpoint import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.call import Call, Round
-from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.local import LocalReply
 from budwood.engine.services import CHAT, count_tokens

@@ -15,6 +15,7 @@ import pytest
 from budwood.limiting.counters import KEPT_SECONDS
 from budwood.limiting.lasting import RETRY_SECONDS
 from budwood.types import Claim
+from budwood_testing import FakeClock
 
 PROGRAM = Path(__file__).with_name("programs") / "take_quota.py"
 PROCESSES = 4
@@ -216,7 +217,7 @@ def test_default_file_is_in_the_users_data_folder():
     from budwood import Client
 
     settings = {"providers": {"offline": {"limits": {"requests_per_day": 10}}}}
-    with Client("offline/extractive", settings=settings) as client:
+    with Client("offline/extractive", settings=settings, clock=FakeClock()) as client:  # with a limiter of its own
         client.ask("What is grafted? A shoot is grafted onto a rootstock.")
 
     assert (user_data_path("budwood") / "limits.sqlite3").is_file()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import socket
 import ssl
@@ -240,9 +241,12 @@ def _never_accepted() -> Iterator[Server]:
         yield Server(f"http://127.0.0.1:{full.getsockname()[1]}/v1", None)
 
 
+_numbers = itertools.count(1)
+
+
 @contextlib.contextmanager
 def _unknown_host() -> Iterator[Server]:
-    yield Server("http://api.vendor.invalid/v1", None)
+    yield Server(f"http://api.vendor.invalid/{next(_numbers)}/v1", None)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budwood.engine.reliability.health import FAILURES_TO_OPEN, MAX_REST
+from budwood.engine.endpoints.health import FAILURES_TO_OPEN, MAX_REST
 from budwood_testing import FakeClock
 from tests.faults.matrix.cells import BACKUP, FIRST, run, start_servers
 from tests.faults.matrix.misbehaving_server import ANSWER

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from budwood.contracts import Cache, Clock, Observer
 from budwood.engine import ClientEngine, ClientOptions, Content
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
+from budwood.engine.endpoints.endpoint import Endpoints
+from budwood.engine.endpoints.shared_state import find_state
 from budwood.engine.pipeline.caching import reply_cache
-from budwood.engine.pipeline.endpoints import Endpoints
-from budwood.engine.pipeline.routes import find_fallbacks, plan_route
-from budwood.engine.reliability.shared_state import find_state
+from budwood.engine.routing.routes import check_error_classes, find_fallbacks, plan_route
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
@@ -75,6 +75,7 @@ def make_engine(
         target = endpoints.find(model)
         if engine.options.is_routed:
             plan_route(endpoints, target, engine.options)  # to report invalid options now
+    check_error_classes(engine.options.fallback_on)
     if engine.options.fallbacks:
         find_fallbacks(engine.options, endpoints.find, model)
     if named := settings.observers if observers is None else observers:
@@ -82,7 +83,7 @@ def make_engine(
 
         engine.observers, engine.owned_observers = load_observers(instances, named)
     if budgets is not None or settings.budgets:
-        from budwood.engine.pipeline.client_budgets import make_budgets
+        from budwood.engine.budgets.client_budgets import make_budgets
 
         engine.budgets = make_budgets(settings.budgets, budgets, endpoints.find_limiter)
     return engine

@@ -18,8 +18,8 @@ from budwood.engine.chat.options import (
 )
 from budwood.engine.chat.prompts import Content, Prompt, parse_contents, parse_prompt
 from budwood.engine.drivers.effects import Flow
+from budwood.engine.endpoints.endpoint import Endpoint, Target
 from budwood.engine.engine import Engine
-from budwood.engine.pipeline.endpoints import Endpoint, Target
 from budwood.engine.streamed import StreamedReply
 from budwood.errors import PromptError
 from budwood.types import Capability, Message
@@ -80,7 +80,7 @@ class ClientEngine(Engine):
         call = self._call(parsed, streamed=streamed)
         request = parsed.request(call.target.model, (Message.user(prompt),))
         if call.budgets:
-            from budwood.engine.pipeline.client_budgets import limit_output  # few programs have budgets
+            from budwood.engine.budgets.client_budgets import limit_output  # few programs have budgets
 
             request = limit_output(call, call.target, request)
         return StreamedReply(services.complete(call, request), call)
@@ -110,7 +110,7 @@ class ClientEngine(Engine):
 
     def read_budgets(self) -> Flow[tuple[BudgetState, ...]]:
         """Return what is spent and left of the budgets that outlive a call."""
-        from budwood.engine.pipeline.client_budgets import read_budgets  # few programs have budgets
+        from budwood.engine.budgets.client_budgets import read_budgets  # few programs have budgets
 
         return read_budgets(self.budgets, self.endpoints.find_limiter, self.clock)
 
@@ -126,14 +126,14 @@ class ClientEngine(Engine):
 
     def endpoint_states(self, provider: str | None) -> list[EndpointState]:
         """Return the state of the endpoints of a provider, or of all that are configured or were used so far."""
-        from budwood.engine.pipeline.reports import describe_endpoint
+        from budwood.engine.endpoints.reports import describe_endpoint
 
         now = self.clock.monotonic()
         return [describe_endpoint(endpoint, now) for endpoint in self._known_endpoints(provider)]
 
     def key_states(self, provider: str | None) -> list[KeyState]:
         """Return the state of the keys of a provider, or of all endpoints that are configured or were used so far."""
-        from budwood.engine.pipeline.reports import describe_keys
+        from budwood.engine.endpoints.reports import describe_keys
 
         now = self.clock.monotonic()
         return [state for endpoint in self._known_endpoints(provider) for state in describe_keys(endpoint, now)]

@@ -21,12 +21,12 @@ from budwood.engine.chat.options import (
 )
 from budwood.engine.chat.prompts import Prompt, add_files, parse_prompt
 from budwood.engine.drivers.effects import Flow, Invoke
+from budwood.engine.endpoints.endpoint import Endpoint, Endpoints, Target
 from budwood.engine.many import check_many, error_as_result, run_all
 from budwood.engine.pipeline.call import Call, ReplyCache, Round
-from budwood.engine.pipeline.endpoints import Endpoint, Endpoints, Target
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import request_for
-from budwood.engine.pipeline.routes import plan_route
+from budwood.engine.routing.routes import plan_route
 from budwood.engine.services import CHAT
 from budwood.engine.streamed import StreamedReply, check_stream
 from budwood.errors import BudwoodError, ConfigurationError
@@ -39,8 +39,8 @@ from budwood.types import ChatResponse, Message, Part, Timing
 if TYPE_CHECKING:
     from budwood.budget_settings import BudgetSettings
     from budwood.engine.accounting.observers import Observers
+    from budwood.engine.budgets.budget import Budget
     from budwood.engine.chat.conversation import Conversation
-    from budwood.engine.reliability.budget import Budget
 
 
 @dataclass
@@ -188,7 +188,7 @@ class Engine:
     def _ask(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
         request = parsed.request(call.target.model, messages)
         if call.budgets:
-            from budwood.engine.pipeline.client_budgets import limit_output  # few programs have budgets
+            from budwood.engine.budgets.client_budgets import limit_output  # few programs have budgets
 
             request = limit_output(call, call.target, request)
         return answer_chat(Round(call, CHAT, request, parsed.tools, parsed.output))
@@ -250,7 +250,7 @@ class Engine:
 
     def _set_account(self, call: Call, label: str | None, budget: BudgetSettings | None) -> None:
         """Set the label of a call, and the budgets that count it."""
-        from budwood.engine.pipeline.client_budgets import select_budgets  # few programs have any
+        from budwood.engine.budgets.client_budgets import select_budgets  # few programs have any
 
         call.label = label or self.label
         call.budgets = select_budgets(self.budgets, call.label, budget)
@@ -276,7 +276,9 @@ class Engine:
             observers=self._observers() if self.observers or "structlog" in sys.modules else None,
             streamed=streamed,
             cache=cache,
-            route=plan_route(self.endpoints, target, options) if target.endpoint.backups or options.is_routed else None,
+            route=plan_route(self.endpoints, target, options, self.options)
+            if target.endpoint.backups or options.is_routed
+            else None,
             state=self.endpoints.state,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from budwood.engine.reliability.shared_state import reset_all
+from budwood.engine.endpoints.shared_state import reset_all
 
 
 def reset_endpoints() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from budwood.engine.pipeline.endpoints import Endpoint
+from budwood.engine.endpoints.endpoint import Endpoint
 from budwood.errors import (
     ConnectionFailedError,
     PluginFaultError,

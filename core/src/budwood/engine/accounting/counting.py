@@ -14,8 +14,8 @@ from budwood.plugins import faults
 from budwood.types import ChatRequest
 
 if TYPE_CHECKING:
-    from budwood.engine.accounting.limit_tokens import OutputAverage
-    from budwood.engine.pipeline.endpoints import Endpoint
+    from budwood.engine.endpoints.endpoint import Endpoint
+    from budwood.engine.limits.tokens import OutputAverage
     from budwood.plugins import Instance, Instances
     from budwood.types import TokenCount
 

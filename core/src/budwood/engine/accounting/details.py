@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from budwood.engine.pipeline.endpoints import Target
+from budwood.engine.endpoints.endpoint import Target
 from budwood.types import ModelDetails, ModelFacts
 
 

@@ -31,9 +31,9 @@ from budwood.types import (
 from budwood.wire.heads import TRANSPORT_HEADERS, normalize_headers
 
 if TYPE_CHECKING:
+    from budwood.engine.endpoints.endpoint import Target
     from budwood.engine.pipeline.attempt import Attempt
     from budwood.engine.pipeline.call import Call, Round
-    from budwood.engine.pipeline.endpoints import Target
     from budwood.types import Answer
     from budwood.types import Attempt as AttemptRecord
     from budwood.types.endpoints import BreakerState

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.engine.accounting import costs
+from budwood.engine.endpoints.credentials import Lease
+from budwood.engine.endpoints.endpoint import Endpoint, Target
+from budwood.engine.endpoints.health import MAX_OUTCOMES
+from budwood.engine.endpoints.secrets import scrub
+from budwood.engine.limits import adaptive
+from budwood.engine.limits.claims import prevents_overload
 from budwood.engine.pipeline.call import Round
-from budwood.engine.pipeline.claims import prevents_overload
-from budwood.engine.pipeline.credentials import Lease
-from budwood.engine.pipeline.endpoints import Endpoint, Target
-from budwood.engine.pipeline.secrets import scrub
-from budwood.engine.reliability import adaptive
-from budwood.engine.reliability.health import MAX_OUTCOMES
 from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
 from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
@@ -156,7 +156,7 @@ class Attempt:
             self.round.contender.pending.clear()
         state, conversation = self.round.call.state, self.round.call.conversation
         if state is not None and conversation is not None:
-            from budwood.engine.reliability.shared_state import Affinity
+            from budwood.engine.endpoints.shared_state import Affinity
 
             group = self.lease.group if self.lease is not None else None
             state.set_affinity(conversation, Affinity(self.target.name, group))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood.contracts import Cache, Clock
-from budwood.engine.pipeline.endpoints import Target
+from budwood.engine.endpoints.endpoint import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import RequestTimeoutError
 from budwood.plugins.faults import PluginSource
@@ -21,13 +21,13 @@ from budwood.types import Adaptation, Attempt, ChatResponse, Timing
 if TYPE_CHECKING:
     from budwood.engine.accounting.counting import TokenCounter
     from budwood.engine.accounting.observers import Observers
+    from budwood.engine.budgets.budget import Budget
     from budwood.engine.chat.structured import Output
     from budwood.engine.chat.tools import ToolConfig
-    from budwood.engine.pipeline.hedging import Contender
-    from budwood.engine.pipeline.routes import Route
-    from budwood.engine.reliability.budget import Budget
-    from budwood.engine.reliability.client_limiter import ClientLimiter
-    from budwood.engine.reliability.shared_state import SharedState
+    from budwood.engine.endpoints.shared_state import SharedState
+    from budwood.engine.limits.client_limiter import ClientLimiter
+    from budwood.engine.routing.hedging import Contender
+    from budwood.engine.routing.routes import Route
 
 
 class ReplyCache(NamedTuple):

@@ -17,9 +17,9 @@ from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.caching import with_cache
 from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.endpoint_choice import on_endpoint, with_failover
 from budwood.engine.pipeline.observing import with_observers
 from budwood.engine.pipeline.retries import with_retries
-from budwood.engine.pipeline.routing import on_endpoint, with_failover
 from budwood.engine.pipeline.sending import send
 from budwood.engine.pipeline.window import within_window
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from budwood.engine.budgets.flow import with_budgets
 from budwood.engine.drivers.effects import Flow
+from budwood.engine.keys.flow import with_key
+from budwood.engine.limits.flow import with_limits
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.engine.pipeline.budgets import with_budgets
-from budwood.engine.pipeline.keys import with_key
-from budwood.engine.pipeline.limits import with_limits
 
 GUARDS: Final = (
     with_budgets,  # reserves the highest cost, settles the real one

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 from budwood.contracts import SchemaProvider
+from budwood.engine.endpoints.endpoint import Target
 from budwood.engine.pipeline.call import Round
-from budwood.engine.pipeline.endpoints import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import UnsupportedError
 from budwood.plugins import faults

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Sleep
+from budwood.engine.endpoints.health import is_failure
 from budwood.engine.pipeline.attempt import Attempt, attempt_timing
 from budwood.engine.pipeline.call import Call
-from budwood.engine.reliability.health import is_failure
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -99,7 +99,7 @@ def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
 
 def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
     """Tell whether another endpoint is asked in place of a retry."""
-    from budwood.engine.pipeline.failover import moves_at_once  # only calls with several endpoints need it
+    from budwood.engine.routing.failover import moves_at_once  # only calls with several endpoints need it
 
     return call.route is not None and moves_at_once(error, call) and call.route.has_next(call)
 
@@ -141,6 +141,6 @@ def _learn(attempt: Attempt, error: ProviderError) -> bool:
 def _uses_another_key(attempt: Attempt, error: ProviderError) -> bool:
     if attempt.endpoint.pool is None:
         return False
-    from budwood.engine.pipeline.keys import uses_another_key  # only endpoints with several keys need it
+    from budwood.engine.keys.flow import uses_another_key  # only endpoints with several keys need it
 
     return uses_another_key(attempt, error)

@@ -128,7 +128,7 @@ def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncE
         raise
     attempt.head = exchange.head
     if endpoint.pool is not None:
-        from budwood.engine.pipeline.keys import record_head
+        from budwood.engine.keys.flow import record_head
 
         record_head(attempt)
     return exchange

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from budwood.contracts import TruncationProvider
 from budwood.engine.drivers.effects import Flow, Invoke
+from budwood.engine.endpoints.endpoint import Endpoint
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.engine.pipeline.endpoints import Endpoint
 from budwood.errors import ContextLengthError
 from budwood.plugins import faults
 from budwood.providing import count_characters

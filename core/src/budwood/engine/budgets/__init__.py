@@ -1,0 +1,1 @@
+"""Budgets in money and in tokens."""

@@ -1,0 +1,1 @@
+"""Endpoints: their providers, keys and health, which clients of a process share."""

@@ -1,0 +1,1 @@
+"""Several keys of one endpoint."""

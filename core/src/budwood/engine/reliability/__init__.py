@@ -1,1 +1,0 @@
-"""Staying up: the health of endpoints, pools of keys, limits and budgets."""

@@ -1,0 +1,1 @@
+"""The endpoints of a call, and what happens when one fails."""
