@@ -7,7 +7,7 @@ import pytest
 
 from budwood import CapacityError, ServerError, TextDelta
 from budwood_testing import ManualClock, ScriptedReply
-from tests.core.engine.scripted_endpoints import EVENT_STREAM, Endpoints, ledger, make_settings, text_reply
+from tests.core.engine.scripted_endpoints import EVENT_STREAM, Endpoints, ledger, make_settings, provider, text_reply
 
 HEDGED = {"hedge": 2.0, "retries": 0}
 
@@ -180,3 +180,34 @@ def test_hedge_needs_a_retry_of_the_budget(make_asker, endpoints, advance):
 
     assert asker.ask().text == "late"
     assert endpoints.hosts == ["one"]
+
+
+def test_endpoint_whose_hedge_was_not_sent_is_asked_after_a_failure(make_asker, endpoints, advance):
+    """
+    A hedge that needs a retry of the budget, or room in a limit, does not use up the endpoint.
+    """
+    asker = make_asker(**HEDGED)
+    backup = asker.client._engine.endpoints.get("one").backups[0]
+    while backup.health.take_retry(endpoints.clock.monotonic()):
+        pass
+    endpoints.script("one", ScriptedReply(503, {}, (b"{}",), delay=3))
+    advance(2, 1)
+
+    assert ledger(asker.ask()) == [("one", 503), ("one#2", 200)]
+
+
+def test_endpoint_without_room_for_a_hedge_is_asked_after_a_failure(make_asker, endpoints, advance):
+    """
+    Then it may have room, and the request may wait for it; here there is none before the timeout either.
+    """
+    backup = {"base_url": "http://two/v1", "limits": {"requests_per_minute": 1}}
+    endpoints.script("one", 503, ScriptedReply(503, {}, (b"{}",), delay=3))
+    asker = make_asker(settings=make_settings(one=provider("one", backups=[backup])), timeout=30, **HEDGED)
+    asker.ask()
+    advance(2, 1)
+
+    with pytest.raises(CapacityError) as caught:
+        asker.ask()
+
+    assert ledger(caught.value)[-1] == ("one#2", "skipped")
+    assert [outcome for outcome in ledger(caught.value) if outcome[0] == "one"] == [("one", 503)]

@@ -204,13 +204,15 @@ def _no_room(attempt: Attempt, denial: Denial) -> RateLimitError:
     """Return the error for a limit without room before the deadline."""
     claim, delay = denial.claim, denial.delay
     cure = "Raise timeout=…, send fewer requests at a time"
+    contender = attempt.round.contender
+    until = "" if contender is not None and contender.is_hedge else " until the timeout of the call"
     if claim.kind == "concurrency":
-        reason = f"all {claim.limit:g} attempts at a time were in use until the timeout of the call"
+        reason = f"all {claim.limit:g} attempts at a time were in use{until}"
     elif limits.is_impossible(claim):
         reason, delay = f"this request alone takes about {claim.amount:,.0f} of {claim.limit:,.0f}", None
         cure = "Shorten the request"
     elif delay is None:
-        reason = "other requests were waiting before this one until the timeout of the call"
+        reason = f"other requests were waiting before this one{until}"
     else:
         left = attempt.round.call.timing.deadline - attempt.round.call.clock.monotonic()
         reason = f"the next room is in {_seconds(delay)}{', after the timeout of the call' if delay >= left else ''}"

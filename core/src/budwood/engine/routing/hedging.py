@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood.engine.drivers.effects import Abandoned, Effect, Emit, Ended, First, Flow, Wait
 from budwood.engine.drivers.latch import Latch
+from budwood.errors import BudgetExceededError, RateLimitError
 
 if TYPE_CHECKING:
     from budwood.engine.endpoints.endpoint import Target
@@ -113,13 +114,20 @@ class Hedge:
         taken = self._route.take(call)
         contender.target = target = taken or contender.target
         health = target.endpoint.health
+        is_sent = False
         try:
             # An open breaker without another endpoint: the first request is the probe, which must be the only one.
             if (taken is not None or health.breaker() == "closed") and health.take_retry(call.clock.monotonic()):
+                is_sent = True
                 return (yield from self._compete(contender))
+        except (RateLimitError, BudgetExceededError) as error:
+            is_sent = isinstance(error, RateLimitError) and error.status is not None  # or a limit has no room
+            raise
         finally:
             if taken is not None:
                 health.release(self._route)
+                if not is_sent:
+                    self._route.give_back(taken)
         yield Wait(self._failed, deadline)
         raise self._first_error()
 

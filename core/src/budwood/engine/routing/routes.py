@@ -220,6 +220,10 @@ class Route:
             return None
         return self._resting.pop(0)
 
+    def give_back(self, target: Target) -> None:
+        """Let an endpoint that was taken be asked later in this round, because nothing was sent to it."""
+        self._waiting.insert(0, target)
+
     def record_answer(self, target: Target, response: object) -> None:
         """Record which endpoint wrote a reply, for the history of later rounds."""
         if isinstance(response, ChatResponse):
