@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.endpoints.health import find_cause
@@ -11,6 +11,7 @@ from budwood.engine.endpoints.secrets import scrub
 from budwood.engine.keys.queue import STALL_SECONDS
 from budwood.engine.limits.waiting import GroupFullError, pause, resume
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.routing.error_classes import NO_KEY
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from budwood.engine.keys.pool import Grant, KeyPool
     from budwood.engine.keys.queue import Waiter
     from budwood.engine.pipeline.call import Call
-
-NO_KEY: Final = "no_key"
-"""The code of the error of an endpoint all of whose keys rest."""
 
 
 def with_key(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
