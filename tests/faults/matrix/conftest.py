@@ -18,6 +18,14 @@ def no_proxies(monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+@pytest.fixture(autouse=True)
+def short_look_ups(monkeypatch):
+    """
+    Give up a look-up of an unknown host after 1 s, since a query to a name server may be lost; see resolv.conf(5).
+    """
+    monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:1")
+
+
 @pytest.fixture(scope="session")
 def imported():
     """

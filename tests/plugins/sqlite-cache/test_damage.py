@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from budwood_sqlite_cache.files import file_identity, move_damaged_file
+from budwood.providing.sqlite import file_identity, move_damaged_file
 
 ENTRIES = {f"key {number}": bytes([number]) * 3000 for number in range(40)}
 

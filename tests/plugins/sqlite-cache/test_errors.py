@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from budwood_sqlite_cache.schema import _enable_wal
+from budwood.providing.sqlite import enable_wal
 
 
 def test_full_disk_is_an_error(open_cache):
@@ -85,7 +85,7 @@ def test_lock_of_another_process_times_out(open_cache, monkeypatch):
     """
     While another connection holds the write lock, `set` raises TimeoutError, and `get` works.
     """
-    monkeypatch.setattr("budwood_sqlite_cache.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("budwood.providing.sqlite.shared_file.BUSY_SECONDS", 0.01)
     holder, cache = open_cache(), open_cache()
     holder.set("key", b"value")
 
@@ -116,7 +116,7 @@ def test_wal_mode_is_enabled_after_others_release_the_file(tmp_path):
             connection.execute("PRAGMA journal_mode = WAL")
         connection.set_trace_callback(lambda statement: statement.startswith("BEGIN") and other.execute("COMMIT"))
 
-        _enable_wal(connection)
+        enable_wal(connection)
 
         connection.set_trace_callback(None)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -11,8 +11,8 @@ from typing import Final
 
 from budwood.contracts import Clock, PluginContext
 from budwood.errors import ConfigurationError
+from budwood.providing.sqlite import DamagedError
 from budwood_sqlite_cache.database import Database
-from budwood_sqlite_cache.errors import DamagedError
 from budwood_sqlite_cache.settings import SQLiteCacheSettings
 
 FILE_NAME: Final = "replies.sqlite3"

@@ -7,10 +7,10 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from budwood.providing.sqlite import enable_wal
+
 VERSION: Final = 1
 """The version of the format, stored in ``user_version``. Incompatible formats have different versions."""
-
-_WAL_ATTEMPTS: Final = 50
 
 _APPLICATION_ID: Final = 0x42756463  # "Budc"
 
@@ -46,7 +46,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             "The file is an SQLite database, but not a cache of this version. Remove it, or set another path",
             str(path),
         )
-    _enable_wal(connection)
+    enable_wal(connection)
     connection.execute(
         "PRAGMA synchronous = NORMAL"
     )  # in WAL mode a power failure may lose entries, but not corrupt the file
@@ -68,24 +68,6 @@ def _drop_stale_log(connection: sqlite3.Connection) -> None:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_IOERR_DELETE_NOENT:
             raise
-
-
-def _enable_wal(connection: sqlite3.Connection) -> None:
-    """
-    Enable WAL mode, so that readers do not block a writer.
-
-    If several processes do this at once with a new file, SQLite reports a lock to all but one, without waiting.
-    """
-    for _ in range(_WAL_ATTEMPTS):
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")  # this waits for the lock
-    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _read_header(connection: sqlite3.Connection) -> tuple[int, int, int]:

@@ -472,3 +472,21 @@ def test_a_key_is_revoked_in_the_middle_of_parallel_calls(make_client, scripted)
 
 
 REPLY = b'{"id": "1", "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}'  # noqa: E501
+
+
+def test_stored_response_is_continued_with_its_key(make_client, scripted):
+    """
+    What a vendor has stored belongs to the organisation of the key.
+    """
+    for number in (1, 2):
+        scripted.reply(200, {**HELLO, "id": f"resp_{number}"})
+    part = {"type": "output_text", "text": "hello"}
+    output = [{"type": "message", "role": "assistant", "content": [part]}]
+    scripted.reply(200, {"id": "resp_3", "status": "completed", "output": output})
+    client = make_client(api_key=KEYS)
+    client.ask("Hi")
+    client.ask("Hi")
+
+    client.ask("Go on", extra={"previous_response_id": "resp_1"})
+
+    assert sent_keys(scripted) == [1, 2, 1]

@@ -248,6 +248,48 @@ def test_all_breakers_open(make_asker, endpoints):
     assert ledger(caught.value) == [("one", "skipped"), ("one#2", "skipped"), ("one", 503), ("one#2", 503)]
 
 
+def test_endpoint_with_an_open_breaker_is_the_last_resort(make_asker, endpoints):
+    """
+    If all others fail, it is asked: it may work again.
+    """
+    endpoints.script("one", 503, 503, 503).script("two", "a", "b", "c", 500)
+    asker = make_asker(retries=0)
+    for _ in range(3):
+        asker.ask()
+
+    reply = asker.ask()
+
+    assert ledger(reply) == [("one", "skipped"), ("one#2", 500), ("one", 200)]
+
+
+def test_first_endpoint_is_retried_if_no_other_can_take_the_request(make_asker, endpoints):
+    """
+    A fallback with a smaller context window does not cost a retry.
+    """
+    settings = make_settings()
+    settings["models"] = {"four/n": {"context_window": 10}}
+    endpoints.script("three", (503, {"retry-after": "3"}))
+
+    reply = make_asker(settings=settings, model="three/m", fallbacks=["four/n"]).ask("many words " * 50)
+
+    assert ledger(reply) == [("three", 503), ("four", "skipped"), ("three", 200)]
+    assert endpoints.clock.slept == [3.0]
+
+
+def test_fallback_that_a_budget_has_no_room_for_is_skipped(make_asker, endpoints):
+    """
+    A cheaper one is asked.
+    """
+    prices = {"one/m": "1", "three/n": "1000", "four/o": "1"}
+    settings = make_settings()
+    settings["models"] = {model: {"prices": {"input": price, "output": price}} for model, price in prices.items()}
+    endpoints.script("one", 503).script("two", 503)
+
+    reply = make_asker(settings=settings, fallbacks=["three/n", "four/o"]).ask(budget=0.05)
+
+    assert ledger(reply) == [("one", 503), ("one#2", 503), ("three", "skipped"), ("four", 200)]
+
+
 def test_stream_moves_before_its_first_content(make_asker, endpoints):
     """
     The reader does not notice.

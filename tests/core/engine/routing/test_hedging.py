@@ -91,6 +91,22 @@ def test_single_endpoint_is_asked_twice(make_asker, endpoints, advance):
     assert endpoints.hosts == ["three", "three"]
 
 
+def test_hedge_goes_to_an_endpoint_that_can_take_the_request(make_asker, endpoints, advance):
+    """
+    Others are skipped, and noted in the ledger.
+    """
+    settings = make_settings()
+    settings["models"] = {"four/n": {"kind": "embedding"}}
+    endpoints.script("three", text_reply("late", delay=1000))
+    asker = make_asker(settings=settings, model="three/m", fallbacks=["four/n", "one/o"], **HEDGED)
+    advance(2)
+
+    reply = asker.ask()
+
+    assert reply.text == "from one"
+    assert ("four", "skipped") in ledger(reply)
+
+
 def test_slower_hedge_loses(make_asker, endpoints, advance):
     """
     The first request may still win.

@@ -17,7 +17,7 @@ class Route:
     A route without another endpoint.
     """
 
-    def take(self, call):
+    def take_for_hedge(self, call):
         return None
 
 

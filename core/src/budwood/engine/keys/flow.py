@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.endpoints.health import find_cause
 from budwood.engine.endpoints.secrets import scrub
+from budwood.engine.endpoints.shared_state import Affinity
 from budwood.engine.keys.queue import STALL_SECONDS
 from budwood.engine.limits.waiting import GroupFullError, pause, resume
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.routing.error_classes import NO_KEY
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
     QuotaExhaustedError,
     RateLimitError,
 )
-from budwood.types import Answer
+from budwood.types import Answer, ChatResponse
 
 if TYPE_CHECKING:
     from budwood.engine.drivers.latch import Latch
     from budwood.engine.keys.pool import Grant, KeyPool
     from budwood.engine.keys.queue import Waiter
     from budwood.engine.pipeline.call import Call
-
-NO_KEY: Final = "no_key"
-"""The code of the error of an endpoint all of whose keys rest."""
 
 
 def with_key(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
@@ -65,7 +64,14 @@ def _send_with_grant(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, poo
             pool.fail(grant, find_cause(error), attempt.rate_limits, call.clock.monotonic(), call.random)
         raise
     pool.succeed(grant, result.usage.total_tokens if isinstance(result, Answer) else None)
+    if isinstance(result, ChatResponse) and result.id and call.state is not None:
+        call.state.set_affinity(_name_of_response(result.id), Affinity(attempt.target.name, grant.key.group.name))
     return result
+
+
+def _name_of_response(response_id: object) -> str:
+    """Return the name under which the group of keys is remembered that a stored response belongs to."""
+    return f"response {response_id}"
 
 
 def _acquire(attempt: Attempt, pool: KeyPool, full: Mapping[str, float]) -> Flow[Grant]:
@@ -125,11 +131,20 @@ def _check_wait(attempt: Attempt, pool: KeyPool, now: float) -> float:
 
 
 def _preferred_groups(attempt: Attempt) -> tuple[str, ...]:
-    """Return the group that answered the call's last round, then that of its conversation."""
+    """Return the groups of the stored response that the request names, of the last round, and of the conversation."""
     call = attempt.round.call
-    used = call.key_groups.get(attempt.endpoint.label)
-    known = call.state.affinity(call.conversation) if call.state is not None and call.conversation is not None else None
-    return tuple(name for name in (used, known.group if known is not None else None) if name is not None)
+    previous = getattr(attempt.request, "extra", {}).get("previous_response_id")
+    groups = (
+        _group_of(call, _name_of_response(previous)) if previous else None,
+        call.key_groups.get(attempt.endpoint.label),
+        _group_of(call, call.conversation) if call.conversation is not None else None,
+    )
+    return tuple(group for group in groups if group is not None)
+
+
+def _group_of(call: Call, conversation: str) -> str | None:
+    known = call.state.affinity(conversation) if call.state is not None else None
+    return known.group if known is not None else None
 
 
 def _has_next_endpoint(call: Call) -> bool:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from budwood.engine.drivers.effects import Flow, Wait
-from budwood.engine.keys.flow import NO_KEY
 from budwood.engine.limits import claims as limits
 from budwood.engine.limits import tokens as limit_tokens
 from budwood.engine.limits.claims import Scope
 from budwood.engine.limits.tokens import Expected
 from budwood.engine.limits.waiting import GroupFullError, pause, resume
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.routing.error_classes import NO_KEY
 from budwood.errors import RateLimitError
 from budwood.types import Answer, Claim, Denial
 
@@ -192,7 +192,7 @@ def _error_to_leave(attempt: Attempt, denial: Denial) -> RateLimitError | None:
     call = attempt.round.call
     if call.route is None or not call.route.has_next(call):
         return None
-    from budwood.engine.routing.failover import moves_at_once  # loaded, since the call has a route
+    from budwood.engine.routing.error_classes import moves_at_once  # loaded, since the call has a route
 
     error = _no_room(attempt, denial)
     if limits.is_of_group(denial.claim, attempt.lease):

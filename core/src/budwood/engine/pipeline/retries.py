@@ -99,7 +99,7 @@ def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
 
 def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
     """Tell whether another endpoint is asked in place of a retry."""
-    from budwood.engine.routing.failover import moves_at_once  # only calls with several endpoints need it
+    from budwood.engine.routing.error_classes import moves_at_once  # only calls with several endpoints need it
 
     return call.route is not None and moves_at_once(error, call) and call.route.has_next(call)
 
@@ -108,6 +108,11 @@ def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> floa
     call, pool = attempt.round.call, attempt.endpoint.pool
     if pool is not None and pool.has_several_quotas and attempt.is_started and isinstance(error, RateLimitError):
         return 0.0  # the next attempt waits for a key
+    return backoff(call, error, failed_attempts)
+
+
+def backoff(call: Call, error: ProviderError, failed_attempts: int) -> float | None:
+    """Return the delay that the vendor asks for, or a random one; None if the vendor asks for too much."""
     if error.retry_after is not None:
         is_acceptable = error.retry_after <= call.options.max_retry_after  # false for NaN and for huge numbers
         return max(error.retry_after, 0.0) if is_acceptable else None

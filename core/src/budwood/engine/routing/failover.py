@@ -6,52 +6,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from budwood.engine.drivers.effects import Emit, Flow
+from budwood.engine.drivers.effects import Emit, Flow, Sleep
 from budwood.engine.endpoints.endpoint import Target
-from budwood.engine.keys.flow import NO_KEY
-from budwood.engine.pipeline.call import Call, Round
+from budwood.engine.pipeline.call import Round
+from budwood.engine.pipeline.retries import backoff
+from budwood.engine.routing.error_classes import is_named, moves_at_once, moves_on
 from budwood.engine.routing.portability import find_tie, move_request
 from budwood.engine.routing.routes import Route, record_skip
 from budwood.errors import (
-    BadResponseError,
     BudgetExceededError,
     BudwoodError,
-    CapacityError,
-    ConnectionFailedError,
     ContextLengthError,
     CredentialError,
-    InvalidRequestError,
     ProviderError,
     RequestTimeoutError,
-    ServerError,
     StreamInterruptedError,
     UnsupportedError,
 )
-
-
-def moves_at_once(error: BudwoodError, call: Call) -> bool:
-    """Tell whether another endpoint is asked without a retry: the endpoint is overloaded or not reachable."""
-    if isinstance(error, CapacityError | ConnectionFailedError | BadResponseError):
-        return True
-    if isinstance(error, StreamInterruptedError):
-        return error.response is None
-    if isinstance(error, RequestTimeoutError) and error.phase == "connect":
-        return True
-    return getattr(error, "code", None) == NO_KEY or is_named(error, call)
-
-
-def is_named(error: BudwoodError, call: Call) -> bool:
-    """Tell whether the user named the class of the error, or one of its bases, in ``fallback_on``."""
-    return any(kind.__name__ in call.options.fallback_on for kind in type(error).__mro__)
-
-
-def moves_on(error: BudwoodError, call: Call) -> bool:
-    """Tell whether another endpoint is asked after the retries of this one."""
-    if moves_at_once(error, call) or isinstance(error, ServerError):
-        return True
-    if isinstance(error, RequestTimeoutError):
-        return error.phase != "deadline"
-    return isinstance(error, InvalidRequestError) and error.retryable  # status 408, 409 and 425
 
 
 class Failover:
@@ -77,6 +48,7 @@ class Failover:
         self._route = route
         self._tie = find_tie(round_.request)
         self._restarts = 0
+        self._asked: list[Target] = []
         self.failure: BudwoodError | None = None
         self.refusal: BudwoodError | None = None
 
@@ -96,21 +68,36 @@ class Failover:
             except StreamInterruptedError as error:
                 if not self._restarts_after(error):
                     self._check(target, error)
-                    target = route.take(call)
+                    target = yield from self._next()
                     continue
                 yield from self._announce_restart(error)
                 target = route.take(call) or target
             except BudwoodError as error:
                 self._check(target, error)
-                target = route.take(call)
+                target = yield from self._next()
             else:
                 route.record_answer(call.target, response)
                 return response
         raise self._error()
 
+    def _next(self) -> Flow[Target | None]:
+        """Return the next endpoint; after a delay, the only one that was asked if no other can take the request."""
+        call, error, asked = self._call, self.failure, self._asked
+        target = self._route.take(call)
+        if target is not None or self.refusal is None or len(asked) != 1 or not isinstance(error, ProviderError):
+            return target
+        if not (error.retryable and moves_at_once(error, call) and call.options.retries):
+            return None
+        delay = backoff(call, error, 1)
+        if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
+            return None
+        yield Sleep(delay)
+        return asked[0]
+
     def _ask(self, target: Target) -> Flow[Any]:
         call = self._call
         call.target = target
+        self._asked.append(target)
         try:
             if call.options.hedge is not None:
                 from budwood.engine.routing.hedging import Hedge  # few programs hedge
@@ -139,6 +126,7 @@ class Failover:
         if _is_refusal(error, is_first=is_first):
             self.refusal = self.refusal or error
             record_skip(call, target, error.message, error)
+            self._asked.remove(target)
             return
         self.failure = self.failure or error
         if not isinstance(error, ProviderError) and not is_named(error, call):
@@ -186,6 +174,6 @@ def _is_refusal(error: BudwoodError, *, is_first: bool) -> bool:
     """Tell whether an endpoint cannot take the request, so that nothing was sent to it."""
     if isinstance(error, ContextLengthError):
         return error.status is None
-    if isinstance(error, BudgetExceededError):
-        return error.required is None and not is_first  # the highest cost of the request there is not known
-    return isinstance(error, UnsupportedError) or (isinstance(error, CredentialError) and not is_first)
+    if isinstance(error, CredentialError | BudgetExceededError):
+        return not is_first
+    return isinstance(error, UnsupportedError)

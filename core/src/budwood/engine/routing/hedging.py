@@ -111,7 +111,7 @@ class Hedge:
         call, deadline = self._call, self._call.timing.deadline
         if (yield Wait(self._failed, min(start, deadline))):
             raise self._first_error()
-        taken = self._route.take(call)
+        taken = self._route.take_for_hedge(call)
         contender.target = target = taken or contender.target
         health = target.endpoint.health
         is_sent = False

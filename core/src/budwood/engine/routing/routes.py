@@ -160,7 +160,6 @@ class Route:
         self._ordered: list[Target] = []
         self._waiting: list[Target] = []
         self._resting: list[Target] = []
-        self._is_asked = False
         self._round: Round | None = None
         self._answers: list[tuple[Message, Target]] = []
 
@@ -196,7 +195,7 @@ class Route:
             self._ordered = order_targets(self._usable(round_), round_, self._state)
         else:
             self._ordered.sort(key=lambda target: target is not call.target)
-        self._waiting, self._resting, self._is_asked = list(self._ordered), [], False
+        self._waiting, self._resting = list(self._ordered), []
 
     def _usable(self, round_: Round) -> list[Target]:
         """Return the targets that a service can use: fallbacks with other models only serve texts."""
@@ -208,17 +207,24 @@ class Route:
         return [target for target in self._targets if target.address == self.first.address]
 
     def take(self, call: Call) -> Target | None:
-        """Return the next endpoint to ask, or None. If all circuit breakers are open, they are ignored."""
+        """Return the next endpoint to ask, or None. Those whose circuit breakers are open come last."""
+        return self._take_healthy(call) or (self._resting.pop(0) if self._resting else None)
+
+    def take_for_hedge(self, call: Call) -> Target | None:
+        """Return the next endpoint that can take the request at once, or None."""
+        while (target := self._take_healthy(call)) is not None and not self._takes_round(target):
+            target.endpoint.health.release(self)
+            record_skip(call, target, "its model cannot take the request")
+        return target
+
+    def _take_healthy(self, call: Call) -> Target | None:
         while self._waiting:
             target = self._waiting.pop(0)
             if target.endpoint.health.acquire(call.clock.monotonic(), self):
-                self._is_asked = True
                 return target
             self._resting.append(target)
             record_skip(call, target, "its circuit breaker is open")
-        if self._is_asked or not self._resting:
-            return None
-        return self._resting.pop(0)
+        return None
 
     def give_back(self, target: Target) -> None:
         """Let an endpoint that was taken be asked later in this round, because nothing was sent to it."""

@@ -2,7 +2,7 @@
 Close connections before a fork.
 
 A child process inherits SQLite's record of the locks, but not the locks. While it has a connection of its parent, even
-unused, its own connections to that file are not protected, and committed entries are lost. Connections are therefore
+unused, its own connections to that file are not protected, and committed rows are lost. Connections are therefore
 closed before a fork, and each process opens its own when it next needs one.
 """
 

@@ -1,4 +1,4 @@
-"""Create the cache file with access for its owner only, and rename damaged files."""
+"""Create a file with access for its owner only, and rename damaged files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from budwood_sqlite_cache.errors import to_os_error
+from budwood.providing.sqlite.errors import to_os_error
 
 BUSY_SECONDS: Final = 5.0
 """Seconds that a statement waits for another process to finish writing."""
@@ -66,7 +66,7 @@ def move_damaged_file(path: Path, damaged: FileIdentity | None) -> Path | None:
             _beside(path, "-shm").unlink(missing_ok=True)
             path.replace(target)
     except sqlite3.Error as error:
-        raise to_os_error(error, lock) from error
+        raise to_os_error(error, lock, "lock of a damaged file") from error
     return target
 
 

@@ -42,10 +42,10 @@ def error_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def to_os_error(error: sqlite3.Error, path: Path) -> OSError:
-    """Convert an error of SQLite to an `OSError` with a hint."""
+def to_os_error(error: sqlite3.Error, path: Path, purpose: str) -> OSError:
+    """Convert an error of SQLite to an `OSError` with a hint; ``purpose`` is the name of the file in its text."""
     code = error_code(error)
     kind = DamagedError if code in _DAMAGE else OSError
     number = _ERRNO.get(code, errno.EIO)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    return kind(number, f"Cannot use the cache: {error} ({name}). {_HINTS.get(number, '')}".rstrip(), str(path))
+    return kind(number, f"Cannot use the {purpose}: {error} ({name}). {_HINTS.get(number, '')}".rstrip(), str(path))
