@@ -104,7 +104,7 @@ FAULTS: Final = (
     # The account has reached a limit.
     Fault("429", "RateLimitError", 429, "retried", "never", next_key=True),
     Fault("429 with Retry-After", "RateLimitError", 429, "retried", "never", next_key=True, delay=7.0),
-    Fault("429 with a long Retry-After", "RateLimitError", 429, "raised", "never", next_key=True),
+    Fault("429 with a long Retry-After", "RateLimitError", 429, "raised", "at once", next_key=True),
     Fault("429 for quota", "QuotaExhaustedError", 429, "raised", "never", next_key=True),
     # The request or the credential is rejected.
     Fault("401", "AuthenticationError", 401, "raised", "never", next_key=True),

@@ -76,5 +76,5 @@ def test_all_keys_are_limited(fault, mode, blocking):
     assert sum(alone.slept) == pytest.approx(fault.delay, abs=0.5)
     sent = [attempt for attempt in moved.attempts if attempt.skipped is None]
     assert [(attempt.endpoint, attempt.error) for attempt in sent] == [*[(FIRST, fault.error)] * 2, (BACKUP, None)]
-    assert "All keys" in moved.attempts[2].skipped
+    assert "rate limited" in moved.attempts[2].skipped
     assert moved.slept == []

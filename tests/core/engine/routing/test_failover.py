@@ -76,6 +76,18 @@ def test_own_rate_limit_is_retried_at_the_same_endpoint(make_asker, endpoints):
     assert endpoints.clock.slept == [7.0]
 
 
+def test_rate_limit_that_ends_too_late_moves(make_asker, endpoints):
+    """
+    The call cannot wait that long, and the other endpoint has a quota of its own.
+    """
+    endpoints.script("one", (429, {"retry-after": "200"}))
+
+    reply = make_asker().ask()
+
+    assert ledger(reply) == [("one", 429), ("one#2", 200)]
+    assert endpoints.clock.slept == []
+
+
 def test_named_class_of_errors_moves(make_asker, endpoints):
     """
     ``fallback_on`` adds classes of errors, with their subclasses.

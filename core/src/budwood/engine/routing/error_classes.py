@@ -10,6 +10,7 @@ from budwood.errors import (
     CapacityError,
     ConnectionFailedError,
     InvalidRequestError,
+    RateLimitError,
     RequestTimeoutError,
     ServerError,
     StreamInterruptedError,
@@ -44,4 +45,12 @@ def moves_on(error: BudwoodError, call: Call) -> bool:
         return True
     if isinstance(error, RequestTimeoutError):
         return error.phase != "deadline"
+    if isinstance(error, RateLimitError):
+        return _rests_too_long(error, call)
     return isinstance(error, InvalidRequestError) and error.retryable  # status 408, 409 and 425
+
+
+def _rests_too_long(error: RateLimitError, call: Call) -> bool:
+    """Tell whether the rate limit ends too late for a retry, so that the endpoint has no key with room."""
+    left = call.timing.deadline - call.clock.monotonic()
+    return error.retry_after is not None and not error.retry_after < min(call.options.max_retry_after, left)
