@@ -63,7 +63,7 @@ with budwood.Client("openai-compatible/m", **options) as client:
             for _ in stream.text_deltas(): pass
     for _ in range(5): read()
     start = time.process_time()
-    for _ in range(40): read()
+    for _ in range(300): read()
     print(time.process_time() - start)
 """,
 }
