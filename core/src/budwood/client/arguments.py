@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from budwood.contracts import Cache, Clock, Observer
+from budwood.contracts import Cache, Clock, Limiter, Observer
 from budwood.engine import ClientEngine, ClientOptions, Content
 from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
 from budwood.engine.endpoints.endpoint import Endpoints
@@ -16,6 +16,7 @@ from budwood.engine.endpoints.shared_state import find_state
 from budwood.engine.pipeline.caching import reply_cache
 from budwood.engine.routing.routes import check_error_classes, find_fallbacks, plan_route
 from budwood.errors import BudwoodError, ConfigurationError
+from budwood.hooks import LIMITER
 from budwood.names import normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Options, Settings
@@ -50,6 +51,7 @@ def make_engine(
     observers: Sequence[str | Observer] | None = None,
     transport: object = None,
     budgets: Mapping[str, Mapping[str, Any]] | None = None,
+    limiter: str | Limiter | None = None,
     options: ClientOptions,
 ) -> ClientEngine:
     """Create the engine of a client; the arguments are those of `Client`."""
@@ -60,7 +62,8 @@ def make_engine(
     instances = Instances(settings, registry, clock)
     model = model or settings.model
     overrides = _provider_overrides(model, api_key=api_key, base_url=base_url, backups=backups)
-    endpoints = Endpoints(instances, overrides, find_state(clock, transport))
+    _check_limiter(instances, limiter)
+    endpoints = Endpoints(instances, overrides, find_state(clock, transport), limiter)
     cache = settings.cache if cache is None else cache
     engine = ClientEngine(
         instances=instances,
@@ -87,6 +90,24 @@ def make_engine(
 
         engine.budgets = make_budgets(settings.budgets, budgets, endpoints.find_limiter)
     return engine
+
+
+def _check_limiter(instances: Instances, limiter: object) -> None:
+    """
+    Check that a limiter is one, or that a plugin has its name. It is built when a limit needs it.
+
+    Raises:
+        ConfigurationError: It is neither a name nor a limiter.
+        PluginError: There is no such plugin.
+    """
+    name = instances.settings.limiter if limiter is None else limiter
+    if isinstance(name, str):
+        instances.spec(LIMITER, name)
+    elif name is not None and not all(callable(getattr(name, method, None)) for method in ("reserve", "settle")):
+        raise ConfigurationError(
+            f"limiter= must be a name or a Limiter; got {type(name).__name__}.",
+            hint='Pass the name of a limiter: limiter="redis".',
+        )
 
 
 def _check_texts(**arguments: object) -> None:

@@ -22,7 +22,7 @@ from budwood.client.arguments import (
 )
 from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
-from budwood.contracts import AsyncTransport, Cache, Clock, Observer
+from budwood.contracts import AsyncTransport, Cache, Clock, Limiter, Observer
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
@@ -73,6 +73,7 @@ class AsyncClient(ClientStates):
         clock: Clock | None = None,
         observers: Sequence[str | Observer] | None = None,
         budgets: Mapping[str, Mapping[str, Any]] | None = None,
+        limiter: str | Limiter | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -90,6 +91,7 @@ class AsyncClient(ClientStates):
             observers=observers,
             transport=transport,
             budgets=budgets,
+            limiter=limiter,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)

@@ -28,7 +28,7 @@ from budwood.client.arguments import (
 )
 from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
-from budwood.contracts import Cache, Clock, Observer, Transport
+from budwood.contracts import Cache, Clock, Limiter, Observer, Transport
 from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
@@ -80,6 +80,8 @@ class Client(ClientStates):
             the settings.
         budgets: Budgets by name, as in ``[budgets.NAME]``: ``{"monthly": {"dollars": 50, "per": "month"}}``. They
             override budgets of the settings with the same name.
+        limiter: Counts requests and tokens against limits: the name of a limiter, or a `Limiter`, which you close
+            yourself; by default the one in the settings, or one inside the process.
         **options: Defaults of all calls; see `budwood.settings.Options`.
 
     Raises:
@@ -102,6 +104,7 @@ class Client(ClientStates):
         clock: Clock | None = None,
         observers: Sequence[str | Observer] | None = None,
         budgets: Mapping[str, Mapping[str, Any]] | None = None,
+        limiter: str | Limiter | None = None,
         **options: Unpack[ClientOptions],
     ) -> None:
         self._clock = clock or SystemClock()
@@ -119,6 +122,7 @@ class Client(ClientStates):
             observers=observers,
             transport=transport,
             budgets=budgets,
+            limiter=limiter,
             options=options,
         )
         self._transport_name = transports.resolve_name(self._engine.instances, transport)

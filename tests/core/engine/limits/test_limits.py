@@ -4,7 +4,7 @@ import pytest
 
 from budwood import Client
 from budwood.engine.limits.claims import PACE
-from budwood.errors import ConnectionFailedError, RateLimitError, RequestTimeoutError, ServerError
+from budwood.errors import BudwoodError, ConnectionFailedError, RateLimitError, RequestTimeoutError, ServerError
 from budwood_testing import chat_chunks, chat_reply, sse
 
 MINUTE = 60.0
@@ -271,3 +271,59 @@ def test_request_larger_than_a_quota_does_not_wait(make_limited, scripted, clock
     assert caught.value.retry_after is None
     assert clock.slept == []
     assert scripted.calls == []
+
+
+class RecordingLimiter:
+    """
+    A limiter that grants everything, and records it.
+    """
+
+    def __init__(self):
+        self.calls = []
+
+    def reserve(self, ticket, claims):
+        self.calls.append(("reserve", [claim.key for claim in claims]))
+
+    def settle(self, ticket, claims, amounts):
+        self.calls.append(("settle", [claim.key for claim in claims]))
+
+    def cancel(self, ticket, claims):
+        self.calls.append(("cancel", []))
+
+    def correct(self, claim, remaining, delay):
+        self.calls.append(("correct", claim.key))
+
+    def close(self):
+        self.calls.append(("close", []))
+
+
+def test_limiter_can_be_passed():
+    """
+    It counts the limits of the client, and is closed by its owner.
+    """
+    limiter = RecordingLimiter()
+    settings = {"providers": {"offline": {"limits": {"requests_per_minute": 10}}}}
+
+    with Client("offline/extractive", settings=settings, limiter=limiter) as client:
+        client.ask("What is grafted? A shoot is grafted onto a rootstock.")
+
+    assert limiter.calls == [(call, ["offline:requests_per_minute"]) for call in ("reserve", "settle")]
+
+
+@pytest.mark.parametrize(
+    ("limiter", "message"), [("nope", "nope"), (5, "must be a name or a Limiter"), (object(), "must be")]
+)
+def test_wrong_limiter_is_reported_at_construction(limiter, message):
+    """
+    Also without limits, so that a mistake is not found later.
+    """
+    with pytest.raises(BudwoodError, match=message):
+        Client("offline/extractive", limiter=limiter)
+
+
+def test_wrong_limiter_in_the_settings_is_reported_at_construction():
+    """
+    With its name.
+    """
+    with pytest.raises(BudwoodError, match="redes"):
+        Client("offline/extractive", settings={"limiter": "redes"})

@@ -17,6 +17,7 @@ from budwood.catalog import LearnedRules
 from budwood.contracts import (
     CatalogNameProvider,
     ContextWindowProvider,
+    Limiter,
     LimitTokensProvider,
     LocalProvider,
     ModelRulesProvider,
@@ -170,13 +171,18 @@ class Endpoints:
         instances: Builds providers.
         explicit: Settings that the program passes for an instance, by its name.
         state: The state of endpoints that the client shares with others.
+        limiter: The limiter of the client, or its name; by default the one that the settings name.
 
     Attributes:
         routes: The targets of calls, by their options; for `budwood.engine.routing.routes`.
     """
 
     def __init__(
-        self, instances: Instances, explicit: Mapping[str, Mapping[str, Any]], state: SharedState | None = None
+        self,
+        instances: Instances,
+        explicit: Mapping[str, Mapping[str, Any]],
+        state: SharedState | None = None,
+        limiter: str | Limiter | None = None,
     ) -> None:
         self.state = SharedState() if state is None else state
         self._instances = instances
@@ -184,6 +190,7 @@ class Endpoints:
         self._endpoints: dict[str, Endpoint] = {}
         self._targets: dict[str, Target] = {}
         self.routes: dict[tuple[object, ...], tuple[Target, ...]] = {}
+        self._chosen_limiter = limiter
         self._limiter: ClientLimiter | None = None
         self.reset_lock()
 
@@ -231,13 +238,13 @@ class Endpoints:
         return endpoint
 
     def find_limiter(self) -> ClientLimiter:
-        """Return the limiter that the settings name, which is built on first use."""
+        """Return the limiter of the client, which is built on first use."""
         if self._limiter is None:
             from budwood.engine.limits.client_limiter import ClientLimiter  # few clients have limits
 
             with self._lock:
                 if self._limiter is None:
-                    self._limiter = ClientLimiter(self._instances, self.state)
+                    self._limiter = ClientLimiter(self._instances, self.state, self._chosen_limiter)
         return self._limiter
 
     def list_all(self) -> list[Endpoint]:

@@ -15,6 +15,7 @@ from budwood.engine.drivers.latch import Latch
 from budwood.engine.endpoints.shared_state import SharedState
 from budwood.hooks import LIMITER, LimiterSpec
 from budwood.plugins import Instance, Instances, faults
+from budwood.plugins.faults import PluginSource
 from budwood.types import Claim, Denial
 
 T = TypeVar("T")
@@ -33,26 +34,33 @@ MAX_SLEEP: Final = 1.0
 
 class ClientLimiter:
     """
-    Reserves and settles claims with the limiter that the settings name, as flows. Safe to use from several threads.
+    Reserves and settles claims with the limiter of a client, as flows. Safe to use from several threads.
 
     A ticket is settled by the limiter that granted it.
 
     Args:
         instances: Builds the limiter.
         state: Has the limiter inside the process, which all clients share.
+        limiter: The limiter, or its name; by default the one that the settings name. A limiter that is passed is not
+            closed.
 
     Raises:
         PluginError: The limiter does not exist or cannot be used.
         ConfigurationError: Its settings are not valid.
     """
 
-    def __init__(self, instances: Instances, state: SharedState) -> None:
-        name = instances.settings.limiter or LOCAL
-        instance = instances.build(LIMITER, name)
-        local = instance if instance.spec.name == LOCAL else instances.build(LIMITER, LOCAL)
-        self._clock = instance.context.clock
-        self._local = _Part(state.local_limiter(lambda: local.implementation), local)
-        self._chosen = self._local if local is instance else _Part(instance.implementation, instance)
+    def __init__(self, instances: Instances, state: SharedState, limiter: str | Limiter | None = None) -> None:
+        chosen = limiter or instances.settings.limiter or LOCAL
+        instance = instances.build(LIMITER, chosen) if isinstance(chosen, str) else None
+        is_local = instance is not None and instance.spec.name == LOCAL
+        local = instance if instance is not None and is_local else instances.build(LIMITER, LOCAL)
+        self._clock = local.context.clock
+        self._local = _make_part(local, state.local_limiter(lambda: local.implementation))
+        self._chosen = self._local
+        if not isinstance(chosen, str):
+            self._chosen = _Part(chosen, type(chosen).__name__, PluginSource("limiter"), is_owned=False)
+        elif instance is not None and not is_local:
+            self._chosen = _make_part(instance, instance.implementation)
         self._used: dict[str, _Part] = {}
         self._retry_at = -inf
         self.reset_lock()
@@ -128,8 +136,9 @@ class ClientLimiter:
     def close(self) -> None:
         """Close the limiter. That inside the process remains, for other clients, but releases its file."""
         for part in (self._local, self._chosen):
-            with faults.call_boundary(part.instance.source, "close"):
-                part.limiter.close()
+            if part.is_owned:
+                with faults.call_boundary(part.source, "close"):
+                    part.limiter.close()
 
     def _reserve(self, ticket: str, claims: Sequence[Claim]) -> Denial | None:
         part = self._choose()
@@ -171,7 +180,7 @@ class ClientLimiter:
         return self._used.pop(ticket, self._chosen if self._chosen is self._local else self._choose())
 
     def _is_inline(self, claims: Sequence[Claim]) -> bool:
-        return self._choose().instance.spec.inline and not any(claim.is_lasting for claim in claims)
+        return self._choose().is_inline and not any(claim.is_lasting for claim in claims)
 
     def _report(self, error: OSError) -> None:
         """Warn that the limiter failed, once until it answers again."""
@@ -179,7 +188,7 @@ class ClientLimiter:
             is_new = self._retry_at == -inf
             self._retry_at = self._clock.monotonic() + RETRY_SECONDS
         if is_new:
-            name = self._chosen.instance.name
+            name = self._chosen.name
             logs.emit("limiter failed", level="warning", limiter=name, replaced_by=LOCAL, reason=str(error))
 
     def _recover(self, part: _Part) -> None:
@@ -190,17 +199,29 @@ class ClientLimiter:
             self._retry_at = -inf
             owed = tuple(self._owed)
             self._owed.clear()
-        logs.emit("limiter available again", limiter=part.instance.name)
+        logs.emit("limiter available again", limiter=part.name)
         for ticket, end in owed:
             if self._used.get(ticket) is not part:  # otherwise it asked again and is in use
                 self._end(part, ticket, "settle", end)
 
 
 class _Part(NamedTuple):
-    """A limiter, and the instance of its plugin."""
+    """
+    A limiter.
+
+    Attributes:
+        limiter: The limiter.
+        name: Its name in the log.
+        source: The origin of its plugin.
+        is_inline: Whether it is fast enough for the event loop.
+        is_owned: Whether the client built it, and therefore closes it.
+    """
 
     limiter: Limiter
-    instance: Instance[LimiterSpec[Any]]
+    name: str
+    source: PluginSource
+    is_inline: bool = False
+    is_owned: bool = True
 
     def call(self, method: str, function: Callable[[], T]) -> T:
         """
@@ -215,5 +236,9 @@ class _Part(NamedTuple):
         except OSError:
             raise
         except BaseException as error:
-            faults.call_boundary(self.instance.source, method).convert(error)
+            faults.call_boundary(self.source, method).convert(error)
             raise
+
+
+def _make_part(instance: Instance[LimiterSpec[Any]], limiter: Limiter) -> _Part:
+    return _Part(limiter, instance.name, instance.source, is_inline=instance.spec.inline)

@@ -130,6 +130,7 @@ class Call:
                 duration=0.0,
                 cached=True,
                 cost=Decimal(0),
+                endpoint=target.endpoint.label,
             )
         )
 
