@@ -8,6 +8,7 @@ pytestmark = pytest.mark.one_python
 
 SECTION = """
 [providers.openai]
+limits = { tokens_per_minute = 30000 }
 backups = [{ base_url = "https://user:pass-word@second.example/v1", label = "west" }]
 [[providers.openai.keys]]
 secret = "sk-the-first-key"
@@ -74,9 +75,9 @@ def test_endpoints_are_listed_with_their_backups(budwood, settings):
     run = budwood("endpoints")
 
     assert [line.split() for line in run.stdout.splitlines()] == [
-        ["name", "provider", "url", "state"],
-        ["openai", "openai", "https://api.openai.com/v1", "closed"],
-        ["openai#west", "openai", "https://second.example/v1", "closed"],
+        ["name", "provider", "url", "state", "limits"],
+        ["openai", "openai", "https://api.openai.com/v1", "closed", "tokens_per_minute=30000"],
+        ["openai#west", "openai", "https://second.example/v1", "closed", "tokens_per_minute=30000"],
     ]
 
 

@@ -30,6 +30,7 @@ class EndpointState:
         next_probe: Seconds until an open breaker lets a call through; None if it is not open.
         last_error: The class of the last failure.
         concurrency: The limit of concurrent attempts that was set after an overload; None for no limit.
+        limits: The limits of all its requests in the settings, by their name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class EndpointState:
     next_probe: float | None
     last_error: str | None
     concurrency: int | None = None
+    limits: Mapping[str, int | str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from budwood import Client
 
 KEY_COLUMNS: Final = ("endpoint", "label", "group", "state", "limits")
-ENDPOINT_COLUMNS: Final = ("name", "provider", "url", "state")
+ENDPOINT_COLUMNS: Final = ("name", "provider", "url", "state", "limits")
 
 Providers = Annotated[
     list[str] | None,

@@ -37,6 +37,7 @@ def describe_endpoint(endpoint: Endpoint, now: float) -> EndpointState:
         next_probe=health.next_probe(now),
         last_error=health.last_error,
         concurrency=adaptive.limit if adaptive is not None else None,
+        limits=_describe_limits(endpoint.settings.limits),
     )
 
 
