@@ -23,7 +23,15 @@ from budwood.client.arguments import (
 from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Limiter, Observer
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
+from budwood.engine import (
+    AskOptions,
+    CallBudget,
+    ClientOptions,
+    CompletionOptions,
+    Content,
+    OptionsWithoutSchema,
+    Prompt,
+)
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
@@ -173,9 +181,13 @@ class AsyncClient(ClientStates):
         model: str | None = None,
         dimensions: int | None = None,
         extra: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        budget: CallBudget | None = None,
     ) -> EmbeddingResponse:
         """Embed texts in one request; see `Client.embed`."""
-        return await self._driver.run(self._engine.embed(list_texts(texts), model, dimensions, extra))
+        return await self._driver.run(
+            self._engine.embed(list_texts(texts), model, dimensions, extra, label=label, budget=budget)
+        )
 
     async def moderate(
         self,
@@ -183,9 +195,13 @@ class AsyncClient(ClientStates):
         *,
         model: str | None = None,
         extra: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        budget: CallBudget | None = None,
     ) -> ModerationResponse:
         """Classify contents by the vendor's policy; see `Client.moderate`."""
-        return await self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
+        return await self._driver.run(
+            self._engine.moderate(list_contents(contents), model, extra, label=label, budget=budget)
+        )
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """Continue a text; see `Client.complete`."""

@@ -29,7 +29,15 @@ from budwood.client.arguments import (
 from budwood.client.states import ClientStates
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Limiter, Observer, Transport
-from budwood.engine import AskOptions, ClientOptions, CompletionOptions, Content, OptionsWithoutSchema, Prompt
+from budwood.engine import (
+    AskOptions,
+    CallBudget,
+    ClientOptions,
+    CompletionOptions,
+    Content,
+    OptionsWithoutSchema,
+    Prompt,
+)
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
@@ -240,9 +248,13 @@ class Client(ClientStates):
         model: str | None = None,
         dimensions: int | None = None,
         extra: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        budget: CallBudget | None = None,
     ) -> EmbeddingResponse:
-        """Embed a text, or several texts in one request."""
-        return self._driver.run(self._engine.embed(list_texts(texts), model, dimensions, extra))
+        """Embed a text, or several texts in one request; ``label`` and ``budget`` are as in `Client.ask`."""
+        return self._driver.run(
+            self._engine.embed(list_texts(texts), model, dimensions, extra, label=label, budget=budget)
+        )
 
     def moderate(
         self,
@@ -250,6 +262,8 @@ class Client(ClientStates):
         *,
         model: str | None = None,
         extra: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        budget: CallBudget | None = None,
     ) -> ModerationResponse:
         """
         Classify contents by the vendor's policy, in one request.
@@ -258,8 +272,12 @@ class Client(ClientStates):
             contents: A text, a message with texts and images, or several of them; each is classified separately.
             model: ``provider/model``; by default the moderation model of the client's vendor.
             extra: Parameters of the vendor, sent unchanged.
+            label: Groups calls for budgets and observers.
+            budget: The most that the call may cost; see `budwood.engine.CompletionOptions`.
         """
-        return self._driver.run(self._engine.moderate(list_contents(contents), model, extra))
+        return self._driver.run(
+            self._engine.moderate(list_contents(contents), model, extra, label=label, budget=budget)
+        )
 
     def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """

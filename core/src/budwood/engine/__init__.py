@@ -1,6 +1,6 @@
 """One request's life, written once for blocking and async I/O."""
 
-from budwood.engine.chat.options import AskOptions, ClientOptions, CompletionOptions, OptionsWithoutSchema
+from budwood.engine.chat.options import AskOptions, CallBudget, ClientOptions, CompletionOptions, OptionsWithoutSchema
 from budwood.engine.chat.prompts import Content, File, Prompt
 from budwood.engine.client_engine import ClientEngine
 from budwood.engine.drivers.effects import Abandoned
@@ -9,6 +9,7 @@ from budwood.engine.engine import Engine
 __all__ = [
     "Abandoned",
     "AskOptions",
+    "CallBudget",
     "ClientEngine",
     "ClientOptions",
     "CompletionOptions",

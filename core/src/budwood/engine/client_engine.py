@@ -9,10 +9,12 @@ from pydantic import ValidationError
 
 from budwood.engine.chat.options import (
     AskOptions,
+    CallBudget,
     CallOptions,
     CompletionOptions,
     convert_error,
     override,
+    parse_account,
     parse_completion_options,
     parse_extra,
 )
@@ -41,13 +43,21 @@ class ClientEngine(Engine):
     """The state of a client, and all its operations as flows."""
 
     def embed(
-        self, texts: tuple[str, ...], model: str | None, dimensions: int | None, extra: Mapping[str, Any] | None
+        self,
+        texts: tuple[str, ...],
+        model: str | None,
+        dimensions: int | None,
+        extra: Mapping[str, Any] | None,
+        *,
+        label: str | None,
+        budget: CallBudget | None,
     ) -> Flow[EmbeddingResponse]:
         """Embed texts, in one request."""
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        call = self._call(CallOptions(self.options, model=model))
+        own_label, own_budget = parse_account(label, budget)
+        call = self._call(CallOptions(self.options, model=model, label=own_label, budget=own_budget))
         own = parse_extra(extra)
         try:
             request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=own)
@@ -56,7 +66,13 @@ class ClientEngine(Engine):
         return services.embed(call, request)
 
     def moderate(
-        self, contents: tuple[Content, ...], model: str | None, extra: Mapping[str, Any] | None
+        self,
+        contents: tuple[Content, ...],
+        model: str | None,
+        extra: Mapping[str, Any] | None,
+        *,
+        label: str | None,
+        budget: CallBudget | None,
     ) -> Flow[ModerationResponse]:
         """Classify contents in one request, by default with the vendor's moderation model."""
         from budwood.engine import services
@@ -64,7 +80,7 @@ class ClientEngine(Engine):
 
         target = self.endpoints.find(self._address(model))
         call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
-        self._set_account(call, None, None)
+        self._set_account(call, *parse_account(label, budget))
         request = ModerationRequest(
             model=target.model if model else None, contents=parse_contents(contents), extra=parse_extra(extra)
         )

@@ -184,7 +184,7 @@ class LocalLimiter:
         )
 
     def _delay(self, claim: Claim, now: float) -> float:
-        """Return the seconds until a claim fits, whoever else waits for it; infinite if that is unknown."""
+        """Return the seconds until a claim fits, regardless of other waiting tickets; infinite if that is unknown."""
         if claim.kind == "rate":
             return self._rate(claim, now).delay(claim, now)
         return inf if self._free(claim) < min(claim.amount, claim.limit) else 0.0

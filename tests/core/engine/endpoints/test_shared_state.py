@@ -143,13 +143,13 @@ def test_the_last_conversations_are_remembered(monkeypatch):
     monkeypatch.setattr(shared_state, "_MAX_CONVERSATIONS", 3)
     state = SharedState()
     for number in range(3):
-        state.set_affinity(f"c{number}", Affinity("openai", f"group-{number}"))
-    state.affinity("c0")
-    state.set_affinity("c3", Affinity("openai#2"))
+        state.conversations.set(f"c{number}", Affinity("openai", f"group-{number}"))
+    state.conversations.get("c0")
+    state.conversations.set("c3", Affinity("openai#2"))
 
-    assert state.affinity("c1") is None
-    assert state.affinity("c0") == ("openai", "group-0")
-    assert state.affinity("c3") == ("openai#2", None)
+    assert state.conversations.get("c1") is None
+    assert state.conversations.get("c0") == ("openai", "group-0")
+    assert state.conversations.get("c3") == ("openai#2", None)
 
 
 def test_a_reset_keeps_the_objects():
@@ -159,14 +159,14 @@ def test_a_reset_keeps_the_objects():
     state = SharedState()
     health, pool = state.health("endpoint"), state.pool("endpoint", Pool)
     fail(health)
-    state.set_affinity("conversation", Affinity("openai"))
+    state.conversations.set("conversation", Affinity("openai"))
     state.next_rotation("endpoints")
 
     reset_endpoints()
 
     assert (state.health("endpoint"), state.pool("endpoint", Pool)) == (health, pool)
     assert (health.last_error, health.failures, pool.resets) == (None, 0, 1)
-    assert (state.affinity("conversation"), state.next_rotation("endpoints")) == (None, 0)
+    assert (state.conversations.get("conversation"), state.next_rotation("endpoints")) == (None, 0)
 
 
 # Forks.
@@ -211,7 +211,7 @@ def test_a_fork_while_threads_hold_all_locks():
             is_done.wait()
 
     def use_in_child():
-        find_state(FakeClock(), None).set_affinity("conversation", Affinity("openai"))
+        find_state(FakeClock(), None).conversations.set("conversation", Affinity("openai"))
         same = find_state(clock, None).health("endpoint")
         before = (same is health, same.breaker(), same.failures, len(same.running), same.calls(0.0))
         fail(same)

@@ -5,19 +5,14 @@ import pytest
 from budwood import (
     BudwoodError,
     CapacityError,
-    ConfigurationError,
     ConnectionFailedError,
     ContentFilterError,
-    CredentialError,
     RateLimitError,
-    Restarted,
     ServerError,
-    StreamInterruptedError,
-    TextDelta,
     UnsupportedError,
 )
-from budwood_testing import ScriptedReply, chat_chunks, sse
-from tests.core.engine.scripted_endpoints import EVENT_STREAM, ledger, make_settings, provider
+from budwood_testing import ScriptedReply
+from tests.core.engine.scripted_endpoints import ledger, make_settings, provider
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -302,74 +297,6 @@ def test_fallback_that_a_budget_has_no_room_for_is_skipped(make_asker, endpoints
     assert ledger(reply) == [("one", 503), ("one#2", 503), ("three", "skipped"), ("four", 200)]
 
 
-def test_stream_moves_before_its_first_content(make_asker, endpoints):
-    """
-    The reader does not notice.
-    """
-    endpoints.script("one", ScriptedReply(200, EVENT_STREAM, (sse(*chat_chunks(["lost"]))[0][:20],)))
-
-    events, response = make_asker().stream()
-
-    assert response.text == "from two"
-    assert "".join(event.text for event in events if isinstance(event, TextDelta)) == "from two"
-    assert [endpoint for endpoint, _ in ledger(response)] == ["one", "one#2"]
-
-
-def cut_stream(text):
-    """
-    Return a stream that breaks after a text.
-    """
-    first = sse(*chat_chunks([text]))[:2]
-    return ScriptedReply(200, EVENT_STREAM, tuple(first), failure=ConnectionFailedError("The connection broke."))
-
-
-def test_stream_that_has_shown_content_is_not_moved(make_asker, endpoints):
-    """
-    The error has what arrived.
-    """
-    endpoints.script("one", cut_stream("Once upon"))
-
-    _, error = make_asker().stream()
-
-    assert isinstance(error, StreamInterruptedError)
-    assert error.response.text == "Once upon"
-    assert endpoints.hosts == ["one"]
-
-
-@pytest.mark.parametrize("model", ["one/m", "three/m"])
-def test_stream_can_be_restarted(make_asker, endpoints, model):
-    """
-    An event says that what was shown is void; without another endpoint, the same one is asked again.
-    """
-    endpoints.script(model[:-2], cut_stream("Once upon"))
-
-    events, response = make_asker(model=model, on_stream_failure="restart").stream()
-
-    texts = [event.text if isinstance(event, TextDelta) else "restart" for event in events if is_shown(event)]
-    host = {"one/m": "two", "three/m": "three"}[model]
-    assert (texts[0], texts.count("restart"), response.text) == ("Once upon", 1, f"from {host}")
-    assert len(response.attempts) == 2
-
-
-def is_shown(event):
-    """
-    Tell whether an event changes the text that a reader sees.
-    """
-    return isinstance(event, TextDelta | Restarted)
-
-
-def test_restarts_are_bounded(make_asker, endpoints):
-    """
-    A stream restarts at most ``retries`` times.
-    """
-    endpoints.script("three", *[cut_stream("x")] * 3)
-
-    events, error = make_asker(model="three/m", on_stream_failure="restart", retries=2).stream()
-
-    assert isinstance(error, StreamInterruptedError)
-    assert sum(isinstance(event, Restarted) for event in events) == 2
-
-
 def test_request_with_stored_data_is_not_moved(make_asker, endpoints):
     """
     The error says why no other endpoint was asked.
@@ -380,6 +307,18 @@ def test_request_with_stored_data_is_not_moved(make_asker, endpoints):
         make_asker(retries=1).ask(extra={"previous_response_id": "resp_1"})
 
     assert ledger(caught.value) == [("one", 503), ("one", 503)]
+
+
+def test_error_of_a_single_endpoint_does_not_mention_others(make_asker, endpoints):
+    """
+    Also if the request could not be moved.
+    """
+    endpoints.script("three", 503)
+
+    with pytest.raises(CapacityError) as caught:
+        make_asker(model="three/m", retries=0, hedge=60).ask(extra={"previous_response_id": "resp_1"})
+
+    assert "No other endpoint" not in str(caught.value)
 
 
 def add(a: int, b: int) -> int:
@@ -446,84 +385,6 @@ def test_retries_do_not_use_up_the_time_for_others(make_asker, endpoints):
 
     assert make_asker().ask().text == "from two"
     assert endpoints.clock.slept == []
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"fallbacks": ["one/m"]}, "asked already"),
-        ({"fallbacks": ["three/n", "three/n"]}, "asked already"),
-        ({"fallbacks": ["nowhere/x"]}, "nowhere"),
-        ({"fallbacks": ["three"]}, "provider/model"),
-        ({"fallback_on": ["NoSuchError"]}, "NoSuchError"),
-        ({"weights": {"elsewhere": 1}}, "elsewhere"),
-        ({"routing": "weighted", "weights": {"one": 0, "one#2": 0}}, "sum of weights"),
-        ({"routing": "random"}, "routing"),
-        ({"hedge": 0}, "must be 'p95', or a number"),
-        ({"hedge": True}, "must be 'p95', or a number"),
-        ({"fallbacks": "three/n"}, "must be a list"),
-    ],
-)
-def test_invalid_options_are_reported_at_construction(make_asker, options, message):
-    """
-    Before anything is sent.
-    """
-    with pytest.raises(BudwoodError, match=message):
-        make_asker(**options)
-
-
-def test_fallback_without_a_key_is_reported_at_construction(make_asker, monkeypatch):
-    """
-    A fallback that could never answer is not discovered in an emergency.
-    """
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-
-    with pytest.raises(CredentialError, match=r"fallback openai/gpt-4\.1 cannot be used: openai: no API key"):
-        make_asker(fallbacks=["openai/gpt-4.1"])
-
-
-def test_backup_needs_an_address(make_asker):
-    """
-    An empty table is an error.
-    """
-    with pytest.raises(ConfigurationError, match=r"backups\[0\] does not say where"):
-        make_asker(settings=make_settings(one=provider("one", backups=[{"label": "west"}])))
-
-
-def test_backup_inherits_and_overrides(make_asker, endpoints):
-    """
-    It has the key and the headers of the provider, unless it has its own.
-    """
-    backups = [{"base_url": "http://two/v1"}, {"base_url": "http://five/v1", "api_key": "key-five", "label": "west"}]
-    endpoints.script("one", 503).script("two", 503)
-    settings = make_settings(one=provider("one", api_key="key-of-one", headers={"x-team": "a"}, backups=backups))
-
-    reply = make_asker(settings=settings).ask()
-
-    keys = [call.headers["authorization"] for call in endpoints.calls]
-    assert keys == ["Bearer key-of-one", "Bearer key-of-one", "Bearer key-five"]
-    assert {call.headers["x-team"] for call in endpoints.calls} == {"a"}
-    assert ledger(reply)[-1] == ("one#west", 200)
-
-
-def test_backups_can_be_an_argument(make_asker, endpoints):
-    """
-    They belong to the provider of the client's model.
-    """
-    endpoints.script("three", 503)
-
-    reply = make_asker(model="three/m", backups=[{"base_url": "http://five/v1"}]).ask()
-
-    assert ledger(reply) == [("three", 503), ("three#2", 200)]
-
-
-@pytest.mark.parametrize("backups", ["http://five/v1", [5], [{"base_url": 5}], [{"colour": "red"}]])
-def test_invalid_backups_are_reported_at_construction(make_asker, backups):
-    """
-    The error names the setting.
-    """
-    with pytest.raises(ConfigurationError, match="backups"):
-        make_asker(model="three/m", backups=backups)
 
 
 def test_rate_limit_of_all_is_raised(make_asker, endpoints):

@@ -104,6 +104,22 @@ def test_conversation_stays_with_its_endpoint(make_asker, endpoints):
     assert endpoints.hosts == ["one", "two", "one", "two", "one"]
 
 
+def test_stored_response_is_continued_where_it_is(make_asker, endpoints):
+    """
+    Whatever the order: other endpoints do not have it.
+    """
+    for host in ("three", "four"):
+        endpoints.reply_json(host, {**text("hello"), "id": f"resp_{host}"})
+    asker = make_asker(routing="round-robin", **THREE)
+    asker.ask()
+    asker.ask()
+
+    for response in ("resp_four", "resp_three", "resp_unknown"):
+        asker.ask(extra={"previous_response_id": response})
+
+    assert endpoints.hosts == ["three", "four", "four", "three", "three"]
+
+
 def test_conversation_moves_if_its_endpoint_fails(make_asker, endpoints):
     """
     Then it stays with the one that answered.

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from budwood.budget_settings import BudgetSettings
 
 
+CallBudget = float | str | Decimal | Mapping[str, Any]
+"""The budget of a call: dollars, or ``{"dollars": …}``, or ``{"tokens": …}``."""
+
+
 class ClientOptions(TypedDict, total=False):
     """Options of a client: the defaults of its calls. See `budwood.settings.Options`."""
 
@@ -75,7 +79,7 @@ class CompletionOptions(ClientOptions, total=False):
     presence_penalty: float
     extra: Mapping[str, JSON]
     label: str
-    budget: float | str | Decimal | Mapping[str, Any]
+    budget: CallBudget
 
 
 class OptionsWithoutSchema(CompletionOptions, total=False):
@@ -201,6 +205,7 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
     reject_unknown_options(supplied, _ASK_OPTIONS)
     overrides = {name: value for name, value in supplied.items() if name in _CLIENT_OPTIONS}
     tools = make_tools(cast("Sequence[Function]", _parse_list(supplied, "tools", "functions")))
+    label, budget = parse_account(supplied.get("label"), supplied.get("budget"))
     return CallOptions(
         options=override(defaults, overrides),
         model=_parse_text(supplied, "model"),
@@ -211,8 +216,8 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         output=_parse_output(supplied, tools),
         use_cache=_parse_flag(supplied, "cache"),
         conversation=_parse_text(supplied, "conversation"),
-        label=_parse_text(supplied, "label"),
-        budget=_parse_budget(supplied) if "budget" in supplied else None,
+        label=label,
+        budget=budget,
     )
 
 
@@ -333,10 +338,19 @@ def _parse_text(options: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def _parse_budget(options: Mapping[str, object]) -> BudgetSettings:
+def parse_account(label: object, budget: object) -> tuple[str | None, BudgetSettings | None]:
+    """
+    Parse the label and the budget of a call.
+
+    Raises:
+        ConfigurationError: One of them is not valid.
+    """
+    parsed = _parse_text({"label": label}, "label")
+    if budget is None:
+        return parsed, None
     from budwood.budget_settings import parse_call_budget  # few calls have one
 
-    return parse_call_budget(options["budget"])
+    return parsed, parse_call_budget(budget)
 
 
 def _parse_list(options: Mapping[str, object], name: str, items: str) -> Sequence[object]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_CONVERSATIONS: Final = 10_000
-"""The number of conversations whose endpoints are remembered. The least recently used is forgotten first."""
+"""The number of conversations, and of stored responses, whose endpoints are remembered; see `Affinities`."""
 
 _MAX_RECENT: Final = 1000
 """The number of endpoints and pools of keys that are remembered although no client has them."""
@@ -34,8 +34,42 @@ class Affinity(NamedTuple):
     group: str | None = None
 
 
+class Affinities:
+    """
+    What answered conversations, or wrote stored responses, by their ids. Safe to use from threads.
+
+    The least recently used is forgotten first.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, Affinity] = OrderedDict()
+
+    def get(self, name: str) -> Affinity | None:
+        """Return what answered last."""
+        with self._lock:
+            known = self._known.get(name)
+            if known is not None:
+                self._known.move_to_end(name)
+            return known
+
+    def set(self, name: str, affinity: Affinity) -> None:
+        """Remember what answered."""
+        with self._lock:
+            self._known[name] = affinity
+            self._known.move_to_end(name)
+            if len(self._known) > _MAX_CONVERSATIONS:
+                self._known.popitem(last=False)
+
+
 class SharedState:
-    """The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads."""
+    """
+    The state of endpoints, by the identity of their settings, which contains no secret. Safe to use from threads.
+
+    Attributes:
+        conversations: What answered conversations.
+        responses: What wrote the responses that vendors store.
+    """
 
     def __init__(self) -> None:
         self._healths: weakref.WeakValueDictionary[str, Health] = weakref.WeakValueDictionary()
@@ -50,7 +84,8 @@ class SharedState:
         """Forget everything. Endpoints keep the objects that they have."""
         self._lock = threading.RLock()
         self._rotations: dict[str, int] = {}
-        self._affinities: OrderedDict[str, Affinity] = OrderedDict()
+        self.conversations = Affinities()
+        self.responses = Affinities()
         for part in (*self._healths.values(), self._groups, *self._pools.values(), *self._limiters.values()):
             reset = getattr(part, "reset", None)
             if reset is not None:
@@ -84,22 +119,6 @@ class SharedState:
             number = self._rotations.get(identity, 0)
             self._rotations[identity] = number + 1
             return number
-
-    def affinity(self, conversation: str) -> Affinity | None:
-        """Return what answered a conversation last."""
-        with self._lock:
-            known = self._affinities.get(conversation)
-            if known is not None:
-                self._affinities.move_to_end(conversation)
-            return known
-
-    def set_affinity(self, conversation: str, affinity: Affinity) -> None:
-        """Remember what answered a conversation."""
-        with self._lock:
-            self._affinities[conversation] = affinity
-            self._affinities.move_to_end(conversation)
-            while len(self._affinities) > _MAX_CONVERSATIONS:
-                self._affinities.popitem(last=False)
 
     def _get(self, parts: MutableMapping[str, T], identity: str, create: Callable[[], T]) -> T:
         with self._lock:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 from budwood.engine.drivers.effects import First, Flow, Sleep, Wait
 from budwood.engine.endpoints.health import find_cause
 from budwood.engine.endpoints.secrets import scrub
-from budwood.engine.endpoints.shared_state import Affinity
 from budwood.engine.keys.queue import STALL_SECONDS
 from budwood.engine.limits.waiting import GroupFullError, pause, resume
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.routing.error_classes import NO_KEY
+from budwood.engine.routing.portability import find_previous_response
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
     QuotaExhaustedError,
     RateLimitError,
 )
-from budwood.types import Answer, ChatResponse
+from budwood.types import Answer
 
 if TYPE_CHECKING:
     from budwood.engine.drivers.latch import Latch
@@ -64,14 +64,7 @@ def _send_with_grant(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, poo
             pool.fail(grant, find_cause(error), attempt.rate_limits, call.clock.monotonic(), call.random)
         raise
     pool.succeed(grant, result.usage.total_tokens if isinstance(result, Answer) else None)
-    if isinstance(result, ChatResponse) and result.id and call.state is not None:
-        call.state.set_affinity(_name_of_response(result.id), Affinity(attempt.target.name, grant.key.group.name))
     return result
-
-
-def _name_of_response(response_id: object) -> str:
-    """Return the name under which the group of keys is remembered that a stored response belongs to."""
-    return f"response {response_id}"
 
 
 def _acquire(attempt: Attempt, pool: KeyPool, full: Mapping[str, float]) -> Flow[Grant]:
@@ -133,18 +126,15 @@ def _check_wait(attempt: Attempt, pool: KeyPool, now: float) -> float:
 def _preferred_groups(attempt: Attempt) -> tuple[str, ...]:
     """Return the groups of the stored response that the request names, of the last round, and of the conversation."""
     call = attempt.round.call
-    previous = getattr(attempt.request, "extra", {}).get("previous_response_id")
+    state, previous = call.state, find_previous_response(attempt.request)
+    response = state.responses.get(previous) if state is not None and previous is not None else None
+    known = state.conversations.get(call.conversation) if state is not None and call.conversation is not None else None
     groups = (
-        _group_of(call, _name_of_response(previous)) if previous else None,
+        response.group if response is not None else None,
         call.key_groups.get(attempt.endpoint.label),
-        _group_of(call, call.conversation) if call.conversation is not None else None,
+        known.group if known is not None else None,
     )
     return tuple(group for group in groups if group is not None)
-
-
-def _group_of(call: Call, conversation: str) -> str | None:
-    known = call.state.affinity(conversation) if call.state is not None else None
-    return known.group if known is not None else None
 
 
 def _has_next_endpoint(call: Call) -> bool:

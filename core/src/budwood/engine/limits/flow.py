@@ -13,7 +13,7 @@ from budwood.engine.limits.claims import Scope
 from budwood.engine.limits.tokens import Expected
 from budwood.engine.limits.waiting import GroupFullError, pause, resume
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.engine.routing.error_classes import NO_KEY
+from budwood.engine.routing.error_classes import NO_KEY, moves_at_once
 from budwood.errors import RateLimitError
 from budwood.types import Answer, Claim, Denial
 
@@ -192,8 +192,6 @@ def _error_to_leave(attempt: Attempt, denial: Denial) -> RateLimitError | None:
     call = attempt.round.call
     if call.route is None or not call.route.has_next(call):
         return None
-    from budwood.engine.routing.error_classes import moves_at_once  # loaded, since the call has a route
-
     error = _no_room(attempt, denial)
     if limits.is_of_group(denial.claim, attempt.lease):
         error.code = NO_KEY

@@ -16,7 +16,7 @@ from budwood.engine.limits import adaptive
 from budwood.engine.limits.claims import prevents_overload
 from budwood.engine.pipeline.call import Round
 from budwood.errors import BudwoodError, PluginFaultError, ProviderError, UnsupportedError
-from budwood.types import Adaptation, Answer, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
+from budwood.types import Adaptation, Answer, ChatResponse, Cost, HTTPCall, ModelRules, RateLimits, ReplyHead, Timing
 from budwood.types import Attempt as AttemptRecord
 
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ class Attempt:
             self.report_breaker("closed")
         if health.adaptive is not None:
             adaptive.record_end(health, self.started, now, is_rejected=False)
-        if self.round.contender is not None or self.round.call.conversation is not None:
-            self._succeed_for_others()
         reply = result if isinstance(result, Answer) else None
+        if self.round.call.route is not None or self.endpoint.pool is not None:
+            self._succeed_for_others(reply)
         if (key := self.endpoint.key_record) is not None:
             key.calls, key.status = key.calls + 1, "ready"
             key.tokens += (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0) if reply is not None else 0
@@ -150,16 +150,20 @@ class Attempt:
         status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
         self._record(status, cost, reply=reply)
 
-    def _succeed_for_others(self) -> None:
-        """End the race with another attempt, and let a conversation stay with this endpoint and group of keys."""
+    def _succeed_for_others(self, reply: Answer | None) -> None:
+        """End the race with another attempt, and let what continues this reply stay with the endpoint and its keys."""
         if self.round.contender is not None:
             self.round.contender.pending.clear()
         state, conversation = self.round.call.state, self.round.call.conversation
-        if state is not None and conversation is not None:
-            from budwood.engine.endpoints.shared_state import Affinity
+        if state is None:
+            return
+        from budwood.engine.endpoints.shared_state import Affinity
 
-            group = self.lease.group if self.lease is not None else None
-            state.set_affinity(conversation, Affinity(self.target.name, group))
+        affinity = Affinity(self.target.name, self.lease.group if self.lease is not None else None)
+        if conversation is not None:
+            state.conversations.set(conversation, affinity)
+        if isinstance(reply, ChatResponse) and reply.id:
+            state.responses.set(reply.id, affinity)
 
     def fail(self, error: ProviderError) -> None:
         """Complete an error with its target and rate limits, remove secrets from it, and record the attempt."""

@@ -89,7 +89,8 @@ class Failover:
         if not (error.retryable and moves_at_once(error, call) and call.options.retries):
             return None
         delay = backoff(call, error, 1)
-        if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
+        now = call.clock.monotonic()
+        if delay is None or delay >= call.timing.deadline - now or not asked[0].endpoint.health.take_retry(now):
             return None
         yield Sleep(delay)
         return asked[0]
@@ -165,7 +166,8 @@ class Failover:
             raise AssertionError("a route has at least one endpoint, which answers or fails")
         if isinstance(error, ProviderError | BudgetExceededError):
             error.attempts = tuple(self._call.attempts)
-        if self._tie is not None and isinstance(error, ProviderError) and moves_on(error, self._call):
+        is_tied = self._tie is not None and self._route.has_several
+        if is_tied and isinstance(error, ProviderError) and moves_on(error, self._call):
             error.hint = f"No other endpoint was asked, because {self._tie}."
         return error
 

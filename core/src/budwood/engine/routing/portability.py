@@ -26,6 +26,12 @@ _FILE_KEYS: Final = frozenset({"file_id", "fileId", "fileUri", "file_uri", "vect
 """Keys with the ids of files that one vendor has stored."""
 
 
+def find_previous_response(request: object) -> str | None:
+    """Return the id of the stored response that a request continues, or None."""
+    previous = request.extra.get("previous_response_id") if isinstance(request, ChatRequest) else None
+    return previous if isinstance(previous, str) else None
+
+
 def find_tie(request: object) -> str | None:
     """Return why only one endpoint can answer a request, as a clause; None if others can as well."""
     if not isinstance(request, ChatRequest):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from budwood import errors
 from budwood.engine.endpoints.endpoint import Target
 from budwood.engine.pipeline.requests import request_for
+from budwood.engine.routing.portability import find_previous_response
 from budwood.errors import ConfigurationError, CredentialError, UnsupportedError
 from budwood.names import did_you_mean, join_names
 from budwood.types import Attempt, ChatRequest, ChatResponse, Message, Usage
@@ -185,17 +186,28 @@ class Route:
 
         Args:
             round_: The round.
-            is_tied: Whether only the first endpoint can answer it.
+            is_tied: Whether only one endpoint can answer it: the one that wrote the stored response that it continues,
+                as far as that is known, or the first.
         """
         call = round_.call
         self._round = round_
         if is_tied:
-            self._ordered = [self.first]
+            self._ordered = [self._find_author(round_)]
         elif not self._ordered:
             self._ordered = order_targets(self._usable(round_), round_, self._state)
         else:
             self._ordered.sort(key=lambda target: target is not call.target)
         self._waiting, self._resting = list(self._ordered), []
+
+    def _find_author(self, round_: Round) -> Target:
+        previous = find_previous_response(round_.request)
+        known = self._state.responses.get(previous) if previous is not None else None
+        return next((target for target in self._targets if known and target.name == known.endpoint), self.first)
+
+    @property
+    def has_several(self) -> bool:
+        """Whether the call has more than one endpoint."""
+        return len(self._targets) > 1
 
     def _usable(self, round_: Round) -> list[Target]:
         """Return the targets that a service can use: fallbacks with other models only serve texts."""
@@ -278,7 +290,7 @@ def order_targets(targets: list[Target], round_: Round, state: SharedState) -> l
     options = call.options
     if options.routing == "ordered" or len(targets) < 2:
         return targets
-    known = state.affinity(call.conversation) if call.conversation is not None else None
+    known = state.conversations.get(call.conversation) if call.conversation is not None else None
     if known is not None and all(target.name != known.endpoint for target in targets):
         known = None
     if options.routing == "round-robin" and known is not None:
