@@ -12,6 +12,7 @@ import budwood.client.shared
 from budwood import AsyncClient, Client
 from budwood.errors import BudwoodError
 from tests.chat_server import ChatServer, completion
+from tests.forking import run_in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -37,24 +38,6 @@ def server(connections):
 
     with ChatServer(fault=lambda _number, body: lambda handler: answer(handler, body)) as server:
         yield server
-
-
-def run_in_child(work) -> str:
-    """Return the result of a function in a forked process."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writer, work().encode())
-        except BaseException as error:  # noqa: BLE001 - a forked child must not continue the test
-            os.write(writer, repr(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        output = pipe.read().decode()
-    os.waitpid(child, 0)
-    return output
 
 
 @forking

@@ -11,6 +11,7 @@ import pytest
 
 from budwood import AsyncClient, Client
 from tests.chat_server import completion
+from tests.forking import run_in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -105,24 +106,6 @@ def server(loopback_server):
     echo_server = EchoServer()
     yield echo_server
     echo_server.close()
-
-
-def run_in_child(work) -> str:
-    """Return the result of a function in a forked process."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writer, work().encode())
-        except BaseException as error:  # noqa: BLE001 - a forked child must not continue the test
-            os.write(writer, repr(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        output = pipe.read().decode()
-    os.waitpid(child, 0)
-    return output
 
 
 def ask_in_threads(client, threads: int, rounds: int, then=lambda: None) -> list[object]:

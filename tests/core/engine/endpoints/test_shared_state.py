@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import random
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,6 +16,7 @@ from budwood.engine.endpoints import shared_state
 from budwood.engine.endpoints.shared_state import Affinity, SharedState, find_state
 from budwood.errors import ServerError
 from budwood_testing import FakeClock, ScriptedTransport, reset_endpoints
+from tests.forking import run_in_child
 
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -170,25 +170,6 @@ def test_a_reset_keeps_the_objects():
 
 
 # Forks.
-
-
-def run_in_child(work) -> str:
-    """Return the result of a function in a forked process, which ends without cleaning up."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(60)  # a child that waits for a lock is killed
-        try:
-            os.write(writer, str(work()).encode())
-        except BaseException as error:  # noqa: BLE001 - a forked child must not continue the test
-            os.write(writer, repr(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        output = pipe.read().decode()
-    os.waitpid(child, 0)
-    return output
 
 
 @forking
