@@ -203,7 +203,7 @@ def test_slots_of_a_waiting_ticket_are_not_taken(limiter):
 
 def test_slot_is_kept_for_the_first_ticket(limiter, clock):
     """
-    Once it is free, nobody overtakes the ticket that waited for it.
+    Once it is free, no other ticket overtakes the one that waited for it.
     """
     limiter.reserve("holder", [SLOTS])
     limiter.reserve("first", [REQUESTS, SLOTS])

@@ -1,4 +1,4 @@
-"""Random histories of the limiter inside the process: nothing beyond a limit, and nobody forgotten."""
+"""Random histories of the limiter inside the process: nothing beyond a limit, and no ticket forgotten."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ class Limits(RuleBasedStateMachine):
         other.close()
 
     @invariant()
-    def nobody_is_forgotten(self):
+    def no_ticket_is_forgotten(self):
         """
         A ticket that neither was woken nor asks again by itself waits for another ticket.
         """

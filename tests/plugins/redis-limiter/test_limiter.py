@@ -122,7 +122,7 @@ def test_prefixes_are_separate(make_limiter, prefix):
 @pytest.mark.real_server
 def test_keys_expire(make_limiter, prefix):
     """
-    The server is not filled by limits that nobody uses any more.
+    Limits that are not used any more do not fill the server.
     """
     limiter = make_limiter()
     claims = [SLOT, Claim("tokens", "rate", 600, amount=30), Claim("day", "quota", 10, resets_at=4e9, is_lasting=True)]

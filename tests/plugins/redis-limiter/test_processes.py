@@ -123,7 +123,7 @@ def test_quotas_of_a_process_are_not_shared(make_limiter):
 
 def test_threads_with_different_limits_all_end(make_limiter):
     """
-    Nobody waits for ever, whichever limits they share; no more than the slots are used, and all are free in the end.
+    No thread waits for ever, whichever limits it shares; at most the slots are used, and all are free in the end.
     """
     limiter = make_limiter()
     slots, fast, model = Claim("slots", "concurrency", 2), Claim("fast", "rate", 12_000), Claim("model", "rate", 3000)

@@ -35,7 +35,7 @@ from budwood.engine import (
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
-from budwood.types import Capability, ChatResponse
+from budwood.types import ChatResponse
 
 if TYPE_CHECKING:
     import httpx
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from budwood.types import (
         BudgetState,
         EmbeddingResponse,
-        ModelDetails,
         ModelInfo,
         ModerationResponse,
         TokenCount,
@@ -230,27 +229,9 @@ class AsyncClient(ClientStates):
 
         return AsyncPullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
 
-    def capabilities(self, model: str | None = None) -> frozenset[Capability]:
-        """Return what a model can do; see `Client.capabilities`."""
-        return self._engine.capabilities(model)
-
-    def model(self, model: str | None = None) -> ModelDetails:
-        """Return what is known about a model; see `Client.model`."""
-        return self._engine.model_details(model)
-
     async def budgets(self) -> tuple[BudgetState, ...]:
         """Return what is spent and left of each budget; see `Client.budgets`."""
         return await self._driver.run(self._engine.read_budgets())
-
-    def labelled(self, label: str) -> Self:
-        """Return a view of this client that sets the label of all its calls; see `Client.labelled`."""
-        from budwood.client.labelled import make_view
-
-        return make_view(self, label)
-
-    def check(self, **options: Unpack[AskOptions]) -> None:
-        """Check that a call can be sent; see `Client.check`."""
-        self._engine.check(options)
 
     async def close(self) -> None:
         """Close connections and caches, after waiting up to 5 s for abandoned calls. Closing twice is no error."""

@@ -42,7 +42,7 @@ from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
-from budwood.types import Capability, ChatResponse
+from budwood.types import ChatResponse
 
 if TYPE_CHECKING:
     import httpx
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from budwood.types import (
         BudgetState,
         EmbeddingResponse,
-        ModelDetails,
         ModelInfo,
         ModerationResponse,
         TokenCount,
@@ -332,40 +331,9 @@ class Client(ClientStates):
 
         return PullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
 
-    def capabilities(self, model: str | None = None) -> frozenset[Capability]:
-        """Return what a model can do. Nothing is sent."""
-        return self._engine.capabilities(model)
-
-    def model(self, model: str | None = None) -> ModelDetails:
-        """Return what is known about a model: capabilities, rules, limits, prices, shutdown date. Nothing is sent."""
-        return self._engine.model_details(model)
-
     def budgets(self) -> tuple[BudgetState, ...]:
         """Return what is spent and left of each budget per client, day and month; see `budwood.BudgetState`."""
         return self._driver.run(self._engine.read_budgets())
-
-    def labelled(self, label: str) -> Self:
-        """
-        Return a view of this client that sets the label of all its calls, for budgets and observers.
-
-        It shares everything with this client, which you close; closing the view changes nothing.
-        """
-        from budwood.client.labelled import make_view
-
-        return make_view(self, label)
-
-    def check(self, **options: Unpack[AskOptions]) -> None:
-        """
-        Check that a call can be sent. The options are those of `ask`.
-
-        The provider of the model must be installed, its key must be configured, and all options must be valid. Nothing
-        is sent, so it remains unknown whether the vendor accepts the key and the model.
-
-        Raises:
-            ConfigurationError: The model or an option is invalid; `CredentialError` if the key is missing.
-            PluginError: The provider cannot be used.
-        """
-        self._engine.check(options)
 
     def close(self) -> None:
         """Close connections and caches, after waiting up to 5 s for abandoned calls. Closing twice is no error."""

@@ -1,18 +1,49 @@
-"""What both clients report about endpoints and keys. Nothing is sent for it."""
+"""The methods of both clients that send nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, Unpack
 
 if TYPE_CHECKING:
-    from budwood.engine import ClientEngine
-    from budwood.types import EndpointState, KeyState
+    from budwood.engine import AskOptions, ClientEngine
+    from budwood.types import Capability, EndpointState, KeyState, ModelDetails
 
 
 class ClientStates:
-    """The methods of clients that report states."""
+    """The methods of clients that send nothing: what they know of models, endpoints and keys."""
 
     _engine: ClientEngine
+
+    def capabilities(self, model: str | None = None) -> frozenset[Capability]:
+        """Return what a model can do. Nothing is sent."""
+        return self._engine.capabilities(model)
+
+    def model(self, model: str | None = None) -> ModelDetails:
+        """Return what is known about a model: capabilities, rules, limits, prices, shutdown date. Nothing is sent."""
+        return self._engine.model_details(model)
+
+    def labelled(self, label: str) -> Self:
+        """
+        Return a view of this client that sets the label of all its calls, for budgets and observers.
+
+        It shares everything with this client, which you close; closing the view changes nothing.
+        """
+        from budwood.client.labelled import make_view
+
+        return make_view(self, label)
+
+    def check(self, **options: Unpack[AskOptions]) -> None:
+        """
+        Check that a call can be sent. The options are those of `ask`.
+
+        The provider of the model must be installed, its key must be configured, and all options must be valid. Nothing
+        is sent, so it remains unknown whether the vendor accepts the key and the model.
+
+        Raises:
+            ConfigurationError: The model or an option is invalid; `CredentialError` if the key is missing.
+            PluginError: The provider cannot be used.
+        """
+        self._engine.check(options)
 
     def endpoints(self, provider: str | None = None) -> list[EndpointState]:
         """

@@ -89,7 +89,7 @@ class KeyPoolMachine(RuleBasedStateMachine):
             assert following is None or following.is_set
 
     @rule(number=st.integers(0, 1))
-    def nobody_passes_the_first_waiter(self, number):
+    def first_waiter_is_not_passed(self, number):
         for waiter in (None, *self.waiting[number][1:]) if self.waiting[number] else ():
             assert self.pools[number].acquire(self.now, (), waiter=waiter) is None
 
@@ -165,7 +165,7 @@ class KeyPoolMachine(RuleBasedStateMachine):
     @rule()
     def no_waiter_starves(self):
         """
-        Whoever waits as long as the pool says gets a key, one after the other.
+        Each waiter that waits as long as the pool says gets a key, in order.
         """
         for number, pool in enumerate(self.pools):
             while self.waiting[number] and self.list_usable(pool):

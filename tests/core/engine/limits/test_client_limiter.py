@@ -199,7 +199,7 @@ def test_ticket_is_settled_where_it_was_granted(make, run, remote, clock):
 
 def test_waiting_ticket_leaves_the_limiter_that_it_no_longer_asks(make, run, remote, clock):
     """
-    Its place inside the process blocks nobody after it was granted elsewhere.
+    Its place inside the process blocks no other ticket after it was granted elsewhere.
     """
     limiter = make()
     remote.error = OSError("no connection")

@@ -80,8 +80,8 @@ class ErrorTests(TransportTestBase):
 
     def test_unknown_host_is_named(self, transport: Transport) -> None:
         """A host that cannot be resolved raises an error that names it, with a hint to check base_url."""
-        with pytest.raises(ConnectionFailedError, match=r"nobody\.invalid") as caught:
-            fetch(transport, call("http://nobody.invalid/"))
+        with pytest.raises(ConnectionFailedError, match=r"unknown\.invalid") as caught:
+            fetch(transport, call("http://unknown.invalid/"))
 
         assert "base_url" in (caught.value.hint or "")
 
