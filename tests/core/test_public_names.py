@@ -107,7 +107,7 @@ def test_all_lists_of_public_names_agree():
 
 
 FOR_PLUGINS = frozenset(
-    "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Body BodyFile Cell CellDraft ChatRequest Cost Credential "
+    "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Body BodyFile Cell CellDraft ChatRequest Cost Credential Dataset "
     "EmbeddingRequest HTTPCall HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
     "Record ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
     "AttemptFinished AttemptQueued AttemptStarted BreakerChanged CacheFailed CacheHit EndpointFailed FirstToken "

@@ -121,8 +121,17 @@ class CacheSpec(Spec[S, Cache]):
     inline: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
 class StorageSpec(Spec[S, Storage]):
-    """A file format for datasets. Its settings have a field ``path``."""
+    """
+    A place or a file format for datasets. Its settings have a field ``output``: an absolute path, or a URL.
+
+    Attributes:
+        outputs: Patterns of the outputs that it stores, such as ``"*.csv"`` or ``"s3://*"``; the same as in its entry
+            point.
+    """
+
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,7 +282,7 @@ class Kind(NamedTuple, Generic[T]):
 
 PROVIDER: Final = Kind("provider", "providers", ProviderSpec, (RemoteProvider, LocalProvider))
 CACHE: Final = Kind("cache", "caches", CacheSpec, (Cache,))
-STORAGE: Final = Kind("storage", "storages", StorageSpec, (Storage,))
+STORAGE: Final = Kind("storage", "storages", StorageSpec, (Storage,), "outputs")
 MEDIA_HANDLER: Final = Kind("media handler", "media_handlers", MediaHandlerSpec, (MediaHandler,), "media_types")
 INSTRUCTION_STRATEGY: Final = Kind(
     "instruction strategy", "instruction_strategies", InstructionStrategySpec, (InstructionStrategy,)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 from random import Random
 
 import pytest
@@ -13,7 +12,6 @@ from budwood.hooks import INSTRUCTION_STRATEGY
 from budwood.plugins import Instances
 from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, SourcePassage, Turn
-from budwood_generation.strategies.cycles import shuffled_cycle
 from budwood_generation.strategies.persona import PERSONAS
 from budwood_testing import FakeClock
 
@@ -50,18 +48,20 @@ def test_items_are_used_equally_often(size, count, seed):
     """
     The seed determines the order.
     """
-    items = list(islice(shuffled_cycle(range(size), Random(seed)), count))
+    cycle = ShuffledCycle(size, seed)
+    items = [cycle[number] for number in range(count)]
 
     counts = Counter(items)
     assert max(counts.values(), default=0) - min(counts[item] for item in range(size)) <= 1
-    assert items == list(islice(shuffled_cycle(range(size), Random(seed)), count))
+    assert items == [ShuffledCycle(size, seed)[number] for number in range(count)]
 
 
 def test_without_items_the_cycle_is_empty():
     """
     It does not loop.
     """
-    assert list(shuffled_cycle((), Random(1))) == []
+    with pytest.raises(IndexError):
+        ShuffledCycle(0, 1)[0]
 
 
 def test_short_passages_are_skipped():

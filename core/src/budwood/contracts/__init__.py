@@ -7,7 +7,7 @@ These are Protocols: a plugin implements the methods and inherits nothing. `budw
 
 from budwood.contracts.caches import Cache
 from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
-from budwood.contracts.instruction_strategies import InstructionStrategy
+from budwood.contracts.instruction_strategies import Cells, InstructionStrategy, PassageIndex
 from budwood.contracts.limiters import Limiter, WakingLimiter
 from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
 from budwood.contracts.media_handlers import MediaHandler
@@ -48,6 +48,7 @@ __all__ = [
     "AsyncTransport",
     "Cache",
     "CatalogNameProvider",
+    "Cells",
     "Clock",
     "ClosableObserver",
     "CompletionProvider",
@@ -70,6 +71,7 @@ __all__ = [
     "ModelRulesProvider",
     "ModerationProvider",
     "Observer",
+    "PassageIndex",
     "PluginContext",
     "PriceTierProvider",
     "PromptModifier",

@@ -48,6 +48,7 @@ from budwood.providing.tool_calls import (
 )
 
 if TYPE_CHECKING:
+    from budwood.providing.cells import ListedCells, ShuffledCycle
     from budwood.providing.events import make_events
     from budwood.providing.schemas import convert_once
     from budwood.providing.stream_decoder import BaseStreamDecoder, Framer, is_end_mark, parse_chunk
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 
 _LAZY_MODULES = {
     "BaseStreamDecoder": "stream_decoder",
+    "ListedCells": "cells",
+    "ShuffledCycle": "cells",
     "Framer": "stream_decoder",
     "TokenEstimate": "text_tokens",
     "convert_once": "schemas",
@@ -77,7 +80,9 @@ __all__ = [
     "ErrorCodes",
     "Framer",
     "InlineImage",
+    "ListedCells",
     "Parameters",
+    "ShuffledCycle",
     "TokenEstimate",
     "VendorError",
     "adapt_parameters",

@@ -35,7 +35,7 @@ from budwood.types.record import JSON, Record
 from budwood.types.usage import Adaptation, Answer, Attempt, Cost, RateLimits, Usage
 
 if TYPE_CHECKING:
-    from budwood.types.datasets import Cell, CellDraft, Instruction, Row, SourcePassage, Turn
+    from budwood.types.datasets import Cell, CellDraft, Dataset, Instruction, Row, SourcePassage, Turn
     from budwood.types.details import ModelDetails
     from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
     from budwood.types.endpoints import EndpointState, KeyState
@@ -90,6 +90,7 @@ _HOMES = {
     "CacheHit": "observations",
     "Cell": "datasets",
     "CellDraft": "datasets",
+    "Dataset": "datasets",
     "Claim": "limits",
     "Denial": "limits",
     "EmbeddingRequest": "embeddings",
@@ -165,6 +166,7 @@ __all__ = [
     "Claim",
     "Cost",
     "Credential",
+    "Dataset",
     "Denial",
     "EmbeddingRequest",
     "EmbeddingResponse",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from budwood.types.messages import Message
 from budwood.types.record import JSON
@@ -83,3 +84,25 @@ class Row:
     id: str
     index: int
     data: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """
+    The dataset that a storage receives.
+
+    Attributes:
+        run: The id of the run, in hexadecimal: the same when the run is resumed, and another for another run.
+        writer: The process that delivers the rows. Two writers of one run never deliver the same row.
+        name: The name of the dataset, for people and for names of files and tables.
+        content: What the rows contain: conversations under ``messages``, or structured values under ``value``.
+        schema: The JSON schema of ``data`` of the rows.
+        rows: Number of rows that the run will have.
+    """
+
+    run: str
+    writer: str = "0"
+    name: str
+    content: Literal["messages", "value"]
+    schema: dict[str, JSON]
+    rows: int

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from budwood.contracts import InstructionStrategy, PromptModifier, Storage
+from budwood.contracts import Cells, InstructionStrategy, PassageIndex, PromptModifier, Storage
 from budwood.plugins import Instance, faults
-from budwood.types import Cell, CellDraft, Instruction, Message, Row, SourcePassage, Turn
+from budwood.types import Cell, CellDraft, Dataset, Instruction, Message, Row, Turn
 
 
 class GuardedStrategy:
@@ -18,10 +19,10 @@ class GuardedStrategy:
         self._strategy: InstructionStrategy = instance.implementation
         self._source = instance.source
 
-    def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> list[CellDraft]:
-        """Draft all cells. If the plugin returns a generator, it runs here."""
-        with faults.call_boundary(self._source, "plan"):
-            return list(self._strategy.plan(passages, count, random))
+    def prepare(self, passages: PassageIndex, count: int, seed: int) -> GuardedCells:
+        """Prepare to draft cells."""
+        with faults.call_boundary(self._source, "prepare"):
+            return GuardedCells(self._strategy.prepare(passages, count, seed), self._source)
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
         """Return the next instruction."""
@@ -30,6 +31,29 @@ class GuardedStrategy:
         if not isinstance(instruction, Instruction):
             raise faults.wrong_result(self._source, "instruct", instruction, Instruction)
         return instruction
+
+
+class GuardedCells:
+    """
+    Drafts of cells that raise `PluginFaultError` if the plugin fails.
+
+    Attributes:
+        limit: The number of cells for which there is material; None for no limit.
+    """
+
+    def __init__(self, cells: Cells, source: faults.PluginSource) -> None:
+        self._cells = cells
+        self._source = source
+        with faults.call_boundary(source, "prepare"):
+            self.limit = len(cells) if isinstance(cells, Sized) else None
+
+    def cell(self, number: int, random: Random) -> CellDraft:
+        """Draft one cell."""
+        with faults.call_boundary(self._source, "cell"):
+            draft: object = self._cells.cell(number, random)
+        if not isinstance(draft, CellDraft):
+            raise faults.wrong_result(self._source, "cell", draft, CellDraft)
+        return draft
 
 
 class GuardedModifier:
@@ -52,12 +76,38 @@ class GuardedStorage:
         self._storage: Storage = instance.implementation
         self._source = instance.source
 
-    def write(self, rows: Iterable[Row]) -> int:
-        """Replace the output with these rows."""
-        failure: OSError
-        with faults.call_boundary(self._source, "write"):
+    def begin(self, dataset: Dataset) -> None:
+        """Start to store a dataset."""
+        with self._boundary("begin"):
+            self._storage.begin(dataset)
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Store a batch."""
+        with self._boundary("put"):
+            self._storage.put(rows)
+
+    def finish(self, rows: Iterable[Row]) -> int:
+        """Bring the output into its final form."""
+        with self._boundary("finish"):
+            return self._storage.finish(rows)
+
+    def load(self, after: int, limit: int) -> Sequence[Row]:
+        """Read rows of a finished output."""
+        with self._boundary("load"):
+            return self._storage.load(after, limit)
+
+    def close(self) -> None:
+        """Release connections and files."""
+        with self._boundary("close"):
+            self._storage.close()
+
+    @contextmanager
+    def _boundary(self, method: str) -> Iterator[None]:
+        failure: OSError | None = None
+        with faults.call_boundary(self._source, method):
             try:
-                return self._storage.write(rows)
+                yield
             except OSError as error:
                 failure = error
-        raise failure
+        if failure is not None:
+            raise failure

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic_core import to_json
-
 from budwood import Client, check_schema
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood.types import Cell, CellDraft, ModelDetails, SourcePassage
-from budwood.types.record import JSON
+from budwood.types import ModelDetails, SourcePassage
+from budwood_generation.cells import PlannedCells, make_digest
 from budwood_generation.documents import Document, count_skipped_files, find_files, read_document, split_document
+from budwood_generation.documents.index import ListedPassages
 from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.journal import Header
 from budwood_generation.plugins import RunPlugins, build_plugins
-from budwood_generation.randomness import seeded_random
 from budwood_generation.spec import (
     ConversationSpec,
     Documents,
@@ -57,7 +54,7 @@ class Plan:
 
     spec: GenerationSpec
     plugins: RunPlugins
-    cells: tuple[Cell, ...]
+    cells: PlannedCells
     digests: Mapping[str, str]
     passages: int
     without_passages: tuple[str, ...]
@@ -120,7 +117,7 @@ class Plan:
         content = {key: value for key, value in saved.items() if key not in IDENTITY_EXCLUDES}
         identity = [_PLAN_VERSION, content, self.plugins.identity, dict(self.digests)]
         return Header(
-            fingerprint=_digest(identity),
+            fingerprint=make_digest(identity),
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
             plugins=self.plugins.identity,
@@ -154,8 +151,8 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     models = _check_models(spec.job, settings)
     documents = _read_documents(spec.documents, spec.root) if spec.documents else []
     passages = {document.name: _passages(document, spec.documents) for document in documents}
-    all_passages = [passage for found in passages.values() for passage in found]
-    cells = tuple(_cells(spec, plugins, all_passages))
+    all_passages = ListedPassages([passage for found in passages.values() for passage in found])
+    cells = PlannedCells(spec, plugins, all_passages)
     return Plan(
         spec=spec,
         plugins=plugins,
@@ -206,46 +203,11 @@ def _passages(document: Document, documents: Documents | None) -> list[SourcePas
     return split_document(document, target_chars=documents.passage_chars) if documents else []
 
 
-def _cells(spec: GenerationSpec, plugins: RunPlugins, passages: Sequence[SourcePassage]) -> Iterable[Cell]:
-    drafts = list(plugins.strategy.plan(passages, spec.rows, seeded_random(spec.seed, "plan")))
-    if len(drafts) != spec.rows:
-        raise ConfigurationError(
-            f"The strategy {spec.job.strategy.plugin!r} planned {len(drafts)} rows instead of {spec.rows}.",
-            hint="Lower rows, or add documents, seeds or personas.",
-        )
-    return [_cell(spec, plugins, index, draft) for index, draft in enumerate(drafts)]
-
-
-def _cell(spec: GenerationSpec, plugins: RunPlugins, index: int, draft: CellDraft) -> Cell:
-    turns = _turns(spec, index, draft)
-    passage = draft.passage.id if draft.passage else None
-    identity = _digest([spec.seed, index, turns, passage, draft.material, plugins.identity])[:32]
-    return Cell(id=identity, index=index, turns=turns, passage=draft.passage, material=draft.material)
-
-
-def _turns(spec: GenerationSpec, index: int, draft: CellDraft) -> int:
-    if not isinstance(spec.job, ConversationSpec):
-        return 1
-    minimum, maximum = spec.job.turns
-    turns = seeded_random(spec.seed, "turns", index).randint(minimum, maximum)
-    return turns if draft.max_turns is None else min(turns, max(minimum, draft.max_turns))
-
-
 def _check_schema(job: RowSpec) -> None:
     try:
         check_schema(job.json_schema)
     except ConfigurationError as error:
         raise ConfigurationError(f"row.schema: {error.message}", hint=error.hint) from error
-
-
-def _digest(value: JSON | Mapping[str, Any] | Sequence[Any]) -> str:
-    return hashlib.sha256(to_json(_sort_keys(value))).hexdigest()
-
-
-def _sort_keys(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _sort_keys(value[key]) for key in sorted(value)}
-    return [_sort_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _relative(folder: Path, start: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import SecretBytes, SecretStr
 
-from budwood.contracts import InstructionStrategy, PromptModifier, Storage
+from budwood.contracts import PromptModifier, Storage
 from budwood.errors import ConfigurationError
 from budwood.hooks import INSTRUCTION_STRATEGY, PROMPT_MODIFIER, STORAGE, Kind
 from budwood.plugins import Instance, Instances
@@ -30,7 +30,7 @@ class RunPlugins:
         identity: Names and settings of the strategy and the modifiers, which determine the rows.
     """
 
-    strategy: InstructionStrategy
+    strategy: GuardedStrategy
     modifiers: tuple[PromptModifier, ...]
     storage: Storage
     identity: dict[str, JSON]
@@ -47,7 +47,7 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
     instances = Instances(settings if isinstance(settings, Settings) else Settings.load(settings))
     strategy = _build(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
     modifiers = [_build(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
-    storage = instances.build(STORAGE, spec.storage.plugin, {**spec.storage.settings, "path": spec.output_path})
+    storage = instances.build(STORAGE, spec.storage.plugin, {**spec.storage.settings, "output": spec.output_path})
     _refuse_secrets(STORAGE, spec.storage, storage)
     return RunPlugins(
         strategy=GuardedStrategy(strategy),

@@ -183,7 +183,7 @@ async def _write_in_thread(plan: Plan, journal: Journal) -> int:
 
 def _write_output(plan: Plan, journal: Journal) -> int:
     try:
-        return plan.plugins.storage.write(journal.rows())
+        return plan.plugins.storage.finish(journal.rows())
     except OSError as error:
         raise OutputError(
             f"Cannot write the output {plan.output.name}: {error.strerror or error}.",

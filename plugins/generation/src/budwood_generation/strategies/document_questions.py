@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from array import array
+from collections.abc import Sequence
 from random import Random
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from budwood.contracts import PluginContext
+from budwood.contracts import PassageIndex, PluginContext
 from budwood.errors import ConfigurationError
-from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
-from budwood_generation.documents.sentences import sentence_ends
-from budwood_generation.strategies.cycles import shuffled_cycle
+from budwood.providing import ShuffledCycle
+from budwood.types import Cell, CellDraft, Instruction, Turn
 from budwood_generation.strategies.prompts import ask_messages
 
 _ROLE: Final = "You read a passage and ask about it, as someone who wants to understand and use what it says."
@@ -42,28 +41,39 @@ class DocumentQuestions:
         self._settings = settings
         self._name = context.instance
 
-    def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> Iterable[CellDraft]:
+    def prepare(self, passages: PassageIndex, count: int, seed: int) -> _PassageCells:
         """
-        Draft cells that use each passage equally often.
+        Prepare cells that use each passage equally often.
 
         Raises:
             ConfigurationError: There is no passage, or none with enough sentences.
         """
-        if not passages:
+        if not len(passages):
             raise ConfigurationError(
                 f"The strategy {self._name!r} needs documents with passages, and found none.",
                 hint='Set the documents in the specification: [documents] paths = ["docs/**/*.md"].',
             )
-        lengths = {passage.id: len(sentence_ends(passage.text)) for passage in passages}
-        enough = [passage for passage in passages if lengths[passage.id] >= self._settings.min_sentences]
+        minimum = self._settings.min_sentences
+        enough = array("Q", (number for number in range(len(passages)) if passages.sentences(number) >= minimum))
         if not enough:
             raise ConfigurationError(
-                f"The strategy {self._name!r} found no passage with {self._settings.min_sentences} sentences.",
+                f"The strategy {self._name!r} found no passage with {minimum} sentences.",
                 hint="Lower min_sentences, or raise documents.passage_chars.",
             )
-        for passage in islice(shuffled_cycle(enough, random), count):
-            yield CellDraft(passage=passage, max_turns=max(1, lengths[passage.id] // _SENTENCES_PER_TURN))
+        return _PassageCells(passages, enough, seed)
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
         """Return messages that ask for a question about the passage."""
         return Instruction(ask=ask_messages(_ROLE, cell, turns, self._settings.request))
+
+
+class _PassageCells:
+    def __init__(self, passages: PassageIndex, numbers: Sequence[int], seed: int) -> None:
+        self._passages = passages
+        self._numbers = numbers
+        self._order = ShuffledCycle(len(numbers), seed)
+
+    def cell(self, number: int, random: Random) -> CellDraft:
+        passage = self._numbers[self._order[number]]
+        turns = max(1, self._passages.sentences(passage) // _SENTENCES_PER_TURN)
+        return CellDraft(passage=self._passages[passage], max_turns=turns)

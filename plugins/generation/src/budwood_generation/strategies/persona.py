@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from random import Random
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from budwood.contracts import PluginContext
-from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
-from budwood_generation.strategies.cycles import shuffled_cycle
+from budwood.contracts import PassageIndex, PluginContext
+from budwood.types import Cell, Instruction, Turn
 from budwood_generation.strategies.prompts import ask_messages
+from budwood_generation.strategies.spread import SpreadCells
 
 PERSONAS: Final = (
     "a newcomer who has never heard of the subject",
@@ -48,13 +47,9 @@ class PersonaStrategy:
     def __init__(self, settings: PersonaSettings, _context: PluginContext) -> None:
         self._settings = settings
 
-    def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> Iterable[CellDraft]:
-        """Draft cells that use each persona, and each passage, equally often."""
-        personas = shuffled_cycle(self._settings.personas, random)
-        sources = shuffled_cycle(passages, random)
-        return (
-            CellDraft(passage=next(sources, None), material={"persona": persona}) for persona in islice(personas, count)
-        )
+    def prepare(self, passages: PassageIndex, count: int, seed: int) -> SpreadCells:
+        """Prepare cells that use each persona, and each passage, equally often."""
+        return SpreadCells(passages, "persona", self._settings.personas, seed)
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
         """Return messages that ask for a question from the persona."""

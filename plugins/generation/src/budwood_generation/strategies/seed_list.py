@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from random import Random
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from budwood.contracts import PluginContext
-from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
-from budwood_generation.strategies.cycles import shuffled_cycle
+from budwood.contracts import PassageIndex, PluginContext
+from budwood.types import Cell, Instruction, Turn
 from budwood_generation.strategies.prompts import ask_messages
+from budwood_generation.strategies.spread import SpreadCells
 
 _ROLE: Final = "You are the user in a conversation with an assistant, and go on with it."
 
@@ -38,11 +37,9 @@ class SeedList:
     def __init__(self, settings: SeedListSettings, _context: PluginContext) -> None:
         self._settings = settings
 
-    def plan(self, passages: Sequence[SourcePassage], count: int, random: Random) -> Iterable[CellDraft]:
-        """Draft cells that use each seed equally often, with a passage if there are documents."""
-        seeds = shuffled_cycle(self._settings.seeds, random)
-        sources = shuffled_cycle(passages, random)
-        return (CellDraft(passage=next(sources, None), material={"seed": seed}) for seed in islice(seeds, count))
+    def prepare(self, passages: PassageIndex, count: int, seed: int) -> SpreadCells:
+        """Prepare cells that use each seed equally often, with a passage if there are documents."""
+        return SpreadCells(passages, "seed", self._settings.seeds, seed)
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
         """Return the seed, or messages that ask for the next question."""
