@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from budwood.errors import ConfigurationError
 from budwood.hooks import INSTRUCTION_STRATEGY
 from budwood.plugins import Instances
+from budwood.providing import ShuffledCycle
 from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, SourcePassage, Turn
 from budwood_generation.strategies.persona import PERSONAS
