@@ -80,7 +80,7 @@ class ListedCells:
     """
     The cells of a strategy that can only list its drafts.
 
-    All drafts are kept in memory, and created at once.
+    All passages and drafts are kept in memory, and created at once: memory grows with the number of cells.
 
     Args:
         plan: Lists drafts: called with all passages, the number of drafts and a source of randomness.
@@ -104,5 +104,12 @@ class ListedCells:
         return len(self._drafts)
 
     def cell(self, number: int, random: Random) -> CellDraft:
-        """Return a draft."""
+        """
+        Return a draft.
+
+        Raises:
+            IndexError: The number is negative, or not less than the length.
+        """
+        if number < 0:
+            raise IndexError(number)
         return self._drafts[number]
