@@ -21,7 +21,11 @@ CALLS = {
     "prepare": lambda instance: GuardedStrategy(instance).prepare(ListedPassages(()), 1, 1),
     "instruct": lambda instance: GuardedStrategy(instance).instruct(CELL, (), Random(1)),
     "modify": lambda instance: GuardedModifier(instance).modify((), CELL),
+    "begin": lambda instance: GuardedStorage(instance).begin(None),
+    "put": lambda instance: GuardedStorage(instance).put(()),
     "finish": lambda instance: GuardedStorage(instance).finish(()),
+    "load": lambda instance: GuardedStorage(instance).load(-1, 10),
+    "close": lambda instance: GuardedStorage(instance).close(),
 }
 
 

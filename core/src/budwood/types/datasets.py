@@ -109,7 +109,7 @@ class Dataset:
         writer: The process that delivers the rows. Two writers of one run never deliver the same row.
         name: The name of the dataset, for people and for names of files and tables.
         content: What the rows contain: conversations under ``messages``, or structured values under ``value``.
-        schema: The JSON schema of ``data`` of the rows.
+        schema: The JSON schema of ``data`` of the rows: an object whose ``properties`` name all fields.
         rows: Number of rows that the run will have.
     """
 
