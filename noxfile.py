@@ -75,6 +75,7 @@ TEST: Final = [
     "pandas>=2.2",
     "pproxy>=2.7",  # with proxy.py: real proxies; socksio is the client for SOCKS
     "proxy.py>=2.4.10",
+    "psycopg[binary]>=3.2",
     "pyarrow>=20",
     "pytest>=9",
     "pytest-xdist>=3.8",
