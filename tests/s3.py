@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import botocore.session
 from botocore.config import Config
 
@@ -46,6 +48,7 @@ class Objects:
         return self.client.head_object(Bucket=BUCKET, Key=self._start + key)
 
 
+@functools.cache
 def create_client(server):
     """
     Create a client with the credentials of a server.

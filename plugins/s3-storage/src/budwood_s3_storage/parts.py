@@ -102,7 +102,7 @@ def match_stored(part: Part, body: bytes) -> Part | None:
         None if the object has other content.
     """
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+        with gzip.GzipFile(fileobj=io.BytesIO(body), mode="rb") as file:
             content = file.read(part.content_size + 1)
     except (OSError, EOFError, zlib.error):
         return None

@@ -65,7 +65,7 @@ def read_part(store: ObjectStore, part: Part) -> Generator[Line]:
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
         store.download(part.key, file)
         _check(store, part, file)
-        with gzip.GzipFile(fileobj=file) as lines:
+        with gzip.GzipFile(fileobj=file, mode="rb") as lines:
             yield from zip(part.iterate_indexes(), lines, strict=True)
 
 

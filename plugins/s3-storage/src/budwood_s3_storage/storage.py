@@ -44,7 +44,8 @@ class S3Storage:
         self._end_pages()
         manifest = self._read_manifest(dataset)
         exclusive = self._claim(dataset) if manifest is None else manifest.is_exclusive
-        self._started = PartWriter(self._store, dataset, exclusive=exclusive)
+        known = self._started.parts if self._started and self._started.dataset.run == dataset.run else {}
+        self._started = PartWriter(self._store, dataset, known, exclusive=exclusive)
 
     def put(self, rows: Sequence[Row]) -> None:
         """

@@ -19,17 +19,23 @@ class PartWriter:
     """
     Stores the parts of one run, and knows those that are stored.
 
+    Attributes:
+        dataset: The dataset.
+        exclusive: Whether the server can create an object only if it does not exist.
+        parts: The parts that are known to be stored, by key. In memory they take 16 bytes a row.
+
     Args:
         store: The objects.
         dataset: The dataset.
+        parts: The parts that are known to be stored, by key.
         exclusive: Whether the server can create an object only if it does not exist.
     """
 
-    def __init__(self, store: ObjectStore, dataset: Dataset, *, exclusive: bool) -> None:
+    def __init__(self, store: ObjectStore, dataset: Dataset, parts: dict[str, IndexedPart], *, exclusive: bool) -> None:
         self.dataset = dataset
         self.exclusive = exclusive
         self._store = store
-        self._parts: dict[str, IndexedPart] = {}
+        self.parts = parts
 
     def put(self, rows: Iterable[Row]) -> None:
         """Store a batch, as several parts if it is large."""
@@ -49,7 +55,7 @@ class PartWriter:
         """
         self._find_stored()
         listed = {part.key for part in manifest.parts}
-        known = sorted(self._parts.values(), key=lambda indexed: (indexed.part.key not in listed, indexed.part.key))
+        known = sorted(self.parts.values(), key=lambda indexed: (indexed.part.key not in listed, indexed.part.key))
         added: list[Part] = []
         selection = PartSelection(known, lambda lines: added.append(self._put_lines(lines)))
         selection.compare(rows)
@@ -62,12 +68,12 @@ class PartWriter:
     def _put_lines(self, lines: list[Line]) -> Part:
         new = make_part(self.dataset.run, self.dataset.writer, lines)
         key = new.indexed.part.key
-        if key not in self._parts:
+        if key not in self.parts:
             part = self._store_body(new)
             indexed = IndexedPart(part, new.indexed.indexes, new.indexed.digests)
             self._store.put(_index_key(key), indexed.encode())  # last: a part without it does not count
-            self._parts[key] = indexed
-        return self._parts[key].part
+            self.parts[key] = indexed
+        return self.parts[key].part
 
     def _store_body(self, new: NewPart) -> Part:
         """Store the object of a part. If it exists, it is ours only if it has the same content."""
@@ -89,11 +95,11 @@ class PartWriter:
     def _find_stored(self) -> None:
         """Read the descriptions of parts that other processes of this run stored."""
         prefix = f"{INDEXES}{self.dataset.run}."
-        known = {_index_key(key) for key in self._parts}
+        known = {_index_key(key) for key in self.parts}
         missing = [key for key in self._store.list_keys(prefix) if key not in known]
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             for indexed in threads.map(self._read_index, missing):
-                self._parts[indexed.part.key] = indexed
+                self.parts[indexed.part.key] = indexed
 
     def _read_index(self, key: str) -> IndexedPart:
         body = self._store.get(key)
