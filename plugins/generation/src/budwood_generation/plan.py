@@ -18,6 +18,7 @@ from budwood_generation.documents import Document, count_skipped_files, find_fil
 from budwood_generation.documents.index import ListedPassages
 from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.journal import Header
+from budwood_generation.outputs import strip_credentials
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
     ConversationSpec,
@@ -102,9 +103,9 @@ class Plan:
         return models_of(self.spec)
 
     @property
-    def output(self) -> Path:
-        """The output file."""
-        return self.spec.output_path
+    def output(self) -> Path | str:
+        """The output file, or the URL without credentials."""
+        return self.spec.shown_output
 
     @property
     def run_folder(self) -> Path:
@@ -114,6 +115,7 @@ class Plan:
     def header(self) -> Header:
         """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        saved["output"] = strip_credentials(self.spec.output)
         content = {key: value for key, value in saved.items() if key not in IDENTITY_EXCLUDES}
         identity = [_PLAN_VERSION, content, self.plugins.identity, dict(self.digests)]
         return Header(
