@@ -75,6 +75,17 @@ def test_negative_numbers_are_an_error():
         ShuffledCycle(3, 1)[-1]
 
 
+@given(st.integers(1, 40), st.integers(0, 200), st.integers())
+def test_the_previous_use_of_an_item_is_found(size, number, seed):
+    """
+    It is the nearest earlier number with the same item; the first round has none.
+    """
+    cycle = ShuffledCycle(size, seed)
+    earlier = [other for other in range(number) if cycle[other] == cycle[number]]
+
+    assert cycle.find_previous(number) == (max(earlier) if earlier else None)
+
+
 def test_a_cycle_of_many_items_needs_little_memory():
     """
     The order is not stored.
