@@ -61,7 +61,7 @@ def test_credentials_are_stripped(output, expected):
         ("out/tea.jsonl.gz", "tea"),
         (".hidden.jsonl", "hidden"),
         ("s3://bucket/sets/tea.jsonl?region=eu", "tea"),
-        ("s3://bucket/sets/tea/", "tea"),
+        ("s3://bucket/sets/tea.v2/", "tea.v2"),
         ("s3://bucket", "bucket"),
         ("postgresql://alice:secret@host", "host"),
         ("sqlite:///rows.db", "rows"),

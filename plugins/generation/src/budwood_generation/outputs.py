@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from budwood.errors import ConfigurationError
@@ -14,6 +14,7 @@ from budwood.plugins import Instances
 SUFFIX: Final = ".run"
 """The end of the name of a run folder."""
 
+_ENDINGS: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".sqlite3", ".db")
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _PASSWORD_WITH_SLASH: Final = re.compile(r"(?P<user>[^:/?#@]*):(?!\d+(?:[/?#]|$))[^@?#]*@(?P<rest>.*)", re.DOTALL)
 """A password that contains a slash, which it should not; a port is not one."""
@@ -57,10 +58,11 @@ def _without_secret_parameters(rest: str) -> str:
 
 
 def dataset_name(output: str) -> str:
-    """Return the name of a dataset: the last part of the path or the URL, without its endings."""
+    """Return the name of a dataset: the last part of the path or the URL, without the ending of its format."""
     path = strip_credentials(output).partition("?")[0] if is_url(output) else Path(output).name
     last = next((part for part in reversed(path.split("/")) if part and not part.endswith(":")), "")
-    return last.rpartition("@")[2].lstrip(".").split(".")[0] or "dataset"
+    name = PurePosixPath(last.rpartition("@")[2].lstrip(".").removesuffix(".gz"))
+    return (name.stem if name.suffix.lower() in _ENDINGS else name.name) or "dataset"
 
 
 def output_label(output: Path | str) -> str:

@@ -13,13 +13,12 @@ from pydantic_core import from_json
 
 from budwood.types import Row
 from budwood_generation.errors import JournalError
-from budwood_generation.files import check_path
 from budwood_generation.journal import Counts, Header, read_counts, read_header
-from budwood_generation.runs.folder import JOURNAL, run_folder_at
+from budwood_generation.outputs import dataset_name
+from budwood_generation.runs.folder import JOURNAL, find_run_folder
 from budwood_generation.runs.run import load_saved_spec
 from budwood_generation.spec import GenerationSpec
 
-_SUFFIXES: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".db")
 _PAGE: Final = 500
 """Rows that are read in one transaction, so that a long export does not keep the log of the run from being emptied."""
 
@@ -44,8 +43,7 @@ class ExportSource:
     @property
     def name(self) -> str:
         """The name of the dataset: that of the output without the suffix of its format."""
-        path = Path(self.spec.output_path.name.removesuffix(".gz"))
-        return path.stem if path.suffix in _SUFFIXES else path.name
+        return dataset_name(self.spec.output)
 
     @property
     def rows_planned(self) -> int:
@@ -73,7 +71,7 @@ def open_source(run: str | Path) -> ExportSource:
         ConfigurationError: There is no run.
         JournalError: Its journal cannot be read.
     """
-    folder = run_folder_at(check_path(run))
+    folder = find_run_folder(run)
     path = folder / JOURNAL
     return ExportSource(folder=folder, header=read_header(path), spec=load_saved_spec(folder), totals=read_counts(path))
 
