@@ -71,6 +71,7 @@ TEST: Final = [
     "ollama>=0.6",
     "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: to read the vendors' API descriptions
+    "psycopg[binary]>=3.2",
     "pproxy>=2.7",  # with proxy.py: real proxies; socksio is the client for SOCKS
     "proxy.py>=2.4.10",
     "pytest>=9",
