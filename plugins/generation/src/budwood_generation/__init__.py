@@ -5,6 +5,7 @@ Create datasets with language models: conversations and structured rows, from do
 """
 
 from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
+from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs import (
     Failure,
@@ -33,6 +34,8 @@ __all__ = [
     "ConversationSpec",
     "DamagedJournalError",
     "Documents",
+    "ExportFormat",
+    "ExportReport",
     "Failure",
     "GenerationSpec",
     "JournalError",
@@ -45,6 +48,8 @@ __all__ = [
     "RunBusyError",
     "RunInfo",
     "RunReport",
+    "export_formats",
+    "export_run",
     "generate",
     "generate_async",
     "list_runs",
