@@ -9,7 +9,7 @@ from typing import Literal
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
 from budwood_generation.files import check_path
-from budwood_generation.journal import Counts, Header, read_counts, read_header
+from budwood_generation.journal import count_rows, read_failures, read_header, read_stages, read_totals
 from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.runs.folder import JOURNAL, find_run_folder, is_running
 from budwood_generation.runs.report import Failure
@@ -75,28 +75,30 @@ def show_run(path: str | Path) -> RunInfo:
 
 def _info(folder: Path) -> RunInfo:
     output: Path | str = folder.with_name(folder.name.removesuffix(SUFFIX))
+    path = folder / JOURNAL
     try:
-        header, counts = read_header(folder / JOURNAL), read_counts(folder / JOURNAL)
+        header, stages, totals, failures = read_header(path), read_stages(path), read_totals(path), read_failures(path)
         if is_url(saved := str(header.spec["output"])):
             output = saved
     except JournalError as error:
         return RunInfo(run_folder=folder, output=output, state="damaged", problem=str(error))
+    rows = count_rows(stages)
     return RunInfo(
         run_folder=folder,
         output=output,
-        state=_state(folder, output, header, counts),
-        rows_done=counts.rows,
-        rows=header.rows,
-        turns_done=counts.turns,
-        turns=header.turns,
-        calls=counts.calls,
-        failures=tuple(Failure(index, reason) for index, reason in counts.failures.items()),
+        state=_state(folder, output, is_complete=totals.rows == rows),
+        rows_done=totals.rows,
+        rows=rows,
+        turns_done=totals.turns,
+        turns=sum(stage.turns for stage in stages),
+        calls=totals.calls,
+        failures=tuple(Failure(index, failure.reason) for index, failure in failures.items()),
         models=header.models,
     )
 
 
-def _state(folder: Path, output: Path | str, header: Header, counts: Counts) -> State:
+def _state(folder: Path, output: Path | str, *, is_complete: bool) -> State:
     if is_running(folder):
         return "running"
     has_output = output.exists() if isinstance(output, Path) else True
-    return "complete" if counts.rows == header.rows and has_output else "unfinished"
+    return "complete" if is_complete and has_output else "unfinished"
