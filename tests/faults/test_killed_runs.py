@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from budwood_generation import generate, make_plan, resume, show_run
+from budwood_generation.journal.encoding import CALL, ROW, TURN
 from tests.chat_server import ChatServer
 from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
@@ -35,11 +36,7 @@ def committed(run_folder) -> set[tuple[object, ...]]:
     """Return the calls, turns and rows in a journal."""
     address = f"{(run_folder / 'journal.sqlite').as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-        return {
-            (table, *row)
-            for table in ("calls", "turns", "rows")
-            for row in connection.execute(f"SELECT * FROM {table}")
-        }
+        return set(connection.execute("SELECT * FROM entries WHERE kind IN (?, ?, ?)", (CALL, TURN, ROW)))
 
 
 def test_twenty_kills_lose_nothing(tmp_path):
@@ -61,7 +58,7 @@ def test_twenty_kills_lose_nothing(tmp_path):
 
     report = resume(spec.run_folder)
 
-    assert report.calls + len([entry for entry in before if entry[0] == "calls"]) == complete.calls
+    assert report.calls + len([entry for entry in before if entry[1] == CALL]) == complete.calls
     assert report.output.read_bytes() == complete.output.read_bytes()
 
 
@@ -95,9 +92,9 @@ def test_kill_while_writing_the_output(tmp_path, describe):
     spec = describe(tmp_path)
 
     assert run("generate", write_spec(spec), "row", 3) == -signal.SIGKILL
-    assert not spec.output_path.exists()
+    assert not spec.shown_output.exists()
 
-    assert (resume(spec.run_folder).calls, len(read_rows(spec.output_path))) == (0, 6)
+    assert (resume(spec.run_folder).calls, len(read_rows(spec.shown_output))) == (0, 6)
     assert sorted(entry.name for entry in tmp_path.glob("*data.jsonl*")) == ["data.jsonl", "data.jsonl.run"]
 
 
@@ -110,7 +107,7 @@ def test_kill_preserves_the_old_output(tmp_path):
 
     assert run("resume", spec.run_folder, "row", 3) == -signal.SIGKILL
 
-    assert spec.output_path.read_bytes() == before
+    assert spec.shown_output.read_bytes() == before
 
 
 def test_run_killed_before_its_first_reply_is_replaced(tmp_path):

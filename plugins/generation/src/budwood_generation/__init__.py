@@ -4,7 +4,7 @@ Create datasets with language models: conversations and structured rows, from do
 `generate` runs a specification. If the process ends early, `resume` continues from the last finished turn.
 """
 
-from budwood_generation.errors import JournalError, OtherRunError, OutputError, RunBusyError
+from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
 from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs import (
@@ -32,6 +32,7 @@ from budwood_generation.spec import (
 __all__ = [
     "Choice",
     "ConversationSpec",
+    "DamagedJournalError",
     "Documents",
     "ExportFormat",
     "ExportReport",

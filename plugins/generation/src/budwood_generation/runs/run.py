@@ -11,11 +11,11 @@ from budwood import AsyncClient
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.errors import JournalError, OutputError
-from budwood_generation.files import check_path
 from budwood_generation.journal import Journal, read_header
+from budwood_generation.outputs import SUFFIX, is_url, output_label
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.calls import Caller
-from budwood_generation.runs.folder import JOURNAL, SUFFIX, open_journal, run_folder_at
+from budwood_generation.runs.folder import JOURNAL, find_run_folder, open_journal
 from budwood_generation.runs.interrupts import graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
@@ -68,7 +68,8 @@ def resume(
     Continue a run, and try its failed rows again.
 
     Args:
-        path: The folder of the run, or its output.
+        path: The folder of the run, or its output: a file, or a URL, whose run is in the current folder. A URL may
+            contain the credentials, which the journal does not store.
         settings: As for `budwood.Client`.
         on_progress: Called after every commit.
 
@@ -86,13 +87,15 @@ async def resume_async(
 ) -> RunReport:
     """Continue a run; see `resume`."""
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    folder = run_folder_at(check_path(path))
-    return await _run_plan(make_plan(load_saved_spec(folder), settings=settings), settings, on_progress)
+    spec = load_saved_spec(find_run_folder(path))
+    if isinstance(path, str) and is_url(path):
+        spec = spec.model_copy(update={"output": path})
+    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress)
 
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
     """
-    Load the specification of a run from its journal. The output is next to the folder, also if it was moved.
+    Load the specification of a run from its journal. An output file is next to the folder, also if it was moved.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -105,7 +108,14 @@ def load_saved_spec(folder: Path) -> GenerationSpec:
             f"{folder.name}: the specification in the journal cannot be read: {error.message}",
             hint="Use the version of budwood-generation that started the run.",
         ) from error
-    return spec.model_copy(update={"output": folder.with_name(folder.name.removesuffix(SUFFIX))})
+    if is_url(spec.output):
+        if spec.run_folder != folder:
+            raise ConfigurationError(
+                f"{folder.name}: the run folder was renamed or moved.",
+                hint=f"Its name and place depend on the output. Move it back to {spec.run_folder}.",
+            )
+        return spec
+    return spec.model_copy(update={"output": str(folder.with_name(folder.name.removesuffix(SUFFIX)))})
 
 
 def _run(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -126,7 +136,7 @@ async def _run_with_handler(start: Callable[[], Coroutine[Any, Any, T]], install
 
 async def _run_plan(plan: Plan, settings: Settings, on_progress: OnProgress | None) -> RunReport:
     try:
-        with open_journal(plan.run_folder, plan.output, plan.header()) as journal:
+        with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
             return await _run_with_note(plan, settings, journal, on_progress)
     except JournalError as error:
         _add_resume_note(error, plan)
@@ -148,19 +158,19 @@ def _add_resume_note(error: BaseException, plan: Plan) -> None:
 
 def _has_finished_calls(journal: Journal) -> bool:
     try:
-        return journal.counts().calls > 0
+        return journal.totals().calls > 0
     except JournalError:
         return True
 
 
 async def _create_rows(plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None) -> RunReport:
-    before = journal.counts()
+    before = journal.totals()
     done = journal.finished()
     meter = Meter(before, len(plan.cells), plan.turns, on_progress)
     async with AsyncClient(settings=settings) as client:
         generator = _row_generator(plan, Caller(client, journal, meter, plan.spec.seed), journal)
         runner = Runner(generator, journal, meter, plan.spec.concurrency)
-        await runner.run(cell for cell in plan.cells if cell.index not in done)
+        await runner.run(plan.cells[index] for index in done.missing())
     return _report(plan, journal, meter, await _write_in_thread(plan, journal))
 
 
@@ -186,7 +196,7 @@ def _write_output(plan: Plan, journal: Journal) -> int:
         return plan.plugins.storage.finish(journal.rows())
     except OSError as error:
         raise OutputError(
-            f"Cannot write the output {plan.output.name}: {error.strerror or error}.",
+            f"Cannot write the output {output_label(plan.output)}: {error.strerror or error}.",
             hint="Free disk space, or make the folder writable. Then resume: no call is repeated.",
         ) from error
 
@@ -197,7 +207,7 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         run_folder=plan.run_folder,
         rows=rows,
         rows_requested=len(plan.cells),
-        failures=tuple(Failure(index, reason) for index, reason in journal.counts().failures.items()),
+        failures=tuple(Failure(index, failure.reason) for index, failure in journal.failures().items()),
         calls=meter.calls,
         rows_reused=meter.before.rows,
         input_tokens=meter.input_tokens,
