@@ -12,9 +12,20 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from budwood.errors import ConfigurationError
-from budwood_generation.errors import JournalError, OtherRunError, RunBusyError
+from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, RunBusyError
 from budwood_generation.identity import describe_differences
-from budwood_generation.journal import Header, Journal, SQLiteJournal, Stage, read_header, read_stages, read_totals
+from budwood_generation.journal import (
+    Header,
+    Journal,
+    SQLiteJournal,
+    Stage,
+    read_header,
+    read_run_file,
+    read_stages,
+    read_totals,
+    repair_journal,
+    write_run_file,
+)
 
 SUFFIX: Final = ".run"
 JOURNAL: Final = "journal.sqlite"
@@ -42,9 +53,29 @@ def open_journal(folder: Path, output: Path, header: Header, stages: tuple[Stage
         )
     _create_folder(folder)
     with _lock(folder):
+        _repair(folder)
         run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
         with contextlib.closing(SQLiteJournal(path, replace(header, run=run), stages)) as journal:
+            write_run_file(folder, journal.header, journal.stages)
             yield journal
+
+
+def read_saved_header(folder: Path) -> Header:
+    """
+    Read the header of a run, also if its journal is damaged.
+
+    Raises:
+        RunBusyError: The journal is damaged, and another process is running it.
+        JournalError: The journal cannot be read or repaired.
+    """
+    try:
+        return read_header(folder / JOURNAL)
+    except DamagedJournalError:
+        if saved := read_run_file(folder):
+            return saved[0]
+    with _lock(folder):
+        _repair(folder)
+    return read_header(folder / JOURNAL)
 
 
 def run_folder_at(path: Path) -> Path:
@@ -60,6 +91,11 @@ def run_folder_at(path: Path) -> Path:
     raise ConfigurationError(
         f"There is no run at {str(path)!r}.", hint="`budwood runs list FOLDER` lists the runs in a folder."
     )
+
+
+def _repair(folder: Path) -> None:
+    header, stages = read_run_file(folder) or (None, ())
+    repair_journal(folder / JOURNAL, [header, *stages] if header else [])
 
 
 def is_running(folder: Path) -> bool:

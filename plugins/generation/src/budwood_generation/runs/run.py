@@ -12,10 +12,10 @@ from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.errors import JournalError, OutputError
 from budwood_generation.files import check_path
-from budwood_generation.journal import Journal, read_header
+from budwood_generation.journal import Journal
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.calls import Caller
-from budwood_generation.runs.folder import JOURNAL, SUFFIX, open_journal, run_folder_at
+from budwood_generation.runs.folder import SUFFIX, open_journal, read_saved_header, run_folder_at
 from budwood_generation.runs.interrupts import graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
@@ -97,7 +97,7 @@ def load_saved_spec(folder: Path) -> GenerationSpec:
     Raises:
         JournalError: The journal cannot be read.
     """
-    header = read_header(folder / JOURNAL)
+    header = read_saved_header(folder)
     try:
         spec = make_spec(header.spec, (folder / header.root).resolve(), where=folder.name)
     except ConfigurationError as error:
