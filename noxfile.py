@@ -73,6 +73,7 @@ TEST: Final = [
     "openapi-schema-validator",  # with referencing and pyyaml: to read the vendors' API descriptions
     "pproxy>=2.7",  # with proxy.py: real proxies; socksio is the client for SOCKS
     "proxy.py>=2.4.10",
+    "pypdfium2>=5",  # the extra pdf of budwood-generation
     "pytest>=9",
     "pytest-xdist>=3.8",
     "pyyaml",

@@ -10,6 +10,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -107,8 +108,8 @@ class PassageCache:
     """
     Stores the passages of documents in an SQLite file. Thread-safe, and safe for several processes.
 
-    A damaged file is replaced by a new one. If the file cannot be used, for example on a full disk, the cache is kept in
-    memory, compressed.
+    A damaged file is replaced by a new one. If the file cannot be used, for example on a full disk, passages are kept
+    in memory, compressed.
 
     Args:
         path: The file. It is created on first use.
@@ -116,9 +117,9 @@ class PassageCache:
         size_limit: Bytes above which the least recently used documents are removed, but none that this object used.
     """
 
-    def __init__(self, path: Path, log: EmitLog = logs.emit, *, size_limit: int = SIZE_LIMIT) -> None:
-        self._file = SharedFile(path, _prepare, "cache of documents", log)
-        self._log = log
+    def __init__(self, path: Path, log: EmitLog | None = None, *, size_limit: int = SIZE_LIMIT) -> None:
+        self._log: EmitLog = log or partial(logs.emit, cache="documents")
+        self._file = SharedFile(path, _prepare, "cache of documents", self._log)
         self._size_limit = size_limit
         self._used: set[bytes] = set()
         self._memory: dict[bytes, tuple[Summary, dict[int, bytes]]] | None = None
@@ -138,7 +139,7 @@ class PassageCache:
                 connection.execute("UPDATE documents SET used = ? WHERE key = ?", (now, key))
             return _decode_summary(row[0])
 
-        return self._use(read, None)
+        return self._use(read)
 
     def add(self, documents: Iterable[tuple[bytes, Summary, Sequence[Passage]]]) -> None:
         """Store documents with their passages, in one transaction."""
@@ -156,7 +157,7 @@ class PassageCache:
                 self._evict(connection)
             return True
 
-        if self._memory is None and self._use(write, False):
+        if self._memory is None and self._use(write):
             return
         self._memory = self._memory or {}
         self._memory.update((key, (summary, blocks)) for key, summary, blocks in encoded)
@@ -171,19 +172,19 @@ class PassageCache:
             row = connection.execute(_LOAD, (key, start)).fetchone()
             return None if row is None else _decode_block(start, row[0])
 
-        return self._use(read, None)
+        return self._use(read)
 
     def close(self) -> None:
         """Close the file. The next use opens it again."""
         self._file.close()
 
-    def _use(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+    def _use(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         try:
             return self._file.use(work)
         except OSError as error:
             self._log("cache of documents not usable", level="warning", reason=str(error))
             self._memory = {}
-            return otherwise
+            return None
 
     def _evict(self, connection: sqlite3.Connection) -> None:
         (size,) = connection.execute("SELECT total(size) FROM documents").fetchone()
@@ -198,9 +199,7 @@ class PassageCache:
                 size -= document_size
 
 
-def _insert(
-    connection: sqlite3.Connection, key: bytes, summary: Summary, blocks: dict[int, bytes], now: float
-) -> None:
+def _insert(connection: sqlite3.Connection, key: bytes, summary: Summary, blocks: dict[int, bytes], now: float) -> None:
     for (identity,) in connection.execute("SELECT id FROM documents WHERE key = ?", (key,)).fetchall():
         _delete(connection, identity)
     encoded = _encode_summary(summary)

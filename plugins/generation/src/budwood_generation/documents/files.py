@@ -23,9 +23,9 @@ def find_files(patterns: Sequence[str], root: Path, *, exclude: Sequence[str] = 
     Find the files that match the patterns, each once, sorted by name.
 
     A pattern is a path relative to ``root``. Its parts can contain ``*``, ``?`` and ``[...]``; the part ``**`` matches
-    any number of folders. Wildcards match only files with a suffix in `KINDS` (`count_skipped_files` counts the others),
-    no hidden files or folders, and no outputs of runs; ``**`` does not follow symbolic links. `glob` is not used: it
-    silently skips folders that it cannot read, and loops if a link points to a parent folder.
+    any number of folders. Wildcards match only files with a suffix in `KINDS` (`count_skipped_files` counts the
+    others), no hidden files or folders, and no outputs of runs; ``**`` does not follow symbolic links. `glob` is not
+    used: it silently skips folders that it cannot read, and loops if a link points to a parent folder.
 
     Args:
         patterns: Files and patterns.

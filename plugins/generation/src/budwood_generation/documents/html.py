@@ -23,14 +23,12 @@ _DROPPED: Final = frozenset(
     "audio button canvas footer head header iframe math nav noscript object script select style svg template "
     "textarea video".split()
 )
-_DROPPED_BY_ATTRIBUTE: Final = (
-    "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search]"
-)
+_DROPPED_BY_ATTRIBUTE: Final = "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search]"
 _VOID: Final = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
 _EMPTY_XML: Final = re.compile(rf"<(?!(?:{_VOID})\b)([a-zA-Z][\w:-]*)((?:\s[^<>]*)?)/>", re.IGNORECASE)
 _XML_START: Final = 2000
 """Characters at the start of a file in which XHTML has its namespace."""
-_LANGUAGE: Final = re.compile(r"(?:^|\s)(?:highlight-source|highlight|language|lang|sourceCode)[- ]([\w+#.]+)")
+_LANGUAGE: Final = re.compile(r"(?:^|\s)(?:(?:highlight-source|highlight|language|lang)-|sourceCode )([\w+#.]+)")
 _NO_LANGUAGE: Final = frozenset({"default", "none", "notranslate", "plain", "plaintext", "text"})
 
 
@@ -197,8 +195,10 @@ def _cells(row: LexborNode) -> list[LexborNode]:
 def _find_language(code: LexborNode) -> str:
     """Return the language of a code block from the classes of the element, its first child or the two around it."""
     parent = code.parent
-    for node in (code, code.first_child, parent, parent and parent.parent):
-        found = _LANGUAGE.search((node and node.attributes.get("class")) or "") if node else None
-        if found and found[1] not in _NO_LANGUAGE:
-            return found[1]
+    grandparent = None if parent is None else parent.parent
+    for node in (code, code.first_child, parent, grandparent):
+        classes = "" if node is None else node.attributes.get("class") or ""
+        for language in _LANGUAGE.findall(classes):
+            if language not in _NO_LANGUAGE:
+                return str(language)
     return ""

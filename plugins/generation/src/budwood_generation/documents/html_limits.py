@@ -19,9 +19,7 @@ _SMALL: Final = 2000
 
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _VALUE: Final = r"""(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"']*+))?+"""
-_MANY_ATTRIBUTES: Final = re.compile(
-    rf"""<[a-zA-Z][^\s/>]*+(?:[\s/"']++[^\s/>"'=]++{_VALUE}){{{_MAX_ATTRIBUTES}}}"""
-)
+_MANY_ATTRIBUTES: Final = re.compile(rf"""<[a-zA-Z][^\s/>]*+(?:[\s/"']++[^\s/>"'=]++{_VALUE}){{{_MAX_ATTRIBUTES}}}""")
 _FORMATTING: Final = frozenset("b big code em font i nobr s small strike strong tt u".split())
 """Elements that are opened again in later blocks if they are not closed; source: HTML standard, "formatting"."""
 _NOT_NESTED: Final = frozenset(

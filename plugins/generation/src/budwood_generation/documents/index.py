@@ -67,6 +67,11 @@ class DocumentIndex:
         return {source.name: source.digest for source in self._sources}
 
     @property
+    def without_passages(self) -> tuple[str, ...]:
+        """Names of documents without a passage."""
+        return tuple(source.name for source in self._sources if not source.summary.chars)
+
+    @property
     def counts(self) -> Sequence[int]:
         """The number of passages of each document, in order."""
         return [len(source.summary.chars) for source in self._sources]

@@ -154,9 +154,7 @@ def _find_cut(text: str, ends: Sequence[int], start: int, target: int) -> int:
 
 
 def _join_fragments(pieces: Sequence[_Piece], target: int) -> list[_Piece]:
-    """
-    Join fragments to the next piece, or at the end of the section to the previous one, and code to the previous one.
-    """
+    """Join fragments to the next piece, or at the end of the section to the previous one; code to the previous one."""
     joined: list[_Piece] = []
     pending: _Piece | None = None
     for piece in pieces:
