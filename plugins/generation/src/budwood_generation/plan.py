@@ -24,7 +24,8 @@ from budwood_generation.documents import (
     read_corpus,
 )
 from budwood_generation.estimates import Estimate, estimate_run
-from budwood_generation.journal import Header
+from budwood_generation.identity import identify
+from budwood_generation.journal import Header, Stage
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
     ConversationSpec,
@@ -38,9 +39,6 @@ from budwood_generation.spec import (
 _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
 
-IDENTITY_EXCLUDES: Final = {"output", "storage", "concurrency"}
-"""Keys of a specification that do not change the content of the rows."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -52,6 +50,7 @@ class Plan:
         plugins: The plugins of the run.
         cells: One for each row, in the order of the rows.
         index: The passages of the documents.
+        stages: The rows that are planned together; one, unless rows or documents were added to a run.
         without_passages: Names of documents without a passage.
         unreadable: Documents, or lines of them, that are skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
@@ -62,6 +61,7 @@ class Plan:
     plugins: RunPlugins
     cells: PlannedCells
     index: DocumentIndex
+    stages: tuple[Stage, ...]
     without_passages: tuple[str, ...]
     unreadable: tuple[UnreadableDocument, ...]
     skipped_files: Mapping[str, int]
@@ -130,18 +130,11 @@ class Plan:
     def header(self) -> Header:
         """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-        content = {key: value for key, value in saved.items() if key not in IDENTITY_EXCLUDES}
-        identity = [_PLAN_VERSION, content, self.plugins.identity, dict(self.digests)]
         return Header(
-            fingerprint=make_digest(identity),
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
-            plugins=self.plugins.identity,
-            documents=dict(self.digests),
+            identity=identify(self.spec, self.plugins, _PLAN_VERSION),
             models=self.models,
-            rows=len(self.cells),
-            turns=self.turns,
-            calls=self.calls,
         )
 
 
@@ -169,11 +162,20 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     corpus = _read_corpus(spec)
     index = corpus.open_index()
     cells = PlannedCells(spec, plugins, index)
+    stage = Stage(
+        first=0,
+        rows=len(cells),
+        documents=index.documents,
+        passages=tuple(index.counts),
+        turns=sum(cell.turns for cell in cells),
+        digest=make_digest([cells[0].id, cells[len(cells) - 1].id]),
+    )
     return Plan(
         spec=spec,
         plugins=plugins,
         cells=cells,
         index=index,
+        stages=(stage,),
         without_passages=index.without_passages,
         unreadable=corpus.unreadable,
         skipped_files=_count_skipped_files(spec),
