@@ -112,8 +112,7 @@ def test_a_dry_run_estimates_the_cost(budwood, vendor, spec, monkeypatch):
 
 def test_unusable_documents_are_reported(budwood, vendor, spec, tmp_path):
     """
-    A dry run names documents without a passage and those that cannot be read, with the reason, and counts files of
-    unsupported types. A run does so too.
+    A dry run names documents without a passage and documents that cannot be read, and counts other files.
     """
     docs = tmp_path / "docs"
     docs.mkdir()
