@@ -320,8 +320,10 @@ def test_a_plugin_can_be_an_instance_in_the_settings(tmp_path):
     assert plan.header().plugins["strategy"] == {
         "plugin": "persona",
         "settings": {
+            "asked": 20,
             "personas": ["a nurse"],
             "request": "Ask one question that this person would ask, in their words.",
+            "seeds": [],
         },
     }
 

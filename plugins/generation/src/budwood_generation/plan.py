@@ -18,6 +18,7 @@ from budwood_generation.documents import Document, count_skipped_files, find_fil
 from budwood_generation.documents.index import ListedPassages
 from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.journal import Header
+from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
     ConversationSpec,
@@ -153,6 +154,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     passages = {document.name: _passages(document, spec.documents) for document in documents}
     all_passages = ListedPassages([passage for found in passages.values() for passage in found])
     cells = PlannedCells(spec, plugins, all_passages)
+    check_placeholders(plugins.templates, cells[0].material, spec.origin)
     return Plan(
         spec=spec,
         plugins=plugins,
