@@ -71,7 +71,9 @@ def test_fields_fill_the_request():
     """
     modifier = build("document-context", request="Answer for {who}.")
 
-    assert modifier.modify(QUESTION, cell(PASSAGE, who="{cooks}"))[0].text.startswith("Answer for {cooks}.\n\n<passage>")
+    first = modifier.modify(QUESTION, cell(PASSAGE, who="{cooks}"))[0]
+
+    assert first.text.startswith("Answer for {cooks}.\n\n<passage>")
 
 
 @pytest.mark.parametrize("name", ["document-context", "persona"])

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from budwood.errors import ConfigurationError
-from budwood_generation.seed_files import read_values
+from budwood_generation.seed_files import FileValues, read_values
 from budwood_generation.texts import read_text
 
 
@@ -48,15 +48,23 @@ def insert_files(table: Mapping[str, Any], root: Path, *, where: str) -> dict[st
     return result
 
 
+def read_values_of(settings: Mapping[str, Any], root: Path, *, where: str) -> dict[str, FileValues]:
+    """
+    Return the values of the files that settings of a plugin name as ``{ file = "…" }``, by the key.
+
+    Raises:
+        ConfigurationError: A file cannot be read.
+    """
+    return {key: read_values(root, inner["file"], where) for key, inner in settings.items() if _is_file_table(inner)}
+
+
 def _insert_values(value: object, root: Path, where: str) -> object:
     """Replace each ``{ file = "…" }`` in the settings of plugins by the values of the file."""
     if isinstance(value, list):
         return [_insert_values(item, root, where) for item in value]
     if not isinstance(value, dict) or "plugin" not in value:
         return value
-    return {
-        key: read_values(root, inner["file"], where) if _is_file_table(inner) else inner for key, inner in value.items()
-    }
+    return value | read_values_of(value, root, where=where)
 
 
 def _is_file_table(value: object) -> bool:

@@ -17,7 +17,8 @@ from budwood_generation.cells import PlannedCells, make_digest
 from budwood_generation.documents import Document, count_skipped_files, find_files, read_document, split_document
 from budwood_generation.documents.index import ListedPassages
 from budwood_generation.estimates import Estimate, estimate_run
-from budwood_generation.journal import Header
+from budwood_generation.identity import identify
+from budwood_generation.journal import Header, Stage
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
@@ -28,13 +29,11 @@ from budwood_generation.spec import (
     RowSpec,
     SpecSource,
     to_spec,
+    with_files,
 )
 
 _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
-
-IDENTITY_EXCLUDES: Final = {"output", "storage", "concurrency"}
-"""Keys of a specification that do not change the content of the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +46,7 @@ class Plan:
         plugins: The plugins of the run.
         cells: One for each row, in the order of the rows.
         digests: The SHA-256 of each document, by name.
+        stages: The rows that are planned together; one, unless rows or documents were added to a run.
         passages: Number of passages in the documents.
         without_passages: Names of documents without a passage.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
@@ -57,6 +57,7 @@ class Plan:
     plugins: RunPlugins
     cells: PlannedCells
     digests: Mapping[str, str]
+    stages: tuple[Stage, ...]
     passages: int
     without_passages: tuple[str, ...]
     skipped_files: Mapping[str, int]
@@ -115,18 +116,11 @@ class Plan:
     def header(self) -> Header:
         """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-        content = {key: value for key, value in saved.items() if key not in IDENTITY_EXCLUDES}
-        identity = [_PLAN_VERSION, content, self.plugins.identity, dict(self.digests)]
         return Header(
-            fingerprint=make_digest(identity),
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
-            plugins=self.plugins.identity,
-            documents=dict(self.digests),
+            identity=identify(self.spec, self.plugins, _PLAN_VERSION),
             models=self.models,
-            rows=len(self.cells),
-            turns=self.turns,
-            calls=self.calls,
         )
 
 
@@ -144,7 +138,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         ConfigurationError: The specification or a document is not valid.
         PluginError: A plugin cannot be used.
     """
-    spec = to_spec(spec)
+    spec = with_files(to_spec(spec))
     if spec.row is not None:
         _check_schema(spec.row)
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
@@ -155,11 +149,21 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     all_passages = ListedPassages([passage for found in passages.values() for passage in found])
     cells = PlannedCells(spec, plugins, all_passages)
     check_placeholders(plugins.templates, cells[0].material, spec.origin)
+    digests = {document.name: document.digest for document in documents}
+    stage = Stage(
+        first=0,
+        rows=len(cells),
+        documents=digests,
+        passages=tuple(map(len, passages.values())),
+        turns=sum(cell.turns for cell in cells),
+        digest=make_digest([cells[0].id, cells[len(cells) - 1].id]),
+    )
     return Plan(
         spec=spec,
         plugins=plugins,
         cells=cells,
-        digests={document.name: document.digest for document in documents},
+        digests=digests,
+        stages=(stage,),
         passages=len(all_passages),
         without_passages=tuple(name for name, found in passages.items() if not found),
         skipped_files=count_skipped_files(spec.documents.paths, spec.root) if spec.documents else {},

@@ -25,7 +25,7 @@ from pydantic import (
 from budwood.errors import ConfigurationError
 from budwood.providing import PromptTemplate
 from budwood.settings_sources import parse_toml, read_text
-from budwood_generation.files import check_path, insert_files
+from budwood_generation.files import check_path, insert_files, read_values_of
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
 
@@ -326,6 +326,24 @@ def to_spec(source: SpecSource) -> GenerationSpec:
     root = check_path(source.get("root", Path.cwd())).absolute()
     table = {key: value for key, value in source.items() if key != "root"}
     return make_spec(insert_files(table, root, where="specification"), root)
+
+
+def with_files(spec: GenerationSpec) -> GenerationSpec:
+    """
+    Read the files that the settings of plugins still name: a saved specification has their names only.
+
+    Raises:
+        ConfigurationError: A file cannot be read.
+    """
+
+    def read(choice: Choice) -> Choice:
+        values = read_values_of(choice.settings, spec.root, where=spec.origin.name if spec.origin else "specification")
+        return choice.model_copy(update=values) if values else choice
+
+    job = spec.job
+    modifiers = tuple(map(read, job.modifiers)) if job.modifiers is not None else None
+    job = job.model_copy(update={"strategy": read(job.strategy), "modifiers": modifiers})
+    return spec.model_copy(update={"conversation" if spec.conversation else "row": job})
 
 
 def make_spec(

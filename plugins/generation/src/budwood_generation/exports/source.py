@@ -1,0 +1,88 @@
+"""The run that is exported, read without changing it, also while another process runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from budwood.types import Row
+from budwood_generation.files import check_path
+from budwood_generation.journal import (
+    Header,
+    Stage,
+    Totals,
+    count_rows,
+    read_header,
+    read_rows,
+    read_stages,
+    read_totals,
+)
+from budwood_generation.runs.folder import JOURNAL, run_folder_at
+from budwood_generation.runs.run import load_saved_spec
+from budwood_generation.spec import GenerationSpec
+
+_SUFFIXES: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".db")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSource:
+    """
+    A run to export.
+
+    Attributes:
+        folder: The folder of the run.
+        header: The header of its journal.
+        spec: Its specification.
+        stages: Its stages.
+        totals: Totals of its rows and calls.
+    """
+
+    folder: Path
+    header: Header
+    spec: GenerationSpec
+    stages: tuple[Stage, ...]
+    totals: Totals
+
+    @property
+    def name(self) -> str:
+        """The name of the dataset: that of the output without the suffix of its format."""
+        path = Path(self.spec.output_path.name.removesuffix(".gz"))
+        return path.stem if path.suffix in _SUFFIXES else path.name
+
+    @property
+    def rows_planned(self) -> int:
+        """Number of rows that the run will have."""
+        return count_rows(self.stages)
+
+    @property
+    def documents(self) -> Mapping[str, str]:
+        """The SHA-256 of each document, by name."""
+        return self.stages[-1].documents
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the finished rows in the order of the plan."""
+        return read_rows(self.folder / JOURNAL)
+
+
+def open_source(run: str | Path) -> ExportSource:
+    """
+    Open a run for reading.
+
+    Args:
+        run: The folder of the run, or its output.
+
+    Raises:
+        ConfigurationError: There is no run.
+        JournalError: Its journal cannot be read.
+    """
+    folder = run_folder_at(check_path(run))
+    path = folder / JOURNAL
+    return ExportSource(
+        folder=folder,
+        header=read_header(path),
+        spec=load_saved_spec(folder),
+        stages=read_stages(path),
+        totals=read_totals(path),
+    )
