@@ -19,6 +19,7 @@ from budwood_generation.documents.index import ListedPassages
 from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import Header, Stage
+from budwood_generation.outputs import strip_credentials
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
@@ -104,9 +105,9 @@ class Plan:
         return models_of(self.spec)
 
     @property
-    def output(self) -> Path:
-        """The output file."""
-        return self.spec.output_path
+    def output(self) -> Path | str:
+        """The output file, or the URL without credentials."""
+        return self.spec.shown_output
 
     @property
     def run_folder(self) -> Path:
@@ -116,6 +117,7 @@ class Plan:
     def header(self) -> Header:
         """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        saved["output"] = strip_credentials(self.spec.output)
         return Header(
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),

@@ -122,7 +122,7 @@ class Catalog:
         connection.execute(insert(datasets).values(**values, is_finished=False))
 
     def _open(self, name: str, run: str, layout: Layout) -> OpenTable:
-        rows = define_rows(name, self._schema, layout)
+        rows = define_rows(name, self._schema, layout, run)
         return OpenTable(name, run, rows, Encoding(layout, is_postgresql=self._is_postgresql))
 
     def _parse(self, record: Row[Any]) -> Layout:

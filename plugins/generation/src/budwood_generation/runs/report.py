@@ -28,7 +28,7 @@ class RunReport:
     The result of a run. Calls, tokens, cost and time are those of this session.
 
     Attributes:
-        output: The output file.
+        output: The output file, or the URL without credentials.
         run_folder: The folder of the journal.
         rows: Number of rows in the output.
         rows_requested: Number of rows in the specification.
@@ -42,7 +42,7 @@ class RunReport:
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
     """
 
-    output: Path
+    output: Path | str
     run_folder: Path
     rows: int
     rows_requested: int
