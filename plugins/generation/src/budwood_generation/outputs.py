@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 from budwood.errors import ConfigurationError
 from budwood.hooks import STORAGE
@@ -58,8 +59,15 @@ def _without_secret_parameters(rest: str) -> str:
 
 
 def dataset_name(output: str) -> str:
-    """Return the name of a dataset: the last part of the path or the URL, without the ending of its format."""
-    path = strip_credentials(output).partition("?")[0] if is_url(output) else Path(output).name
+    """
+    Return the name of a dataset: the last part of the path or the URL, without the ending of its format.
+
+    It is the fragment of a URL that has one, such as the name of a table in a database.
+    """
+    path = Path(output).name
+    if is_url(output):
+        address, _, fragment = strip_credentials(output).partition("#")
+        path = unquote(fragment) or address.partition("?")[0]
     last = next((part for part in reversed(path.split("/")) if part and not part.endswith(":")), "")
     name = PurePosixPath(last.rpartition("@")[2].lstrip(".").removesuffix(".gz"))
     return (name.stem if name.suffix.lower() in _ENDINGS else name.name) or "dataset"
@@ -93,9 +101,11 @@ def choose_storage(instances: Instances, output: str) -> str:
     """
     if is_url(output):
         address = strip_credentials(output).partition("?")[0]
-        of_endings = set(instances.find_matching_names(STORAGE, address.partition("://")[2]))
+        scheme, _, path = address.partition("://")
+        of_scheme = set(instances.find_matching_names(STORAGE, f"{scheme}://"))
+        of_ending = set(instances.find_matching_names(STORAGE, path)) - of_scheme
         names = instances.find_matching_names(STORAGE, address)
-        names = [name for name in names if name not in of_endings]
+        names = [name for name in names if name not in of_ending]
     else:
         names = instances.find_matching_names(STORAGE, Path(output).name)
     if names:
