@@ -37,6 +37,8 @@ def test_a_url_has_a_scheme(output, expected):
         ("postgresql://alice@host/db", "postgresql://alice@host/db"),
         ("postgresql://alice:se@cr:et@host/db", "postgresql://alice@host/db"),
         ("postgresql://alice:sec/ret@host/db", "postgresql://alice@host/db"),
+        ("postgresql://alice:sec?ret@host/db?a=b#c", "postgresql://alice@host/db?a=b#c"),
+        ("postgresql://alice:sec#ret@host/db", "postgresql://alice@host/db"),
         ("postgresql://:secret@host/db", "postgresql://@host/db"),
         ("postgresql://host/db?password=secret&sslmode=require", "postgresql://host/db?sslmode=require"),
         ("s3://bucket/x?region=eu&X-Amz-Signature=secret", "s3://bucket/x?region=eu"),

@@ -17,8 +17,8 @@ SUFFIX: Final = ".run"
 
 _ENDINGS: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".sqlite3", ".db")
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
-_PASSWORD_WITH_SLASH: Final = re.compile(r"(?P<user>[^:/?#@]*):(?!\d+(?:[/?#]|$))[^@?#]*@(?P<rest>.*)", re.DOTALL)
-"""A password that contains a slash, which it should not; a port is not one."""
+_UNENCODED_PASSWORD: Final = re.compile(r"(?P<user>[^:/?#@]*):(?!\d+(?:[/?#]|$))[^@]*@(?P<rest>.*)", re.DOTALL)
+"""A password with a slash, ``?`` or ``#``, which should be encoded; a port is not one."""
 _SECRET_PARAMETER: Final = re.compile(
     r"[?&][^=&#]*(?:password|passwd|passphrase|secret|token|signature|credential|api_?key|account_?key)[^=&#]*=[^&#]*",
     re.IGNORECASE,
@@ -48,7 +48,7 @@ def _without_password(rest: str) -> str:
     userinfo, at, host = rest[:end].rpartition("@")
     if at:
         return f"{userinfo.partition(':')[0]}@{host}{rest[end:]}"
-    unusual = _PASSWORD_WITH_SLASH.match(rest)
+    unusual = _UNENCODED_PASSWORD.match(rest)
     return f"{unusual['user']}@{unusual['rest']}" if unusual else rest
 
 
