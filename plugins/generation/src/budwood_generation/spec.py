@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -130,10 +130,16 @@ class Documents(_Table):
 
     Attributes:
         paths: Files and patterns, relative to the specification.
+        exclude: Patterns of files and folders that are left out.
+        strict: Whether a document that cannot be read stops the run. By default it is skipped, and reported.
+        code: Whether code blocks and tables are part of passages: ``"keep"`` or ``"drop"``.
         passage_chars: Approximate length of a passage, in characters.
     """
 
     paths: Annotated[tuple[_PathText, ...], Field(min_length=1)]
+    exclude: tuple[_PathText, ...] = ()
+    strict: bool = False
+    code: Literal["keep", "drop"] = "keep"
     passage_chars: Annotated[int, Field(ge=80, le=1_000_000)] = 1200
 
 

@@ -215,4 +215,5 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         cost=meter.cost,
         seconds=meter.seconds,
         skipped_files=plan.skipped_files,
+        unreadable=plan.unreadable,
     )
