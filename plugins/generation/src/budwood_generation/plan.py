@@ -26,7 +26,7 @@ from budwood_generation.documents import (
 from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import Header, Stage
-from budwood_generation.outputs import strip_credentials
+from budwood_generation.outputs import is_url, strip_credentials
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
@@ -239,7 +239,8 @@ def _count_skipped_files(spec: GenerationSpec) -> dict[str, int]:
 def _exclude(spec: GenerationSpec) -> list[str]:
     """Return the patterns of files that are not documents: also the output, which does not exist at first."""
     assert spec.documents is not None  # noqa: S101 - checked by the callers
-    return [*spec.documents.exclude, *(glob.escape(str(path)) for path in (spec.output_path, spec.run_folder))]
+    written = [spec.run_folder] if is_url(spec.output) else [Path(spec.location), spec.run_folder]
+    return [*spec.documents.exclude, *(glob.escape(str(path)) for path in written)]
 
 
 def _check_schema(job: RowSpec) -> None:
