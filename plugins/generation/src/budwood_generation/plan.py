@@ -14,7 +14,8 @@ from budwood import Client, check_schema
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood.types import ModelDetails
-from budwood_generation.cells import PlannedCells, make_digest
+from budwood.types.record import JSON
+from budwood_generation.cells import PlannedCells
 from budwood_generation.documents import (
     Corpus,
     DocumentIndex,
@@ -38,6 +39,7 @@ from budwood_generation.spec import (
     to_spec,
     with_files,
 )
+from budwood_generation.stages import extend_stages, find_earlier_stages, make_segments
 
 _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
@@ -53,6 +55,7 @@ class Plan:
         plugins: The plugins of the run.
         cells: One for each row, in the order of the rows.
         index: The passages of the documents.
+        identity: What determines the prompts, by key of the specification.
         stages: The rows that are planned together; one, unless rows or documents were added to a run.
         without_passages: Names of documents without a passage.
         unreadable: Documents, or lines of them, that are skipped because they cannot be read.
@@ -64,6 +67,7 @@ class Plan:
     plugins: RunPlugins
     cells: PlannedCells
     index: DocumentIndex
+    identity: dict[str, JSON]
     stages: tuple[Stage, ...]
     without_passages: tuple[str, ...]
     unreadable: tuple[UnreadableDocument, ...]
@@ -87,8 +91,13 @@ class Plan:
 
     @property
     def turns(self) -> int:
-        """Number of turns, each a question and an answer."""
-        return sum(cell.turns for cell in self.cells)
+        """Number of turns, each a question and an answer; estimated if there are many rows."""
+        return sum(stage.turns for stage in self.stages)
+
+    @property
+    def unused_documents(self) -> tuple[str, ...]:
+        """Names of documents that were added to a run without rows, so that no row uses them."""
+        return tuple(name for name in self.digests if name not in self.stages[-1].documents)
 
     @property
     def calls(self) -> int:
@@ -137,7 +146,7 @@ class Plan:
         return Header(
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
-            identity=identify(self.spec, self.plugins, _PLAN_VERSION),
+            identity=self.identity,
             models=self.models,
         )
 
@@ -164,23 +173,19 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     plugins = build_plugins(spec, settings)
     models = _check_models(spec.job, settings)
     corpus = _read_corpus(spec)
-    index = corpus.open_index()
-    cells = PlannedCells(spec, plugins, index)
+    identity = identify(spec, plugins, _PLAN_VERSION)
+    earlier = find_earlier_stages(spec.run_folder, identity, spec.rows, corpus.documents)
+    index = corpus.open_index(earlier[-1].documents if earlier else None)
+    stages = extend_stages(earlier, spec.rows, index.documents, index.counts)
+    cells = PlannedCells(spec, plugins, index, make_segments(stages))
     check_placeholders(plugins.templates, cells[0].material, spec.origin)
-    stage = Stage(
-        first=0,
-        rows=len(cells),
-        documents=index.documents,
-        passages=tuple(index.counts),
-        turns=sum(cell.turns for cell in cells),
-        digest=make_digest([cells[0].id, cells[len(cells) - 1].id]),
-    )
     return Plan(
         spec=spec,
         plugins=plugins,
         cells=cells,
         index=index,
-        stages=(stage,),
+        identity=identity,
+        stages=cells.complete_stages(stages),
         without_passages=index.without_passages,
         unreadable=corpus.unreadable,
         skipped_files=_count_skipped_files(spec),
