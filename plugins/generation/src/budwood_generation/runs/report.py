@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from budwood_generation.documents import UnreadableDocument
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -39,6 +41,7 @@ class RunReport:
         output_tokens: Tokens received, or None if unknown.
         cost: US dollars, or None if no price is known.
         seconds: Duration.
+        unreadable: Documents, or lines of them, that were skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
     """
 
@@ -54,6 +57,7 @@ class RunReport:
     cost: Decimal | None
     seconds: float
     skipped_files: Mapping[str, int]
+    unreadable: tuple[UnreadableDocument, ...] = ()
 
     @property
     def complete(self) -> bool:
