@@ -4,8 +4,9 @@ Create datasets with language models: conversations and structured rows, from do
 `generate` runs a specification. If the process ends early, `resume` continues from the last finished turn.
 """
 
+from budwood_generation.differences import KeyDifference, RunDifferences, diff_runs
 from budwood_generation.errors import JournalError, OtherRunError, OutputError, RunBusyError
-from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run
+from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run, read_rows
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs import (
     Failure,
@@ -15,6 +16,7 @@ from budwood_generation.runs import (
     generate,
     generate_async,
     list_runs,
+    remove_run,
     resume,
     resume_async,
     show_run,
@@ -38,6 +40,7 @@ __all__ = [
     "Failure",
     "GenerationSpec",
     "JournalError",
+    "KeyDifference",
     "ModelOptions",
     "OtherRunError",
     "OutputError",
@@ -45,8 +48,10 @@ __all__ = [
     "Progress",
     "RowSpec",
     "RunBusyError",
+    "RunDifferences",
     "RunInfo",
     "RunReport",
+    "diff_runs",
     "export_formats",
     "export_run",
     "generate",
@@ -54,6 +59,8 @@ __all__ = [
     "list_runs",
     "load_spec",
     "make_plan",
+    "read_rows",
+    "remove_run",
     "resume",
     "resume_async",
     "show_run",
