@@ -19,23 +19,10 @@ MAX_INDEXES_SHOWN: Final = 10
 
 def resume(path: options.Run, *, json_output: options.AsJSON = False, quiet: options.Quiet = False) -> None:
     """Continue a run, and retry failed rows."""
-    _resume(path, None, json_output=json_output, quiet=quiet)
+    _resume(path, json_output=json_output, quiet=quiet)
 
 
-def retry(
-    path: options.Run,
-    *,
-    only: Annotated[
-        str, typer.Option("--only", metavar="ERROR", help="Name of an error, such as RateLimitError; see `runs show`.")
-    ],
-    json_output: options.AsJSON = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Retry only those rows that failed with one kind of error."""
-    _resume(path, only, json_output=json_output, quiet=quiet)
-
-
-def _resume(path: Path, only: str | None, *, json_output: bool, quiet: bool) -> None:
+def _resume(path: Path, *, json_output: bool, quiet: bool) -> None:
     from budwood_cli import datasets, progress
 
     datasets.require_generation()
@@ -43,7 +30,7 @@ def _resume(path: Path, only: str | None, *, json_output: bool, quiet: bool) -> 
 
     run_folder = budwood_generation.show_run(path).run_folder
     with datasets.interruptible(run_folder), progress.show_progress(quiet=quiet) as on_progress:
-        report = budwood_generation.resume(path, only=only, on_progress=on_progress)
+        report = budwood_generation.resume(path, on_progress=on_progress)
     datasets.write_report(report, json_output=json_output, quiet=quiet)
 
 

@@ -25,7 +25,8 @@ def export(
     *,
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="PATH", help="The file or folder. Default: next to the run.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="The file or folder. Default: next to the run."),
     ] = None,
     context: Annotated[bool, typer.Option("--context", help="Put the passage into the messages.")] = False,
     split: Annotated[

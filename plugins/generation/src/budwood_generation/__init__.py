@@ -5,7 +5,7 @@ Create datasets with language models: conversations and structured rows, from do
 """
 
 from budwood_generation.differences import KeyDifference, RunDifferences, diff_runs
-from budwood_generation.errors import JournalError, OtherRunError, OutputError, RunBusyError
+from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
 from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run, read_rows
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs import (
@@ -34,6 +34,7 @@ from budwood_generation.spec import (
 __all__ = [
     "Choice",
     "ConversationSpec",
+    "DamagedJournalError",
     "Documents",
     "ExportFormat",
     "ExportReport",

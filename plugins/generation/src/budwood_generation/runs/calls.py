@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from typing import Any, cast
 
 from pydantic_core import to_json
@@ -12,6 +13,7 @@ from budwood import AsyncClient, ChatResponse
 from budwood.errors import BadResponseError, ContentFilterError
 from budwood.types import Cell
 from budwood.types.record import JSON
+from budwood_generation.identity import FREE_OPTIONS
 from budwood_generation.journal import CallDone, Entry, Journal
 from budwood_generation.prompts import ModelRequest
 from budwood_generation.randomness import request_seed
@@ -43,7 +45,7 @@ class Caller:
         Raises:
             BudwoodError: The call failed, or its reply cannot be used.
         """
-        saved = self._journal.call(cell.id, turn, request.purpose, _digest(request))
+        saved = self._journal.call(cell.index, turn, request.purpose, _digest(request))
         if saved is not None:
             return saved.text
         done = await self.call(cell, turn, request)
@@ -57,19 +59,23 @@ class Caller:
         Raises:
             BudwoodError: The call failed, or its reply cannot be used.
         """
+        started, before = time.time(), time.monotonic()
         response = await self._client.ask(list(request.messages), **self._options(cell, turn, request))
         text = answer_text(response.text)
         _check_response(response, text, request)
         return CallDone(
-            row_id=cell.id,
+            index=cell.index,
             turn=turn,
             purpose=request.purpose,
             digest=_digest(request),
+            model=request.model,
             text=text,
             value=cast("JSON", response.parsed),
             input_tokens=response.usage.input_tokens,
             output_tokens=response.usage.output_tokens,
             cost=response.cost,
+            started=started,
+            seconds=time.monotonic() - before,
         )
 
     async def commit(self, done: CallDone, *entries: Entry) -> None:
@@ -85,7 +91,8 @@ class Caller:
 
 
 def _digest(request: ModelRequest) -> str:
-    content = [request.model, request.messages, request.options, request.schema]
+    options = request.options.model_dump(exclude=set(FREE_OPTIONS))
+    content = [request.model, request.messages, options, request.schema]
     return hashlib.sha256(to_json(content)).hexdigest()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from budwood_generation.journal import CallDone, Counts, Entry, RowDone, RowFailed, TurnDone
+from budwood_generation.journal import CallDone, Entry, RowDone, RowFailed, Totals, TurnDone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Meter:
     Counts finished work, and reports progress.
 
     Args:
-        before: Counts of earlier sessions.
+        before: Totals of earlier sessions.
         rows: Total number of rows.
         turns: Total number of turns.
         report: Called after every change.
@@ -59,7 +59,7 @@ class Meter:
 
     def __init__(
         self,
-        before: Counts,
+        before: Totals,
         rows: int,
         turns: int,
         report: Callable[[Progress], None] | None,
@@ -96,6 +96,8 @@ class Meter:
                     self.rows += 1
                 case RowFailed():
                     self.errors += 1
+                case _:
+                    pass
         if self._report is not None:
             self._report(self.progress())
 

@@ -37,7 +37,7 @@ class ConversationGenerator:
 
     async def create(self, cell: Cell) -> None:
         """Create a conversation. It ends early if the strategy returns an empty instruction."""
-        turns = list(self._journal.turns(cell.id))
+        turns = list(self._journal.turns(cell.index))
         instruction = self._next_instruction(cell, turns)
         if instruction is None and not turns:
             raise BadResponseError(
@@ -55,7 +55,7 @@ class ConversationGenerator:
             turns.append(Turn(question=question, answer=done.text))
             instruction = self._next_instruction(cell, turns)
             row = [] if instruction else [RowDone(self._row(cell, turns))]
-            await self._caller.commit(done, TurnDone(row_id=cell.id, number=number, turn=turns[-1]), *row)
+            await self._caller.commit(done, TurnDone(index=cell.index, number=number, turn=turns[-1]), *row)
 
     def _next_instruction(self, cell: Cell, turns: list[Turn]) -> Instruction | None:
         if len(turns) >= cell.turns:
@@ -92,7 +92,7 @@ class ValueGenerator:
         done = await self._caller.call(cell, 0, request)
         turn = Turn(question=request.messages[-1].text, answer=done.text)
         row = _build_row(cell, {"value": done.value}, {"model": self._job.model})
-        await self._caller.commit(done, TurnDone(row_id=cell.id, number=0, turn=turn), RowDone(row))
+        await self._caller.commit(done, TurnDone(index=cell.index, number=0, turn=turn), RowDone(row))
 
 
 def _build_row(cell: Cell, content: dict[str, Any], models: Mapping[str, str]) -> Row:

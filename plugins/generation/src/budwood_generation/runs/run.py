@@ -126,7 +126,7 @@ async def _run_with_handler(start: Callable[[], Coroutine[Any, Any, T]], install
 
 async def _run_plan(plan: Plan, settings: Settings, on_progress: OnProgress | None) -> RunReport:
     try:
-        with open_journal(plan.run_folder, plan.output, plan.header()) as journal:
+        with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
             return await _run_with_note(plan, settings, journal, on_progress)
     except JournalError as error:
         _add_resume_note(error, plan)
@@ -148,19 +148,19 @@ def _add_resume_note(error: BaseException, plan: Plan) -> None:
 
 def _has_finished_calls(journal: Journal) -> bool:
     try:
-        return journal.counts().calls > 0
+        return journal.totals().calls > 0
     except JournalError:
         return True
 
 
 async def _create_rows(plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None) -> RunReport:
-    before = journal.counts()
+    before = journal.totals()
     done = journal.finished()
     meter = Meter(before, len(plan.cells), plan.turns, on_progress)
     async with AsyncClient(settings=settings) as client:
         generator = _row_generator(plan, Caller(client, journal, meter, plan.spec.seed), journal)
         runner = Runner(generator, journal, meter, plan.spec.concurrency)
-        await runner.run(cell for cell in plan.cells if cell.index not in done)
+        await runner.run(plan.cells[index] for index in done.missing())
     return _report(plan, journal, meter, await _write_in_thread(plan, journal))
 
 
@@ -197,7 +197,7 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         run_folder=plan.run_folder,
         rows=rows,
         rows_requested=len(plan.cells),
-        failures=tuple(Failure(index, reason) for index, reason in journal.counts().failures.items()),
+        failures=tuple(Failure(index, failure.reason) for index, failure in journal.failures().items()),
         calls=meter.calls,
         rows_reused=meter.before.rows,
         input_tokens=meter.input_tokens,

@@ -84,7 +84,8 @@ class Runner:
                 self._consecutive_failures = 0
 
     async def _record_failure(self, cell: Cell, error: BudwoodError) -> None:
-        failure = RowFailed(row_id=cell.id, index=cell.index, reason=f"{type(error).__name__}: {error}")
+        name = type(error).__name__
+        failure = RowFailed(index=cell.index, reason=f"{name}: {error}", error=name)
         await asyncio.wrap_future(self._journal.commit(failure))
         self._meter.count(failure)
         self._consecutive_failures += 1
