@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -22,7 +21,7 @@ def resume(path: options.Run, *, json_output: options.AsJSON = False, quiet: opt
     _resume(path, json_output=json_output, quiet=quiet)
 
 
-def _resume(path: Path, *, json_output: bool, quiet: bool) -> None:
+def _resume(path: str, *, json_output: bool, quiet: bool) -> None:
     from budwood_cli import datasets, progress
 
     datasets.require_generation()
@@ -75,8 +74,8 @@ def _confirm(run: RunInfo) -> None:
 
 
 def diff(
-    first: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run, or its output.")],
-    second: Annotated[Path, typer.Argument(metavar="RUN", help="The same for another run.")],
+    first: options.Run,
+    second: Annotated[str, typer.Argument(metavar="RUN", help="The same for another run.")],
     *,
     json_output: options.AsJSON = False,
 ) -> None:

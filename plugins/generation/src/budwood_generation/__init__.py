@@ -5,6 +5,7 @@ Create datasets with language models: conversations and structured rows, from do
 """
 
 from budwood_generation.differences import KeyDifference, RunDifferences, diff_runs
+from budwood_generation.documents import UnreadableDocument
 from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
 from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run, read_rows
 from budwood_generation.plan import Plan, make_plan
@@ -52,6 +53,7 @@ __all__ = [
     "RunDifferences",
     "RunInfo",
     "RunReport",
+    "UnreadableDocument",
     "diff_runs",
     "export_formats",
     "export_run",

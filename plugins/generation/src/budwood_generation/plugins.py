@@ -15,6 +15,7 @@ from budwood.plugins import Instance, Instances
 from budwood.settings import Settings
 from budwood.types.record import JSON
 from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
+from budwood_generation.outputs import choose_storage
 from budwood_generation.spec import Choice, GenerationSpec
 
 
@@ -47,8 +48,9 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
     instances = Instances(settings if isinstance(settings, Settings) else Settings.load(settings))
     strategy = _build(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
     modifiers = [_build(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
-    storage = instances.build(STORAGE, spec.storage.plugin, {**spec.storage.settings, "output": spec.output_path})
-    _refuse_secrets(STORAGE, spec.storage, storage)
+    choice = spec.storage or Choice(plugin=choose_storage(instances, spec.output))
+    storage = instances.build(STORAGE, choice.plugin, {**choice.settings, "output": spec.location})
+    _refuse_secrets(STORAGE, choice, storage)
     return RunPlugins(
         strategy=GuardedStrategy(strategy),
         modifiers=tuple(map(GuardedModifier, modifiers)),

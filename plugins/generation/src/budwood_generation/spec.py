@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
 from budwood.errors import ConfigurationError
 from budwood.settings_sources import parse_toml, read_text
 from budwood_generation.files import check_path, insert_files
+from budwood_generation.outputs import is_url, run_folder, strip_credentials
 from budwood_generation.spec_errors import spec_error
 
 MAX_TURNS: Final = 100
@@ -38,14 +39,18 @@ def _check_path(path: str | Path) -> str | Path:
     return path
 
 
-def _check_file(path: Path) -> Path:
-    if path.name in ("", ".."):
-        raise ValueError("this is not the name of a file")
-    return path
+def _to_output(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _check_output(output: str) -> str:
+    if not is_url(output) and Path(output).name in ("", ".."):
+        raise ValueError("this is neither the name of a file nor a URL")
+    return output
 
 
 _PathText = Annotated[_Text, AfterValidator(_check_path)]
-_File = Annotated[Path, AfterValidator(_check_path), AfterValidator(_check_file)]
+_Output = Annotated[_Text, BeforeValidator(_to_output), AfterValidator(_check_path), AfterValidator(_check_output)]
 
 
 class _Part(BaseModel):
@@ -125,10 +130,16 @@ class Documents(_Table):
 
     Attributes:
         paths: Files and patterns, relative to the specification.
+        exclude: Patterns of files and folders that are left out.
+        strict: Whether a document that cannot be read stops the run. By default it is skipped, and reported.
+        code: Whether code blocks and tables are part of passages: ``"keep"`` or ``"drop"``.
         passage_chars: Approximate length of a passage, in characters.
     """
 
     paths: Annotated[tuple[_PathText, ...], Field(min_length=1)]
+    exclude: tuple[_PathText, ...] = ()
+    strict: bool = False
+    code: Literal["keep", "drop"] = "keep"
     passage_chars: Annotated[int, Field(ge=80, le=1_000_000)] = 1200
 
 
@@ -216,8 +227,9 @@ class GenerationSpec(_Table):
     Attributes:
         rows: Number of rows.
         seed: Seed of all random choices.
-        output: The file for the rows, relative to ``root``. The journal is next to it, in ``OUTPUT.run``.
-        storage: Plugin that writes the output.
+        output: The file for the rows, relative to ``root``, or a URL such as ``s3://bucket/rows``. The journal is in
+            ``OUTPUT.run`` next to the file; for a URL it is in ``root``, in ``NAME-HASH.run``.
+        storage: Plugin that stores the rows. By default the one whose patterns match the output.
         concurrency: Number of rows created in parallel.
         documents: The documents that rows are created from.
         conversation: Rows are conversations.
@@ -227,8 +239,8 @@ class GenerationSpec(_Table):
 
     rows: Annotated[int, Field(ge=1, le=MAX_ROWS)]
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
-    output: _File
-    storage: Choice = Choice(plugin="jsonl")
+    output: _Output
+    storage: Choice | None = None
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
     documents: Documents | None = None
     conversation: ConversationSpec | None = None
@@ -256,14 +268,24 @@ class GenerationSpec(_Table):
         return (Choice(plugin="document-context"),) if self.documents else ()
 
     @property
-    def output_path(self) -> Path:
-        """The output, as an absolute path."""
-        return (self.root / self.output).absolute()
+    def location(self) -> str:
+        """The output for the storage: an absolute path, or the URL with its credentials."""
+        return self.output if is_url(self.output) else str((self.root / self.output).absolute())
+
+    @property
+    def shown_output(self) -> Path | str:
+        """The output as an absolute path, or the URL without credentials."""
+        return strip_credentials(self.output) if is_url(self.output) else Path(self.location)
 
     @property
     def run_folder(self) -> Path:
         """The folder of the journal."""
-        return self.output_path.with_name(f"{self.output_path.name}.run")
+        return run_folder(self.output, self.root)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Hide the credentials of the output."""
+        for name, value in super().__repr_args__():
+            yield name, strip_credentials(value) if name == "output" else value
 
 
 SpecSource = GenerationSpec | Mapping[str, Any] | str | Path

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from budwood.types import Row
 from budwood_generation import journal
-from budwood_generation.files import check_path
 from budwood_generation.journal import Header, Stage, Totals
-from budwood_generation.runs.folder import JOURNAL, run_folder_at
+from budwood_generation.outputs import dataset_name
+from budwood_generation.runs.folder import JOURNAL, find_run_folder
 from budwood_generation.runs.run import load_saved_spec
 from budwood_generation.spec import GenerationSpec
-
-_SUFFIXES: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,22 +23,21 @@ class ExportSource:
     Attributes:
         folder: The folder of the run.
         header: The header of its journal.
-        stages: What was planned.
         spec: Its specification.
-        totals: Sums over its rows and calls.
+        stages: Its stages.
+        totals: Totals of its rows and calls.
     """
 
     folder: Path
     header: Header
-    stages: tuple[Stage, ...]
     spec: GenerationSpec
+    stages: tuple[Stage, ...]
     totals: Totals
 
     @property
     def name(self) -> str:
         """The name of the dataset: that of the output without the suffix of its format."""
-        path = Path(self.spec.output_path.name.removesuffix(".gz"))
-        return path.stem if path.suffix in _SUFFIXES else path.name
+        return dataset_name(self.spec.output)
 
     @property
     def rows_planned(self) -> int:
@@ -69,13 +65,13 @@ def open_source(run: str | Path) -> ExportSource:
         ConfigurationError: There is no run.
         JournalError: Its journal cannot be read.
     """
-    folder = run_folder_at(check_path(run))
+    folder = find_run_folder(run)
     path = folder / JOURNAL
     return ExportSource(
         folder=folder,
         header=journal.read_header(path),
-        stages=journal.read_stages(path),
         spec=load_saved_spec(folder),
+        stages=journal.read_stages(path),
         totals=journal.read_totals(path),
     )
 
@@ -85,11 +81,11 @@ def read_rows(run: str | Path, after: int = -1) -> Iterator[Row]:
     Yield the finished rows of a run in the order of their indexes, also while another process runs it.
 
     Args:
-        run: The folder of the run, or its output.
+        run: The folder of the run, or its output: a file, or a URL, whose run is in the current folder.
         after: The indexes are greater than this; -1 for all.
 
     Raises:
         ConfigurationError: There is no run.
         JournalError: Its journal cannot be read.
     """
-    return journal.read_rows(run_folder_at(check_path(run)) / JOURNAL, after)
+    return journal.read_rows(find_run_folder(run) / JOURNAL, after)

@@ -13,10 +13,11 @@ from filelock import FileLock, Timeout
 
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError, OtherRunError, RunBusyError
+from budwood_generation.files import check_path
 from budwood_generation.identity import describe_differences
 from budwood_generation.journal import Header, Journal, SQLiteJournal, Stage, read_header, read_stages, read_totals
+from budwood_generation.outputs import SUFFIX, is_url, output_label, run_folder, strip_credentials
 
-SUFFIX: Final = ".run"
 JOURNAL: Final = "journal.sqlite"
 LOCK: Final = "lock"
 LOCK_TIMEOUT: Final = 1.0
@@ -24,7 +25,7 @@ LOCK_TIMEOUT: Final = 1.0
 
 
 @contextlib.contextmanager
-def open_journal(folder: Path, output: Path, header: Header, stages: tuple[Stage, ...]) -> Iterator[Journal]:
+def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> Iterator[Journal]:
     """
     Lock a run and open its journal. The journal of another run is replaced if it has no finished call.
 
@@ -35,7 +36,7 @@ def open_journal(folder: Path, output: Path, header: Header, stages: tuple[Stage
         ConfigurationError: The folder cannot be created.
     """
     path = folder / JOURNAL
-    if output.exists() and not path.exists():
+    if isinstance(output, Path) and output.exists() and not path.exists():
         raise OtherRunError(
             f"The output {output.name} exists, and was not created by a run.",
             hint="Choose another output, or move the file.",
@@ -47,13 +48,24 @@ def open_journal(folder: Path, output: Path, header: Header, stages: tuple[Stage
             yield journal
 
 
-def run_folder_at(path: Path) -> Path:
+def find_run_folder(source: str | Path) -> Path:
     """
-    Find the folder of a run from the path of the folder or of the output.
+    Find the folder of a run from the path of the folder, or from the output: a path, or a URL.
+
+    The run of a URL is in the current folder. Its credentials do not matter.
 
     Raises:
         ConfigurationError: There is no run.
     """
+    if isinstance(source, str) and is_url(source):
+        folder = run_folder(source, Path.cwd())
+        if (folder / JOURNAL).is_file():
+            return folder
+        raise ConfigurationError(
+            f"The current folder has no run of {strip_credentials(source)}.",
+            hint=f"Change to the folder of the specification, or give the run folder: {folder.name}.",
+        )
+    path = check_path(source)
     for folder in (path, path.with_name(f"{path.name}{SUFFIX}")):
         if (folder / JOURNAL).is_file():
             return folder.absolute()
@@ -109,17 +121,17 @@ def lock_run(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_run(path: Path, output: Path, header: Header, stages: tuple[Stage, ...]) -> str | None:
+def _check_run(path: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> str | None:
     """Return the id of the saved run, or None if it was another run without finished calls, which is removed."""
     saved = read_header(path)
     differences = _find_differences(saved, header, read_stages(path), stages)
     if not differences:
         return saved.run
-    if not read_totals(path).calls and not output.exists():
+    if not read_totals(path).calls and not (isinstance(output, Path) and output.exists()):
         path.unlink()
         return None
     raise OtherRunError(
-        f"The output {output.name} belongs to another run, which differs in: {', '.join(differences)}.",
+        f"The output {output_label(output)} belongs to another run, which differs in: {', '.join(differences)}.",
         hint=f"Undo these changes, or choose another output. The finished work is in {path.parent.name}.",
     )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
-from budwood_generation.files import check_path
-from budwood_generation.runs.folder import JOURNAL, SUFFIX, lock_run, run_folder_at
+from budwood_generation.outputs import SUFFIX
+from budwood_generation.runs.folder import JOURNAL, find_run_folder, lock_run
 
 
 def remove_run(path: str | Path) -> Path:
@@ -25,7 +25,7 @@ def remove_run(path: str | Path) -> Path:
         RunBusyError: A process is running it.
         JournalError: The folder cannot be removed.
     """
-    folder = run_folder_at(check_path(path))
+    folder = find_run_folder(path)
     if folder.is_symlink() or folder.suffix != SUFFIX:
         raise ConfigurationError(
             f"{str(folder)!r} is not the folder of a run that Budwood named.", hint="Remove it by hand."
