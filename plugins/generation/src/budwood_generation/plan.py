@@ -26,7 +26,8 @@ from budwood_generation.documents import (
 from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import Header, Stage
-from budwood_generation.outputs import strip_credentials
+from budwood_generation.outputs import is_url, strip_credentials
+from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
     ConversationSpec,
@@ -35,6 +36,7 @@ from budwood_generation.spec import (
     RowSpec,
     SpecSource,
     to_spec,
+    with_files,
 )
 
 _PLAN_VERSION: Final = 3
@@ -155,7 +157,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         ConfigurationError: The specification or a document is not valid.
         PluginError: A plugin cannot be used.
     """
-    spec = to_spec(spec)
+    spec = with_files(to_spec(spec))
     if spec.row is not None:
         _check_schema(spec.row)
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
@@ -164,6 +166,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     corpus = _read_corpus(spec)
     index = corpus.open_index()
     cells = PlannedCells(spec, plugins, index)
+    check_placeholders(plugins.templates, cells[0].material, spec.origin)
     stage = Stage(
         first=0,
         rows=len(cells),
@@ -236,7 +239,8 @@ def _count_skipped_files(spec: GenerationSpec) -> dict[str, int]:
 def _exclude(spec: GenerationSpec) -> list[str]:
     """Return the patterns of files that are not documents: also the output, which does not exist at first."""
     assert spec.documents is not None  # noqa: S101 - checked by the callers
-    return [*spec.documents.exclude, *(glob.escape(str(path)) for path in (spec.output_path, spec.run_folder))]
+    written = [spec.run_folder] if is_url(spec.output) else [Path(spec.location), spec.run_folder]
+    return [*spec.documents.exclude, *(glob.escape(str(path)) for path in written)]
 
 
 def _check_schema(job: RowSpec) -> None:

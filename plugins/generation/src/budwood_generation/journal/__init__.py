@@ -16,7 +16,9 @@ from budwood_generation.journal.records import (
     TurnDone,
     count_rows,
 )
+from budwood_generation.journal.repair import repair_journal
 from budwood_generation.journal.row_set import RowSet
+from budwood_generation.journal.run_file import read_run_file, write_run_file
 from budwood_generation.journal.sqlite import SQLiteJournal
 
 __all__ = [
@@ -38,6 +40,9 @@ __all__ = [
     "read_failures",
     "read_header",
     "read_rows",
+    "read_run_file",
     "read_stages",
     "read_totals",
+    "repair_journal",
+    "write_run_file",
 ]

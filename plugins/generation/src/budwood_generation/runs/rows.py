@@ -10,7 +10,7 @@ from budwood.types import Cell, Instruction, Row, Turn
 from budwood.types.record import JSON
 from budwood_generation.journal import Journal, RowDone, TurnDone
 from budwood_generation.plugins import RunPlugins
-from budwood_generation.prompts import answer_request, ask_request, next_instruction, value_request
+from budwood_generation.prompts import answer_request, ask_request, next_instruction, system_text, value_request
 from budwood_generation.runs.calls import Caller
 from budwood_generation.spec import ConversationSpec, GenerationSpec, RowSpec
 
@@ -64,7 +64,8 @@ class ConversationGenerator:
         return instruction if instruction.text or instruction.ask else None
 
     def _row(self, cell: Cell, turns: list[Turn]) -> Row:
-        system = [{"role": "system", "content": self._job.system}] if self._job.system else []
+        text = system_text(self._job, cell)
+        system = [{"role": "system", "content": text}] if text else []
         messages = [
             message
             for turn in turns

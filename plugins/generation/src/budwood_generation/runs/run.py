@@ -11,11 +11,11 @@ from budwood import AsyncClient
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.errors import JournalError, OutputError
-from budwood_generation.journal import Journal, read_header
+from budwood_generation.journal import Journal
 from budwood_generation.outputs import SUFFIX, is_url, output_label
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.calls import Caller
-from budwood_generation.runs.folder import JOURNAL, find_run_folder, open_journal
+from budwood_generation.runs.folder import find_run_folder, open_journal, read_saved_header
 from budwood_generation.runs.interrupts import graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
@@ -100,7 +100,7 @@ def load_saved_spec(folder: Path) -> GenerationSpec:
     Raises:
         JournalError: The journal cannot be read.
     """
-    header = read_header(folder / JOURNAL)
+    header = read_saved_header(folder)
     try:
         spec = make_spec(header.spec, (folder / header.root).resolve(), where=folder.name)
     except ConfigurationError as error:
