@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -99,7 +99,10 @@ class ModelOptions(_Table):
     """
     Parameters of every call of a model; see `budwood.types.ChatRequest`.
 
-    With ``keep_truncated``, a reply that reached ``max_tokens`` is used; otherwise its row fails.
+    Attributes:
+        keep_truncated: Use replies that reached ``max_tokens``; otherwise they are rejected.
+        reasoning: What happens to the reasoning of the model: it is dropped, kept in a field, or put in front of the
+            answer in tags.
     """
 
     temperature: _Number | None = None
@@ -113,10 +116,11 @@ class ModelOptions(_Table):
     retries: int | None = None
     timeout: _Number | None = None
     keep_truncated: bool = False
+    reasoning: Literal["drop", "field", "tags"] = "drop"
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that are set, as options of `budwood.Client.ask`."""
-        return self.model_dump(exclude_none=True, exclude={"keep_truncated"})
+        return self.model_dump(exclude_none=True, exclude={"keep_truncated", "reasoning"})
 
 
 class Documents(_Table):
@@ -218,7 +222,9 @@ class GenerationSpec(_Table):
         seed: Seed of all random choices.
         output: The file for the rows, relative to ``root``. The journal is next to it, in ``OUTPUT.run``.
         storage: Plugin that writes the output.
-        concurrency: Number of rows created in parallel.
+        concurrency: The most calls at a time.
+        attempts: The most replies that are requested for one call, if they cannot be used.
+        patience: The longest time in which a run waits for an endpoint that is unavailable, in seconds.
         documents: The documents that rows are created from.
         conversation: Rows are conversations.
         row: Rows are structured values.
@@ -230,6 +236,8 @@ class GenerationSpec(_Table):
     output: _File
     storage: Choice = Choice(plugin="jsonl")
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     documents: Documents | None = None
     conversation: ConversationSpec | None = None
     row: RowSpec | None = None

@@ -7,21 +7,18 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from budwood import AsyncClient
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.errors import JournalError, OutputError
 from budwood_generation.files import check_path
 from budwood_generation.journal import Journal, read_header
 from budwood_generation.plan import Plan, make_plan
-from budwood_generation.runs.calls import Caller
+from budwood_generation.runs.creating import create_rows
 from budwood_generation.runs.folder import JOURNAL, SUFFIX, open_journal, run_folder_at
-from budwood_generation.runs.interrupts import graceful_interrupts
+from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
-from budwood_generation.runs.rows import ConversationGenerator, RowGenerator, ValueGenerator
-from budwood_generation.runs.runner import Runner
-from budwood_generation.spec import ConversationSpec, GenerationSpec, SpecSource, make_spec
+from budwood_generation.spec import GenerationSpec, SpecSource, make_spec
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
@@ -44,7 +41,7 @@ def generate(
     Raises:
         BudwoodError: The error that stopped the run. Finished work is in the journal, also after `KeyboardInterrupt`.
     """
-    return _run(lambda: generate_async(spec, settings=settings, on_progress=on_progress))
+    return _run(lambda interrupts: _generate(spec, settings, on_progress, interrupts))
 
 
 async def generate_async(
@@ -54,8 +51,7 @@ async def generate_async(
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Create a dataset; see `generate`. If the task is cancelled, `resume` continues the run."""
-    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress)
+    return await _generate(spec, settings, on_progress)
 
 
 def resume(
@@ -75,7 +71,7 @@ def resume(
     Raises:
         BudwoodError: There is no such run, its documents have changed, or an error stopped it.
     """
-    return _run(lambda: resume_async(path, settings=settings, on_progress=on_progress))
+    return _run(lambda interrupts: _resume(path, settings, on_progress, interrupts))
 
 
 async def resume_async(
@@ -85,9 +81,7 @@ async def resume_async(
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Continue a run; see `resume`."""
-    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    folder = run_folder_at(check_path(path))
-    return await _run_plan(make_plan(load_saved_spec(folder), settings=settings), settings, on_progress)
+    return await _resume(path, settings, on_progress)
 
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
@@ -108,34 +102,71 @@ def load_saved_spec(folder: Path) -> GenerationSpec:
     return spec.model_copy(update={"output": folder.with_name(folder.name.removesuffix(SUFFIX))})
 
 
-def _run(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def _generate(
+    spec: SpecSource,
+    settings: Settings | Mapping[str, Any] | None,
+    on_progress: OnProgress | None,
+    interrupts: Interrupts | None = None,
+) -> RunReport:
+    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
+
+
+async def _resume(
+    path: str | Path,
+    settings: Settings | Mapping[str, Any] | None,
+    on_progress: OnProgress | None,
+    interrupts: Interrupts | None = None,
+) -> RunReport:
+    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    folder = run_folder_at(check_path(path))
+    return await _run_plan(make_plan(load_saved_spec(folder), settings=settings), settings, on_progress, interrupts)
+
+
+def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with graceful_interrupts() as install_handler:
-            return asyncio.run(_run_with_handler(start, install_handler))
+        with graceful_interrupts() as interrupts:
+            return _run_interruptible(start, interrupts)
     raise ConfigurationError(
         "This function blocks, and was called in an event loop.", hint="Await the function whose name ends in _async."
     )
 
 
-async def _run_with_handler(start: Callable[[], Coroutine[Any, Any, T]], install_handler: Callable[[], None]) -> T:
-    install_handler()
-    return await start()
-
-
-async def _run_plan(plan: Plan, settings: Settings, on_progress: OnProgress | None) -> RunReport:
+def _run_interruptible(start: Callable[[Interrupts], Coroutine[Any, Any, T]], interrupts: Interrupts) -> T:
     try:
-        with open_journal(plan.run_folder, plan.output, plan.header()) as journal:
-            return await _run_with_note(plan, settings, journal, on_progress)
+        return asyncio.run(_run_with_handlers(start, interrupts))
+    except (Interrupted, asyncio.CancelledError) as error:
+        if interrupts.signal is None:
+            raise
+        notes = getattr(error, "__notes__", [])
+    raise interrupts.end(notes)
+
+
+async def _run_with_handlers(start: Callable[[Interrupts], Coroutine[Any, Any, T]], interrupts: Interrupts) -> T:
+    interrupts.install()
+    return await start(interrupts)
+
+
+async def _run_plan(
+    plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None = None
+) -> RunReport:
+    try:
+        with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
+            return await _run_with_note(plan, settings, journal, on_progress, interrupts)
     except JournalError as error:
         _add_resume_note(error, plan)
         raise
 
 
-async def _run_with_note(plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None) -> RunReport:
+async def _run_with_note(
+    plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None, interrupts: Interrupts | None
+) -> RunReport:
+    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress)
     try:
-        return await _create_rows(plan, settings, journal, on_progress)
+        await create_rows(plan, settings, journal, meter, interrupts)
+        return _report(plan, journal, meter, await _write_in_thread(plan, journal))
     except BaseException as error:
         if not isinstance(error, JournalError) and _has_finished_calls(journal):
             _add_resume_note(error, plan)
@@ -148,27 +179,9 @@ def _add_resume_note(error: BaseException, plan: Plan) -> None:
 
 def _has_finished_calls(journal: Journal) -> bool:
     try:
-        return journal.counts().calls > 0
+        return journal.totals().calls > 0
     except JournalError:
         return True
-
-
-async def _create_rows(plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None) -> RunReport:
-    before = journal.counts()
-    done = journal.finished()
-    meter = Meter(before, len(plan.cells), plan.turns, on_progress)
-    async with AsyncClient(settings=settings) as client:
-        generator = _row_generator(plan, Caller(client, journal, meter, plan.spec.seed), journal)
-        runner = Runner(generator, journal, meter, plan.spec.concurrency)
-        await runner.run(cell for cell in plan.cells if cell.index not in done)
-    return _report(plan, journal, meter, await _write_in_thread(plan, journal))
-
-
-def _row_generator(plan: Plan, caller: Caller, journal: Journal) -> RowGenerator:
-    job = plan.spec.job
-    if isinstance(job, ConversationSpec):
-        return ConversationGenerator(plan.spec, job, plan.plugins, caller, journal)
-    return ValueGenerator(plan.spec, job, plan.plugins, caller)
 
 
 async def _write_in_thread(plan: Plan, journal: Journal) -> int:
@@ -197,12 +210,18 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         run_folder=plan.run_folder,
         rows=rows,
         rows_requested=len(plan.cells),
-        failures=tuple(Failure(index, reason) for index, reason in journal.counts().failures.items()),
-        calls=meter.calls,
+        failures=tuple(Failure(index, failure.reason) for index, failure in journal.failures().items()),
+        calls=meter.session.calls,
+        rejected=meter.session.rejected,
         rows_reused=meter.before.rows,
-        input_tokens=meter.input_tokens,
-        output_tokens=meter.output_tokens,
-        cost=meter.cost,
+        input_tokens=meter.session.input_tokens,
+        output_tokens=meter.session.output_tokens,
+        cost=meter.session.cost,
+        total_calls=meter.totals.calls,
+        total_input_tokens=meter.totals.input_tokens,
+        total_output_tokens=meter.totals.output_tokens,
+        total_cost=meter.totals.cost,
         seconds=meter.seconds,
+        paused_seconds=meter.paused_seconds,
         skipped_files=plan.skipped_files,
     )
