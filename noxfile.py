@@ -62,6 +62,7 @@ TEST: Final = [
     "anthropic>=2",  # with google-genai, groq, ollama and openai: the vendors' SDKs, to compare with
     "bpe-openai",  # includes OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
+    "datasets>=5",  # with pandas and pyarrow: to load exported datasets as users do
     "google-genai>=3",
     "groq>=1.7",
     "h2",  # with hypercorn: HTTP/2 and a server for it
@@ -71,8 +72,11 @@ TEST: Final = [
     "ollama>=0.6",
     "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: to read the vendors' API descriptions
+    "pandas>=2.2",
     "pproxy>=2.7",  # with proxy.py: real proxies; socksio is the client for SOCKS
     "proxy.py>=2.4.10",
+    "psycopg[binary]>=3.2",
+    "pyarrow>=20",
     "pytest>=9",
     "pytest-xdist>=3.8",
     "pyyaml",

@@ -15,7 +15,7 @@ from budwood import AsyncClient, Client
 from budwood.errors import InvalidRequestError
 from budwood.types import TextDelta
 from budwood_generation import generate, make_plan, resume
-from budwood_generation.journal import read_counts
+from budwood_generation.journal import read_totals
 from tests.datasets import conversation_spec, read_rows, write_spec
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -156,7 +156,7 @@ def test_a_dataset_survives_kills(server, tmp_path):
     for _ in range(2):
         command = [sys.executable, KILLED_RUN, act, path, json.dumps(server), "commit", "4"]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-        before, saved = saved, read_counts(spec.run_folder / "journal.sqlite").calls
+        before, saved = saved, read_totals(spec.run_folder / "journal.sqlite").calls
         assert saved >= before + 4
         path, act = spec.run_folder, "resume"
 

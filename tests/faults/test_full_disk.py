@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from budwood_generation import JournalError, OutputError, generate, resume
-from budwood_generation.journal import read_counts
+from budwood_generation.journal import read_totals
 from tests.datasets import conversation_spec, write_spec
 
 PROGRAM = Path(__file__).parent / "programs" / "limited_run.py"
@@ -93,7 +93,7 @@ def test_disk_that_fills_up_during_a_run(tmp_path, disk, complete):
     assert "budwood runs resume" in raised.value.__notes__[0]
 
     disk.make_room()
-    earlier = read_counts(spec.run_folder / "journal.sqlite").calls
+    earlier = read_totals(spec.run_folder / "journal.sqlite").calls
     report = resume(spec.run_folder)
     assert earlier > 0
     assert report.calls + earlier == complete.count(b'"role"')

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from budwood_generation import generate, make_plan, resume, show_run
+from budwood_generation.journal.encoding import CALL, ROW, TURN
 from tests.chat_server import ChatServer
 from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
@@ -35,11 +36,7 @@ def committed(run_folder) -> set[tuple[object, ...]]:
     """Return the calls, turns and rows in a journal."""
     address = f"{(run_folder / 'journal.sqlite').as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-        return {
-            (table, *row)
-            for table in ("calls", "turns", "rows")
-            for row in connection.execute(f"SELECT * FROM {table}")
-        }
+        return set(connection.execute("SELECT * FROM entries WHERE kind IN (?, ?, ?)", (CALL, TURN, ROW)))
 
 
 def test_twenty_kills_lose_nothing(tmp_path):
@@ -61,7 +58,7 @@ def test_twenty_kills_lose_nothing(tmp_path):
 
     report = resume(spec.run_folder)
 
-    assert report.calls + len([entry for entry in before if entry[0] == "calls"]) == complete.calls
+    assert report.calls + len([entry for entry in before if entry[1] == CALL]) == complete.calls
     assert report.output.read_bytes() == complete.output.read_bytes()
 
 

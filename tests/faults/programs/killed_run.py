@@ -15,11 +15,12 @@ import sys
 from itertools import count
 
 from budwood_generation import generate, resume
-from budwood_generation.journal import SQLiteJournal, sqlite
+from budwood_generation.journal import SQLiteJournal, writer
+from budwood_generation.journal.writer import Writer
 
 act, path, settings, point, number = sys.argv[1:]
 visits = count(1)
-commit, insert, rows = SQLiteJournal._commit, sqlite._insert, SQLiteJournal.rows
+commit, insert, rows = Writer._commit, writer.insert, SQLiteJournal.rows
 
 
 def kill_at(current: str) -> None:
@@ -28,16 +29,17 @@ def kill_at(current: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def commit_and_kill(connection, batch):
+def commit_and_kill(journal, batch):
     """Commit a transaction."""
-    commit(connection, batch)
+    commit(journal, batch)
     kill_at("commit")
 
 
-def insert_and_kill(connection, entry):
+def insert_and_kill(connection, seq, columns):
     """Write an entry."""
-    insert(connection, entry)
+    is_new = insert(connection, seq, columns)
     kill_at("entry")
+    return is_new
 
 
 def read_and_kill(journal):
@@ -47,7 +49,7 @@ def read_and_kill(journal):
         kill_at("row")
 
 
-SQLiteJournal._commit = staticmethod(commit_and_kill)
-sqlite._insert = insert_and_kill
+Writer._commit = commit_and_kill
+writer.insert = insert_and_kill
 SQLiteJournal.rows = read_and_kill
 {"generate": generate, "resume": resume}[act](path, settings=json.loads(settings))

@@ -1,6 +1,8 @@
 """Conformance tests of the storage, the strategies and the modifiers."""
 
+import gzip
 import json
+from pathlib import Path
 
 from budwood_testing import InstructionStrategySuite, PromptModifierSuite, StorageSuite
 
@@ -8,12 +10,25 @@ from budwood_testing import InstructionStrategySuite, PromptModifierSuite, Stora
 class TestJSONL(StorageSuite):
     plugin = "jsonl"
     file_name = "rows.jsonl"
+    identifies = False
 
-    def read_back(self, path):
+    def read_back(self, output):
         """
         Read one JSON object per line.
         """
-        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in Path(output).read_text("utf-8").splitlines()]
+
+
+class TestCompressedJSONL(StorageSuite):
+    plugin = "jsonl"
+    file_name = "rows.jsonl.gz"
+    identifies = False
+
+    def read_back(self, output):
+        """
+        Decompress the file, and read one JSON object per line.
+        """
+        return [json.loads(line) for line in gzip.decompress(Path(output).read_bytes()).splitlines()]
 
 
 class TestDocumentQuestions(InstructionStrategySuite):

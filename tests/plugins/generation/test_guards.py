@@ -12,15 +12,20 @@ from budwood.plugins.faults import PluginSource
 from budwood.types import Cell
 from budwood_generation import make_plan
 from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
+from budwood_testing import ListedPassages
 from tests.datasets import conversation_spec
 
 CELL = Cell(id="c", index=0, turns=1)
 
 CALLS = {
-    "plan": lambda instance: GuardedStrategy(instance).plan((), 1, Random(1)),
+    "prepare": lambda instance: GuardedStrategy(instance).prepare(ListedPassages(()), 1, 1),
     "instruct": lambda instance: GuardedStrategy(instance).instruct(CELL, (), Random(1)),
     "modify": lambda instance: GuardedModifier(instance).modify((), CELL),
-    "write": lambda instance: GuardedStorage(instance).write(()),
+    "begin": lambda instance: GuardedStorage(instance).begin(None),
+    "put": lambda instance: GuardedStorage(instance).put(()),
+    "finish": lambda instance: GuardedStorage(instance).finish(()),
+    "load": lambda instance: GuardedStorage(instance).load(-1, 10),
+    "close": lambda instance: GuardedStorage(instance).close(),
 }
 
 
@@ -47,19 +52,37 @@ def test_a_fault_names_plugin_and_method(method, error):
         CALLS[method](instance(method, error))
 
 
-def test_a_generator_of_drafts_is_guarded():
+def strategy_with(cells):
     """
-    A generator runs when it is read, which must happen inside the guard.
+    Return a strategy that prepares these cells.
+    """
+    implementation = SimpleNamespace(prepare=lambda *_args: cells)
+    return GuardedStrategy(SimpleNamespace(implementation=implementation, source=PluginSource("acme")))
+
+
+def test_cells_are_guarded():
+    """
+    Cells are drafted long after they are prepared.
     """
 
-    def plan(*_args):
-        yield None
+    def cell(*_args):
         raise KeyError("x")
 
-    strategy = GuardedStrategy(SimpleNamespace(implementation=SimpleNamespace(plan=plan), source=PluginSource("acme")))
+    prepared = strategy_with(SimpleNamespace(cell=cell)).prepare(ListedPassages(()), 2, 1)
 
-    with pytest.raises(PluginFaultError, match=r"failed in plan\(\)"):
-        strategy.plan((), 2, Random(1))
+    assert prepared.limit is None
+    with pytest.raises(PluginFaultError, match=r"failed in cell\(\)"):
+        prepared.cell(0, Random(1))
+
+
+def test_a_wrong_draft_is_a_fault():
+    """
+    The type of a draft is checked.
+    """
+    prepared = strategy_with(SimpleNamespace(cell=lambda *_args: "tea")).prepare(ListedPassages(()), 2, 1)
+
+    with pytest.raises(PluginFaultError, match=r"cell\(\): it returned str instead of CellDraft"):
+        prepared.cell(0, Random(1))
 
 
 def test_a_wrong_instruction_is_a_fault():
@@ -77,7 +100,7 @@ def test_a_full_disk_is_not_a_fault_of_the_storage():
     The error of the run says what to do.
     """
     with pytest.raises(OSError, match="No space left"):
-        CALLS["write"](instance("write", OSError(28, "No space left on device")))
+        CALLS["finish"](instance("finish", OSError(28, "No space left on device")))
 
 
 def test_plans_have_guarded_plugins(tmp_path):

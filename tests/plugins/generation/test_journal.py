@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,29 +18,33 @@ from budwood.types import Row, Turn
 from budwood_generation import JournalError
 from budwood_generation.journal import (
     CallDone,
-    Counts,
+    Delivered,
     Header,
     RowDone,
     RowFailed,
     SQLiteJournal,
+    Stage,
+    Totals,
     TurnDone,
-    read_counts,
+    read_failures,
     read_header,
+    read_rows,
+    read_stages,
+    read_totals,
     sqlite,
 )
+from budwood_generation.journal.database import FORMAT
+from budwood_generation.journal.writer import Writer
 
 PROGRAM = Path(__file__).parent / "programs" / "write_journal.py"
 HEADER = Header(
-    fingerprint="f" * 64,
+    run="f" * 32,
     spec={"rows": 3, "conversation": {"answerer": "offline/extractive", "turns": [1, 2]}, "none": None},
     root="..",
-    plugins={"strategy": {"plugin": "persona"}},
-    documents={"tea.md": "a" * 64},
+    identity={"seed": 3, "conversation.answerer": "offline/extractive"},
     models=("a/b", "c/d"),
-    rows=3,
-    turns=5,
-    calls=10,
 )
+STAGES = (Stage(first=0, rows=300, documents={"tea.md": "a" * 64}, passages=(3,), turns=500, digest="d"),)
 TEXT = st.text(max_size=20)
 COUNT = st.none() | st.integers(0, 2**63 - 1)
 NUMBER = st.integers(0, 5)
@@ -46,24 +52,25 @@ ROW = st.builds(lambda index, data: Row(id=f"r{index}", index=index, data=data),
 ENTRIES = st.one_of(
     st.builds(
         CallDone,
-        row_id=st.sampled_from(["r1", "r2"]),
+        index=NUMBER,
         turn=NUMBER,
+        attempt=NUMBER,
         purpose=st.sampled_from(["ask", "answer"]),
         digest=st.sampled_from(["one", "two"]),
+        model=TEXT,
         text=TEXT,
         value=st.none() | st.integers() | st.dictionaries(TEXT, st.floats(allow_nan=False)),
-        input_tokens=st.none() | st.integers(0, 2**40),
-        output_tokens=st.none() | st.integers(0, 2**40),
+        reasoning=st.none() | TEXT,
+        rejected=st.none() | TEXT,
+        input_tokens=COUNT,
+        output_tokens=COUNT,
         cost=st.none() | st.decimals(0, 10, allow_nan=False, places=8),
+        started=st.floats(0, 2e9),
+        seconds=st.floats(0, 600),
     ),
-    st.builds(
-        TurnDone,
-        row_id=st.sampled_from(["r1", "r2"]),
-        number=NUMBER,
-        turn=st.builds(Turn, question=TEXT, answer=TEXT),
-    ),
+    st.builds(TurnDone, index=NUMBER, number=NUMBER, turn=st.builds(Turn, question=TEXT, answer=TEXT)),
     st.builds(RowDone, ROW),
-    st.builds(RowFailed, row_id=TEXT, index=NUMBER, reason=TEXT),
+    st.builds(RowFailed, index=NUMBER, reason=TEXT, error=TEXT, transient=st.booleans()),
 )
 
 
@@ -79,29 +86,33 @@ def path(tmp_path) -> Path:
 
 def open_journal(path: Path) -> contextlib.closing[SQLiteJournal]:
     """Open a journal for a `with` block."""
-    return contextlib.closing(SQLiteJournal(path, HEADER))
+    return contextlib.closing(SQLiteJournal(path, HEADER, STAGES))
 
 
-def call(row_id="r", turn=0, **changes) -> CallDone:
+def call(index=0, turn=0, **changes) -> CallDone:
     """Return a finished call."""
-    return CallDone(**{"row_id": row_id, "turn": turn, "purpose": "ask", "digest": "d", "text": "t", **changes})
+    return CallDone(**{"index": index, "turn": turn, "purpose": "ask", "digest": "d", "text": "t", **changes})
 
 
-def expected(entries) -> tuple[dict, dict, dict, dict]:
+def row(index=0, **data) -> RowDone:
+    """Return a finished row."""
+    return RowDone(Row(id=f"r{index}", index=index, data=data))
+
+
+def expected(entries) -> tuple[list, dict, dict, dict]:
     """Return the expected content of a journal: calls, turns, rows, failures."""
-    calls, turns, rows, failures = {}, {}, {}, {}
+    calls, turns, rows, failures = [], {}, {}, {}
     for entry in entries:
         match entry:
             case CallDone():
-                calls[entry.row_id, entry.turn, entry.purpose] = entry
+                calls.append(entry)
             case TurnDone():
-                turns[entry.row_id, entry.number] = entry.turn
+                turns.setdefault((entry.index, entry.number), entry.turn)
             case RowDone(row):
-                rows[row.index] = row
-                failures.pop(row.index, None)
+                rows.setdefault(row.index, row)
             case RowFailed():
-                failures[entry.index] = entry.reason
-    return calls, turns, rows, failures
+                failures[entry.index] = entry
+    return calls, turns, rows, {index: failures[index] for index in sorted(failures) if index not in rows}
 
 
 def total(numbers):
@@ -113,21 +124,26 @@ def total(numbers):
 def check(journal: SQLiteJournal, entries) -> None:
     """Compare a journal with the entries that were written."""
     calls, turns, rows, failures = expected(entries)
-    for (row_id, turn, purpose), done in calls.items():
-        assert journal.call(row_id, turn, purpose, done.digest) == done
-        assert journal.call(row_id, turn, purpose, "another question") is None
-    for row_id in ("r1", "r2"):
-        assert journal.turns(row_id) == tuple(turns[key] for key in sorted(turns) if key[0] == row_id)
+    for index in range(6):
+        assert journal.turns(index) == tuple(turns[key] for key in sorted(turns) if key[0] == index)
+        assert journal.calls(index) == [done for done in calls if done.index == index]
+        for turn, purpose in product(range(6), ("ask", "answer")):
+            same = [done for done in calls if (done.index, done.turn, done.purpose) == (index, turn, purpose)]
+            accepted = [done for done in same if done.rejected is None and done.digest == "one"]
+            assert journal.call(index, turn, purpose, "one") == (accepted[0] if accepted else None)
+            assert journal.attempts(index, turn, purpose) == sum(done.rejected is not None for done in same)
     assert list(journal.rows()) == [rows[index] for index in sorted(rows)]
-    assert journal.finished() == rows.keys()
-    assert journal.counts() == Counts(
+    assert list(journal.rows(after=2)) == [rows[index] for index in sorted(rows) if index > 2]
+    assert list(journal.finished()) == sorted(rows)
+    assert list(journal.failures().items()) == list(failures.items())
+    assert journal.totals() == Totals(
         rows=len(rows),
         turns=len(turns),
         calls=len(calls),
-        input_tokens=total(done.input_tokens for done in calls.values()),
-        output_tokens=total(done.output_tokens for done in calls.values()),
-        cost=total(done.cost for done in calls.values()),
-        failures=dict(sorted(failures.items())),
+        rejected=sum(done.rejected is not None for done in calls),
+        input_tokens=total(done.input_tokens for done in calls),
+        output_tokens=total(done.output_tokens for done in calls),
+        cost=total(done.cost for done in calls),
     )
 
 
@@ -156,6 +172,7 @@ def test_the_header_is_read(path):
         journal.commit(call()).result()
 
     assert read_header(path) == HEADER
+    assert read_stages(path) == STAGES
 
 
 def test_waiting_entries_are_committed_together(path, monkeypatch):
@@ -164,25 +181,25 @@ def test_waiting_entries_are_committed_together(path, monkeypatch):
     """
     batches = []
     first_started, may_continue = threading.Event(), threading.Event()
-    commit = SQLiteJournal._commit
+    commit = Writer._commit
 
-    def slow_commit(connection, batch):
+    def slow_commit(writer, batch):
         first_started.set()
         may_continue.wait()
         batches.append(len(batch))
-        commit(connection, batch)
+        commit(writer, batch)
 
-    monkeypatch.setattr(SQLiteJournal, "_commit", staticmethod(slow_commit))
+    monkeypatch.setattr(Writer, "_commit", slow_commit)
     with open_journal(path) as journal:
-        futures = [journal.commit(call("first"))]
+        futures = [journal.commit(call(99))]
         first_started.wait()
-        futures += [journal.commit(call(f"r{number}")) for number in range(40)]
+        futures += [journal.commit(call(number)) for number in range(40)]
         may_continue.set()
         for future in futures:
             future.result()
 
     assert batches == [1, 40]
-    assert read_counts(path).calls == 41
+    assert read_totals(path).calls == 41
 
 
 def test_many_threads_can_commit(path):
@@ -195,27 +212,27 @@ def test_many_threads_can_commit(path):
             for number in range(50):
                 journal.commit(call(name, number)).result()
 
-        threads = [threading.Thread(target=write, args=(f"t{name}",)) for name in range(8)]
+        threads = [threading.Thread(target=write, args=(name,)) for name in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-        assert journal.counts().calls == 400
+        assert journal.totals().calls == 400
 
 
 def test_closing_commits_pending_entries(path):
     """
     No entry is lost on close. Closing twice is allowed.
     """
-    journal = SQLiteJournal(path, HEADER)
+    journal = SQLiteJournal(path, HEADER, STAGES)
     futures = [journal.commit(call(turn=number)) for number in range(300)]
 
     journal.close()
     journal.close()
 
     assert all(future.done() for future in futures)
-    assert read_counts(path).calls == 300
+    assert read_totals(path).calls == 300
 
 
 def test_a_commit_is_atomic(path):
@@ -224,13 +241,13 @@ def test_a_commit_is_atomic(path):
     """
     with open_journal(path) as journal:
         with pytest.raises(JournalError, match="A CallDone cannot be stored"):
-            journal.commit(call("good"), call("bad", input_tokens=2**70)).result()
+            journal.commit(call(1), call(2**63)).result()
         with pytest.raises(JournalError, match="A CallDone cannot be stored"):
-            journal.commit(call("bad", text="\ud800")).result()
-        journal.commit(call("next")).result()
+            journal.commit(call(1), call(2, text="\ud800")).result()
+        journal.commit(call(3)).result()
 
-        assert journal.counts().calls == 1
-        assert journal.call("next", 0, "ask", "d") == call("next")
+        assert journal.totals().calls == 1
+        assert journal.call(3, 0, "ask", "d") == call(3)
 
 
 def test_every_error_reaches_the_future(path, monkeypatch):
@@ -238,12 +255,12 @@ def test_every_error_reaches_the_future(path, monkeypatch):
     No exception leaves a commit without a result.
     """
 
-    def explode(connection, batch):
+    def explode(writer, batch):
         raise MemoryError("no memory")
 
     with open_journal(path) as journal:
         with monkeypatch.context() as patched:
-            patched.setattr(SQLiteJournal, "_commit", staticmethod(explode))
+            patched.setattr(Writer, "_commit", explode)
             with pytest.raises(MemoryError):
                 journal.commit(call()).result()
         journal.commit(call()).result()
@@ -254,28 +271,104 @@ def test_a_finished_row_removes_its_failure(path):
     A failure is replaced by the next one, and removed when the row is finished.
     """
     with open_journal(path) as journal:
-        journal.commit(RowFailed(row_id="r", index=4, reason="first")).result()
-        journal.commit(RowFailed(row_id="r", index=4, reason="second")).result()
-        assert journal.counts().failures == {4: "second"}
+        journal.commit(RowFailed(index=4, reason="first")).result()
+        journal.commit(RowFailed(index=4, reason="second", error="TimeoutError", transient=True)).result()
+        assert journal.failures() == {4: RowFailed(index=4, reason="second", error="TimeoutError", transient=True)}
+        assert read_failures(path) == journal.failures()
 
-        journal.commit(RowDone(Row(id="r", index=4, data={}))).result()
-        assert journal.counts().failures == {}
+        journal.commit(row(4)).result()
+        assert journal.failures() == {}
+        assert list(read_rows(path)) == [row(4).row]
+
+
+def test_a_finished_row_stays(path):
+    """
+    A second row with the same index is not stored, and not counted.
+    """
+    with open_journal(path) as journal:
+        journal.commit(row(1, text="first")).result()
+        journal.commit(row(1, text="second"), call()).result()
+
+        assert list(journal.rows()) == [row(1, text="first").row]
+        assert (journal.totals().rows, journal.totals().calls) == (1, 1)
+
+
+def test_rows_are_delivered_in_the_order_of_their_commits(path):
+    """
+    Batches have at most as many rows as wanted, and each row is in one batch.
+    """
+    with open_journal(path) as journal:
+        for index in (5, 1, 9, 2):
+            journal.commit(call(index), row(index)).result()
+        batches = []
+        while batch := journal.next_batch(3):
+            batches.append([found.index for found in batch.rows])
+            journal.commit(Delivered(until=batch.until)).result()
+        assert batches == [[5, 1, 9], [2]]
+
+        journal.commit(row(0)).result()
+        assert [found.index for found in journal.next_batch(3).rows] == [0]
+
+
+def test_a_batch_that_was_not_delivered_comes_again(path):
+    """
+    With the same rows, also if other rows were finished since, and after reopening the journal.
+    """
+    with open_journal(path) as journal:
+        journal.commit(row(3), row(1)).result()
+        first = journal.next_batch(5)
+        journal.commit(row(0)).result()
+        assert journal.next_batch(5) == first
+    with open_journal(path) as journal:
+        assert journal.next_batch(1) == first
+        journal.commit(Delivered(until=first.until)).result()
+        assert [found.index for found in journal.next_batch(5).rows] == [0]
+
+
+def test_a_changed_header_is_stored(path):
+    """
+    With further stages. The earlier stages stay.
+    """
+    later = Stage(first=300, rows=20, documents={"tea.md": "a" * 64}, passages=(3,), turns=20, digest="e")
+    with open_journal(path) as journal:
+        journal.commit(row(1)).result()
+
+    with contextlib.closing(SQLiteJournal(path, replace(HEADER, root="../.."), (*STAGES, later))) as journal:
+        assert journal.finished().missing(299).__next__() == 299
+        journal.commit(row(319)).result()
+        assert list(journal.finished()) == [1, 319]
+
+    assert read_header(path) == replace(HEADER, root="../..")
+    assert read_stages(path) == (*STAGES, later)
+
+
+def test_two_writers_are_detected(path):
+    """
+    If the lock of the run fails, the second writer raises an error, and no entry is lost.
+    """
+    with open_journal(path) as one, open_journal(path) as two:
+        one.commit(call(1)).result()
+        with pytest.raises(JournalError, match="another process writes to the journal"):
+            two.commit(call(2), call(3)).result()
+        one.commit(call(4)).result()
+
+    assert read_totals(path).calls == 2
 
 
 def write_journal(path: Path) -> bytes:
     """Write a journal of several pages, and return its bytes."""
     with open_journal(path) as journal:
         for number in range(200):
-            journal.commit(call(turn=number, text="t" * 200), RowDone(Row(id="r", index=number, data={"a": "b" * 99})))
+            journal.commit(call(turn=number, text="t" * 200), row(number, a="b" * 99))
     return path.read_bytes()
 
 
 def read_all(path: Path) -> None:
     """Call all methods of a journal."""
     read_header(path)
-    read_counts(path)
+    read_totals(path)
     with open_journal(path) as journal:
-        journal.counts()
+        journal.totals()
         journal.finished()
         list(journal.rows())
 
@@ -288,7 +381,7 @@ def test_a_truncated_file_is_damaged(path, size):
     content = write_journal(path)
     path.write_bytes(content[:size])
 
-    with pytest.raises(JournalError, match=r"is damaged.*Restore journal\.sqlite from a backup, or start a new run"):
+    with pytest.raises(JournalError, match=r"is damaged.*Resume the run: what can be read is kept"):
         read_all(path)
 
 
@@ -342,24 +435,24 @@ def test_an_invalid_header_is_damage(path, header):
     """
     write_journal(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE header SET value = ?", (header,))
+        connection.execute("UPDATE entries SET data = ? WHERE kind = 0", (header,))
         connection.commit()
 
     with pytest.raises(JournalError, match="is damaged"):
         read_header(path)
 
 
-@pytest.mark.parametrize("read", [read_header, read_counts, read_all])
+@pytest.mark.parametrize("read", [read_header, read_totals, read_all])
 def test_another_format_version_is_rejected(path, read):
     """
     The journal is not changed, and the error names the versions.
     """
     write_journal(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {sqlite.FORMAT + 1}")
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
     before = path.read_bytes()
 
-    with pytest.raises(JournalError, match=r"format version 2, but version 1 is expected\. Use the version"):
+    with pytest.raises(JournalError, match=r"format version 3, but version 2 is expected\. Use the version"):
         read(path)
     assert path.read_bytes() == before
 
@@ -377,8 +470,8 @@ def test_an_old_log_is_not_applied_to_a_new_journal(path):
     """
     If a journal was deleted without its log, the new journal is empty.
     """
-    journal = SQLiteJournal(path, HEADER)
-    journal.commit(call(), RowFailed(row_id="r", index=0, reason="old")).result()
+    journal = SQLiteJournal(path, HEADER, STAGES)
+    journal.commit(call(), RowFailed(index=0, reason="old")).result()
     saved = path.parent / "saved"
     saved.mkdir()
     for file in path.parent.glob("journal.sqlite-*"):
@@ -390,9 +483,9 @@ def test_an_old_log_is_not_applied_to_a_new_journal(path):
     assert path.with_name("journal.sqlite-wal").stat().st_size > 0
 
     with open_journal(path) as journal:
-        assert journal.counts() == Counts()
+        assert journal.totals() == Totals()
         journal.commit(call()).result()
-        assert journal.counts().calls == 1
+        assert journal.totals().calls == 1
 
 
 def test_processes_can_read_during_writes(path):
@@ -402,14 +495,14 @@ def test_processes_can_read_during_writes(path):
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, PROGRAM, path], stdin=pipe, stdout=pipe, text=True) as writer:
         assert writer.stdout.readline() == "ten\n"
-        seen = [read_counts(path).calls for _ in range(20)]
+        seen = [read_totals(path).calls for _ in range(20)]
         assert read_header(path).models == ("a/b",)
         last, _ = writer.communicate()
 
     assert writer.returncode == 0
     assert seen[0] >= 10
     assert seen == sorted(seen)
-    assert read_counts(path).calls == int(last)
+    assert read_totals(path).calls == int(last)
 
 
 def test_a_journal_on_a_network_file_system_is_rejected(path, monkeypatch):
@@ -419,7 +512,7 @@ def test_a_journal_on_a_network_file_system_is_rejected(path, monkeypatch):
     monkeypatch.setattr(sqlite, "network_filesystem", lambda _: "nfs4")
 
     with pytest.raises(JournalError, match=r"network file system \(nfs4\).*local disk"):
-        SQLiteJournal(path, HEADER)
+        SQLiteJournal(path, HEADER, STAGES)
     assert list(path.parent.iterdir()) == []
 
 
@@ -437,11 +530,11 @@ def test_commits_wait_for_the_disk(tmp_path, monkeypatch):
         return connection
 
     monkeypatch.setattr(sqlite3, "connect", connect_without_sync)
-    journal = SQLiteJournal(tmp_path / "journal.sqlite", HEADER)
+    journal = SQLiteJournal(tmp_path / "journal.sqlite", HEADER, STAGES)
     known = len(connections)
-    journal.commit(TurnDone(row_id="r1", number=0, turn=Turn(question="q", answer="a"))).result(60)
+    journal.commit(TurnDone(index=1, number=0, turn=Turn(question="q", answer="a"))).result(60)
 
-    (writer,) = connections[known:]
+    (_reader, writer) = connections[known - 2 :]
     full = 2
     assert writer.execute("PRAGMA synchronous").fetchone() == (full,)
     journal.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import stat
@@ -26,7 +27,7 @@ JSON = st.recursive(
 def storage(path):
     """Build the storage as a run does: by name, with validated settings."""
     instances = Instances(Settings.load(), clock=FakeClock())
-    return instances.build(STORAGE, "jsonl", {"path": path}).implementation
+    return instances.build(STORAGE, "jsonl", {"output": str(path)}).implementation
 
 
 def row(index=0, /, **data) -> Row:
@@ -47,7 +48,7 @@ def test_every_row_is_a_line(tmp_path_factory, tables):
     """
     path = tmp_path_factory.getbasetemp() / "rows.jsonl"
 
-    count = storage(path).write(row(index, **table) for index, table in enumerate(tables))
+    count = storage(path).finish(row(index, **table) for index, table in enumerate(tables))
 
     lines = path.read_bytes().split(b"\n")
     assert count == len(tables)
@@ -62,7 +63,7 @@ def test_line_separators_are_escaped(tmp_path, separator):
     """
     path = tmp_path / "rows.jsonl"
 
-    storage(path).write([row(text=f"a{separator}b")])
+    storage(path).finish([row(text=f"a{separator}b")])
 
     (line,) = path.read_text("utf-8").splitlines()
     assert json.loads(line) == {"text": f"a{separator}b"}
@@ -72,7 +73,7 @@ def test_text_is_not_escaped(tmp_path):
     """
     All scripts are written as UTF-8.
     """
-    storage(tmp_path / "rows.jsonl").write([row(text="Grüße 茶 🌱")])
+    storage(tmp_path / "rows.jsonl").finish([row(text="Grüße 茶 🌱")])
 
     assert (tmp_path / "rows.jsonl").read_text("utf-8") == '{"text":"Grüße 茶 🌱"}\n'
 
@@ -81,7 +82,7 @@ def test_no_rows_create_an_empty_file(tmp_path):
     """
     The file exists.
     """
-    assert storage(tmp_path / "rows.jsonl").write([]) == 0
+    assert storage(tmp_path / "rows.jsonl").finish([]) == 0
     assert (tmp_path / "rows.jsonl").read_bytes() == b""
 
 
@@ -90,10 +91,10 @@ def test_a_failing_write_leaves_the_old_file(tmp_path):
     It is unchanged, and no other file remains.
     """
     path = tmp_path / "rows.jsonl"
-    storage(path).write([row(text="old")])
+    storage(path).finish([row(text="old")])
 
     with pytest.raises(OSError, match="No space left"):
-        storage(path).write(fail_after(row(text="new")))
+        storage(path).finish(fail_after(row(text="new")))
 
     assert path.read_text() == '{"text":"old"}\n'
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["rows.jsonl"]
@@ -104,7 +105,7 @@ def test_readers_see_the_old_file_until_the_new_one_is_complete(tmp_path):
     The path is not changed while rows are written.
     """
     path = tmp_path / "rows.jsonl"
-    storage(path).write([row(text="old")])
+    storage(path).finish([row(text="old")])
     seen = []
 
     def rows():
@@ -112,7 +113,7 @@ def test_readers_see_the_old_file_until_the_new_one_is_complete(tmp_path):
             seen.append(path.read_text())
             yield row(index, text="new")
 
-    storage(path).write(rows())
+    storage(path).finish(rows())
 
     assert seen == ['{"text":"old"}\n'] * 3
     assert path.read_text() == '{"text":"new"}\n' * 3
@@ -125,10 +126,10 @@ def test_the_file_mode_is_preserved(tmp_path, mode):
     The new file has the permissions of the old one.
     """
     path = tmp_path / "rows.jsonl"
-    storage(path).write([row()])
+    storage(path).finish([row()])
     path.chmod(mode)
 
-    storage(path).write([row(text="new")])
+    storage(path).finish([row(text="new")])
 
     assert stat.S_IMODE(path.stat().st_mode) == mode
     assert path.read_text() == '{"text":"new"}\n'
@@ -141,7 +142,7 @@ def test_a_new_file_has_the_default_mode(tmp_path):
     """
     before = os.umask(0o027)
     try:
-        storage(tmp_path / "rows.jsonl").write([row()])
+        storage(tmp_path / "rows.jsonl").finish([row()])
     finally:
         os.umask(before)
 
@@ -154,7 +155,7 @@ def test_a_leftover_temporary_file_is_overwritten(tmp_path):
     """
     (tmp_path / ".rows.jsonl.part").write_text("half a r")
 
-    storage(tmp_path / "rows.jsonl").write([row(text="new")])
+    storage(tmp_path / "rows.jsonl").finish([row(text="new")])
 
     assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == ["rows.jsonl"]
     assert (tmp_path / "rows.jsonl").read_text() == '{"text":"new"}\n'
@@ -162,9 +163,80 @@ def test_a_leftover_temporary_file_is_overwritten(tmp_path):
 
 def test_an_unknown_setting_is_rejected(tmp_path):
     """
-    The only setting is the path, which the run sets.
+    The only setting is the output, which the run sets.
     """
     instances = Instances(Settings.load(), clock=FakeClock())
 
     with pytest.raises(ConfigurationError, match="compress"):
-        instances.build(STORAGE, "jsonl", {"path": tmp_path / "rows.jsonl", "compress": True})
+        instances.build(STORAGE, "jsonl", {"output": str(tmp_path / "rows.jsonl"), "compress": True})
+
+
+def test_compressed_bytes_do_not_depend_on_name_or_time(tmp_path):
+    """
+    The header of gzip has neither, so that the same rows give the same bytes. RFC 1952, section 2.3.
+    """
+    for name in ("one.jsonl.gz", "other.jsonl.GZ"):
+        storage(tmp_path / name).finish([row(text="a")])
+    data = (tmp_path / "one.jsonl.gz").read_bytes()
+
+    assert data == (tmp_path / "other.jsonl.GZ").read_bytes()
+    assert data[3:8] == bytes(5)  # flags and time
+    assert gzip.decompress(data) == b'{"text":"a"}\n'
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_pages_are_read_in_any_order(tmp_path, name):
+    """
+    A page that follows the last one continues in the file; any other starts again.
+    """
+    store = storage(tmp_path / name)
+    store.finish([row(index, number=index) for index in range(5)])
+
+    def numbers(after):
+        return [one.data["number"] for one in store.load(after, 2)]
+
+    assert [numbers(-1), numbers(1), numbers(0), numbers(3), numbers(4), numbers(-1)] == [
+        [0, 1],
+        [2, 3],
+        [1, 2],
+        [4],
+        [],
+        [0, 1],
+    ]
+    store.close()
+
+
+def test_a_new_output_is_loaded_from_its_start(tmp_path):
+    """
+    `finish` ends the pages of the old file.
+    """
+    store = storage(tmp_path / "rows.jsonl")
+    store.finish([row(index, text="old") for index in range(3)])
+    store.load(-1, 1)
+    store.finish([row(index, text="new") for index in range(3)])
+
+    assert [one.data["text"] for one in store.load(0, 2)] == ["new", "new"]
+
+
+@pytest.mark.parametrize("line", ["[1]", "{", "text"])
+def test_a_line_that_is_not_an_object_is_an_error(tmp_path, line):
+    """
+    The error names the file and the line.
+    """
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"a": 1}}\n{line}\n')
+
+    with pytest.raises(ConfigurationError, match=r"rows\.jsonl: line 2 is not"):
+        storage(path).load(-1, 10)
+
+
+def test_incomplete_compressed_data_is_an_error(tmp_path):
+    """
+    The error names the file.
+    """
+    path = tmp_path / "rows.jsonl.gz"
+    storage(path).finish([row(text="a")])
+    path.write_bytes(path.read_bytes()[:-4])
+
+    with pytest.raises(ConfigurationError, match=r"rows\.jsonl\.gz is damaged after line 1"):
+        storage(path).load(-1, 10)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from budwood.types import Row, Turn
-from budwood_generation.journal import Counts, RowDone, TurnDone
+from budwood_generation.journal import RowDone, Totals, TurnDone
 from budwood_generation.runs.progress import Meter
 
-TURN = TurnDone(row_id="a", number=0, turn=Turn(question="?", answer="!"))
+TURN = TurnDone(index=0, number=0, turn=Turn(question="?", answer="!"))
 ROW = RowDone(Row(id="a", index=0, data={}))
 
 
@@ -15,7 +15,7 @@ def test_the_rate_counts_turns_of_this_session(clock):
     After a resume, a row may be finished by its first call.
     """
     seen = []
-    before = Counts(rows=2, turns=13)
+    before = Totals(rows=2, turns=13)
     meter = Meter(before, rows=10, turns=40, report=seen.append, monotonic=clock.monotonic)
 
     clock.sleep(2.0)

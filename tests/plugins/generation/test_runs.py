@@ -18,7 +18,7 @@ from budwood_generation import (
     resume,
     resume_async,
 )
-from budwood_generation.journal import SQLiteJournal
+from budwood_generation.journal.writer import Writer
 from tests.chat_server import ChatServer, completion
 from tests.datasets import DOCUMENTS, FACT, OFFLINE, calls_of, conversation_spec, read_rows, row_spec
 
@@ -210,10 +210,10 @@ def test_resuming_a_missing_run_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "difference"),
     [
-        ({"seed": 8}, "differs in seed."),
-        ({"rows": 7, "concurrency": 2}, "differs in rows."),
-        ({"job": {"turns": 4}}, "differs in conversation."),
-        ({"documents": {"paths": ["docs/tea.md"]}}, "the documents differ"),
+        ({"seed": 8}, "differs in: seed (7 → 8)."),
+        ({"rows": 5, "concurrency": 2}, "differs in: rows (6 → 5)."),
+        ({"job": {"turns": 4}}, "differs in: conversation.turns ([1, 3] → [4, 4])."),
+        ({"documents": {"paths": ["docs/tea.md"]}}, "documents (docs/bridges.md, docs/clocks.txt)."),
     ],
 )
 def test_another_specification_does_not_change_the_output(tmp_path, changes, difference):
@@ -227,7 +227,7 @@ def test_another_specification_does_not_change_the_output(tmp_path, changes, dif
         generate(conversation_spec(tmp_path, **changes))
 
     assert difference in str(raised.value)
-    assert "The finished work of the other run is in data.jsonl.run" in str(raised.value)
+    assert "The finished work is in data.jsonl.run" in str(raised.value)
     assert report.output.read_bytes() == before
     assert resume(report.output).calls == 0
 
@@ -240,7 +240,7 @@ def test_other_settings_of_a_plugin_are_another_run(tmp_path):
     generate(spec)
     section = {"instruction_strategies": {"persona": {"personas": ["a nurse"]}}}
 
-    with pytest.raises(OtherRunError, match="the strategy or modifiers have other settings"):
+    with pytest.raises(OtherRunError, match=r"differs in: conversation\.strategy\.personas \("):
         generate(spec.model_copy(update={"concurrency": 3}), settings=section)
 
 
@@ -253,7 +253,7 @@ def test_changed_documents_are_another_run(tmp_path, act):
     report = generate(spec)
     (tmp_path / "docs" / "tea.md").write_text("# Tea\n\nTea is black. It is strong. It is hot.\n")
 
-    with pytest.raises(OtherRunError, match=r"the documents differ \(docs/tea\.md\)"):
+    with pytest.raises(OtherRunError, match=r"differs in: documents \(docs/tea\.md\)"):
         act(spec if act is generate else report.run_folder)
 
 
@@ -370,13 +370,13 @@ def test_no_row_is_written_twice(tmp_path, monkeypatch):
     A row is committed once, with its last turn.
     """
     committed = []
-    commit = SQLiteJournal._commit
+    commit = Writer._commit
 
-    def note(connection, batch):
-        committed.extend(entry for entries, _ in batch for entry in entries)
-        commit(connection, batch)
+    def note(writer, batch):
+        committed.extend(entry for entries, _ in batch for entry, _columns in entries)
+        commit(writer, batch)
 
-    monkeypatch.setattr(SQLiteJournal, "_commit", staticmethod(note))
+    monkeypatch.setattr(Writer, "_commit", note)
     generate(conversation_spec(tmp_path))
 
     names = [type(entry).__name__ for entry in committed]

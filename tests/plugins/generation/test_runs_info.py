@@ -113,7 +113,7 @@ def test_a_damaged_run_has_a_problem(tmp_path):
     assert (good.state, other.state) == ("complete", "complete")
     assert (damaged.state, damaged.rows, damaged.output) == ("damaged", 0, tmp_path / "b.jsonl")
     assert damaged.problem is not None
-    assert "from a backup, or start a new run" in damaged.problem
+    assert "Resume the run: what can be read is kept" in damaged.problem
 
 
 def test_runs_of_a_folder_are_sorted_by_name(tmp_path):

@@ -4,17 +4,14 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from budwood.errors import ConfigurationError
 from budwood.hooks import INSTRUCTION_STRATEGY
 from budwood.plugins import Instances
-from budwood.providing import ShuffledCycle
 from budwood.settings import Settings
 from budwood.types import Cell, CellDraft, SourcePassage, Turn
 from budwood_generation.strategies.persona import PERSONAS
-from budwood_testing import FakeClock
+from budwood_testing import FakeClock, ListedPassages
 
 LONG = SourcePassage(id="long", document="a.md", headings=(), text="Tea is green. It is old. It is hot. It is good.")
 SHORT = SourcePassage(id="short", document="a.md", headings=(), text="See below.")
@@ -29,7 +26,8 @@ def build(name, **settings):
 
 def drafts(strategy, passages, count, seed=1) -> list[CellDraft]:
     """Return drafts of cells."""
-    return list(strategy.plan(passages, count, Random(seed)))
+    cells = strategy.prepare(ListedPassages(passages), count, seed)
+    return [cells.cell(number, Random(number)) for number in range(count)]
 
 
 def cell(passage=None, **material) -> Cell:
@@ -42,27 +40,6 @@ def ask_texts(strategy, at: Cell, turns=()) -> str:
     instruction = strategy.instruct(at, turns, Random(1))
     assert instruction.text is None
     return "\n".join(message.text for message in instruction.ask)
-
-
-@given(st.integers(1, 20), st.integers(0, 100), st.integers())
-def test_items_are_used_equally_often(size, count, seed):
-    """
-    The seed determines the order.
-    """
-    cycle = ShuffledCycle(size, seed)
-    items = [cycle[number] for number in range(count)]
-
-    counts = Counter(items)
-    assert max(counts.values(), default=0) - min(counts[item] for item in range(size)) <= 1
-    assert items == [ShuffledCycle(size, seed)[number] for number in range(count)]
-
-
-def test_without_items_the_cycle_is_empty():
-    """
-    It does not loop.
-    """
-    with pytest.raises(IndexError):
-        ShuffledCycle(0, 1)[0]
 
 
 def test_short_passages_are_skipped():

@@ -54,6 +54,9 @@ class Cells(Protocol):
         Args:
             number: The number of the cell, from 0.
             random: The source of all randomness, seeded for this cell.
+
+        Raises:
+            IndexError: The number is negative, or not less than ``__len__``.
         """
         ...
 

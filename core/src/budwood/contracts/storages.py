@@ -58,7 +58,9 @@ class Storage(Protocol):
 
     def load(self, after: int, limit: int) -> Sequence[Row]:
         """
-        Read rows of a finished output, in the order of their indexes.
+        Read rows of a finished output, in the order of their indexes. It is called after `begin`.
+
+        A storage that does not store indexes numbers the rows from 0.
 
         Args:
             after: The indexes are greater than this; -1 for all.

@@ -52,12 +52,14 @@ if TYPE_CHECKING:
     from budwood.providing.events import make_events
     from budwood.providing.schemas import convert_once
     from budwood.providing.stream_decoder import BaseStreamDecoder, Framer, is_end_mark, parse_chunk
+    from budwood.providing.templates import PromptTemplate
     from budwood.providing.text_tokens import TokenEstimate, estimate_text
     from budwood.providing.tokens import estimate_request, estimate_tokens
 
 _LAZY_MODULES = {
     "BaseStreamDecoder": "stream_decoder",
     "ListedCells": "cells",
+    "PromptTemplate": "templates",
     "ShuffledCycle": "cells",
     "Framer": "stream_decoder",
     "TokenEstimate": "text_tokens",
@@ -82,6 +84,7 @@ __all__ = [
     "InlineImage",
     "ListedCells",
     "Parameters",
+    "PromptTemplate",
     "ShuffledCycle",
     "TokenEstimate",
     "VendorError",

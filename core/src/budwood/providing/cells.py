@@ -55,6 +55,23 @@ class ShuffledCycle:
             if place < self._count:
                 return place
 
+    def find_previous(self, number: int) -> int | None:
+        """
+        Return the greatest number before the given one that has the same item, or None if there is none.
+
+        Raises:
+            IndexError: There are no items, or the number is negative.
+        """
+        place = self[number]
+        turn = number // self._count - 1
+        if turn < 0:
+            return None
+        keys = self._find_keys(turn)[::-1]
+        while True:
+            place = _swap(_permute(_swap(place, self._bits), self._bits, keys), self._bits)
+            if place < self._count:
+                return turn * self._count + place
+
     def _find_keys(self, turn: int) -> tuple[int, ...]:
         known, keys = self._keys
         if known != turn:
@@ -76,11 +93,16 @@ def _permute(number: int, bits: int, keys: Sequence[int]) -> int:
     return left << bits | right
 
 
+def _swap(number: int, bits: int) -> int:
+    """Swap the halves of a number of ``2 * bits`` bits, which makes the network invertible."""
+    return (number & ((1 << bits) - 1)) << bits | number >> bits
+
+
 class ListedCells:
     """
     The cells of a strategy that can only list its drafts.
 
-    All drafts are kept in memory, and created at once.
+    All passages and drafts are kept in memory, and created at once: memory grows with the number of cells.
 
     Args:
         plan: Lists drafts: called with all passages, the number of drafts and a source of randomness.
@@ -104,5 +126,12 @@ class ListedCells:
         return len(self._drafts)
 
     def cell(self, number: int, random: Random) -> CellDraft:
-        """Return a draft."""
+        """
+        Return a draft.
+
+        Raises:
+            IndexError: The number is negative, or not less than the length.
+        """
+        if number < 0:
+            raise IndexError(number)
         return self._drafts[number]

@@ -29,12 +29,18 @@ class CellDraft:
     """
     The content that a strategy plans for one cell, before the plan adds its index, id and turns.
 
-    ``max_turns`` is the maximum number of turns for the material; None for no limit.
+    ``material`` is saved with the row, and fills placeholders such as ``{topic}`` in the texts of the specification.
+
+    Attributes:
+        max_turns: The maximum number of turns for the material; None for no limit.
+        after: The number of the last cell before this one that is about the same passage or material. This cell waits
+            for its row, and the asker is told what was asked in it. None if there is none.
     """
 
     passage: SourcePassage | None = None
     material: dict[str, JSON] = field(default_factory=dict)
     max_turns: int | None = None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,11 @@ class Cell:
 
     ``id`` is a hash of the cell; ``turns`` is the number of questions and answers; ``material`` is what the strategy
     planned for it (a seed, a persona).
+
+    Attributes:
+        after: The index of an earlier row about the same passage or material. This row starts when that one has ended,
+            finished or failed. None if there is none.
+        asked: Questions of such earlier rows, set when the row starts. The plan does not have them.
     """
 
     id: str
@@ -51,6 +62,8 @@ class Cell:
     turns: int
     passage: SourcePassage | None = None
     material: dict[str, JSON] = field(default_factory=dict)
+    after: int | None = None
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +109,7 @@ class Dataset:
         writer: The process that delivers the rows. Two writers of one run never deliver the same row.
         name: The name of the dataset, for people and for names of files and tables.
         content: What the rows contain: conversations under ``messages``, or structured values under ``value``.
-        schema: The JSON schema of ``data`` of the rows.
+        schema: The JSON schema of ``data`` of the rows: an object whose ``properties`` name all fields.
         rows: Number of rows that the run will have.
     """
 

@@ -4,7 +4,8 @@ Create datasets with language models: conversations and structured rows, from do
 `generate` runs a specification. If the process ends early, `resume` continues from the last finished turn.
 """
 
-from budwood_generation.errors import JournalError, OtherRunError, OutputError, RunBusyError
+from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
+from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs import (
     Failure,
@@ -31,7 +32,10 @@ from budwood_generation.spec import (
 __all__ = [
     "Choice",
     "ConversationSpec",
+    "DamagedJournalError",
     "Documents",
+    "ExportFormat",
+    "ExportReport",
     "Failure",
     "GenerationSpec",
     "JournalError",
@@ -44,6 +48,8 @@ __all__ = [
     "RunBusyError",
     "RunInfo",
     "RunReport",
+    "export_formats",
+    "export_run",
     "generate",
     "generate_async",
     "list_runs",

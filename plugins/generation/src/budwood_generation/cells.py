@@ -54,7 +54,12 @@ class PlannedCells:
         passage = draft.passage.id if draft.passage else None
         identity = [self._spec.seed, index, turns, passage, draft.material, self._plugins_digest]
         return Cell(
-            id=make_digest(identity)[:32], index=index, turns=turns, passage=draft.passage, material=draft.material
+            id=make_digest(identity)[:32],
+            index=index,
+            turns=turns,
+            passage=draft.passage,
+            material=draft.material,
+            after=draft.after,
         )
 
     def __iter__(self) -> Iterator[Cell]:

@@ -9,6 +9,10 @@ class JournalError(BudwoodError):
     """The journal cannot be read or written. Entries that were committed earlier are safe."""
 
 
+class DamagedJournalError(JournalError):
+    """The content of the journal was changed or lost on the disk. When the run is resumed, what can be read is kept."""
+
+
 class OutputError(BudwoodError):
     """The output cannot be written. All rows are in the journal."""
 

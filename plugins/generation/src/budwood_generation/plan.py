@@ -17,7 +17,8 @@ from budwood_generation.cells import PlannedCells, make_digest
 from budwood_generation.documents import Document, count_skipped_files, find_files, read_document, split_document
 from budwood_generation.documents.index import ListedPassages
 from budwood_generation.estimates import Estimate, estimate_run
-from budwood_generation.journal import Header
+from budwood_generation.identity import identify
+from budwood_generation.journal import Header, Stage
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
     ConversationSpec,
@@ -32,9 +33,6 @@ from budwood_generation.spec import (
 _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
 
-IDENTITY_EXCLUDES: Final = {"output", "storage", "concurrency"}
-"""Keys of a specification that do not change the content of the rows."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -46,6 +44,7 @@ class Plan:
         plugins: The plugins of the run.
         cells: One for each row, in the order of the rows.
         digests: The SHA-256 of each document, by name.
+        stages: The rows that are planned together; one, unless rows or documents were added to a run.
         passages: Number of passages in the documents.
         without_passages: Names of documents without a passage.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
@@ -56,6 +55,7 @@ class Plan:
     plugins: RunPlugins
     cells: PlannedCells
     digests: Mapping[str, str]
+    stages: tuple[Stage, ...]
     passages: int
     without_passages: tuple[str, ...]
     skipped_files: Mapping[str, int]
@@ -114,18 +114,11 @@ class Plan:
     def header(self) -> Header:
         """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-        content = {key: value for key, value in saved.items() if key not in IDENTITY_EXCLUDES}
-        identity = [_PLAN_VERSION, content, self.plugins.identity, dict(self.digests)]
         return Header(
-            fingerprint=make_digest(identity),
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
-            plugins=self.plugins.identity,
-            documents=dict(self.digests),
+            identity=identify(self.spec, self.plugins, _PLAN_VERSION),
             models=self.models,
-            rows=len(self.cells),
-            turns=self.turns,
-            calls=self.calls,
         )
 
 
@@ -153,11 +146,21 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     passages = {document.name: _passages(document, spec.documents) for document in documents}
     all_passages = ListedPassages([passage for found in passages.values() for passage in found])
     cells = PlannedCells(spec, plugins, all_passages)
+    digests = {document.name: document.digest for document in documents}
+    stage = Stage(
+        first=0,
+        rows=len(cells),
+        documents=digests,
+        passages=tuple(map(len, passages.values())),
+        turns=sum(cell.turns for cell in cells),
+        digest=make_digest([cells[0].id, cells[len(cells) - 1].id]),
+    )
     return Plan(
         spec=spec,
         plugins=plugins,
         cells=cells,
-        digests={document.name: document.digest for document in documents},
+        digests=digests,
+        stages=(stage,),
         passages=len(all_passages),
         without_passages=tuple(name for name, found in passages.items() if not found),
         skipped_files=count_skipped_files(spec.documents.paths, spec.root) if spec.documents else {},

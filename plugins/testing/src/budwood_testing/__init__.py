@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from budwood_testing.faults import AsyncFaultyTransport, Fault, FaultyTransport, random_faults
     from budwood_testing.forms import ParsedField
+    from budwood_testing.passages import ListedPassages
     from budwood_testing.scripted import (
         AsyncScriptedTransport,
         ScriptedReply,
@@ -61,6 +62,7 @@ __all__ = [
     "FaultyTransport",
     "InstructionStrategySuite",
     "LimiterSuite",
+    "ListedPassages",
     "LocalProviderSuite",
     "ManualClock",
     "MediaHandlerSuite",

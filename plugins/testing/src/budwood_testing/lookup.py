@@ -32,6 +32,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "budwood_testing.faults": ("AsyncFaultyTransport", "Fault", "FaultyTransport", "random_faults"),
     "budwood_testing.forms": ("ParsedField",),
+    "budwood_testing.passages": ("ListedPassages",),
     "budwood_testing.scripted": (
         "AsyncScriptedTransport",
         "ScriptedReply",

@@ -7,11 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
-from budwood_generation.journal import CallDone, Header, SQLiteJournal
+from budwood_generation.journal import CallDone, Header, SQLiteJournal, Stage
 
-header = Header(
-    fingerprint="f", spec={}, root="..", plugins={}, documents={}, models=("a/b",), rows=3, turns=5, calls=10
-)
+header = Header(run="f", spec={}, root="..", identity={}, models=("a/b",))
+stage = Stage(first=0, rows=3, documents={}, passages=(), turns=5, digest="d")
 stop = threading.Event()
 
 
@@ -22,10 +21,10 @@ def watch() -> None:
 
 
 threading.Thread(target=watch, daemon=True).start()
-with contextlib.closing(SQLiteJournal(Path(sys.argv[1]), header)) as journal:
+with contextlib.closing(SQLiteJournal(Path(sys.argv[1]), header, (stage,))) as journal:
     number = 0
     while not stop.is_set():
-        journal.commit(CallDone(row_id="r", turn=number, purpose="ask", digest="d", text="t")).result()
+        journal.commit(CallDone(index=0, turn=number, purpose="ask", digest="d", text="t")).result()
         number += 1
         if number == 10:
             sys.stdout.write("ten\n")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from budwood.errors import ConfigurationError
 from budwood.hooks import INSTRUCTION_STRATEGY, InstructionStrategySpec
+from budwood.providing import ListedCells, ShuffledCycle
 from budwood.types import CellDraft, Instruction, Message
 from budwood_testing import InstructionStrategySuite
 from tests.plugins.testing.mutants.registering import registry_of
@@ -17,19 +18,46 @@ class NoSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class RiddleCells:
+    """
+    Drafts a cell for each number, about the passages in a random order.
+    """
+
+    def __init__(self, strategy, passages, seed):
+        self.strategy = strategy
+        self.passages = passages
+        self.order = ShuffledCycle(len(passages), seed)
+
+    def cell(self, number, random):
+        return self.strategy.draft(self.passages[self.order[number]], number, random)
+
+
+class SizedCells(RiddleCells):
+    """
+    Has material for five cells.
+    """
+
+    def __len__(self):
+        return 5
+
+    def cell(self, number, random):
+        if number >= 5:
+            raise IndexError(number)
+        return super().cell(number, random)
+
+
 class Riddles:
     """
     Asks for riddles about each passage in turn.
     """
 
-    def plan(self, passages, count, random):
-        if not passages:
+    def prepare(self, passages, count, seed):
+        if not len(passages):
             raise ConfigurationError("Riddles need documents.")
-        order = random.sample(passages, len(passages))
-        return [self.draft(order[number % len(order)], number) for number in range(count)]
+        return RiddleCells(self, passages, seed)
 
-    def draft(self, passage, number):
-        return CellDraft(passage=passage, material={"number": number}, max_turns=2)
+    def draft(self, passage, number, random):
+        return CellDraft(passage=passage, material={"number": number, "luck": random.random()}, max_turns=2)
 
     def instruct(self, cell, turns, random):
         if turns:
@@ -61,73 +89,197 @@ class TestCorrect(Correct):
     pass
 
 
-class TestPlansOneTooMany(Correct):
-    caught_by = ("test_plan_has_the_requested_number_of_cells",)
+class TestCorrectWithLength(Correct):
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return SizedCells(self, passages, seed)
+
+
+class TestHasNoCells(Correct):
+    caught_by = ("test_each_number_has_a_cell",)
+
+    class Cells(SizedCells):
+        def __len__(self):
+            return 0
 
     class Mutant(Riddles):
-        def plan(self, passages, count, random):
-            return super().plan(passages, count + 1, random)
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestHasNoCells.Cells(self, passages, seed)
 
 
-class TestLimitsPlanToPassages(Correct):
-    caught_by = ("test_plan_has_the_requested_number_of_cells",)
+class TestReturnsOtherObjects(Correct):
+    caught_by = ("test_each_number_has_a_cell",)
 
     class Mutant(Riddles):
-        def plan(self, passages, count, random):
-            return super().plan(passages, min(count, len(passages)), random)
+        def draft(self, passage, number, random):
+            return passage
+
+
+class TestLengthIsTooLarge(Correct):
+    caught_by = ("test_length_is_the_number_of_cells_with_material",)
+
+    class Cells(SizedCells):
+        def __len__(self):
+            return 6
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestLengthIsTooLarge.Cells(self, passages, seed)
+
+
+class TestLengthIsTooSmall(Correct):
+    caught_by = ("test_length_is_the_number_of_cells_with_material",)
+
+    class Cells(SizedCells):
+        def __len__(self):
+            return 4
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestLengthIsTooSmall.Cells(self, passages, seed)
+
+
+class TestCountsFromTheEnd(Correct):
+    caught_by = ("test_negative_numbers_have_no_cell",)
+
+    class Cells(RiddleCells):
+        def cell(self, number, random):
+            return super().cell(number % 7, random)
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestCountsFromTheEnd.Cells(self, passages, seed)
+
+
+class TestDraftsInOrder(Correct):
+    caught_by = ("test_cells_are_drafted_in_any_order",)
+
+    class Cells(RiddleCells):
+        calls = 0
+
+        def cell(self, number, random):
+            self.calls += 1
+            return super().cell(self.calls, random)
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestDraftsInOrder.Cells(self, passages, seed)
 
 
 class TestUsesOwnRandomness(Correct):
-    caught_by = ("test_plan_depends_only_on_its_random_generator",)
+    caught_by = ("test_cells_depend_only_on_their_arguments", "test_cells_are_the_same_in_other_processes")
 
     class Mutant(Riddles):
-        def draft(self, passage, number):
+        def draft(self, passage, number, random):
             return CellDraft(passage=passage, material={"number": python_random.random()})
 
 
-class TestKeepsStateBetweenPlans(Correct):
-    caught_by = ("test_plans_are_independent", "test_plan_depends_only_on_its_random_generator")
+class TestUsesHashes(Correct):
+    caught_by = ("test_cells_are_the_same_in_other_processes",)
 
     class Mutant(Riddles):
-        plans = 0
+        def draft(self, passage, number, random):
+            return CellDraft(passage=passage, material={"number": hash(f"{number}")})
 
-        def plan(self, passages, count, random):
-            self.plans += 1
-            return super().plan(passages[self.plans % 3 :], count, random)
+
+class TestKeepsStateBetweenCells(Correct):
+    caught_by = ("test_prepared_cells_are_independent",)
+
+    class Mutant(Riddles):
+        seed = 0
+
+        def prepare(self, passages, count, seed):
+            self.seed = seed
+            return super().prepare(passages, count, seed)
+
+        def draft(self, passage, number, random):
+            return CellDraft(passage=passage, material={"seed": self.seed})
 
 
 class TestUsesOnlyFirstPassage(Correct):
     caught_by = ("test_cells_are_spread_evenly_over_the_passages",)
 
+    class Cells(RiddleCells):
+        def cell(self, number, random):
+            super().cell(number, random)
+            return self.strategy.draft(self.passages[0], number, random)
+
     class Mutant(Riddles):
-        def plan(self, passages, count, random):
-            return super().plan(passages[:1], count, random)
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestUsesOnlyFirstPassage.Cells(self, passages, seed)
+
+
+class TestUsesOnePassageAfterTheOther(Correct):
+    caught_by = ("test_cells_are_spread_evenly_over_the_passages",)
+
+    class Cells(RiddleCells):
+        def cell(self, number, random):
+            super().cell(number, random)
+            return self.strategy.draft(self.passages[min(number // 3, len(self.passages) - 1)], number, random)
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestUsesOnePassageAfterTheOther.Cells(self, passages, seed)
 
 
 class TestOmitsPassageFromDraft(Correct):
     caught_by = ("test_cells_are_spread_evenly_over_the_passages",)
 
     class Mutant(Riddles):
-        def draft(self, passage, number):
+        def draft(self, passage, number, random):
             return CellDraft(material={"number": number})
 
         def instruct(self, cell, turns, random):
             return Instruction(text="Tell me a riddle.")
 
 
-class TestReturnsNoCellsWithoutDocuments(Correct):
+class TestListsDrafts(Correct):
+    caught_by = ("test_memory_does_not_depend_on_the_number_of_cells",)
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return ListedCells(self.plan, passages, count, seed)
+
+        def plan(self, passages, count, random):
+            return [self.draft(passages[number % len(passages)], number, random) for number in range(count)]
+
+
+class TestListsNumbers(Correct):
+    caught_by = ("test_memory_does_not_depend_on_the_number_of_cells",)
+
+    class Cells(RiddleCells):
+        def __init__(self, strategy, passages, count, seed):
+            super().__init__(strategy, passages, seed)
+            self.numbers = bytearray(count)
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestListsNumbers.Cells(self, passages, count, seed)
+
+
+class TestDraftsWithoutDocuments(Correct):
     caught_by = ("test_missing_documents_are_handled",)
 
     class Mutant(Riddles):
-        def plan(self, passages, count, random):
-            return super().plan(passages, count, random) if passages else []
+        def prepare(self, passages, count, seed):
+            return RiddleCells(self, passages, seed)
 
 
 class TestMaterialIsNotJSON(Correct):
     caught_by = ("test_drafts_can_be_serialized",)
 
     class Mutant(Riddles):
-        def draft(self, passage, number):
+        def draft(self, passage, number, random):
             return CellDraft(passage=passage, material={"place": (number, number)})
 
 
@@ -135,7 +287,7 @@ class TestMaxTurnsIsZero(Correct):
     caught_by = ("test_drafts_can_be_serialized",)
 
     class Mutant(Riddles):
-        def draft(self, passage, number):
+        def draft(self, passage, number, random):
             return CellDraft(passage=passage, max_turns=0)
 
 
@@ -170,11 +322,11 @@ class TestReadsFiles(Correct):
     caught_by = ("test_planning_does_no_io",)
 
     class Mutant(Riddles):
-        def plan(self, passages, count, random):
+        def prepare(self, passages, count, seed):
             try:
                 Path("/riddles").read_text("utf-8")
             except OSError:
-                return super().plan(passages, count, random)
+                return super().prepare(passages, count, seed)
             return []
 
 
@@ -182,7 +334,7 @@ class TestFailsForBlankTexts(Correct):
     caught_by = ("test_any_passage_is_handled",)
 
     class Mutant(Riddles):
-        def draft(self, passage, number):
+        def draft(self, passage, number, random):
             return CellDraft(passage=passage, material={"first": passage.text.split()[0]})
 
 

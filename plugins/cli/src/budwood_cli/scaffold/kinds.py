@@ -63,10 +63,11 @@ DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
 
 
 PATTERNS: Final[Mapping[KindOfPlugin, str]] = {
+    KindOfPlugin.STORAGE: "*.csv",
     KindOfPlugin.MEDIA: "text/csv text/tab-separated-values",
     KindOfPlugin.TOKENIZER: "*/words-*",
 }
-"""The patterns after the name in the entry point: media types or models of the spec."""
+"""The patterns after the name in the entry point: outputs, media types or models of the spec."""
 
 
 def group_of(kind: KindOfPlugin) -> str:

@@ -1,19 +1,43 @@
 """The journal of a run: all finished work, from which outputs are written."""
 
 from budwood_generation.journal.contract import Journal
-from budwood_generation.journal.records import CallDone, Counts, Entry, Header, RowDone, RowFailed, TurnDone
-from budwood_generation.journal.sqlite import SQLiteJournal, read_counts, read_header
+from budwood_generation.journal.reading import read_failures, read_header, read_rows, read_stages, read_totals
+from budwood_generation.journal.records import (
+    Batch,
+    BatchSent,
+    CallDone,
+    Delivered,
+    Entry,
+    Header,
+    RowDone,
+    RowFailed,
+    Stage,
+    Totals,
+    TurnDone,
+    count_rows,
+)
+from budwood_generation.journal.row_set import RowSet
+from budwood_generation.journal.sqlite import SQLiteJournal
 
 __all__ = [
+    "Batch",
+    "BatchSent",
     "CallDone",
-    "Counts",
+    "Delivered",
     "Entry",
     "Header",
     "Journal",
     "RowDone",
     "RowFailed",
+    "RowSet",
     "SQLiteJournal",
+    "Stage",
+    "Totals",
     "TurnDone",
-    "read_counts",
+    "count_rows",
+    "read_failures",
     "read_header",
+    "read_rows",
+    "read_stages",
+    "read_totals",
 ]

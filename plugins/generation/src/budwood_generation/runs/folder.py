@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +13,8 @@ from filelock import FileLock, Timeout
 
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError, OtherRunError, RunBusyError
-from budwood_generation.journal import Header, Journal, SQLiteJournal, read_counts, read_header
-from budwood_generation.plan import IDENTITY_EXCLUDES
+from budwood_generation.identity import describe_differences
+from budwood_generation.journal import Header, Journal, SQLiteJournal, Stage, read_header, read_stages, read_totals
 
 SUFFIX: Final = ".run"
 JOURNAL: Final = "journal.sqlite"
@@ -22,7 +24,7 @@ LOCK_TIMEOUT: Final = 1.0
 
 
 @contextlib.contextmanager
-def open_journal(folder: Path, output: Path, header: Header) -> Iterator[Journal]:
+def open_journal(folder: Path, output: Path, header: Header, stages: tuple[Stage, ...]) -> Iterator[Journal]:
     """
     Lock a run and open its journal. The journal of another run is replaced if it has no finished call.
 
@@ -40,9 +42,8 @@ def open_journal(folder: Path, output: Path, header: Header) -> Iterator[Journal
         )
     _create_folder(folder)
     with _lock(folder):
-        if path.exists():
-            _check_header(path, output, header)
-        with contextlib.closing(SQLiteJournal(path, header)) as journal:
+        run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
+        with contextlib.closing(SQLiteJournal(path, replace(header, run=run), stages)) as journal:
             yield journal
 
 
@@ -101,34 +102,33 @@ def _lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_header(path: Path, output: Path, header: Header) -> None:
+def _check_run(path: Path, output: Path, header: Header, stages: tuple[Stage, ...]) -> str | None:
+    """Return the id of the saved run, or None if it was another run without finished calls, which is removed."""
     saved = read_header(path)
-    if saved.fingerprint == header.fingerprint:
-        return
-    if not read_counts(path).calls and not output.exists():
+    differences = _find_differences(saved, header, read_stages(path), stages)
+    if not differences:
+        return saved.run
+    if not read_totals(path).calls and not output.exists():
         path.unlink()
-        return
+        return None
     raise OtherRunError(
-        f"The output {output.name} belongs to another run: {_difference(saved, header)}.",
-        hint=f"Choose another output. The finished work of the other run is in {path.parent.name}.",
+        f"The output {output.name} belongs to another run, which differs in: {', '.join(differences)}.",
+        hint=f"Undo these changes, or choose another output. The finished work is in {path.parent.name}.",
     )
 
 
-def _difference(saved: Header, new: Header) -> str:
-    if saved.documents != new.documents:
-        names = sorted(
-            name
-            for name in saved.documents.keys() | new.documents.keys()
-            if saved.documents.get(name) != new.documents.get(name)
-        )
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"the documents differ ({', '.join(names[:3])}{more})"
-    keys = sorted(
-        key
-        for key in (saved.spec.keys() | new.spec.keys()) - IDENTITY_EXCLUDES
-        if saved.spec.get(key) != new.spec.get(key)
-    )
-    if keys:
-        return f"the specification differs in {', '.join(keys)}"
-    plugins = "the strategy or modifiers have other settings"
-    return plugins if saved.plugins != new.plugins else "another version created it"
+def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages: tuple[Stage, ...]) -> list[str]:
+    """Return the differences between two runs, each with its key."""
+    differences = [
+        describe_differences(old.identity, new.identity),
+        _compare_documents(saved[-1].documents, stages[-1].documents),
+        "" if saved[-1].end == stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
+    ]
+    found = [difference for difference in differences if difference]
+    return found if found or saved == stages else ["the cells, which another version of a plugin computes"]
+
+
+def _compare_documents(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"documents ({', '.join(names[:3])}{more})" if names else ""

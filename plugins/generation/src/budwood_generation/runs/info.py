@@ -9,7 +9,7 @@ from typing import Literal
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
 from budwood_generation.files import check_path
-from budwood_generation.journal import Counts, Header, read_counts, read_header
+from budwood_generation.journal import count_rows, read_failures, read_header, read_stages, read_totals
 from budwood_generation.runs.folder import JOURNAL, SUFFIX, is_running, run_folder_at
 from budwood_generation.runs.report import Failure
 
@@ -74,25 +74,27 @@ def show_run(path: str | Path) -> RunInfo:
 
 def _info(folder: Path) -> RunInfo:
     output = folder.with_name(folder.name.removesuffix(SUFFIX))
+    path = folder / JOURNAL
     try:
-        header, counts = read_header(folder / JOURNAL), read_counts(folder / JOURNAL)
+        header, stages, totals, failures = read_header(path), read_stages(path), read_totals(path), read_failures(path)
     except JournalError as error:
         return RunInfo(run_folder=folder, output=output, state="damaged", problem=str(error))
+    rows = count_rows(stages)
     return RunInfo(
         run_folder=folder,
         output=output,
-        state=_state(folder, output, header, counts),
-        rows_done=counts.rows,
-        rows=header.rows,
-        turns_done=counts.turns,
-        turns=header.turns,
-        calls=counts.calls,
-        failures=tuple(Failure(index, reason) for index, reason in counts.failures.items()),
+        state=_state(folder, output, is_complete=totals.rows == rows),
+        rows_done=totals.rows,
+        rows=rows,
+        turns_done=totals.turns,
+        turns=sum(stage.turns for stage in stages),
+        calls=totals.calls,
+        failures=tuple(Failure(index, failure.reason) for index, failure in failures.items()),
         models=header.models,
     )
 
 
-def _state(folder: Path, output: Path, header: Header, counts: Counts) -> State:
+def _state(folder: Path, output: Path, *, is_complete: bool) -> State:
     if is_running(folder):
         return "running"
-    return "complete" if counts.rows == header.rows and output.exists() else "unfinished"
+    return "complete" if is_complete and output.exists() else "unfinished"

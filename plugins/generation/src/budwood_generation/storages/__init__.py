@@ -18,7 +18,7 @@ def budwood_storages() -> Iterable[StorageSpec[Any]]:
             settings=lambda: JSONLStorageSettings,
             build=JSONLStorage,
             requires_api=(2, 0),
-            outputs=("*.jsonl",),
-            summary="JSON lines: one row per line.",
+            outputs=("*.jsonl", "*.jsonl.gz"),
+            summary="JSON lines: one row per line, compressed if the name ends in .gz.",
         )
     ]

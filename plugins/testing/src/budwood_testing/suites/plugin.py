@@ -88,9 +88,7 @@ class PluginSuite:
         created: list[Any] = []
 
         def build_one(**changes: object) -> Instance[Any]:
-            values = {**self.all_settings(folder), **changes}
-            settings = self.as_settings(values)
-            instance: Instance[Any] = Instances(settings, self.found_in(), clock).build(self.kind, self.plugin)
+            instance = self.build_once(folder, clock, **changes)
             created.append(instance.implementation)
             return instance
 
@@ -98,6 +96,14 @@ class PluginSuite:
         for implementation in created:
             if callable(close := getattr(implementation, "close", None)):
                 close()
+
+    def build_once(self, folder: Path, clock: Clock | None = None, **changes: object) -> Instance[Any]:
+        """Build the plugin from its settings; keyword arguments override settings."""
+        settings = self.as_settings({**self.all_settings(folder), **changes})
+        instance: Instance[Any] = Instances(settings, self.found_in(), clock or FakeClock()).build(
+            self.kind, self.plugin
+        )
+        return instance
 
     def found_in(self) -> Registry:
         """Return the registry that has the plugin."""

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from itertools import islice
+import tracemalloc
+from collections.abc import Sequence, Sized
+from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Final
 
 import pytest
 from pydantic_core import from_json, to_json
 
-from budwood.contracts import InstructionStrategy
+from budwood.contracts import Cells, InstructionStrategy
 from budwood.errors import BudwoodError
 from budwood.hooks import INSTRUCTION_STRATEGY, Kind
 from budwood.providing import check_messages
 from budwood.types import Cell, CellDraft, Instruction, SourcePassage, Turn
+from budwood_testing.passages import ListedPassages
 from budwood_testing.suites.isolation import no_io
+from budwood_testing.suites.other_process import run_in_other_process
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, error_of, for_all, texts
 
-_COUNTS: Final = (0, 1, 2, 7, 20)
+_COUNTS: Final = (1, 2, 7, 20)
+_MANY: Final = (100_000, 10_000_000)
+_MEMORY: Final = 2**20
+"""Bytes that cells may occupy, however many they are."""
 _TURNS: Final = (
     (),
     (Turn(question="What is it?", answer="It is a test."),),
@@ -38,13 +44,15 @@ class InstructionStrategySuite(PluginSuite):
             plugin = "riddles"
 
     Attributes:
-        needs_documents: Whether `plan` raises an error if there are no passages.
-        spreads: Whether `plan` uses each passage equally often.
+        needs_documents: Whether `prepare` raises an error if there are no passages.
+        spreads: Whether the cells use each passage equally often, also the first of them.
+        lists_drafts: Whether the strategy keeps all drafts in memory, such as with `budwood.providing.ListedCells`.
     """
 
     kind: ClassVar[Kind[Any]] = INSTRUCTION_STRATEGY
     needs_documents: ClassVar[bool] = True
     spreads: ClassVar[bool] = True
+    lists_drafts: ClassVar[bool] = False
 
     def passages(self) -> Sequence[SourcePassage]:
         """Return passages that the strategy can use."""
@@ -59,52 +67,100 @@ class InstructionStrategySuite(PluginSuite):
         strategy: InstructionStrategy = build().implementation
         return strategy
 
-    def test_plan_has_the_requested_number_of_cells(self, strategy: InstructionStrategy) -> None:
-        """`plan` yields exactly the requested number of cells, even if there are fewer passages."""
+    def test_each_number_has_a_cell(self, strategy: InstructionStrategy) -> None:
+        """`cell` drafts a cell for each number below the count, even if there are fewer passages."""
         for count in _COUNTS:
-            drafts = list(islice(strategy.plan(self.passages(), count, Random(1)), count + 1))
+            cells = self.prepare(strategy, count)
+            drafts = [draft_cell(cells, number) for number in range(count_cells(cells, count))]
 
-            assert len(drafts) == count
+            assert drafts, "there is material for at least one cell"
             assert all(isinstance(draft, CellDraft) for draft in drafts)
 
-    def test_plan_depends_only_on_its_random_generator(self, strategy: InstructionStrategy, build: Build) -> None:
-        """The same seed gives the same plan, from any instance and for any state of the module `random`."""
+    def test_length_is_the_number_of_cells_with_material(self, strategy: InstructionStrategy) -> None:
+        """`__len__`, if there is one, is the same at each call, and `cell` raises IndexError from this number on."""
+        cells = self.prepare(strategy, 7)
+        if not isinstance(cells, Sized):
+            return
+        length = len(cells)
+        if length <= 7:
+            draft_cell(cells, length - 1)
+        for number in (length, length + 1, 2 * length):
+            with pytest.raises(IndexError):
+                draft_cell(cells, number)
+
+        assert len(cells) == length
+
+    def test_negative_numbers_have_no_cell(self, strategy: InstructionStrategy) -> None:
+        """`cell` raises IndexError for a negative number; it does not count from the end."""
+        cells = self.prepare(strategy, 7)
+        for number in (-1, -7, -8):
+            with pytest.raises(IndexError):
+                draft_cell(cells, number)
+
+    def test_cells_are_drafted_in_any_order(self, strategy: InstructionStrategy) -> None:
+        """Drafting a cell first, last or twice gives the same draft."""
         first = self.drafts(strategy, 7)
+        cells = self.prepare(strategy, 7)
+        numbers = [*reversed(range(len(first))), *range(len(first))]
+
+        assert [draft_cell(cells, number) for number in numbers] == [first[number] for number in numbers]
+
+    def test_cells_depend_only_on_their_arguments(self, strategy: InstructionStrategy, build: Build) -> None:
+        """The same seeds give the same cells, from any instance and for any state of the module `random`."""
         random.seed(99)
-        again = self.drafts(strategy, 7)
+        first = self.drafts(strategy, 7)
         random.seed(1)
 
-        assert again == first
+        assert self.drafts(strategy, 7) == first
         assert self.drafts(build().implementation, 7) == first
 
-    def test_plans_are_independent(self, strategy: InstructionStrategy) -> None:
-        """Earlier plans and instructions do not affect a plan, and passages are not modified."""
+    def test_prepared_cells_are_independent(self, strategy: InstructionStrategy) -> None:
+        """Other cells of the same strategy and instructions do not affect a cell, and passages are not modified."""
         passages = tuple(self.passages())
         first = self.drafts(strategy, 7)
+        cells = self.prepare(strategy, 7)
         self.drafts(strategy, 3, seed=5)
         strategy.instruct(make_cell(first[0], 0), (), Random(3))
 
-        assert self.drafts(strategy, 7) == first
+        assert [draft_cell(cells, number) for number in range(len(first))] == first
         assert tuple(self.passages()) == passages
 
+    def test_cells_are_the_same_in_other_processes(self, strategy: InstructionStrategy, folder: Path) -> None:
+        """A process with another PYTHONHASHSEED gives the same cells and instructions, so that a run resumes."""
+        found = run_in_other_process(type(self), "fingerprints_of_new_instance", folder)
+
+        assert found == self.fingerprints(strategy), "cells differ between processes; do not depend on hash() or sets"
+
     def test_cells_are_spread_evenly_over_the_passages(self, strategy: InstructionStrategy) -> None:
-        """The numbers of cells of any two passages differ by at most one."""
+        """The numbers of cells of any two passages differ by at most one, also among the first cells."""
         if not self.spreads:
             pytest.skip(f"{self.plugin} does not set `spreads`")
         passages = self.passages()
         drafts = self.drafts(strategy, 3 * len(passages) + 1)
-        used = [sum(draft.passage == one for draft in drafts) for one in passages]
+        for count in (len(passages), len(drafts)):
+            used = [sum(draft.passage == one for draft in drafts[:count]) for one in passages]
 
-        assert sum(used) == len(drafts), "a cell uses none of the passages"
-        assert max(used) - min(used) <= 1
+            assert sum(used) == len(drafts[:count]), "a cell uses none of the passages"
+            assert max(used) - min(used) <= 1
+
+    def test_memory_does_not_depend_on_the_number_of_cells(self, strategy: InstructionStrategy) -> None:
+        """Preparing ten million cells and drafting some needs at most one megabyte."""
+        if self.lists_drafts:
+            pytest.skip(f"{self.plugin} sets `lists_drafts`")
+        self.drafts(strategy, 7)
+        for count in _MANY:
+            peak = self.measure_memory(strategy, count)
+
+            assert peak <= _MEMORY, f"{count:,} cells need {peak:,} bytes; do not list them, or set lists_drafts = True"
 
     def test_missing_documents_are_handled(self, strategy: InstructionStrategy) -> None:
-        """Without documents, `plan` raises an error if the strategy needs them; otherwise it plans cells."""
+        """Without documents, `prepare` raises an error if the strategy needs them; otherwise it drafts cells."""
         if self.needs_documents:
-            message = error_of(lambda: list(strategy.plan((), 2, Random(1))), BudwoodError, "plan()")
-            assert message, "plan() must raise an error without documents, or set needs_documents = False"
+            message = error_of(lambda: strategy.prepare(ListedPassages(()), 2, 1), BudwoodError, "prepare()")
+            assert message, "prepare() must raise an error without documents, or set needs_documents = False"
         else:
-            assert len(list(islice(strategy.plan((), 2, Random(1)), 3))) == 2
+            cells = strategy.prepare(ListedPassages(()), 2, 1)
+            assert isinstance(draft_cell(cells, 0), CellDraft)
 
     def test_drafts_can_be_serialized(self, strategy: InstructionStrategy) -> None:
         """The material of a draft is JSON, so that an interrupted run can resume from it."""
@@ -155,17 +211,18 @@ class InstructionStrategySuite(PluginSuite):
         assert [other.instruct(cell, turns, Random(1)) for cell, turns in cases] == first
 
     def test_planning_does_no_io(self, strategy: InstructionStrategy) -> None:
-        """`plan` and `instruct` do no I/O: documents are already loaded, and the engine calls the models."""
+        """`prepare`, `cell` and `instruct` do no I/O: documents are read already, and the engine calls the models."""
         with no_io():
             for draft in self.drafts(strategy, 4):
                 strategy.instruct(make_cell(draft, 0), (), Random(1))
 
     def test_any_passage_is_handled(self, strategy: InstructionStrategy) -> None:
-        """For any text of a passage, the strategy makes a plan or raises a `BudwoodError`."""
+        """For any text of a passage, the strategy drafts cells or raises a `BudwoodError`."""
 
         def check(text: str) -> None:
             try:
-                drafts = list(islice(strategy.plan([make_passage(0, text)], 2, Random(1)), 3))
+                cells = strategy.prepare(ListedPassages([make_passage(0, text)]), 2, 1)
+                drafts = [draft_cell(cells, number) for number in range(count_cells(cells, 2))]
             except BudwoodError as error:
                 check_error(error)
                 return
@@ -175,9 +232,48 @@ class InstructionStrategySuite(PluginSuite):
 
         for_all(texts(), check, always=HOSTILE_TEXTS, examples=20)
 
+    def prepare(self, strategy: InstructionStrategy, count: int, *, seed: int = 1) -> Cells:
+        """Prepare cells from the passages."""
+        return strategy.prepare(ListedPassages(self.passages()), count, seed)
+
     def drafts(self, strategy: InstructionStrategy, count: int, *, seed: int = 1) -> list[CellDraft]:
-        """Plan cells from the passages."""
-        return list(islice(strategy.plan(self.passages(), count, Random(seed)), count + 1))
+        """Draft cells from the passages."""
+        cells = self.prepare(strategy, count, seed=seed)
+        return [draft_cell(cells, number) for number in range(count_cells(cells, count))]
+
+    def fingerprints(self, strategy: InstructionStrategy) -> list[str]:
+        """Return drafts and instructions as texts, to compare them between processes."""
+        drafts = self.drafts(strategy, 20)
+        instructions = [
+            strategy.instruct(make_cell(draft, 0), turns, Random(1)) for draft in drafts for turns in _TURNS
+        ]
+        return [*map(repr, drafts), *map(repr, instructions)]
+
+    def fingerprints_of_new_instance(self, folder: Path) -> list[str]:
+        """Build the strategy, and return its fingerprints; runs in another process."""
+        return self.fingerprints(self.build_once(folder).implementation)
+
+    def measure_memory(self, strategy: InstructionStrategy, count: int) -> int:
+        """Return the bytes that preparing cells and drafting some of them needs at most."""
+        passages = ListedPassages(self.passages())
+        tracemalloc.start()
+        try:
+            cells = strategy.prepare(passages, count, 1)
+            for number in range(0, count_cells(cells, count), max(1, count_cells(cells, count) // 10)):
+                draft_cell(cells, number)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+
+def draft_cell(cells: Cells, number: int) -> CellDraft:
+    """Draft a cell with a source of randomness that depends on its number."""
+    return cells.cell(number, Random(1000 + number))
+
+
+def count_cells(cells: Cells, count: int) -> int:
+    """Return how many of a number of cells have material."""
+    return min(count, len(cells)) if isinstance(cells, Sized) else count
 
 
 def _join_messages(instruction: Instruction) -> str:

@@ -1,0 +1,151 @@
+"""Writers of files: JSON lines, CSV and Parquet. None holds more than one batch of records in memory."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
+from io import BufferedWriter
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from pydantic_core import to_json
+
+from budwood_generation.errors import OutputError
+from budwood_generation.exports.arrow import arrow_fields, import_pyarrow, json_text
+from budwood_generation.exports.columns import Column
+
+_BATCH_BYTES: Final = 16 * 2**20
+"""Size of a row group of a Parquet file, measured as JSON."""
+
+_LINE_SEPARATORS: Final = {
+    character.encode(): f"\\u{ord(character):04x}".encode() for character in ("\u0085", "\u2028", "\u2029")
+}
+
+
+class Writer(Protocol):
+    """Writes records to a file."""
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Write a record."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file."""
+        ...
+
+
+class LinesWriter:
+    """
+    Writes one JSON object per line, in UTF-8, compressed if the name of the file ends with ``.gz``.
+
+    Separators of lines in Unicode are escaped, because many readers end a line there.
+
+    Args:
+        path: The file.
+        name: The name that the file will have.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._raw = path.open("wb")
+        self._file: BufferedWriter | gzip.GzipFile = self._raw
+        if name.endswith(".gz"):  # without name and time, so that equal rows give equal files
+            self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Write a record as a line."""
+        line = to_json(record)
+        for separator, escaped in _LINE_SEPARATORS.items():
+            line = line.replace(separator, escaped)
+        self._file.write(line + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._raw.close()
+
+
+class CSVWriter:
+    """
+    Writes a table with a line of titles, in UTF-8, with commas (RFC 4180).
+
+    Texts are written as they are, numbers as in JSON, and lists and objects as JSON. An empty field is a missing value.
+
+    Args:
+        path: The file.
+        columns: The columns of the table.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        self._names = [column.name for column in columns]
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file, lineterminator="\r\n")
+        self._writer.writerow(self._names)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Write a record as a line."""
+        self._writer.writerow([_csv_field(record.get(name)) for name in self._names])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class ParquetWriter:
+    """
+    Writes a Parquet file with typed columns, compressed with Zstandard.
+
+    Args:
+        path: The file.
+        columns: The columns of the table.
+
+    Raises:
+        ConfigurationError: The package pyarrow is not installed.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        self._arrow = import_pyarrow()
+        self._columns = columns
+        self._schema, self._converts = arrow_fields(columns)
+        self._batch: list[Mapping[str, Any]] = []
+        self._bytes = 0
+        self._file = self._arrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """
+        Add a record to the batch, and write the batch if it is large.
+
+        Raises:
+            OutputError: A value does not fit the type of its column.
+        """
+        self._batch.append(record)
+        self._bytes += len(to_json(record))
+        if self._bytes >= _BATCH_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        """Write the last batch, and close the file."""
+        try:
+            self._flush()
+        finally:
+            self._file.close()
+
+    def _flush(self) -> None:
+        if self._batch:
+            arrays = [self._array(number) for number in range(len(self._columns))]
+            self._file.write_table(self._arrow.table(arrays, schema=self._schema))
+        self._batch, self._bytes = [], 0
+
+    def _array(self, number: int) -> Any:  # noqa: ANN401 - pyarrow has no types
+        name, kind, convert = self._columns[number].name, self._schema.field(number).type, self._converts[number]
+        try:
+            return self._arrow.array([convert(record.get(name)) for record in self._batch], kind)
+        except (self._arrow.ArrowException, AttributeError, OverflowError, TypeError, ValueError) as error:
+            raise OutputError(
+                f"A value in the column {name!r} does not fit the type {kind} of its schema: {error}.",
+                hint="Export to jsonl or csv, or correct the schema.",
+            ) from error
+
+
+def _csv_field(value: object) -> object:
+    return value if value is None or isinstance(value, str) else json_text(value)
