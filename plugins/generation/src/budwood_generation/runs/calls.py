@@ -111,14 +111,13 @@ class Caller:
         """
         request = call.request
         started, clock = time.time(), time.monotonic()
+        invalid: BudwoodError | None = None
         try:
             response = await self._client.ask(list(request.messages), **self._parameters(call, attempt))
         except StructuredOutputError as error:
             if error.response is None:
                 raise
-            response, invalid = error.response, cast("BudwoodError", error)
-        else:
-            invalid = None
+            response, invalid = error.response, error
         content = split_reasoning(response.text)
         failure = invalid or find_problem(response, content.answer, request)
         done = CallDone(

@@ -15,7 +15,7 @@ from budwood_generation.runs.connections import allow_connections
 from budwood_generation.runs.interrupts import Interrupted, Interrupts
 from budwood_generation.runs.progress import Meter
 from budwood_generation.runs.rows import FinishedTurn, OpenConversation, OpenRow, OpenValue
-from budwood_generation.runs.runner import Runner, RunLimits
+from budwood_generation.runs.runner import RunLimits, Runner
 from budwood_generation.spec import ConversationSpec
 
 
@@ -30,7 +30,8 @@ async def create_rows(
         Interrupted: A signal stopped it.
     """
     spec = plan.spec
-    limits = RunLimits(slots=spec.concurrency, attempts=spec.attempts, patience=spec.patience)
+    missing = len(plan.cells) - meter.before.rows
+    limits = RunLimits(slots=spec.concurrency, rows=missing, attempts=spec.attempts, patience=spec.patience)
     async with AsyncClient(settings=allow_connections(settings, spec.concurrency)) as client:
         caller = Caller(client, spec.seed, _call_options(settings, plan.models))
         failures = journal.failures()
@@ -40,7 +41,7 @@ async def create_rows(
             journal,
             meter,
             limits,
-            plan.models,
+            models=plan.models,
             has_history=bool(meter.before.calls or failures),
         )
         stopping = interrupts.stopping_by(lambda: runner.stop(Interrupted())) if interrupts else None
@@ -67,9 +68,7 @@ def _finished_turns(plan: Plan, journal: Journal, index: int) -> list[FinishedTu
     if not turns or not isinstance(job, ConversationSpec) or job.answerer_options.reasoning == "drop":
         return [FinishedTurn(turn) for turn in turns]
     accepted = {
-        call.turn: call.reasoning
-        for call in journal.calls(index)
-        if call.purpose == "answer" and call.rejected is None
+        call.turn: call.reasoning for call in journal.calls(index) if call.purpose == "answer" and call.rejected is None
     }
     return [FinishedTurn(turn, accepted.get(number)) for number, turn in enumerate(turns)]
 

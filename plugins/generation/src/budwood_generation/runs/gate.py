@@ -39,7 +39,7 @@ HELPED: Final = 0.5
 """Fewer calls at a time have helped if the share of failures is at most this part of the share before."""
 
 MEMORY_SECONDS: Final = 60.0
-"""Seconds after a decrease that did not help, in which there is no other, and in which a second pause is an overload."""
+"""Seconds without another decrease after one that did not help, and in which a second pause is due to an overload."""
 
 GROWTH: Final = 0.05
 """The part by which the limit rises per round trip after a decrease that helped."""

@@ -64,8 +64,8 @@ class Interrupts:
     @contextmanager
     def restoring(self) -> Iterator[None]:
         """Restore the handlers after a ``with`` block."""
-        self._numbers = [number for number, default in _SIGNALS.items() if _handler(number) is default]
-        before = {number: _handler(number) for number in self._numbers}
+        before = {number: default for number, default in _SIGNALS.items() if signal.getsignal(number) is default}
+        self._numbers = list(before)
         try:
             yield
         finally:
@@ -106,7 +106,3 @@ def graceful_interrupts(monotonic: Callable[[], float] = time.monotonic) -> Iter
     interrupts = Interrupts(monotonic)
     with interrupts.restoring():
         yield interrupts
-
-
-def _handler(number: int) -> object:
-    return signal.getsignal(number)

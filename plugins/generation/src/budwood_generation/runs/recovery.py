@@ -53,8 +53,8 @@ class Recovery:
     Decides what follows when an endpoint does not answer a call, and tells the gate of the model.
 
     A request can be the cause itself, such as one that makes its server crash. The row of such a request is set aside
-    after a few failures, which costs nothing if the endpoint was the cause. At the end of the run it fails, and does not
-    make the run wait.
+    after a few failures, which costs nothing if the endpoint was the cause. At the end of the run it fails, but does
+    not make the run wait.
 
     Args:
         patience: The longest time without a success, in seconds.

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from budwood import BudwoodError
-from budwood.errors import BudgetExceededError
+from budwood.errors import BudgetExceededError, NotFoundError
 from budwood_generation.journal import CallDone, Entry, Journal, RowDone, RowFailed
 from budwood_generation.runs.calls import Call, Reply, Usage, add_usage, describe, rejected_call, usage_of_error
 from budwood_generation.runs.faults import Fault, classify
@@ -22,6 +22,9 @@ from budwood_generation.runs.tasks import RowTask
 
 LOOKAHEAD: Final = 4
 """Open rows per slot, among which those with the most calls come first."""
+
+WORK_PER_SLOT: Final = 2
+"""Calls in flight and replies that are being committed, per slot."""
 
 DRAIN_SECONDS: Final = 8.0
 """Seconds for which a run that stops waits for the calls in flight."""
@@ -48,11 +51,13 @@ class RunLimits:
 
     Attributes:
         slots: The most calls at a time.
+        rows: The number of rows to create.
         attempts: The most replies that are requested for one call, if they are rejected.
         patience: The longest time without a success of an endpoint, in seconds.
     """
 
     slots: int
+    rows: int
     attempts: int = 3
     patience: float = 900.0
 
@@ -79,8 +84,8 @@ class Runner:
         journal: Journal,
         meter: Meter,
         limits: RunLimits,
-        models: tuple[str, ...],
         *,
+        models: tuple[str, ...],
         has_history: bool = True,
         random: Random | None = None,
     ) -> None:
@@ -91,7 +96,7 @@ class Runner:
         self._limits = limits
         self._models = models
         self._has_history = has_history
-        self._random = random or Random()  # noqa: S311 - not for secrets
+        self._random = random or Random()
         self._recovery = Recovery(limits.patience, self._random)
         self._indexes: Iterator[int] = iter(())
         self._failed_before: frozenset[int] = frozenset()
@@ -161,13 +166,18 @@ class Runner:
     def _dispatch(self) -> None:
         """Send calls while there are slots."""
         now = self._loop.time()
-        while self._error is None and self._running < self._limits.slots:
+        while self._error is None and self._has_slot:
             task = self._scheduler.take(now)
             if task is None:
                 break
             ticket = self._gates[task.model].enter(now)
             self._running += 1
             self._start(self._process(task, ticket))
+
+    @property
+    def _has_slot(self) -> bool:
+        """Whether another call may be sent. A slow disk limits how many replies wait for their commit."""
+        return self._running < self._limits.slots and len(self._work) < WORK_PER_SLOT * self._limits.slots
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -189,7 +199,7 @@ class Runner:
         if self._error is not None:
             return
         self._changed = self._loop.create_future()
-        when = self._scheduler.next_time() if self._running < self._limits.slots else None
+        when = self._scheduler.next_time() if self._has_slot else None
         timer = None if when is None else self._loop.call_at(when, self._wake)
         try:
             await self._changed
@@ -297,8 +307,8 @@ class Runner:
         if is_final:
             await self._fail(task, error, done)
         elif task.attempt - task.first_attempt >= self._limits.attempts:
-            await self._fail(task, error, done)
             self._count_refusal(task, error)
+            await self._fail(task, error, done)
         else:
             await self._commit(done)
             self._scheduler.add(task)
@@ -320,9 +330,9 @@ class Runner:
         elif fault is Fault.REPLY:
             await self._reject_unread(task, error)
         else:
-            await self._fail(task, error)
             if fault is Fault.REFUSAL:
                 self._count_refusal(task, error)
+            await self._fail(task, error)
 
     async def _reject_unread(self, task: RowTask, error: BudwoodError) -> None:
         done = rejected_call(task.call, task.attempt, describe(error), task.lost)
@@ -345,9 +355,7 @@ class Runner:
             case Action.STOP:
                 self.stop(error)
 
-    async def _fail(
-        self, task: RowTask, error: BudwoodError, *entries: CallDone, is_transient: bool = False
-    ) -> None:
+    async def _fail(self, task: RowTask, error: BudwoodError, *entries: CallDone, is_transient: bool = False) -> None:
         """Give up a row, and store why."""
         if task.lost and not entries and task.next is not None:
             entries = (rejected_call(task.next, task.attempt, describe(error), task.lost),)
@@ -363,7 +371,8 @@ class Runner:
         if refusals is None:
             return
         self._refusals[task.model] = refusals + 1
-        if refusals + 1 >= max(MIN_REFUSALS, self._limits.slots):
+        limit = max(MIN_REFUSALS, self._limits.slots)
+        if refusals + 1 >= (min(limit, self._limits.rows) if isinstance(error, NotFoundError) else limit):
             self.stop(error)
 
     async def _commit(self, *entries: Entry) -> None:
