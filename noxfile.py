@@ -40,7 +40,11 @@ HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
 DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
 PROJECTS: Final = ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in DISTRIBUTIONS)]
 TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/reports", "tests/e2e"]
-IN_PARALLEL: Final = ["--numprocesses=auto", "--maxprocesses=8"]  # each process imports and collects all tests
+IN_PARALLEL: Final = [
+    "--numprocesses=auto",
+    "--maxprocesses=8",  # each process imports and collects all tests
+    "--dist=loadgroup",  # tests of one group share a server that starts slowly
+]
 DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment, because tests also build distributions
@@ -63,12 +67,15 @@ TEST: Final = [
     "bpe-openai",  # includes OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
     "datasets>=5",  # with pandas and pyarrow: to load exported datasets as users do
+    "flask",  # with flask-cors and moto: an S3 server
+    "flask-cors",
     "google-genai>=3",
     "groq>=1.7",
     "h2",  # with hypercorn: HTTP/2 and a server for it
     "hypercorn>=0.18",
     "hypothesis",
     "jsonschema",
+    "moto[s3]>=5.2",  # without the extra `server`, which brings 240 MB for other services
     "ollama>=0.6",
     "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: to read the vendors' API descriptions
@@ -77,6 +84,7 @@ TEST: Final = [
     "proxy.py>=2.4.10",
     "psycopg[binary]>=3.2",
     "pyarrow>=20",
+    "pypdfium2>=5",  # the extra pdf of budwood-generation
     "pytest>=9",
     "pytest-xdist>=3.8",
     "pyyaml",

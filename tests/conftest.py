@@ -29,6 +29,7 @@ VENDOR_PREFIXES = (
     "GROQ_",
     "HF_",
     "AZURE_",
+    "AWS_",
 )
 
 settings.register_profile("full", deadline=None)  # results must not depend on the speed of the machine

@@ -110,12 +110,12 @@ def test_output_on_a_full_disk(tmp_path, disk, complete):
 
     with pytest.raises(OutputError, match=r"Cannot write the output data\.jsonl: No space left.*no call is repeated"):
         resume(spec.run_folder)
-    assert spec.output_path.read_bytes() == complete
+    assert spec.shown_output.read_bytes() == complete
     assert not list(disk.folder.glob(".*.part"))
 
     disk.make_room()
     assert resume(spec.run_folder).calls == 0
-    assert spec.output_path.read_bytes() == complete
+    assert spec.shown_output.read_bytes() == complete
 
 
 def run_limited(act, path, size) -> str:
@@ -147,10 +147,10 @@ def test_output_with_a_size_limit(tmp_path, complete):
     """
     spec = conversation_spec(tmp_path, rows=ROWS)
     generate(spec)
-    spec.output_path.unlink()
+    spec.shown_output.unlink()
 
     output = run_limited("resume", spec.run_folder, 64 * KIB)
 
     assert output.startswith("OutputError: Cannot write the output data.jsonl: File too large.")
-    assert not spec.output_path.exists()
-    assert (resume(spec.run_folder).calls, spec.output_path.read_bytes()) == (0, complete)
+    assert not spec.shown_output.exists()
+    assert (resume(spec.run_folder).calls, spec.shown_output.read_bytes()) == (0, complete)

@@ -92,9 +92,9 @@ def test_kill_while_writing_the_output(tmp_path, describe):
     spec = describe(tmp_path)
 
     assert run("generate", write_spec(spec), "row", 3) == -signal.SIGKILL
-    assert not spec.output_path.exists()
+    assert not spec.shown_output.exists()
 
-    assert (resume(spec.run_folder).calls, len(read_rows(spec.output_path))) == (0, 6)
+    assert (resume(spec.run_folder).calls, len(read_rows(spec.shown_output))) == (0, 6)
     assert sorted(entry.name for entry in tmp_path.glob("*data.jsonl*")) == ["data.jsonl", "data.jsonl.run"]
 
 
@@ -107,7 +107,7 @@ def test_kill_preserves_the_old_output(tmp_path):
 
     assert run("resume", spec.run_folder, "row", 3) == -signal.SIGKILL
 
-    assert spec.output_path.read_bytes() == before
+    assert spec.shown_output.read_bytes() == before
 
 
 def test_run_killed_before_its_first_reply_is_replaced(tmp_path):

@@ -76,6 +76,7 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
         "output_tokens": 12,
         "cost": None,
         "failures": [],
+        "unreadable": [],
         "skipped_files": {},
     }
 
@@ -111,15 +112,16 @@ def test_a_dry_run_estimates_the_cost(budwood, vendor, spec, monkeypatch):
 
 def test_unusable_documents_are_reported(budwood, vendor, spec, tmp_path):
     """
-    A dry run names documents without a passage, and counts files of unsupported types. A run counts them too.
+    A dry run names documents without a passage and documents that cannot be read, and counts other files.
     """
     docs = tmp_path / "docs"
     docs.mkdir()
     for name, text in {
         "tea.md": "Tea is a drink.",
         "empty.md": "",
-        "a.pdf": "%",
-        "b.PDF": "%",
+        "a.png": "%",
+        "b.PNG": "%",
+        "binary.txt": "\0",
         "Makefile": "all:",
     }.items():
         (docs / name).write_text(text)
@@ -127,9 +129,12 @@ def test_unusable_documents_are_reported(budwood, vendor, spec, tmp_path):
 
     plan = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json").stdout)
     output = budwood("generate", "spec.toml", "--dry-run").stderr
-    left_out = "note: skipped 3 files of an unsupported type: 2 .pdf, 1 no suffix\n"
+    reason = "The document 'docs/binary.txt' is binary: byte 0 is NUL."
+    hint = "Exclude it. If it is text in UTF-16, save it as UTF-8."
+    left_out = f"note: {reason} {hint}\nnote: skipped 3 files of an unsupported type: 2 .png, 1 no suffix\n"
 
-    assert (plan["without_passages"], plan["skipped_files"]) == (["docs/empty.md"], {".pdf": 2, "no suffix": 1})
+    assert (plan["without_passages"], plan["skipped_files"]) == (["docs/empty.md"], {".png": 2, "no suffix": 1})
+    assert plan["unreadable"] == [{"name": "docs/binary.txt", "reason": reason, "hint": hint}]
     assert output == f"note: no passages in docs/empty.md\n{left_out}"
     assert left_out in budwood("generate", "spec.toml").stderr
 

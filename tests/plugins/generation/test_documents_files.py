@@ -8,7 +8,8 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation.documents import find_files
-from budwood_generation.documents.files import KINDS, detect_kind, make_document_name
+from budwood_generation.documents.files import make_document_name
+from budwood_generation.documents.formats import KINDS, detect_kind
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows makes no links or pipes without privileges")
 

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_generation.documents import Section
+from budwood_generation.documents import Section, Verbatim
 from budwood_generation.documents.html import read_html
+from budwood_generation.documents.records import Block
 
 
-def paragraphs(text: str) -> tuple[str, ...]:
+def paragraphs(text: str) -> tuple[Block, ...]:
     """Read a page, and return its paragraphs."""
-    return tuple(paragraph for section in read_html(text).sections() for paragraph in section.paragraphs)
+    return tuple(paragraph for section in read_html(text).sections() for paragraph in section.blocks)
 
 
 def test_sections_have_their_headings():
@@ -74,18 +75,16 @@ def test_prose_comes_from_paragraphs_lists_definitions_and_quotations():
         "<header><h1>Site</h1><p>A sentence.</p></header>",
         "<footer><p>A sentence.</p></footer>",
         "<div role='navigation'><p>A sentence.</p></div>",
-        "<pre>A sentence.</pre>",
         "<template><p>A sentence.</p></template>",
         "<noscript><p>A sentence.</p></noscript>",
         "<p hidden>A sentence.</p>",
         "<!-- <p>A sentence.</p> -->",
         "<![CDATA[A sentence.]]>",
-        "<table><tr><th>a</th></tr><tr><td><p>A sentence.</p></td></tr></table>",
         "<div>Home</div>",
         "<button>Press it.</button>",
     ],
 )
-def test_navigation_and_code_are_excluded(excluded):
+def test_navigation_is_excluded(excluded):
     """
     An excluded block separates the paragraphs around it.
     """
@@ -103,7 +102,64 @@ def test_a_code_block_splits_an_item():
     """
     The text before and after a block is not joined.
     """
-    assert paragraphs("<ul><li>before<pre>code</pre>after</li></ul>") == ("before", "after")
+    assert paragraphs("<ul><li>before<pre>code</pre>after</li></ul>") == (
+        "before",
+        Verbatim("code", "```", "```"),
+        "after",
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("<pre>{}</pre>", ""),
+        ("<pre><code>{}</code></pre>", ""),
+        ("<pre><code class='hljs language-python'>{}</code></pre>", "python"),
+        ("<pre class='lang-python'>{}</pre>", "python"),
+        ("<div class='highlight-python notranslate'><div class='highlight'><pre>{}</pre></div></div>", "python"),
+        ("<div class='highlight-default notranslate'><div class='highlight'><pre>{}</pre></div></div>", ""),
+        ("<div class='highlight highlight-source-python'><pre>{}</pre></div>", "python"),
+        ("<div class='sourceCode'><pre class='sourceCode python'>{}</pre></div>", "python"),
+    ],
+)
+def test_code_keeps_its_lines_and_language(code, language):
+    """
+    Markup for colors is removed. The language is that of the classes of common generators.
+    """
+    lines = "\n<span class='k'>if</span> a &lt; b:  \n    <b>c</b>()<br>d()\n\n"
+
+    assert paragraphs(code.format(lines)) == (Verbatim("if a < b:\n    c()\nd()", f"```{language}", "```"),)
+
+
+def test_a_fence_is_longer_than_those_in_the_code():
+    """
+    Code can contain Markdown.
+    """
+    assert paragraphs("<pre>```\ncode\n```</pre>") == (Verbatim("```\ncode\n```", "````", "````"),)
+
+
+def test_line_numbers_beside_code_are_excluded():
+    """
+    Generators write them into a table around the code.
+    """
+    page = "<table><tr><td><pre>1\n2</pre></td><td><pre>a\nb</pre></td></tr></table>"
+
+    assert paragraphs(page) == (Verbatim("a\nb", "```", "```"),)
+
+
+def test_a_table_with_header_cells_keeps_its_rows():
+    """
+    Rows are those of Markdown, and blocks in cells are on one line.
+    """
+    page = """
+        <table><caption>Teas</caption>
+        <thead><tr><th>Name</th><th>Degrees</th></tr></thead>
+        <tbody><tr><td><p>Green</p><p>tea</p></td><td>80|90</td></tr><tr><th>Black</th><td></td></tr></tbody>
+        </table>
+        """
+    header = "| Name | Degrees |\n| --- | --- |"
+
+    assert paragraphs(page) == ("Teas", Verbatim("| Green tea | 80\\|90 |\n| Black |  |", header))
 
 
 def test_text_outside_paragraphs_needs_a_sentence():
@@ -119,9 +175,9 @@ def test_a_layout_table_can_contain_a_data_table():
     """
     Header cells count only for their own table.
     """
-    page = "<table><tr><td><p>Kept.</p><table><tr><th>Lost.</th></tr></table></td></tr></table>"
+    page = "<table><tr><td><p>Text.</p><table><tr><th>a</th><td>b</td></tr></table></td></tr></table>"
 
-    assert paragraphs(page) == ("Kept.",)
+    assert paragraphs(page) == ("Text.", Verbatim("| a | b |"))
 
 
 @pytest.mark.parametrize("main", ["<main>{}</main>", "<div role='main'>{}</div>"])
@@ -153,6 +209,35 @@ def test_deeply_nested_pages_are_read():
 
 
 @pytest.mark.parametrize(
+    "page",
+    [
+        "<div>" * 100_000 + "A sentence.",
+        "<ul><li>" * 100_000 + "A sentence.",
+        "".join(f"<font color={number}><p>A sentence." for number in range(10_000)),
+        "</font>" * 10_000 + "".join(f"<FONT color={number}><p>A sentence." for number in range(10_000)),
+        "<p " + " ".join(f"a{number}" for number in range(100_000)) + ">A sentence.",
+        "<p " + " ".join(f"a{number}='>'" for number in range(100_000)) + ">A sentence.",
+    ],
+    ids=["blocks", "lists", "formatting", "stray end tags", "attributes", "quoted attributes"],
+)
+def test_a_page_that_takes_quadratic_time_is_rejected(page):
+    """
+    The HTML standard takes hours for such pages, or fills the memory.
+    """
+    with pytest.raises(RecursionError):
+        read_html(page)
+
+
+def test_empty_elements_of_xhtml_contain_nothing():
+    """
+    An HTML parser reads `<script/>` as a start tag.
+    """
+    page = "<?xml version='1.0'?><html><head><title/><script src='x.js'/></head><body><p/><p>Text.</p></body></html>"
+
+    assert paragraphs(page) == ("Text.",)
+
+
+@pytest.mark.parametrize(
     "text", ["<?xml version='1.0'?><html><p>Tea &lt; coffee.</p></html>", "<p>Tea < coffee.", "<p>Tea &lt; coffee."]
 )
 def test_declarations_and_entities_are_parsed(text):
@@ -175,7 +260,9 @@ def test_any_text_can_be_read(text):
     """
     Paragraphs have single spaces and are never empty.
     """
-    assert all(paragraph and paragraph == " ".join(paragraph.split()) for paragraph in paragraphs(text))
+    found = [block for block in paragraphs(text) if isinstance(block, str)]
+
+    assert all(paragraph and paragraph == " ".join(paragraph.split()) for paragraph in found)
 
 
 @given(st.lists(st.sampled_from(["<p>", "</p>", "<li>", "<div>", "</div>", "<b>", "</b>", "<h1>", "<ul>", "w. "])))
@@ -185,7 +272,7 @@ def test_no_sentence_is_lost_between_tags(fragments):
     """
     outline = read_html("".join(fragments))
     sections = outline.sections()
-    words = " ".join(paragraph for section in sections for paragraph in section.paragraphs).split()
+    words = " ".join(block for section in sections for block in section.blocks if isinstance(block, str)).split()
 
     assert len(words) <= fragments.count("w. ")
     if "<h1>" not in fragments:

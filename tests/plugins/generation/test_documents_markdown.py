@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_generation.documents import Section
+from budwood_generation.documents import Section, Verbatim
 from budwood_generation.documents.markdown import read_markdown
+from budwood_generation.documents.records import Block
 
 words = st.text(alphabet="abcdefgh", min_size=1, max_size=8)
 
@@ -17,9 +18,9 @@ def sections(text: str) -> tuple[Section, ...]:
     return read_markdown(dedent(text)).sections()
 
 
-def paragraphs(text: str) -> tuple[str, ...]:
+def paragraphs(text: str) -> tuple[Block, ...]:
     """Read an indented text, and return its paragraphs."""
-    return tuple(paragraph for section in sections(text) for paragraph in section.paragraphs)
+    return tuple(paragraph for section in sections(text) for paragraph in section.blocks)
 
 
 def test_sections_have_their_headings():
@@ -106,26 +107,46 @@ def test_boxes_of_task_lists_are_removed():
     )
 
 
-def test_code_html_tables_images_and_definitions_are_excluded():
+def test_code_and_tables_keep_their_lines():
     """
-    Only prose is read.
+    Code has its language, and cells are text without markup.
     """
     text = """\
-        Kept.
+        ```python title="a.py"
+        if a:
 
-        ```python
-        fenced()
+            fenced()
         ```
 
             indented()
 
+        - ~~~
+          in an item
+          ~~~
+
+        | a | b |
+        |---|:-:|
+        | *1* | `2` |
+        | 3 |
+        """
+    assert paragraphs(text) == (
+        Verbatim("if a:\n\n    fenced()", "```python", "```"),
+        Verbatim("indented()", "```", "```"),
+        Verbatim("in an item", "```", "```"),
+        Verbatim("| 1 | 2 |\n| 3 |  |", "| a | b |\n| --- | --- |"),
+    )
+
+
+def test_html_images_and_definitions_are_excluded():
+    """
+    Only text is read.
+    """
+    text = """\
+        Kept.
+
         <div>
         block
         </div>
-
-        | a | b |
-        |---|---|
-        | 1 | 2 |
 
         [![badge](badge.svg)](https://example.com)
 
@@ -146,7 +167,7 @@ def test_code_html_tables_images_and_definitions_are_excluded():
         ("<https://example.com> &amp; &copy; \\*", "https://example.com & \u00a9 *"),
         ("line\nbreak  \nhard<br>tag", "line break hard tag"),
         ("E = mc<sup>2</sup><!-- note -->", "E = mc2"),
-        ("press ![icon](i.png) here", "press icon here"),
+        ("press ![icon](i.png) here", "press here"),
         ("a&#xD800;b", "a\ufffdb"),
     ],
 )
@@ -215,6 +236,7 @@ def test_any_text_can_be_read(text):
     """
     Paragraphs have single spaces and are never empty.
     """
-    found = [paragraph for section in read_markdown(text).sections() for paragraph in section.paragraphs]
+    blocks = [block for section in read_markdown(text).sections() for block in section.blocks]
+    found = [block for block in blocks if isinstance(block, str)]
 
     assert all(paragraph and paragraph == " ".join(paragraph.split()) for paragraph in found)

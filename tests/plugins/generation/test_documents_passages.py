@@ -5,18 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents import Document, Section, split_document
+from budwood_generation.documents import Record, Section, Verbatim, split_document
+from budwood_generation.documents.passages import make_passage
+from budwood_generation.documents.records import Block
 from budwood_generation.documents.sentences import has_sentence
 
 SENTENCE = "The leaves of the tea plant are picked by hand in spring."  # 57 characters
 
 
-def document(*sections: tuple[str, ...], name: str = "tea.md") -> Document:
-    """Return a document with sections, each with its own heading."""
-    return Document(name, "Tea", tuple(Section(("Tea", str(i)), texts) for i, texts in enumerate(sections)), "0" * 64)
+def document(*sections: tuple[Block, ...]) -> list[Section]:
+    """Return sections, each with its own heading."""
+    return [Section(("Tea", str(number)), blocks) for number, blocks in enumerate(sections)]
 
 
-def texts(*sections: tuple[str, ...], target_chars: int = 1200) -> list[str]:
+def texts(*sections: tuple[Block, ...], target_chars: int = 1200) -> list[str]:
     """Return the texts of the passages of such a document."""
     return [passage.text for passage in split_document(document(*sections), target_chars=target_chars)]
 
@@ -42,10 +44,7 @@ def test_a_passage_is_in_one_section():
     """
     found = split_document(document((SENTENCE * 2,), (SENTENCE * 2,)))
 
-    assert [(passage.headings, passage.document) for passage in found] == [
-        (("Tea", "0"), "tea.md"),
-        (("Tea", "1"), "tea.md"),
-    ]
+    assert [passage.headings for passage in found] == [("Tea", "0"), ("Tea", "1")]
 
 
 def test_a_long_paragraph_is_split_after_sentences():
@@ -141,13 +140,16 @@ def test_ids_depend_on_document_position_and_text():
     """
     They are the same in every run.
     """
-    repetitive = document((SENTENCE * 2,), (SENTENCE * 2,))
-    other = document((SENTENCE * 2,), name="other.md")
-    found = [*split_document(repetitive), *split_document(other)]
+    first, second = split_document(document((SENTENCE * 2,), (SENTENCE * 2,)))
+    found = [
+        make_passage("tea.md", 0, first),
+        make_passage("tea.md", 1, second),
+        make_passage("other.md", 0, first),
+    ]
 
     assert len({passage.id for passage in found}) == 3
     assert found[0].id == "1a25c12e2cc260f1"
-    assert split_document(repetitive) == split_document(repetitive)
+    assert (found[0].document, found[0].headings, found[0].text) == ("tea.md", ("Tea", "0"), SENTENCE * 2)
 
 
 def test_a_small_target_is_rejected():
@@ -156,6 +158,92 @@ def test_a_small_target_is_rejected():
     """
     with pytest.raises(ConfigurationError, match="80 or more"):
         split_document(document(), target_chars=79)
+
+
+def code(*lines: str) -> Verbatim:
+    """Return a code block."""
+    return Verbatim("\n".join(lines), "```c", "```")
+
+
+def test_code_is_with_the_paragraph_before_it():
+    """
+    Up to twice the target; otherwise it is a passage of its own.
+    """
+    example = code("pour(tea);")
+
+    assert texts((SENTENCE * 2, SENTENCE * 2, example, SENTENCE * 2), target_chars=120) == [
+        SENTENCE * 2,
+        f"{SENTENCE * 2}\n\n```c\npour(tea);\n```",
+        SENTENCE * 2,
+    ]
+    assert texts((SENTENCE * 2, code("x" * 200)), target_chars=120) == [SENTENCE * 2, f"```c\n{'x' * 200}\n```"]
+
+
+def test_a_label_is_with_the_code_that_it_introduces():
+    """
+    A paragraph without a sentence is not separated from the code after it.
+    """
+    assert texts((SENTENCE * 2, "An example:", code("pour();")), target_chars=120) == [
+        SENTENCE * 2,
+        "An example:\n\n```c\npour();\n```",
+    ]
+
+
+@pytest.mark.parametrize("block", [code(*["pour(tea);"] * 100), code("x" * 1000), code("x" * 150, *["y"] * 90)])
+def test_long_code_is_split_between_lines(block):
+    """
+    Each part has the fence, and no line is lost.
+    """
+    parts = texts((block,), target_chars=100)
+
+    assert all(part.startswith("```c\n") and part.endswith("\n```") and len(part) <= 200 for part in parts)
+    assert letters([part[5:-4] for part in parts]) == letters([block.body])
+    if max(map(len, block.body.split("\n"))) < 100:
+        assert "\n".join(part[5:-4] for part in parts) == block.body
+
+
+def test_a_long_table_is_split_between_rows():
+    """
+    Each part has the header, unless the header is longer than half the target.
+    """
+    rows = "\n".join(f"| tea {number} |" for number in range(100))
+    parts = texts((Verbatim(rows, "| name |\n| --- |"),), target_chars=100)
+    long = texts((Verbatim(rows, "| long name |\n| --- |" * 10),), target_chars=100)
+
+    assert all(part.startswith("| name |\n| --- |\n| tea") for part in parts)
+    assert sum("long name" in part for part in long) < 4
+
+
+def test_code_has_no_sentences():
+    """
+    Nor do tables. Sentences of all paragraphs of a passage are counted.
+    """
+    example = code("# A comment. Another one.")
+    (passage,) = split_document(document((SENTENCE, example, f"{SENTENCE} {SENTENCE}", Verbatim("| A. |"))))
+
+    assert passage.sentences == 3
+    assert "Another one." in passage.text
+
+
+def test_code_can_be_dropped():
+    """
+    Then passages are those of the document without it.
+    """
+    with_code = document((SENTENCE * 2, code("pour();"), "Label:"), (code("x" * 100),))
+
+    assert split_document(with_code, code="drop") == split_document(document((SENTENCE * 2, "Label:")))
+
+
+def test_a_record_is_a_passage():
+    """
+    It is neither split nor dropped, and has at least one sentence.
+    """
+    short, long = Record("name: Tea"), Record("text: " + SENTENCE * 100)
+    found = split_document([short, long], target_chars=80)
+
+    assert [passage.text for passage in found] == [short.text, long.text]
+    assert [passage.headings for passage in found] == [(), ()]
+    assert found[0].sentences == 1
 
 
 paragraph = st.text(alphabet='abcXYZ  .!?,)"\u3002\u8336', max_size=400) | st.sampled_from(["Label", SENTENCE])

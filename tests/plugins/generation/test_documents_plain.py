@@ -13,7 +13,7 @@ def test_blank_lines_separate_paragraphs():
     (section,) = read_plain("One line,\n  and another.\n \t\n\nA second paragraph.\n").sections()
 
     assert section.headings == ()
-    assert section.paragraphs == ("One line, and another.", "A second paragraph.")
+    assert section.blocks == ("One line, and another.", "A second paragraph.")
 
 
 @given(st.text())
@@ -21,7 +21,7 @@ def test_words_of_a_plain_text_are_read_in_order(text):
     """
     Only white space changes.
     """
-    paragraphs = [paragraph for section in read_plain(text).sections() for paragraph in section.paragraphs]
+    paragraphs = [paragraph for section in read_plain(text).sections() for paragraph in section.blocks]
 
     assert " ".join(paragraphs).split() == text.split()
     assert all(paragraph == " ".join(paragraph.split()) for paragraph in paragraphs)

@@ -343,7 +343,7 @@ def test_in_an_event_loop_the_async_functions_are_required(tmp_path):
         for act, argument in ((generate, spec), (resume, tmp_path / "data.jsonl")):
             with pytest.raises(ConfigurationError, match=r"in an event loop.*_async"):
                 act(argument)
-        return await generate_async(spec), await resume_async(spec.output_path)
+        return await generate_async(spec), await resume_async(spec.shown_output)
 
     first, second = asyncio.run(work())
     assert (first.complete, second.calls) == (True, 0)

@@ -433,7 +433,7 @@ def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
             await task
 
     asyncio.run(cancel())
-    assert len(read_rows(spec.output_path)) == 6
+    assert len(read_rows(spec.shown_output)) == 6
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")

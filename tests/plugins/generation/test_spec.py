@@ -35,7 +35,7 @@ def test_most_keys_have_defaults(tmp_path):
     """
     spec = load(tmp_path, CONVERSATION)
 
-    assert (spec.rows, spec.seed, spec.concurrency, spec.storage.plugin) == (3, 0, 16, "jsonl")
+    assert (spec.rows, spec.seed, spec.concurrency, spec.storage) == (3, 0, 16, None)
     assert spec.conversation is not None
     assert spec.conversation.turns == (1, 1)
     assert spec.conversation.strategy.plugin == "document-questions"
@@ -53,7 +53,7 @@ def test_paths_are_relative_to_the_folder_of_the_specification(tmp_path):
     spec = load(folder, CONVERSATION)
 
     assert spec.root == folder
-    assert spec.output_path == folder / "data.jsonl"
+    assert spec.shown_output == folder / "data.jsonl"
     assert spec.run_folder == folder / "data.jsonl.run"
 
 

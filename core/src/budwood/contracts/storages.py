@@ -43,7 +43,8 @@ class Storage(Protocol):
         """
         Bring the output into its final form, in one step: readers see it complete or not at all.
 
-        It may be called again when the run was resumed.
+        Afterwards it has exactly these rows: those that were lost since `put` are stored again, others are removed. It
+        may be called again when the run was resumed.
 
         Args:
             rows: All rows of the dataset in the order of their indexes, read while they are iterated.

@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +16,10 @@ from budwood_cli.errors import PartialError
 from budwood_cli.progress import usage_parts
 
 if TYPE_CHECKING:
-    from budwood_generation import Failure, Plan, RunReport
+    from budwood_generation import Failure, Plan, RunReport, UnreadableDocument
 
 MAX_REASONS_SHOWN: Final = 5
+_SHOWN_DOCUMENTS: Final = 5
 
 PLAN_FIELDS: Final = (
     *(
@@ -26,6 +28,7 @@ PLAN_FIELDS: Final = (
         "documents",
         "passages",
         "without_passages",
+        "unreadable",
         "skipped_files",
         "turns",
         "calls",
@@ -38,7 +41,7 @@ PLAN_FIELDS: Final = (
 )
 REPORT_FIELDS: Final = (
     *("output", "run_folder", "complete", "rows", "rows_requested", "rows_reused"),
-    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "skipped_files"),
+    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "unreadable", "skipped_files"),
 )
 
 
@@ -90,7 +93,16 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
     )
     if plan.without_passages:
         terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")
+    write_unreadable(plan.unreadable)
     write_skipped_files(plan.skipped_files)
+
+
+def write_unreadable(documents: Sequence[UnreadableDocument]) -> None:
+    """Print which documents were skipped because they cannot be read, with the reason and what to do."""
+    for document in documents[:_SHOWN_DOCUMENTS]:
+        terminal.note(f"note: {document.reason} {document.hint}".rstrip())
+    if len(documents) > _SHOWN_DOCUMENTS:
+        terminal.note(f"note: {len(documents) - _SHOWN_DOCUMENTS:,} more documents cannot be read.")
 
 
 def write_skipped_files(counts: Mapping[str, int]) -> None:
@@ -118,6 +130,7 @@ def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
         terminal.write(f"{report.output}\n")
     if not quiet:
         terminal.note(_summary(report))
+        write_unreadable(report.unreadable)
         write_skipped_files(report.skipped_files)
     if report.complete:
         return
@@ -142,7 +155,10 @@ def failures_json(failures: Sequence[Failure]) -> list[dict[str, Any]]:
 
 def pick_fields(record: object, names: tuple[str, ...]) -> dict[str, Any]:
     """Return some attributes of an object as a dictionary."""
-    return {name: getattr(record, name) for name in names}
+    fields = {name: getattr(record, name) for name in names}
+    if "unreadable" in fields:
+        fields["unreadable"] = [asdict(document) for document in fields["unreadable"]]
+    return fields
 
 
 def _summary(report: RunReport) -> str:

@@ -21,7 +21,7 @@ FIELDS: Final = (
 
 app = new_group("List, show and resume runs of `budwood generate`.")
 
-Run = Annotated[Path, typer.Argument(metavar="PATH", help="The folder of the run, or its output file.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run, or its output: a file or a URL.")]
 
 
 @app.command("list")

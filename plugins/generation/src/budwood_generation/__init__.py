@@ -4,6 +4,7 @@ Create datasets with language models: conversations and structured rows, from do
 `generate` runs a specification. If the process ends early, `resume` continues from the last finished turn.
 """
 
+from budwood_generation.documents import UnreadableDocument
 from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
 from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run
 from budwood_generation.plan import Plan, make_plan
@@ -48,6 +49,7 @@ __all__ = [
     "RunBusyError",
     "RunInfo",
     "RunReport",
+    "UnreadableDocument",
     "export_formats",
     "export_run",
     "generate",

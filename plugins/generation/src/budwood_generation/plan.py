@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,23 +13,33 @@ from typing import Any, Final
 from budwood import Client, check_schema
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood.types import ModelDetails, SourcePassage
-from budwood_generation.cells import PlannedCells, make_digest
-from budwood_generation.documents import Document, count_skipped_files, find_files, read_document, split_document
-from budwood_generation.documents.index import ListedPassages
+from budwood.types import ModelDetails
+from budwood.types.record import JSON
+from budwood_generation.cells import PlannedCells
+from budwood_generation.documents import (
+    Corpus,
+    DocumentIndex,
+    Splitter,
+    UnreadableDocument,
+    count_skipped_files,
+    read_corpus,
+)
 from budwood_generation.estimates import Estimate, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import Header, Stage
+from budwood_generation.outputs import is_url, strip_credentials
+from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.spec import (
     ConversationSpec,
-    Documents,
     GenerationSpec,
     ModelOptions,
     RowSpec,
     SpecSource,
     to_spec,
+    with_files,
 )
+from budwood_generation.stages import extend_stages, find_earlier_stages, make_segments
 
 _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
@@ -43,10 +54,11 @@ class Plan:
         spec: The specification.
         plugins: The plugins of the run.
         cells: One for each row, in the order of the rows.
-        digests: The SHA-256 of each document, by name.
+        index: The passages of the documents.
+        identity: What determines the prompts, by key of the specification.
         stages: The rows that are planned together; one, unless rows or documents were added to a run.
-        passages: Number of passages in the documents.
         without_passages: Names of documents without a passage.
+        unreadable: Documents, or lines of them, that are skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
         estimate: Estimated calls, tokens and cost.
     """
@@ -54,10 +66,11 @@ class Plan:
     spec: GenerationSpec
     plugins: RunPlugins
     cells: PlannedCells
-    digests: Mapping[str, str]
+    index: DocumentIndex
+    identity: dict[str, JSON]
     stages: tuple[Stage, ...]
-    passages: int
     without_passages: tuple[str, ...]
+    unreadable: tuple[UnreadableDocument, ...]
     skipped_files: Mapping[str, int]
     estimate: Estimate
 
@@ -67,9 +80,24 @@ class Plan:
         return len(self.digests)
 
     @property
+    def digests(self) -> Mapping[str, str]:
+        """The SHA-256 of each document, by name, in the order of the passages."""
+        return self.index.documents
+
+    @property
+    def passages(self) -> int:
+        """Number of passages in the documents."""
+        return len(self.index)
+
+    @property
     def turns(self) -> int:
-        """Number of turns, each a question and an answer."""
-        return sum(cell.turns for cell in self.cells)
+        """Number of turns, each a question and an answer; estimated if there are many rows."""
+        return sum(stage.turns for stage in self.stages)
+
+    @property
+    def unused_documents(self) -> tuple[str, ...]:
+        """Names of documents that were added to a run without rows, so that no row uses them."""
+        return tuple(name for name in self.digests if name not in self.stages[-1].documents)
 
     @property
     def calls(self) -> int:
@@ -102,9 +130,9 @@ class Plan:
         return models_of(self.spec)
 
     @property
-    def output(self) -> Path:
-        """The output file."""
-        return self.spec.output_path
+    def output(self) -> Path | str:
+        """The output file, or the URL without credentials."""
+        return self.spec.shown_output
 
     @property
     def run_folder(self) -> Path:
@@ -114,19 +142,21 @@ class Plan:
     def header(self) -> Header:
         """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        saved["output"] = strip_credentials(self.spec.output)
         return Header(
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
-            identity=identify(self.spec, self.plugins, _PLAN_VERSION),
+            identity=self.identity,
             models=self.models,
         )
 
 
 def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None = None) -> Plan:
     """
-    Plan a run: read the documents, draft the cells, count the calls. Nothing is sent, and no file is written.
+    Plan a run: read the documents, draft the cells, count the calls. Nothing is sent.
 
-    Errors that would stop every call are found here: models without a provider or a key, invalid options.
+    No file is written but the user's cache of documents. Errors that would stop every call are found here: models
+    without a provider or a key, invalid options.
 
     Args:
         spec: The specification, a dictionary in the form of its file, or the path of the file.
@@ -136,34 +166,29 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         ConfigurationError: The specification or a document is not valid.
         PluginError: A plugin cannot be used.
     """
-    spec = to_spec(spec)
+    spec = with_files(to_spec(spec))
     if spec.row is not None:
         _check_schema(spec.row)
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
     plugins = build_plugins(spec, settings)
     models = _check_models(spec.job, settings)
-    documents = _read_documents(spec.documents, spec.root) if spec.documents else []
-    passages = {document.name: _passages(document, spec.documents) for document in documents}
-    all_passages = ListedPassages([passage for found in passages.values() for passage in found])
-    cells = PlannedCells(spec, plugins, all_passages)
-    digests = {document.name: document.digest for document in documents}
-    stage = Stage(
-        first=0,
-        rows=len(cells),
-        documents=digests,
-        passages=tuple(map(len, passages.values())),
-        turns=sum(cell.turns for cell in cells),
-        digest=make_digest([cells[0].id, cells[len(cells) - 1].id]),
-    )
+    corpus = _read_corpus(spec)
+    identity = identify(spec, plugins, _PLAN_VERSION)
+    earlier = find_earlier_stages(spec.run_folder, identity, spec.rows, corpus.documents)
+    index = corpus.open_index(earlier[-1].documents if earlier else None)
+    stages = extend_stages(earlier, spec.rows, index.documents, index.counts)
+    cells = PlannedCells(spec, plugins, index, make_segments(stages))
+    check_placeholders(plugins.templates, cells[0].material, spec.origin)
     return Plan(
         spec=spec,
         plugins=plugins,
         cells=cells,
-        digests=digests,
-        stages=(stage,),
-        passages=len(all_passages),
-        without_passages=tuple(name for name, found in passages.items() if not found),
-        skipped_files=count_skipped_files(spec.documents.paths, spec.root) if spec.documents else {},
+        index=index,
+        identity=identity,
+        stages=cells.complete_stages(stages),
+        without_passages=index.without_passages,
+        unreadable=corpus.unreadable,
+        skipped_files=_count_skipped_files(spec),
         estimate=estimate_run(spec, plugins, cells, models),
     )
 
@@ -198,12 +223,29 @@ def _check_model(client: Client, where: str, model: str, options: ModelOptions) 
         raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _read_documents(documents: Documents, root: Path) -> list[Document]:
-    return [read_document(path, folder) for path, folder in find_files(documents.paths, root)]
+def _read_corpus(spec: GenerationSpec) -> Corpus:
+    documents = spec.documents
+    if documents is None:
+        return read_corpus((), spec.root)
+    return read_corpus(
+        documents.paths,
+        spec.root,
+        exclude=_exclude(spec),
+        strict=documents.strict,
+        splitter=Splitter(documents.passage_chars, documents.code),
+    )
 
 
-def _passages(document: Document, documents: Documents | None) -> list[SourcePassage]:
-    return split_document(document, target_chars=documents.passage_chars) if documents else []
+def _count_skipped_files(spec: GenerationSpec) -> dict[str, int]:
+    documents = spec.documents
+    return count_skipped_files(documents.paths, spec.root, exclude=_exclude(spec)) if documents else {}
+
+
+def _exclude(spec: GenerationSpec) -> list[str]:
+    """Return the patterns of files that are not documents: also the output, which does not exist at first."""
+    assert spec.documents is not None  # noqa: S101 - checked by the callers
+    written = [spec.run_folder] if is_url(spec.output) else [Path(spec.location), spec.run_folder]
+    return [*spec.documents.exclude, *(glob.escape(str(path)) for path in written)]
 
 
 def _check_schema(job: RowSpec) -> None:

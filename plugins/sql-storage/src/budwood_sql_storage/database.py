@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -27,7 +27,7 @@ class Database:
 
     Args:
         address: Where it is.
-        timeout: Seconds to connect, to wait for a lock, and until a silent connection counts as lost.
+        timeout: Seconds to connect, to wait for a lock, and until a connection without answers counts as lost.
     """
 
     def __init__(self, address: Address, timeout: float) -> None:
@@ -82,6 +82,10 @@ def _create_engine(address: Address, timeout: float) -> Engine:
         event.listen(engine, "connect", _disable_driver_transactions)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+    return _create_postgresql_engine(address, timeout, options)
+
+
+def _create_postgresql_engine(address: Address, timeout: float, options: Mapping[str, Any]) -> Engine:
     arguments = {name: value for name, value in _connect_arguments(timeout).items() if name not in address.url.query}
     try:
         engine = create_engine(address.url, connect_args=arguments, pool_pre_ping=True, **options)
@@ -90,6 +94,8 @@ def _create_engine(address: Address, timeout: float) -> Engine:
             f"PostgreSQL needs psycopg, which cannot be imported: {error}.",
             hint="Install it: pip install 'psycopg[binary]'.",
         ) from None
+    limit = f"SET LOCAL lock_timeout = {math.ceil(timeout * 1000)}"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(limit))
     return engine
 
 
@@ -99,7 +105,9 @@ def _connect_arguments(timeout: float) -> dict[str, Any]:
         "application_name": "budwood",
         "client_encoding": "utf8",
         "connect_timeout": math.ceil(timeout),
+        "keepalives_count": 3,
         "keepalives_idle": math.ceil(timeout),
+        "keepalives_interval": math.ceil(timeout / 3),
         "prepare_threshold": None,  # poolers between client and server may not keep prepared statements
         "tcp_user_timeout": math.ceil(timeout * 1000),
     }

@@ -37,8 +37,12 @@ def make_name(wanted: str, taken: Collection[str]) -> str:
 def make_table_name(dataset: str) -> str:
     """Return the name of the table for a dataset: lower case, words joined by underscores."""
     name = re.sub(r"\W+", "_", dataset.encode("utf-8", "replace").decode()).strip("_").lower()
-    is_reserved = name.startswith("sqlite_") or name == DATASETS
-    return make_name(f"dataset_{name}" if is_reserved else name or "dataset", ())
+    return make_name(f"dataset_{name}" if is_reserved(name) else name or "dataset", ())
+
+
+def is_reserved(table: str) -> bool:
+    """Return whether the name of a table is one of SQLite (https://www.sqlite.org/lang_createtable.html) or ours."""
+    return table.lower().startswith("sqlite_") or table.lower() == DATASETS
 
 
 def _shorten(name: str, suffix: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+from budwood_sql_storage.names import MAX_BYTES, is_reserved
 
 SQLITE: Final = frozenset({"sqlite", "sqlite+pysqlite"})
 POSTGRESQL: Final = frozenset({"postgresql", "postgresql+psycopg", "postgres"})
@@ -18,13 +20,28 @@ def _to_text(output: object) -> object:
 def _check_name(name: str) -> str:
     if "\0" in name:
         raise ValueError("must not contain a null character")
-    if len(name.encode()) > 63:
-        raise ValueError("must not have more than 63 bytes, the limit of PostgreSQL")
+    if len(name.encode()) > MAX_BYTES:
+        raise ValueError(f"must not have more than {MAX_BYTES} bytes, the limit of PostgreSQL")
     return name
 
 
+def check_table(name: str) -> str:
+    """
+    Check the name of a table.
+
+    Raises:
+        ValueError: No table can have it.
+    """
+    if "." in name:
+        raise ValueError("must not contain a dot: write the schema as `schema`")
+    if is_reserved(name):
+        raise ValueError("is reserved for other tables")
+    return _check_name(name)
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Name = Annotated[str, Field(min_length=1), BeforeValidator(lambda name: _check_name(str(name)))]
+Name = Annotated[str, Field(min_length=1), AfterValidator(_check_name)]
+TableName = Annotated[str, Field(min_length=1), AfterValidator(check_table)]
 
 
 class SQLStorageSettings(BaseModel):
@@ -33,18 +50,18 @@ class SQLStorageSettings(BaseModel):
 
     Attributes:
         output: The database: the path of a SQLite file, ``sqlite:///path``, or
-            ``postgresql://[user[:password]@]host[:port]/database``.
-        table: The name of the table; by default that of the dataset.
+            ``postgresql://[user[:password]@]host[:port]/database``. A URL may end with ``#`` and the name of the table.
+        table: The name of the table; by default that of the URL, or of the dataset.
         db_schema: The schema of the table in PostgreSQL (``schema``); by default the first of the user's search path.
         user: The user, if the URL names none.
         password: The password, if the URL contains none. Without it, libpq looks in ``PGPASSWORD`` and ``~/.pgpass``.
-        timeout: Seconds to connect, to wait for a lock of SQLite, and until a silent connection counts as lost.
+        timeout: Seconds to connect, to wait for a lock, and until a connection without answers counts as lost.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
     output: Annotated[SecretStr, BeforeValidator(_to_text)]
-    table: Name | None = None
+    table: TableName | None = None
     db_schema: Annotated[Name | None, Field(alias="schema")] = None
     user: str | None = None
     password: SecretStr | None = None

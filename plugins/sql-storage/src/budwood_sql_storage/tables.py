@@ -24,8 +24,8 @@ _TYPES: Final[Mapping[ColumnKind, TypeEngine[Any]]] = {
 }
 
 
-def define_rows(name: str, schema: str | None, layout: Layout) -> Table:
-    """Define a table of rows, and its index."""
+def define_rows(name: str, schema: str | None, layout: Layout, run: str) -> Table:
+    """Define a table of rows, and its index, which keeps its name if the table is renamed."""
     table = Table(
         name,
         MetaData(),
@@ -35,7 +35,7 @@ def define_rows(name: str, schema: str | None, layout: Layout) -> Table:
         Column(EXTRA, Text()),
         schema=schema,
     )
-    Index(make_name(f"{name}_{INDEX}", ()), table.c[INDEX])
+    Index(make_name(f"{name}_{run}_{INDEX}", ()), table.c[INDEX])
     return table
 
 

@@ -5,47 +5,32 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from budwood.errors import ConfigurationError
+from budwood_generation.documents.exclusion import Exclusion
+from budwood_generation.documents.formats import KINDS, detect_kind, find_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class Kind(StrEnum):
-    """A supported format."""
-
-    PLAIN = "plain text"
-    MARKDOWN = "Markdown"
-    HTML = "HTML"
-    RESTRUCTURED = "reStructuredText"
-
-
-KINDS: Final[dict[str, Kind]] = {
-    ".rst.txt": Kind.RESTRUCTURED,  # before ".txt": Sphinx publishes sources with this suffix
-    ".rst": Kind.RESTRUCTURED,
-    ".md": Kind.MARKDOWN,
-    ".markdown": Kind.MARKDOWN,
-    ".html": Kind.HTML,
-    ".htm": Kind.HTML,
-    ".txt": Kind.PLAIN,
-    ".text": Kind.PLAIN,
-}
-
-
-def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
+def find_files(patterns: Sequence[str], root: Path, *, exclude: Sequence[str] = ()) -> list[tuple[Path, Path]]:
     """
     Find the files that match the patterns, each once, sorted by name.
 
     A pattern is a path relative to ``root``. Its parts can contain ``*``, ``?`` and ``[...]``; the part ``**`` matches
-    any number of folders. Wildcards match only files with a suffix in `KINDS` (`count_skipped_files` counts the others)
-    and no hidden files or folders; ``**`` does not follow symbolic links. `glob` is not used: it silently skips folders
-    that it cannot read, and loops if a link points to a parent folder.
+    any number of folders. Wildcards match only files with a suffix in `KINDS` (`count_skipped_files` counts the
+    others), no hidden files or folders, and no outputs of runs; ``**`` does not follow symbolic links. `glob` is not
+    used: it silently skips folders that it cannot read, and loops if a link points to a parent folder.
+
+    Args:
+        patterns: Files and patterns.
+        root: The folder that they are relative to.
+        exclude: Patterns of files and folders that are left out, in the same form. A folder is left out with all in it.
 
     Returns:
         Each file with the folder that its name is relative to: ``root``, or for files outside of it the part of the
@@ -55,28 +40,38 @@ def find_files(patterns: Sequence[str], root: Path) -> list[tuple[Path, Path]]:
         ConfigurationError: A pattern matches nothing, a named file has an unsupported suffix, a folder cannot be read,
             or two files outside of ``root`` would have the same name.
     """
+    excluded = Exclusion(exclude, root)
     found: dict[str, tuple[Path, Path]] = {}
     for pattern in patterns:
         try:
-            for path in _match(pattern, root):
+            for path in _match(pattern, root, excluded):
                 _add(found, path, _base_folder(path, pattern, root))
         except OSError as error:
             raise ConfigurationError(
                 f"Cannot search for the document pattern {pattern!r}: {error}.",
                 hint="Make the folder readable, or change the pattern to exclude it.",
             ) from error
+    if not found and patterns:
+        raise ConfigurationError(
+            f"All documents in {root} are excluded.", hint="Correct documents.exclude, or documents.paths."
+        )
     targets: dict[Path, tuple[Path, Path]] = {}
     for name in sorted(found):
         targets.setdefault(found[name][0].resolve(), found[name])
     return list(targets.values())
 
 
-def count_skipped_files(patterns: Sequence[str], root: Path) -> dict[str, int]:
+def count_skipped_files(patterns: Sequence[str], root: Path, *, exclude: Sequence[str] = ()) -> dict[str, int]:
     """Count the files with an unsupported suffix that wildcards match, by suffix in lower case."""
+    excluded = Exclusion(exclude, root)
     matched = {
-        path.resolve() for pattern in patterns if not (root / pattern).is_file() for path in _search(pattern, root)
+        path.resolve()
+        for pattern in patterns
+        if not (root / pattern).is_file()
+        for path in _search(pattern, root)
+        if find_suffix(path.name) is None and path not in excluded
     }
-    kinds = Counter(path.suffix.lower() or "no suffix" for path in matched if find_suffix(path.name) is None)
+    kinds = Counter(path.suffix.lower() or "no suffix" for path in matched)
     return dict(sorted(kinds.items()))
 
 
@@ -103,39 +98,17 @@ def make_document_name(path: Path, root: Path) -> str:
     return name
 
 
-def detect_kind(name: str) -> Kind:
-    """
-    Return the format of a file by its suffix, in any case.
-
-    Raises:
-        ConfigurationError: The suffix is not in `KINDS`.
-    """
-    suffix = find_suffix(name)
-    if suffix is None:
-        raise ConfigurationError(
-            f"The document {name!r} has an unsupported type.",
-            hint=f"Convert it to one of {', '.join(KINDS)}, or exclude it.",
-        )
-    return KINDS[suffix]
-
-
-def find_suffix(name: str) -> str | None:
-    """Return the suffix of a name if it is in `KINDS`, otherwise None."""
-    lowered = name.lower()
-    return next((suffix for suffix in KINDS if lowered.endswith(suffix)), None)
-
-
-def _match(pattern: str, root: Path) -> list[Path]:
+def _match(pattern: str, root: Path, excluded: Exclusion) -> list[Path]:
     exact_path = root / pattern
     if exact_path.is_file():  # even if its name contains brackets
         detect_kind(pattern)
-        return [exact_path]
+        return [exact_path] if exact_path not in excluded else []
     if not _has_wildcard(pattern):
         raise _make_missing_file_error(exact_path, pattern, root)
     matched = list(_search(pattern, root))
     supported = [path for path in matched if find_suffix(path.name)]
     if supported:
-        return supported
+        return [path for path in supported if path not in excluded and not _is_output(path)]
     if matched:
         raise ConfigurationError(
             f"The document pattern {pattern!r} matches only files of unsupported types, in {root}.",
@@ -171,6 +144,11 @@ def _add(found: dict[str, tuple[Path, Path]], path: Path, folder: Path) -> None:
             f"Two documents have the same name {name!r}: {other} and {path}.",
             hint="Use one pattern that starts in a common parent folder.",
         )
+
+
+def _is_output(path: Path) -> bool:
+    """Tell whether a file is the output of a run: it is next to the folder of the run."""
+    return path.with_name(f"{path.name}.run").is_dir()
 
 
 def _make_missing_file_error(path: Path, pattern: str, root: Path) -> ConfigurationError:

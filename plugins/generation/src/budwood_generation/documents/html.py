@@ -1,14 +1,14 @@
-"""HTML: the prose of a page."""
+"""HTML: the text, code and tables of a page."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
-from bs4 import BeautifulSoup
-from bs4.element import NavigableString, PageElement, Tag
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
+from budwood_generation.documents.html_limits import check_limits
 from budwood_generation.documents.outline import Outline, normalize
 from budwood_generation.documents.sentences import has_sentence
 
@@ -20,76 +20,110 @@ _BLOCKS: Final = frozenset(
     "table tbody td tfoot th thead tr ul".split()
 )
 _DROPPED: Final = frozenset(
-    "audio button canvas footer head header iframe math nav noscript object pre script select style svg template "
+    "audio button canvas footer head header iframe math nav noscript object script select style svg template "
     "textarea video".split()
 )
-_DROPPED_ROLES: Final = frozenset({"banner", "contentinfo", "navigation", "search"})
-_XML_DECLARATION: Final = re.compile(r"\A\s*<\?xml.*?\?>", re.DOTALL)
+_DROPPED_BY_ATTRIBUTE: Final = "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search]"
+_VOID: Final = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
+_EMPTY_XML: Final = re.compile(rf"<(?!(?:{_VOID})\b)([a-zA-Z][\w:-]*)((?:\s[^<>]*)?)/>", re.IGNORECASE)
+_XML_START: Final = 2000
+"""Characters at the start of a file in which XHTML has its namespace."""
+_LANGUAGE: Final = re.compile(r"(?:^|\s)(?:(?:highlight-source|highlight|language|lang)-|sourceCode )([\w+#.]+)")
+_NO_LANGUAGE: Final = frozenset({"default", "none", "notranslate", "plain", "plaintext", "text"})
 
 
 def read_html(text: str) -> Outline:
     """
-    Read the prose of a page: paragraphs, list items, definitions, quotations, captions.
+    Read a page: paragraphs, list items, definitions, quotations, captions, code blocks, and tables with header cells.
 
     Text directly inside another block, as in old pages without ``<p>``, is included if it contains a sentence. Scripts,
-    navigation, headers, footers, code blocks and data tables are excluded. If the page has a main part, only that is
+    navigation, headers, footers and descriptions of images are excluded. If the page has a main part, only that is
     read.
+
+    Raises:
+        RecursionError: Elements are nested so deeply that parsing would take too long.
     """
-    # Beautiful Soup warns about XML declarations, and about markup without a line break that looks like a file name.
-    page = BeautifulSoup(_XML_DECLARATION.sub("", text) + "\n", "html.parser")
+    if "xmlns" in text[:_XML_START] or text[:100].lstrip().startswith("<?xml"):
+        text = _EMPTY_XML.sub(r"<\1\2></\1>", text)  # to an HTML parser, `<script/>` contains the rest of the page
+    check_limits(text)
+    # Without events, lexbor does not run the steps for <select> and <option>, which crashed in some of its versions.
+    page = LexborHTMLParser(text, options=LexborDocumentOptions.WO_EVENTS)
     outline = Outline()
-    _Reader(outline).read(page.find("main") or page.find(None, {"role": "main"}) or page)
-    if not outline.title and isinstance(page.title, Tag):
-        outline.title = normalize(page.title.get_text())
+    root = page.css_first("main") or page.css_first("[role=main]") or page.body or page.root
+    if root is not None:
+        _Reader(outline, {node.mem_id for node in page.css(_DROPPED_BY_ATTRIBUTE)}).read(root)
+    title = page.css_first("head > title")
+    if not outline.title and title is not None:
+        outline.title = normalize(title.text())
     return outline
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    name: str
 
 
 class _Reader:
     """Reads a page in order. It does not recurse, since unclosed tags can be nested very deeply."""
 
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: Outline, dropped: set[int]) -> None:
         self._outline = outline
+        self._dropped = dropped
         self._run: list[str] = []
         self._heading = 0
         self._prose = 0
 
-    def read(self, root: PageElement) -> None:
-        pending: list[PageElement | _End] = [root]
+    def read(self, root: LexborNode) -> None:
+        names = [root.tag or ""]
+        pending = [_children(root)]
+        self._open(names[0])
         while pending:
-            match pending.pop():
-                case _End(name):
-                    self._close(name)
-                case Tag() as tag if not _is_dropped(tag):
-                    self._open(tag.name)
-                    pending.append(_End(tag.name))
-                    pending.extend(reversed(tag.contents))
-                case Tag(name=name) if name in _BLOCKS:
-                    self._end_run()
-                case NavigableString() as string if type(string) is NavigableString:  # not a comment or script
-                    self._run.append(string)
+            node = next(pending[-1], None)
+            if node is None:
+                del pending[-1]
+                self._close(names.pop())
+                continue
+            name = node.tag or ""
+            if name == "-text":
+                self._run.append(node.text_content or "")
+            elif not self._read_special(node, name):
+                self._open(name)
+                names.append(name)
+                pending.append(_children(node))
         self._end_run()
+
+    def _read_special(self, node: LexborNode, name: str) -> bool:
+        """Read or drop an element whose children are not read one by one; return whether it is one."""
+        if self._is_dropped(node, name):
+            if name in _BLOCKS:
+                self._end_run()
+            return True
+        if name == "pre":
+            self._end_run()
+            self._read_code(node)
+            return True
+        if name == "table" and (rows := _data_rows(node)):
+            self._end_run()
+            self._read_table(node, rows)
+            return True
+        return False
+
+    def _is_dropped(self, node: LexborNode, name: str) -> bool:
+        return name in _DROPPED or (name == "a" and _is_permalink(node)) or node.mem_id in self._dropped
 
     def _open(self, name: str) -> None:
         if name in _BLOCKS:
             self._end_run()
-        if name == "br":
+            self._prose += name in _PROSE
+            self._heading = _HEADINGS.get(name, self._heading)
+        elif name == "br":
             self._run.append(" ")
-        self._prose += name in _PROSE
-        self._heading = _HEADINGS.get(name, self._heading)
 
     def _close(self, name: str) -> None:
         if name in _BLOCKS:
             self._end_run()
-        self._prose -= name in _PROSE
-        if name in _HEADINGS:
-            self._heading = 0
+            self._prose -= name in _PROSE
+            if name in _HEADINGS:
+                self._heading = 0
 
     def _end_run(self) -> None:
+        if not self._run:
+            return
         text = normalize("".join(self._run))
         self._run = []
         if not text:
@@ -100,26 +134,71 @@ class _Reader:
         elif self._prose or has_sentence(text):
             self._outline.paragraph(text)
 
+    def _read_code(self, node: LexborNode) -> None:
+        text = self._text(node, line_break="\n")
+        if any(not character.isdigit() and not character.isspace() for character in text):  # not only line numbers
+            self._outline.code(text, _find_language(node))
 
-def _is_dropped(tag: Tag) -> bool:
-    return (
-        tag.name in _DROPPED
-        or tag.get("role") in _DROPPED_ROLES
-        or tag.has_attr("hidden")
-        or _is_permalink(tag)
-        or _is_data_table(tag)
-    )
+    def _read_table(self, table: LexborNode, rows: list[LexborNode]) -> None:
+        caption = next((child for child in table.iter() if child.tag == "caption"), None)
+        if caption is not None:
+            self._outline.paragraph(self._text(caption))
+        header_rows = 0
+        while header_rows < len(rows) and all(cell.tag == "th" for cell in _cells(rows[header_rows])):
+            header_rows += 1
+        texts = [[self._text(cell) for cell in _cells(row)] for row in rows]
+        self._outline.table(texts, header_rows=header_rows)
+
+    def _text(self, root: LexborNode, line_break: str = " ") -> str:
+        """Return all text of an element; blocks in it are separated by spaces."""
+        texts: list[str] = []
+        pending = [_children(root)]
+        while pending:
+            node = next(pending[-1], None)
+            if node is None:
+                del pending[-1]
+                continue
+            name = node.tag or ""
+            if name == "-text":
+                texts.append(node.text_content or "")
+            elif name == "br" or name in _BLOCKS:
+                texts.append(line_break)
+            if not name.startswith("-") and not self._is_dropped(node, name):
+                pending.append(_children(node))
+        return "".join(texts)
 
 
-def _is_permalink(tag: Tag) -> bool:
-    """Tell whether a tag is the permalink of a heading: a link that contains only a symbol such as a pilcrow."""
-    match tag:
-        case Tag(name="a", contents=[NavigableString() as mark]):
-            return not any(map(str.isalnum, mark))
-        case _:
-            return False
+def _children(node: LexborNode) -> Iterator[LexborNode]:
+    return node.iter(include_text=True)
 
 
-def _is_data_table(tag: Tag) -> bool:
-    """Tell whether a table has header cells. Tables without them may be the layout of an old page."""
-    return tag.name == "table" and any(cell.find_parent("table") is tag for cell in tag.find_all("th"))
+def _is_permalink(node: LexborNode) -> bool:
+    """Tell whether a link is the permalink of a heading: it contains only a symbol such as a pilcrow."""
+    child = node.first_child
+    if child is None or child.next is not None:
+        return False
+    mark = child.text_content
+    return mark is not None and not any(map(str.isalnum, mark))
+
+
+def _data_rows(table: LexborNode) -> list[LexborNode]:
+    """Return the rows of a table with header cells. Tables without them may be the layout of an old page."""
+    groups = [child for child in table.iter() if child.tag in {"thead", "tbody", "tfoot"}]
+    rows = [row for group in groups for row in group.iter() if row.tag == "tr"]
+    return rows if any(cell.tag == "th" for row in rows for cell in row.iter()) else []
+
+
+def _cells(row: LexborNode) -> list[LexborNode]:
+    return [cell for cell in row.iter() if cell.tag in {"td", "th"}]
+
+
+def _find_language(code: LexborNode) -> str:
+    """Return the language of a code block from the classes of the element, its first child or the two around it."""
+    parent = code.parent
+    grandparent = None if parent is None else parent.parent
+    for node in (code, code.first_child, parent, grandparent):
+        classes = "" if node is None else node.attributes.get("class") or ""
+        for language in _LANGUAGE.findall(classes):
+            if language not in _NO_LANGUAGE:
+                return str(language)
+    return ""

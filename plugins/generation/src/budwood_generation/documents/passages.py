@@ -1,32 +1,57 @@
-"""Splitting a document into passages: complete paragraphs of one section, up to a target length."""
+"""Splitting a document into passages: complete blocks of one section, up to a target length."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import Final, Literal
 
 from budwood.errors import ConfigurationError
 from budwood.types import SourcePassage
-from budwood_generation.documents.records import Document
+from budwood_generation.documents.records import Block, Record, Section, Verbatim
 from budwood_generation.documents.sentences import has_sentence, sentence_ends
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _SECTION_CHARS: Final = 80  # a shorter section without a sentence has no content to ask about
 _FRAGMENT_CHARS: Final = 40  # a shorter paragraph is a label
 
+CodeOption = Literal["keep", "drop"]
 
-def split_document(document: Document, *, target_chars: int = 1200) -> list[SourcePassage]:
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """
+    A passage of a document, whatever its name.
+
+    Attributes:
+        headings: The headings above it.
+        text: Its blocks, separated by empty lines.
+        sentences: Number of sentences, without those in code and tables.
+    """
+
+    headings: tuple[str, ...]
+    text: str
+    sentences: int
+
+
+def split_document(
+    parts: Iterable[Section | Record], *, target_chars: int = 1200, code: CodeOption = "keep"
+) -> list[Passage]:
     """
     Split a document into passages, in reading order. The result is deterministic.
 
     Paragraphs of a section are joined up to ``target_chars``. A paragraph longer than twice that is split, if possible
     at the end of a sentence. Fragments, which are shorter than 40 characters or have no sentence, are joined to the
-    next paragraph, or at the end of a section to the previous one. Sections of less than 80 characters without a
+    next paragraph, or at the end of a section to the previous one. Code and tables are joined to the paragraph before
+    them, up to twice the target; longer ones are split between lines. Sections of less than 80 characters without a
     sentence are dropped; nothing else is lost. A passage is at most twice the target long, plus a short fragment at
-    either end.
+    either end. A record is a passage of its own, whatever its length.
+
+    Args:
+        parts: The parts of the document.
+        target_chars: The target length of a passage.
+        code: Whether code and tables are part of passages.
 
     Raises:
         ConfigurationError: ``target_chars`` is less than 80.
@@ -35,29 +60,74 @@ def split_document(document: Document, *, target_chars: int = 1200) -> list[Sour
         raise ConfigurationError(
             f"passage_chars is {target_chars}, which is too short.", hint=f"Set it to {_SECTION_CHARS} or more."
         )
-    texts = [
-        (section.headings, text)
-        for section in document.sections
-        for text in _section_texts(section.paragraphs, target_chars)
-    ]
-    return [
-        SourcePassage(
-            id=_passage_id(document.name, position, text), document=document.name, headings=headings, text=text
-        )
-        for position, (headings, text) in enumerate(texts)
-    ]
+    return [passage for part in parts for passage in _split_part(part, target_chars, code)]
 
 
-def _passage_id(document: str, position: int, text: str) -> str:
-    return sha256(f"{document}\0{position}\0{text}".encode()).hexdigest()[:16]
+def make_passage(document: str, position: int, passage: Passage) -> SourcePassage:
+    """Return a passage of a document; ``position`` is its number in the document, from 0."""
+    identity = f"{document}\0{position}\0{passage.text}".encode()
+    return SourcePassage(
+        id=sha256(identity).hexdigest()[:16], document=document, headings=passage.headings, text=passage.text
+    )
 
 
-def _section_texts(paragraphs: Sequence[str], target: int) -> list[str]:
-    texts = [text for paragraph in paragraphs if (text := paragraph.strip())]
-    if sum(map(len, texts)) < _SECTION_CHARS and not any(map(has_sentence, texts)):
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+    sentences: int
+    is_fragment: bool
+    follows: bool = False
+    """Whether it belongs to the piece before it."""
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+def _split_part(part: Section | Record, target: int, code: CodeOption) -> Iterator[Passage]:
+    if isinstance(part, Record):
+        yield Passage((), part.text, max(1, len(sentence_ends(part.text))))  # a record is a statement
+        return
+    blocks = [block for block in part.blocks if code == "keep" or not isinstance(block, Verbatim)]
+    for piece in _split_section(blocks, target):
+        yield Passage(part.headings, piece.text, piece.sentences)
+
+
+def _split_section(blocks: Sequence[Block], target: int) -> list[_Piece]:
+    pieces = [piece for block in blocks for piece in _split_block(block, target)]
+    has_prose = any(isinstance(block, str) and has_sentence(block) for block in blocks)
+    if sum(map(len, pieces)) < _SECTION_CHARS and not has_prose:
         return []
-    parts = [part for text in texts for part in _split_paragraph(text, target)]
-    return _join_short(_join_fragments(parts, target), target)
+    return _join_short(_join_fragments(pieces, target), target)
+
+
+def _split_block(block: Block, target: int) -> list[_Piece]:
+    if isinstance(block, Verbatim):
+        texts = _split_verbatim(block, target)
+        return [_Piece(text, 0, is_fragment=False, follows=place == 0) for place, text in enumerate(texts)]
+    text = block.strip()
+    return [_make_piece(part) for part in _split_paragraph(text, target)] if text else []
+
+
+def _make_piece(text: str) -> _Piece:
+    return _Piece(text, len(sentence_ends(text)), is_fragment=len(text) < _FRAGMENT_CHARS or not has_sentence(text))
+
+
+def _split_verbatim(block: Verbatim, target: int) -> list[str]:
+    """Split code or a table longer than twice the target between lines; each part has its opening and closing."""
+    if len(block.text) <= 2 * target:
+        return [block.text]
+    if len(block.opening) + len(block.closing) > target // 2:
+        block = Verbatim(block.text)
+    room = 2 * target - len(block.opening) - len(block.closing) - 2
+    bodies: list[str] = []
+    for line in block.body.split("\n"):
+        for start in range(0, max(1, len(line)), room):
+            part = line[start : start + room]
+            if bodies and len(bodies[-1]) + len(part) < min(room, target):
+                bodies[-1] += f"\n{part}"
+            else:
+                bodies.append(part)
+    return [Verbatim(body, block.opening, block.closing).text for body in bodies if body.strip()]
 
 
 def _split_paragraph(paragraph: str, target: int) -> list[str]:
@@ -83,36 +153,45 @@ def _find_cut(text: str, ends: Sequence[int], start: int, target: int) -> int:
     return space if space >= 0 else start + target
 
 
-def _join_fragments(parts: Sequence[str], target: int) -> list[str]:
-    """Join fragments to the next part, or at the end of the section to the previous one."""
-    joined: list[str] = []
-    pending = ""
-    for part in parts:
-        is_fragment = len(part) < _FRAGMENT_CHARS or not has_sentence(part)
-        limit = target if is_fragment else 2 * target
-        if len(pending) >= _FRAGMENT_CHARS and len(pending) + len(part) > limit:
+def _join_fragments(pieces: Sequence[_Piece], target: int) -> list[_Piece]:
+    """Join fragments to the next piece, or at the end of the section to the previous one; code to the previous one."""
+    joined: list[_Piece] = []
+    pending: _Piece | None = None
+    for piece in pieces:
+        limit = target if piece.is_fragment else 2 * target
+        if pending is not None and len(pending) >= _FRAGMENT_CHARS and len(pending) + len(piece) > limit:
             joined.append(pending)
-            pending = ""
-        pending = _join(pending, part)
-        if not is_fragment:
+            pending = None
+        if piece.follows and pending is None and joined and len(joined[-1]) + len(piece) <= limit:
+            pending = joined.pop()
+        pending = _join(pending, piece)
+        if not piece.is_fragment:
             joined.append(pending)
-            pending = ""
-    if joined and (len(pending) < _FRAGMENT_CHARS or len(joined[-1]) + len(pending) <= 2 * target):
-        pending = _join(joined.pop(), pending)
-    return [*joined, pending]
-
-
-def _join_short(texts: Sequence[str], target: int) -> list[str]:
-    """Join neighbors up to the target length."""
-    joined = [texts[0]]
-    for text in texts[1:]:
-        longer = _join(joined[-1], text)
-        if len(longer) <= target:
-            joined[-1] = longer
-        else:
-            joined.append(text)
+            pending = None
+    if pending is not None:
+        if joined and (len(pending) < _FRAGMENT_CHARS or len(joined[-1]) + len(pending) <= 2 * target):
+            pending = _join(joined.pop(), pending)
+        joined.append(pending)
     return joined
 
 
-def _join(first: str, second: str) -> str:
-    return f"{first}\n\n{second}" if first and second else first or second
+def _join_short(pieces: Sequence[_Piece], target: int) -> list[_Piece]:
+    """Join neighbors up to the target length."""
+    joined = list(pieces[:1])
+    for piece in pieces[1:]:
+        longer = _join(joined[-1], piece)
+        if len(longer) <= target:
+            joined[-1] = longer
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _join(first: _Piece | None, second: _Piece) -> _Piece:
+    if first is None:
+        return second
+    return _Piece(
+        f"{first.text}\n\n{second.text}",
+        first.sentences + second.sentences,
+        is_fragment=first.is_fragment and second.is_fragment,
+    )

@@ -25,12 +25,10 @@ from budwood_generation.documents.sentences import has_sentence
 _SKIPPED: Final = (
     nodes.comment,
     nodes.decoration,
-    nodes.FixedTextElement,  # literal blocks, doctests and mathematics
     nodes.label,
     nodes.math_block,
     nodes.raw,
     nodes.substitution_definition,
-    nodes.table,
     nodes.target,
 )
 _LOSS: Final = 3  # the level of an error: the block is missing from the result
@@ -41,12 +39,13 @@ _DIRECTIVE: Final = re.compile(r"\.\.[ ]+(?P<name>[\w:.+-]+?)[ ]?::(?:[ ]+(?P<ar
 _PYTHON_CLASS: Final = re.compile(r"^([ ]*\.\.[ ]+)(?=class::[ ]+\S*[(.A-Z])", re.MULTILINE)
 _OPTION: Final = re.compile(r":[^:`]+:(?:\s|$)")
 _TITLE_LINE: Final = re.compile(r"([^\w\s])\1*\s*")
+_CODE: Final = frozenset({"code", "code-block", "sourcecode"})
 _NOT_PROSE: Final = frozenset(
-    "automodule autoclass autofunction automethod autoattribute autodata autoexception autosummary code "
-    "code-block command-output contents csv-table currentmodule default-role digraph doctest graph graphviz "
+    "automodule autoclass autofunction automethod autoattribute autodata autoexception autosummary "
+    "command-output contents csv-table currentmodule default-role digraph doctest graph graphviz "
     "highlight image include index inheritance-diagram ipython jupyter-execute list-table literalinclude math "
     "mermaid meta moduleauthor parsed-literal plot productionlist program-output prompt raw role sectionauthor "
-    "sectnum sourcecode table tabularcolumns testcleanup testcode testoutput testsetup toctree uml".split()
+    "sectnum table tabularcolumns testcleanup testcode testoutput testsetup toctree uml".split()
 )
 _BODY_ONLY: Final = frozenset({"figure", "grid", "ifconfig", "module", "only", "tab-set", "tabs"})
 _VERSION: Final = re.compile(r"\S+(?:\s+\d[\w.]*)*\s*")
@@ -60,9 +59,9 @@ _ROLE_PREFIXES: Final = {"pep": "PEP ", "rfc": "RFC "}
 
 def read_restructured(text: str) -> Outline:
     """
-    Read the prose of a reStructuredText: paragraphs, list items, definitions, quotations, admonitions.
+    Read a reStructuredText: paragraphs, list items, definitions, quotations, admonitions, code blocks and tables.
 
-    Comments, code, tables, images and the fields at the top are excluded. No file is included, no URL is opened, no
+    Comments, mathematics, images and the fields at the top are excluded. No file is included, no URL is opened, no
     configuration of docutils is read, and nothing is printed.
     """
     document = _parse(text)
@@ -137,16 +136,32 @@ class _Reader:
                     self.outline.heading(depth, self._text(child))
                 case nodes.system_message():
                     self._recover(child, depth)
-                case _ if _is_skipped(child):
-                    pass
-                case nodes.line_block():
-                    self.outline.paragraph(" ".join(map(self._text, child.findall(nodes.line))))
-                case nodes.option_group():
-                    self.outline.paragraph(child.astext())
-                case nodes.TextElement():
-                    self.outline.paragraph(self._text(child))
-                case _:
-                    self.read(child.children, depth)
+                case nodes.Element() if not _is_skipped(child):
+                    self._read_block(child, depth)
+
+    def _read_block(self, block: nodes.Element, depth: int) -> None:
+        match block:
+            case nodes.literal_block() | nodes.doctest_block():
+                self.outline.code(self._text(block), _find_language(block))
+            case nodes.table():
+                self._read_table(block)
+            case nodes.line_block():
+                self.outline.paragraph(" ".join(map(self._text, block.findall(nodes.line))))
+            case nodes.option_group():
+                self.outline.paragraph(block.astext())
+            case nodes.TextElement():
+                self.outline.paragraph(self._text(block))
+            case _:
+                self.read(block.children, depth)
+
+    def _read_table(self, table: nodes.table) -> None:
+        for title in table.findall(nodes.title):
+            self.outline.paragraph(self._text(title))
+        rows = [
+            [" ".join(map(self._text, entry.children)) for entry in row.findall(nodes.entry)]
+            for row in table.findall(nodes.row)
+        ]
+        self.outline.table(rows, header_rows=sum(len(head.children) for head in table.findall(nodes.thead)))
 
     def _text(self, node: nodes.Node) -> str:
         if isinstance(node, nodes.Text):
@@ -181,6 +196,9 @@ class _Reader:
         if name in _NOT_PROSE:
             return
         argument, body = _split_directive(directive["argument"] or "", rest)
+        if name in _CODE:
+            self.outline.code(body, argument)
+            return
         if name.startswith(("deprecated", "version")):
             argument = _VERSION.sub("", argument, count=1)
         if "`" in argument or has_sentence(argument):
@@ -194,6 +212,12 @@ class _Reader:
         titles = [line for line in lines if not _TITLE_LINE.fullmatch(line)]
         if len(titles) == 1 and len(lines) > 1:
             self.outline.paragraph(titles[0])
+
+
+def _find_language(block: nodes.Element) -> str:
+    if isinstance(block, nodes.doctest_block):
+        return "pycon"
+    return next((name for name in block["classes"] if name != "code"), "")
 
 
 def _is_skipped(node: nodes.Node) -> bool:

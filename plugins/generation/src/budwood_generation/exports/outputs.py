@@ -96,4 +96,4 @@ def _check_own(path: Path, source: ExportSource) -> None:
 def _is_own(path: Path, source: ExportSource) -> bool:
     """Tell whether a path is the output of the run or in its folder: an export must not replace those."""
     resolved, run_folder = path.resolve(), source.folder.resolve()
-    return resolved in (source.spec.output_path.resolve(), run_folder) or run_folder in resolved.parents
+    return resolved in (Path(source.spec.location).resolve(), run_folder) or run_folder in resolved.parents

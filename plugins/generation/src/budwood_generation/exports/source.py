@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from budwood.types import Row
-from budwood_generation.files import check_path
 from budwood_generation.journal import (
     Header,
     Stage,
@@ -19,11 +17,10 @@ from budwood_generation.journal import (
     read_stages,
     read_totals,
 )
-from budwood_generation.runs.folder import JOURNAL, run_folder_at
+from budwood_generation.outputs import dataset_name
+from budwood_generation.runs.folder import JOURNAL, find_run_folder
 from budwood_generation.runs.run import load_saved_spec
 from budwood_generation.spec import GenerationSpec
-
-_SUFFIXES: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +45,7 @@ class ExportSource:
     @property
     def name(self) -> str:
         """The name of the dataset: that of the output without the suffix of its format."""
-        path = Path(self.spec.output_path.name.removesuffix(".gz"))
-        return path.stem if path.suffix in _SUFFIXES else path.name
+        return dataset_name(self.spec.output)
 
     @property
     def rows_planned(self) -> int:
@@ -77,7 +73,7 @@ def open_source(run: str | Path) -> ExportSource:
         ConfigurationError: There is no run.
         JournalError: Its journal cannot be read.
     """
-    folder = run_folder_at(check_path(run))
+    folder = find_run_folder(run)
     path = folder / JOURNAL
     return ExportSource(
         folder=folder,

@@ -12,19 +12,31 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from budwood.errors import ConfigurationError
-from budwood_generation.errors import JournalError, OtherRunError, RunBusyError
+from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, RunBusyError
+from budwood_generation.files import check_path
 from budwood_generation.identity import describe_differences
-from budwood_generation.journal import Header, Journal, SQLiteJournal, Stage, read_header, read_stages, read_totals
+from budwood_generation.journal import (
+    JOURNAL,
+    Header,
+    Journal,
+    SQLiteJournal,
+    Stage,
+    read_header,
+    read_run_file,
+    read_stages,
+    read_totals,
+    repair_journal,
+    write_run_file,
+)
+from budwood_generation.outputs import SUFFIX, is_url, output_label, run_folder, strip_credentials
 
-SUFFIX: Final = ".run"
-JOURNAL: Final = "journal.sqlite"
 LOCK: Final = "lock"
 LOCK_TIMEOUT: Final = 1.0
 """Seconds to wait for the lock. A process that only checks whether it is free holds it for less time."""
 
 
 @contextlib.contextmanager
-def open_journal(folder: Path, output: Path, header: Header, stages: tuple[Stage, ...]) -> Iterator[Journal]:
+def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> Iterator[Journal]:
     """
     Lock a run and open its journal. The journal of another run is replaced if it has no finished call.
 
@@ -35,31 +47,67 @@ def open_journal(folder: Path, output: Path, header: Header, stages: tuple[Stage
         ConfigurationError: The folder cannot be created.
     """
     path = folder / JOURNAL
-    if output.exists() and not path.exists():
+    if isinstance(output, Path) and output.exists() and not path.exists():
         raise OtherRunError(
             f"The output {output.name} exists, and was not created by a run.",
             hint="Choose another output, or move the file.",
         )
     _create_folder(folder)
     with _lock(folder):
+        _repair(folder)
         run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
         with contextlib.closing(SQLiteJournal(path, replace(header, run=run), stages)) as journal:
+            write_run_file(folder, journal.header, journal.stages)
             yield journal
 
 
-def run_folder_at(path: Path) -> Path:
+def read_saved_header(folder: Path) -> Header:
     """
-    Find the folder of a run from the path of the folder or of the output.
+    Read the header of a run, also if its journal is damaged.
+
+    Raises:
+        RunBusyError: The journal is damaged, and another process is running it.
+        JournalError: The journal cannot be read or repaired.
+    """
+    try:
+        return read_header(folder / JOURNAL)
+    except DamagedJournalError:
+        if saved := read_run_file(folder):
+            return saved[0]
+    with _lock(folder):
+        _repair(folder)
+    return read_header(folder / JOURNAL)
+
+
+def find_run_folder(source: str | Path) -> Path:
+    """
+    Find the folder of a run from the path of the folder, or from the output: a path, or a URL.
+
+    The run of a URL is in the current folder. Its credentials do not matter.
 
     Raises:
         ConfigurationError: There is no run.
     """
+    if isinstance(source, str) and is_url(source):
+        folder = run_folder(source, Path.cwd())
+        if (folder / JOURNAL).is_file():
+            return folder
+        raise ConfigurationError(
+            f"The current folder has no run of {strip_credentials(source)}.",
+            hint=f"Change to the folder of the specification, or give the run folder: {folder.name}.",
+        )
+    path = check_path(source)
     for folder in (path, path.with_name(f"{path.name}{SUFFIX}")):
         if (folder / JOURNAL).is_file():
             return folder.absolute()
     raise ConfigurationError(
         f"There is no run at {str(path)!r}.", hint="`budwood runs list FOLDER` lists the runs in a folder."
     )
+
+
+def _repair(folder: Path) -> None:
+    header, stages = read_run_file(folder) or (None, ())
+    repair_journal(folder / JOURNAL, [header, *stages] if header else [])
 
 
 def is_running(folder: Path) -> bool:
@@ -102,17 +150,17 @@ def _lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_run(path: Path, output: Path, header: Header, stages: tuple[Stage, ...]) -> str | None:
+def _check_run(path: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> str | None:
     """Return the id of the saved run, or None if it was another run without finished calls, which is removed."""
     saved = read_header(path)
     differences = _find_differences(saved, header, read_stages(path), stages)
     if not differences:
         return saved.run
-    if not read_totals(path).calls and not output.exists():
+    if not read_totals(path).calls and not (isinstance(output, Path) and output.exists()):
         path.unlink()
         return None
     raise OtherRunError(
-        f"The output {output.name} belongs to another run, which differs in: {', '.join(differences)}.",
+        f"The output {output_label(output)} belongs to another run, which differs in: {', '.join(differences)}.",
         hint=f"Undo these changes, or choose another output. The finished work is in {path.parent.name}.",
     )
 
@@ -122,13 +170,16 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
     differences = [
         describe_differences(old.identity, new.identity),
         _compare_documents(saved[-1].documents, stages[-1].documents),
-        "" if saved[-1].end == stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
+        "" if saved[-1].end <= stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
     ]
     found = [difference for difference in differences if difference]
-    return found if found or saved == stages else ["the cells, which another version of a plugin computes"]
+    return (
+        found if found or saved == stages[: len(saved)] else ["the cells, which another version of a plugin computes"]
+    )
 
 
 def _compare_documents(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    """Return the names of documents that were changed or removed. Others may be added."""
+    names = [name for name in old if old[name] != new.get(name)]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"documents ({', '.join(names[:3])}{more})" if names else ""

@@ -9,8 +9,9 @@ from typing import Literal
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
 from budwood_generation.files import check_path
-from budwood_generation.journal import count_rows, read_failures, read_header, read_stages, read_totals
-from budwood_generation.runs.folder import JOURNAL, SUFFIX, is_running, run_folder_at
+from budwood_generation.journal import JOURNAL, count_rows, read_failures, read_header, read_stages, read_totals
+from budwood_generation.outputs import SUFFIX, is_url
+from budwood_generation.runs.folder import find_run_folder, is_running
 from budwood_generation.runs.report import Failure
 
 State = Literal["complete", "unfinished", "running", "damaged"]
@@ -23,7 +24,7 @@ class RunInfo:
 
     Attributes:
         run_folder: The folder of the journal.
-        output: The output file.
+        output: The output file, or the URL without credentials.
         state: "damaged" if the journal cannot be read; then all numbers are 0.
         rows_done: Number of finished rows, of ``rows``.
         turns_done: Number of finished turns, of ``turns``.
@@ -34,7 +35,7 @@ class RunInfo:
     """
 
     run_folder: Path
-    output: Path
+    output: Path | str
     state: State
     rows_done: int = 0
     rows: int = 0
@@ -64,19 +65,21 @@ def show_run(path: str | Path) -> RunInfo:
     Return information about one run.
 
     Args:
-        path: The folder of the run, or its output.
+        path: The folder of the run, or its output: a file, or a URL, whose run is in the current folder.
 
     Raises:
         ConfigurationError: There is no run.
     """
-    return _info(run_folder_at(check_path(path)))
+    return _info(find_run_folder(path))
 
 
 def _info(folder: Path) -> RunInfo:
-    output = folder.with_name(folder.name.removesuffix(SUFFIX))
+    output: Path | str = folder.with_name(folder.name.removesuffix(SUFFIX))
     path = folder / JOURNAL
     try:
         header, stages, totals, failures = read_header(path), read_stages(path), read_totals(path), read_failures(path)
+        if is_url(saved := str(header.spec["output"])):
+            output = saved
     except JournalError as error:
         return RunInfo(run_folder=folder, output=output, state="damaged", problem=str(error))
     rows = count_rows(stages)
@@ -94,7 +97,8 @@ def _info(folder: Path) -> RunInfo:
     )
 
 
-def _state(folder: Path, output: Path, *, is_complete: bool) -> State:
+def _state(folder: Path, output: Path | str, *, is_complete: bool) -> State:
     if is_running(folder):
         return "running"
-    return "complete" if is_complete and output.exists() else "unfinished"
+    has_output = output.exists() if isinstance(output, Path) else True
+    return "complete" if is_complete and has_output else "unfinished"

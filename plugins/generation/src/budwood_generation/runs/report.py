@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from budwood_generation.documents import UnreadableDocument
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -28,7 +30,7 @@ class RunReport:
     The result of a run. Calls, tokens, cost and time are those of this session; ``total_…`` are those of all sessions.
 
     Attributes:
-        output: The output file.
+        output: The output file, or the URL without credentials.
         run_folder: The folder of the journal.
         rows: Number of rows in the output.
         rows_requested: Number of rows in the specification.
@@ -45,10 +47,11 @@ class RunReport:
         total_cost: US dollars, or None if no price is known.
         seconds: Duration.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
+        unreadable: Documents, or lines of them, that were skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
     """
 
-    output: Path
+    output: Path | str
     run_folder: Path
     rows: int
     rows_requested: int
@@ -66,6 +69,7 @@ class RunReport:
     seconds: float
     paused_seconds: float
     skipped_files: Mapping[str, int]
+    unreadable: tuple[UnreadableDocument, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -11,7 +11,7 @@ from budwood.types import Cell, Instruction, Row, Turn
 from budwood.types.record import JSON
 from budwood_generation.journal import CallDone, Entry, RowDone, TurnDone
 from budwood_generation.plugins import RunPlugins
-from budwood_generation.prompts import answer_request, ask_request, next_instruction, value_request
+from budwood_generation.prompts import answer_request, ask_request, next_instruction, system_text, value_request
 from budwood_generation.runs.calls import Call
 from budwood_generation.runs.reasoning import answer_message, value_fields
 from budwood_generation.spec import ConversationSpec, GenerationSpec, RowSpec
@@ -142,7 +142,8 @@ class OpenConversation:
 
     def _row(self) -> Row:
         mode = self._job.answerer_options.reasoning
-        messages = [{"role": "system", "content": self._job.system}] if self._job.system else []
+        system = system_text(self._job, self.cell)
+        messages = [{"role": "system", "content": system}] if system else []
         for finished in self._finished:
             messages.append({"role": "user", "content": finished.turn.question})
             messages.append(answer_message(finished.turn.answer, finished.reasoning, mode))

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.errors import JournalError, OutputError
-from budwood_generation.files import check_path
-from budwood_generation.journal import Journal, read_header
+from budwood_generation.journal import Journal
+from budwood_generation.outputs import SUFFIX, is_url, output_label
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.creating import create_rows
-from budwood_generation.runs.folder import JOURNAL, SUFFIX, open_journal, run_folder_at
+from budwood_generation.runs.folder import find_run_folder, open_journal, read_saved_header
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
@@ -64,7 +64,8 @@ def resume(
     Continue a run, and try its failed rows again.
 
     Args:
-        path: The folder of the run, or its output.
+        path: The folder of the run, or its output: a file, or a URL, whose run is in the current folder. A URL may
+            contain the credentials, which the journal does not store.
         settings: As for `budwood.Client`.
         on_progress: Called after every commit.
 
@@ -86,12 +87,12 @@ async def resume_async(
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
     """
-    Load the specification of a run from its journal. The output is next to the folder, also if it was moved.
+    Load the specification of a run from its journal. An output file is next to the folder, also if it was moved.
 
     Raises:
         JournalError: The journal cannot be read.
     """
-    header = read_header(folder / JOURNAL)
+    header = read_saved_header(folder)
     try:
         spec = make_spec(header.spec, (folder / header.root).resolve(), where=folder.name)
     except ConfigurationError as error:
@@ -99,7 +100,14 @@ def load_saved_spec(folder: Path) -> GenerationSpec:
             f"{folder.name}: the specification in the journal cannot be read: {error.message}",
             hint="Use the version of budwood-generation that started the run.",
         ) from error
-    return spec.model_copy(update={"output": folder.with_name(folder.name.removesuffix(SUFFIX))})
+    if is_url(spec.output):
+        if spec.run_folder != folder:
+            raise ConfigurationError(
+                f"{folder.name}: the run folder was renamed or moved.",
+                hint=f"Its name and place depend on the output. Move it back to {spec.run_folder}.",
+            )
+        return spec
+    return spec.model_copy(update={"output": str(folder.with_name(folder.name.removesuffix(SUFFIX)))})
 
 
 async def _generate(
@@ -119,8 +127,10 @@ async def _resume(
     interrupts: Interrupts | None = None,
 ) -> RunReport:
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    folder = run_folder_at(check_path(path))
-    return await _run_plan(make_plan(load_saved_spec(folder), settings=settings), settings, on_progress, interrupts)
+    spec = load_saved_spec(find_run_folder(path))
+    if isinstance(path, str) and is_url(path):
+        spec = spec.model_copy(update={"output": path})
+    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
 
 
 def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
@@ -199,7 +209,7 @@ def _write_output(plan: Plan, journal: Journal) -> int:
         return plan.plugins.storage.finish(journal.rows())
     except OSError as error:
         raise OutputError(
-            f"Cannot write the output {plan.output.name}: {error.strerror or error}.",
+            f"Cannot write the output {output_label(plan.output)}: {error.strerror or error}.",
             hint="Free disk space, or make the folder writable. Then resume: no call is repeated.",
         ) from error
 
@@ -224,4 +234,5 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         seconds=meter.seconds,
         paused_seconds=meter.paused_seconds,
         skipped_files=plan.skipped_files,
+        unreadable=plan.unreadable,
     )

@@ -1,0 +1,118 @@
+"""Outputs of runs: the path of a file, or the URL of a bucket or a database."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import unquote
+
+from budwood.errors import ConfigurationError
+from budwood.hooks import STORAGE
+from budwood.plugins import Instances
+
+SUFFIX: Final = ".run"
+"""The end of the name of a run folder."""
+
+_ENDINGS: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".sqlite3", ".db")
+_URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_UNENCODED_PASSWORD: Final = re.compile(r"(?P<user>[^:/?#@]*):(?!\d+(?:[/?#]|$))[^@]*@(?P<rest>.*)", re.DOTALL)
+"""A password with a slash, ``?`` or ``#``, which should be encoded; a port is not one."""
+_SECRET_PARAMETER: Final = re.compile(
+    r"[?&][^=&#]*(?:password|passwd|passphrase|secret|token|signature|credential|api_?key|account_?key)[^=&#]*=[^&#]*",
+    re.IGNORECASE,
+)
+
+
+def is_url(output: str | Path) -> bool:
+    """Tell whether an output is a URL."""
+    return isinstance(output, str) and _URL.match(output) is not None
+
+
+def strip_credentials(output: str) -> str:
+    """
+    Remove the password of a URL, and the parameters of its query that are secret. The name of the user stays.
+
+    A path is returned as it is.
+    """
+    found = _URL.match(output)
+    if found is None:
+        return output
+    rest = _without_secret_parameters(_without_password(found["rest"]))
+    return f"{found['scheme']}://{rest}"
+
+
+def _without_password(rest: str) -> str:
+    end = next((place for place, character in enumerate(rest) if character in "/?#"), len(rest))
+    userinfo, at, host = rest[:end].rpartition("@")
+    if at:
+        return f"{userinfo.partition(':')[0]}@{host}{rest[end:]}"
+    unusual = _UNENCODED_PASSWORD.match(rest)
+    return f"{unusual['user']}@{unusual['rest']}" if unusual else rest
+
+
+def _without_secret_parameters(rest: str) -> str:
+    path, mark, query = rest.partition("?")
+    kept = _SECRET_PARAMETER.sub("", mark + query).lstrip("?&")
+    return f"{path}?{kept}" if kept else path
+
+
+def dataset_name(output: str) -> str:
+    """
+    Return the name of a dataset: the last part of the path or the URL, without the ending of its format.
+
+    It is the fragment of a URL that has one, such as the name of a table in a database.
+    """
+    path = Path(output).name
+    if is_url(output):
+        address, _, fragment = strip_credentials(output).partition("#")
+        path = unquote(fragment) or address.partition("?")[0]
+    last = next((part for part in reversed(path.split("/")) if part and not part.endswith(":")), "")
+    name = PurePosixPath(last.rpartition("@")[2].lstrip(".").removesuffix(".gz"))
+    return (name.stem if name.suffix.lower() in _ENDINGS else name.name) or "dataset"
+
+
+def output_label(output: Path | str) -> str:
+    """Return the name of an output for messages: that of the file, or the URL without credentials."""
+    return output.name if isinstance(output, Path) else strip_credentials(output)
+
+
+def run_folder(output: str, root: Path) -> Path:
+    """
+    Return the folder of the run with an output.
+
+    It is next to a file. For a URL it is in the root, and its name contains a hash of the URL without credentials.
+    """
+    if is_url(output):
+        digest = hashlib.sha256(strip_credentials(output).encode()).hexdigest()[:8]
+        name = re.sub(r"[^\w-]", "_", dataset_name(output))
+        return (root / f"{name}-{digest}{SUFFIX}").absolute()
+    path = (root / output).absolute()
+    return path.with_name(f"{path.name}{SUFFIX}")
+
+
+def choose_storage(instances: Instances, output: str) -> str:
+    """
+    Return the name of the storage for an output. For a URL, a storage of its scheme precedes one of its file ending.
+
+    Raises:
+        ConfigurationError: No installed storage has a pattern that matches.
+    """
+    if is_url(output):
+        address = strip_credentials(output).partition("?")[0]
+        scheme, _, path = address.partition("://")
+        of_scheme = set(instances.find_matching_names(STORAGE, f"{scheme}://"))
+        of_ending = set(instances.find_matching_names(STORAGE, path)) - of_scheme
+        names = instances.find_matching_names(STORAGE, address)
+        names = [name for name in names if name not in of_ending]
+    else:
+        names = instances.find_matching_names(STORAGE, Path(output).name)
+    if names:
+        return names[0]
+    shown = strip_credentials(output)
+    supported = ", ".join(instances.list_patterns(STORAGE)) or "none"
+    raise ConfigurationError(
+        f"No installed storage matches the output {shown!r}. Supported outputs: {supported}.",
+        hint='Change output, or name the storage: storage = "jsonl".',
+    )

@@ -1,0 +1,137 @@
+"""Outputs are paths or URLs."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.errors import ConfigurationError
+from budwood.plugins import Instances
+from budwood.settings import Settings
+from budwood_generation.outputs import choose_storage, dataset_name, is_url, run_folder, strip_credentials
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("s3://bucket/rows", True),
+        ("postgresql+psycopg://host/db", True),
+        ("sqlite:///rows.db", True),
+        ("rows.jsonl", False),
+        ("/data/rows.jsonl", False),
+        ("C:\\data\\rows.jsonl", False),
+        ("a:b//c.jsonl", False),
+        ("://rows", False),
+    ],
+)
+def test_a_url_has_a_scheme(output, expected):
+    """
+    Anything else is a path.
+    """
+    assert is_url(output) is expected
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("postgresql://alice:secret@host:5432/db", "postgresql://alice@host:5432/db"),
+        ("postgresql://alice@host/db", "postgresql://alice@host/db"),
+        ("postgresql://alice:se@cr:et@host/db", "postgresql://alice@host/db"),
+        ("postgresql://alice:sec/ret@host/db", "postgresql://alice@host/db"),
+        ("postgresql://alice:sec?ret@host/db?a=b#c", "postgresql://alice@host/db?a=b#c"),
+        ("postgresql://alice:sec#ret@host/db", "postgresql://alice@host/db"),
+        ("postgresql://:secret@host/db", "postgresql://@host/db"),
+        ("postgresql://host/db?password=secret&sslmode=require", "postgresql://host/db?sslmode=require"),
+        ("s3://bucket/x?region=eu&X-Amz-Signature=secret", "s3://bucket/x?region=eu"),
+        ("s3://bucket/x?secret_access_key=secret", "s3://bucket/x"),
+        ("http://host:9000/bucket/a@b", "http://host:9000/bucket/a@b"),
+        ("s3://bucket/key@version:2", "s3://bucket/key@version:2"),
+        ("sqlite:////data/rows.db", "sqlite:////data/rows.db"),
+        ("sqlite:///rows.db?table=rows", "sqlite:///rows.db?table=rows"),
+        ("folder/a:b@c.jsonl", "folder/a:b@c.jsonl"),
+    ],
+)
+def test_credentials_are_stripped(output, expected):
+    """
+    Passwords and secret parameters are removed; nothing else changes.
+    """
+    assert strip_credentials(output) == expected
+
+
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("out/tea.jsonl.gz", "tea"),
+        (".hidden.jsonl", "hidden"),
+        ("s3://bucket/sets/tea.jsonl?region=eu", "tea"),
+        ("s3://bucket/sets/tea.v2/", "tea.v2"),
+        ("s3://bucket", "bucket"),
+        ("postgresql://alice:secret@host", "host"),
+        ("sqlite:///rows.db", "rows"),
+        ("postgresql://alice:secret@host/db?sslmode=require#my%20tea", "my tea"),
+    ],
+)
+def test_the_name_is_the_last_part(output, name):
+    """
+    It has no ending, since it also names tables.
+    """
+    assert dataset_name(output) == name
+
+
+def test_the_run_of_a_url_is_in_the_folder_of_the_specification(tmp_path):
+    """
+    Its name depends on the URL, but not on the credentials.
+    """
+    folder = run_folder("postgresql://alice:secret@host/db", tmp_path)
+
+    assert folder.parent == tmp_path
+    assert folder.name.startswith("db-")
+    assert folder.suffix == ".run"
+    assert folder == run_folder("postgresql://alice:other@host/db", tmp_path)
+    assert folder != run_folder("postgresql://alice:secret@host2/db", tmp_path)
+
+
+def test_the_run_of_a_file_is_next_to_it(tmp_path):
+    """
+    The path is relative to the specification.
+    """
+    assert run_folder("out/rows.jsonl", tmp_path) == tmp_path / "out" / "rows.jsonl.run"
+
+
+@pytest.mark.parametrize("output", ["rows.jsonl", "Rows.JSONL", "/data/rows.jsonl.gz"])
+def test_the_output_chooses_the_storage(output):
+    """
+    The patterns of the storages are compared with the name of the file, whatever its case.
+    """
+    assert choose_storage(Instances(Settings.load()), output) == "jsonl"
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["rows.db", "sqlite:///rows.db", "SQLite:///a.jsonl", "postgresql://host/rows#tea", "postgres://host/a.db"],
+)
+def test_a_storage_may_have_schemes_and_endings(output):
+    """
+    A URL is stored by the storage of its scheme, also if that has the ending of the path among its patterns.
+    """
+    assert choose_storage(Instances(Settings.load()), output) == "sql"
+
+
+@pytest.mark.parametrize("output", ["rows.xyz", "rows", "nothing://host/rows.jsonl"])
+def test_an_output_without_a_storage_is_an_error(output):
+    """
+    A URL is not stored by the ending of its path, since that storage writes files.
+    """
+    with pytest.raises(ConfigurationError, match=r"No installed storage matches.*\*\.jsonl") as raised:
+        choose_storage(Instances(Settings.load()), output)
+
+    assert "storage =" in (raised.value.hint or "")
+
+
+def test_the_error_of_an_unknown_url_has_no_credentials():
+    """
+    Errors are printed and logged.
+    """
+    with pytest.raises(ConfigurationError) as raised:
+        choose_storage(Instances(Settings.load()), "nothing://alice:secret@host/rows?token=secret")
+
+    assert "secret" not in str(raised.value)

@@ -1,0 +1,79 @@
+"""S3 servers, and storages that use them."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from budwood_s3_storage import S3StorageSettings
+from budwood_s3_storage.storage import S3Storage
+from budwood_testing import plugin_context
+from tests.moto_server import MotoServer
+from tests.s3 import BUCKET, Objects, create_client, settings_for
+from tests.swift_server import SwiftServer
+
+prefixes = (f"test-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """
+    A server with conditional requests, and a bucket.
+    """
+    with MotoServer() as server:
+        create_client(server).create_bucket(Bucket=BUCKET)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def swift(shared_folder, tmp_path_factory):
+    """
+    A server without conditional requests, and a bucket.
+    """
+    with SwiftServer(shared_folder, tmp_path_factory.mktemp("swift")) as server:
+        create_client(server).create_bucket(Bucket=BUCKET)
+        yield server
+
+
+@pytest.fixture
+def prefix():
+    """
+    A prefix that no other test has.
+    """
+    return next(prefixes)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    """
+    Servers on loopback are reached directly, and no role of an instance is looked up.
+    """
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def make_storage(moto, prefix):
+    """
+    Make storages for the same output.
+    """
+    created = []
+
+    def make(**changes):
+        created.append(S3Storage(S3StorageSettings(**settings_for(moto, prefix, **changes)), plugin_context("s3")))
+        return created[-1]
+
+    yield make
+    for storage in created:
+        storage.close()
+
+
+@pytest.fixture
+def objects(moto, prefix):
+    """
+    The objects below the prefix on the server of moto.
+    """
+    return Objects(create_client(moto), prefix)
