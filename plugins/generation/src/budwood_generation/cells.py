@@ -49,7 +49,7 @@ class PlannedCells:
         """Return the cell of a row."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        draft = self._drafts.cell(index, seeded_random(self._spec.seed, "plan", index))
+        draft = self._draft(index)
         turns = self._turns(index, draft)
         passage = draft.passage.id if draft.passage else None
         identity = [self._spec.seed, index, turns, passage, draft.material, self._plugins_digest]
@@ -59,12 +59,22 @@ class PlannedCells:
             turns=turns,
             passage=draft.passage,
             material=draft.material,
-            after=draft.after,
+            after=self._after(draft),
         )
+
+    def find_previous(self, index: int) -> int | None:
+        """Return the index of the last row before this one that is about the same passage or material."""
+        return self._after(self._draft(index))
 
     def __iter__(self) -> Iterator[Cell]:
         """Yield all cells."""
         return map(self.__getitem__, range(len(self)))
+
+    def _draft(self, index: int) -> CellDraft:
+        return self._drafts.cell(index, seeded_random(self._spec.seed, "plan", index))
+
+    def _after(self, draft: CellDraft) -> int | None:
+        return draft.after if self._spec.conversation else None  # rows of values have no asker
 
     @cached_property
     def _plugins_digest(self) -> str:

@@ -87,23 +87,23 @@ class Plan:
 
     @property
     def turns(self) -> int:
-        """Number of turns, each a question and an answer."""
-        return sum(cell.turns for cell in self.cells)
+        """Expected number of turns, each a question and an answer."""
+        return round(self.estimate.turns.expected)
 
     @property
     def calls(self) -> int:
-        """Number of calls, without retries."""
-        return self.estimate.calls
+        """Expected number of calls, without retries."""
+        return round(self.estimate.calls.expected)
 
     @property
     def input_tokens(self) -> int:
         """Estimated tokens that are sent."""
-        return self.estimate.input_tokens
+        return round(self.estimate.input_tokens.expected)
 
     @property
     def output_tokens(self) -> int:
         """Estimated tokens that are received."""
-        return self.estimate.output_tokens
+        return round(self.estimate.output_tokens.expected)
 
     @property
     def cost(self) -> Decimal | None:
@@ -167,12 +167,13 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     index = corpus.open_index()
     cells = PlannedCells(spec, plugins, index)
     check_placeholders(plugins.templates, cells[0].material, spec.origin)
+    estimate = estimate_run(spec, plugins, cells, models)
     stage = Stage(
         first=0,
         rows=len(cells),
         documents=index.documents,
         passages=tuple(index.counts),
-        turns=sum(cell.turns for cell in cells),
+        turns=round(estimate.turns.expected),
         digest=make_digest([cells[0].id, cells[len(cells) - 1].id]),
     )
     return Plan(
@@ -184,7 +185,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         without_passages=index.without_passages,
         unreadable=corpus.unreadable,
         skipped_files=_count_skipped_files(spec),
-        estimate=estimate_run(spec, plugins, cells, models),
+        estimate=estimate,
     )
 
 
