@@ -109,6 +109,11 @@ def estimate_run(
     )
 
 
+def build_requests(spec: GenerationSpec, plugins: RunPlugins, cell: Cell) -> list[ModelRequest]:
+    """Return all requests of a row, with placeholders for replies. Errors of the specification are raised here."""
+    return [request for request, _ in _requests(spec, plugins, cell)]
+
+
 def pick_sample(cells: Sequence[Cell] | PlannedCells, seed: int, size: int) -> list[Cell]:
     """Return all cells, or a random sample of them, the same for the same seed."""
     if len(cells) <= size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ from budwood_generation.spec import GenerationSpec, RowSpec
 
 MAX_COMPARED: Final = 2000
 """Rows that are compared with one another; of larger datasets, a random sample."""
-_MIN_PAIRS: Final = 30
+_MIN_PAIRS: Final = 8
 """Equal pairs in a sample that are needed to prefer its estimate to the number of passages."""
 
 
@@ -27,8 +27,8 @@ class Shares:
 
     Attributes:
         rows_per_passage: The greatest number of rows about one passage, 0 without passages.
-        rows_per_prompt: The greatest number of rows whose first request is the same but for its seed. Requests of askers
-            do not count if they contain what was asked before.
+        rows_per_prompt: The greatest number of rows whose first request is the same but for its seed. Requests of
+            askers do not count if they contain what was asked before.
         is_exact: Whether all rows were compared; otherwise the numbers are estimates.
     """
 
@@ -55,7 +55,8 @@ def count_shares(spec: GenerationSpec, plugins: RunPlugins, cells: PlannedCells,
     if None not in used:
         bound = -(-rows // passages)
         per_passage = _greatest(used) if is_exact else _estimate(used, rows, at_least=bound)
-    bound = per_passage if prompts == used else 1
+    is_same_division = len(set(zip(used, prompts, strict=True))) == len(set(used)) == len(set(prompts))
+    bound = per_passage if per_passage and is_same_division else 1
     per_prompt = _greatest(prompts) if is_exact else _estimate(prompts, rows, at_least=bound)
     return Shares(per_passage, per_prompt, is_exact)
 
@@ -83,3 +84,19 @@ def _estimate(items: Sequence[Hashable], rows: int, *, at_least: int) -> int:
     pairs = sum(count * (count - 1) // 2 for count in Counter(items).values())
     estimate = round(1 + (rows - 1) * pairs / (len(items) * (len(items) - 1) / 2))
     return max(at_least, estimate) if pairs >= _MIN_PAIRS and estimate > 1.5 * at_least else at_least
+
+
+def list_warnings(spec: GenerationSpec, plugins: RunPlugins, shares: Shares) -> Iterator[str]:
+    """Yield what is possible in a plan, but probably not intended, with what to do."""
+    about = "up to" if shares.is_exact else "about"
+    if shares.rows_per_prompt > 1:
+        yield (
+            f"{about} {shares.rows_per_prompt:,} rows have the same prompt; only the seeds of their requests differ. "
+            "Add documents or seeds, or lower rows."
+        )
+    elif shares.rows_per_passage > 1:
+        told = ". Each asker is told what was asked before" if spec.conversation else ""
+        yield f"{about} {shares.rows_per_passage:,} rows share a passage{told}."
+    if plugins.unused_fields:
+        names = ", ".join(plugins.unused_fields)
+        yield f"no text uses the fields of the seeds ({names}). Write {{{plugins.unused_fields[0]}}} where it belongs."
