@@ -173,9 +173,9 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
         "" if saved[-1].end <= stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
     ]
     found = [difference for difference in differences if difference]
-    return (
-        found if found or saved == stages[: len(saved)] else ["the cells, which another version of a plugin computes"]
-    )
+    if not found and saved != stages[: len(saved)]:
+        found.append("the cells, which another version of a plugin computes")
+    return found
 
 
 def _compare_documents(old: Mapping[str, str], new: Mapping[str, str]) -> str:
