@@ -116,10 +116,8 @@ class ModelOptions(_Table):
     """
     Parameters of every call of a model; see `budwood.types.ChatRequest`.
 
-    Attributes:
-        keep_truncated: Use replies that reached ``max_tokens``; otherwise they are rejected.
-        reasoning: What happens to the reasoning of the model: it is dropped, kept in a field, or put in front of the
-            answer in tags.
+    With ``keep_truncated``, replies that reached ``max_tokens`` are used, not rejected. ``reasoning`` says whether the
+    reasoning of the model is dropped, kept in a field, or put in front of the answer in tags.
     """
 
     temperature: _Number | None = None
