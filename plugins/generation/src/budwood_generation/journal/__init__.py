@@ -1,7 +1,14 @@
 """The journal of a run: all finished work, from which outputs are written."""
 
 from budwood_generation.journal.contract import Journal
-from budwood_generation.journal.reading import read_failures, read_header, read_rows, read_stages, read_totals
+from budwood_generation.journal.reading import (
+    JOURNAL,
+    read_failures,
+    read_header,
+    read_rows,
+    read_stages,
+    read_totals,
+)
 from budwood_generation.journal.records import (
     Batch,
     BatchSent,
@@ -22,6 +29,7 @@ from budwood_generation.journal.run_file import read_run_file, write_run_file
 from budwood_generation.journal.sqlite import SQLiteJournal
 
 __all__ = [
+    "JOURNAL",
     "Batch",
     "BatchSent",
     "CallDone",

@@ -16,6 +16,7 @@ from budwood_generation.errors import DamagedJournalError, JournalError, OtherRu
 from budwood_generation.files import check_path
 from budwood_generation.identity import describe_differences
 from budwood_generation.journal import (
+    JOURNAL,
     Header,
     Journal,
     SQLiteJournal,
@@ -29,7 +30,6 @@ from budwood_generation.journal import (
 )
 from budwood_generation.outputs import SUFFIX, is_url, output_label, run_folder, strip_credentials
 
-JOURNAL: Final = "journal.sqlite"
 LOCK: Final = "lock"
 LOCK_TIMEOUT: Final = 1.0
 """Seconds to wait for the lock. A process that only checks whether it is free holds it for less time."""
@@ -177,13 +177,16 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
     differences = [
         describe_differences(old.identity, new.identity),
         _compare_documents(saved[-1].documents, stages[-1].documents),
-        "" if saved[-1].end == stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
+        "" if saved[-1].end <= stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
     ]
     found = [difference for difference in differences if difference]
-    return found if found or saved == stages else ["the cells, which another version of a plugin computes"]
+    if not found and saved != stages[: len(saved)]:
+        found.append("the cells, which another version of a plugin computes")
+    return found
 
 
 def _compare_documents(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    """Return the names of documents that were changed or removed. Others may be added."""
+    names = [name for name in old if old[name] != new.get(name)]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"documents ({', '.join(names[:3])}{more})" if names else ""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
+from budwood_generation.journal import JOURNAL
 from budwood_generation.outputs import SUFFIX
-from budwood_generation.runs.folder import JOURNAL, find_run_folder, lock_run
+from budwood_generation.runs.folder import find_run_folder, lock_run
 
 
 def remove_run(path: str | Path) -> Path:
