@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import accumulate
-from operator import sub
 from typing import Final
 
 MAX_DEPTH: Final = 2000
@@ -54,4 +53,4 @@ def check_limits(text: str) -> None:
 def _find_depth(tags: Sequence[str]) -> int:
     """Return how deeply tags are nested, whatever their names. End tags without a start tag are ignored."""
     depths = list(accumulate((-1 if tag[0] == "/" else 1 for tag in tags), initial=0))
-    return max(map(sub, depths, accumulate(depths, min)))
+    return max(depth - lowest for depth, lowest in zip(depths, accumulate(depths, min), strict=True))
