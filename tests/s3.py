@@ -22,7 +22,7 @@ class Objects:
         self.client = client
         self._start = f"{prefix}/"
 
-    def keys(self, start=""):
+    def list(self, start=""):
         """
         Return the keys, relative to the prefix.
         """
@@ -40,6 +40,19 @@ class Objects:
         Replace an object.
         """
         self.client.put_object(Bucket=BUCKET, Key=self._start + key, Body=body)
+
+    def delete(self, key):
+        """
+        Delete an object.
+        """
+        self.client.delete_object(Bucket=BUCKET, Key=self._start + key)
+
+    def delete_all(self, start):
+        """
+        Delete all objects that begin with a text.
+        """
+        for key in self.list(start):
+            self.delete(key)
 
     def head(self, key):
         """

@@ -58,11 +58,22 @@ def test_an_existing_system_message_is_extended():
 
 def test_the_persona_replaces_the_placeholder():
     """
-    Every `{persona}` is replaced. Other braces have no meaning.
+    Every `{persona}` is replaced. Braces in it have no meaning.
     """
-    messages = build("persona", request="{persona} {x} {persona}").modify(QUESTION, cell(persona="a {nurse}"))
+    messages = build("persona", request="{persona} {{x}} {persona}").modify(QUESTION, cell(persona="a {nurse}"))
 
     assert messages[0].text == "a {nurse} {x} a {nurse}"
+
+
+def test_fields_fill_the_request():
+    """
+    The request before a passage may have placeholders.
+    """
+    modifier = build("document-context", request="Answer for {who}.")
+
+    first = modifier.modify(QUESTION, cell(PASSAGE, who="{cooks}"))[0]
+
+    assert first.text.startswith("Answer for {cooks}.\n\n<passage>")
 
 
 @pytest.mark.parametrize("name", ["document-context", "persona"])

@@ -37,6 +37,8 @@ def test_a_url_has_a_scheme(output, expected):
         ("postgresql://alice@host/db", "postgresql://alice@host/db"),
         ("postgresql://alice:se@cr:et@host/db", "postgresql://alice@host/db"),
         ("postgresql://alice:sec/ret@host/db", "postgresql://alice@host/db"),
+        ("postgresql://alice:sec?ret@host/db?a=b#c", "postgresql://alice@host/db?a=b#c"),
+        ("postgresql://alice:sec#ret@host/db", "postgresql://alice@host/db"),
         ("postgresql://:secret@host/db", "postgresql://@host/db"),
         ("postgresql://host/db?password=secret&sslmode=require", "postgresql://host/db?sslmode=require"),
         ("s3://bucket/x?region=eu&X-Amz-Signature=secret", "s3://bucket/x?region=eu"),
@@ -65,6 +67,7 @@ def test_credentials_are_stripped(output, expected):
         ("s3://bucket", "bucket"),
         ("postgresql://alice:secret@host", "host"),
         ("sqlite:///rows.db", "rows"),
+        ("postgresql://alice:secret@host/db?sslmode=require#my%20tea", "my tea"),
     ],
 )
 def test_the_name_is_the_last_part(output, name):
@@ -100,6 +103,17 @@ def test_the_output_chooses_the_storage(output):
     The patterns of the storages are compared with the name of the file, whatever its case.
     """
     assert choose_storage(Instances(Settings.load()), output) == "jsonl"
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["rows.db", "sqlite:///rows.db", "SQLite:///a.jsonl", "postgresql://host/rows#tea", "postgres://host/a.db"],
+)
+def test_a_storage_may_have_schemes_and_endings(output):
+    """
+    A URL is stored by the storage of its scheme, also if that has the ending of the path among its patterns.
+    """
+    assert choose_storage(Instances(Settings.load()), output) == "sql"
 
 
 @pytest.mark.parametrize("output", ["rows.xyz", "rows", "nothing://host/rows.jsonl"])

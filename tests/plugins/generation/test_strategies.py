@@ -160,7 +160,13 @@ def test_drafts_depend_only_on_the_seed(name):
         ("seed-list", {"seeds": []}),
         ("seed-list", {"seeds": [""]}),
         ("persona", {"personas": []}),
-        ("document-questions", {"seeds": ["x"]}),
+        ("document-questions", {"seads": ["x"]}),
+        ("document-questions", {"seeds": [""]}),
+        ("seed-list", {"seeds": ["a", {"b": 1}]}),
+        ("seed-list", {"seeds": [{"a": 1}, {"b": 1}]}),
+        ("seed-list", {"seeds": [{}]}),
+        ("persona", {"seeds": [{"persona": "a nurse"}]}),
+        ("persona", {"request": "Ask {"}),
     ],
 )
 def test_invalid_settings_are_rejected(name, settings):

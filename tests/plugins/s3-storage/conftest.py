@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
 from budwood_s3_storage import S3StorageSettings
 from budwood_s3_storage.storage import S3Storage
 from budwood_testing import plugin_context
+from tests.fault_proxy import FaultProxy
 from tests.moto_server import MotoServer
 from tests.s3 import BUCKET, Objects, create_client, settings_for
 from tests.swift_server import SwiftServer
@@ -53,6 +55,25 @@ def no_proxies(monkeypatch):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def delays(monkeypatch):
+    """
+    The seconds between attempts of the client, which does not wait.
+    """
+    slept = []
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=slept.append))
+    return slept
+
+
+@pytest.fixture
+def proxy(moto, delays):
+    """
+    A proxy in front of moto.
+    """
+    with FaultProxy(moto.endpoint) as proxy:
+        yield proxy
 
 
 @pytest.fixture

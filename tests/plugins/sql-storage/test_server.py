@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import traceback
 
 import psycopg
@@ -135,6 +136,7 @@ def test_errors_contain_no_values_of_rows(make_storage, server, caplog):
     storage = make_storage(output)
     storage.begin(make_dataset())
     query(output, "ALTER TABLE reviews ADD CHECK (stars < 9)")
+    caplog.set_level(logging.DEBUG)
     row = make_row(0, review="private", stars=9)
     with pytest.raises(OSError, match="violates check constraint") as raised:
         storage.put([row])

@@ -112,6 +112,35 @@ def test_secrets_are_not_shown(make_storage, caplog):
     assert address.redact("s3cret and s4cret") == "*** and ***"
 
 
+@pytest.mark.parametrize(
+    ("output", "database", "table"),
+    [
+        ("postgresql://me:s3#cret@host/rows", "rows", None),
+        ("postgresql://host/rows#reviews", "rows", "reviews"),
+        ("postgresql://host/rows?host=/run/postgresql#my%20reviews", "rows", "my reviews"),
+        ("sqlite:////data/rows.db#reviews", "/data/rows.db", "reviews"),
+        ("sqlite:////data/rows.db#", "/data/rows.db", None),
+        ("/data/rows#1.db", "/data/rows#1.db", None),
+    ],
+)
+def test_the_fragment_of_a_url_is_the_table(output, database, table):
+    """
+    It is decoded; the setting ``table`` has precedence. Paths have no fragment.
+    """
+    address = address_of(output)
+
+    assert (address.url.database, address.table) == (database, table)
+    assert address_of(output, table="other").table == "other"
+
+
+def test_a_fragment_that_cannot_be_a_table_is_an_error():
+    """
+    The rules are those of the setting.
+    """
+    with pytest.raises(ConfigurationError, match="output: the name of the table after # must not contain a dot"):
+        address_of("postgresql://host/rows#public.reviews")
+
+
 @pytest.mark.parametrize("table", ["", "public.rows", "budwood_datasets", "SQLite_rows", "x" * 64, "a\0b"])
 def test_tables_that_cannot_be_created_are_refused(table):
     """

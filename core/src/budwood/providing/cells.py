@@ -30,10 +30,13 @@ class ShuffledCycle:
         count: The number of items.
         seed: The seed of the order.
         purpose: Distinguishes the orders of several cycles with the same seed.
+
+    Attributes:
+        count: The number of items.
     """
 
     def __init__(self, count: int, seed: int, purpose: str = "") -> None:
-        self._count = count
+        self.count = count
         self._seed = seed
         self._purpose = purpose
         self._bits = max(1, ((count - 1).bit_length() + 1) // 2)
@@ -46,13 +49,13 @@ class ShuffledCycle:
         Raises:
             IndexError: There are no items, or the number is negative.
         """
-        if number < 0 or not self._count:
+        if number < 0 or not self.count:
             raise IndexError(number)
-        turn, place = divmod(number, self._count)
+        turn, place = divmod(number, self.count)
         keys = self._find_keys(turn)
         while True:  # the network permutes a range of which the items are at least a quarter
             place = _permute(place, self._bits, keys)
-            if place < self._count:
+            if place < self.count:
                 return place
 
     def find_previous(self, number: int) -> int | None:
@@ -63,14 +66,14 @@ class ShuffledCycle:
             IndexError: There are no items, or the number is negative.
         """
         place = self[number]
-        turn = number // self._count - 1
+        turn = number // self.count - 1
         if turn < 0:
             return None
         keys = self._find_keys(turn)[::-1]
         while True:
             place = _swap(_permute(_swap(place, self._bits), self._bits, keys), self._bits)
-            if place < self._count:
-                return turn * self._count + place
+            if place < self.count:
+                return turn * self.count + place
 
     def _find_keys(self, turn: int) -> tuple[int, ...]:
         known, keys = self._keys

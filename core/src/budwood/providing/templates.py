@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Self
 
-from pydantic_core import core_schema, to_json
+from pydantic_core import PydanticCustomError, core_schema, to_json
 
 from budwood.errors import ConfigurationError
+from budwood.providing.bodies import clip
 
 if TYPE_CHECKING:
     from budwood.types.record import JSON
 
 _TOKENS: Final = re.compile(r"\{\{|\}\}|\{([^{}\n]+)\}|[{}]")
 _ESCAPES: Final = {"{{": "{", "}}": "}"}
-_LITERAL: Final = "For a literal brace, write {{ or }}."
+_LITERAL: Final = "For a literal brace, write {{ or }}"
 
 
 class PromptTemplate(str):
@@ -70,7 +71,7 @@ class PromptTemplate(str):
         if unknown:
             listed = ", ".join(f"{{{name}}}" for name in fields)
             known = f"Known are {listed}." if listed else "The rows have no fields; seeds with fields define some."
-            raise ConfigurationError(f"unknown placeholder {{{unknown[0]}}}", hint=f"{known} {_LITERAL}")
+            raise ConfigurationError(f"unknown placeholder {{{unknown[0]}}}", hint=f"{known} {_LITERAL}.")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> core_schema.CoreSchema:
@@ -95,7 +96,9 @@ def _parse(text: str) -> Iterator[tuple[str, str | None]]:
         if token[0] in _ESCAPES:
             literal += _ESCAPES[token[0]]
         elif token[1] is None:
-            raise ValueError(f"there is a single {token[0]} in line {text.count(chr(10), 0, position) + 1}. {_LITERAL}")
+            near = clip(text[token.start() :].lstrip(), 20)
+            problem = f"the brace at {near!r} is not part of a placeholder. {_LITERAL}"
+            raise PydanticCustomError("template", "{problem}", {"problem": problem})
         else:
             yield literal, token[1]
             literal = ""

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic_core import from_json
 
 from budwood.errors import ConfigurationError
+from budwood_generation.seed_files import FileValues, read_values
+from budwood_generation.texts import read_text
 
 
 def check_path(path: object) -> Path:
@@ -32,7 +34,7 @@ def check_path(path: object) -> Path:
 
 def insert_files(table: Mapping[str, Any], root: Path, *, where: str) -> dict[str, Any]:
     """
-    Replace the names of files in a specification by the content of the files.
+    Replace the names of files in a specification by the content of the files: a schema, and values such as seeds.
 
     Raises:
         ConfigurationError: A file cannot be read.
@@ -42,46 +44,35 @@ def insert_files(table: Mapping[str, Any], root: Path, *, where: str) -> dict[st
         result["row"] = row | {"schema": _read_json(root / name, where)}
     for job in ("conversation", "row"):
         if isinstance(result.get(job), dict):
-            result[job] = {key: _insert_lines(value, root, where) for key, value in result[job].items()}
+            result[job] = {key: _insert_values(value, root, where) for key, value in result[job].items()}
     return result
 
 
-def _insert_lines(value: object, root: Path, where: str) -> object:
-    """Replace each ``{ file = "…" }`` in the settings of plugins by the lines of the file."""
+def read_values_of(settings: Mapping[str, Any], root: Path, *, where: str) -> dict[str, FileValues]:
+    """
+    Return the values of the files that settings of a plugin name as ``{ file = "…" }``, by the key.
+
+    Raises:
+        ConfigurationError: A file cannot be read.
+    """
+    return {key: read_values(root, inner["file"], where) for key, inner in settings.items() if _is_file_table(inner)}
+
+
+def _insert_values(value: object, root: Path, where: str) -> object:
+    """Replace each ``{ file = "…" }`` in the settings of plugins by the values of the file."""
     if isinstance(value, list):
-        return [_insert_lines(item, root, where) for item in value]
+        return [_insert_values(item, root, where) for item in value]
     if not isinstance(value, dict) or "plugin" not in value:
         return value
-    return {
-        key: _read_lines(root / inner["file"], where) if _is_file_table(inner) else inner
-        for key, inner in value.items()
-    }
+    return value | read_values_of(value, root, where=where)
 
 
 def _is_file_table(value: object) -> bool:
     return isinstance(value, dict) and value.keys() == {"file"} and isinstance(value["file"], str)
 
 
-def _read_lines(path: Path, where: str) -> list[str]:
-    return [line.strip() for line in _read_text(path, where).splitlines() if line.strip()]
-
-
 def _read_json(path: Path, where: str) -> object:
     try:
-        return from_json(_read_text(path, where))
+        return from_json(read_text(path, where))
     except ValueError as error:
         raise ConfigurationError(f"{where}: {path.name} is not valid JSON: {error}.") from error
-
-
-def _read_text(path: Path, where: str) -> str:
-    try:
-        return path.read_text("utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(
-            f"{where}: the file {str(path)!r} cannot be read: {error.strerror}.",
-            hint="Paths are relative to the folder of the specification.",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{where}: the file {str(path)!r} is not UTF-8.", hint="Save it as UTF-8.") from error
-    except ValueError as error:  # a path with a null byte
-        raise ConfigurationError(f"{where}: the file {str(path)!r} cannot be read: {error}.") from error

@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 from budwood.errors import ConfigurationError
 from budwood.hooks import STORAGE
@@ -16,8 +17,8 @@ SUFFIX: Final = ".run"
 
 _ENDINGS: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".sqlite3", ".db")
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
-_PASSWORD_WITH_SLASH: Final = re.compile(r"(?P<user>[^:/?#@]*):(?!\d+(?:[/?#]|$))[^@?#]*@(?P<rest>.*)", re.DOTALL)
-"""A password that contains a slash, which it should not; a port is not one."""
+_UNENCODED_PASSWORD: Final = re.compile(r"(?P<user>[^:/?#@]*):(?!\d+(?:[/?#]|$))[^@]*@(?P<rest>.*)", re.DOTALL)
+"""A password with a slash, ``?`` or ``#``, which should be encoded; a port is not one."""
 _SECRET_PARAMETER: Final = re.compile(
     r"[?&][^=&#]*(?:password|passwd|passphrase|secret|token|signature|credential|api_?key|account_?key)[^=&#]*=[^&#]*",
     re.IGNORECASE,
@@ -47,7 +48,7 @@ def _without_password(rest: str) -> str:
     userinfo, at, host = rest[:end].rpartition("@")
     if at:
         return f"{userinfo.partition(':')[0]}@{host}{rest[end:]}"
-    unusual = _PASSWORD_WITH_SLASH.match(rest)
+    unusual = _UNENCODED_PASSWORD.match(rest)
     return f"{unusual['user']}@{unusual['rest']}" if unusual else rest
 
 
@@ -58,8 +59,15 @@ def _without_secret_parameters(rest: str) -> str:
 
 
 def dataset_name(output: str) -> str:
-    """Return the name of a dataset: the last part of the path or the URL, without the ending of its format."""
-    path = strip_credentials(output).partition("?")[0] if is_url(output) else Path(output).name
+    """
+    Return the name of a dataset: the last part of the path or the URL, without the ending of its format.
+
+    It is the fragment of a URL that has one, such as the name of a table in a database.
+    """
+    path = Path(output).name
+    if is_url(output):
+        address, _, fragment = strip_credentials(output).partition("#")
+        path = unquote(fragment) or address.partition("?")[0]
     last = next((part for part in reversed(path.split("/")) if part and not part.endswith(":")), "")
     name = PurePosixPath(last.rpartition("@")[2].lstrip(".").removesuffix(".gz"))
     return (name.stem if name.suffix.lower() in _ENDINGS else name.name) or "dataset"
@@ -93,9 +101,11 @@ def choose_storage(instances: Instances, output: str) -> str:
     """
     if is_url(output):
         address = strip_credentials(output).partition("?")[0]
-        of_endings = set(instances.find_matching_names(STORAGE, address.partition("://")[2]))
+        scheme, _, path = address.partition("://")
+        of_scheme = set(instances.find_matching_names(STORAGE, f"{scheme}://"))
+        of_ending = set(instances.find_matching_names(STORAGE, path)) - of_scheme
         names = instances.find_matching_names(STORAGE, address)
-        names = [name for name in names if name not in of_endings]
+        names = [name for name in names if name not in of_ending]
     else:
         names = instances.find_matching_names(STORAGE, Path(output).name)
     if names:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from budwood import Client, check_schema
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood.types import ModelDetails
-from budwood_generation.cells import PlannedCells, make_digest
+from budwood.types.record import JSON
+from budwood_generation.cells import PlannedCells
 from budwood_generation.documents import (
     Corpus,
     DocumentIndex,
@@ -23,11 +25,13 @@ from budwood_generation.documents import (
     count_skipped_files,
     read_corpus,
 )
-from budwood_generation.estimates import Estimate, estimate_run
+from budwood_generation.estimates import Estimate, build_requests, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import Header, Stage
-from budwood_generation.outputs import strip_credentials
+from budwood_generation.outputs import is_url, strip_credentials
+from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
+from budwood_generation.shares import Shares, count_shares, list_warnings
 from budwood_generation.spec import (
     ConversationSpec,
     GenerationSpec,
@@ -35,13 +39,15 @@ from budwood_generation.spec import (
     RowSpec,
     SpecSource,
     to_spec,
+    with_files,
 )
+from budwood_generation.stages import extend_stages, find_earlier_stages, make_segments
 
 _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """
     The plan of a run.
@@ -51,22 +57,39 @@ class Plan:
         plugins: The plugins of the run.
         cells: One for each row, in the order of the rows.
         index: The passages of the documents.
+        identity: What determines the prompts, by key of the specification.
         stages: The rows that are planned together; one, unless rows or documents were added to a run.
         without_passages: Names of documents without a passage.
         unreadable: Documents, or lines of them, that are skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
-        estimate: Estimated calls, tokens and cost.
+        details: Details of the models that are called, by name.
     """
 
     spec: GenerationSpec
     plugins: RunPlugins
     cells: PlannedCells
     index: DocumentIndex
+    identity: dict[str, JSON]
     stages: tuple[Stage, ...]
     without_passages: tuple[str, ...]
     unreadable: tuple[UnreadableDocument, ...]
     skipped_files: Mapping[str, int]
-    estimate: Estimate
+    details: Mapping[str, ModelDetails]
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """Estimated calls, tokens and cost. It is computed at first use, and needs up to a second."""
+        return estimate_run(self.spec, self.plugins, self.cells, self.details)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """How many rows share a passage or a prompt. It is computed at first use."""
+        return count_shares(self.spec, self.plugins, self.cells, self.passages)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is possible, but probably not intended; each with what to do."""
+        return tuple(list_warnings(self.spec, self.plugins, self.shares))
 
     @property
     def documents(self) -> int:
@@ -85,23 +108,28 @@ class Plan:
 
     @property
     def turns(self) -> int:
-        """Number of turns, each a question and an answer."""
-        return sum(cell.turns for cell in self.cells)
+        """Number of turns, each a question and an answer; estimated if there are many rows."""
+        return sum(stage.turns for stage in self.stages)
+
+    @property
+    def unused_documents(self) -> tuple[str, ...]:
+        """Names of documents that were added to a run without rows, so that no row uses them."""
+        return tuple(name for name in self.digests if name not in self.stages[-1].documents)
 
     @property
     def calls(self) -> int:
-        """Number of calls, without retries."""
-        return self.estimate.calls
+        """Expected number of calls, without retries."""
+        return round(self.estimate.calls.expected)
 
     @property
     def input_tokens(self) -> int:
         """Estimated tokens that are sent."""
-        return self.estimate.input_tokens
+        return round(self.estimate.input_tokens.expected)
 
     @property
     def output_tokens(self) -> int:
         """Estimated tokens that are received."""
-        return self.estimate.output_tokens
+        return round(self.estimate.output_tokens.expected)
 
     @property
     def cost(self) -> Decimal | None:
@@ -135,7 +163,7 @@ class Plan:
         return Header(
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
-            identity=identify(self.spec, self.plugins, _PLAN_VERSION),
+            identity=self.identity,
             models=self.models,
         )
 
@@ -155,33 +183,31 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         ConfigurationError: The specification or a document is not valid.
         PluginError: A plugin cannot be used.
     """
-    spec = to_spec(spec)
+    spec = with_files(to_spec(spec))
     if spec.row is not None:
         _check_schema(spec.row)
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
     plugins = build_plugins(spec, settings)
     models = _check_models(spec.job, settings)
     corpus = _read_corpus(spec)
-    index = corpus.open_index()
-    cells = PlannedCells(spec, plugins, index)
-    stage = Stage(
-        first=0,
-        rows=len(cells),
-        documents=index.documents,
-        passages=tuple(index.counts),
-        turns=sum(cell.turns for cell in cells),
-        digest=make_digest([cells[0].id, cells[len(cells) - 1].id]),
-    )
+    identity = identify(spec, plugins, _PLAN_VERSION)
+    earlier = find_earlier_stages(spec.run_folder, identity, spec.rows, corpus.documents)
+    index = corpus.open_index(earlier[-1].documents if earlier else None)
+    stages = extend_stages(earlier, spec.rows, index.documents, index.counts)
+    cells = PlannedCells(spec, plugins, index, make_segments(stages))
+    check_placeholders(plugins.templates, cells[0].material, spec.origin)
+    build_requests(spec, plugins, cells[0])
     return Plan(
         spec=spec,
         plugins=plugins,
         cells=cells,
         index=index,
-        stages=(stage,),
+        identity=identity,
+        stages=cells.complete_stages(stages),
         without_passages=index.without_passages,
         unreadable=corpus.unreadable,
         skipped_files=_count_skipped_files(spec),
-        estimate=estimate_run(spec, plugins, cells, models),
+        details=models,
     )
 
 
@@ -236,7 +262,8 @@ def _count_skipped_files(spec: GenerationSpec) -> dict[str, int]:
 def _exclude(spec: GenerationSpec) -> list[str]:
     """Return the patterns of files that are not documents: also the output, which does not exist at first."""
     assert spec.documents is not None  # noqa: S101 - checked by the callers
-    return [*spec.documents.exclude, *(glob.escape(str(path)) for path in (spec.output_path, spec.run_folder))]
+    written = [spec.run_folder] if is_url(spec.output) else [Path(spec.location), spec.run_folder]
+    return [*spec.documents.exclude, *(glob.escape(str(path)) for path in written)]
 
 
 def _check_schema(job: RowSpec) -> None:

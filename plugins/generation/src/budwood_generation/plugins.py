@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from pydantic import SecretBytes, SecretStr
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic_core import to_json
 
 from budwood.contracts import PromptModifier, Storage
 from budwood.errors import ConfigurationError
@@ -16,7 +18,12 @@ from budwood.settings import Settings
 from budwood.types.record import JSON
 from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
 from budwood_generation.outputs import choose_storage
+from budwood_generation.placeholders import KeyedTemplate, find_templates
 from budwood_generation.spec import Choice, GenerationSpec
+
+_MAX_ITEMS: Final = 100
+"""Items of a list in the settings that are saved in the identity of a run; a longer list is replaced by its hash."""
+_PLAIN_TYPES: Final = {str, int, float, bool, type(None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +35,18 @@ class RunPlugins:
         strategy: Plans the rows and writes or requests the questions.
         modifiers: Change the messages for the answering model, in this order.
         storage: Writes the rows.
-        identity: Names and settings of the strategy and the modifiers, which determine the rows.
+        identity: Names and settings of the strategy and the modifiers, which determine the rows. Large values, such as
+            seeds, are replaced by their SHA-256.
+        templates: The texts with placeholders that were set for them.
+        unused_fields: Fields of the seeds that no text uses.
     """
 
     strategy: GuardedStrategy
     modifiers: tuple[PromptModifier, ...]
     storage: Storage
     identity: dict[str, JSON]
+    templates: tuple[KeyedTemplate, ...]
+    unused_fields: tuple[str, ...]
 
 
 def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] | None) -> RunPlugins:
@@ -48,6 +60,7 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
     instances = Instances(settings if isinstance(settings, Settings) else Settings.load(settings))
     strategy = _build(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
     modifiers = [_build(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
+    templates = tuple(_list_templates(spec, strategy, modifiers))
     choice = spec.storage or Choice(plugin=choose_storage(instances, spec.output))
     storage = instances.build(STORAGE, choice.plugin, {**choice.settings, "output": spec.location})
     _refuse_secrets(STORAGE, choice, storage)
@@ -56,7 +69,31 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
         modifiers=tuple(map(GuardedModifier, modifiers)),
         storage=GuardedStorage(storage),
         identity={"strategy": _identity(strategy), "modifiers": [_identity(modifier) for modifier in modifiers]},
+        templates=templates,
+        unused_fields=_list_unused_fields(spec, templates, strategy),
     )
+
+
+def _list_templates(
+    spec: GenerationSpec, strategy: Instance[Any], modifiers: Sequence[Instance[Any]]
+) -> Iterator[KeyedTemplate]:
+    job = "conversation" if spec.conversation else "row"
+    yield from find_templates(job, spec.job)
+    yield from find_templates(f"{job}.strategy", strategy.settings)
+    for number, modifier in enumerate(modifiers):
+        yield from find_templates(f"{job}.modifiers[{number}]", modifier.settings)
+
+
+def _list_unused_fields(
+    spec: GenerationSpec, templates: Iterable[KeyedTemplate], strategy: Instance[Any]
+) -> tuple[str, ...]:
+    """Return the fields of records if no text uses one of them."""
+    seeds = spec.job.strategy.settings.get("seeds")
+    shows_records = spec.conversation is not None and strategy.spec.name == "seed-list"
+    if shows_records or not isinstance(seeds, Sequence) or not seeds or not isinstance(seeds[0], Mapping):
+        return ()
+    used = {name for _, template in templates for name in template.names}
+    return () if used & seeds[0].keys() else tuple(seeds[0])
 
 
 def _build(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[Any]:
@@ -67,9 +104,9 @@ def _build(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[An
 
 def _refuse_secrets(kind: Kind[Any], choice: Choice, instance: Instance[Any]) -> None:
     """Check that the specification, which is saved in the journal and shared, contains no secret."""
-    values = instance.settings.model_dump() | instance.settings.model_dump(by_alias=True)
+    names = {field.alias or name: name for name, field in type(instance.settings).model_fields.items()}
     for name in choice.settings:
-        if _holds_secret(values.get(name)):
+        if _holds_secret(getattr(instance.settings, names.get(name, name), None)):
             section = f"{kind.section}.{choice.plugin}"
             raise ConfigurationError(
                 f"The specification contains a secret: {name!r} of {choice.plugin!r}. The journal would store it.",
@@ -78,12 +115,22 @@ def _refuse_secrets(kind: Kind[Any], choice: Choice, instance: Instance[Any]) ->
 
 
 def _holds_secret(value: object) -> bool:
+    if isinstance(value, BaseModel):
+        return any(_holds_secret(inner) for _, inner in value)
     if isinstance(value, Mapping):
-        return any(map(_holds_secret, value.values()))
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_holds_secret, value))
+        value = value.values()
+    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+        return not _PLAIN_TYPES.issuperset(map(type, value)) and any(map(_holds_secret, value))
     return isinstance(value, SecretStr | SecretBytes)
 
 
 def _identity(instance: Instance[Any]) -> dict[str, JSON]:
-    return {"plugin": instance.spec.name, "settings": instance.settings.model_dump(mode="json")}
+    """Return the name and settings of a plugin. Large values are hashed once, and neither saved nor hashed again."""
+    large = {
+        name: value
+        for name in type(instance.settings).model_fields
+        if isinstance(value := getattr(instance.settings, name), list | tuple | dict) and len(value) > _MAX_ITEMS
+    }
+    settings: dict[str, JSON] = instance.settings.model_dump(mode="json", exclude=set(large))
+    hashes = {name: f"sha256:{hashlib.sha256(to_json(value)).hexdigest()}" for name, value in large.items()}
+    return {"plugin": instance.spec.name, "settings": settings | hashes}

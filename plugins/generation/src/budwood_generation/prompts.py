@@ -38,19 +38,31 @@ def answer_request(
 ) -> ModelRequest:
     """Return the request that makes the answerer answer, after the modifiers changed its messages."""
     history = [message for turn in turns for message in (Message.user(turn.question), Message.assistant(turn.answer))]
-    messages = _apply_modifiers((*_system(job.system), *history, Message.user(question)), plugins, cell)
+    messages = _apply_modifiers((*_system(job, cell), *history, Message.user(question)), plugins, cell)
     return ModelRequest("answer", job.answerer, messages, job.answerer_options)
 
 
 def value_request(spec: GenerationSpec, job: RowSpec, plugins: RunPlugins, cell: Cell) -> ModelRequest:
-    """Return the request for a structured value. A text from the strategy, such as a seed, follows the instruction."""
+    """
+    Return the request for a structured value.
+
+    A text from the strategy, such as a seed, follows the instruction, unless the placeholder ``{seed}`` contains it.
+    """
+    text = job.instruction.fill(cell.material)
     seed = next_instruction(spec, plugins, cell, ()).text
-    text = f"{job.instruction}\n\n{seed}" if seed else job.instruction
-    messages = _apply_modifiers((*_system(job.system), Message.user(text)), plugins, cell)
+    if seed and "seed" not in job.instruction.names:
+        text = f"{text}\n\n{seed}"
+    messages = _apply_modifiers((*_system(job, cell), Message.user(text)), plugins, cell)
     return ModelRequest("value", job.model, messages, job.options, job.json_schema)
 
 
-def _system(text: str | None) -> tuple[Message, ...]:
+def system_text(job: ConversationSpec | RowSpec, cell: Cell) -> str | None:
+    """Return the system message of a cell."""
+    return job.system.fill(cell.material) if job.system else None
+
+
+def _system(job: ConversationSpec | RowSpec, cell: Cell) -> tuple[Message, ...]:
+    text = system_text(job, cell)
     return (Message.system(text),) if text else ()
 
 

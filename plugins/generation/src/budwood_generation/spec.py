@@ -15,21 +15,26 @@ from pydantic import (
     Field,
     JsonValue,
     PydanticUserError,
+    SerializerFunctionWrapHandler,
     TypeAdapter,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
 from budwood.errors import ConfigurationError
+from budwood.providing import PromptTemplate
 from budwood.settings_sources import parse_toml, read_text
-from budwood_generation.files import check_path, insert_files
+from budwood_generation.files import check_path, insert_files, read_values_of
 from budwood_generation.outputs import is_url, run_folder, strip_credentials
+from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
 
 MAX_TURNS: Final = 100
 MAX_ROWS: Final = 10_000_000
 
 _Text = Annotated[str, Field(min_length=1)]
+_Template = Annotated[PromptTemplate, Field(min_length=1)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -99,12 +104,20 @@ class Choice(_Part):
         """The settings: all keys except the name."""
         return dict(self.model_extra or {})
 
+    @model_serializer(mode="wrap")
+    def _save_file_names(self, save: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Save the name of a file, not its content, which may be large."""
+        files = {key: {"file": value.file} for key, value in self.settings.items() if isinstance(value, FileValues)}
+        saved: dict[str, Any] = save(self.model_copy(update=files) if files else self)
+        return saved
+
 
 class ModelOptions(_Table):
     """
     Parameters of every call of a model; see `budwood.types.ChatRequest`.
 
-    With ``keep_truncated``, a reply that reached ``max_tokens`` is used; otherwise its row fails.
+    With ``keep_truncated``, replies that reached ``max_tokens`` are used, not rejected. ``reasoning`` says whether the
+    reasoning of the model is dropped, kept in a field, or put in front of the answer in tags.
     """
 
     temperature: _Number | None = None
@@ -118,10 +131,11 @@ class ModelOptions(_Table):
     retries: int | None = None
     timeout: _Number | None = None
     keep_truncated: bool = False
+    reasoning: Literal["drop", "field", "tags"] = "drop"
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that are set, as options of `budwood.Client.ask`."""
-        return self.model_dump(exclude_none=True, exclude={"keep_truncated"})
+        return self.model_dump(exclude_none=True, exclude={"keep_truncated", "reasoning"})
 
 
 class Documents(_Table):
@@ -171,7 +185,8 @@ class ConversationSpec(_Table):
             documents.
         asker: The model that writes questions, as ``provider/model``. By default the answerer.
         answerer: The model that writes answers.
-        system: The system message of every conversation, which is part of the rows.
+        system: The system message of every conversation, which is part of the rows. Fields of seeds fill its
+            placeholders.
         asker_options: Parameters of the asker's calls.
         answerer_options: Parameters of the answerer's calls.
     """
@@ -181,7 +196,7 @@ class ConversationSpec(_Table):
     modifiers: tuple[Choice, ...] | None = None
     asker: _Text | None = None
     answerer: _Text
-    system: _Text | None = None
+    system: _Template | None = None
     asker_options: ModelOptions = ModelOptions()
     answerer_options: ModelOptions = ModelOptions()
 
@@ -204,19 +219,20 @@ class RowSpec(_Table):
         model: The model that writes the values.
         json_schema: The schema (``schema`` in a file, there also the name of a JSON file). In Python it may be any type
             that Pydantic can validate, such as a model.
-        instruction: The user message.
-        strategy: Plugin that distributes documents, personas or seeds over the rows. A seed follows the instruction.
+        instruction: The user message. Fields of seeds fill its placeholders.
+        strategy: Plugin that distributes documents, personas or seeds over the rows. A seed that is a text follows the
+            instruction, unless that has the placeholder ``{seed}``.
         modifiers: Plugins that change the messages. By default ``document-context`` if there are documents.
-        system: The system message.
+        system: The system message. Fields of seeds fill its placeholders.
         options: Parameters of the calls.
     """
 
     model: _Text
     json_schema: Annotated[dict[str, JsonValue], BeforeValidator(_schema_of), Field(alias="schema")]
-    instruction: _Text
+    instruction: _Template
     strategy: Choice = Choice(plugin="document-questions")
     modifiers: tuple[Choice, ...] | None = None
-    system: _Text | None = None
+    system: _Template | None = None
     options: ModelOptions = ModelOptions()
 
 
@@ -230,11 +246,14 @@ class GenerationSpec(_Table):
         output: The file for the rows, relative to ``root``, or a URL such as ``s3://bucket/rows``. The journal is in
             ``OUTPUT.run`` next to the file; for a URL it is in ``root``, in ``NAME-HASH.run``.
         storage: Plugin that stores the rows. By default the one whose patterns match the output.
-        concurrency: Number of rows created in parallel.
+        concurrency: The most calls at a time.
+        attempts: The most replies that are requested for one call, if they cannot be used.
+        patience: The longest time in which a run waits for an endpoint that is unavailable, in seconds.
         documents: The documents that rows are created from.
         conversation: Rows are conversations.
         row: Rows are structured values.
         root: The folder that paths are relative to: that of the specification, otherwise the current folder.
+        origin: The file that the specification was read from.
     """
 
     rows: Annotated[int, Field(ge=1, le=MAX_ROWS)]
@@ -242,10 +261,13 @@ class GenerationSpec(_Table):
     output: _Output
     storage: Choice | None = None
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     documents: Documents | None = None
     conversation: ConversationSpec | None = None
     row: RowSpec | None = None
     root: Path = Field(default_factory=Path.cwd, exclude=True)
+    origin: Path | None = Field(default=None, exclude=True)
 
     @model_validator(mode="after")
     def _one_kind_of_row(self) -> Self:
@@ -296,8 +318,8 @@ def load_spec(path: str | Path) -> GenerationSpec:
     """
     Read a specification from a TOML file.
 
-    In the settings of a strategy or a modifier, ``{ file = "seeds.txt" }`` is replaced by the lines of the file. If
-    ``schema`` is a text, it is the name of a JSON file.
+    In the settings of a strategy or a modifier, ``{ file = "seeds.txt" }`` is replaced by the lines of the file, and
+    ``{ file = "seeds.csv" }`` by its records. If ``schema`` is a text, it is the name of a JSON file.
 
     Raises:
         ConfigurationError: The file cannot be read, has an unknown key, or a value that is not valid.
@@ -311,7 +333,7 @@ def load_spec(path: str | Path) -> GenerationSpec:
         )
     table = parse_toml(text, where=f"The specification {str(path)!r}")
     root = path.absolute().parent
-    return make_spec(insert_files(table, root, where=path.name), root, where=path.name)
+    return make_spec(insert_files(table, root, where=path.name), root, where=path.name, file=path)
 
 
 def to_spec(source: SpecSource) -> GenerationSpec:
@@ -334,17 +356,45 @@ def to_spec(source: SpecSource) -> GenerationSpec:
     return make_spec(insert_files(table, root, where="specification"), root)
 
 
-def make_spec(table: Mapping[str, Any], root: Path, *, where: str = "specification") -> GenerationSpec:
+def with_files(spec: GenerationSpec) -> GenerationSpec:
+    """
+    Read the files that the settings of plugins still name: a saved specification has their names only.
+
+    Raises:
+        ConfigurationError: A file cannot be read.
+    """
+
+    def read(choice: Choice) -> Choice:
+        values = read_values_of(choice.settings, spec.root, where=spec.origin.name if spec.origin else "specification")
+        return choice.model_copy(update=values) if values else choice
+
+    job = spec.job
+    modifiers = tuple(map(read, job.modifiers)) if job.modifiers is not None else None
+    job = job.model_copy(update={"strategy": read(job.strategy), "modifiers": modifiers})
+    return spec.model_copy(update={"conversation" if spec.conversation else "row": job})
+
+
+def make_spec(
+    table: Mapping[str, Any], root: Path, *, where: str = "specification", file: Path | None = None
+) -> GenerationSpec:
     """
     Create a specification from a table that was read from a file or a journal.
+
+    Args:
+        table: The specification, with the content of files; see `budwood_generation.files.insert_files`.
+        root: The folder that paths are relative to.
+        where: The name of the specification, for errors.
+        file: The file that the table was read from.
 
     Raises:
         ConfigurationError: It has an unknown key or a value that is not valid.
     """
     if "root" in table:
         raise ConfigurationError(f"{where}: unknown key 'root'. Paths are relative to the folder of the file.")
+    if "origin" in table:
+        raise ConfigurationError(f"{where}: unknown key 'origin'.")
     try:
-        return GenerationSpec.model_validate({**table, "root": root})
+        return GenerationSpec.model_validate({**table, "root": root, "origin": file})
     except ValidationError as error:
-        problem = spec_error(GenerationSpec, error, where=where)
+        problem = spec_error(GenerationSpec, error, where=where, file=file)
     raise problem  # not above: the error of Pydantic contains the values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
 from budwood.settings import describe_problems
+from budwood_generation.placeholders import find_line
 
 _SYNONYMS: Final = {
     **dict.fromkeys(("count", "limit", "n", "num_rows", "number", "samples", "size"), "rows"),
@@ -21,6 +23,7 @@ _SYNONYMS: Final = {
     **dict.fromkeys(("max_turns", "min_turns", "num_turns", "rounds"), "turns"),
     **dict.fromkeys(("system_message", "system_prompt"), "system"),
     **dict.fromkeys(("instructions", "prompt", "prompt_template", "template"), "instruction"),
+    **dict.fromkeys(("data", "dataset", "records", "seed_dataset", "seed_file"), "seeds"),
     **dict.fromkeys(("json_schema", "output_schema", "response_format", "response_model"), "schema"),
     **dict.fromkeys(("max_completion_tokens", "max_new_tokens", "max_output_tokens"), "max_tokens"),
     **dict.fromkeys(("stop_sequences", "stop_words"), "stop"),
@@ -53,7 +56,9 @@ _HINTS: Final = {
 """What to do about names of other programs that no single key corresponds to."""
 
 
-def spec_error(model: type[BaseModel], error: ValidationError, *, where: str) -> ConfigurationError:
+def spec_error(
+    model: type[BaseModel], error: ValidationError, *, where: str, file: Path | None = None
+) -> ConfigurationError:
     """
     Return the error for a specification, or a part of one, that is not valid.
 
@@ -61,8 +66,12 @@ def spec_error(model: type[BaseModel], error: ValidationError, *, where: str) ->
         model: The class that was validated.
         error: What Pydantic reports.
         where: The name of the file or of the class, which starts the message.
+        file: The file that the specification was read from; errors in templates have its line.
     """
     details = error.errors(include_input=False, include_url=False, include_context=False)
+    for detail in details:
+        if detail["type"] == "template" and (line := find_line(file, str(detail["loc"][-1]))):
+            detail["msg"] = f"line {line}: {detail['msg']}"
     hints = dict.fromkeys(hint for detail in details if (hint := _hint(model, detail)))
     return ConfigurationError(f"{where}: {describe_problems(model, details)}.", hint=" ".join(hints) or None)
 

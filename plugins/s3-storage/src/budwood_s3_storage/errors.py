@@ -28,6 +28,7 @@ _PERMISSIONS: Final = (
 
 _CONFIGURATION: Final[dict[str, str]] = {
     "NoSuchBucket": "Create the bucket, or correct `output`, `endpoint` or `region`.",
+    "NoSuchKey": "An object was deleted. Resume the run with another output: it writes all rows there.",
     "AccessDenied": _PERMISSIONS,
     "AllAccessDisabled": _PERMISSIONS,
     "AccountProblem": "Check the account with the operator of the server.",

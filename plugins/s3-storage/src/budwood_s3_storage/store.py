@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from budwood_s3_storage.errors import (
     ConditionalPutUnsupportedError,
@@ -28,6 +29,7 @@ _CONFLICTS: Final = 3
 """How often an object is put while the server reports that another request for the same key is under way (409)."""
 
 _CHUNK: Final = 2**20
+_CUT_REPLIES: Final = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 CONNECTIONS: Final = 8
 """The number of connections, and so of objects that are read at a time."""
 
@@ -45,23 +47,20 @@ class ObjectStore:
 
     def get(self, key: str) -> bytes | None:
         """Return an object; None if it does not exist."""
+        file = io.BytesIO()
         with explained(self._settings, f"read {self.url(key)}"):
             try:
-                reply = self._client.get_object(**self._name(key))
+                self._copy(key, file)
             except ClientError as error:
                 if code_of(error) == "NoSuchKey":
                     return None
                 raise
-            with closing(reply["Body"]) as body:
-                return bytes(body.read())
+        return file.getvalue()
 
     def download(self, key: str, file: IO[bytes]) -> None:
-        """Write an object to a file."""
+        """Write an object to an empty file."""
         with explained(self._settings, f"read {self.url(key)}"):
-            reply = self._client.get_object(**self._name(key))
-            with closing(reply["Body"]) as body:
-                for chunk in body.iter_chunks(_CHUNK):
-                    file.write(chunk)
+            self._copy(key, file)
 
     def put(self, key: str, body: bytes) -> None:
         """Create or replace an object, in one step."""
@@ -119,6 +118,22 @@ class ObjectStore:
         if self._created is None:
             self._created = _create_client(self._settings)
         return self._created
+
+    def _copy(self, key: str, file: IO[bytes]) -> None:
+        """Copy an object. The client repeats requests, but does not continue replies that end too early."""
+        for attempt in range(self._settings.retries + 1):
+            try:
+                reply = self._client.get_object(**self._name(key))
+                with closing(reply["Body"]) as body:
+                    for chunk in body.iter_chunks(_CHUNK):
+                        file.write(chunk)
+            except _CUT_REPLIES:
+                if attempt == self._settings.retries:
+                    raise
+                file.seek(0)
+                file.truncate()
+            else:
+                return
 
     def _name(self, key: str) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": f"{self._settings.prefix}{key}"}

@@ -71,7 +71,7 @@ class PartWriter:
         if key not in self.parts:
             part = self._store_body(new)
             indexed = IndexedPart(part, new.indexed.indexes, new.indexed.digests)
-            self._store.put(_index_key(key), indexed.encode())  # last: a part without it does not count
+            self._store.put(index_key(key), indexed.encode())  # last: a part without it does not count
             self.parts[key] = indexed
         return self.parts[key].part
 
@@ -95,7 +95,7 @@ class PartWriter:
     def _find_stored(self) -> None:
         """Read the descriptions of parts that other processes of this run stored."""
         prefix = f"{INDEXES}{self.dataset.run}."
-        known = {_index_key(key) for key in self.parts}
+        known = {index_key(key) for key in self.parts}
         missing = [key for key in self._store.list_keys(prefix) if key not in known]
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             for indexed in threads.map(self._read_index, missing):
@@ -113,7 +113,7 @@ class PartWriter:
             ) from error
 
 
-def _index_key(key: str) -> str:
+def index_key(key: str) -> str:
     """Return the key of the description of a part."""
     name = key.rpartition("/")[2].removesuffix(".jsonl.gz")
     return f"{INDEXES}{name}.json"

@@ -45,13 +45,11 @@ class Catalog:
     Args:
         address: Where the database is.
         schema: The schema of the tables in PostgreSQL; None for the default.
-        table: The name of the table of rows; None for that of the dataset.
     """
 
-    def __init__(self, address: Address, schema: str | None, table: str | None) -> None:
+    def __init__(self, address: Address, schema: str | None) -> None:
         self._address = address
         self._schema = schema
-        self._table = table
         self._datasets = define_datasets(schema)
         self._is_postgresql = address.path is None
 
@@ -62,7 +60,7 @@ class Catalog:
         Raises:
             ConfigurationError: Another run or program created the table.
         """
-        name = self._table or make_table_name(dataset.name)
+        name = self._address.table or make_table_name(dataset.name)
         self._prepare(connection)
         record = self._find(connection, name)
         exists = inspect(connection).has_table(name, schema=self._schema)

@@ -25,17 +25,23 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_table(name: str) -> str:
+def check_table(name: str) -> str:
+    """
+    Check the name of a table.
+
+    Raises:
+        ValueError: No table can have it.
+    """
     if "." in name:
         raise ValueError("must not contain a dot: write the schema as `schema`")
     if is_reserved(name):
         raise ValueError("is reserved for other tables")
-    return name
+    return _check_name(name)
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1), AfterValidator(_check_name)]
-TableName = Annotated[Name, AfterValidator(_check_table)]
+TableName = Annotated[str, Field(min_length=1), AfterValidator(check_table)]
 
 
 class SQLStorageSettings(BaseModel):
@@ -44,8 +50,8 @@ class SQLStorageSettings(BaseModel):
 
     Attributes:
         output: The database: the path of a SQLite file, ``sqlite:///path``, or
-            ``postgresql://[user[:password]@]host[:port]/database``.
-        table: The name of the table; by default that of the dataset.
+            ``postgresql://[user[:password]@]host[:port]/database``. A URL may end with ``#`` and the name of the table.
+        table: The name of the table; by default that of the URL, or of the dataset.
         db_schema: The schema of the table in PostgreSQL (``schema``); by default the first of the user's search path.
         user: The user, if the URL names none.
         password: The password, if the URL contains none. Without it, libpq looks in ``PGPASSWORD`` and ``~/.pgpass``.

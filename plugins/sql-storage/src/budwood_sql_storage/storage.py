@@ -121,7 +121,7 @@ def build_sql_storage(settings: SQLStorageSettings, context: PluginContext) -> S
         raise ConfigurationError(
             f"[storages.{context.instance}] schema: SQLite has no schemas.", hint="Remove it, or set `table`."
         )
-    return SQLStorage(Database(address, settings.timeout), Catalog(address, settings.db_schema, settings.table))
+    return SQLStorage(Database(address, settings.timeout), Catalog(address, settings.db_schema))
 
 
 def _upsert(connection: Connection, table: Table, records: list[Record]) -> None:

@@ -39,6 +39,11 @@ class Corpus:
     unreadable: tuple[UnreadableDocument, ...]
     reader: PassageReader
 
+    @property
+    def documents(self) -> dict[str, str]:
+        """The SHA-256 of each document by name."""
+        return {name: source.digest for name, source in self.sources.items()}
+
     def open_index(self, earlier: Mapping[str, str] | None = None) -> DocumentIndex:
         """
         Return an index of all documents.

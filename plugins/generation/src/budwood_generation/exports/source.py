@@ -8,6 +8,7 @@ from pathlib import Path
 
 from budwood.types import Row
 from budwood_generation.journal import (
+    JOURNAL,
     Header,
     Stage,
     Totals,
@@ -18,7 +19,7 @@ from budwood_generation.journal import (
     read_totals,
 )
 from budwood_generation.outputs import dataset_name
-from budwood_generation.runs.folder import JOURNAL, find_run_folder
+from budwood_generation.runs.folder import find_run_folder
 from budwood_generation.runs.run import load_saved_spec
 from budwood_generation.spec import GenerationSpec
 

@@ -1,7 +1,14 @@
 """The journal of a run: all finished work, from which outputs are written."""
 
 from budwood_generation.journal.contract import Journal
-from budwood_generation.journal.reading import read_failures, read_header, read_rows, read_stages, read_totals
+from budwood_generation.journal.reading import (
+    JOURNAL,
+    read_failures,
+    read_header,
+    read_rows,
+    read_stages,
+    read_totals,
+)
 from budwood_generation.journal.records import (
     Batch,
     BatchSent,
@@ -16,10 +23,13 @@ from budwood_generation.journal.records import (
     TurnDone,
     count_rows,
 )
+from budwood_generation.journal.repair import repair_journal
 from budwood_generation.journal.row_set import RowSet
+from budwood_generation.journal.run_file import read_run_file, write_run_file
 from budwood_generation.journal.sqlite import SQLiteJournal
 
 __all__ = [
+    "JOURNAL",
     "Batch",
     "BatchSent",
     "CallDone",
@@ -38,6 +48,9 @@ __all__ = [
     "read_failures",
     "read_header",
     "read_rows",
+    "read_run_file",
     "read_stages",
     "read_totals",
+    "repair_journal",
+    "write_run_file",
 ]

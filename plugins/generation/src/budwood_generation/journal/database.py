@@ -142,6 +142,12 @@ def select_stages(connection: sqlite3.Connection) -> tuple[Stage, ...]:
     return tuple(encoding.decode_stage(columns.data) for _, columns in found)
 
 
+def select_notes(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the notes in their order."""
+    found = select(connection, "kind = ? ORDER BY row", encoding.NOTE)
+    return tuple(encoding.decode_note(columns.data) for _, columns in found)
+
+
 def select_totals(connection: sqlite3.Connection) -> Totals:
     """Return the totals."""
     return encoding.decode_totals(connection.execute("SELECT data FROM totals").fetchone()[0])

@@ -17,6 +17,7 @@ from budwood_generation.journal.records import (
     Delivered,
     Entry,
     Header,
+    Note,
     RowDone,
     RowFailed,
     Stage,
@@ -32,6 +33,7 @@ ROW: Final = 4
 FAILURE: Final = 5
 BATCH: Final = 6
 DELIVERED: Final = 7
+NOTE: Final = 8
 
 ONCE: Final = frozenset({STAGE, TURN, ROW, BATCH, DELIVERED})
 """Kinds of which there is one entry for each row and turn; the first one stays."""
@@ -93,6 +95,8 @@ def _encode(entry: Entry) -> tuple[int, int, int, object]:
             return BATCH, until, 0, None
         case Delivered(until=until):
             return DELIVERED, until, 0, None
+        case Note():
+            return NOTE, entry.number, 0, entry.text
         case Header():
             return HEADER, 0, 0, _fields(entry)
         case Stage():
@@ -139,6 +143,11 @@ def decode_stage(data: str | bytes) -> Stage:
     """Decode a stage."""
     fields: dict[str, Any] = from_json(data)
     return Stage(**fields | {"passages": tuple(fields["passages"])})
+
+
+def decode_note(data: str) -> str:
+    """Decode the text of a note."""
+    return str(from_json(data))
 
 
 def decode_totals(data: str | bytes) -> Totals:

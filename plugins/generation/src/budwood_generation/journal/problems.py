@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +30,11 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, ArithmeticError | LookupError | TypeError | ValueError)
 
 
+def suspicion_path(path: Path) -> Path:
+    """Return the path of the empty file that says that damage was noticed while the journal was in use."""
+    return path.with_name(f"{path.name}-suspected")
+
+
 @contextmanager
 def convert_errors(path: Path) -> Iterator[None]:
     """
@@ -47,6 +52,8 @@ def convert_errors(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         if is_damage(error):
+            with suppress(OSError):
+                suspicion_path(path).touch()
             raise DamagedJournalError(
                 f"{name}: the journal is damaged: {error}.",
                 hint="Resume the run: what can be read is kept, and the rest is generated again.",

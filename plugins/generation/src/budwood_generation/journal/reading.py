@@ -21,6 +21,9 @@ from budwood_generation.journal.database import (
 from budwood_generation.journal.problems import convert_errors
 from budwood_generation.journal.records import Header, RowFailed, Stage, Totals
 
+JOURNAL: Final = "journal.sqlite"
+"""The name of the file in the folder of a run."""
+
 ROWS_AT_ONCE: Final = 100
 """Rows that are read in one query. A longer query would keep SQLite from emptying its log."""
 

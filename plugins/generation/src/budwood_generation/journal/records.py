@@ -145,7 +145,15 @@ class Delivered:
     until: int
 
 
-Entry = CallDone | TurnDone | RowDone | RowFailed | BatchSent | Delivered | Header | Stage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What the user must know about the journal: which work was lost because the file was damaged."""
+
+    number: int
+    text: str
+
+
+Entry = CallDone | TurnDone | RowDone | RowFailed | BatchSent | Delivered | Header | Stage | Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

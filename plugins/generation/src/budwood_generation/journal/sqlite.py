@@ -18,6 +18,7 @@ from budwood_generation.journal.database import (
     select,
     select_failures,
     select_header,
+    select_notes,
     select_rows,
     select_stages,
 )
@@ -54,7 +55,6 @@ class SQLiteJournal:
 
     def __init__(self, path: Path, header: Header, stages: tuple[Stage, ...]) -> None:
         self._path = path
-        self.notes: tuple[str, ...] = ()
         _reject_network(path)
         with convert_errors(path):
             if not path.exists():
@@ -79,6 +79,7 @@ class SQLiteJournal:
             check_format(self._reader, self._path)
             self.header = select_header(self._reader)
             self.stages = select_stages(self._reader)
+            self.notes = select_notes(self._reader)
 
     def _store_changes(self, header: Header, stages: tuple[Stage, ...]) -> None:
         changed = [header] if header != self.header else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from budwood.contracts import PluginContext
+from budwood.providing import PromptTemplate
 from budwood.types import Cell, Message
 from budwood_generation.modifiers.system import with_system
 
@@ -14,12 +15,14 @@ class DocumentContextSettings(BaseModel):
     Settings of the modifier.
 
     Attributes:
-        request: The text before the passage.
+        request: The text before the passage. The material of the cell fills its placeholders.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    request: str = "Answer from this passage alone. Where it does not hold the answer, say so."
+    request: PromptTemplate = PromptTemplate(
+        "Answer from this passage alone. Where it does not hold the answer, say so."
+    )
 
 
 class DocumentContext:
@@ -32,4 +35,6 @@ class DocumentContext:
         """Add the passage to the system message."""
         if cell.passage is None:
             return messages
-        return with_system(messages, f"{self._request}\n\n<passage>\n{cell.passage.text}\n</passage>")
+        return with_system(
+            messages, f"{self._request.fill(cell.material)}\n\n<passage>\n{cell.passage.text}\n</passage>"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from budwood.contracts import PluginContext
+from budwood.providing import PromptTemplate
 from budwood.types import Cell, Message
 from budwood_generation.modifiers.system import with_system
 
@@ -14,12 +15,12 @@ class PersonaModifierSettings(BaseModel):
     Settings of the modifier.
 
     Attributes:
-        request: The text to add, with the placeholder ``{persona}``.
+        request: The text to add. The material of the cell fills its placeholders, such as ``{persona}``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    request: str = "You speak with {persona}. Answer so that it helps this person."
+    request: PromptTemplate = PromptTemplate("You speak with {persona}. Answer so that it helps this person.")
 
 
 class PersonaModifier:
@@ -30,7 +31,6 @@ class PersonaModifier:
 
     def modify(self, messages: tuple[Message, ...], cell: Cell) -> tuple[Message, ...]:
         """Add the persona to the system message."""
-        persona = cell.material.get("persona")
-        if not isinstance(persona, str):
+        if "persona" not in cell.material:
             return messages
-        return with_system(messages, self._request.replace("{persona}", persona))
+        return with_system(messages, self._request.fill(cell.material))

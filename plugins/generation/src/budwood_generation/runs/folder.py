@@ -12,13 +12,24 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from budwood.errors import ConfigurationError
-from budwood_generation.errors import JournalError, OtherRunError, RunBusyError
+from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, RunBusyError
 from budwood_generation.files import check_path
 from budwood_generation.identity import describe_differences
-from budwood_generation.journal import Header, Journal, SQLiteJournal, Stage, read_header, read_stages, read_totals
+from budwood_generation.journal import (
+    JOURNAL,
+    Header,
+    Journal,
+    SQLiteJournal,
+    Stage,
+    read_header,
+    read_run_file,
+    read_stages,
+    read_totals,
+    repair_journal,
+    write_run_file,
+)
 from budwood_generation.outputs import SUFFIX, is_url, output_label, run_folder, strip_credentials
 
-JOURNAL: Final = "journal.sqlite"
 LOCK: Final = "lock"
 LOCK_TIMEOUT: Final = 1.0
 """Seconds to wait for the lock. A process that only checks whether it is free holds it for less time."""
@@ -43,9 +54,29 @@ def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple
         )
     _create_folder(folder)
     with _lock(folder):
+        _repair(folder)
         run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
         with contextlib.closing(SQLiteJournal(path, replace(header, run=run), stages)) as journal:
+            write_run_file(folder, journal.header, journal.stages)
             yield journal
+
+
+def read_saved_header(folder: Path) -> Header:
+    """
+    Read the header of a run, also if its journal is damaged.
+
+    Raises:
+        RunBusyError: The journal is damaged, and another process is running it.
+        JournalError: The journal cannot be read or repaired.
+    """
+    try:
+        return read_header(folder / JOURNAL)
+    except DamagedJournalError:
+        if saved := read_run_file(folder):
+            return saved[0]
+    with _lock(folder):
+        _repair(folder)
+    return read_header(folder / JOURNAL)
 
 
 def find_run_folder(source: str | Path) -> Path:
@@ -72,6 +103,11 @@ def find_run_folder(source: str | Path) -> Path:
     raise ConfigurationError(
         f"There is no run at {str(path)!r}.", hint="`budwood runs list FOLDER` lists the runs in a folder."
     )
+
+
+def _repair(folder: Path) -> None:
+    header, stages = read_run_file(folder) or (None, ())
+    repair_journal(folder / JOURNAL, [header, *stages] if header else [])
 
 
 def is_running(folder: Path) -> bool:
@@ -134,13 +170,16 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
     differences = [
         describe_differences(old.identity, new.identity),
         _compare_documents(saved[-1].documents, stages[-1].documents),
-        "" if saved[-1].end == stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
+        "" if saved[-1].end <= stages[-1].end else f"rows ({saved[-1].end} → {stages[-1].end})",
     ]
     found = [difference for difference in differences if difference]
-    return found if found or saved == stages else ["the cells, which another version of a plugin computes"]
+    if not found and saved != stages[: len(saved)]:
+        found.append("the cells, which another version of a plugin computes")
+    return found
 
 
 def _compare_documents(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    """Return the names of documents that were changed or removed. Others may be added."""
+    names = [name for name in old if old[name] != new.get(name)]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"documents ({', '.join(names[:3])}{more})" if names else ""

@@ -9,9 +9,9 @@ from typing import Literal
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
 from budwood_generation.files import check_path
-from budwood_generation.journal import count_rows, read_failures, read_header, read_stages, read_totals
+from budwood_generation.journal import JOURNAL, count_rows, read_failures, read_header, read_stages, read_totals
 from budwood_generation.outputs import SUFFIX, is_url
-from budwood_generation.runs.folder import JOURNAL, find_run_folder, is_running
+from budwood_generation.runs.folder import find_run_folder, is_running
 from budwood_generation.runs.report import Failure
 
 State = Literal["complete", "unfinished", "running", "damaged"]

@@ -7,31 +7,33 @@ from collections.abc import Sequence
 from random import Random
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from budwood.contracts import PassageIndex, PluginContext
 from budwood.errors import ConfigurationError
-from budwood.providing import ShuffledCycle
+from budwood.providing import PromptTemplate, ShuffledCycle
 from budwood.types import Cell, CellDraft, Instruction, Turn
 from budwood_generation.strategies.prompts import ask_messages
+from budwood_generation.strategies.seeds import AskerSettings, Seeds
+from budwood_generation.strategies.spread import Items, draw_material
 
 _ROLE: Final = "You read a passage and ask about it, as someone who wants to understand and use what it says."
 _SENTENCES_PER_TURN: Final = 2
 
 
-class DocumentQuestionsSettings(BaseModel):
+class DocumentQuestionsSettings(AskerSettings):
     """
     Settings of the strategy.
 
     Attributes:
         request: The request to the asker.
         min_sentences: Passages with fewer sentences are skipped.
+        seeds: Texts for the placeholder ``{seed}``, or records whose fields fill placeholders.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    request: str = "Ask one question that the passage answers."
+    request: PromptTemplate = PromptTemplate("Ask one question that the passage answers.")
     min_sentences: Annotated[int, Field(ge=0)] = 1
+    seeds: Seeds = ()
 
 
 class DocumentQuestions:
@@ -60,20 +62,28 @@ class DocumentQuestions:
                 f"The strategy {self._name!r} found no passage with {minimum} sentences.",
                 hint="Lower min_sentences, or raise documents.passage_chars.",
             )
-        return _PassageCells(passages, enough, seed)
+        items = Items("seed", self._settings.seeds, seed)
+        return _PassageCells(passages, enough, seed, items, waits=self._settings.asked > 0)
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
         """Return messages that ask for a question about the passage."""
-        return Instruction(ask=ask_messages(_ROLE, cell, turns, self._settings.request))
+        return Instruction(ask=ask_messages(_ROLE, cell, turns, self._settings.request, self._settings.asked))
 
 
 class _PassageCells:
-    def __init__(self, passages: PassageIndex, numbers: Sequence[int], seed: int) -> None:
+    def __init__(self, passages: PassageIndex, numbers: Sequence[int], seed: int, items: Items, *, waits: bool) -> None:
         self._passages = passages
         self._numbers = numbers
+        self._items = items
+        self._waits = waits
         self._order = ShuffledCycle(len(numbers), seed)
 
     def cell(self, number: int, random: Random) -> CellDraft:
         passage = self._numbers[self._order[number]]
         turns = max(1, self._passages.sentences(passage) // _SENTENCES_PER_TURN)
-        return CellDraft(passage=self._passages[passage], max_turns=turns)
+        return CellDraft(
+            passage=self._passages[passage],
+            material=draw_material([self._items], number),
+            max_turns=turns,
+            after=self._order.find_previous(number) if self._waits else None,
+        )

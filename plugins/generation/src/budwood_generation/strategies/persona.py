@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
 from budwood.contracts import PassageIndex, PluginContext
+from budwood.providing import PromptTemplate
 from budwood.types import Cell, Instruction, Turn
 from budwood_generation.strategies.prompts import ask_messages
-from budwood_generation.strategies.spread import SpreadCells
+from budwood_generation.strategies.seeds import AskerSettings, Seeds
+from budwood_generation.strategies.spread import Items, SpreadCells
 
 PERSONAS: Final = (
     "a newcomer who has never heard of the subject",
@@ -26,19 +28,27 @@ PERSONAS: Final = (
 """The default personas."""
 
 
-class PersonaSettings(BaseModel):
+class PersonaSettings(AskerSettings):
     """
     Settings of the strategy.
 
     Attributes:
         personas: Descriptions that complete "You are …".
         request: The request to the asker.
+        seeds: Texts for the placeholder ``{seed}``, or records whose fields fill placeholders, also in personas.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    personas: Annotated[tuple[Annotated[PromptTemplate, Field(min_length=1)], ...], Field(min_length=1)] = tuple(
+        map(PromptTemplate, PERSONAS)
+    )
+    request: PromptTemplate = PromptTemplate("Ask one question that this person would ask, in their words.")
+    seeds: Seeds = ()
 
-    personas: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = PERSONAS
-    request: str = "Ask one question that this person would ask, in their words."
+    @model_validator(mode="after")
+    def _check_fields(self) -> Self:
+        if self.seeds and "persona" in self.seeds[0] and not isinstance(self.seeds[0], str):
+            raise ValueError("seeds: a field cannot be named 'persona'")
+        return self
 
 
 class PersonaStrategy:
@@ -48,10 +58,11 @@ class PersonaStrategy:
         self._settings = settings
 
     def prepare(self, passages: PassageIndex, count: int, seed: int) -> SpreadCells:
-        """Prepare cells that use each persona, and each passage, equally often."""
-        return SpreadCells(passages, "persona", self._settings.personas, seed)
+        """Prepare cells that use each persona, each seed and each passage equally often."""
+        seeds, personas = Items("seed", self._settings.seeds, seed), Items("persona", self._settings.personas, seed)
+        return SpreadCells(passages, seed, seeds, personas, waits=self._settings.asked > 0)
 
     def instruct(self, cell: Cell, turns: Sequence[Turn], random: Random) -> Instruction:
         """Return messages that ask for a question from the persona."""
         role = f"You are {cell.material['persona']}. You speak with an assistant."
-        return Instruction(ask=ask_messages(role, cell, turns, self._settings.request))
+        return Instruction(ask=ask_messages(role, cell, turns, self._settings.request, self._settings.asked))
