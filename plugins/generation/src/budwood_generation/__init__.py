@@ -30,6 +30,7 @@ from budwood_generation.spec import (
     ModelOptions,
     RowSpec,
     load_spec,
+    with_pilot,
 )
 
 __all__ = [
@@ -67,4 +68,5 @@ __all__ = [
     "resume",
     "resume_async",
     "show_run",
+    "with_pilot",
 ]

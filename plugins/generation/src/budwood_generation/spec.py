@@ -26,7 +26,7 @@ from budwood.errors import ConfigurationError
 from budwood.providing import PromptTemplate
 from budwood.settings_sources import parse_toml, read_text
 from budwood_generation.files import check_path, insert_files, read_values_of
-from budwood_generation.outputs import is_url, run_folder, strip_credentials
+from budwood_generation.outputs import dataset_name, is_url, run_folder, strip_credentials
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
 
@@ -248,6 +248,7 @@ class GenerationSpec(_Table):
         storage: Plugin that stores the rows. By default the one whose patterns match the output.
         concurrency: The most calls at a time.
         attempts: The most replies that are requested for one call, if they cannot be used.
+        pilot: Create only so many rows: the first ones of the dataset. See `with_pilot`.
         patience: The longest time in which a run waits for an endpoint that is unavailable, in seconds.
         documents: The documents that rows are created from.
         conversation: Rows are conversations.
@@ -263,6 +264,7 @@ class GenerationSpec(_Table):
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
+    pilot: Annotated[int, Field(ge=1, le=MAX_ROWS)] | None = None
     documents: Documents | None = None
     conversation: ConversationSpec | None = None
     row: RowSpec | None = None
@@ -288,6 +290,11 @@ class GenerationSpec(_Table):
         if self.job.modifiers is not None:
             return self.job.modifiers
         return (Choice(plugin="document-context"),) if self.documents else ()
+
+    @property
+    def rows_to_create(self) -> int:
+        """Number of rows, or those of a pilot."""
+        return min(self.rows, self.pilot or self.rows)
 
     @property
     def location(self) -> str:
@@ -354,6 +361,23 @@ def to_spec(source: SpecSource) -> GenerationSpec:
     root = check_path(source.get("root", Path.cwd())).absolute()
     table = {key: value for key, value in source.items() if key != "root"}
     return make_spec(insert_files(table, root, where="specification"), root)
+
+
+def with_pilot(spec: GenerationSpec, rows: int) -> GenerationSpec:
+    """
+    Return the specification of a pilot: the first rows of the dataset, as a file of JSON lines of their own.
+
+    The file ``NAME.pilot.jsonl`` is next to the output, or in ``root`` if that is a URL. The rows are equal to the
+    first rows of the dataset.
+
+    Raises:
+        ConfigurationError: The number of rows is not valid.
+    """
+    if not 1 <= rows <= spec.rows:
+        raise ConfigurationError(f"A pilot has from 1 to {spec.rows} rows, those of the dataset; got {rows}.")
+    folder = spec.root if is_url(spec.output) else Path(spec.location).parent
+    output = str(folder / f"{dataset_name(spec.output)}.pilot.jsonl")
+    return spec.model_copy(update={"pilot": rows, "output": output, "storage": None})
 
 
 def with_files(spec: GenerationSpec) -> GenerationSpec:
