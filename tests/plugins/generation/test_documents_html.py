@@ -228,6 +228,27 @@ def test_a_page_that_takes_quadratic_time_is_rejected(page):
         read_html(page)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p>A sentence.</p>" * 30_000,
+        "<p><b><i>A sentence.</i></b>" * 30_000,
+        "<ul>" + "<li>A sentence.<br><img src=x>" * 30_000 + "</ul>",
+        "<p>A sentence.<svg>" + "<path d=x />" * 30_000 + "</svg>" + "<P>A sentence." * 30_000,
+        "<p class=x>A sentence.<SVG><g><path/></g></SVG>" * 30_000,
+        "<p " + " ".join(f"a{number}" for number in range(400)) + ">A sentence." + "<p>A sentence." * 29_999,
+    ],
+    ids=["paragraphs", "formatting", "lists", "drawing", "drawings", "attributes"],
+)
+def test_a_long_page_is_read(page):
+    """
+    Only pages that take quadratic time are rejected.
+    """
+    expected = page.count("A sentence.")
+
+    assert len(paragraphs(page)) == expected >= 30_000
+
+
 def test_empty_elements_of_xhtml_contain_nothing():
     """
     An HTML parser reads `<script/>` as a start tag.
