@@ -75,6 +75,7 @@ def test_prose_comes_from_paragraphs_lists_definitions_and_quotations():
         "<header><h1>Site</h1><p>A sentence.</p></header>",
         "<footer><p>A sentence.</p></footer>",
         "<div role='navigation'><p>A sentence.</p></div>",
+        "<div class='navheader'><table><tr><th>A sentence.</th></tr></table></div>",
         "<template><p>A sentence.</p></template>",
         "<noscript><p>A sentence.</p></noscript>",
         "<p hidden>A sentence.</p>",
