@@ -29,9 +29,8 @@ from budwood_generation.spec import (
     GenerationSpec,
     ModelOptions,
     RowSpec,
-    load_spec,
-    with_pilot,
 )
+from budwood_generation.spec_sources import load_spec, with_pilot
 
 __all__ = [
     "Choice",

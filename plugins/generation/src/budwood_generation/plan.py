@@ -37,10 +37,8 @@ from budwood_generation.spec import (
     GenerationSpec,
     ModelOptions,
     RowSpec,
-    SpecSource,
-    to_spec,
-    with_files,
 )
+from budwood_generation.spec_sources import SpecSource, to_spec, with_files
 from budwood_generation.stages import extend_stages, find_earlier_stages, make_segments
 
 _PLAN_VERSION: Final = 3

@@ -19,7 +19,8 @@ from budwood_generation.runs.folder import find_run_folder, open_journal, read_s
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
-from budwood_generation.spec import GenerationSpec, SpecSource, make_spec
+from budwood_generation.spec import GenerationSpec
+from budwood_generation.spec_sources import SpecSource, make_spec
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
