@@ -24,8 +24,8 @@ SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 """The layers that plugins may import; `requires_api` versions them."""
 
 APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_server"}
-FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "plugins"}
-"""Applications use the public names, which have no layer, and may provide plugins."""
+FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "plugins", "logs"}
+"""Applications use the public names, which have no layer, may provide plugins, and write to the log."""
 
 LIBRARIES = {"budwood_openai_compatible"}
 """A plugin that is also a library for others."""

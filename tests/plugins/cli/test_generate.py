@@ -244,8 +244,8 @@ def test_runs_are_listed(budwood, vendor, spec, tmp_path):
     table = budwood("runs", "list").stdout.splitlines()
     (run,) = json.loads(budwood("runs", "list", tmp_path, "--json").stdout)
 
-    assert table[0].split() == ["state", "rows", "calls", "failed", "run", "folder"]
-    assert table[1].split()[:4] == ["complete", "4/4", "4", "0"]
+    assert table[0].split() == ["state", "rows", "failed", "run"]
+    assert table[1].split() == ["complete", "4/4", "0", "talks.jsonl.run"]
     assert (run["state"], run["rows_done"], run["problem"]) == ("complete", 4, None)
 
 

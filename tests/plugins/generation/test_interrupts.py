@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -8,52 +9,135 @@ import threading
 
 import pytest
 
-from budwood_generation.runs.interrupts import graceful_interrupts
+from budwood_generation.runs.interrupts import SAME_SECONDS, graceful_interrupts
+
+both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 PROGRAM = """
 import asyncio, signal
 from budwood_testing import FakeClock
-from budwood_generation.runs.interrupts import CLEANUP_SECONDS, graceful_interrupts
+from budwood_generation.runs.interrupts import SAME_SECONDS, graceful_interrupts
 
 clock = FakeClock()
 
-async def work(install_handler):
-    install_handler()
+async def work(interrupts):
+    interrupts.install()
     signal.raise_signal(signal.SIGINT)
-    clock.sleep(CLEANUP_SECONDS - 0.1)
+    clock.sleep(SAME_SECONDS - 0.1)
     signal.raise_signal(signal.SIGINT)
     print("cleaning up", flush=True)
-    clock.sleep(0.1)
+    clock.sleep(SAME_SECONDS)
     signal.raise_signal(signal.SIGINT)
     print("still here", flush=True)
 
-with graceful_interrupts(clock.monotonic) as install_handler:
-    asyncio.run(work(install_handler))
+with graceful_interrupts(clock.monotonic) as interrupts:
+    asyncio.run(work(interrupts))
 """
 
 
-def test_two_interrupts_are_one(clock):
+def run_until_signals(clock, *numbers, stop=None, pause=1.0):
     """
-    The second does not disturb the cleanup that the first started.
+    Raise signals in a task that waits, and return the interrupts and whether the task was cancelled.
     """
-    cleaned = []
 
-    async def work(install_handler):
-        install_handler()
+    async def work(interrupts):
+        interrupts.install()
+        with interrupts.stopping_by(stop) if stop else contextlib.nullcontext():
+            for number in numbers:
+                clock.sleep(pause)
+                signal.raise_signal(number)
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    with graceful_interrupts(clock.monotonic) as interrupts:
         try:
-            signal.raise_signal(signal.SIGINT)
-            await asyncio.Event().wait()
-        finally:
-            signal.raise_signal(signal.SIGINT)
-            await asyncio.sleep(0)
-            cleaned.append(True)
+            asyncio.run(work(interrupts))
+        except asyncio.CancelledError:
+            return interrupts, True
+    return interrupts, False
 
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), graceful_interrupts(clock.monotonic) as install_handler:
-        asyncio.run(work(install_handler))
 
-    assert cleaned == [True]
-    assert signal.getsignal(signal.SIGINT) is before
+@both_signals
+def test_the_first_signal_stops_the_run(clock, number):
+    """
+    While calls run, it does not cancel them.
+    """
+    stopped = []
+
+    interrupts, was_cancelled = run_until_signals(clock, number, stop=lambda: stopped.append(True))
+
+    assert (stopped, was_cancelled, interrupts.signal) == ([True], False, number)
+
+
+@both_signals
+def test_the_second_signal_cancels_the_run(clock, number):
+    """
+    The calls in flight are lost.
+    """
+    stopped = []
+
+    interrupts, was_cancelled = run_until_signals(clock, number, number, stop=lambda: stopped.append(True))
+
+    assert (stopped, was_cancelled, interrupts.signal) == ([True], True, number)
+
+
+@both_signals
+def test_a_signal_outside_of_calls_cancels_the_run(clock, number):
+    """
+    Nothing is in flight while the run is planned or the output is written.
+    """
+    assert run_until_signals(clock, number)[1]
+
+
+def test_two_signals_at_once_are_one(clock):
+    """
+    A wrapper forwards the signal that the terminal has sent to both.
+    """
+    stopped = []
+
+    _, was_cancelled = run_until_signals(
+        clock, signal.SIGINT, signal.SIGINT, signal.SIGTERM, stop=lambda: stopped.append(True), pause=SAME_SECONDS / 4
+    )
+
+    assert (stopped, was_cancelled) == ([True], False)
+
+
+def test_the_exception_has_the_exit_status_of_the_signal(clock):
+    """
+    130 for SIGINT, by KeyboardInterrupt, and 143 for SIGTERM. Its notes say how to resume.
+    """
+    interrupted, terminated = (run_until_signals(clock, number)[0] for number in (signal.SIGINT, signal.SIGTERM))
+
+    assert isinstance(interrupted.end(["resume"]), KeyboardInterrupt)
+    assert terminated.end(["resume"]).code == 143
+    assert terminated.end(["resume"]).__notes__ == ["resume"]
+
+
+@both_signals
+def test_handlers_of_a_program_are_kept(clock, number):
+    """
+    A program that handles a signal itself still receives it.
+    """
+    seen = []
+    before = signal.signal(number, lambda *_: seen.append(number))
+    try:
+        _, was_cancelled = run_until_signals(clock, number)
+    finally:
+        signal.signal(number, before)
+
+    assert (seen, was_cancelled) == ([number], False)
+
+
+@both_signals
+def test_handlers_are_restored(clock, number):
+    """
+    After the run, signals do what they did before.
+    """
+    before = signal.getsignal(number)
+
+    run_until_signals(clock, number)
+
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that end a process")
@@ -72,10 +156,13 @@ def test_other_threads_install_no_handler():
     """
     handlers = []
 
+    async def install(interrupts):
+        interrupts.install()
+        handlers.append(signal.getsignal(signal.SIGINT))
+
     def work():
-        with graceful_interrupts() as install_handler:
-            install_handler()
-            handlers.append(signal.getsignal(signal.SIGINT))
+        with graceful_interrupts() as interrupts:
+            asyncio.run(install(interrupts))
 
     before = signal.getsignal(signal.SIGINT)
     thread = threading.Thread(target=work)

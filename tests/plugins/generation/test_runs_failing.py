@@ -11,12 +11,14 @@ import pytest
 
 from budwood.errors import (
     AuthenticationError,
+    BadResponseError,
     ConfigurationError,
     CredentialError,
+    InvalidRequestError,
     NotFoundError,
+    PermissionDeniedError,
     PluginNotFoundError,
     QuotaExhaustedError,
-    ServerError,
 )
 from budwood.types import Instruction, Message
 from budwood_generation import RunBusyError, generate, generate_async, make_plan, resume
@@ -90,7 +92,7 @@ def test_a_finished_question_is_not_repeated(tmp_path):
     spec = conversation_spec(tmp_path, job=LOCAL | {"turns": 1, "asker": "local/asker"}, rows=3)
 
     def no_answers(number, body):
-        return failure(500) if body["model"] == "tiny" else None
+        return failure(400) if body["model"] == "tiny" else None
 
     with ChatServer(fault=no_answers) as server:
         assert generate(spec, settings=server.settings).rows == 0
@@ -104,13 +106,13 @@ def test_a_finished_question_is_not_repeated(tmp_path):
     ("fault", "error"),
     [
         (failure(401), AuthenticationError),
-        (failure(404, "No such model."), NotFoundError),
+        (failure(403), PermissionDeniedError),
         (lambda handler: handler.send(429, {"error": {"code": "insufficient_quota"}}), QuotaExhaustedError),
     ],
 )
 def test_fatal_errors_stop_the_run(tmp_path, fault, error):
     """
-    A rejected key, an unknown model, an exhausted quota: finished work is saved, and a note says how to resume.
+    A rejected key, a forbidden model, an exhausted quota: finished work is saved, and a note says how to resume.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
 
@@ -122,7 +124,7 @@ def test_fatal_errors_stop_the_run(tmp_path, fault, error):
 
     assert len(server.requests) == 6
     assert raised.value.__notes__ == [f"Finished work is saved. To continue: budwood runs resume {spec.run_folder}"]
-    assert (count_entries(spec).rows, count_entries(spec).calls, count_failures(spec)) == (1, 5, 0)
+    assert (count_entries(spec).calls, count_failures(spec)) == (5, 0)
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).complete
     assert len(server.requests) == 24 - 5
@@ -214,19 +216,42 @@ def test_an_unknown_model_of_the_offline_provider_stops_the_run(tmp_path):
         generate(conversation_spec(tmp_path, job={"answerer": "offline/llama"}))
 
 
-@pytest.mark.parametrize(("concurrency", "maximum"), [(1, 10), (20, 39)])
-def test_ten_consecutive_failures_stop_the_run(tmp_path, concurrency, maximum):
+@pytest.mark.parametrize(("status", "error"), [(400, InvalidRequestError), (404, NotFoundError)])
+@pytest.mark.parametrize(("concurrency", "maximum"), [(1, 10), (20, 40)])
+def test_a_model_that_rejects_its_first_calls_stops_the_run(tmp_path, concurrency, maximum, status, error):
     """
-    If more rows are created in parallel, their number counts.
+    Ten calls, or one for each slot, show that the others would end so too.
     """
     spec = conversation_spec(tmp_path, job=LOCAL, rows=100, concurrency=concurrency)
 
-    with ChatServer(fault=lambda _number, _body: failure(500)) as server, pytest.raises(ServerError) as raised:
+    with ChatServer(fault=lambda _number, _body: failure(status)) as server, pytest.raises(error) as raised:
         generate(spec, settings=server.settings)
 
     assert max(10, concurrency) <= len(server.requests) <= maximum
     assert max(10, concurrency) <= count_failures(spec) <= maximum
     assert not hasattr(raised.value, "__notes__")  # no finished work to resume
+
+
+def test_an_unknown_model_stops_a_small_run(tmp_path):
+    """
+    A run with fewer rows ends when all have failed, with the error instead of a report.
+    """
+    spec = conversation_spec(tmp_path, job=LOCAL, rows=3)
+
+    with ChatServer(fault=lambda _number, _body: failure(404)) as server, pytest.raises(NotFoundError):
+        generate(spec, settings=server.settings)
+
+
+def test_a_model_whose_replies_are_all_rejected_stops_the_run(tmp_path):
+    """
+    Ten rows that failed after all attempts show that the next ones would fail too.
+    """
+    spec = conversation_spec(tmp_path, job=LOCAL, rows=100, concurrency=1)
+
+    with ChatServer(lambda _body: "") as server, pytest.raises(BadResponseError, match="has no text"):
+        generate(spec, settings=server.settings)
+
+    assert (count_entries(spec).rejected, count_failures(spec)) == (30, 10)
 
 
 def test_a_success_between_failures_continues_the_run(tmp_path):
@@ -298,7 +323,7 @@ def run_with_strategy(spec, strategy, settings):
     """Run a plan with another strategy."""
     plan = make_plan(spec, settings=settings)
     plan = dataclasses.replace(plan, plugins=dataclasses.replace(plan.plugins, strategy=strategy))
-    return run._run(lambda: run._run_plan(plan, run.Settings.load(settings), None))
+    return run._run(lambda _interrupts: run._run_plan(plan, run.Settings.load(settings), None))
 
 
 def test_a_strategy_can_end_a_conversation_early(tmp_path):

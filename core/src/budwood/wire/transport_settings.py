@@ -38,6 +38,6 @@ class TransportSettings(BaseModel):
     client_key: Path | None = None
     verify: bool = True
     http2: bool = False
-    max_connections: Annotated[int, Field(ge=1)] = 1000
+    max_connections: Annotated[int, Field(ge=1)] = 10_000
     max_idle_connections: Annotated[int, Field(ge=0)] = 1000
     keepalive_expiry: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0

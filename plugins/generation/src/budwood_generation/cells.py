@@ -22,7 +22,7 @@ from budwood_generation.randomness import request_seed, seeded_random
 from budwood_generation.spec import ConversationSpec, GenerationSpec
 from budwood_generation.stages import PassageRange, Segment
 
-_SAMPLE: Final = 5000
+_SAMPLE: Final = 1000
 """Rows of a stage whose turns are counted; with twice as many or more, the number of turns is an estimate."""
 
 
@@ -59,9 +59,7 @@ class PlannedCells:
         """Return the cell of a row."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        place = bisect_right(self._starts, index) - 1
-        origin = self._segments[place].origin
-        draft = self._prepare(place).cell(index - origin, seeded_random(self._spec.seed, "plan", index))
+        draft = self._draft(index)
         turns = self._turns(index, draft)
         passage = draft.passage.id if draft.passage else None
         identity = [self._spec.seed, index, turns, passage, draft.material, self._plugins_digest]
@@ -71,12 +69,26 @@ class PlannedCells:
             turns=turns,
             passage=draft.passage,
             material=draft.material,
-            after=None if draft.after is None else origin + draft.after,
+            after=draft.after,
         )
+
+    def find_previous(self, index: int) -> int | None:
+        """Return the index of the last row before this one that is about the same passage or material."""
+        return self._draft(index).after
 
     def __iter__(self) -> Iterator[Cell]:
         """Yield all cells."""
         return map(self.__getitem__, range(len(self)))
+
+    def _draft(self, index: int) -> CellDraft:
+        """Return the draft of a row, in which `CellDraft.after` is an index."""
+        place = bisect_right(self._starts, index) - 1
+        origin = self._segments[place].origin
+        draft = self._prepare(place).cell(index - origin, seeded_random(self._spec.seed, "plan", index))
+        if draft.after is None:
+            return draft
+        # rows of values have no asker
+        return replace(draft, after=origin + draft.after if self._spec.conversation else None)
 
     def complete_stages(self, stages: Sequence[Stage]) -> tuple[Stage, ...]:
         """Return stages with the hash of their cells, and the number of their turns where it is missing."""

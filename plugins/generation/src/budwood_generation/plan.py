@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,12 +25,13 @@ from budwood_generation.documents import (
     count_skipped_files,
     read_corpus,
 )
-from budwood_generation.estimates import Estimate, estimate_run
+from budwood_generation.estimates import Estimate, build_requests, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import Header, Stage
 from budwood_generation.outputs import is_url, strip_credentials
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
+from budwood_generation.shares import Shares, count_shares, list_warnings
 from budwood_generation.spec import (
     ConversationSpec,
     GenerationSpec,
@@ -45,7 +47,7 @@ _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """
     The plan of a run.
@@ -60,7 +62,7 @@ class Plan:
         without_passages: Names of documents without a passage.
         unreadable: Documents, or lines of them, that are skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
-        estimate: Estimated calls, tokens and cost.
+        details: Details of the models that are called, by name.
     """
 
     spec: GenerationSpec
@@ -72,7 +74,22 @@ class Plan:
     without_passages: tuple[str, ...]
     unreadable: tuple[UnreadableDocument, ...]
     skipped_files: Mapping[str, int]
-    estimate: Estimate
+    details: Mapping[str, ModelDetails]
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """Estimated calls, tokens and cost. It is computed at first use, and needs up to a second."""
+        return estimate_run(self.spec, self.plugins, self.cells, self.details)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """How many rows share a passage or a prompt. It is computed at first use."""
+        return count_shares(self.spec, self.plugins, self.cells, self.passages)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is possible, but probably not intended; each with what to do."""
+        return tuple(list_warnings(self.spec, self.plugins, self.shares))
 
     @property
     def documents(self) -> int:
@@ -101,18 +118,18 @@ class Plan:
 
     @property
     def calls(self) -> int:
-        """Number of calls, without retries."""
-        return self.estimate.calls
+        """Expected number of calls, without retries."""
+        return round(self.estimate.calls.expected)
 
     @property
     def input_tokens(self) -> int:
         """Estimated tokens that are sent."""
-        return self.estimate.input_tokens
+        return round(self.estimate.input_tokens.expected)
 
     @property
     def output_tokens(self) -> int:
         """Estimated tokens that are received."""
-        return self.estimate.output_tokens
+        return round(self.estimate.output_tokens.expected)
 
     @property
     def cost(self) -> Decimal | None:
@@ -179,6 +196,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     stages = extend_stages(earlier, spec.rows, index.documents, index.counts)
     cells = PlannedCells(spec, plugins, index, make_segments(stages))
     check_placeholders(plugins.templates, cells[0].material, spec.origin)
+    build_requests(spec, plugins, cells[0])
     return Plan(
         spec=spec,
         plugins=plugins,
@@ -189,7 +207,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         without_passages=index.without_passages,
         unreadable=corpus.unreadable,
         skipped_files=_count_skipped_files(spec),
-        estimate=estimate_run(spec, plugins, cells, models),
+        details=models,
     )
 
 

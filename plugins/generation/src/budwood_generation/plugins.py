@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -118,19 +118,19 @@ def _holds_secret(value: object) -> bool:
     if isinstance(value, BaseModel):
         return any(_holds_secret(inner) for _, inner in value)
     if isinstance(value, Mapping):
-        return any(map(_holds_secret, value.values()))
-    if isinstance(value, list | tuple | set | frozenset):
-        return not set(map(type, value)) <= _PLAIN_TYPES and any(map(_holds_secret, value))
+        value = value.values()
+    if isinstance(value, Collection) and not isinstance(value, str | bytes):
+        return not _PLAIN_TYPES.issuperset(map(type, value)) and any(map(_holds_secret, value))
     return isinstance(value, SecretStr | SecretBytes)
 
 
 def _identity(instance: Instance[Any]) -> dict[str, JSON]:
-    settings = instance.settings.model_dump(mode="json")
-    return {"plugin": instance.spec.name, "settings": {key: _shorten(value) for key, value in settings.items()}}
-
-
-def _shorten(value: JSON) -> JSON:
-    """Replace a large table or list by its SHA-256, so that it is neither saved nor hashed again."""
-    if not isinstance(value, list | dict) or len(value) <= _MAX_ITEMS:
-        return value
-    return f"sha256:{hashlib.sha256(to_json(value)).hexdigest()}"
+    """Return the name and settings of a plugin. Large values are hashed once, and neither saved nor hashed again."""
+    large = {
+        name: value
+        for name in type(instance.settings).model_fields
+        if isinstance(value := getattr(instance.settings, name), list | tuple | dict) and len(value) > _MAX_ITEMS
+    }
+    settings: dict[str, JSON] = instance.settings.model_dump(mode="json", exclude=set(large))
+    hashes = {name: f"sha256:{hashlib.sha256(to_json(value)).hexdigest()}" for name, value in large.items()}
+    return {"plugin": instance.spec.name, "settings": settings | hashes}

@@ -116,7 +116,8 @@ class ModelOptions(_Table):
     """
     Parameters of every call of a model; see `budwood.types.ChatRequest`.
 
-    With ``keep_truncated``, a reply that reached ``max_tokens`` is used; otherwise its row fails.
+    With ``keep_truncated``, replies that reached ``max_tokens`` are used, not rejected. ``reasoning`` says whether the
+    reasoning of the model is dropped, kept in a field, or put in front of the answer in tags.
     """
 
     temperature: _Number | None = None
@@ -130,10 +131,11 @@ class ModelOptions(_Table):
     retries: int | None = None
     timeout: _Number | None = None
     keep_truncated: bool = False
+    reasoning: Literal["drop", "field", "tags"] = "drop"
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that are set, as options of `budwood.Client.ask`."""
-        return self.model_dump(exclude_none=True, exclude={"keep_truncated"})
+        return self.model_dump(exclude_none=True, exclude={"keep_truncated", "reasoning"})
 
 
 class Documents(_Table):
@@ -244,7 +246,9 @@ class GenerationSpec(_Table):
         output: The file for the rows, relative to ``root``, or a URL such as ``s3://bucket/rows``. The journal is in
             ``OUTPUT.run`` next to the file; for a URL it is in ``root``, in ``NAME-HASH.run``.
         storage: Plugin that stores the rows. By default the one whose patterns match the output.
-        concurrency: Number of rows created in parallel.
+        concurrency: The most calls at a time.
+        attempts: The most replies that are requested for one call, if they cannot be used.
+        patience: The longest time in which a run waits for an endpoint that is unavailable, in seconds.
         documents: The documents that rows are created from.
         conversation: Rows are conversations.
         row: Rows are structured values.
@@ -257,6 +261,8 @@ class GenerationSpec(_Table):
     output: _Output
     storage: Choice | None = None
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     documents: Documents | None = None
     conversation: ConversationSpec | None = None
     row: RowSpec | None = None

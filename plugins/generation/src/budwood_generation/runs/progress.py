@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from budwood import logs
 from budwood_generation.journal import CallDone, Entry, RowDone, RowFailed, Totals, TurnDone
 
 
@@ -15,18 +16,22 @@ class Progress:
     """
     Progress of a run.
 
-    Rows and turns include those of earlier sessions; all other values are of this session. Rates and times are computed
-    from the turns of this session, since a row may have been started earlier.
+    Rows and turns include those of earlier sessions, and so does ``total_cost``; all other values are of this session.
+    Rates and times are computed from the turns of this session, since a row may have been started earlier.
 
     Attributes:
         rows_done: Number of finished rows, of ``rows``.
         turns_done: Number of finished turns, of ``turns``.
-        calls: Number of calls.
+        calls: Number of calls that were paid, also those whose reply was rejected.
+        rejected: Number of calls whose reply was rejected.
         errors: Number of failed rows.
         input_tokens: Tokens sent, or None if unknown.
         output_tokens: Tokens received, or None if unknown.
         cost: US dollars, or None if unknown.
+        total_cost: US dollars of all sessions, or None if unknown.
         seconds: Time since the start.
+        waiting: Why calls wait for an endpoint; None if they do not.
+        paused_seconds: Time in which calls of a model had to wait for its endpoint.
         rows_per_second: Rate, or None before the first turn.
         seconds_left: Estimated remaining time, or None before the first turn.
     """
@@ -43,6 +48,30 @@ class Progress:
     seconds: float
     rows_per_second: float | None
     seconds_left: float | None
+    rejected: int = 0
+    total_cost: Decimal | None = None
+    waiting: str | None = None
+    paused_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """
+    A model whose endpoint is unavailable.
+
+    Attributes:
+        model: The model, as ``provider/model``.
+        reason: The last error.
+        seconds: Time until the next call.
+    """
+
+    model: str
+    reason: str
+    seconds: float
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        return f"{self.model} is unavailable, next call in {self.seconds:.0f} s: {self.reason}"
 
 
 class Meter:
@@ -55,6 +84,10 @@ class Meter:
         turns: Total number of turns.
         report: Called after every change.
         monotonic: Returns the time in seconds.
+
+    Attributes:
+        totals: The totals of all sessions.
+        errors: Number of rows that failed in this session.
     """
 
     def __init__(
@@ -66,65 +99,78 @@ class Meter:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.before = before
-        self.rows = before.rows
-        self.turns = before.turns
-        self.calls = 0
+        self.totals = before
         self.errors = 0
-        self.input_tokens: int | None = None
-        self.output_tokens: int | None = None
-        self.cost: Decimal | None = None
-        self._all_rows = rows
-        self._all_turns = turns
+        self._session = Totals()
+        self._rows = rows
+        self._turns = turns
         self._report = report
         self._monotonic = monotonic
         self._started = monotonic()
+        self._waiting: Sequence[Waiting] = ()
+        self._paused_since: float | None = None
+        self._paused_seconds = 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds since the start."""
         return self._monotonic() - self._started
 
+    @property
+    def session(self) -> Totals:
+        """What was finished in this session."""
+        return self._session
+
+    @property
+    def paused_seconds(self) -> float:
+        """Seconds in which calls of a model had to wait for its endpoint."""
+        current = 0.0 if self._paused_since is None else self._monotonic() - self._paused_since
+        return self._paused_seconds + current
+
     def count(self, *entries: Entry) -> None:
         """Count committed entries, and report."""
         for entry in entries:
-            match entry:
-                case CallDone():
-                    self._count_call(entry)
-                case TurnDone():
-                    self.turns += 1
-                case RowDone():
-                    self.rows += 1
-                case RowFailed():
-                    self.errors += 1
-                case _:
-                    pass
-        if self._report is not None:
-            self._report(self.progress())
+            if isinstance(entry, RowFailed):
+                self.errors += 1
+            elif isinstance(entry, CallDone | TurnDone | RowDone):
+                self.totals = self.totals.add(entry)
+                self._session = self._session.add(entry)
+        self._send()
 
-    def _count_call(self, done: CallDone) -> None:
-        self.calls += 1
-        if done.input_tokens is not None:
-            self.input_tokens = (self.input_tokens or 0) + done.input_tokens
-        if done.output_tokens is not None:
-            self.output_tokens = (self.output_tokens or 0) + done.output_tokens
-        if done.cost is not None:
-            self.cost = (self.cost or Decimal(0)) + done.cost
+    def wait(self, waiting: Sequence[Waiting]) -> None:
+        """Report and log the models whose calls wait; none if the run continues."""
+        self._paused_seconds = self.paused_seconds
+        self._paused_since = self._monotonic() if waiting else None
+        self._waiting = waiting
+        for one in waiting:
+            logs.emit("run waiting", level="warning", model=one.model, reason=one.reason, seconds=round(one.seconds, 1))
+        if not waiting:
+            logs.emit("run continued", paused_seconds=round(self._paused_seconds, 1))
+        self._send()
 
     def progress(self) -> Progress:
         """Return the current progress."""
-        seconds = self.seconds
-        turns = self.turns - self.before.turns
+        seconds, session = self.seconds, self._session
+        turns = session.turns
         return Progress(
-            rows_done=self.rows,
-            rows=self._all_rows,
-            turns_done=self.turns,
-            turns=self._all_turns,
-            calls=self.calls,
+            rows_done=self.totals.rows,
+            rows=self._rows,
+            turns_done=self.totals.turns,
+            turns=self._turns,
+            calls=session.calls,
+            rejected=session.rejected,
             errors=self.errors,
-            input_tokens=self.input_tokens,
-            output_tokens=self.output_tokens,
-            cost=self.cost,
+            input_tokens=session.input_tokens,
+            output_tokens=session.output_tokens,
+            cost=session.cost,
+            total_cost=self.totals.cost,
             seconds=seconds,
-            rows_per_second=turns * self._all_rows / self._all_turns / seconds if turns and seconds else None,
-            seconds_left=(self._all_turns - self.turns) * seconds / turns if turns else None,
+            waiting="; ".join(map(str, self._waiting)) or None,
+            paused_seconds=self.paused_seconds,
+            rows_per_second=turns * self._rows / self._turns / seconds if turns and seconds else None,
+            seconds_left=(self._turns - self.totals.turns) * seconds / turns if turns else None,
         )
+
+    def _send(self) -> None:
+        if self._report is not None:
+            self._report(self.progress())

@@ -27,7 +27,7 @@ class Failure:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """
-    The result of a run. Calls, tokens, cost and time are those of this session.
+    The result of a run. Calls, tokens, cost and time are those of this session; ``total_…`` are those of all sessions.
 
     Attributes:
         output: The output file, or the URL without credentials.
@@ -35,12 +35,18 @@ class RunReport:
         rows: Number of rows in the output.
         rows_requested: Number of rows in the specification.
         failures: The rows that failed. Resuming the run tries them again.
-        calls: Number of calls.
+        calls: Number of calls that were paid, also those whose reply was rejected.
+        rejected: Number of calls whose reply was rejected.
         rows_reused: Number of rows that were finished in earlier sessions.
         input_tokens: Tokens sent, or None if unknown.
         output_tokens: Tokens received, or None if unknown.
         cost: US dollars, or None if no price is known.
+        total_calls: The same of all sessions, and so are the following.
+        total_input_tokens: Tokens sent, or None if unknown.
+        total_output_tokens: Tokens received, or None if unknown.
+        total_cost: US dollars, or None if no price is known.
         seconds: Duration.
+        paused_seconds: Time in which calls of a model had to wait for its endpoint.
         unreadable: Documents, or lines of them, that were skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
     """
@@ -51,11 +57,17 @@ class RunReport:
     rows_requested: int
     failures: tuple[Failure, ...]
     calls: int
+    rejected: int
     rows_reused: int
     input_tokens: int | None
     output_tokens: int | None
     cost: Decimal | None
+    total_calls: int
+    total_input_tokens: int | None
+    total_output_tokens: int | None
+    total_cost: Decimal | None
     seconds: float
+    paused_seconds: float
     skipped_files: Mapping[str, int]
     unreadable: tuple[UnreadableDocument, ...] = ()
 

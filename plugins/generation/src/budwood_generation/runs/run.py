@@ -7,21 +7,18 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from budwood import AsyncClient
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.errors import JournalError, OutputError
 from budwood_generation.journal import Journal
 from budwood_generation.outputs import SUFFIX, is_url, output_label
 from budwood_generation.plan import Plan, make_plan
-from budwood_generation.runs.calls import Caller
+from budwood_generation.runs.creating import create_rows
 from budwood_generation.runs.folder import find_run_folder, open_journal, read_saved_header
-from budwood_generation.runs.interrupts import graceful_interrupts
+from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
-from budwood_generation.runs.rows import ConversationGenerator, RowGenerator, ValueGenerator
-from budwood_generation.runs.runner import Runner
-from budwood_generation.spec import ConversationSpec, GenerationSpec, SpecSource, make_spec
+from budwood_generation.spec import GenerationSpec, SpecSource, make_spec
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
@@ -44,7 +41,7 @@ def generate(
     Raises:
         BudwoodError: The error that stopped the run. Finished work is in the journal, also after `KeyboardInterrupt`.
     """
-    return _run(lambda: generate_async(spec, settings=settings, on_progress=on_progress))
+    return _run(lambda interrupts: _generate(spec, settings, on_progress, interrupts))
 
 
 async def generate_async(
@@ -54,8 +51,7 @@ async def generate_async(
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Create a dataset; see `generate`. If the task is cancelled, `resume` continues the run."""
-    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress)
+    return await _generate(spec, settings, on_progress)
 
 
 def resume(
@@ -76,7 +72,7 @@ def resume(
     Raises:
         BudwoodError: There is no such run, its documents have changed, or an error stopped it.
     """
-    return _run(lambda: resume_async(path, settings=settings, on_progress=on_progress))
+    return _run(lambda interrupts: _resume(path, settings, on_progress, interrupts))
 
 
 async def resume_async(
@@ -86,11 +82,7 @@ async def resume_async(
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Continue a run; see `resume`."""
-    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    spec = load_saved_spec(find_run_folder(path))
-    if isinstance(path, str) and is_url(path):
-        spec = spec.model_copy(update={"output": path})
-    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress)
+    return await _resume(path, settings, on_progress)
 
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
@@ -118,34 +110,73 @@ def load_saved_spec(folder: Path) -> GenerationSpec:
     return spec.model_copy(update={"output": str(folder.with_name(folder.name.removesuffix(SUFFIX)))})
 
 
-def _run(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def _generate(
+    spec: SpecSource,
+    settings: Settings | Mapping[str, Any] | None,
+    on_progress: OnProgress | None,
+    interrupts: Interrupts | None = None,
+) -> RunReport:
+    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
+
+
+async def _resume(
+    path: str | Path,
+    settings: Settings | Mapping[str, Any] | None,
+    on_progress: OnProgress | None,
+    interrupts: Interrupts | None = None,
+) -> RunReport:
+    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    spec = load_saved_spec(find_run_folder(path))
+    if isinstance(path, str) and is_url(path):
+        spec = spec.model_copy(update={"output": path})
+    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
+
+
+def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with graceful_interrupts() as install_handler:
-            return asyncio.run(_run_with_handler(start, install_handler))
+        with graceful_interrupts() as interrupts:
+            return _run_interruptible(start, interrupts)
     raise ConfigurationError(
         "This function blocks, and was called in an event loop.", hint="Await the function whose name ends in _async."
     )
 
 
-async def _run_with_handler(start: Callable[[], Coroutine[Any, Any, T]], install_handler: Callable[[], None]) -> T:
-    install_handler()
-    return await start()
+def _run_interruptible(start: Callable[[Interrupts], Coroutine[Any, Any, T]], interrupts: Interrupts) -> T:
+    try:
+        return asyncio.run(_run_with_handlers(start, interrupts))
+    except (Interrupted, asyncio.CancelledError) as error:
+        if interrupts.signal is None:
+            raise
+        notes = getattr(error, "__notes__", [])
+    raise interrupts.end(notes)
 
 
-async def _run_plan(plan: Plan, settings: Settings, on_progress: OnProgress | None) -> RunReport:
+async def _run_with_handlers(start: Callable[[Interrupts], Coroutine[Any, Any, T]], interrupts: Interrupts) -> T:
+    interrupts.install()
+    return await start(interrupts)
+
+
+async def _run_plan(
+    plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None = None
+) -> RunReport:
     try:
         with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
-            return await _run_with_note(plan, settings, journal, on_progress)
+            return await _run_with_note(plan, settings, journal, on_progress, interrupts)
     except JournalError as error:
         _add_resume_note(error, plan)
         raise
 
 
-async def _run_with_note(plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None) -> RunReport:
+async def _run_with_note(
+    plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None, interrupts: Interrupts | None
+) -> RunReport:
+    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress)
     try:
-        return await _create_rows(plan, settings, journal, on_progress)
+        await create_rows(plan, settings, journal, meter, interrupts)
+        return _report(plan, journal, meter, await _write_in_thread(plan, journal))
     except BaseException as error:
         if not isinstance(error, JournalError) and _has_finished_calls(journal):
             _add_resume_note(error, plan)
@@ -161,24 +192,6 @@ def _has_finished_calls(journal: Journal) -> bool:
         return journal.totals().calls > 0
     except JournalError:
         return True
-
-
-async def _create_rows(plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None) -> RunReport:
-    before = journal.totals()
-    done = journal.finished()
-    meter = Meter(before, len(plan.cells), plan.turns, on_progress)
-    async with AsyncClient(settings=settings) as client:
-        generator = _row_generator(plan, Caller(client, journal, meter, plan.spec.seed), journal)
-        runner = Runner(generator, journal, meter, plan.spec.concurrency)
-        await runner.run(plan.cells[index] for index in done.missing())
-    return _report(plan, journal, meter, await _write_in_thread(plan, journal))
-
-
-def _row_generator(plan: Plan, caller: Caller, journal: Journal) -> RowGenerator:
-    job = plan.spec.job
-    if isinstance(job, ConversationSpec):
-        return ConversationGenerator(plan.spec, job, plan.plugins, caller, journal)
-    return ValueGenerator(plan.spec, job, plan.plugins, caller)
 
 
 async def _write_in_thread(plan: Plan, journal: Journal) -> int:
@@ -208,12 +221,18 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         rows=rows,
         rows_requested=len(plan.cells),
         failures=tuple(Failure(index, failure.reason) for index, failure in journal.failures().items()),
-        calls=meter.calls,
+        calls=meter.session.calls,
+        rejected=meter.session.rejected,
         rows_reused=meter.before.rows,
-        input_tokens=meter.input_tokens,
-        output_tokens=meter.output_tokens,
-        cost=meter.cost,
+        input_tokens=meter.session.input_tokens,
+        output_tokens=meter.session.output_tokens,
+        cost=meter.session.cost,
+        total_calls=meter.totals.calls,
+        total_input_tokens=meter.totals.input_tokens,
+        total_output_tokens=meter.totals.output_tokens,
+        total_cost=meter.totals.cost,
         seconds=meter.seconds,
+        paused_seconds=meter.paused_seconds,
         skipped_files=plan.skipped_files,
         unreadable=plan.unreadable,
     )

@@ -1,93 +1,381 @@
-"""Creating all rows of a plan, in parallel."""
+"""Creating all rows of a plan. A slot is a call: a row that waits for anything else holds none."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final, Protocol
 
 from budwood import BudwoodError
-from budwood.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    NotFoundError,
-    PermissionDeniedError,
-    PluginError,
-    QuotaExhaustedError,
-    UnsupportedError,
-)
-from budwood.types import Cell
-from budwood_generation.errors import JournalError
-from budwood_generation.journal import Journal, RowFailed
-from budwood_generation.runs.progress import Meter
-from budwood_generation.runs.rows import RowGenerator
+from budwood.errors import BudgetExceededError, NotFoundError
+from budwood_generation.journal import CallDone, Entry, Journal, RowDone, RowFailed
+from budwood_generation.runs.calls import Call, Reply, Usage, add_usage, describe, rejected_call, usage_of_error
+from budwood_generation.runs.faults import Fault, classify
+from budwood_generation.runs.gate import Gate, Pause, Ticket
+from budwood_generation.runs.progress import Meter, Waiting
+from budwood_generation.runs.recovery import Action, Recovery
+from budwood_generation.runs.rows import OpenRow
+from budwood_generation.runs.scheduler import Scheduler
+from budwood_generation.runs.tasks import RowTask
 
-FATAL_ERRORS: Final = (
-    AuthenticationError,
-    ConfigurationError,
-    JournalError,
-    NotFoundError,
-    PermissionDeniedError,
-    PluginError,
-    QuotaExhaustedError,
-    UnsupportedError,
-)
-"""Errors that would fail every row in the same way. They stop the run."""
+LOOKAHEAD: Final = 4
+"""Open rows per slot, among which those with the most calls come first."""
 
-MAX_CONSECUTIVE_FAILURES: Final = 10
-"""
-Failed rows without a success between them that stop the run. If more rows are created in parallel, their number counts.
-"""
+WORK_PER_SLOT: Final = 2
+"""Calls in flight and replies that are being committed, per slot."""
+
+DRAIN_SECONDS: Final = 8.0
+"""Seconds for which a run that stops waits for the calls in flight."""
+
+MIN_REFUSALS: Final = 10
+"""Calls of a model that end without an accepted reply, before its first one, and stop the run; at least the slots."""
+
+BUDGET_SECONDS: Final = 0.5
+"""Seconds until a call is sent again that a budget refused while others run: they reserve more than they will cost."""
+
+
+class Sender(Protocol):
+    """Sends calls; see `budwood_generation.runs.calls.Caller`."""
+
+    async def send(self, call: Call, attempt: int) -> Reply:
+        """Send a call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """
+    Limits of a run.
+
+    Attributes:
+        slots: The most calls at a time.
+        rows: The number of rows to create.
+        attempts: The most replies that are requested for one call, if they are rejected.
+        patience: The longest time without a success of an endpoint, in seconds.
+    """
+
+    slots: int
+    rows: int
+    attempts: int = 3
+    patience: float = 900.0
 
 
 class Runner:
     """
-    Creates the rows of all cells, or stops at a fatal error.
+    Creates rows, or stops at a fatal error.
 
     Args:
-        generator: Creates one row.
-        journal: Stores the failures.
-        meter: Counts the failures.
-        concurrency: Number of rows created in parallel.
+        open_row: Opens the row of an index, with its finished turns.
+        sender: Sends the calls.
+        journal: Stores what is finished.
+        meter: Counts it.
+        limits: The limits of the run.
+        models: The models that are called.
+        has_history: Whether the journal has entries of an earlier session.
+        random: Yields the jitter of delays, which does not change rows.
     """
 
-    def __init__(self, generator: RowGenerator, journal: Journal, meter: Meter, concurrency: int) -> None:
-        self._generator = generator
+    def __init__(
+        self,
+        open_row: Callable[[int], OpenRow],
+        sender: Sender,
+        journal: Journal,
+        meter: Meter,
+        limits: RunLimits,
+        *,
+        models: tuple[str, ...],
+        has_history: bool = True,
+        random: Random | None = None,
+    ) -> None:
+        self._open_row = open_row
+        self._sender = sender
         self._journal = journal
         self._meter = meter
-        self._concurrency = concurrency
-        self._consecutive_failures = 0
+        self._limits = limits
+        self._models = models
+        self._has_history = has_history
+        self._random = random or Random()
+        self._recovery = Recovery(limits.patience, self._random)
+        self._indexes: Iterator[int] = iter(())
+        self._failed_before: frozenset[int] = frozenset()
+        self._set_aside: dict[int, Usage] = {}  # rows for the second pass
+        self._open = 0
+        self._running = 0
+        self._refusals: dict[str, int | None] = dict.fromkeys(models, 0)  # None after the first accepted reply
+        self._work: set[asyncio.Task[None]] = set()
+        self._error: BaseException | None = None
+        self._pauses: dict[str, Pause] = {}
+        self._changed: asyncio.Future[None] | None = None
 
-    async def run(self, cells: Iterator[Cell]) -> None:
+    async def run(self, indexes: Iterator[int], failed_before: Mapping[int, object] | None = None) -> None:
         """
-        Create the rows of cells, in their order.
+        Create the rows of indexes, in about their order.
+
+        Args:
+            indexes: The rows to create.
+            failed_before: Those of them that failed in an earlier session. They come last.
 
         Raises:
-            BudwoodError: The error that stopped the run.
+            BaseException: The error that stopped the run.
         """
+        self._loop = asyncio.get_running_loop()
+        self._failed_before = frozenset(failed_before or ())
+        self._set_aside = dict.fromkeys(sorted(self._failed_before), Usage())
+        self._indexes = (index for index in indexes if index not in self._failed_before)
+        now = self._loop.time()
+        self._gates = {
+            model: Gate(self._limits.slots, self._limits.patience, now, self._random) for model in self._models
+        }
+        self._scheduler: Scheduler[RowTask] = Scheduler(self._gates, self._prepare)
         try:
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(self._concurrency):
-                    workers.create_task(self._work(cells))
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from group.exceptions[0].__cause__
+            while self._error is None and self._fill():
+                self._dispatch()
+                await self._wait()
+            await self._drain()
+        finally:
+            await self._cancel()
+        if self._error is not None:
+            raise self._error
 
-    async def _work(self, cells: Iterator[Cell]) -> None:
-        for cell in cells:
-            try:
-                await self._generator.create(cell)
-            except FATAL_ERRORS:
-                raise
-            except BudwoodError as error:
-                await self._record_failure(cell, error)
-            else:
-                self._consecutive_failures = 0
+    def stop(self, error: BaseException) -> None:
+        """Send no more calls. `run` raises the error after it has waited for those in flight."""
+        self._error = self._error or error
+        self._wake()
 
-    async def _record_failure(self, cell: Cell, error: BudwoodError) -> None:
-        name = type(error).__name__
-        failure = RowFailed(index=cell.index, reason=f"{name}: {error}", error=name)
-        await asyncio.wrap_future(self._journal.commit(failure))
-        self._meter.count(failure)
-        self._consecutive_failures += 1
-        if self._consecutive_failures >= max(MAX_CONSECUTIVE_FAILURES, self._concurrency):
-            raise error
+    def _fill(self) -> bool:
+        """Open rows up to the look-ahead. Returns whether any is open."""
+        while self._open < LOOKAHEAD * self._limits.slots:
+            task = self._open_next()
+            if task is None:
+                break
+            self._open += 1
+            self._scheduler.open(task)
+        return self._open > 0
+
+    def _open_next(self) -> RowTask | None:
+        index = next(self._indexes, None)
+        if index is not None:
+            return RowTask(self._open_row(index))
+        if not self._set_aside:
+            return None
+        index = next(iter(self._set_aside))
+        return RowTask(self._open_row(index), is_second_pass=True, lost=self._set_aside.pop(index))
+
+    def _dispatch(self) -> None:
+        """Send calls while there are slots."""
+        now = self._loop.time()
+        while self._error is None and self._has_slot:
+            task = self._scheduler.take(now)
+            if task is None:
+                break
+            ticket = self._gates[task.model].enter(now)
+            self._running += 1
+            self._start(self._process(task, ticket))
+
+    @property
+    def _has_slot(self) -> bool:
+        """Whether another call may be sent. A slow disk limits how many replies wait for their commit."""
+        return self._running < self._limits.slots and len(self._work) < WORK_PER_SLOT * self._limits.slots
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.stop(error)
+        self._wake()
+
+    async def _wait(self) -> None:
+        """Wait until a call or a commit ends, or the time of a delayed call has come."""
+        exhausted = next((gate.pause for gate in self._gates.values() if gate.is_exhausted), None)
+        if exhausted is not None:
+            self.stop(exhausted.error)
+        self._report_pauses()
+        if self._error is not None:
+            return
+        self._changed = self._loop.create_future()
+        when = self._scheduler.next_time() if self._has_slot else None
+        timer = None if when is None else self._loop.call_at(when, self._wake)
+        try:
+            await self._changed
+        finally:
+            self._changed = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+
+    def _report_pauses(self) -> None:
+        """Report which models wait, if that has changed."""
+        pauses = {model: gate.pause for model, gate in self._gates.items() if gate.pause is not None}
+        if pauses == self._pauses:
+            return
+        self._pauses, now = pauses, self._loop.time()
+        self._meter.wait(
+            [Waiting(model, describe(pause.error), max(pause.until - now, 0.0)) for model, pause in pauses.items()]
+        )
+
+    async def _drain(self) -> None:
+        """Wait for the calls in flight and for commits."""
+        end = self._loop.time() + DRAIN_SECONDS
+        while self._work and (left := end - self._loop.time()) > 0:
+            await asyncio.wait(self._work, timeout=left)
+
+    async def _cancel(self) -> None:
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+    def _prepare(self, task: RowTask) -> bool:
+        """Set the next call of a row. Returns whether there is one that is not in the journal."""
+        try:
+            while True:
+                call = task.row.next_call()
+                if not self._has_history and not task.is_second_pass:
+                    task.prepare(call, 0, counts_earlier=True)
+                    return True
+                saved = self._journal.call(call.cell.index, call.turn, call.request.purpose, call.digest)
+                if saved is None:
+                    rejected = self._journal.attempts(call.cell.index, call.turn, call.request.purpose)
+                    task.prepare(call, rejected, counts_earlier=task.index not in self._failed_before)
+                    return True
+                entries = task.row.accept(saved)
+                if entries:  # they were lost from a journal that was damaged
+                    self._start(self._finish(task, *entries))
+                    return False
+        except BudwoodError as error:
+            self._handle_error_of_row(task, error)
+            return False
+
+    def _handle_error_of_row(self, task: RowTask, error: BudwoodError) -> None:
+        if classify(error) is Fault.FATAL:
+            self.stop(error)
+        else:
+            self._start(self._fail(task, error))
+
+    async def _process(self, task: RowTask, ticket: Ticket) -> None:
+        """Send the next call of a row, and free its slot before its outcome is committed."""
+        gate = self._gates[task.model]
+        try:
+            outcome: Reply | BudwoodError = await self._sender.send(task.call, task.attempt)
+        except BudwoodError as error:
+            outcome = error
+        except BaseException:
+            gate.leave(ticket)
+            raise
+        finally:
+            self._running -= 1
+            self._wake()
+        if isinstance(outcome, Reply):
+            gate.succeed(ticket, self._loop.time())
+            await self._handle_reply(task, outcome)
+        else:
+            await self._handle_error(task, gate, ticket, outcome)
+
+    async def _handle_reply(self, task: RowTask, reply: Reply) -> None:
+        done = add_usage(reply.done, task.lost) if task.lost else reply.done
+        task.lost = Usage()
+        if reply.error is not None:
+            await self._reject(task, done, reply.error, is_final=reply.is_final)
+            return
+        self._refusals[task.model] = None
+        try:
+            entries = task.row.accept(done)
+        except BudwoodError:  # of a plugin; the call is paid
+            await self._commit(done)
+            raise
+        await self._finish(task, done, *entries)
+
+    async def _finish(self, task: RowTask, *entries: Entry) -> None:
+        """Commit entries of a row, and continue with its next call."""
+        await self._commit(*entries)
+        if isinstance(entries[-1], RowDone):
+            self._open -= 1
+        elif self._prepare(task):
+            self._scheduler.add(task)
+
+    async def _reject(self, task: RowTask, done: CallDone, error: BudwoodError, *, is_final: bool) -> None:
+        """Commit a rejected reply. Request another one, or give up the row."""
+        task.attempt += 1
+        if is_final:
+            await self._fail(task, error, done)
+        elif task.attempt - task.first_attempt >= self._limits.attempts:
+            self._count_refusal(task, error)
+            await self._fail(task, error, done)
+        else:
+            await self._commit(done)
+            self._scheduler.add(task)
+
+    async def _handle_error(self, task: RowTask, gate: Gate, ticket: Ticket, error: BudwoodError) -> None:
+        fault = classify(error)
+        task.lost += usage_of_error(error)
+        if fault is Fault.ENDPOINT:
+            await self._handle_endpoint(task, gate, ticket, error)
+            return
+        if getattr(error, "status", None) is None:
+            gate.leave(ticket)
+        else:
+            gate.succeed(ticket, self._loop.time())
+        if isinstance(error, BudgetExceededError) and error.required is not None and self._running:
+            self._scheduler.delay(task, self._loop.time() + BUDGET_SECONDS)
+        elif fault is Fault.FATAL:
+            self.stop(error)
+        elif fault is Fault.REPLY:
+            await self._reject_unread(task, error)
+        else:
+            if fault is Fault.REFUSAL:
+                self._count_refusal(task, error)
+            await self._fail(task, error)
+
+    async def _reject_unread(self, task: RowTask, error: BudwoodError) -> None:
+        done = rejected_call(task.call, task.attempt, describe(error), task.lost)
+        task.lost = Usage()
+        await self._reject(task, done, error, is_final=False)
+
+    async def _handle_endpoint(self, task: RowTask, gate: Gate, ticket: Ticket, error: BudwoodError) -> None:
+        """Send a call again later that the endpoint did not answer, or give it up."""
+        now = self._loop.time()
+        match self._recovery.judge(task, gate, ticket, error, now):
+            case Action.WAIT:
+                self._scheduler.delay(task, now + self._recovery.delay(task, error))
+            case Action.REJECT:
+                await self._reject_unread(task, error)
+            case Action.SET_ASIDE:
+                self._set_aside[task.index] = task.lost
+                self._open -= 1
+            case Action.GIVE_UP:
+                await self._fail(task, error, is_transient=True)
+            case Action.STOP:
+                self.stop(error)
+
+    async def _fail(self, task: RowTask, error: BudwoodError, *entries: CallDone, is_transient: bool = False) -> None:
+        """Give up a row, and store why."""
+        if task.lost and not entries and task.next is not None:
+            entries = (rejected_call(task.next, task.attempt, describe(error), task.lost),)
+        failure = RowFailed(
+            index=task.index, reason=describe(error), error=type(error).__name__, transient=is_transient
+        )
+        await self._commit(*entries, failure)
+        self._open -= 1
+
+    def _count_refusal(self, task: RowTask, error: BudwoodError) -> None:
+        """Stop the run if no reply of the model has been accepted after its first calls."""
+        refusals = self._refusals[task.model]
+        if refusals is None:
+            return
+        self._refusals[task.model] = refusals + 1
+        limit = max(MIN_REFUSALS, self._limits.slots)
+        if refusals + 1 >= (min(limit, self._limits.rows) if isinstance(error, NotFoundError) else limit):
+            self.stop(error)
+
+    async def _commit(self, *entries: Entry) -> None:
+        """Commit entries, then count them."""
+        await asyncio.wrap_future(self._journal.commit(*entries))
+        self._meter.count(*entries)

@@ -1,0 +1,86 @@
+"""Creating the rows of a plan: the client, the calls and the runner."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from budwood import AsyncClient
+from budwood.settings import Settings
+from budwood_generation.journal import Journal
+from budwood_generation.plan import Plan
+from budwood_generation.runs.calls import MAX_RETRY_AFTER, Caller
+from budwood_generation.runs.connections import allow_connections
+from budwood_generation.runs.interrupts import Interrupted, Interrupts
+from budwood_generation.runs.progress import Meter
+from budwood_generation.runs.rows import FinishedTurn, OpenConversation, OpenRow, OpenValue
+from budwood_generation.runs.runner import RunLimits, Runner
+from budwood_generation.spec import ConversationSpec
+
+
+async def create_rows(
+    plan: Plan, settings: Settings, journal: Journal, meter: Meter, interrupts: Interrupts | None
+) -> None:
+    """
+    Create all rows that are not finished.
+
+    Raises:
+        BudwoodError: The error that stopped the run.
+        Interrupted: A signal stopped it.
+    """
+    spec = plan.spec
+    missing = len(plan.cells) - meter.before.rows
+    limits = RunLimits(slots=spec.concurrency, rows=missing, attempts=spec.attempts, patience=spec.patience)
+    async with AsyncClient(settings=allow_connections(settings, spec.concurrency)) as client:
+        caller = Caller(client, spec.seed, _call_options(settings, plan.models))
+        failures = journal.failures()
+        runner = Runner(
+            _row_opener(plan, journal),
+            caller,
+            journal,
+            meter,
+            limits,
+            models=plan.models,
+            has_history=bool(meter.before.calls or failures),
+        )
+        stopping = interrupts.stopping_by(lambda: runner.stop(Interrupted())) if interrupts else None
+        with stopping or contextlib.nullcontext():
+            await runner.run(journal.finished().missing(), failures)
+
+
+def _row_opener(plan: Plan, journal: Journal) -> Callable[[int], OpenRow]:
+    """Return the function that opens the row of an index."""
+    spec, job, plugins = plan.spec, plan.spec.job, plan.plugins
+
+    def open_row(index: int) -> OpenRow:
+        cell = plan.cells[index]
+        if isinstance(job, ConversationSpec):
+            return OpenConversation(spec, job, plugins, cell, _finished_turns(plan, journal, index))
+        return OpenValue(spec, job, plugins, cell)
+
+    return open_row
+
+
+def _finished_turns(plan: Plan, journal: Journal, index: int) -> list[FinishedTurn]:
+    turns = journal.turns(index)
+    job = plan.spec.job
+    if not turns or not isinstance(job, ConversationSpec) or job.answerer_options.reasoning == "drop":
+        return [FinishedTurn(turn) for turn in turns]
+    accepted = {
+        call.turn: call.reasoning for call in journal.calls(index) if call.purpose == "answer" and call.rejected is None
+    }
+    return [FinishedTurn(turn, accepted.get(number)) for number, turn in enumerate(turns)]
+
+
+def _call_options(settings: Settings, models: tuple[str, ...]) -> dict[str, Any]:
+    """
+    Return the options of every call: if a server asks for a long delay, the run waits, not the call.
+
+    A call that may go to another endpoint would do so after a shorter delay, so its options stay as they are.
+    """
+    providers = [settings.instance_settings("providers", model.partition("/")[0]) for model in models]
+    is_set = "max_retry_after" in settings.options.model_fields_set
+    if is_set or settings.options.is_routed or any(provider.get("backups") for provider in providers):
+        return {}
+    return {"max_retry_after": MAX_RETRY_AFTER}

@@ -1,0 +1,102 @@
+"""How many rows of a plan share a passage, or a prompt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from budwood.types import Cell, Message
+from budwood_generation.cells import PlannedCells
+from budwood_generation.estimates import pick_sample
+from budwood_generation.plugins import RunPlugins
+from budwood_generation.prompts import answer_request, next_instruction, value_request
+from budwood_generation.spec import GenerationSpec, RowSpec
+
+MAX_COMPARED: Final = 2000
+"""Rows that are compared with one another; of larger datasets, a random sample."""
+_MIN_PAIRS: Final = 8
+"""Equal pairs in a sample that are needed to prefer its estimate to the number of passages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """
+    How many rows share a passage, or a prompt.
+
+    Attributes:
+        rows_per_passage: The greatest number of rows about one passage, 0 without passages.
+        rows_per_prompt: The greatest number of rows whose first request is the same but for its seed. Requests of
+            askers do not count if they contain what was asked before.
+        is_exact: Whether all rows were compared; otherwise the numbers are estimates.
+    """
+
+    rows_per_passage: int
+    rows_per_prompt: int
+    is_exact: bool
+
+
+def count_shares(spec: GenerationSpec, plugins: RunPlugins, cells: PlannedCells, passages: int) -> Shares:
+    """
+    Count the rows that share a passage or a prompt.
+
+    Args:
+        spec: The specification.
+        plugins: The plugins of the run.
+        cells: The cells, one for each row.
+        passages: The number of passages.
+    """
+    sample = pick_sample(cells, spec.seed, MAX_COMPARED)
+    used = [cell.passage.id if cell.passage else None for cell in sample]
+    prompts = [_prompt(spec, plugins, cell) for cell in sample]
+    rows, is_exact = len(cells), len(sample) == len(cells)
+    per_passage = 0
+    if None not in used:
+        bound = -(-rows // passages)
+        per_passage = _greatest(used) if is_exact else _estimate(used, rows, at_least=bound)
+    is_same_division = len(set(zip(used, prompts, strict=True))) == len(set(used)) == len(set(prompts))
+    bound = per_passage if per_passage and is_same_division else 1
+    per_prompt = _greatest(prompts) if is_exact else _estimate(prompts, rows, at_least=bound)
+    return Shares(per_passage, per_prompt, is_exact)
+
+
+def _prompt(spec: GenerationSpec, plugins: RunPlugins, cell: Cell) -> Hashable:
+    """Return what is equal for rows with the same first request, and different for all others."""
+    if isinstance(spec.job, RowSpec):
+        return _texts(value_request(spec, spec.job, plugins, cell).messages)
+    instruction = next_instruction(spec, plugins, cell, ())
+    if instruction.text:
+        return _texts(answer_request(spec.job, plugins, cell, (), instruction.text).messages)
+    return cell.index if cell.after is not None else _texts(instruction.ask)
+
+
+def _texts(messages: Sequence[Message]) -> int:
+    return hash(tuple((message.role, message.text) for message in messages))
+
+
+def _greatest(items: Sequence[Hashable]) -> int:
+    return max(Counter(items).values())
+
+
+def _estimate(items: Sequence[Hashable], rows: int, *, at_least: int) -> int:
+    """Estimate how many rows share an item from the pairs of equal items in a sample."""
+    pairs = sum(count * (count - 1) // 2 for count in Counter(items).values())
+    estimate = round(1 + (rows - 1) * pairs / (len(items) * (len(items) - 1) / 2))
+    return max(at_least, estimate) if pairs >= _MIN_PAIRS and estimate > 1.5 * at_least else at_least
+
+
+def list_warnings(spec: GenerationSpec, plugins: RunPlugins, shares: Shares) -> Iterator[str]:
+    """Yield what is possible in a plan, but probably not intended, with what to do."""
+    about = "up to" if shares.is_exact else "about"
+    if shares.rows_per_prompt > 1:
+        yield (
+            f"{about} {shares.rows_per_prompt:,} rows have the same prompt; only the seeds of their requests differ. "
+            "Add documents or seeds, or lower rows."
+        )
+    elif shares.rows_per_passage > 1:
+        told = ". Each asker is told what was asked before" if spec.conversation else ""
+        yield f"{about} {shares.rows_per_passage:,} rows share a passage{told}."
+    if plugins.unused_fields:
+        names = ", ".join(plugins.unused_fields)
+        yield f"no text uses the fields of the seeds ({names}). Write {{{plugins.unused_fields[0]}}} where it belongs."
