@@ -180,7 +180,7 @@ def test_of_two_processes_one_runs(tmp_path, complete):
     """
     If two start at once, one is rejected, and the other creates all rows.
     """
-    output, calls = complete
+    output, _ = complete
     spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
     path, ended, release = write_spec(spec), queue.SimpleQueue(), threading.Event()
 
