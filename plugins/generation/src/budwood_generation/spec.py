@@ -246,6 +246,8 @@ class GenerationSpec(_Table):
         output: The file for the rows, relative to ``root``, or a URL such as ``s3://bucket/rows``. The journal is in
             ``OUTPUT.run`` next to the file; for a URL it is in ``root``, in ``NAME-HASH.run``.
         storage: Plugin that stores the rows. By default the one whose patterns match the output.
+        provenance: Where the models, parameters and prompts of rows are recorded: in a field of each row ("row"), in a
+            file next to the output, with attempts, costs and times ("sidecar"), or only in the journal ("none").
         concurrency: The most calls at a time.
         attempts: The most replies that are requested for one call, if they cannot be used.
         patience: The longest time in which a run waits for an endpoint that is unavailable, in seconds.
@@ -260,6 +262,7 @@ class GenerationSpec(_Table):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     output: _Output
     storage: Choice | None = None
+    provenance: Literal["row", "sidecar", "none"] = "row"
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
