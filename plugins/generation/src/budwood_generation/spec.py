@@ -26,7 +26,7 @@ from budwood.errors import ConfigurationError
 from budwood.providing import PromptTemplate
 from budwood.settings_sources import parse_toml, read_text
 from budwood_generation.files import check_path, insert_files, read_values_of
-from budwood_generation.outputs import is_url, run_folder, strip_credentials
+from budwood_generation.outputs import is_url, parse_output, run_folder, strip_credentials
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
 
@@ -44,18 +44,8 @@ def _check_path(path: str | Path) -> str | Path:
     return path
 
 
-def _to_output(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
-
-
-def _check_output(output: str) -> str:
-    if not is_url(output) and Path(output).name in ("", ".."):
-        raise ValueError("this is neither the name of a file nor a URL")
-    return output
-
-
 _PathText = Annotated[_Text, AfterValidator(_check_path)]
-_Output = Annotated[_Text, BeforeValidator(_to_output), AfterValidator(_check_path), AfterValidator(_check_output)]
+_Output = Annotated[_Text, BeforeValidator(parse_output), AfterValidator(_check_path)]
 
 
 class _Part(BaseModel):
