@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,8 @@ from budwood_generation.runs.folder import find_run_folder, open_journal, read_s
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
-from budwood_generation.spec import GenerationSpec, SpecSource, make_spec
+from budwood_generation.spec import GenerationSpec
+from budwood_generation.spec_sources import SpecSource, make_spec
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
@@ -57,6 +59,7 @@ async def generate_async(
 def resume(
     path: str | Path,
     *,
+    only: str | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
@@ -66,23 +69,25 @@ def resume(
     Args:
         path: The folder of the run, or its output: a file, or a URL, whose run is in the current folder. A URL may
             contain the credentials, which the journal does not store.
+        only: The name of an error, such as "RateLimitError": try only those rows that failed with it.
         settings: As for `budwood.Client`.
         on_progress: Called after every commit.
 
     Raises:
         BudwoodError: There is no such run, its documents have changed, or an error stopped it.
     """
-    return _run(lambda interrupts: _resume(path, settings, on_progress, interrupts))
+    return _run(lambda interrupts: _resume(path, only, settings, on_progress, interrupts))
 
 
 async def resume_async(
     path: str | Path,
     *,
+    only: str | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Continue a run; see `resume`."""
-    return await _resume(path, settings, on_progress)
+    return await _resume(path, only, settings, on_progress)
 
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
@@ -122,6 +127,7 @@ async def _generate(
 
 async def _resume(
     path: str | Path,
+    only: str | None,
     settings: Settings | Mapping[str, Any] | None,
     on_progress: OnProgress | None,
     interrupts: Interrupts | None = None,
@@ -130,7 +136,8 @@ async def _resume(
     spec = load_saved_spec(find_run_folder(path))
     if isinstance(path, str) and is_url(path):
         spec = spec.model_copy(update={"output": path})
-    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
+    plan = replace(make_plan(spec, settings=settings), only=only)
+    return await _run_plan(plan, settings, on_progress, interrupts)
 
 
 def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
@@ -220,7 +227,7 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         run_folder=plan.run_folder,
         rows=rows,
         rows_requested=len(plan.cells),
-        failures=tuple(Failure(index, failure.reason) for index, failure in journal.failures().items()),
+        failures=tuple(Failure(index, failure.reason, failure.error) for index, failure in journal.failures().items()),
         calls=meter.session.calls,
         rejected=meter.session.rejected,
         rows_reused=meter.before.rows,
