@@ -135,7 +135,7 @@ def test_unusable_documents_are_reported(budwood, vendor, spec, tmp_path):
 
     assert (plan["without_passages"], plan["skipped_files"]) == (["docs/empty.md"], {".png": 2, "no suffix": 1})
     assert plan["unreadable"] == [{"name": "docs/binary.txt", "reason": reason, "hint": hint}]
-    assert output == f"note: no passages in docs/empty.md\n{left_out}"
+    assert output == f"note: no passages in docs/empty.md\n{left_out}note: up to 4 rows share a passage.\n"
     assert left_out in budwood("generate", "spec.toml").stderr
 
 
