@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from budwood.providing import PromptTemplate
-from budwood_generation.outputs import is_url, run_folder, strip_credentials
+from budwood_generation.outputs import is_url, parse_output, run_folder, strip_credentials
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
 
@@ -41,18 +41,8 @@ def _check_path(path: str | Path) -> str | Path:
     return path
 
 
-def _to_output(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
-
-
-def _check_output(output: str) -> str:
-    if not is_url(output) and Path(output).name in ("", ".."):
-        raise ValueError("this is neither the name of a file nor a URL")
-    return output
-
-
 _PathText = Annotated[_Text, AfterValidator(_check_path)]
-_Output = Annotated[_Text, BeforeValidator(_to_output), AfterValidator(_check_path), AfterValidator(_check_output)]
+_Output = Annotated[_Text, BeforeValidator(parse_output), AfterValidator(_check_path)]
 
 
 class _Part(BaseModel):
@@ -243,6 +233,8 @@ class GenerationSpec(_Table):
         output: The file for the rows, relative to ``root``, or a URL such as ``s3://bucket/rows``. The journal is in
             ``OUTPUT.run`` next to the file; for a URL it is in ``root``, in ``NAME-HASH.run``.
         storage: Plugin that stores the rows. By default the one whose patterns match the output.
+        provenance: Where the models, parameters and prompts of rows are recorded: in a field of each row ("row"), in a
+            file next to the output, with attempts, costs and times ("sidecar"), or only in the journal ("none").
         concurrency: The most calls at a time.
         attempts: The most replies that are requested for one call, if they cannot be used.
         pilot: Create only so many rows: the first ones of the dataset. See `with_pilot`.
@@ -258,6 +250,7 @@ class GenerationSpec(_Table):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     output: _Output
     storage: Choice | None = None
+    provenance: Literal["row", "sidecar", "none"] = "row"
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood_generation.errors import JournalError, OutputError
+from budwood_generation.errors import JournalError
 from budwood_generation.journal import Journal
-from budwood_generation.outputs import SUFFIX, is_url, output_label
+from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.creating import create_rows
+from budwood_generation.runs.delivery import open_delivery
 from budwood_generation.runs.folder import find_run_folder, open_journal, read_saved_header
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
@@ -182,8 +183,10 @@ async def _run_with_note(
 ) -> RunReport:
     meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress)
     try:
-        await create_rows(plan, settings, journal, meter, interrupts)
-        return _report(plan, journal, meter, await _write_in_thread(plan, journal))
+        async with open_delivery(plan, journal, meter.report_storage) as delivery:
+            await create_rows(plan, settings, journal, meter, interrupts)
+            rows = await delivery.finish()
+        return _report(plan, journal, meter, rows)
     except BaseException as error:
         if not isinstance(error, JournalError) and _has_finished_calls(journal):
             _add_resume_note(error, plan)
@@ -201,26 +204,6 @@ def _has_finished_calls(journal: Journal) -> bool:
         return journal.totals().calls > 0
     except JournalError:
         return True
-
-
-async def _write_in_thread(plan: Plan, journal: Journal) -> int:
-    """Write the output in a thread. If the run is cancelled, wait for the thread: it reads the journal."""
-    writing = asyncio.ensure_future(asyncio.to_thread(_write_output, plan, journal))
-    try:
-        return await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await asyncio.gather(writing, return_exceptions=True)
-        raise
-
-
-def _write_output(plan: Plan, journal: Journal) -> int:
-    try:
-        return plan.plugins.storage.finish(journal.rows())
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write the output {output_label(plan.output)}: {error.strerror or error}.",
-            hint="Free disk space, or make the folder writable. Then resume: no call is repeated.",
-        ) from error
 
 
 def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
