@@ -17,6 +17,7 @@ from budwood_cli.progress import usage_parts
 
 if TYPE_CHECKING:
     from budwood_generation import Failure, Plan, RunReport, UnreadableDocument
+    from budwood_generation.estimates import Range
 
 MAX_REASONS_SHOWN: Final = 5
 _SHOWN_DOCUMENTS: Final = 5
@@ -79,22 +80,25 @@ def interruptible(run_folder: Path) -> Iterator[None]:
 def write_plan(plan: Plan, *, json_output: bool) -> None:
     """Print what a run would do."""
     if json_output:
-        terminal.write_json({"rows": len(plan.cells)} | pick_fields(plan, PLAN_FIELDS))
+        terminal.write_json({"rows": len(plan.cells)} | pick_fields(plan, PLAN_FIELDS) | _estimate_json(plan))
         return
     terminal.write(
         f"rows          {len(plan.cells):,}, {terminal.format_count(plan.turns, 'turn')}\n"
         f"documents     {plan.documents:,}, {terminal.format_count(plan.passages, 'passage')}\n"
         f"models        {', '.join(plan.models)}\n"
-        f"calls         {plan.calls:,}\n"
-        f"tokens        about {plan.input_tokens:,} input, {plan.output_tokens:,} output\n"
+        f"calls         {_count_text(plan.estimate.calls)}\n"
+        f"tokens sent   {_count_text(plan.estimate.input_tokens)}\n"
+        f"tokens back   {_count_text(plan.estimate.output_tokens)}\n"
         f"cost          {_cost_text(plan)}\n"
-        f"output        {plan.output}\n"
-        f"run folder    {plan.run_folder}\n"
+        f"output        {terminal.short_path(plan.output)}\n"
+        f"run folder    {terminal.short_path(plan.run_folder)}\n"
     )
     if plan.without_passages:
         terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")
     write_unreadable(plan.unreadable)
     write_skipped_files(plan.skipped_files)
+    for warning in plan.warnings:
+        terminal.note(f"note: {warning}")
 
 
 def write_unreadable(documents: Sequence[UnreadableDocument]) -> None:
@@ -114,7 +118,27 @@ def write_skipped_files(counts: Mapping[str, int]) -> None:
 
 
 def _cost_text(plan: Plan) -> str:
-    return f"unknown: {plan.cost_unknown}" if plan.cost is None else f"about ${plan.cost:.4f}"
+    dollars = plan.estimate.dollars
+    if dollars is None:
+        return f"unknown: {plan.cost_unknown}"
+    return f"about ${dollars.expected:.4f} (${dollars.low:.4f} to ${dollars.high:.4f})"
+
+
+def _count_text(amount: Range) -> str:
+    if amount.low == amount.high:
+        return f"{round(amount.expected):,}"
+    return f"about {round(amount.expected):,} ({round(amount.low):,} to {round(amount.high):,})"
+
+
+def _estimate_json(plan: Plan) -> dict[str, Any]:
+    ranges = pick_fields(plan.estimate, ("turns", "calls", "input_tokens", "output_tokens", "dollars"))
+    return {
+        "ranges": {name: amount and amount._asdict() for name, amount in ranges.items()},
+        "sample": plan.estimate.sample,
+        "rows_per_passage": plan.shares.rows_per_passage,
+        "rows_per_prompt": plan.shares.rows_per_prompt,
+        "warnings": plan.warnings,
+    }
 
 
 def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
@@ -127,7 +151,7 @@ def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
     if json_output:
         terminal.write_json(pick_fields(report, REPORT_FIELDS) | {"failures": failures_json(report.failures)})
     else:
-        terminal.write(f"{report.output}\n")
+        terminal.write(f"{terminal.short_path(report.output)}\n")
     if not quiet:
         terminal.note(_summary(report))
         write_unreadable(report.unreadable)
@@ -150,7 +174,7 @@ def write_failures(failures: Sequence[Failure]) -> None:
 
 def failures_json(failures: Sequence[Failure]) -> list[dict[str, Any]]:
     """Return the failures as JSON."""
-    return [{"index": failure.index, "reason": failure.reason} for failure in failures]
+    return [{"index": failure.index, "reason": failure.reason, "error": failure.error} for failure in failures]
 
 
 def pick_fields(record: object, names: tuple[str, ...]) -> dict[str, Any]:
@@ -170,4 +194,4 @@ def _summary(report: RunReport) -> str:
 
 
 def _resume_command(run_folder: Path) -> str:
-    return f"`budwood runs resume {shlex.quote(str(run_folder))}`"
+    return f"`budwood runs resume {shlex.quote(terminal.short_path(run_folder))}`"

@@ -26,7 +26,10 @@ _DROPPED: Final = frozenset(
 _INLINE: Final = frozenset("a abbr b cite code dfn em i kbd q samp small span strong sub sup tt u var".split())
 """Elements that contain only text in most pages, which is then read without a loop."""
 _SYMBOL_CHARS: Final = 5
-_DROPPED_BY_ATTRIBUTE: Final = "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search]"
+_DROPPED_BY_ATTRIBUTE: Final = (
+    "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search], "
+    ".navheader, .navfooter"  # of DocBook, which are tables with header cells
+)
 _VOID: Final = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
 _EMPTY_XML: Final = re.compile(rf"<(?!(?:{_VOID})\b)([a-zA-Z][\w:-]*)((?:\s[^<>]*)?)/>", re.IGNORECASE)
 _XML_START: Final = 2000

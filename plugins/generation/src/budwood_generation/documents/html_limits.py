@@ -33,6 +33,8 @@ _NESTED: Final = re.compile(
 )
 """Elements with content that the next one of the same kind does not end."""
 
+_DRAWING: Final = re.compile(r"<(/?)svg(?=[\s/>])", re.IGNORECASE)
+
 
 def check_limits(text: str) -> None:
     """
@@ -46,8 +48,22 @@ def check_limits(text: str) -> None:
     tags = text.count("<")
     if tags > _SMALL and _find_depth(_FORMATTING.findall(text)) * tags > _MAX_COPIES:
         raise RecursionError
-    if tags > _SMALL_DEPTH and _find_depth(_NESTED.findall(text)) > MAX_DEPTH:
+    if tags > _SMALL_DEPTH and _find_depth(_NESTED.findall(_remove_drawings(text))) > MAX_DEPTH:
         raise RecursionError
+
+
+def _remove_drawings(text: str) -> str:
+    """Remove SVG drawings, in which elements may end without an end tag: thousands of ``<path/>``."""
+    kept = []
+    end = 0
+    start: int | None = None
+    for tag in _DRAWING.finditer(text):
+        if not tag[1] and start is None:
+            start = tag.start()
+        elif tag[1] and start is not None:
+            kept.append(text[end:start])
+            end, start = tag.end(), None
+    return "".join([*kept, text[end:]])
 
 
 def _find_depth(tags: Sequence[str]) -> int:

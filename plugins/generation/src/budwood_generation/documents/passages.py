@@ -164,8 +164,11 @@ def _join_fragments(pieces: Sequence[_Piece], target: int) -> list[_Piece]:
         if pending is not None and len(pending) >= _FRAGMENT_CHARS and len(pending) + len(piece) > limit:
             joined.append(pending)
             pending = None
-        if piece.follows and pending is None and joined and len(joined[-1]) + len(piece) <= limit:
-            pending = joined.pop()
+        if piece.follows and joined and (pending is None or not pending.has_sentence):
+            before = joined[-1] if pending is None else _join(joined[-1], pending)
+            if len(before) + len(piece) <= limit:
+                pending = before
+                del joined[-1]
         pending = _join(pending, piece)
         if not piece.is_fragment:
             joined.append(pending)
