@@ -194,7 +194,9 @@ async def _run_with_note(
 
 
 def _add_resume_note(error: BaseException, plan: Plan) -> None:
-    error.add_note(f"Finished work is saved. To continue: budwood runs resume {plan.run_folder}")
+    here, folder = Path.cwd(), plan.run_folder
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    error.add_note(f"Finished work is saved. To continue: budwood runs resume {shown}")
 
 
 def _has_finished_calls(journal: Journal) -> bool:
