@@ -16,7 +16,7 @@ FAILURES_TO_SET_ASIDE: Final = 3
 THROTTLES_TO_SET_ASIDE: Final = 10
 """Failures for one call after which its row is tried again at the end of the run."""
 
-FAILURES_TO_GIVE_UP: Final = 5
+FAILURES_TO_GIVE_UP: Final = 6
 SECONDS_TO_GIVE_UP: Final = 60.0
 """
 Failures for one call at the end of the run after which its row fails: if calls of other rows succeed meanwhile, or
@@ -77,7 +77,7 @@ class Recovery:
         """
         is_available = gate.successes > (ticket.successes if gate.is_failing else 0)
         if isinstance(error, BadResponseError) and is_available:
-            gate.leave(ticket)
+            gate.fail(ticket, error, now)
             return Action.REJECT
         if isinstance(error, ConnectionFailedError) and not error.retryable and not gate.successes:
             gate.leave(ticket)
