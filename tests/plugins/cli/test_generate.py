@@ -135,7 +135,7 @@ def test_unusable_documents_are_reported(budwood, vendor, spec, tmp_path):
 
     assert (plan["without_passages"], plan["skipped_files"]) == (["docs/empty.md"], {".png": 2, "no suffix": 1})
     assert plan["unreadable"] == [{"name": "docs/binary.txt", "reason": reason, "hint": hint}]
-    assert output == f"note: no passages in docs/empty.md\n{left_out}"
+    assert output == f"note: no passages in docs/empty.md\n{left_out}note: up to 4 rows share a passage.\n"
     assert left_out in budwood("generate", "spec.toml").stderr
 
 
@@ -244,8 +244,8 @@ def test_runs_are_listed(budwood, vendor, spec, tmp_path):
     table = budwood("runs", "list").stdout.splitlines()
     (run,) = json.loads(budwood("runs", "list", tmp_path, "--json").stdout)
 
-    assert table[0].split() == ["state", "rows", "calls", "failed", "run", "folder"]
-    assert table[1].split()[:4] == ["complete", "4/4", "4", "0"]
+    assert table[0].split() == ["state", "rows", "failed", "run"]
+    assert table[1].split() == ["complete", "4/4", "0", "talks.jsonl.run"]
     assert (run["state"], run["rows_done"], run["problem"]) == ("complete", 4, None)
 
 

@@ -181,12 +181,12 @@ def test_code_is_with_the_paragraph_before_it():
 
 def test_a_label_is_with_the_code_that_it_introduces():
     """
-    A paragraph without a sentence is not separated from the code after it.
+    A paragraph without a sentence is not separated from the code after it, nor from the text before it if that fits.
     """
-    assert texts((SENTENCE * 2, "An example:", code("pour();")), target_chars=120) == [
-        SENTENCE * 2,
-        "An example:\n\n```c\npour();\n```",
-    ]
+    example = "An example:\n\n```c\npour();\n```"
+
+    assert texts((SENTENCE * 2, "An example:", code("pour();")), target_chars=120) == [f"{SENTENCE * 2}\n\n{example}"]
+    assert texts((SENTENCE * 4, "An example:", code("pour();")), target_chars=120) == [SENTENCE * 4, example]
 
 
 @pytest.mark.parametrize("block", [code(*["pour(tea);"] * 100), code("x" * 1000), code("x" * 150, *["y"] * 90)])

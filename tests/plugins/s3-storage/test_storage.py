@@ -142,9 +142,24 @@ def test_outdated_rows_are_left_out(make_storage, objects):
     assert listed[0]["key"] in written
 
 
-def test_finishing_again_changes_nothing(make_storage, objects):
+def test_rows_in_several_parts_are_listed_once(make_storage, objects):
     """
-    Another process that finishes the same rows writes the same manifest and no further part.
+    Batches that overlap give parts that share rows; the parts that the manifest lists share none.
+    """
+    storage = make_storage()
+    storage.begin(make_dataset())
+    storage.put(make_rows(0, 1))
+    storage.put(make_rows(1, 2))
+
+    assert storage.finish(iter(make_rows(0, 1, 2))) == 3
+    manifest = json.loads(objects.get("manifest.json"))
+    assert sum(part["rows"] for part in manifest["parts"]) == manifest["rows"] == 3
+    assert storage.load(-1, 10) == make_rows(0, 1, 2)
+
+
+def test_finishing_again_changes_nothing(make_storage, objects, proxy):
+    """
+    Another process that finishes the same rows writes the same manifest and reads no part.
     """
     storage = make_storage()
     storage.begin(make_dataset())
@@ -152,11 +167,12 @@ def test_finishing_again_changes_nothing(make_storage, objects):
     storage.put(make_rows(1))
     storage.finish(iter(make_rows(0, 1)))
     before = {key: objects.get(key) for key in objects.list()}
-    later = make_storage()
+    later = make_storage(endpoint=proxy.endpoint)
     later.begin(make_dataset())
     later.finish(iter(make_rows(0, 1)))
 
     assert {key: objects.get(key) for key in objects.list()} == before
+    assert proxy.count("/parts/") == 0
 
 
 def test_prefix_of_another_run_is_refused(make_storage, objects):

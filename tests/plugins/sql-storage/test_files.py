@@ -101,3 +101,27 @@ def test_other_tables_stay(make_storage, tmp_path):
     tables = {name for (name,) in query(output, "SELECT name FROM sqlite_master WHERE type = 'table'")}
 
     assert tables == {"notes", "one", "two", "budwood_datasets"}
+
+
+def test_begin_holds_the_lock_from_its_start(make_storage, tmp_path, monkeypatch):
+    """
+    Between reading the record of a table and writing it, no other process can write.
+    """
+    storage = make_storage(tmp_path / "rows.sqlite")
+    find = storage._catalog._find
+    errors = []
+
+    def find_and_write(*arguments):
+        other = sqlite3.connect(tmp_path / "rows.sqlite", timeout=0, isolation_level=None)
+        with pytest.raises(sqlite3.OperationalError, match="locked") as raised:
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+        errors.append(raised.value)
+        return find(*arguments)
+
+    monkeypatch.setattr(storage._catalog, "_prepare", lambda _connection: None)
+    make_storage(tmp_path / "rows.sqlite").begin(make_dataset())
+    monkeypatch.setattr(storage._catalog, "_find", find_and_write)
+    storage.begin(make_dataset())
+
+    assert len(errors) == 1

@@ -106,6 +106,24 @@ def test_a_wrong_password_is_named_without_it(make_storage, server):
     assert PASSWORD not in text
 
 
+def test_a_refusal_after_the_first_connection_is_transient(make_storage, own_server):
+    """
+    A password that was right is not the cause of a failure: the batch is delivered again.
+    """
+    output = own_server.new_database()
+    storage = make_storage(output)
+    storage.begin(make_dataset())
+    with own_server.connect("postgres") as connection:
+        connection.execute("ALTER ROLE budwood NOLOGIN")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'budwood'")
+        with pytest.raises(OSError, match="not permitted to log in"):
+            storage.put([make_row(0)])
+        connection.execute("ALTER ROLE budwood LOGIN")
+    storage.put([make_row(0)])
+
+    assert storage.finish([make_row(0)]) == 1
+
+
 def test_a_missing_password_is_an_error_with_the_ways_to_set_it(make_storage, server):
     """
     Without a password, the error lists where it can be.
@@ -130,13 +148,13 @@ def test_user_and_password_can_be_outside_the_url(make_storage, server, monkeypa
 
 def test_errors_contain_no_values_of_rows(make_storage, server, caplog):
     """
-    An error of a statement has neither its parameters nor the details of the server.
+    Neither the error of a statement nor the log of SQLAlchemy has its parameters or the details of the server.
     """
+    caplog.set_level(logging.DEBUG)
     output = server.new_database()
     storage = make_storage(output)
     storage.begin(make_dataset())
     query(output, "ALTER TABLE reviews ADD CHECK (stars < 9)")
-    caplog.set_level(logging.DEBUG)
     row = make_row(0, review="private", stars=9)
     with pytest.raises(OSError, match="violates check constraint") as raised:
         storage.put([row])
@@ -210,3 +228,17 @@ def test_a_locked_table_is_a_transient_error(make_storage, server):
 
     assert raised.value.errno == errno.EIO
     assert storage.finish([make_row(0)]) == 1
+
+
+def test_statements_are_not_prepared_on_the_server(make_storage, server):
+    """
+    Poolers between client and server give each transaction another connection, which lacks prepared statements.
+    """
+    storage = make_storage(server.new_database())
+    storage.begin(make_dataset())
+    for index in range(10):
+        storage.put([make_row(index), make_row(index + 1)])
+    count = "SELECT count(*) FROM pg_prepared_statements"
+    prepared = storage._database.read(lambda connection: connection.exec_driver_sql(count).scalar_one())
+
+    assert prepared == 0

@@ -44,7 +44,8 @@ class Cells(Protocol):
     """
     The drafts of all cells, by number.
 
-    It may also have ``__len__``, the number of cells for which there is material; without it there is no limit.
+    It may also have ``__len__``, the number of cells for which there is material; without it there is no limit. If
+    cells set `CellDraft.after`, a method ``find_previous(number)`` that returns it saves drafting the cell.
     """
 
     def cell(self, number: int, random: Random) -> CellDraft:

@@ -17,6 +17,7 @@ from budwood_cli.progress import usage_parts
 
 if TYPE_CHECKING:
     from budwood_generation import Failure, Plan, RunReport, UnreadableDocument
+    from budwood_generation.estimates import Range
 
 MAX_REASONS_SHOWN: Final = 5
 _SHOWN_DOCUMENTS: Final = 5
@@ -79,14 +80,15 @@ def interruptible(run_folder: Path) -> Iterator[None]:
 def write_plan(plan: Plan, *, json_output: bool) -> None:
     """Print what a run would do."""
     if json_output:
-        terminal.write_json({"rows": len(plan.cells)} | pick_fields(plan, PLAN_FIELDS))
+        terminal.write_json({"rows": len(plan.cells)} | pick_fields(plan, PLAN_FIELDS) | _estimate_json(plan))
         return
     terminal.write(
         f"rows          {len(plan.cells):,}, {terminal.format_count(plan.turns, 'turn')}\n"
         f"documents     {plan.documents:,}, {terminal.format_count(plan.passages, 'passage')}\n"
         f"models        {', '.join(plan.models)}\n"
-        f"calls         {plan.calls:,}\n"
-        f"tokens        about {plan.input_tokens:,} input, {plan.output_tokens:,} output\n"
+        f"calls         {_count_text(plan.estimate.calls)}\n"
+        f"tokens sent   {_count_text(plan.estimate.input_tokens)}\n"
+        f"tokens back   {_count_text(plan.estimate.output_tokens)}\n"
         f"cost          {_cost_text(plan)}\n"
         f"output        {plan.output}\n"
         f"run folder    {plan.run_folder}\n"
@@ -95,6 +97,8 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
         terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")
     write_unreadable(plan.unreadable)
     write_skipped_files(plan.skipped_files)
+    for warning in plan.warnings:
+        terminal.note(f"note: {warning}")
 
 
 def write_unreadable(documents: Sequence[UnreadableDocument]) -> None:
@@ -114,7 +118,27 @@ def write_skipped_files(counts: Mapping[str, int]) -> None:
 
 
 def _cost_text(plan: Plan) -> str:
-    return f"unknown: {plan.cost_unknown}" if plan.cost is None else f"about ${plan.cost:.4f}"
+    dollars = plan.estimate.dollars
+    if dollars is None:
+        return f"unknown: {plan.cost_unknown}"
+    return f"about ${dollars.expected:.4f} (${dollars.low:.4f} to ${dollars.high:.4f})"
+
+
+def _count_text(amount: Range) -> str:
+    if amount.low == amount.high:
+        return f"{round(amount.expected):,}"
+    return f"about {round(amount.expected):,} ({round(amount.low):,} to {round(amount.high):,})"
+
+
+def _estimate_json(plan: Plan) -> dict[str, Any]:
+    ranges = pick_fields(plan.estimate, ("turns", "calls", "input_tokens", "output_tokens", "dollars"))
+    return {
+        "ranges": {name: amount and amount._asdict() for name, amount in ranges.items()},
+        "sample": plan.estimate.sample,
+        "rows_per_passage": plan.shares.rows_per_passage,
+        "rows_per_prompt": plan.shares.rows_per_prompt,
+        "warnings": plan.warnings,
+    }
 
 
 def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:

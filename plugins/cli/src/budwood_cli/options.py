@@ -14,3 +14,4 @@ Model = Annotated[
 System = Annotated[str | None, typer.Option("-s", "--system", metavar="TEXT", help="The system prompt.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run, or its output: a file or a URL.")]

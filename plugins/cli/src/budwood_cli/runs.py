@@ -1,17 +1,19 @@
-"""``budwood runs``: list, show and resume runs of ``budwood generate``."""
+"""``budwood runs``: list and show runs of ``budwood generate``; the other commands of the group are in ``run_*``."""
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from budwood_cli import options, terminal
+from budwood_cli import options, run_changes, run_exports, terminal
 from budwood_cli.groups import new_group
 from budwood_cli.terminal import short_path
 
 if TYPE_CHECKING:
+    from budwood.types import Row
     from budwood_generation import RunInfo
 
 FIELDS: Final = (
@@ -19,9 +21,11 @@ FIELDS: Final = (
     *("calls", "models", "problem"),
 )
 
-app = new_group("List, show and resume runs of `budwood generate`.")
-
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run, or its output: a file or a URL.")]
+app = new_group("List, show, export and change runs of `budwood generate`.")
+app.command("export")(run_exports.export)
+app.command("resume")(run_changes.resume)
+app.command("diff")(run_changes.diff)
+app.command("rm")(run_changes.remove)
 
 
 @app.command("list")
@@ -39,32 +43,38 @@ def list_runs(
     runs = budwood_generation.list_runs(folder)
     if json_output:
         terminal.write_json([_as_json(run) for run in runs])
-    else:
-        rows = [
-            (
-                run.state,
-                f"{run.rows_done}/{run.rows}",
-                run.calls,
-                len(run.failures),
-                short_path(run.run_folder),
-            )
-            for run in runs
-        ]
-        terminal.write_table(("state", "rows", "calls", "failed", "run folder"), rows)
+        return
+    rows = [
+        (run.state, f"{run.rows_done:,}/{run.rows:,}", len(run.failures), short_path(run.run_folder)) for run in runs
+    ]
+    terminal.write_table(("state", "rows", "failed", "run"), rows)
 
 
 @app.command("show")
-def show(path: Run, *, json_output: options.AsJSON = False) -> None:
-    """Show one run."""
+def show(
+    path: options.Run,
+    *,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="Also show the first N finished rows.")] = 0,
+    json_output: options.AsJSON = False,
+) -> None:
+    """Show one run, and rows of it, also while it is running."""
     from budwood_cli import datasets
 
     datasets.require_generation()
     import budwood_generation
 
     run = budwood_generation.show_run(path)
+    found = list(islice(budwood_generation.read_rows(path), rows)) if rows else []
     if json_output:
-        terminal.write_json(_as_json(run))
+        terminal.write_json(_as_json(run) | ({"row_data": [row.data for row in found]} if rows else {}))
         return
+    _write_run(run)
+    datasets.write_failures(run.failures)
+    for row in found:
+        _write_row(row)
+
+
+def _write_run(run: RunInfo) -> None:
     terminal.write(
         f"state         {run.state}\n"
         f"rows          {run.rows_done:,} of {run.rows:,}\n"
@@ -72,26 +82,26 @@ def show(path: Run, *, json_output: options.AsJSON = False) -> None:
         f"calls         {run.calls:,}\n"
         f"failed        {len(run.failures)}\n"
         f"models        {', '.join(run.models)}\n"
-        f"output        {run.output}\n"
-        f"run folder    {run.run_folder}\n"
+        f"output        {short_path(run.output)}\n"
+        f"run folder    {short_path(run.run_folder)}\n"
     )
-    datasets.write_failures(run.failures)
     if run.problem:
         terminal.write(f"problem       {run.problem}\n")
 
 
-@app.command("resume")
-def resume(path: Run, *, json_output: options.AsJSON = False, quiet: options.Quiet = False) -> None:
-    """Continue a run, and retry failed rows."""
-    from budwood_cli import datasets, progress
+def _write_row(row: Row) -> None:
+    """Print a row: its messages, or its value as JSON."""
+    import json
 
-    datasets.require_generation()
-    import budwood_generation
-
-    run_folder = budwood_generation.show_run(path).run_folder
-    with datasets.interruptible(run_folder), progress.show_progress(quiet=quiet) as on_progress:
-        report = budwood_generation.resume(path, on_progress=on_progress)
-    datasets.write_report(report, json_output=json_output, quiet=quiet)
+    source: Any = row.data.get("source") or {}
+    where = " > ".join([source["document"], *source["headings"]]) if source else ""
+    terminal.write(f"\nrow {row.index}{f', {where}' if where else ''}\n")
+    messages: Any = row.data.get("messages")
+    if messages is None:
+        terminal.write(f"{json.dumps(row.data.get('value'), ensure_ascii=False, indent=2)}\n")
+        return
+    for message in messages:
+        terminal.write(f"{message['role']}: {message['content']}\n")
 
 
 def _as_json(run: RunInfo) -> dict[str, Any]:

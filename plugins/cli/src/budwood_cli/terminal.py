@@ -94,9 +94,11 @@ def format_count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def short_path(path: Path) -> Path:
-    """Return a path relative to the current folder if it is inside that folder."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def short_path(path: Path | str) -> str:
+    """Return a path relative to the current folder if it is inside that folder. A text, such as a URL, stays."""
+    if isinstance(path, Path) and path.is_relative_to(Path.cwd()):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
 
 
 def flush() -> None:

@@ -4,9 +4,10 @@ Create datasets with language models: conversations and structured rows, from do
 `generate` runs a specification. If the process ends early, `resume` continues from the last finished turn.
 """
 
+from budwood_generation.differences import KeyDifference, RunDifferences, diff_runs
 from budwood_generation.documents import UnreadableDocument
 from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
-from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run
+from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run, read_rows
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs import (
     Failure,
@@ -16,6 +17,7 @@ from budwood_generation.runs import (
     generate,
     generate_async,
     list_runs,
+    remove_run,
     resume,
     resume_async,
     show_run,
@@ -40,6 +42,7 @@ __all__ = [
     "Failure",
     "GenerationSpec",
     "JournalError",
+    "KeyDifference",
     "ModelOptions",
     "OtherRunError",
     "OutputError",
@@ -47,9 +50,11 @@ __all__ = [
     "Progress",
     "RowSpec",
     "RunBusyError",
+    "RunDifferences",
     "RunInfo",
     "RunReport",
     "UnreadableDocument",
+    "diff_runs",
     "export_formats",
     "export_run",
     "generate",
@@ -57,6 +62,8 @@ __all__ = [
     "list_runs",
     "load_spec",
     "make_plan",
+    "read_rows",
+    "remove_run",
     "resume",
     "resume_async",
     "show_run",

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from random import Random
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -74,7 +75,10 @@ class PlannedCells:
 
     def find_previous(self, index: int) -> int | None:
         """Return the index of the last row before this one that is about the same passage or material."""
-        return self._draft(index).after
+        place = bisect_right(self._starts, index) - 1
+        origin = self._segments[place].origin
+        after = self._prepare(place).find_previous(index - origin, self._random(index))
+        return None if after is None else origin + after
 
     def __iter__(self) -> Iterator[Cell]:
         """Yield all cells."""
@@ -84,7 +88,7 @@ class PlannedCells:
         """Return the draft of a row, in which `CellDraft.after` is an index."""
         place = bisect_right(self._starts, index) - 1
         origin = self._segments[place].origin
-        draft = self._prepare(place).cell(index - origin, seeded_random(self._spec.seed, "plan", index))
+        draft = self._prepare(place).cell(index - origin, self._random(index))
         if draft.after is None:
             return draft
         # rows of values have no asker
@@ -124,6 +128,9 @@ class PlannedCells:
                 )
             self._prepared[place] = drafts
         return self._prepared[place]
+
+    def _random(self, index: int) -> Random:
+        return seeded_random(self._spec.seed, "plan", index)
 
     @cached_property
     def _plugins_digest(self) -> str:

@@ -69,7 +69,7 @@ class Estimate:
     @property
     def cost(self) -> Decimal | None:
         """Expected US dollars, or None if a price is unknown."""
-        return None if self.dollars is None else Decimal(repr(self.dollars.expected))
+        return None if self.dollars is None else Decimal(f"{self.dollars.expected:.6f}".rstrip("0").rstrip("."))
 
 
 class _Amounts(NamedTuple):

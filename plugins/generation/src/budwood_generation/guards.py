@@ -55,6 +55,15 @@ class GuardedCells:
             raise faults.wrong_result(self._source, "cell", draft, CellDraft)
         return draft
 
+    def find_previous(self, number: int, random: Random) -> int | None:
+        """Return `CellDraft.after` of a cell. Cells that have this method, without `random`, need not draft it."""
+        find: object = getattr(self._cells, "find_previous", None)
+        if not callable(find):
+            return self.cell(number, random).after
+        with faults.call_boundary(self._source, "find_previous"):
+            previous: int | None = find(number)
+        return previous
+
 
 class GuardedModifier:
     """A `PromptModifier` that raises `PluginFaultError` if the plugin fails."""

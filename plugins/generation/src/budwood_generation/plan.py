@@ -89,7 +89,7 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is possible, but probably not intended; each with what to do."""
-        return tuple(list_warnings(self.spec, self.plugins, self.shares))
+        return tuple(list_warnings(self.plugins, self.shares))
 
     @property
     def documents(self) -> int:

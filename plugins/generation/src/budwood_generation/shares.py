@@ -30,11 +30,13 @@ class Shares:
         rows_per_prompt: The greatest number of rows whose first request is the same but for its seed. Requests of
             askers do not count if they contain what was asked before.
         is_exact: Whether all rows were compared; otherwise the numbers are estimates.
+        are_askers_told: Whether askers are told what was asked of the passage before.
     """
 
     rows_per_passage: int
     rows_per_prompt: int
     is_exact: bool
+    are_askers_told: bool
 
 
 def count_shares(spec: GenerationSpec, plugins: RunPlugins, cells: PlannedCells, passages: int) -> Shares:
@@ -58,7 +60,7 @@ def count_shares(spec: GenerationSpec, plugins: RunPlugins, cells: PlannedCells,
     is_same_division = len(set(zip(used, prompts, strict=True))) == len(set(used)) == len(set(prompts))
     bound = per_passage if per_passage and is_same_division else 1
     per_prompt = _greatest(prompts) if is_exact else _estimate(prompts, rows, at_least=bound)
-    return Shares(per_passage, per_prompt, is_exact)
+    return Shares(per_passage, per_prompt, is_exact, any(cell.after is not None for cell in sample))
 
 
 def _prompt(spec: GenerationSpec, plugins: RunPlugins, cell: Cell) -> Hashable:
@@ -86,7 +88,7 @@ def _estimate(items: Sequence[Hashable], rows: int, *, at_least: int) -> int:
     return max(at_least, estimate) if pairs >= _MIN_PAIRS and estimate > 1.5 * at_least else at_least
 
 
-def list_warnings(spec: GenerationSpec, plugins: RunPlugins, shares: Shares) -> Iterator[str]:
+def list_warnings(plugins: RunPlugins, shares: Shares) -> Iterator[str]:
     """Yield what is possible in a plan, but probably not intended, with what to do."""
     about = "up to" if shares.is_exact else "about"
     if shares.rows_per_prompt > 1:
@@ -95,7 +97,7 @@ def list_warnings(spec: GenerationSpec, plugins: RunPlugins, shares: Shares) -> 
             "Add documents or seeds, or lower rows."
         )
     elif shares.rows_per_passage > 1:
-        told = ". Each asker is told what was asked before" if spec.conversation else ""
+        told = ". Each asker is told what was asked before" if shares.are_askers_told else ""
         yield f"{about} {shares.rows_per_passage:,} rows share a passage{told}."
     if plugins.unused_fields:
         names = ", ".join(plugins.unused_fields)

@@ -16,7 +16,7 @@ __all__ = ["S3StorageSettings", "budwood_storages"]
 
 
 def _build(settings: S3StorageSettings, context: PluginContext) -> S3Storage:
-    from budwood_s3_storage.storage import S3Storage  # it imports the client, which takes half a second
+    from budwood_s3_storage.storage import S3Storage  # it imports compression and parts of the client
 
     return S3Storage(settings, context)
 

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any, Final
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from budwood_s3_storage.errors import (
@@ -153,6 +151,9 @@ class ObjectStore:
 
 
 def _create_client(settings: S3StorageSettings) -> Any:  # noqa: ANN401 - the client creates its methods at runtime
+    import botocore.session  # it takes 0.4 s, which a run that is only planned should not take
+    from botocore.config import Config
+
     session = botocore.session.Session(profile=settings.profile)
     path_style = settings.endpoint is not None if settings.path_style is None else settings.path_style
     return session.create_client(

@@ -33,6 +33,7 @@ class Database:
     def __init__(self, address: Address, timeout: float) -> None:
         self.address = address
         self.is_postgresql = address.path is None
+        self._has_connected = False
         self._engine = _create_engine(address, timeout)
         self._writer = self._engine.execution_options(**{_IMMEDIATE: True})
 
@@ -67,10 +68,11 @@ class Database:
             attempts -= 1
             try:
                 with engine.begin() as connection:
+                    self._has_connected = True
                     return action(connection)
             except SQLAlchemyError as error:
                 is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
-                failure = to_error(error, self.address)
+                failure = to_error(error, self.address, has_connected=self._has_connected)
             if not (is_lost and attempts):
                 raise failure
 

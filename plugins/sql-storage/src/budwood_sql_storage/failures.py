@@ -34,15 +34,22 @@ _CHANGED: Final = frozenset({"42P01", "42703", "42P10", "42804"})
 """There is no such table or column, or it has another type."""
 
 
-def to_error(error: SQLAlchemyError, address: Address) -> Exception:
-    """Return the error for an exception; its text contains neither secrets nor values of rows."""
+def to_error(error: SQLAlchemyError, address: Address, *, has_connected: bool = False) -> Exception:
+    """
+    Return the error for an exception; its text contains neither secrets nor values of rows.
+
+    Args:
+        error: The exception.
+        address: The database.
+        has_connected: Whether a connection has succeeded before, so that user and password are right.
+    """
     driver = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(driver, sqlite3.Error):
         return _from_sqlite(driver, address)
     text = _describe(driver or error, address)
     state = getattr(driver, "sqlstate", None)
     if state is None:
-        return _from_connection(driver, text)
+        return _from_connection(None if has_connected else driver, text)
     if state in _CHANGED:
         return _table_changed(text)
     for classes, kind in ((_PERMANENT, ConfigurationError), (_TRANSIENT, OSError)):

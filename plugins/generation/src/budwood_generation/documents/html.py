@@ -23,7 +23,13 @@ _DROPPED: Final = frozenset(
     "audio button canvas footer head header iframe math nav noscript object script select style svg template "
     "textarea video".split()
 )
-_DROPPED_BY_ATTRIBUTE: Final = "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search]"
+_INLINE: Final = frozenset("a abbr b cite code dfn em i kbd q samp small span strong sub sup tt u var".split())
+"""Elements that contain only text in most pages, which is then read without a loop."""
+_SYMBOL_CHARS: Final = 5
+_DROPPED_BY_ATTRIBUTE: Final = (
+    "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search], "
+    ".navheader, .navfooter"  # of DocBook, which are tables with header cells
+)
 _VOID: Final = "area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr"
 _EMPTY_XML: Final = re.compile(rf"<(?!(?:{_VOID})\b)([a-zA-Z][\w:-]*)((?:\s[^<>]*)?)/>", re.IGNORECASE)
 _XML_START: Final = 2000
@@ -81,6 +87,9 @@ class _Reader:
             name = node.tag or ""
             if name == "-text":
                 self._run.append(node.text_content or "")
+            elif name in _INLINE and (text := _only_text(node)) is not None and node.mem_id not in self._dropped:
+                if name != "a" or not _is_symbol(text):
+                    self._run.append(text)
             elif not self._read_special(node, name):
                 self._open(name)
                 names.append(name)
@@ -104,7 +113,9 @@ class _Reader:
         return False
 
     def _is_dropped(self, node: LexborNode, name: str) -> bool:
-        return name in _DROPPED or (name == "a" and _is_permalink(node)) or node.mem_id in self._dropped
+        if name == "a" and _is_symbol(_only_text(node) or "text"):
+            return True
+        return name in _DROPPED or node.mem_id in self._dropped
 
     def _open(self, name: str) -> None:
         if name in _BLOCKS:
@@ -172,13 +183,15 @@ def _children(node: LexborNode) -> Iterator[LexborNode]:
     return node.iter(include_text=True)
 
 
-def _is_permalink(node: LexborNode) -> bool:
-    """Tell whether a link is the permalink of a heading: it contains only a symbol such as a pilcrow."""
+def _only_text(node: LexborNode) -> str | None:
+    """Return the text of an element that contains nothing else."""
     child = node.first_child
-    if child is None or child.next is not None:
-        return False
-    mark = child.text_content
-    return mark is not None and not any(map(str.isalnum, mark))
+    return child.text_content if child is not None and child.next is None else None
+
+
+def _is_symbol(text: str) -> bool:
+    """Tell whether the text of a link is only a symbol such as a pilcrow, as in the permalinks of headings."""
+    return len(text) < _SYMBOL_CHARS and not any(map(str.isalnum, text))
 
 
 def _data_rows(table: LexborNode) -> list[LexborNode]:

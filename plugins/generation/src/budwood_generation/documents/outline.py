@@ -77,7 +77,7 @@ def normalize(text: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _row(cells: Sequence[str]) -> str:

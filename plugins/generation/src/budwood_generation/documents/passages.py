@@ -71,10 +71,11 @@ def make_passage(document: str, position: int, passage: Passage) -> SourcePassag
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Piece:
     text: str
     sentences: int
+    has_sentence: bool
     is_fragment: bool
     follows: bool = False
     """Whether it belongs to the piece before it."""
@@ -94,8 +95,7 @@ def _split_part(part: Section | Record, target: int, code: CodeOption) -> Iterat
 
 def _split_section(blocks: Sequence[Block], target: int) -> list[_Piece]:
     pieces = [piece for block in blocks for piece in _split_block(block, target)]
-    has_prose = any(isinstance(block, str) and has_sentence(block) for block in blocks)
-    if sum(map(len, pieces)) < _SECTION_CHARS and not has_prose:
+    if sum(map(len, pieces)) < _SECTION_CHARS and not any(piece.has_sentence for piece in pieces):
         return []
     return _join_short(_join_fragments(pieces, target), target)
 
@@ -103,13 +103,15 @@ def _split_section(blocks: Sequence[Block], target: int) -> list[_Piece]:
 def _split_block(block: Block, target: int) -> list[_Piece]:
     if isinstance(block, Verbatim):
         texts = _split_verbatim(block, target)
-        return [_Piece(text, 0, is_fragment=False, follows=place == 0) for place, text in enumerate(texts)]
+        return [_Piece(part, 0, has_sentence=False, is_fragment=False, follows=part is texts[0]) for part in texts]
     text = block.strip()
     return [_make_piece(part) for part in _split_paragraph(text, target)] if text else []
 
 
 def _make_piece(text: str) -> _Piece:
-    return _Piece(text, len(sentence_ends(text)), is_fragment=len(text) < _FRAGMENT_CHARS or not has_sentence(text))
+    is_sentence = has_sentence(text)
+    ends = len(sentence_ends(text)) if is_sentence else 0
+    return _Piece(text, ends, is_sentence, is_fragment=len(text) < _FRAGMENT_CHARS or not is_sentence)
 
 
 def _split_verbatim(block: Verbatim, target: int) -> list[str]:
@@ -162,8 +164,11 @@ def _join_fragments(pieces: Sequence[_Piece], target: int) -> list[_Piece]:
         if pending is not None and len(pending) >= _FRAGMENT_CHARS and len(pending) + len(piece) > limit:
             joined.append(pending)
             pending = None
-        if piece.follows and pending is None and joined and len(joined[-1]) + len(piece) <= limit:
-            pending = joined.pop()
+        if piece.follows and joined and (pending is None or not pending.has_sentence):
+            before = joined[-1] if pending is None else _join(joined[-1], pending)
+            if len(before) + len(piece) <= limit:
+                pending = before
+                del joined[-1]
         pending = _join(pending, piece)
         if not piece.is_fragment:
             joined.append(pending)
@@ -193,5 +198,6 @@ def _join(first: _Piece | None, second: _Piece) -> _Piece:
     return _Piece(
         f"{first.text}\n\n{second.text}",
         first.sentences + second.sentences,
+        first.has_sentence or second.has_sentence,
         is_fragment=first.is_fragment and second.is_fragment,
     )

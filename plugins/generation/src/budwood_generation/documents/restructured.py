@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from copy import copy
+from functools import cache
+from optparse import Values
 from textwrap import dedent
 from typing import Final
 
@@ -72,6 +75,18 @@ def read_restructured(text: str) -> Outline:
 
 
 def _parse(text: str) -> nodes.document:
+    document = new_document("", copy(_default_settings()))
+    inliner = Inliner()
+    # A subclass does not work: docutils builds its patterns from the attributes of the object's exact class.
+    inliner.interpreted = _interpreted  # type: ignore[assignment, method-assign] # on purpose
+    # In docutils, `class` sets the style of its content. In the documentation of Python, it describes a class.
+    Parser(inliner=inliner).parse(_PYTHON_CLASS.sub(r"\1py:", text), document)
+    return document
+
+
+@cache
+def _default_settings() -> Values:
+    """Return the settings, which take docutils as long to create as to parse a short text."""
     settings = get_default_settings(Parser)
     settings.file_insertion_enabled = False
     settings.raw_enabled = False
@@ -80,13 +95,7 @@ def _parse(text: str) -> nodes.document:
     settings.warning_stream = ""
     settings.syntax_highlight = "none"
     settings.line_length_limit = sys.maxsize  # with a longer line, docutils drops the text
-    document = new_document("", settings)
-    inliner = Inliner()
-    # A subclass does not work: docutils builds its patterns from the attributes of the object's exact class.
-    inliner.interpreted = _interpreted  # type: ignore[assignment, method-assign] # on purpose
-    # In docutils, `class` sets the style of its content. In the documentation of Python, it describes a class.
-    Parser(inliner=inliner).parse(_PYTHON_CLASS.sub(r"\1py:", text), document)
-    return document
+    return settings
 
 
 def _remove_metadata(document: nodes.document) -> None:

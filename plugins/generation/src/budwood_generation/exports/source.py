@@ -7,17 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from budwood.types import Row
-from budwood_generation.journal import (
-    JOURNAL,
-    Header,
-    Stage,
-    Totals,
-    count_rows,
-    read_header,
-    read_rows,
-    read_stages,
-    read_totals,
-)
+from budwood_generation import journal
+from budwood_generation.journal import JOURNAL, Header, Stage, Totals
 from budwood_generation.outputs import dataset_name
 from budwood_generation.runs.folder import find_run_folder
 from budwood_generation.runs.run import load_saved_spec
@@ -51,7 +42,7 @@ class ExportSource:
     @property
     def rows_planned(self) -> int:
         """Number of rows that the run will have."""
-        return count_rows(self.stages)
+        return journal.count_rows(self.stages)
 
     @property
     def documents(self) -> Mapping[str, str]:
@@ -60,7 +51,7 @@ class ExportSource:
 
     def rows(self) -> Iterator[Row]:
         """Yield the finished rows in the order of the plan."""
-        return read_rows(self.folder / JOURNAL)
+        return journal.read_rows(self.folder / JOURNAL)
 
 
 def open_source(run: str | Path) -> ExportSource:
@@ -78,8 +69,23 @@ def open_source(run: str | Path) -> ExportSource:
     path = folder / JOURNAL
     return ExportSource(
         folder=folder,
-        header=read_header(path),
+        header=journal.read_header(path),
         spec=load_saved_spec(folder),
-        stages=read_stages(path),
-        totals=read_totals(path),
+        stages=journal.read_stages(path),
+        totals=journal.read_totals(path),
     )
+
+
+def read_rows(run: str | Path, after: int = -1) -> Iterator[Row]:
+    """
+    Yield the finished rows of a run in the order of their indexes, also while another process runs it.
+
+    Args:
+        run: The folder of the run, or its output: a file, or a URL, whose run is in the current folder.
+        after: The indexes are greater than this; -1 for all.
+
+    Raises:
+        ConfigurationError: There is no run.
+        JournalError: Its journal cannot be read.
+    """
+    return journal.read_rows(find_run_folder(run) / JOURNAL, after)

@@ -2,6 +2,7 @@
 
 from budwood_generation.runs.info import RunInfo, list_runs, show_run
 from budwood_generation.runs.progress import Progress
+from budwood_generation.runs.removal import remove_run
 from budwood_generation.runs.report import Failure, RunReport
 from budwood_generation.runs.run import generate, generate_async, resume, resume_async
 
@@ -13,6 +14,7 @@ __all__ = [
     "generate",
     "generate_async",
     "list_runs",
+    "remove_run",
     "resume",
     "resume_async",
     "show_run",

@@ -10,6 +10,7 @@ from budwood import AsyncClient
 from budwood.settings import Settings
 from budwood_generation.journal import Journal
 from budwood_generation.plan import Plan
+from budwood_generation.replicates import find_asked
 from budwood_generation.runs.calls import MAX_RETRY_AFTER, Caller
 from budwood_generation.runs.connections import allow_connections
 from budwood_generation.runs.interrupts import Interrupted, Interrupts
@@ -56,7 +57,10 @@ def _row_opener(plan: Plan, journal: Journal) -> Callable[[int], OpenRow]:
     def open_row(index: int) -> OpenRow:
         cell = plan.cells[index]
         if isinstance(job, ConversationSpec):
-            return OpenConversation(spec, job, plugins, cell, _finished_turns(plan, journal, index))
+            turns = _finished_turns(plan, journal, index)
+            return OpenConversation(
+                spec, job, plugins, cell, turns, find_asked=lambda cell: find_asked(plan.cells, cell, journal.turns)
+            )
         return OpenValue(spec, job, plugins, cell)
 
     return open_row

@@ -53,7 +53,7 @@ def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple
             hint="Choose another output, or move the file.",
         )
     _create_folder(folder)
-    with _lock(folder):
+    with lock_run(folder):
         _repair(folder)
         run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
         with contextlib.closing(SQLiteJournal(path, replace(header, run=run), stages)) as journal:
@@ -74,7 +74,7 @@ def read_saved_header(folder: Path) -> Header:
     except DamagedJournalError:
         if saved := read_run_file(folder):
             return saved[0]
-    with _lock(folder):
+    with lock_run(folder):
         _repair(folder)
     return read_header(folder / JOURNAL)
 
@@ -133,7 +133,14 @@ def _create_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def lock_run(folder: Path) -> Iterator[None]:
+    """
+    Lock a run.
+
+    Raises:
+        RunBusyError: Another process is running it.
+        JournalError: The folder cannot be locked.
+    """
     lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT)
     try:
         lock.acquire()

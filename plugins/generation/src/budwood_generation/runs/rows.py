@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from budwood.errors import BadResponseError
@@ -67,9 +67,10 @@ class OpenConversation:
         plugins: The plugins of the run.
         cell: The cell.
         finished: The finished turns.
+        find_asked: Returns what was asked before about the same passage or material. Called when the row starts.
     """
 
-    __slots__ = ("_finished", "_instruction", "_job", "_plugins", "_question", "_spec", "cell")
+    __slots__ = ("_find_asked", "_finished", "_instruction", "_job", "_plugins", "_question", "_spec", "cell")
 
     def __init__(
         self,
@@ -78,12 +79,15 @@ class OpenConversation:
         plugins: RunPlugins,
         cell: Cell,
         finished: Sequence[FinishedTurn] = (),
+        *,
+        find_asked: Callable[[Cell], tuple[str, ...]] | None = None,
     ) -> None:
         self.cell = cell
         self._spec = spec
         self._job = job
         self._plugins = plugins
         self._finished = list(finished)
+        self._find_asked = find_asked
         self._instruction: Instruction | None = None
         self._question: str | None = None
 
@@ -137,6 +141,9 @@ class OpenConversation:
     def _instruct(self) -> Instruction | None:
         if len(self._finished) >= self.cell.turns:
             return None
+        if self._find_asked is not None and self.cell.after is not None:
+            self.cell = replace(self.cell, asked=self._find_asked(self.cell))
+            self._find_asked = None
         instruction = next_instruction(self._spec, self._plugins, self.cell, self._turns)
         return instruction if instruction.text or instruction.ask else None
 

@@ -14,6 +14,7 @@ from budwood_generation.journal import CallDone, Entry, Journal, RowDone, RowFai
 from budwood_generation.runs.calls import Call, Reply, Usage, add_usage, describe, rejected_call, usage_of_error
 from budwood_generation.runs.faults import Fault, classify
 from budwood_generation.runs.gate import Gate, Pause, Ticket
+from budwood_generation.runs.open_rows import OpenRows
 from budwood_generation.runs.progress import Meter, Waiting
 from budwood_generation.runs.recovery import Action, Recovery
 from budwood_generation.runs.rows import OpenRow
@@ -101,7 +102,7 @@ class Runner:
         self._indexes: Iterator[int] = iter(())
         self._failed_before: frozenset[int] = frozenset()
         self._set_aside: dict[int, Usage] = {}  # rows for the second pass
-        self._open = 0
+        self._rows = OpenRows()
         self._running = 0
         self._refusals: dict[str, int | None] = dict.fromkeys(models, 0)  # None after the first accepted reply
         self._work: set[asyncio.Task[None]] = set()
@@ -146,13 +147,15 @@ class Runner:
 
     def _fill(self) -> bool:
         """Open rows up to the look-ahead. Returns whether any is open."""
-        while self._open < LOOKAHEAD * self._limits.slots:
+        while len(self._rows) < LOOKAHEAD * self._limits.slots:
             task = self._open_next()
             if task is None:
                 break
-            self._open += 1
-            self._scheduler.open(task)
-        return self._open > 0
+            if task.row.cell.after in self._set_aside:
+                self._set_aside[task.index] = task.lost
+            elif self._rows.add(task):
+                self._scheduler.open(task)
+        return len(self._rows) > 0
 
     def _open_next(self) -> RowTask | None:
         index = next(self._indexes, None)
@@ -162,6 +165,17 @@ class Runner:
             return None
         index = next(iter(self._set_aside))
         return RowTask(self._open_row(index), is_second_pass=True, lost=self._set_aside.pop(index))
+
+    def _close(self, task: RowTask) -> None:
+        """Close a row that has ended, and start those that waited for it."""
+        for waiting in self._rows.close(task.index):
+            self._scheduler.open(waiting)
+
+    def _put_aside(self, task: RowTask) -> None:
+        """Leave a row and those that wait for it to the second pass."""
+        self._set_aside[task.index] = task.lost
+        for waiting in self._rows.close(task.index):
+            self._put_aside(waiting)
 
     def _dispatch(self) -> None:
         """Send calls while there are slots."""
@@ -297,7 +311,7 @@ class Runner:
         """Commit entries of a row, and continue with its next call."""
         await self._commit(*entries)
         if isinstance(entries[-1], RowDone):
-            self._open -= 1
+            self._close(task)
         elif self._prepare(task):
             self._scheduler.add(task)
 
@@ -348,8 +362,7 @@ class Runner:
             case Action.REJECT:
                 await self._reject_unread(task, error)
             case Action.SET_ASIDE:
-                self._set_aside[task.index] = task.lost
-                self._open -= 1
+                self._put_aside(task)
             case Action.GIVE_UP:
                 await self._fail(task, error, is_transient=True)
             case Action.STOP:
@@ -363,7 +376,7 @@ class Runner:
             index=task.index, reason=describe(error), error=type(error).__name__, transient=is_transient
         )
         await self._commit(*entries, failure)
-        self._open -= 1
+        self._close(task)
 
     def _count_refusal(self, task: RowTask, error: BudwoodError) -> None:
         """Stop the run if no reply of the model has been accepted after its first calls."""

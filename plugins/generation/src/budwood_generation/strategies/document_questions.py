@@ -85,5 +85,8 @@ class _PassageCells:
             passage=self._passages[passage],
             material=draw_material([self._items], number),
             max_turns=turns,
-            after=self._order.find_previous(number) if self._waits else None,
+            after=self.find_previous(number),
         )
+
+    def find_previous(self, number: int) -> int | None:
+        return self._order.find_previous(number) if self._waits else None

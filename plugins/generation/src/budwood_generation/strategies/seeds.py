@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -19,7 +19,7 @@ def _check_seeds(value: object) -> object:
 Seeds = Annotated[tuple[str | dict[str, JSON], ...], BeforeValidator(_check_seeds)]
 """Texts, or records that all have the same fields."""
 
-MAX_ASKED = 20
+MAX_ASKED: Final = 12
 """The maximum number of earlier questions that an asker is told."""
 
 

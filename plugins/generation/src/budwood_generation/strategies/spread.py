@@ -66,8 +66,12 @@ class SpreadCells:
         return CellDraft(
             passage=passage,
             material=draw_material(self._items, number),
-            after=self._subjects.find_previous(number) if self._subjects else None,
+            after=self.find_previous(number),
         )
+
+    def find_previous(self, number: int) -> int | None:
+        """Return the number of the last cell before this one about the same passage or item, if the cell waits."""
+        return self._subjects.find_previous(number) if self._subjects else None
 
 
 def draw_material(items: Sequence[Items], number: int) -> dict[str, JSON]:

@@ -1,0 +1,127 @@
+"""``budwood runs resume``, ``retry``, ``rm`` and ``diff``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from budwood_cli import options, terminal
+from budwood_cli.errors import ArgumentError
+from budwood_cli.terminal import short_path
+
+if TYPE_CHECKING:
+    from budwood_generation import RunDifferences, RunInfo
+
+MAX_INDEXES_SHOWN: Final = 10
+
+
+def resume(path: options.Run, *, json_output: options.AsJSON = False, quiet: options.Quiet = False) -> None:
+    """Continue a run, and retry failed rows."""
+    _resume(path, json_output=json_output, quiet=quiet)
+
+
+def _resume(path: str, *, json_output: bool, quiet: bool) -> None:
+    from budwood_cli import datasets, progress
+
+    datasets.require_generation()
+    import budwood_generation
+
+    run_folder = budwood_generation.show_run(path).run_folder
+    with datasets.interruptible(run_folder), progress.show_progress(quiet=quiet) as on_progress:
+        report = budwood_generation.resume(path, on_progress=on_progress)
+    datasets.write_report(report, json_output=json_output, quiet=quiet)
+
+
+def remove(
+    path: options.Run,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json_output: options.AsJSON = False,
+) -> None:
+    """Remove the journal of a run. Its output stays."""
+    from budwood_cli import datasets
+
+    datasets.require_generation()
+    import budwood_generation
+
+    run = budwood_generation.show_run(path)
+    if not yes:
+        _confirm(run)
+    folder = budwood_generation.remove_run(path)
+    if json_output:
+        terminal.write_json({"removed": folder})
+    else:
+        terminal.note(f"removed {short_path(folder)}")
+
+
+def _confirm(run: RunInfo) -> None:
+    """
+    Ask whether to remove a run.
+
+    Raises:
+        ArgumentError: The answer is not yes, or there is no terminal to ask at.
+    """
+    import sys
+
+    if not terminal.is_terminal(sys.stdin):
+        raise ArgumentError("Removing a run needs a confirmation.", hint="Pass --yes.")
+    calls, rows = terminal.format_count(run.calls, "call"), terminal.format_count(run.rows_done, "row")
+    terminal.note(f"{short_path(run.run_folder)}: {run.state}, {rows}, {calls}.")
+    terminal.note("The journal is lost. The output stays. Remove the run? [y/N] ", end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ArgumentError("The run was not removed.")
+
+
+def diff(
+    first: options.Run,
+    second: Annotated[str, typer.Argument(metavar="RUN", help="The same for another run.")],
+    *,
+    json_output: options.AsJSON = False,
+) -> None:
+    """Show how two runs differ: keys of their specifications, documents, and rows."""
+    from budwood_cli import datasets
+
+    datasets.require_generation()
+    import budwood_generation
+
+    found = budwood_generation.diff_runs(first, second)
+    if json_output:
+        terminal.write_json(_differences_json(found))
+    else:
+        _write_differences(found)
+
+
+def _differences_json(found: RunDifferences) -> dict[str, Any]:
+    from budwood_cli.datasets import pick_fields
+
+    names = ("documents", "rows_equal", "rows_changed", "rows_only_first", "rows_only_second")
+    keys = [{"key": entry.key, "first": entry.first, "second": entry.second} for entry in found.keys]
+    return {"keys": keys} | pick_fields(found, names)
+
+
+def _write_differences(found: RunDifferences) -> None:
+    for entry in found.keys:
+        terminal.write(f"{entry.key}\n- {_value(entry.first)}\n+ {_value(entry.second)}\n")
+    for name in found.documents:
+        terminal.write(f"document {name} differs\n")
+    terminal.write(f"rows equal       {found.rows_equal:,}\n")
+    for label, indexes in (
+        ("rows changed", found.rows_changed),
+        ("only in first", found.rows_only_first),
+        ("only in second", found.rows_only_second),
+    ):
+        terminal.write(f"{label:<15}  {len(indexes):,}{_indexes(indexes)}\n")
+
+
+def _value(value: object) -> str:
+    import json
+
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _indexes(indexes: tuple[int, ...]) -> str:
+    if not indexes:
+        return ""
+    more = ", …" if len(indexes) > MAX_INDEXES_SHOWN else ""
+    return f": {', '.join(map(str, indexes[:MAX_INDEXES_SHOWN]))}{more}"

@@ -1,0 +1,83 @@
+"""``budwood runs export``: write the rows of a run in another format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from budwood_cli import options, terminal
+from budwood_cli.terminal import short_path
+
+if TYPE_CHECKING:
+    from budwood_generation import ExportReport
+
+FORMATS: Final = (
+    *("openai", "messages", "sharegpt", "alpaca", "chatml", "llama-factory"),
+    *("csv", "parquet", "jsonl", "huggingface"),
+)
+"""The names of all formats, for the help, which does not import the package for datasets."""
+
+
+def export(
+    path: options.Run,
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="The file or folder. Default: next to the run."),
+    ] = None,
+    context: Annotated[bool, typer.Option("--context", help="Put the passage into the messages.")] = False,
+    split: Annotated[
+        float | None, typer.Option("--split", metavar="FRACTION", help="Fraction of rows for validation, such as 0.1.")
+    ] = None,
+    reasoning: Annotated[
+        str | None, typer.Option("--reasoning", metavar="drop|field|tags", help="Where the reasoning of models goes.")
+    ] = None,
+    license_name: Annotated[
+        str | None, typer.Option("--license", metavar="ID", help="Licence on the card of a Hugging Face folder.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    json_output: options.AsJSON = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write the finished rows in another format, also while the run goes on, and print the paths of the files."""
+    from budwood_cli import datasets
+
+    datasets.require_generation()
+    import budwood_generation
+
+    report = budwood_generation.export_run(
+        path,
+        to,
+        output,
+        context=context,
+        split=split,
+        reasoning=reasoning,  # type: ignore[arg-type] # it is checked there
+        license=license_name,
+        force=force,
+    )
+    if json_output:
+        terminal.write_json(_as_json(report))
+    else:
+        terminal.write("".join(f"{short_path(file)}\n" for file in report.files))
+    if not quiet:
+        _write_summary(report)
+
+
+def _as_json(report: ExportReport) -> dict[str, Any]:
+    from budwood_cli.datasets import pick_fields
+
+    return pick_fields(report, ("format", "files", "rows", "rows_planned", "skipped", "notes"))
+
+
+def _write_summary(report: ExportReport) -> None:
+    total = sum(report.rows.values())
+    splits = ", ".join(f"{count:,} {split}" for split, count in report.rows.items()) if len(report.rows) > 1 else ""
+    planned = terminal.format_count(report.rows_planned, "row")
+    terminal.note(f"{total:,} of {planned}{f' ({splits})' if splits else ''}")
+    for reason, count in report.skipped.items():
+        terminal.note(f"note: skipped {terminal.format_count(count, 'row')}: {reason}")
+    for text in report.notes:
+        terminal.note(f"note: {text}")
