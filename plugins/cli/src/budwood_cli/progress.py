@@ -32,7 +32,7 @@ def show_progress(*, quiet: bool) -> Iterator[OnProgress | None]:
 
 class ProgressLines:
     """
-    Writes a line at once, and then one every few seconds.
+    Writes a line at once, and then one every few seconds. A run that waits or stops says so at once.
 
     Args:
         write: Called with each line.
@@ -45,12 +45,13 @@ class ProgressLines:
         self._write = write
         self._monotonic = monotonic
         self._due = float("-inf")
+        self._state: tuple[object, ...] = ()
 
     def __call__(self, progress: Progress) -> None:
         """Write a line if one is due."""
-        now = self._monotonic()
-        if now >= self._due:
-            self._due = now + SECONDS_BETWEEN_LINES
+        now, state = self._monotonic(), (progress.waiting, progress.is_stopping)
+        if now >= self._due or state != self._state:
+            self._due, self._state = now + SECONDS_BETWEEN_LINES, state
             self._write(format_progress(progress))
 
 
@@ -78,6 +79,10 @@ def _details(progress: Progress) -> list[str]:
     parts.append(terminal.format_count(progress.errors, "error"))
     if progress.seconds_left is not None:
         parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")
+    if progress.is_stopping:
+        parts.append("stopping after the calls in flight")
+    elif progress.waiting is not None:
+        parts.append(f"waiting: {progress.waiting}")
     return parts
 
 

@@ -32,6 +32,7 @@ class Progress:
         seconds: Time since the start.
         waiting: Why calls wait for an endpoint; None if they do not.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
+        is_stopping: Whether the run ends after the calls in flight.
         rows_per_second: Rate, or None before the first turn.
         seconds_left: Estimated remaining time, or None before the first turn.
     """
@@ -52,6 +53,7 @@ class Progress:
     total_cost: Decimal | None = None
     waiting: str | None = None
     paused_seconds: float = 0.0
+    is_stopping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Meter:
         self._waiting: Sequence[Waiting] = ()
         self._paused_since: float | None = None
         self._paused_seconds = 0.0
+        self._is_stopping = False
 
     @property
     def seconds(self) -> float:
@@ -148,6 +151,11 @@ class Meter:
             logs.emit("run continued", paused_seconds=round(self._paused_seconds, 1))
         self._send()
 
+    def stop(self) -> None:
+        """Report that the run ends after the calls in flight."""
+        self._is_stopping = True
+        self._send()
+
     def progress(self) -> Progress:
         """Return the current progress."""
         seconds, session = self.seconds, self._session
@@ -167,6 +175,7 @@ class Meter:
             seconds=seconds,
             waiting="; ".join(map(str, self._waiting)) or None,
             paused_seconds=self.paused_seconds,
+            is_stopping=self._is_stopping,
             rows_per_second=turns * self._rows / self._turns / seconds if turns and seconds else None,
             seconds_left=(self._turns - self.totals.turns) * seconds / turns if turns else None,
         )
