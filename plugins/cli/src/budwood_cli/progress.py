@@ -32,7 +32,7 @@ def show_progress(*, quiet: bool) -> Iterator[OnProgress | None]:
 
 class ProgressLines:
     """
-    Writes a line at once, and then one every few seconds. A run that waits or stops says so at once.
+    Writes a line at once, then one every few seconds, and one when the run begins to wait for an endpoint or to stop.
 
     Args:
         write: Called with each line.
@@ -45,13 +45,15 @@ class ProgressLines:
         self._write = write
         self._monotonic = monotonic
         self._due = float("-inf")
-        self._state: tuple[object, ...] = ()
+        self._state = (False, False)
 
     def __call__(self, progress: Progress) -> None:
         """Write a line if one is due."""
-        now, state = self._monotonic(), (progress.waiting, progress.is_stopping)
-        if now >= self._due or state != self._state:
-            self._due, self._state = now + SECONDS_BETWEEN_LINES, state
+        now, state = self._monotonic(), (progress.waiting is not None, progress.is_stopping)
+        is_new = any(new and not old for new, old in zip(state, self._state, strict=True))
+        self._state = state
+        if is_new or now >= self._due:
+            self._due = now + SECONDS_BETWEEN_LINES
             self._write(format_progress(progress))
 
 

@@ -31,6 +31,7 @@ class Progress:
         total_cost: US dollars of all sessions, or None if unknown.
         seconds: Time since the start.
         waiting: Why calls wait for an endpoint; None if they do not.
+        storage_problem: Why rows cannot be stored; None if they can. They are in the journal, and calls continue.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
         is_stopping: Whether the run ends after the calls in flight.
         rows_per_second: Rate, or None before the first turn.
@@ -52,6 +53,7 @@ class Progress:
     rejected: int = 0
     total_cost: Decimal | None = None
     waiting: str | None = None
+    storage_problem: str | None = None
     paused_seconds: float = 0.0
     is_stopping: bool = False
 
@@ -110,6 +112,7 @@ class Meter:
         self._monotonic = monotonic
         self._started = monotonic()
         self._waiting: Sequence[Waiting] = ()
+        self._storage_problem: str | None = None
         self._paused_since: float | None = None
         self._paused_seconds = 0.0
         self._is_stopping = False
@@ -156,6 +159,11 @@ class Meter:
         self._is_stopping = True
         self._send()
 
+    def report_storage(self, problem: str | None) -> None:
+        """Report that the storage fails, and why; None if it works again."""
+        self._storage_problem = problem
+        self._send()
+
     def progress(self) -> Progress:
         """Return the current progress."""
         seconds, session = self.seconds, self._session
@@ -174,6 +182,7 @@ class Meter:
             total_cost=self.totals.cost,
             seconds=seconds,
             waiting="; ".join(map(str, self._waiting)) or None,
+            storage_problem=self._storage_problem,
             paused_seconds=self.paused_seconds,
             is_stopping=self._is_stopping,
             rows_per_second=turns * self._rows / self._turns / seconds if turns and seconds else None,
