@@ -73,7 +73,7 @@ def test_an_unknown_value_of_code_is_rejected(tmp_path):
     """
     The error names the key and the values.
     """
-    with pytest.raises(ConfigurationError, match=r"documents\.code: .*'keep' or 'drop'"):
+    with pytest.raises(ConfigurationError, match=r"'documents\.code': .*'keep' or 'drop'"):
         make_plan(table(documents=documents(code="maybe"), conversation={"answerer": OFFLINE}, root=tmp_path))
 
 
