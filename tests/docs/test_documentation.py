@@ -116,7 +116,7 @@ def test_toml_is_valid(page):
     Specifications and settings on the page are valid.
     """
     from budwood import Settings
-    from budwood_generation.spec import make_spec
+    from budwood_generation.spec_sources import make_spec
 
     for block in blocks(page, "toml"):
         table = tomllib.loads(block.code)

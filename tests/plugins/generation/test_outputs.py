@@ -67,6 +67,7 @@ def test_credentials_are_stripped(output, expected):
         ("s3://bucket", "bucket"),
         ("postgresql://alice:secret@host", "host"),
         ("sqlite:///rows.db", "rows"),
+        ("postgresql://host/db?sslmode=require#tea", "tea"),
         ("postgresql://alice:secret@host/db?sslmode=require#my%20tea", "my tea"),
     ],
 )

@@ -50,7 +50,7 @@ def test_a_dataset_is_created_from_a_file(tmp_path):
     for row in rows:
         assert [message["role"] for message in row["messages"]] == ["user", "assistant"] * (len(row["messages"]) // 2)
         assert row["source"]["document"].removeprefix("docs/") in DOCUMENTS
-        assert row["models"] == {"asker": OFFLINE, "answerer": OFFLINE}
+        assert row["provenance"]["models"] == {"asker": OFFLINE, "answerer": OFFLINE}
 
 
 def test_a_row_has_its_source(tmp_path):
@@ -64,7 +64,7 @@ def test_a_row_has_its_source(tmp_path):
     assert row["messages"][0] == {"role": "system", "content": "Be brief."}
     assert row["material"] == {"persona": "a nurse"}
     assert set(row["source"]) == {"document", "headings", "passage"}
-    assert list(row) == ["id", "messages", "source", "material", "models"]
+    assert list(row) == ["id", "messages", "source", "material", "provenance"]
 
 
 def test_values_are_created_with_the_offline_provider(tmp_path):
@@ -77,7 +77,7 @@ def test_values_are_created_with_the_offline_provider(tmp_path):
     for row in rows:
         assert set(row["value"]) == {"subject", "fact"}
         assert row["value"]["fact"] in row["source"]["passage"].replace("\n", " ")
-        assert row["models"] == {"model": OFFLINE}
+        assert row["provenance"]["models"] == {"model": OFFLINE}
 
 
 def test_values_are_created_with_a_server(tmp_path):

@@ -24,6 +24,7 @@ from budwood.types import Instruction, Message
 from budwood_generation import RunBusyError, generate, generate_async, make_plan, resume
 from budwood_generation.journal import read_failures, read_totals
 from budwood_generation.runs import run
+from budwood_generation.storages import JSONLStorage
 from tests.chat_server import ChatServer, completion, echo, failure
 from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
@@ -407,18 +408,18 @@ def test_a_cancelled_task_saves_finished_work(tmp_path, blocked):
 
 def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
     """
-    The journal stays open, and the run locked, until the thread has finished.
+    The journal stays open, and the run locked, until the storage has ended. The output stays as it was.
     """
     spec = conversation_spec(tmp_path)
     started, proceed = threading.Event(), threading.Event()
-    write = run._write_output
+    finish = JSONLStorage.finish
 
-    def slow_write(plan, journal):
+    def slow_finish(storage, rows):
         started.set()
         proceed.wait()
-        return write(plan, journal)
+        return finish(storage, rows)
 
-    monkeypatch.setattr(run, "_write_output", slow_write)
+    monkeypatch.setattr(JSONLStorage, "finish", slow_finish)
 
     async def cancel():
         task = asyncio.create_task(generate_async(spec))
@@ -433,7 +434,8 @@ def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
             await task
 
     asyncio.run(cancel())
-    assert len(read_rows(spec.shown_output)) == 6
+    assert not spec.shown_output.exists()
+    assert (resume(spec.run_folder).calls, len(read_rows(spec.shown_output))) == (0, 6)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")

@@ -150,7 +150,7 @@ def test_errors_contain_no_values_of_rows(make_storage, server, caplog):
     """
     Neither the error of a statement nor the log of SQLAlchemy has its parameters or the details of the server.
     """
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "sqlalchemy.engine")
     output = server.new_database()
     storage = make_storage(output)
     storage.begin(make_dataset())

@@ -162,6 +162,8 @@ def test_equal_rows_are_not_written_again(make_storage, server):
         {"score": float("inf")},
         {"is_kind": 1},
         {"tags": "text"},
+        {"tags": 1.0},
+        {"tags": 2**70},
         {"tags": [1e23, 1e-300, 2**70]},
         {"tags": ["NUL \0", "1e+23", "\\u0000"]},
         {"tags": {"lone \udfff": {"NUL \0": [None]}}},
@@ -192,6 +194,7 @@ def test_values_that_do_not_fit_are_preserved(make_storage, output, changes):
     [
         {},
         {"value": {}},
+        {"value": {"review": "Good.", "stars": 5}},
         {"value": None},
         {"value": [1]},
         {"id": "other", "value": {"review": "Good.", "stars": 5}},

@@ -90,8 +90,8 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
         f"tokens sent   {_count_text(plan.estimate.input_tokens)}\n"
         f"tokens back   {_count_text(plan.estimate.output_tokens)}\n"
         f"cost          {_cost_text(plan)}\n"
-        f"output        {plan.output}\n"
-        f"run folder    {plan.run_folder}\n"
+        f"output        {terminal.short_path(plan.output)}\n"
+        f"run folder    {terminal.short_path(plan.run_folder)}\n"
     )
     if plan.without_passages:
         terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")
@@ -151,7 +151,7 @@ def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
     if json_output:
         terminal.write_json(pick_fields(report, REPORT_FIELDS) | {"failures": failures_json(report.failures)})
     else:
-        terminal.write(f"{report.output}\n")
+        terminal.write(f"{terminal.short_path(report.output)}\n")
     if not quiet:
         terminal.note(_summary(report))
         write_unreadable(report.unreadable)
@@ -174,7 +174,7 @@ def write_failures(failures: Sequence[Failure]) -> None:
 
 def failures_json(failures: Sequence[Failure]) -> list[dict[str, Any]]:
     """Return the failures as JSON."""
-    return [{"index": failure.index, "reason": failure.reason} for failure in failures]
+    return [{"index": failure.index, "reason": failure.reason, "error": failure.error} for failure in failures]
 
 
 def pick_fields(record: object, names: tuple[str, ...]) -> dict[str, Any]:
@@ -194,4 +194,4 @@ def _summary(report: RunReport) -> str:
 
 
 def _resume_command(run_folder: Path) -> str:
-    return f"`budwood runs resume {shlex.quote(str(run_folder))}`"
+    return f"`budwood runs resume {shlex.quote(terminal.short_path(run_folder))}`"

@@ -18,10 +18,23 @@ MAX_INDEXES_SHOWN: Final = 10
 
 def resume(path: options.Run, *, json_output: options.AsJSON = False, quiet: options.Quiet = False) -> None:
     """Continue a run, and retry failed rows."""
-    _resume(path, json_output=json_output, quiet=quiet)
+    _resume(path, None, json_output=json_output, quiet=quiet)
 
 
-def _resume(path: str, *, json_output: bool, quiet: bool) -> None:
+def retry(
+    path: options.Run,
+    *,
+    only: Annotated[
+        str, typer.Option("--only", metavar="ERROR", help="Name of an error, such as RateLimitError; see `runs show`.")
+    ],
+    json_output: options.AsJSON = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Retry only those rows that failed with one kind of error."""
+    _resume(path, only, json_output=json_output, quiet=quiet)
+
+
+def _resume(path: str, only: str | None, *, json_output: bool, quiet: bool) -> None:
     from budwood_cli import datasets, progress
 
     datasets.require_generation()
@@ -29,7 +42,7 @@ def _resume(path: str, *, json_output: bool, quiet: bool) -> None:
 
     run_folder = budwood_generation.show_run(path).run_folder
     with datasets.interruptible(run_folder), progress.show_progress(quiet=quiet) as on_progress:
-        report = budwood_generation.resume(path, on_progress=on_progress)
+        report = budwood_generation.resume(path, only=only, on_progress=on_progress)
     datasets.write_report(report, json_output=json_output, quiet=quiet)
 
 

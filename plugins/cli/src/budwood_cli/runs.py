@@ -24,6 +24,7 @@ FIELDS: Final = (
 app = new_group("List, show, export and change runs of `budwood generate`.")
 app.command("export")(run_exports.export)
 app.command("resume")(run_changes.resume)
+app.command("retry")(run_changes.retry)
 app.command("diff")(run_changes.diff)
 app.command("rm")(run_changes.remove)
 

@@ -29,8 +29,8 @@ from budwood_generation.spec import (
     GenerationSpec,
     ModelOptions,
     RowSpec,
-    load_spec,
 )
+from budwood_generation.spec_sources import load_spec, with_pilot
 
 __all__ = [
     "Choice",
@@ -67,4 +67,5 @@ __all__ = [
     "resume",
     "resume_async",
     "show_run",
+    "with_pilot",
 ]

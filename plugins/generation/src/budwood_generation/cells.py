@@ -54,7 +54,7 @@ class PlannedCells:
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return self._spec.rows
+        return self._spec.rows_to_create
 
     def __getitem__(self, index: int) -> Cell:
         """Return the cell of a row."""

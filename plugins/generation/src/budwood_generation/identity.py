@@ -20,6 +20,7 @@ FREE_KEYS: Final = frozenset(
         "documents.strict",
         "output",
         "patience",
+        "pilot",
         "provenance",
         "rows",
         "storage",

@@ -30,6 +30,19 @@ def is_url(output: str | Path) -> bool:
     return isinstance(output, str) and _URL.match(output) is not None
 
 
+def parse_output(value: object) -> object:
+    """
+    Convert a path to a text; other values are returned as they are.
+
+    Raises:
+        ValueError: It is neither the name of a file nor a URL.
+    """
+    output = str(value) if isinstance(value, Path) else value
+    if isinstance(output, str) and output and not is_url(output) and Path(output).name in ("", ".."):
+        raise ValueError("this is neither the name of a file nor a URL")
+    return output
+
+
 def strip_credentials(output: str) -> str:
     """
     Remove the password of a URL, and the parameters of its query that are secret. The name of the user stays.

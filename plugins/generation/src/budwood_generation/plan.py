@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -37,10 +37,8 @@ from budwood_generation.spec import (
     GenerationSpec,
     ModelOptions,
     RowSpec,
-    SpecSource,
-    to_spec,
-    with_files,
 )
+from budwood_generation.spec_sources import SpecSource, to_spec, with_files
 from budwood_generation.stages import extend_stages, find_earlier_stages, make_segments
 
 _PLAN_VERSION: Final = 3
@@ -63,6 +61,7 @@ class Plan:
         unreadable: Documents, or lines of them, that are skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
         details: Details of the models that are called, by name.
+        only: The name of an error: only rows that failed with it are created; None for all rows.
     """
 
     spec: GenerationSpec
@@ -75,6 +74,7 @@ class Plan:
     unreadable: tuple[UnreadableDocument, ...]
     skipped_files: Mapping[str, int]
     details: Mapping[str, ModelDetails]
+    only: str | None = None
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -191,10 +191,10 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     models = _check_models(spec.job, settings)
     corpus = _read_corpus(spec)
     identity = identify(spec, plugins, _PLAN_VERSION)
-    earlier = find_earlier_stages(spec.run_folder, identity, spec.rows, corpus.documents)
+    earlier = find_earlier_stages(spec.run_folder, identity, spec.rows_to_create, corpus.documents)
     index = corpus.open_index(earlier[-1].documents if earlier else None)
-    stages = extend_stages(earlier, spec.rows, index.documents, index.counts)
-    cells = PlannedCells(spec, plugins, index, make_segments(stages))
+    stages = extend_stages(earlier, spec.rows_to_create, index.documents, index.counts)
+    cells = PlannedCells(spec, plugins, index, make_segments(_planned_stages(spec, stages)))
     check_placeholders(plugins.templates, cells[0].material, spec.origin)
     build_requests(spec, plugins, cells[0])
     return Plan(
@@ -209,6 +209,11 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         skipped_files=_count_skipped_files(spec),
         details=models,
     )
+
+
+def _planned_stages(spec: GenerationSpec, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return the stages whose cells are planned: for a pilot that of the dataset, of which it has the first rows."""
+    return stages if spec.pilot is None else (replace(stages[0], rows=spec.rows),)
 
 
 def models_of(spec: GenerationSpec) -> tuple[str, ...]:

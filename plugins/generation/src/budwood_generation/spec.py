@@ -22,11 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from budwood.errors import ConfigurationError
 from budwood.providing import PromptTemplate
-from budwood.settings_sources import parse_toml, read_text
-from budwood_generation.files import check_path, insert_files, read_values_of
-from budwood_generation.outputs import is_url, run_folder, strip_credentials
+from budwood_generation.outputs import is_url, parse_output, run_folder, strip_credentials
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
 
@@ -44,18 +41,8 @@ def _check_path(path: str | Path) -> str | Path:
     return path
 
 
-def _to_output(value: object) -> object:
-    return str(value) if isinstance(value, Path) else value
-
-
-def _check_output(output: str) -> str:
-    if not is_url(output) and Path(output).name in ("", ".."):
-        raise ValueError("this is neither the name of a file nor a URL")
-    return output
-
-
 _PathText = Annotated[_Text, AfterValidator(_check_path)]
-_Output = Annotated[_Text, BeforeValidator(_to_output), AfterValidator(_check_path), AfterValidator(_check_output)]
+_Output = Annotated[_Text, BeforeValidator(parse_output), AfterValidator(_check_path)]
 
 
 class _Part(BaseModel):
@@ -246,8 +233,11 @@ class GenerationSpec(_Table):
         output: The file for the rows, relative to ``root``, or a URL such as ``s3://bucket/rows``. The journal is in
             ``OUTPUT.run`` next to the file; for a URL it is in ``root``, in ``NAME-HASH.run``.
         storage: Plugin that stores the rows. By default the one whose patterns match the output.
+        provenance: Where the models, parameters and prompts of rows are recorded: in a field of each row ("row"), in a
+            file next to the output, with attempts, costs and times ("sidecar"), or only in the journal ("none").
         concurrency: The most calls at a time.
         attempts: The most replies that are requested for one call, if they cannot be used.
+        pilot: Create only so many rows: the first ones of the dataset. See `with_pilot`.
         patience: The longest time in which a run waits for an endpoint that is unavailable, in seconds.
         documents: The documents that rows are created from.
         conversation: Rows are conversations.
@@ -260,9 +250,11 @@ class GenerationSpec(_Table):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     output: _Output
     storage: Choice | None = None
+    provenance: Literal["row", "sidecar", "none"] = "row"
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 16
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     patience: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
+    pilot: Annotated[int, Field(ge=1, le=MAX_ROWS)] | None = None
     documents: Documents | None = None
     conversation: ConversationSpec | None = None
     row: RowSpec | None = None
@@ -290,6 +282,11 @@ class GenerationSpec(_Table):
         return (Choice(plugin="document-context"),) if self.documents else ()
 
     @property
+    def rows_to_create(self) -> int:
+        """Number of rows, or those of a pilot."""
+        return min(self.rows, self.pilot or self.rows)
+
+    @property
     def location(self) -> str:
         """The output for the storage: an absolute path, or the URL with its credentials."""
         return self.output if is_url(self.output) else str((self.root / self.output).absolute())
@@ -308,93 +305,3 @@ class GenerationSpec(_Table):
         """Hide the credentials of the output."""
         for name, value in super().__repr_args__():
             yield name, strip_credentials(value) if name == "output" else value
-
-
-SpecSource = GenerationSpec | Mapping[str, Any] | str | Path
-"""A specification, a dictionary in the form of its file, or the path of the file."""
-
-
-def load_spec(path: str | Path) -> GenerationSpec:
-    """
-    Read a specification from a TOML file.
-
-    In the settings of a strategy or a modifier, ``{ file = "seeds.txt" }`` is replaced by the lines of the file, and
-    ``{ file = "seeds.csv" }`` by its records. If ``schema`` is a text, it is the name of a JSON file.
-
-    Raises:
-        ConfigurationError: The file cannot be read, has an unknown key, or a value that is not valid.
-    """
-    path = check_path(path)
-    text = read_text(path)
-    if text is None:
-        raise ConfigurationError(
-            f"The specification {str(path)!r} cannot be read: No such file or directory.",
-            hint="Give the path of a TOML file.",
-        )
-    table = parse_toml(text, where=f"The specification {str(path)!r}")
-    root = path.absolute().parent
-    return make_spec(insert_files(table, root, where=path.name), root, where=path.name, file=path)
-
-
-def to_spec(source: SpecSource) -> GenerationSpec:
-    """
-    Return a specification as it is, or make one from a dictionary, or read one from a file.
-
-    Args:
-        source: A dictionary has the form of the file. Its paths are relative to its key ``root``, by default the
-            current folder.
-
-    Raises:
-        ConfigurationError: It cannot be read, has an unknown key, or a value that is not valid.
-    """
-    if isinstance(source, GenerationSpec):
-        return source
-    if not isinstance(source, Mapping):
-        return load_spec(source)
-    root = check_path(source.get("root", Path.cwd())).absolute()
-    table = {key: value for key, value in source.items() if key != "root"}
-    return make_spec(insert_files(table, root, where="specification"), root)
-
-
-def with_files(spec: GenerationSpec) -> GenerationSpec:
-    """
-    Read the files that the settings of plugins still name: a saved specification has their names only.
-
-    Raises:
-        ConfigurationError: A file cannot be read.
-    """
-
-    def read(choice: Choice) -> Choice:
-        values = read_values_of(choice.settings, spec.root, where=spec.origin.name if spec.origin else "specification")
-        return choice.model_copy(update=values) if values else choice
-
-    job = spec.job
-    modifiers = tuple(map(read, job.modifiers)) if job.modifiers is not None else None
-    job = job.model_copy(update={"strategy": read(job.strategy), "modifiers": modifiers})
-    return spec.model_copy(update={"conversation" if spec.conversation else "row": job})
-
-
-def make_spec(
-    table: Mapping[str, Any], root: Path, *, where: str = "specification", file: Path | None = None
-) -> GenerationSpec:
-    """
-    Create a specification from a table that was read from a file or a journal.
-
-    Args:
-        table: The specification, with the content of files; see `budwood_generation.files.insert_files`.
-        root: The folder that paths are relative to.
-        where: The name of the specification, for errors.
-        file: The file that the table was read from.
-
-    Raises:
-        ConfigurationError: It has an unknown key or a value that is not valid.
-    """
-    if "root" in table:
-        raise ConfigurationError(f"{where}: unknown key 'root'. Paths are relative to the folder of the file.")
-    if "origin" in table:
-        raise ConfigurationError(f"{where}: unknown key 'origin'.")
-    try:
-        return GenerationSpec.model_validate({**table, "root": root, "origin": file})
-    except ValidationError as error:
-        problem = spec_error(GenerationSpec, error, where=where, file=file)
-    raise problem  # not above: the error of Pydantic contains the values

@@ -90,7 +90,6 @@ def _table_changed(text: str) -> ConfigurationError:
 
 
 def _describe(error: BaseException, address: Address) -> str:
-    """Return the first line of a message without its details, which quote values of rows."""
-    primary = getattr(getattr(error, "diag", None), "message_primary", None)
-    lines = str(primary or error).strip().splitlines()
+    """Return the first line of a message. The others are details, which quote values of rows."""
+    lines = str(error).strip().splitlines()
     return address.redact(f"{address.label}: {lines[0] if lines else type(error).__name__}").rstrip(".")

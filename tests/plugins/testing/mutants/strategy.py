@@ -1,6 +1,7 @@
 """A correct strategy, and broken ones."""
 
 import random as python_random
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -265,6 +266,32 @@ class TestListsNumbers(Correct):
         def prepare(self, passages, count, seed):
             super().prepare(passages, count, seed)
             return TestListsNumbers.Cells(self, passages, count, seed)
+
+
+class TestFollowsAnotherPassage(Correct):
+    caught_by = ("test_a_cell_follows_an_earlier_one_about_its_passage",)
+
+    class Cells(RiddleCells):
+        def cell(self, number, random):
+            return replace(super().cell(number, random), after=number - 1 if number else None)
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestFollowsAnotherPassage.Cells(self, passages, seed)
+
+
+class TestOmitsEarlierQuestions(Correct):
+    caught_by = ("test_question_prompt_contains_questions_of_earlier_rows",)
+
+    class Cells(RiddleCells):
+        def cell(self, number, random):
+            return replace(super().cell(number, random), after=self.order.find_previous(number))
+
+    class Mutant(Riddles):
+        def prepare(self, passages, count, seed):
+            super().prepare(passages, count, seed)
+            return TestOmitsEarlierQuestions.Cells(self, passages, seed)
 
 
 class TestDraftsWithoutDocuments(Correct):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from budwood_generation.exports.conversations import ChatMessage, Conversation, merge_passage
+from budwood_generation.exports.conversations import REASONING, ChatMessage, Conversation, merge_passage
 
 Record = dict[str, Any]
 
@@ -34,7 +34,7 @@ def messages_record(conversation: Conversation) -> Record:
     Source: https://huggingface.co/docs/trl/dataset_formats
     """
     messages = [
-        _openai_message(message) | ({} if message.reasoning is None else {"reasoning_content": message.reasoning})
+        _openai_message(message) | ({} if message.reasoning is None else {REASONING: message.reasoning})
         for message in merge_passage(conversation).messages
     ]
     return {"id": conversation.id, "messages": messages}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from budwood.types import Row
 from budwood_generation.exports.chat import Record, messages_record
-from budwood_generation.exports.conversations import Conversation, merge_passage
+from budwood_generation.exports.conversations import REASONING, Conversation, merge_passage
 from budwood_generation.spec import RowSpec
 
 TEXT: Final[dict[str, Any]] = {"type": "string"}
@@ -17,7 +17,7 @@ TEXTS: Final[dict[str, Any]] = {"type": "array", "items": TEXT}
 SOURCE: Final = ("document", "headings", "passage")
 OTHER_PROPERTIES: Final = "other_properties"
 """The column for properties of a structured value that its schema allows and does not name."""
-NAMES: Final = ("id", *SOURCE, "material", "model", OTHER_PROPERTIES)
+NAMES: Final = ("id", *SOURCE, "material", "model", OTHER_PROPERTIES, REASONING)
 """The columns beside a structured value. A property with one of these names is in the column ``value_NAME``."""
 
 
@@ -32,7 +32,7 @@ class Column:
 
 def conversation_columns(*, reasoning: bool) -> list[Column]:
     """Return the columns of conversations, one row each."""
-    properties = {"role": TEXT, "content": TEXT} | ({"reasoning_content": TEXT} if reasoning else {})
+    properties = {"role": TEXT, "content": TEXT} | ({REASONING: TEXT} if reasoning else {})
     message = {"type": "object", "properties": properties, "additionalProperties": False}
     named = {"id": TEXT, "messages": {"type": "array", "items": message}} | _SOURCE_COLUMNS
     return _columns(named | {"asker": TEXT, "answerer": TEXT})
@@ -66,13 +66,15 @@ def turn_records(conversation: Conversation, row: Row) -> Iterator[Record]:
         }
 
 
-def value_columns(job: RowSpec) -> list[Column]:
+def value_columns(job: RowSpec, *, reasoning: bool) -> list[Column]:
     """Return the columns of structured values: one for each property of the schema, or ``value`` for other schemas."""
     schema: Mapping[str, Any] = job.json_schema
     properties = _properties(schema)
     named = {_value_name(name): inner for name, inner in properties.items()} if properties else {"value": schema}
     if properties and schema.get("additionalProperties") is not False:
         named[OTHER_PROPERTIES] = ANY
+    if reasoning:
+        named[REASONING] = TEXT
     return _columns({"id": TEXT} | named | _SOURCE_COLUMNS | {"model": TEXT}, schema)
 
 
@@ -81,10 +83,10 @@ def value_record(row: Row, job: RowSpec) -> Record:
     value: Any = row.data["value"]
     properties = _properties(job.json_schema)
     if not properties or not isinstance(value, Mapping):
-        return {"id": row.id, "value": value} | _source(row) | _models(row)
+        return {"id": row.id, "value": value} | _others(row)
     named = {_value_name(name): value.get(name) for name in properties}
     others = {name: inner for name, inner in value.items() if name not in properties}
-    return {"id": row.id} | named | {OTHER_PROPERTIES: others or None} | _source(row) | _models(row)
+    return {"id": row.id} | named | {OTHER_PROPERTIES: others or None} | _others(row)
 
 
 _SOURCE_COLUMNS: Final[dict[str, Mapping[str, Any]]] = {
@@ -113,6 +115,10 @@ def _value_name(name: str) -> str:
 def _source(row: Row) -> Record:
     source: Any = row.data.get("source") or {}
     return {name: source.get(name) for name in SOURCE} | {"material": row.data.get("material") or None}
+
+
+def _others(row: Row) -> Record:
+    return {REASONING: row.data.get(REASONING)} | _source(row) | _models(row)
 
 
 def _models(row: Row) -> Record:

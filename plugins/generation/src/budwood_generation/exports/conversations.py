@@ -12,6 +12,9 @@ from budwood.types import Row
 Reasoning = Literal["drop", "field", "tags"]
 """What to do with the reasoning of a model: leave it out, keep it in a field, or keep it in ``<think>`` tags."""
 
+REASONING: Final = "reasoning_content"
+"""The field for reasoning in messages and in rows of structured values."""
+
 _TAGGED: Final = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 
 
@@ -84,7 +87,7 @@ def place_reasoning(conversation: Conversation, reasoning: Reasoning) -> Convers
 
 
 def _read_message(data: Mapping[str, Any]) -> ChatMessage:
-    role, content, reasoning = data["role"], data["content"], data.get("reasoning")
+    role, content, reasoning = data["role"], data["content"], data.get(REASONING)
     if role == "assistant" and reasoning is None and (tagged := _TAGGED.match(content)):
         return ChatMessage(role, content[tagged.end() :], tagged[1].strip() or None)
     return ChatMessage(role, content, reasoning)

@@ -115,7 +115,7 @@ def _write_rows(
     to_records = records_of(found, source.spec, options)
     counts, skipped = Counter(dict.fromkeys(files, 0)), Counter[str]()
     with open_writers(files, partial(_build_writer, found, source, options)) as writers:
-        for row in source.rows():
+        for row in source.stored_rows() if found.name == "jsonl" else source.rows():
             split = split_of(row.id, fraction)
             written = 0
             for record in to_records(row):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from budwood.errors import ConfigurationError
 from budwood.types import Row
@@ -12,6 +12,7 @@ from budwood_generation.exports import columns
 from budwood_generation.exports.chat import Record, messages_record
 from budwood_generation.exports.columns import Column
 from budwood_generation.exports.conversations import (
+    REASONING,
     Conversation,
     Reasoning,
     attach_passage,
@@ -21,7 +22,7 @@ from budwood_generation.exports.conversations import (
 )
 from budwood_generation.exports.formats import ExportFormat, export_formats
 from budwood_generation.modifiers.document_context import DocumentContextSettings
-from budwood_generation.spec import GenerationSpec
+from budwood_generation.spec import GenerationSpec, RowSpec
 
 ToRecords = Callable[[Row], Iterable[Record]]
 
@@ -59,6 +60,10 @@ def check_options(found: ExportFormat, spec: GenerationSpec, options: RecordOpti
             f"The rows of this run are structured values, and the format {found.name} holds conversations.",
             hint=f"Export to one of {able}.",
         )
+    if options.reasoning == "tags":
+        raise ConfigurationError(
+            "Structured values have no text that tags could be put into.", hint="Use drop or field for reasoning."
+        )
     if options.context:
         raise ConfigurationError(
             "The rows of this run have no messages that the passage could be put into.",
@@ -68,9 +73,9 @@ def check_options(found: ExportFormat, spec: GenerationSpec, options: RecordOpti
 
 def columns_of(found: ExportFormat, spec: GenerationSpec, options: RecordOptions) -> list[Column]:
     """Return the columns of a table."""
-    if spec.row is not None:
-        return columns.value_columns(spec.row)
     has_field = reasoning_of(spec) != "drop" and _reasoning(found, spec, options) == "field"
+    if spec.row is not None:
+        return columns.value_columns(spec.row, reasoning=has_field)
     if found.suffix == ".csv":
         return columns.turn_columns(reasoning=has_field)
     return columns.conversation_columns(reasoning=has_field)
@@ -81,7 +86,7 @@ def records_of(found: ExportFormat, spec: GenerationSpec, options: RecordOptions
     if found.name == "jsonl":
         return lambda row: [_full_row(row, spec, options)]
     if (job := spec.row) is not None:
-        return lambda row: [columns.value_record(row, job)]
+        return lambda row: [columns.value_record(row, job)]  # without a column for it, reasoning is left out
 
     def prepare(row: Row) -> Conversation:
         return _conversation(row, spec, options.context, _reasoning(found, spec, options))
@@ -94,10 +99,9 @@ def records_of(found: ExportFormat, spec: GenerationSpec, options: RecordOptions
 
 
 def reasoning_of(spec: GenerationSpec) -> Reasoning:
-    """Return where the rows of a run have the reasoning of the answerer."""
-    options: Any = spec.conversation.answerer_options if spec.conversation else None
-    found: Reasoning = getattr(options, "reasoning", "drop")
-    return found
+    """Return where the rows of a run have the reasoning of the model that answers."""
+    job = spec.job
+    return job.options.reasoning if isinstance(job, RowSpec) else job.answerer_options.reasoning
 
 
 def _reasoning(found: ExportFormat, spec: GenerationSpec, options: RecordOptions) -> Reasoning:
@@ -111,6 +115,8 @@ def _conversation(row: Row, spec: GenerationSpec, context: bool, reasoning: Reas
 
 
 def _full_row(row: Row, spec: GenerationSpec, options: RecordOptions) -> Record:
+    if spec.row is not None and options.reasoning == "drop":
+        return {key: value for key, value in row.data.items() if key != REASONING}
     if spec.row is not None or (not options.context and options.reasoning is None):
         return row.data
     conversation = _conversation(row, spec, options.context, options.reasoning or reasoning_of(spec))

@@ -10,6 +10,7 @@ from budwood.types import Row
 from budwood_generation import journal
 from budwood_generation.journal import JOURNAL, Header, Stage, Totals
 from budwood_generation.outputs import dataset_name
+from budwood_generation.provenance import Provenance
 from budwood_generation.runs.folder import find_run_folder
 from budwood_generation.runs.run import load_saved_spec
 from budwood_generation.spec import GenerationSpec
@@ -52,6 +53,11 @@ class ExportSource:
     def rows(self) -> Iterator[Row]:
         """Yield the finished rows in the order of the plan."""
         return journal.read_rows(self.folder / JOURNAL)
+
+    def stored_rows(self) -> Iterator[Row]:
+        """Yield the finished rows in the order of the plan, with their provenance as in the output."""
+        with journal.open_calls(self.folder / JOURNAL) as calls:
+            yield from map(Provenance(self.spec, calls).complete, self.rows())
 
 
 def open_source(run: str | Path) -> ExportSource:

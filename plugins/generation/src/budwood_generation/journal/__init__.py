@@ -3,6 +3,7 @@
 from budwood_generation.journal.contract import Journal
 from budwood_generation.journal.reading import (
     JOURNAL,
+    open_calls,
     read_failures,
     read_header,
     read_rows,
@@ -45,6 +46,7 @@ __all__ = [
     "Totals",
     "TurnDone",
     "count_rows",
+    "open_calls",
     "read_failures",
     "read_header",
     "read_rows",

@@ -15,7 +15,7 @@ from budwood.types import Row
 from budwood_generation.errors import JournalError
 from budwood_generation.journal import encoding
 from budwood_generation.journal.encoding import Columns, encode
-from budwood_generation.journal.records import Entry, Header, RowFailed, Stage, Totals
+from budwood_generation.journal.records import CallDone, Entry, Header, RowFailed, Stage, Totals
 
 FORMAT: Final = 2
 """The version of the file format, stored as ``user_version``."""
@@ -166,6 +166,12 @@ def select_failures(connection: sqlite3.Connection) -> dict[int, RowFailed]:
     )
     found = select(connection, condition, encoding.FAILURE, encoding.ROW)
     return {columns.row: encoding.decode_failure(columns.row, columns.data) for _, columns in found}
+
+
+def select_calls(connection: sqlite3.Connection, index: int) -> list[CallDone]:
+    """Return all calls of a row, in the order in which they were committed."""
+    found = select(connection, "kind = ? AND row = ? ORDER BY seq", encoding.CALL, index)
+    return [encoding.decode_call(columns.row, columns.turn, columns.data) for _, columns in found]
 
 
 def select_rows(connection: sqlite3.Connection, after: int, limit: int) -> list[Row]:

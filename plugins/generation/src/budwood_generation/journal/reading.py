@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from budwood.types import Row
 from budwood_generation.journal.database import (
     check_format,
     connect,
+    select_calls,
     select_failures,
     select_header,
     select_rows,
@@ -19,7 +20,7 @@ from budwood_generation.journal.database import (
     select_totals,
 )
 from budwood_generation.journal.problems import convert_errors
-from budwood_generation.journal.records import Header, RowFailed, Stage, Totals
+from budwood_generation.journal.records import CallDone, Header, RowFailed, Stage, Totals
 
 JOURNAL: Final = "journal.sqlite"
 """The name of the file in the folder of a run."""
@@ -83,6 +84,18 @@ def read_rows(path: Path, after: int = -1) -> Iterator[Row]:
         while rows := select_rows(connection, after, ROWS_AT_ONCE):
             yield from rows
             after = rows[-1].index
+
+
+@contextmanager
+def open_calls(path: Path) -> Iterator[Callable[[int], list[CallDone]]]:
+    """
+    Yield a function that returns all calls of a row, in the order in which they were committed.
+
+    Raises:
+        JournalError: The file cannot be read.
+    """
+    with _open(path) as connection:
+        yield lambda index: select_calls(connection, index)
 
 
 @contextmanager

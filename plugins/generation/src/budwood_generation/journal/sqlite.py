@@ -16,6 +16,7 @@ from budwood_generation.journal.database import (
     create,
     find_last,
     select,
+    select_calls,
     select_failures,
     select_header,
     select_notes,
@@ -128,8 +129,7 @@ class SQLiteJournal:
     def calls(self, index: int) -> list[CallDone]:
         """Return all calls of a row, in the order in which they were committed."""
         with convert_errors(self._path):
-            found = select(self._reader, "kind = ? AND row = ? ORDER BY seq", encoding.CALL, index)
-            return [encoding.decode_call(columns.row, columns.turn, columns.data) for _, columns in found]
+            return select_calls(self._reader, index)
 
     def _calls_of_turn(self, index: int, turn: int) -> list[CallDone]:
         with convert_errors(self._path):

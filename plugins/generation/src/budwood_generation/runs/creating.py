@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from budwood import AsyncClient
+from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood_generation.journal import Journal
+from budwood_generation.journal import Journal, RowFailed
 from budwood_generation.plan import Plan
-from budwood_generation.replicates import find_asked
+from budwood_generation.replicates import AskedQuestions
 from budwood_generation.runs.calls import MAX_RETRY_AFTER, Caller
 from budwood_generation.runs.connections import allow_connections
 from budwood_generation.runs.interrupts import Interrupted, Interrupts
@@ -31,11 +32,11 @@ async def create_rows(
         Interrupted: A signal stopped it.
     """
     spec = plan.spec
-    missing = len(plan.cells) - meter.before.rows
+    failures = journal.failures() if plan.only is None else _failed_with(plan.only, journal.failures())
+    missing = len(plan.cells) - meter.before.rows if plan.only is None else len(failures)
     limits = RunLimits(slots=spec.concurrency, rows=missing, attempts=spec.attempts, patience=spec.patience)
     async with AsyncClient(settings=allow_connections(settings, spec.concurrency)) as client:
         caller = Caller(client, spec.seed, _call_options(settings, plan.models))
-        failures = journal.failures()
         runner = Runner(
             _row_opener(plan, journal),
             caller,
@@ -47,20 +48,39 @@ async def create_rows(
         )
         stopping = interrupts.stopping_by(lambda: runner.stop(Interrupted())) if interrupts else None
         with stopping or contextlib.nullcontext():
-            await runner.run(journal.finished().missing(), failures)
+            await runner.run(journal.finished().missing() if plan.only is None else iter(failures), failures)
+
+
+def _failed_with(name: str, failures: Mapping[int, RowFailed]) -> dict[int, RowFailed]:
+    """
+    Return the failures with an error.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = {index: failure for index, failure in failures.items() if failure.error == name}
+    if not found:
+        names = ", ".join(sorted({failure.error for failure in failures.values()}))
+        raise ConfigurationError(
+            f"No row failed with {name}.",
+            hint=f"Rows failed with {names}."
+            if names
+            else "No row failed. `budwood runs resume` creates missing rows.",
+        )
+    return found
 
 
 def _row_opener(plan: Plan, journal: Journal) -> Callable[[int], OpenRow]:
     """Return the function that opens the row of an index."""
     spec, job, plugins = plan.spec, plan.spec.job, plan.plugins
 
+    asked = AskedQuestions(plan.cells, journal.turns)
+
     def open_row(index: int) -> OpenRow:
         cell = plan.cells[index]
         if isinstance(job, ConversationSpec):
             turns = _finished_turns(plan, journal, index)
-            return OpenConversation(
-                spec, job, plugins, cell, turns, find_asked=lambda cell: find_asked(plan.cells, cell, journal.turns)
-            )
+            return OpenConversation(spec, job, plugins, cell, turns, find_asked=asked.find)
         return OpenValue(spec, job, plugins, cell)
 
     return open_row

@@ -92,7 +92,7 @@ def _info(folder: Path) -> RunInfo:
         turns_done=totals.turns,
         turns=sum(stage.turns for stage in stages),
         calls=totals.calls,
-        failures=tuple(Failure(index, failure.reason) for index, failure in failures.items()),
+        failures=tuple(Failure(index, failure.reason, failure.error) for index, failure in failures.items()),
         models=header.models,
     )
 

@@ -31,6 +31,7 @@ class Progress:
         total_cost: US dollars of all sessions, or None if unknown.
         seconds: Time since the start.
         waiting: Why calls wait for an endpoint; None if they do not.
+        storage_problem: Why rows cannot be stored; None if they can. They are in the journal, and calls continue.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
         rows_per_second: Rate, or None before the first turn.
         seconds_left: Estimated remaining time, or None before the first turn.
@@ -51,6 +52,7 @@ class Progress:
     rejected: int = 0
     total_cost: Decimal | None = None
     waiting: str | None = None
+    storage_problem: str | None = None
     paused_seconds: float = 0.0
 
 
@@ -108,6 +110,7 @@ class Meter:
         self._monotonic = monotonic
         self._started = monotonic()
         self._waiting: Sequence[Waiting] = ()
+        self._storage_problem: str | None = None
         self._paused_since: float | None = None
         self._paused_seconds = 0.0
 
@@ -148,6 +151,11 @@ class Meter:
             logs.emit("run continued", paused_seconds=round(self._paused_seconds, 1))
         self._send()
 
+    def report_storage(self, problem: str | None) -> None:
+        """Report that the storage fails, and why; None if it works again."""
+        self._storage_problem = problem
+        self._send()
+
     def progress(self) -> Progress:
         """Return the current progress."""
         seconds, session = self.seconds, self._session
@@ -166,6 +174,7 @@ class Meter:
             total_cost=self.totals.cost,
             seconds=seconds,
             waiting="; ".join(map(str, self._waiting)) or None,
+            storage_problem=self._storage_problem,
             paused_seconds=self.paused_seconds,
             rows_per_second=turns * self._rows / self._turns / seconds if turns and seconds else None,
             seconds_left=(self._turns - self.totals.turns) * seconds / turns if turns else None,

@@ -17,11 +17,13 @@ class Failure:
 
     Attributes:
         index: The number of the row, from 0.
-        reason: The error.
+        reason: The error, for people.
+        error: The name of the error's class.
     """
 
     index: int
     reason: str
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

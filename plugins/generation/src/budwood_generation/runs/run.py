@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood_generation.errors import JournalError, OutputError
+from budwood_generation.errors import JournalError
 from budwood_generation.journal import Journal
-from budwood_generation.outputs import SUFFIX, is_url, output_label
+from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.creating import create_rows
+from budwood_generation.runs.delivery import open_delivery
 from budwood_generation.runs.folder import find_run_folder, open_journal, read_saved_header
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
-from budwood_generation.spec import GenerationSpec, SpecSource, make_spec
+from budwood_generation.spec import GenerationSpec
+from budwood_generation.spec_sources import SpecSource, make_spec
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
@@ -57,6 +60,7 @@ async def generate_async(
 def resume(
     path: str | Path,
     *,
+    only: str | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
@@ -66,23 +70,25 @@ def resume(
     Args:
         path: The folder of the run, or its output: a file, or a URL, whose run is in the current folder. A URL may
             contain the credentials, which the journal does not store.
+        only: The name of an error, such as "RateLimitError": try only those rows that failed with it.
         settings: As for `budwood.Client`.
         on_progress: Called after every commit.
 
     Raises:
         BudwoodError: There is no such run, its documents have changed, or an error stopped it.
     """
-    return _run(lambda interrupts: _resume(path, settings, on_progress, interrupts))
+    return _run(lambda interrupts: _resume(path, only, settings, on_progress, interrupts))
 
 
 async def resume_async(
     path: str | Path,
     *,
+    only: str | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
     """Continue a run; see `resume`."""
-    return await _resume(path, settings, on_progress)
+    return await _resume(path, only, settings, on_progress)
 
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
@@ -122,6 +128,7 @@ async def _generate(
 
 async def _resume(
     path: str | Path,
+    only: str | None,
     settings: Settings | Mapping[str, Any] | None,
     on_progress: OnProgress | None,
     interrupts: Interrupts | None = None,
@@ -130,7 +137,8 @@ async def _resume(
     spec = load_saved_spec(find_run_folder(path))
     if isinstance(path, str) and is_url(path):
         spec = spec.model_copy(update={"output": path})
-    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
+    plan = replace(make_plan(spec, settings=settings), only=only)
+    return await _run_plan(plan, settings, on_progress, interrupts)
 
 
 def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
@@ -175,8 +183,10 @@ async def _run_with_note(
 ) -> RunReport:
     meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress)
     try:
-        await create_rows(plan, settings, journal, meter, interrupts)
-        return _report(plan, journal, meter, await _write_in_thread(plan, journal))
+        async with open_delivery(plan, journal, meter.report_storage) as delivery:
+            await create_rows(plan, settings, journal, meter, interrupts)
+            rows = await delivery.finish()
+        return _report(plan, journal, meter, rows)
     except BaseException as error:
         if not isinstance(error, JournalError) and _has_finished_calls(journal):
             _add_resume_note(error, plan)
@@ -184,7 +194,9 @@ async def _run_with_note(
 
 
 def _add_resume_note(error: BaseException, plan: Plan) -> None:
-    error.add_note(f"Finished work is saved. To continue: budwood runs resume {plan.run_folder}")
+    here, folder = Path.cwd(), plan.run_folder
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    error.add_note(f"Finished work is saved. To continue: budwood runs resume {shown}")
 
 
 def _has_finished_calls(journal: Journal) -> bool:
@@ -194,33 +206,13 @@ def _has_finished_calls(journal: Journal) -> bool:
         return True
 
 
-async def _write_in_thread(plan: Plan, journal: Journal) -> int:
-    """Write the output in a thread. If the run is cancelled, wait for the thread: it reads the journal."""
-    writing = asyncio.ensure_future(asyncio.to_thread(_write_output, plan, journal))
-    try:
-        return await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await asyncio.gather(writing, return_exceptions=True)
-        raise
-
-
-def _write_output(plan: Plan, journal: Journal) -> int:
-    try:
-        return plan.plugins.storage.finish(journal.rows())
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write the output {output_label(plan.output)}: {error.strerror or error}.",
-            hint="Free disk space, or make the folder writable. Then resume: no call is repeated.",
-        ) from error
-
-
 def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
     return RunReport(
         output=plan.output,
         run_folder=plan.run_folder,
         rows=rows,
         rows_requested=len(plan.cells),
-        failures=tuple(Failure(index, failure.reason) for index, failure in journal.failures().items()),
+        failures=tuple(Failure(index, failure.reason, failure.error) for index, failure in journal.failures().items()),
         calls=meter.session.calls,
         rejected=meter.session.rejected,
         rows_reused=meter.before.rows,

@@ -143,6 +143,17 @@ class InstructionStrategySuite(PluginSuite):
             assert sum(used) == len(drafts[:count]), "a cell uses none of the passages"
             assert max(used) - min(used) <= 1
 
+    def test_a_cell_follows_an_earlier_one_about_its_passage(self, strategy: InstructionStrategy) -> None:
+        """`CellDraft.after` is a lower number with the same passage, and `find_previous` returns it if there is one."""
+        cells = self.prepare(strategy, 20)
+        drafts = self.drafts(strategy, 20)
+        find = getattr(cells, "find_previous", None)
+        for number, draft in enumerate(drafts):
+            if draft.after is not None:
+                assert 0 <= draft.after < number
+                assert drafts[draft.after].passage == draft.passage
+            assert find is None or find(number) == draft.after
+
     def test_memory_does_not_depend_on_the_number_of_cells(self, strategy: InstructionStrategy) -> None:
         """Preparing ten million cells and drafting some needs at most one megabyte."""
         if self.lists_drafts:
@@ -197,6 +208,15 @@ class InstructionStrategySuite(PluginSuite):
                 text = _join_messages(instruction)
 
                 assert not instruction.ask or all(turn.question in text and turn.answer in text for turn in turns)
+
+    def test_question_prompt_contains_questions_of_earlier_rows(self, strategy: InstructionStrategy) -> None:
+        """If a cell waits for an earlier one, the messages for the model contain what was asked in it."""
+        for draft in self.drafts(strategy, 20):
+            asked = () if draft.after is None else ("Who planted it?", "Is it {old}?")
+            for turns in _TURNS:
+                text = _join_messages(strategy.instruct(make_cell(draft, 0, asked), turns, Random(1)))
+
+                assert not text or all(question in text for question in asked), "`ask` does not contain `Cell.asked`"
 
     def test_instruction_depends_only_on_its_arguments(self, strategy: InstructionStrategy, build: Build) -> None:
         """The same cell, turns and seed give the same instruction, in any order of calls and from another instance."""
@@ -285,6 +305,6 @@ def make_passage(number: int, text: str) -> SourcePassage:
     return SourcePassage(id=f"passage-{number}", document="guide.md", headings=("Grafting",), text=text)
 
 
-def make_cell(draft: CellDraft, index: int) -> Cell:
+def make_cell(draft: CellDraft, index: int, asked: tuple[str, ...] = ()) -> Cell:
     """Create the cell for a draft."""
-    return Cell(id=f"cell-{index}", index=index, turns=3, passage=draft.passage, material=draft.material)
+    return Cell(id=f"cell-{index}", index=index, turns=3, passage=draft.passage, material=draft.material, asked=asked)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from budwood_generation import make_plan
+from tests.datasets import OFFLINE, conversation_spec, row_spec, table
+
+
+def seeds(count):
+    """
+    Return a strategy with seeds.
+    """
+    return {"strategy": {"plugin": "seed-list", "seeds": [f"Fact {number}" for number in range(count)]}}
+
+
+def warnings_of(spec):
+    """
+    Return the warnings of a plan as one text.
+    """
+    return "\n".join(make_plan(spec).warnings)
+
+
+def test_rows_that_share_a_passage_are_counted(tmp_path):
+    """
+    The asker is told what was asked before, unless there is none.
+    """
+    plan = make_plan(conversation_spec(tmp_path, rows=50))
+
+    assert plan.shares.rows_per_passage == -(-50 // plan.passages)
+    assert plan.shares.rows_per_prompt == 1
+    assert plan.warnings == (
+        f"up to {plan.shares.rows_per_passage} rows share a passage. Each asker is told what was asked before.",
+    )
+    assert "told" not in warnings_of(conversation_spec(tmp_path, rows=50, documents=None, job=seeds(50)))
+
+
+def test_structured_rows_that_share_a_prompt_are_counted(tmp_path):
+    """
+    Only the seeds of their requests differ.
+    """
+    warning = "rows have the same prompt; only the seeds of their requests differ"
+
+    assert warning in warnings_of(row_spec(tmp_path, rows=50))
+    assert f"up to 5 {warning}" in warnings_of(row_spec(tmp_path, rows=50, documents=None, job=seeds(10)))
+    assert warnings_of(row_spec(tmp_path, rows=50, documents=None, job=seeds(50))) == ""
+
+
+def test_conversations_with_the_same_first_question_share_a_prompt(tmp_path):
+    """
+    Seeds that are used twice are asked twice. Askers that know nothing of each other have the same prompt.
+    """
+    alone = {"strategy": {"plugin": "persona", "asked": 0}}
+
+    assert make_plan(conversation_spec(tmp_path, rows=9, documents=None, job=seeds(3))).shares.rows_per_prompt == 3
+    assert make_plan(conversation_spec(tmp_path, rows=16, documents=None, job=alone)).shares.rows_per_prompt == 2
+    assert make_plan(conversation_spec(tmp_path, rows=16, documents=None, job={"strategy": "persona"})).warnings == ()
+
+
+@pytest.mark.parametrize("rows", [3000, 100_000])
+def test_large_plans_are_estimated(tmp_path, rows):
+    """
+    The number of rows is compared with the number of passages, or with equal prompts in a sample.
+    """
+    documents = make_plan(row_spec(tmp_path, rows=rows))
+    seeded = make_plan(table(rows=rows, documents=None, root=tmp_path, row=ROW | seeds(1000)))
+
+    assert documents.shares.rows_per_passage == documents.shares.rows_per_prompt == -(-rows // documents.passages)
+    assert not documents.shares.is_exact
+    assert rows / 1000 * 0.7 < seeded.shares.rows_per_prompt < rows / 1000 * 1.4
+    assert seeded.warnings[0].startswith("about")
+
+
+ROW = {"model": OFFLINE, "schema": {"type": "object"}, "instruction": "State a fact."}
