@@ -12,7 +12,7 @@ from budwood_s3_storage.errors import S3StorageError
 from tests.fault_proxy import cut_reply, cut_request, error_reply
 from tests.s3 import make_dataset, make_rows
 
-pytestmark = [pytest.mark.real_server, pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.real_server
 
 
 def test_connection_cut_in_the_middle_of_a_put(make_storage, proxy):

@@ -12,7 +12,7 @@ from budwood.errors import ConfigurationError
 from budwood_s3_storage import parts, writing
 from tests.s3 import RUN, create_client, make_dataset, make_rows
 
-pytestmark = [pytest.mark.real_server, pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.real_server
 
 OTHER_RUN = "0ddb" * 8
 
