@@ -66,10 +66,10 @@ def require_generation() -> None:
 
 @contextmanager
 def interruptible(run_folder: Path) -> Iterator[None]:
-    """Print how to resume the run if it is interrupted."""
+    """Print how to resume the run if SIGINT or SIGTERM stops it."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now; ignore another Ctrl-C
         if run_folder.is_dir():
             terminal.note("stopped: all finished work is saved.")
