@@ -63,3 +63,18 @@ def test_lines_are_written_every_few_seconds(clock):
         clock.sleep(SECONDS_BETWEEN_LINES / 4)
 
     assert [text.partition("/")[0] for text in written] == ["0", "4"]
+
+
+def test_the_reason_of_a_pause_is_shown_at_once(clock):
+    """
+    A log gets a line when the run begins to wait, and the next one when it is due.
+    """
+    written = []
+    lines = ProgressLines(written.append, clock.monotonic)
+    waiting = make_progress(waiting="local/tiny is unavailable, next call in 4 s: no connection")
+
+    for progress in (make_progress(), make_progress(), waiting, waiting):
+        lines(progress)
+
+    assert len(written) == 2
+    assert written[1].endswith(", waiting: local/tiny is unavailable, next call in 4 s: no connection")

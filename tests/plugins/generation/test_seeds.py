@@ -172,6 +172,10 @@ def test_a_text_follows_the_instruction_or_fills_it(tmp_path):
         (("[row]\n", '[row]\nsystem = "{Topic}"\n'), "spec.toml, line 6: row.system: unknown placeholder {Topic}."),
         (("[row]\n", '[row]\nsystem = "a { b"\n'), "'row.system': line 6: the brace at '{ b' is not part of"),
         (("{level}", "{{level"), "the brace at '}"),
+        (
+            ('" } }\n', '" }, question = "{" }\n'),
+            "spec.toml, line 8: row.strategy: 'question': the brace at '{' is not",
+        ),
     ],
 )
 def test_an_unknown_placeholder_is_an_error(tmp_path, change, expected):

@@ -42,7 +42,7 @@ PLAN_FIELDS: Final = (
 )
 REPORT_FIELDS: Final = (
     *("output", "run_folder", "complete", "rows", "rows_requested", "rows_reused"),
-    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "unreadable", "skipped_files"),
+    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "unreadable", "skipped_files", "notes"),
 )
 
 
@@ -66,10 +66,10 @@ def require_generation() -> None:
 
 @contextmanager
 def interruptible(run_folder: Path) -> Iterator[None]:
-    """Print how to resume the run if it is interrupted."""
+    """Print how to resume the run if SIGINT or SIGTERM stops it."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now; ignore another Ctrl-C
         if run_folder.is_dir():
             terminal.note("stopped: all finished work is saved.")
@@ -90,15 +90,20 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
         f"tokens sent   {_count_text(plan.estimate.input_tokens)}\n"
         f"tokens back   {_count_text(plan.estimate.output_tokens)}\n"
         f"cost          {_cost_text(plan)}\n"
-        f"output        {plan.output}\n"
-        f"run folder    {plan.run_folder}\n"
+        f"output        {terminal.short_path(plan.output)}\n"
+        f"run folder    {terminal.short_path(plan.run_folder)}\n"
     )
     if plan.without_passages:
         terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")
     write_unreadable(plan.unreadable)
     write_skipped_files(plan.skipped_files)
-    for warning in plan.warnings:
-        terminal.note(f"note: {warning}")
+    write_notes(plan.warnings)
+
+
+def write_notes(notes: Sequence[str]) -> None:
+    """Print notes, each on a line."""
+    for text in notes:
+        terminal.note(f"note: {text}")
 
 
 def write_unreadable(documents: Sequence[UnreadableDocument]) -> None:
@@ -151,11 +156,12 @@ def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
     if json_output:
         terminal.write_json(pick_fields(report, REPORT_FIELDS) | {"failures": failures_json(report.failures)})
     else:
-        terminal.write(f"{report.output}\n")
+        terminal.write(f"{terminal.short_path(report.output)}\n")
     if not quiet:
         terminal.note(_summary(report))
         write_unreadable(report.unreadable)
         write_skipped_files(report.skipped_files)
+        write_notes(report.notes)
     if report.complete:
         return
     write_failures(report.failures)
@@ -174,7 +180,7 @@ def write_failures(failures: Sequence[Failure]) -> None:
 
 def failures_json(failures: Sequence[Failure]) -> list[dict[str, Any]]:
     """Return the failures as JSON."""
-    return [{"index": failure.index, "reason": failure.reason} for failure in failures]
+    return [{"index": failure.index, "reason": failure.reason, "error": failure.error} for failure in failures]
 
 
 def pick_fields(record: object, names: tuple[str, ...]) -> dict[str, Any]:
@@ -194,4 +200,4 @@ def _summary(report: RunReport) -> str:
 
 
 def _resume_command(run_folder: Path) -> str:
-    return f"`budwood runs resume {shlex.quote(str(run_folder))}`"
+    return f"`budwood runs resume {shlex.quote(terminal.short_path(run_folder))}`"

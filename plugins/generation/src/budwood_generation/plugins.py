@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -18,7 +21,7 @@ from budwood.settings import Settings
 from budwood.types.record import JSON
 from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
 from budwood_generation.outputs import choose_storage
-from budwood_generation.placeholders import KeyedTemplate, find_templates
+from budwood_generation.placeholders import KeyedTemplate, find_line, find_templates
 from budwood_generation.spec import Choice, GenerationSpec
 
 _MAX_ITEMS: Final = 100
@@ -58,12 +61,17 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
         ConfigurationError: The settings of a plugin are not valid.
     """
     instances = Instances(settings if isinstance(settings, Settings) else Settings.load(settings))
-    strategy = _build(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
-    modifiers = [_build(instances, PROMPT_MODIFIER, choice) for choice in spec.modifiers]
+    job = "conversation" if spec.conversation else "row"
+    with _name_keys(INSTRUCTION_STRATEGY, spec.job.strategy, f"{job}.strategy", spec.origin):
+        strategy = _build(instances, INSTRUCTION_STRATEGY, spec.job.strategy)
+    modifiers = []
+    for number, choice in enumerate(spec.modifiers):
+        with _name_keys(PROMPT_MODIFIER, choice, f"{job}.modifiers[{number}]", spec.origin):
+            modifiers.append(_build(instances, PROMPT_MODIFIER, choice))
     templates = tuple(_list_templates(spec, strategy, modifiers))
-    choice = spec.storage or Choice(plugin=choose_storage(instances, spec.output))
-    storage = instances.build(STORAGE, choice.plugin, {**choice.settings, "output": spec.location})
-    _refuse_secrets(STORAGE, choice, storage)
+    stored = spec.storage or Choice(plugin=choose_storage(instances, spec.output))
+    storage = instances.build(STORAGE, stored.plugin, {**stored.settings, "output": spec.location})
+    _refuse_secrets(STORAGE, stored, storage)
     return RunPlugins(
         strategy=GuardedStrategy(strategy),
         modifiers=tuple(map(GuardedModifier, modifiers)),
@@ -100,6 +108,22 @@ def _build(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[An
     instance = instances.build(kind, choice.plugin, choice.settings)
     _refuse_secrets(kind, choice, instance)
     return instance
+
+
+@contextmanager
+def _name_keys(kind: Kind[Any], choice: Choice, key: str, origin: Path | None) -> Iterator[None]:
+    """Let errors in settings of a specification name the key and the line there, instead of a section of settings."""
+    try:
+        yield
+    except ConfigurationError as error:
+        section = f"[{kind.section}.{choice.plugin}]: "
+        name = re.match(r"'([\w-]+)", error.message.removeprefix(section))
+        if not error.message.startswith(section) or name is None or name[1] not in choice.settings:
+            raise
+        line = find_line(origin, f"{key}.{name[1]}")
+        place = f"{origin.name}, line {line}: " if origin and line else ""
+        message = f"{place}{key}: {error.message.removeprefix(section)}"
+        raise type(error)(message, hint=error.hint) from error
 
 
 def _refuse_secrets(kind: Kind[Any], choice: Choice, instance: Instance[Any]) -> None:

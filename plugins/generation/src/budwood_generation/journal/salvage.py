@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from budwood.providing import replace_file
-from budwood_generation.errors import DamagedJournalError
+from budwood_generation.errors import JournalFormatError
 from budwood_generation.journal import encoding
 from budwood_generation.journal.database import (
     connect,
@@ -36,6 +36,12 @@ _DELETE_LATER_TURNS: Final = """
     )
 """
 """A turn after a lost one answers what will be asked in another way."""
+_DELETE_LAST_TURNS: Final = """
+    DELETE FROM entries WHERE kind = ?1 AND turn = (
+        SELECT max(turn) FROM entries AS same WHERE same.kind = ?1 AND same.row = entries.row
+    ) AND NOT EXISTS (SELECT 1 FROM entries AS done WHERE done.kind = ?2 AND done.row = entries.row)
+"""
+"""A row is committed with its last turn. If it was lost, the turn must be committed again; its calls are kept."""
 
 
 def salvage(path: Path, run: Sequence[Entry]) -> None:
@@ -47,7 +53,7 @@ def salvage(path: Path, run: Sequence[Entry]) -> None:
         run: The header and the stages of the run, if the journal has lost them.
 
     Raises:
-        DamagedJournalError: The header is lost.
+        JournalFormatError: The header is lost.
         OSError, sqlite3.Error: The files cannot be written.
     """
     before = _read_old_totals(path)
@@ -97,13 +103,14 @@ def _parse(values: list[Value]) -> Columns | None:
 def _complete(connection: sqlite3.Connection, path: Path, run: Sequence[Entry], before: Totals | None) -> None:
     """Remove what cannot be used, and add what is computed from the entries."""
     connection.execute(_DELETE_LATER_TURNS, (encoding.TURN,))
+    connection.execute(_DELETE_LAST_TURNS, (encoding.TURN, encoding.ROW))
     last = find_last(connection, "seq")
     known = {columns.kind for _, columns in select(connection, "kind <= ?", encoding.STAGE)}
     if not known >= {encoding.HEADER, encoding.STAGE}:
         for entry in run:
             last += insert(connection, last + 1, encode(entry))
     if not run and encoding.HEADER not in known:
-        raise DamagedJournalError(
+        raise JournalFormatError(
             f"{path.parent.name}: the journal and run.json are damaged: it is not known which run they belong to.",
             hint="Restore the folder from a backup, or choose another output.",
         )

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from budwood.errors import AuthenticationError
+from budwood_generation import generate, list_runs, resume, show_run
+from tests.chat_server import ChatServer, echo, failure
+from tests.datasets import conversation_spec, write_spec
+
+MAKE = Path(__file__).parents[1] / "plugins" / "generation" / "programs" / "make.py"
+JOB = {"answerer": "local/tiny", "turns": (1, 3), "answerer_options": {"retries": 0}, "asker_options": {"retries": 0}}
+ROWS = 40
+PAGE = 4096
+
+pytestmark = [
+    pytest.mark.one_python,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
+]
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory):
+    """
+    The dataset of a run that nothing disturbs, and its number of calls.
+    """
+    with ChatServer() as server:
+        spec = conversation_spec(tmp_path_factory.mktemp("complete"), job=JOB, rows=ROWS)
+        report = generate(spec, settings=server.settings)
+    return report.output.read_bytes(), report.calls
+
+
+def run_and_kill(act, path, settings, lines) -> int:
+    """Generate or resume a run in a process, and kill it after a number of commits; return its exit code."""
+    command = [sys.executable, MAKE, act, path, json.dumps(settings)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(lines):
+            process.stdout.readline()
+        process.kill()
+    return process.returncode
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """
+    A specification whose run was killed in the middle, with entries in the write-ahead log.
+    """
+    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    with ChatServer() as server:
+        assert run_and_kill("generate", write_spec(spec), server.settings, 70) == -signal.SIGKILL
+    return spec
+
+
+def damage_middle_page(folder, log):
+    """Zero a page in the middle of the journal."""
+    journal = folder / "journal.sqlite"
+    overwrite(journal, journal.stat().st_size // PAGE // 2 * PAGE)
+
+
+def damage_first_page(folder, log):
+    """Zero the first page, without which SQLite reads nothing."""
+    overwrite(folder / "journal.sqlite", 0)
+
+
+def tear_file(folder, log):
+    """Cut the journal off in the middle of a page."""
+    journal = folder / "journal.sqlite"
+    os.truncate(journal, journal.stat().st_size // 2 + 777)
+
+
+def tear_log(folder, log):
+    """Cut off the write-ahead log in the middle of a page."""
+    assert log.stat().st_size > 10 * PAGE
+    os.truncate(log, log.stat().st_size // 2 + 777)
+
+
+def damage_log(folder, log):
+    """Zero a page in the middle of the write-ahead log."""
+    overwrite(log, log.stat().st_size // 2)
+
+
+def lose_log(folder, log):
+    """Remove the write-ahead log."""
+    log.unlink()
+
+
+def empty_file(folder, log):
+    """Lose all of the journal, but not its log."""
+    os.truncate(folder / "journal.sqlite", 0)
+
+
+def overwrite(path, place) -> None:
+    """Zero a page of a file."""
+    with path.open("rb+") as file:
+        file.seek(place)
+        file.write(bytes(PAGE))
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_middle_page, damage_first_page, tear_file, tear_log, damage_log, lose_log, empty_file]
+)
+def test_a_damaged_journal_is_resumed(killed, complete, damage):
+    """
+    The run resumes from what can be read, and gives the same rows as a run that nothing disturbs.
+    """
+    output, calls = complete
+    damage(killed.run_folder, killed.run_folder / "journal.sqlite-wal")
+
+    with ChatServer() as server:
+        report = resume(killed.run_folder, settings=server.settings)
+
+    assert report.output.read_bytes() == output
+    assert len(server.requests) <= calls
+    assert show_run(killed.run_folder).state == "complete"
+    assert [info.run_folder for info in list_runs(killed.run_folder.parent)] == [killed.run_folder]
+
+
+def test_a_zeroed_page_costs_only_what_was_on_it(killed, complete):
+    """
+    All other calls are reused.
+    """
+    _, calls = complete
+    paid = show_run(killed.run_folder).calls
+    damage_middle_page(killed.run_folder, None)
+
+    with ChatServer() as server:
+        resume(killed.run_folder, settings=server.settings)
+
+    assert len(server.requests) <= calls - paid + 12
+
+
+def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
+    """
+    The output is written again with the same rows.
+    """
+    output, _ = complete
+    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    with ChatServer() as server:
+        generate(spec, settings=server.settings)
+        (spec.run_folder / "journal.sqlite-suspected").touch()  # as after a read that failed
+        damage_middle_page(spec.run_folder, None)
+        report = resume(spec.run_folder, settings=server.settings)
+
+    assert report.complete
+    assert report.output.read_bytes() == output
+
+
+def test_kills_at_random_moments_lose_nothing(tmp_path, request, complete):
+    """
+    Whenever the process is killed, the rows are the same at the end, and only calls in flight are paid again.
+    """
+    output, calls = complete
+    kills = 100 if request.config.getoption("--proof") == "deep" else 8
+    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS, concurrency=4)
+    path, act, random = write_spec(spec), "generate", Random(3)
+    with ChatServer() as server:
+        for _ in range(kills):
+            if run_and_kill(act, path, server.settings, random.randint(0, max(2, calls // kills))) == 0:
+                break
+            if (spec.run_folder / "journal.sqlite").exists():
+                path, act = spec.run_folder, "resume"
+        report = generate(spec, settings=server.settings)
+
+    assert report.output.read_bytes() == output
+    assert len(server.requests) <= calls + kills * spec.concurrency
+
+
+def test_of_two_processes_one_runs(tmp_path, complete):
+    """
+    If two start at once, one is rejected, and the other creates all rows.
+    """
+    output, _ = complete
+    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    path, ended, release = write_spec(spec), queue.SimpleQueue(), threading.Event()
+
+    def say(body):
+        release.wait()
+        return echo(body)
+
+    with ChatServer(say) as server:
+        command = [sys.executable, MAKE, "generate", path, json.dumps(server.settings)]
+        processes = [
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)
+        ]
+        for process in processes:
+            threading.Thread(target=lambda process=process: ended.put((process, *process.communicate()))).start()
+        loser, _, error = ended.get()
+        release.set()
+        winner, _, _ = ended.get()
+
+    assert (loser.returncode, winner.returncode) == (1, 0)
+    assert "RunBusyError: Another process is running data.jsonl.run" in error
+    assert Path(spec.location).read_bytes() == output
+
+
+def test_a_clock_that_is_set_back_changes_nothing(tmp_path, monkeypatch, complete):
+    """
+    Neither within a session nor between two of them.
+    """
+    output, calls = complete
+    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    day, steps = 86400.0, count(1)
+    monkeypatch.setattr(time, "time", lambda: 1_900_000_000 - day * next(steps))
+
+    with (
+        ChatServer(fault=lambda number, _body: failure(401) if number > 50 else None) as server,
+        pytest.raises(AuthenticationError),
+    ):
+        generate(spec, settings=server.settings)
+    with ChatServer() as second:
+        report = resume(spec.run_folder, settings=second.settings)
+
+    assert report.output.read_bytes() == output
+    assert len(second.requests) <= calls - 50 + spec.concurrency

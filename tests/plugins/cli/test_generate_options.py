@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from budwood_cli.assignments import parse_assignments
+from budwood_cli.errors import ArgumentError
+from budwood_cli.spec_template import TemplateValues, write_template
+from budwood_generation import load_spec
+from tests.datasets import FACT
+
+pytestmark = pytest.mark.one_python
+
+SEEDS = 'strategy = { plugin = "seed-list", seeds = ["red?", "green?", "blue?", "black?"] }\n'
+
+
+@pytest.fixture
+def spec(tmp_path):
+    """
+    A specification of four conversations with the vendor.
+    """
+    path = tmp_path / "spec.toml"
+    path.write_text(f'rows = 4\noutput = "talks.jsonl"\n[conversation]\nanswerer = "local/tiny"\n{SEEDS}')
+    return path
+
+
+TEMPLATES = [
+    TemplateValues(),
+    TemplateValues(
+        documents=["docs/**/*.md", 'a"b'], model="local/tiny", asker="local/asker", turns=3, system='"Hi"\n'
+    ),
+    TemplateValues(schema="fact.json", instruction="State a fact.", documents=["docs/*"]),
+    TemplateValues(instruction="Invent a word."),
+]
+
+
+@pytest.mark.parametrize("values", TEMPLATES)
+@pytest.mark.parametrize("uncommented", [False, True])
+def test_a_new_specification_is_valid(tmp_path, values, uncommented):
+    """
+    Also with all its comments that are keys, so that each can be used as it is.
+    """
+    (tmp_path / "fact.json").write_text(json.dumps(FACT))
+    text = write_template(values)
+    if uncommented:
+        text = re.sub(r"^# (?=[a-z_]+ = |\[)", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^strategy = \{.*$" if values.documents else "^$", "", text, flags=re.MULTILINE)
+    path = tmp_path / "spec.toml"
+    path.write_text(text, "utf-8")
+
+    loaded = load_spec(path)
+
+    assert (loaded.rows, loaded.output) == (values.rows, values.output)
+    if values.documents:
+        assert list(loaded.documents.paths) == values.documents
+    assert loaded.job.system == values.system or uncommented
+
+
+def test_a_specification_is_printed_or_written(budwood, vendor, tmp_path):
+    """
+    The model of the settings is the default, and no file is overwritten.
+    """
+    printed = budwood("generate", "--init", "--documents", "docs/*.md", "--rows", "7", "--turns", "2")
+    written = budwood("generate", "--init", "new.toml", "--model", "local/other")
+    again = budwood("generate", "--init", "new.toml")
+
+    table = tomllib.loads(printed.stdout)
+    assert (table["rows"], table["documents"]["paths"]) == (7, ["docs/*.md"])
+    assert table["conversation"]["answerer"] == "local/tiny"
+    assert (written.returncode, written.stdout) == (0, "new.toml\n")
+    assert tomllib.loads((tmp_path / "new.toml").read_text())["conversation"]["answerer"] == "local/other"
+    assert again.returncode == 2
+    assert "'new.toml' exists" in again.stderr
+
+
+def test_a_new_specification_can_be_run(budwood, vendor):
+    """
+    As it was written.
+    """
+    assert budwood("generate", "--init", "new.toml", "--rows", "1").returncode == 0
+
+    run = budwood("generate", "new.toml", "--quiet")
+
+    assert (run.returncode, run.stdout) == (0, "dataset.jsonl\n")
+
+
+def test_options_of_init_are_refused_without_it(budwood, vendor, spec):
+    """
+    The hint names --set.
+    """
+    run = budwood("generate", "spec.toml", "--rows", "2")
+
+    assert run.returncode == 2
+    assert run.stderr == "error: --rows: only with --init.\nhint: Change a key of SPEC.toml with --set KEY=VALUE.\n"
+
+
+def test_a_specification_is_needed(budwood):
+    """
+    The hint says how to write one.
+    """
+    run = budwood("generate")
+
+    assert run.returncode == 2
+    assert "budwood generate --init SPEC.toml" in run.stderr
+
+
+def test_keys_are_set(budwood, vendor, spec, tmp_path):
+    """
+    Values are TOML; a text needs no quotes.
+    """
+    changes = ("--set", "rows=2", "--set", "conversation.system=Be brief.", "--set", "conversation.turns=[1, 1]")
+
+    run = budwood("generate", "spec.toml", *changes, "--set", "output=other.jsonl", "--quiet")
+
+    assert (run.returncode, run.stdout) == (0, "other.jsonl\n")
+    rows = [json.loads(line) for line in (tmp_path / "other.jsonl").read_text().splitlines()]
+    assert [row["messages"][0]["content"] for row in rows] == ["Be brief."] * 2
+
+
+@pytest.mark.parametrize(
+    ("assignment", "status", "message"),
+    [
+        ("rows", 2, "--set 'rows' is not KEY=VALUE"),
+        ("=3", 2, "is not KEY=VALUE"),
+        ("conversation.turns=[1,", 2, "--set conversation.turns: the value is not valid TOML"),
+        ("conversation.turnz=3", 3, "conversation.turnz"),
+        ("rows=many", 3, "rows"),
+        ("rows.x=1", 3, "Cannot set rows.x: rows is not a table"),
+    ],
+)
+@pytest.mark.usefixtures("spec")
+def test_errors_name_the_key_that_was_set(budwood, vendor, assignment, status, message):
+    """
+    Nothing is sent.
+    """
+    run = budwood("generate", "spec.toml", "--set", assignment)
+
+    assert run.returncode == status
+    assert message in run.stderr
+    assert vendor.requests == []
+
+
+def test_values_keep_their_types():
+    """
+    Numbers, lists, tables and quoted texts are TOML. All else is a text.
+    """
+    texts = [
+        "a=1",
+        "b=1.5",
+        "c=true",
+        'd="x y"',
+        "e=x y",
+        "f=[1, 2]",
+        "g={ plugin = 'p' }",
+        "h.i=a=b",
+        "j=openai/gpt-5",
+    ]
+
+    assert parse_assignments(texts) == {
+        "a": 1,
+        "b": 1.5,
+        "c": True,
+        "d": "x y",
+        "e": "x y",
+        "f": [1, 2],
+        "g": {"plugin": "p"},
+        "h.i": "a=b",
+        "j": "openai/gpt-5",
+    }
+
+
+@pytest.mark.parametrize("value", ["", "1\nb = 2", "'''", "{"])
+def test_other_values_are_refused(value):
+    """
+    The error names the key.
+    """
+    with pytest.raises(ArgumentError, match="--set a: "):
+        parse_assignments([f"a={value}"])
+
+
+def test_a_pilot_has_its_own_output(budwood, vendor, spec, tmp_path):
+    """
+    It has the first rows, and the run of the dataset is not started.
+    """
+    run = budwood("generate", "spec.toml", "--pilot", "2", "--quiet")
+
+    assert (run.returncode, run.stdout) == (0, "talks.pilot.jsonl\n")
+    assert len((tmp_path / "talks.pilot.jsonl").read_text().splitlines()) == 2
+    assert not (tmp_path / "talks.jsonl.run").exists()
+
+
+def test_a_changed_pilot_needs_another_output(budwood, vendor, spec):
+    """
+    Pilots of two specifications are not mixed; -o names the next one.
+    """
+    changed = ("--pilot", "2", "--quiet", "--set", "conversation.system=Be brief.")
+    budwood("generate", "spec.toml", "--pilot", "2", "--quiet")
+
+    refused = budwood("generate", "spec.toml", *changed)
+    other = budwood("generate", "spec.toml", *changed, "-o", "brief.jsonl")
+
+    assert (refused.returncode, other.returncode) == (3, 0)
+    assert "choose another output" in refused.stderr
+    assert other.stdout == "brief.pilot.jsonl\n"
