@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from budwood.types import Cell
+from budwood.types import Cell, Turn
 from budwood_generation import generate, make_plan, resume
-from budwood_generation.replicates import count_asked, find_asked
+from budwood_generation.replicates import AskedQuestions, count_asked
 from budwood_generation.runs.open_rows import OpenRows
 from budwood_generation.strategies.seeds import MAX_ASKED
 from tests.chat_server import ChatServer
@@ -138,11 +138,32 @@ def test_the_number_of_questions_is_limited(tmp_path):
         def __init__(self, index):
             self.question = str(index)
 
-    asked = find_asked(plan.cells, last, lambda index: [FakeTurn(index)])
+    asked = AskedQuestions(plan.cells, lambda index: [FakeTurn(index)]).find(last)
 
     assert asked == tuple(map(str, earlier[-MAX_ASKED:]))
     assert count_asked(plan.cells, last) == len(asked) == MAX_ASKED
     assert count_asked(plan.cells, plan.cells[0]) == 0
+
+
+def test_questions_are_not_read_twice(tmp_path):
+    """
+    What a row was told is kept for the next one about its passage, and gives the same as the journal.
+    """
+    plan = make_plan(spec_of(tmp_path, rows=100, job={"answerer": "offline/extractive", "turns": 1}))
+    read = []
+
+    def turns_of(index):
+        read.append(index)
+        return [Turn(question=f"{index}?", answer="Yes."), Turn(question=f"And {index}?", answer="No.")]
+
+    asked = AskedQuestions(plan.cells, turns_of)
+    for cell in plan.cells:
+        assert asked.find(cell) == AskedQuestions(plan.cells, turns_of).find(cell)
+    read.clear()
+    for cell in plan.cells:
+        AskedQuestions.find(asked, cell)
+
+    assert len(read) <= len(plan.cells)
 
 
 class Task:

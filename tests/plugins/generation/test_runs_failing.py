@@ -439,9 +439,10 @@ def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
-def test_control_c_saves_finished_work(tmp_path, blocked, start):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_save_finished_work(tmp_path, blocked, start, number):
     """
-    The process ends, all reported work is in the journal, and the run can be resumed.
+    The process waits for the call in flight. All finished work is in the journal, and the run can be resumed.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
     path = write_spec(spec)
@@ -450,11 +451,12 @@ def test_control_c_saves_finished_work(tmp_path, blocked, start):
         process = start("generate", path, server.settings)
         assert [process.stdout.readline() for _ in range(5)] == ["1\n", "2\n", "3\n", "4\n", "5\n"]
         blocked.reached.wait()
-        process.send_signal(signal.SIGINT)
-        process.communicate()
+        process.send_signal(number)
+        assert process.stdout.readline() == "stopping\n"
         blocked.release.set()
+        process.communicate()
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert count_entries(spec).calls == 5
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5

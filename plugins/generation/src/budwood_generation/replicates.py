@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from budwood.types import Cell, Turn
 from budwood_generation.cells import PlannedCells
 from budwood_generation.strategies.seeds import MAX_ASKED
 
+_MAX_FOUND: Final = 4096
+"""Rows whose questions are kept in memory; those of others are read from the journal again."""
 
-def find_asked(cells: PlannedCells, cell: Cell, turns_of: Callable[[int], Sequence[Turn]]) -> tuple[str, ...]:
+
+class AskedQuestions:
     """
-    Return the questions of earlier rows about the same passage or material, oldest first; at most `MAX_ASKED`.
+    The questions of earlier rows about the same passage or material.
 
-    They depend only on the rows before `Cell.after`, which have all ended, so a run that is resumed tells the same.
+    They depend only on rows before `Cell.after`, which have all ended, so a run that is resumed tells the same.
 
     Args:
         cells: The cells of the plan.
-        cell: The cell of the row that starts.
-        turns_of: Returns the turns of a finished row by its index, and none for a row that failed.
+        turns_of: Returns the finished turns of a row by its index.
     """
-    asked: list[str] = []
-    for index in _earlier(cells, cell):
-        asked[:0] = [turn.question for turn in turns_of(index)]
-        if len(asked) >= MAX_ASKED:
-            break
-    return tuple(asked[-MAX_ASKED:])
+
+    def __init__(self, cells: PlannedCells, turns_of: Callable[[int], Sequence[Turn]]) -> None:
+        self._cells = cells
+        self._turns_of = turns_of
+        self._found: dict[int, tuple[str, ...]] = {}
+
+    def find(self, cell: Cell) -> tuple[str, ...]:
+        """Return the questions to tell the asker of a row that starts, oldest first; at most `MAX_ASKED`."""
+        asked: list[str] = []
+        for index in _earlier(self._cells, cell):
+            asked[:0] = [turn.question for turn in self._turns_of(index)]
+            if index in self._found:  # the next row about the passage replaces it
+                asked[:0] = self._found.pop(index)
+                break
+            if len(asked) >= MAX_ASKED:
+                break
+        found = self._found[cell.index] = tuple(asked[-MAX_ASKED:])
+        if len(self._found) > _MAX_FOUND:
+            del self._found[next(iter(self._found))]
+        return found
 
 
 def count_asked(cells: PlannedCells, cell: Cell) -> int:

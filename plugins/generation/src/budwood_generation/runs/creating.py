@@ -11,7 +11,7 @@ from budwood.errors import ConfigurationError
 from budwood.settings import Settings
 from budwood_generation.journal import Journal, RowFailed
 from budwood_generation.plan import Plan
-from budwood_generation.replicates import find_asked
+from budwood_generation.replicates import AskedQuestions
 from budwood_generation.runs.calls import MAX_RETRY_AFTER, Caller
 from budwood_generation.runs.connections import allow_connections
 from budwood_generation.runs.interrupts import Interrupted, Interrupts
@@ -74,13 +74,13 @@ def _row_opener(plan: Plan, journal: Journal) -> Callable[[int], OpenRow]:
     """Return the function that opens the row of an index."""
     spec, job, plugins = plan.spec, plan.spec.job, plan.plugins
 
+    asked = AskedQuestions(plan.cells, journal.turns)
+
     def open_row(index: int) -> OpenRow:
         cell = plan.cells[index]
         if isinstance(job, ConversationSpec):
             turns = _finished_turns(plan, journal, index)
-            return OpenConversation(
-                spec, job, plugins, cell, turns, find_asked=lambda cell: find_asked(plan.cells, cell, journal.turns)
-            )
+            return OpenConversation(spec, job, plugins, cell, turns, find_asked=asked.find)
         return OpenValue(spec, job, plugins, cell)
 
     return open_row
