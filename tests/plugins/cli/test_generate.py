@@ -78,6 +78,7 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
         "failures": [],
         "unreadable": [],
         "skipped_files": {},
+        "notes": [],
     }
 
 
