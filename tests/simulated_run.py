@@ -232,13 +232,16 @@ class SimulatedRun:
         return {index: self.journal.rows[index].data for index in sorted(self.journal.rows)}
 
 
-def ideal_seconds(turns: Sequence[int], slots: int, latency: Callable[[], float]) -> float:
+def ideal_seconds(
+    turns: Sequence[int], slots: int, latency: Callable[[], float], *, calls_of_first_turn: int = 2
+) -> float:
     """
     Return the time that rows take if each slot begins the next call of the longest row at once.
 
-    An ideal scheduler sees all rows, and no call takes time beyond its latency.
+    An ideal scheduler sees all rows, and no call takes time beyond its latency. Each turn has two calls; the first may
+    have one, if its question is a seed.
     """
-    ready = [(-2 * number, index) for index, number in enumerate(turns)]
+    ready = [(-2 * (number - 1) - calls_of_first_turn, index) for index, number in enumerate(turns)]
     heapq.heapify(ready)
     running: list[tuple[float, int, int]] = []
     now = 0.0

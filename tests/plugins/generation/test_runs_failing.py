@@ -124,7 +124,9 @@ def test_fatal_errors_stop_the_run(tmp_path, fault, error):
         generate(spec, settings=server.settings)
 
     assert len(server.requests) == 6
-    assert raised.value.__notes__ == [f"Finished work is saved. To continue: budwood runs resume {spec.run_folder}"]
+    assert raised.value.__notes__ == [
+        f"Finished work is saved. To continue: budwood runs resume {spec.run_folder.name}"
+    ]
     assert (count_entries(spec).calls, count_failures(spec)) == (5, 0)
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).complete
