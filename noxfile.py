@@ -40,11 +40,7 @@ HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
 DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
 PROJECTS: Final = ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in DISTRIBUTIONS)]
 TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/reports", "tests/e2e"]
-IN_PARALLEL: Final = [
-    "--numprocesses=auto",
-    "--maxprocesses=8",  # each process imports and collects all tests
-    "--dist=loadgroup",  # tests of one group share a server that starts slowly
-]
+IN_PARALLEL: Final = ["--numprocesses=auto", "--maxprocesses=8"]  # each process imports and collects all tests
 DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment, because tests also build distributions

@@ -6,6 +6,7 @@ import functools
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from budwood.types import Dataset, Row
 
@@ -61,17 +62,32 @@ class Objects:
         return self.client.head_object(Bucket=BUCKET, Key=self._start + key)
 
 
-@functools.cache
 def create_client(server):
     """
     Create a client with the credentials of a server.
     """
+    return _create_client(server.endpoint, server.access_key_id, server.secret_access_key)
+
+
+def create_bucket(server):
+    """
+    Create the bucket, unless another process of the test run has done so.
+    """
+    try:
+        create_client(server).create_bucket(Bucket=BUCKET)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 409:
+            raise
+
+
+@functools.cache
+def _create_client(endpoint, access_key_id, secret_access_key):
     return botocore.session.Session().create_client(
         "s3",
         region_name="us-east-1",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=server.access_key_id,
-        aws_secret_access_key=server.secret_access_key,
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
         config=Config(s3={"addressing_style": "path"}, proxies={}),
     )
 

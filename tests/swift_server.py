@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import subprocess
+from types import SimpleNamespace
 
 import pytest
+
+from tests.shared_server import STATE, USERS, share_server
 
 PROGRAMS = ("swift-proxy-server", "swift-account-server", "swift-container-server", "swift-object-server", "memcached")
 INSTALL = (
@@ -14,43 +17,36 @@ INSTALL = (
 )
 
 
-class SwiftServer:
+@contextlib.contextmanager
+def swift_server(folder, shared_folder):
     """
-    A server on free ports of loopback. Its data is in a temporary folder.
+    Run a server on free ports of loopback. Its data is in a temporary folder.
 
     Without Swift, or without the script that starts it, the test is skipped; in CI it fails.
 
     Args:
+        folder: The same folder in all processes of the test run.
         shared_folder: The folder with the script.
-        folder: An empty folder.
     """
+    script = shared_folder / "tools" / "swift" / "run.sh"
+    if not all(map(shutil.which, PROGRAMS)):
+        _give_up(f"OpenStack Swift is not installed: {INSTALL}")
+    if not script.is_file():
+        _give_up("the script tools/swift/run.sh is missing in ../shared")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SWIFT_")}
+    command = [script, "sh", "-c", f"env; echo; exec flock --exclusive {USERS} rm {STATE}"]
+    folder.mkdir(exist_ok=True)
+    with share_server(folder, command, _read_settings, cwd=folder, env=environment) as settings:
+        yield SimpleNamespace(**settings)
 
-    def __init__(self, shared_folder, folder):
-        self._script = shared_folder / "tools" / "swift" / "run.sh"
-        self._folder = folder
 
-    def __enter__(self):
-        if not all(map(shutil.which, PROGRAMS)):
-            _give_up(f"OpenStack Swift is not installed: {INSTALL}")
-        if not self._script.is_file():
-            _give_up("the script tools/swift/run.sh is missing in ../shared")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SWIFT_")}
-        self._process = subprocess.Popen(
-            [self._script, "sh", "-c", "env; echo; cat"],  # cat ends with the process of the tests
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=self._folder,
-            env=environment,
-        )
-        settings = dict(line.rstrip("\n").split("=", 1) for line in iter(self._process.stdout.readline, "\n") if line)
-        self.endpoint = settings["S3_ENDPOINT"]
-        self.access_key_id = settings["AWS_ACCESS_KEY_ID"]
-        self.secret_access_key = settings["AWS_SECRET_ACCESS_KEY"]
-        return self
-
-    def __exit__(self, *error):
-        self._process.communicate()  # closes its input
+def _read_settings(output):
+    lines = dict(line.rstrip("\n").split("=", 1) for line in iter(output.readline, "\n") if "=" in line)
+    return {
+        "endpoint": lines["S3_ENDPOINT"],
+        "access_key_id": lines["AWS_ACCESS_KEY_ID"],
+        "secret_access_key": lines["AWS_SECRET_ACCESS_KEY"],
+    }
 
 
 def _give_up(reason):

@@ -173,6 +173,7 @@ class Count:
     _busy: float = 0.0
     _began: float = field(default=0.0)
     _changed: float = 0.0
+    _first: float | None = None
 
     def change(self, by: int, now: float) -> None:
         """
@@ -181,19 +182,24 @@ class Count:
         self._busy += self.in_flight * (now - self._changed)
         self._changed = now
         self.in_flight += by
+        if self._first is None and by > 0:
+            self._first = now
 
     def look(self, now: float) -> dict[str, float]:
         """
-        Return the statistics, and reset them.
+        Return the statistics, and reset them. The span begins with the first request and ends with the last reply.
         """
+        span = self._changed - self._first if self._first is not None and not self.in_flight else now - self._began
         self.change(0, now)
         seconds = now - self._began
         statistics = {
             "requests": self.requests,
             "seconds": seconds,
             "mean_in_flight": self._busy / seconds if seconds else 0.0,
+            "span": span,
+            "mean_in_span": self._busy / span if span else 0.0,
         }
-        self.requests, self._busy, self._began = 0, 0.0, now
+        self.requests, self._busy, self._began, self._first = 0, 0.0, now, None
         return statistics
 
 

@@ -22,6 +22,7 @@ BLOCK = re.compile(
 )
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FILES = ("csv", "json", "markdown", "text", "toml")
 SOURCE = re.compile(r"`([\w/]+\.py)`")
 
 
@@ -29,6 +30,8 @@ SOURCE = re.compile(r"`([\w/]+\.py)`")
 class Block:
     """
     A block of code. A note ``not run: …`` before it gives the reason why the tests do not run it.
+
+    With a note ``file: NAME``, it is the content of a file that the commands after it need.
     """
 
     language: str
@@ -100,8 +103,12 @@ def test_commands_succeed(page, tmp_path):
     """
     Every `budwood` command on the page exits with status 0.
     """
-    for block in blocks(page, "console"):
-        for line in block.code.splitlines() if block.runs else ():
+    for block in blocks(page, *FILES, "console"):
+        if block.note.startswith("file: "):
+            file = tmp_path / block.note.removeprefix("file: ")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.code, "utf-8")
+        for line in block.code.splitlines() if block.runs and block.language == "console" else ():
             if line.startswith("$ budwood "):
                 command = shlex.join([sys.executable, "-m", "budwood_cli"]) + line.removeprefix("$ budwood")
                 run = subprocess.run(

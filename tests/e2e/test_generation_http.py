@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from budwood_generation import generate, make_plan, resume
+from budwood_generation import generate, make_plan
 from tests.chat_server import NOW, ChatServer, disconnect, failure
 from tests.datasets import conversation_spec, read_rows, row_spec
 
@@ -94,25 +94,18 @@ def test_transient_failures_do_not_change_the_rows(tmp_path, expected_output, fa
     assert report.output.read_bytes() == expected_output
 
 
-@pytest.mark.parametrize("fault", [failure(500), disconnect], ids=["500", "disconnect"])
-def test_failed_rows_are_created_when_resuming(tmp_path, fault):
+@pytest.mark.parametrize("fault", [failure(500), failure(429), disconnect], ids=["500", "429", "disconnect"])
+def test_transient_failures_without_retries_do_not_change_the_rows(tmp_path, expected_output, fault):
     """
-    Without retries rows are missing. Resuming creates them, and repeats no committed call.
+    The run itself sends failed calls again. No row fails, and no call is paid twice.
     """
-    spec = conversation_spec(tmp_path / "failing", job=JOB | WITHOUT_RETRIES, rows=30, concurrency=4)
+    spec = conversation_spec(tmp_path, job=JOB | WITHOUT_RETRIES, rows=30, concurrency=8)
     with ChatServer(fault=fail_every_seventh(fault)) as server:
-        reports = [generate(spec, settings=server.settings)]
-        while not reports[-1].complete:
-            reports.append(resume(spec.run_folder, settings=server.settings))
-        failed = len(server.requests) // 7
-        calls = make_plan(spec, settings=server.settings).calls
+        report = generate(spec, settings=server.settings)
 
-    assert len(reports) > 1
-    assert [report.rows for report in reports] == sorted(report.rows for report in reports)
-    assert sum(report.calls for report in reports) == len(server.requests) - failed == calls
-    with ChatServer() as server:
-        spec = conversation_spec(tmp_path / "expected", job=JOB | WITHOUT_RETRIES, rows=30)
-        assert generate(spec, settings=server.settings).output.read_bytes() == reports[-1].output.read_bytes()
+    assert report.failures == ()
+    assert len(server.requests) - len(server.requests) // 7 == report.calls
+    assert report.output.read_bytes() == expected_output
 
 
 def test_transient_failures_do_not_change_values(tmp_path):

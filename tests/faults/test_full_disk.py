@@ -105,7 +105,8 @@ def test_output_on_a_full_disk(tmp_path, disk, complete):
     If there is no space for the output, the old file stays unchanged, and no call is repeated.
     """
     spec = conversation_spec(tmp_path, rows=ROWS, output="disk/data.jsonl")
-    generate(spec)
+    output = generate(spec).output
+    os.utime(output, (0, 0))  # so that it is written again
     disk.leave(80 * KIB)  # enough for SQLite to open the journal
 
     with pytest.raises(OutputError, match=r"Cannot write the output data\.jsonl: No space left.*no call is repeated"):
@@ -116,6 +117,28 @@ def test_output_on_a_full_disk(tmp_path, disk, complete):
     disk.make_room()
     assert resume(spec.run_folder).calls == 0
     assert spec.shown_output.read_bytes() == complete
+
+
+def test_repair_on_a_full_disk(tmp_path, disk, complete):
+    """
+    If there is no space to repair a damaged journal, it stays as it is; with space it is repaired.
+    """
+    spec = conversation_spec(tmp_path, rows=ROWS, output="disk/data.jsonl")
+    output = generate(spec).output
+    journal = spec.run_folder / "journal.sqlite"
+    with journal.open("rb+") as file:
+        file.write(bytes(4 * KIB))
+    damaged = journal.read_bytes()
+    disk.leave(100 * KIB)
+
+    with pytest.raises(JournalError, match="Free disk space"):
+        resume(spec.run_folder)
+    assert journal.read_bytes() == damaged
+    assert not list(spec.run_folder.glob("*damaged*"))
+
+    disk.make_room()
+    os.utime(output, (0, 0))  # so that it is written again
+    assert resume(spec.run_folder).output.read_bytes() == complete
 
 
 def run_limited(act, path, size) -> str:
@@ -137,7 +160,7 @@ def test_journal_with_a_size_limit(tmp_path, complete, size):
 
     assert output.startswith("JournalError: data.jsonl.run: the journal cannot be used")
     assert "Free disk space" in output
-    assert f"budwood runs resume {spec.run_folder}" in output
+    assert f"budwood runs resume {spec.run_folder.name}" in output
     assert generate(spec).output.read_bytes() == complete
 
 

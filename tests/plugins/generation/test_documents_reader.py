@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents import Section, read_document
+from budwood_generation.documents import Section, plain, read_document
 from budwood_generation.documents.reader import SIZE_LIMIT
 
 
@@ -153,6 +153,20 @@ def test_a_deeply_nested_text_is_rejected(tmp_path, name, content):
     """
     with pytest.raises(ConfigurationError, match="nested too deeply"):
         read_document(write_document(tmp_path, name, content.encode()), tmp_path)
+
+
+def test_an_error_in_a_parser_is_an_error_of_the_document(tmp_path, monkeypatch):
+    """
+    It names the document, so that it can be excluded.
+    """
+
+    def fail(text):
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(plain, "read_plain", fail)
+
+    with pytest.raises(ConfigurationError, match=r"'a\.txt' cannot be read as plain text: IndexError: list index"):
+        read_document(write_document(tmp_path, "a.txt", b"Text."), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,9 @@ def test_fatal_errors_stop_the_run(tmp_path, fault, error):
         generate(spec, settings=server.settings)
 
     assert len(server.requests) == 6
-    assert raised.value.__notes__ == [f"Finished work is saved. To continue: budwood runs resume {spec.run_folder}"]
+    assert raised.value.__notes__ == [
+        f"Finished work is saved. To continue: budwood runs resume {spec.run_folder.name}"
+    ]
     assert (count_entries(spec).calls, count_failures(spec)) == (5, 0)
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).complete
@@ -439,9 +441,10 @@ def test_a_task_cancelled_during_the_output_waits_for_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
-def test_control_c_saves_finished_work(tmp_path, blocked, start):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_save_finished_work(tmp_path, blocked, start, number):
     """
-    The process ends, all reported work is in the journal, and the run can be resumed.
+    The process waits for the call in flight. All finished work is in the journal, and the run can be resumed.
     """
     spec = conversation_spec(tmp_path, **ONE_AT_A_TIME)
     path = write_spec(spec)
@@ -450,11 +453,12 @@ def test_control_c_saves_finished_work(tmp_path, blocked, start):
         process = start("generate", path, server.settings)
         assert [process.stdout.readline() for _ in range(5)] == ["1\n", "2\n", "3\n", "4\n", "5\n"]
         blocked.reached.wait()
-        process.send_signal(signal.SIGINT)
-        process.communicate()
+        process.send_signal(number)
+        assert process.stdout.readline() == "stopping\n"
         blocked.release.set()
+        process.communicate()
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert count_entries(spec).calls == 5
     with ChatServer() as server:
         assert resume(spec.run_folder, settings=server.settings).calls == 24 - 5

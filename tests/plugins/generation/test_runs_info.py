@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
 import time
 
 import pytest
 from filelock import FileLock
 
 from budwood.errors import ConfigurationError
-from budwood_generation import generate, list_runs, show_run
+from budwood_generation import JournalFormatError, generate, list_runs, resume, show_run
 from tests.chat_server import ChatServer, failure
 from tests.datasets import OFFLINE, calls_of, conversation_spec, read_rows
 
@@ -135,3 +138,49 @@ def test_a_missing_path_is_an_error(tmp_path, read):
     """
     with pytest.raises(ConfigurationError, match=r"There is no|does not exist"):
         read(tmp_path / "absent")
+
+
+def test_a_repaired_run_says_what_was_lost(tmp_path):
+    """
+    The note is part of the report and of the information about the run, and stays.
+    """
+    spec = conversation_spec(tmp_path)
+    report = generate(spec)
+    with (report.run_folder / "journal.sqlite").open("rb+") as file:
+        file.write(bytes(4096))
+
+    assert show_run(report.run_folder).state == "damaged"
+    (note,) = resume(report.run_folder).notes
+
+    assert note.startswith("The journal was damaged: 6 rows and ")
+    assert "The old file is journal.damaged-1.sqlite." in note
+    assert show_run(report.run_folder).notes == generate(spec).notes == (note,)
+
+
+def test_run_json_describes_the_run(tmp_path):
+    """
+    It has the specification, what determines the prompts, and the stages, and is current after an addition.
+    """
+    generate(conversation_spec(tmp_path))
+    folder = generate(conversation_spec(tmp_path, rows=9)).run_folder
+
+    content = json.loads((folder / "run.json").read_bytes())
+
+    assert content["header"]["spec"]["rows"] == 9
+    assert content["header"]["identity"]["conversation.answerer"] == OFFLINE
+    assert [(stage["first"], stage["rows"]) for stage in content["stages"]] == [(0, 6), (6, 3)]
+
+
+def test_a_journal_of_another_version_is_not_resumed(tmp_path):
+    """
+    The error says what to do, and does not advise to resume.
+    """
+    spec = conversation_spec(tmp_path)
+    folder = generate(spec).run_folder
+    with contextlib.closing(sqlite3.connect(folder / "journal.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 1")
+
+    for act, argument in ((generate, spec), (resume, folder)):
+        with pytest.raises(JournalFormatError, match="format version 1, but version 2 is expected") as raised:
+            act(argument)
+        assert not getattr(raised.value, "__notes__", [])

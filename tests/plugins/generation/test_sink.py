@@ -151,6 +151,31 @@ def test_batches_are_bounded(tmp_path):
     assert [len(batch) for batch in storage.batches] == [BATCH_ROWS, BATCH_ROWS, 1]
 
 
+def test_rows_that_are_finished_during_a_delivery_wait_for_the_next(tmp_path):
+    """
+    A batch that is not full is followed by a pause, so that a slow storage does not get a batch for every few rows.
+    """
+    storage, waits, has_all = MemoryStorage(), [], threading.Event()
+    put = storage.put
+
+    def put_and_add(rows):
+        put(rows)
+        add(journal, *[len(storage.rows)] if len(storage.rows) < 5 else [])
+        if len(storage.rows) == 5:
+            has_all.set()
+
+    async def run():
+        async with make_sink(storage, journal, wait=lambda *_: waits.append(len(storage.batches))) as sink:
+            await asyncio.to_thread(has_all.wait)
+            return await sink.finish()
+
+    storage.put = put_and_add
+    with open_journal(tmp_path, 0) as journal:
+        assert asyncio.run(run()) == 5
+
+    assert {1, 2, 3, 4} <= set(waits)
+
+
 def test_a_batch_is_delivered_again_if_it_was_not_recorded(tmp_path):
     """
     After a crash between `put` and the journal, the same rows come again, even if others were finished since.

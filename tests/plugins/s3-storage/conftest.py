@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -11,30 +12,31 @@ from budwood_s3_storage import S3StorageSettings
 from budwood_s3_storage.storage import S3Storage
 from budwood_testing import plugin_context
 from tests.fault_proxy import FaultProxy
-from tests.moto_server import MotoServer
-from tests.s3 import BUCKET, Objects, create_client, settings_for
-from tests.swift_server import SwiftServer
+from tests.moto_server import moto_server
+from tests.s3 import Objects, create_bucket, create_client, settings_for
+from tests.shared_server import folder_of_the_run
+from tests.swift_server import swift_server
 
-prefixes = (f"test-{number}" for number in itertools.count())
+prefixes = (f"test-{os.getpid()}-{number}" for number in itertools.count())
 
 
 @pytest.fixture(scope="session")
-def moto():
+def moto(tmp_path_factory):
     """
     A server with conditional requests, and a bucket.
     """
-    with MotoServer() as server:
-        create_client(server).create_bucket(Bucket=BUCKET)
+    with moto_server(folder_of_the_run(tmp_path_factory, "moto")) as server:
+        create_bucket(server)
         yield server
 
 
 @pytest.fixture(scope="session")
-def swift(shared_folder, tmp_path_factory):
+def swift(tmp_path_factory, shared_folder):
     """
     A server without conditional requests, and a bucket.
     """
-    with SwiftServer(shared_folder, tmp_path_factory.mktemp("swift")) as server:
-        create_client(server).create_bucket(Bucket=BUCKET)
+    with swift_server(folder_of_the_run(tmp_path_factory, "swift"), shared_folder) as server:
+        create_bucket(server)
         yield server
 
 

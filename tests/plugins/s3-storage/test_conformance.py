@@ -49,7 +49,6 @@ class S3Suite(StorageSuite):
 
 
 @pytest.mark.real_server
-@pytest.mark.xdist_group("moto")
 class TestOnMoto(S3Suite):
     @pytest.fixture(autouse=True)
     def use(self, moto):
@@ -57,7 +56,6 @@ class TestOnMoto(S3Suite):
 
 
 @pytest.mark.real_server
-@pytest.mark.xdist_group("swift")
 class TestOnSwift(S3Suite):
     @pytest.fixture(autouse=True)
     def use(self, swift):

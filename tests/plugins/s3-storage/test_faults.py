@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import traceback
 
@@ -12,7 +13,7 @@ from budwood_s3_storage.errors import S3StorageError
 from tests.fault_proxy import cut_reply, cut_request, error_reply
 from tests.s3 import make_dataset, make_rows
 
-pytestmark = [pytest.mark.real_server, pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.real_server
 
 
 def test_connection_cut_in_the_middle_of_a_put(make_storage, proxy):
@@ -161,6 +162,25 @@ def test_server_that_is_away(make_storage, delays):
         with pytest.raises(S3StorageError, match=r"Check `endpoint` and the network.*resume"):
             make_storage(endpoint=f"http://127.0.0.1:{free.getsockname()[1]}").begin(make_dataset())
     assert len(delays) == 2
+
+
+def test_encryption_that_the_server_does_not_speak(make_storage, moto, delays):
+    """
+    If the server has no valid certificate, the error says which settings to check.
+    """
+    with pytest.raises(S3StorageError, match=r"Check the certificate of `endpoint`; AWS_CA_BUNDLE"):
+        make_storage(endpoint=moto.endpoint.replace("http:", "https:")).begin(make_dataset())
+
+
+def test_secrets_are_in_no_log(make_storage, caplog):
+    """
+    The client writes no debug messages, which contain session tokens, unless its logger is configured.
+    """
+    caplog.set_level(logging.DEBUG)
+    secrets = {name: f"{name}-0123" for name in ("access_key_id", "secret_access_key", "session_token")}
+    make_storage(**secrets).begin(make_dataset())
+
+    assert [value for value in secrets.values() if value in caplog.text] == []
 
 
 def test_secrets_are_in_no_error(make_storage, proxy):

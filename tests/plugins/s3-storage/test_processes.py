@@ -12,7 +12,7 @@ import pytest
 from tests.fault_proxy import call_after, call_before
 from tests.s3 import BUCKET
 
-pytestmark = [pytest.mark.real_server, pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.real_server
 
 PROGRAM = Path(__file__).parent / "programs" / "deliver.py"
 PUTS = 2 + 4 * 2 + 1

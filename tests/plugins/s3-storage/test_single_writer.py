@@ -13,7 +13,7 @@ from budwood_s3_storage.parts import format_batch, make_part
 from tests.fault_proxy import error_reply, lose_reply, without_header
 from tests.s3 import RUN, make_dataset, make_rows
 
-pytestmark = [pytest.mark.real_server, pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.real_server
 
 
 def key_of(rows):

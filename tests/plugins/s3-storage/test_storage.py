@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from budwood.errors import ConfigurationError
 from budwood_s3_storage import parts, writing
 from tests.s3 import RUN, create_client, make_dataset, make_rows
 
-pytestmark = [pytest.mark.real_server, pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.real_server
 
 OTHER_RUN = "0ddb" * 8
 
@@ -233,6 +234,29 @@ def test_pages_read_each_part_once(make_storage, moto, proxy):
     assert proxy.count("/parts/") == 3
     assert reader.load(4, 1) == make_rows(5)
     assert reader.load(39, 5) == []
+
+
+def test_pages_are_read_with_little_memory(make_storage):
+    """
+    Reading a dataset takes the memory of the open parts and of a page, not of all rows.
+    """
+    text = "x" * 10_000
+    storage = make_storage()
+    storage.begin(make_dataset())
+    for first in range(0, 2000, 100):
+        storage.put(make_rows(*range(first, first + 100), text=text))
+    storage.finish(row for index in range(2000) for row in make_rows(index, text=text))
+    count, after = 0, -1
+    tracemalloc.start()
+    try:
+        while page := storage.load(after, 50):
+            count, after = count + len(page), page[-1].index
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert count == 2000
+    assert peak < 2000 * len(text) / 5
 
 
 def test_parts_that_overlap_are_merged(make_storage):

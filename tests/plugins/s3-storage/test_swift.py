@@ -13,7 +13,7 @@ from budwood_testing import plugin_context
 from tests.fault_proxy import FaultProxy
 from tests.s3 import BUCKET, Objects, create_client, make_dataset, make_rows, settings_for
 
-pytestmark = [pytest.mark.real_server, pytest.mark.xdist_group("swift")]
+pytestmark = pytest.mark.real_server
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ PLAN_FIELDS: Final = (
 )
 REPORT_FIELDS: Final = (
     *("output", "run_folder", "complete", "rows", "rows_requested", "rows_reused"),
-    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "unreadable", "skipped_files"),
+    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "unreadable", "skipped_files", "notes"),
 )
 
 
@@ -66,10 +66,10 @@ def require_generation() -> None:
 
 @contextmanager
 def interruptible(run_folder: Path) -> Iterator[None]:
-    """Print how to resume the run if it is interrupted."""
+    """Print how to resume the run if SIGINT or SIGTERM stops it."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now; ignore another Ctrl-C
         if run_folder.is_dir():
             terminal.note("stopped: all finished work is saved.")
@@ -97,8 +97,13 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
         terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")
     write_unreadable(plan.unreadable)
     write_skipped_files(plan.skipped_files)
-    for warning in plan.warnings:
-        terminal.note(f"note: {warning}")
+    write_notes(plan.warnings)
+
+
+def write_notes(notes: Sequence[str]) -> None:
+    """Print notes, each on a line."""
+    for text in notes:
+        terminal.note(f"note: {text}")
 
 
 def write_unreadable(documents: Sequence[UnreadableDocument]) -> None:
@@ -156,6 +161,7 @@ def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
         terminal.note(_summary(report))
         write_unreadable(report.unreadable)
         write_skipped_files(report.skipped_files)
+        write_notes(report.notes)
     if report.complete:
         return
     write_failures(report.failures)

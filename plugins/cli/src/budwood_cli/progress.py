@@ -32,7 +32,7 @@ def show_progress(*, quiet: bool) -> Iterator[OnProgress | None]:
 
 class ProgressLines:
     """
-    Writes a line at once, then one every few seconds, and one when the run begins to wait for an endpoint.
+    Writes a line at once, then one every few seconds, and one when the run begins to wait for an endpoint or to stop.
 
     Args:
         write: Called with each line.
@@ -45,13 +45,13 @@ class ProgressLines:
         self._write = write
         self._monotonic = monotonic
         self._due = float("-inf")
-        self._is_waiting = False
+        self._state = (False, False)
 
     def __call__(self, progress: Progress) -> None:
         """Write a line if one is due."""
-        now = self._monotonic()
-        is_new = progress.waiting is not None and not self._is_waiting
-        self._is_waiting = progress.waiting is not None
+        now, state = self._monotonic(), (progress.waiting is not None, progress.is_stopping)
+        is_new = any(new and not old for new, old in zip(state, self._state, strict=True))
+        self._state = state
         if is_new or now >= self._due:
             self._due = now + SECONDS_BETWEEN_LINES
             self._write(format_progress(progress))
@@ -81,7 +81,9 @@ def _details(progress: Progress) -> list[str]:
     parts.append(terminal.format_count(progress.errors, "error"))
     if progress.seconds_left is not None:
         parts.append(f"{timedelta(seconds=round(progress.seconds_left))} left")
-    if progress.waiting is not None:
+    if progress.is_stopping:
+        parts.append("stopping after the calls in flight")
+    elif progress.waiting is not None:
         parts.append(f"waiting: {progress.waiting}")
     return parts
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FIELDS: Final = (
     *("run_folder", "output", "state", "rows_done", "rows", "turns_done", "turns"),
-    *("calls", "models", "problem"),
+    *("calls", "models", "problem", "notes"),
 )
 
 app = new_group("List, show, export and change runs of `budwood generate`.")
@@ -71,6 +71,7 @@ def show(
         return
     _write_run(run)
     datasets.write_failures(run.failures)
+    datasets.write_notes(run.notes)
     for row in found:
         _write_row(row)
 

@@ -6,7 +6,14 @@ Create datasets with language models: conversations and structured rows, from do
 
 from budwood_generation.differences import KeyDifference, RunDifferences, diff_runs
 from budwood_generation.documents import UnreadableDocument
-from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, OutputError, RunBusyError
+from budwood_generation.errors import (
+    DamagedJournalError,
+    JournalError,
+    JournalFormatError,
+    OtherRunError,
+    OutputError,
+    RunBusyError,
+)
 from budwood_generation.exports import ExportFormat, ExportReport, export_formats, export_run, read_rows
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs import (
@@ -42,6 +49,7 @@ __all__ = [
     "Failure",
     "GenerationSpec",
     "JournalError",
+    "JournalFormatError",
     "KeyDifference",
     "ModelOptions",
     "OtherRunError",

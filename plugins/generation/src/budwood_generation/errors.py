@@ -13,6 +13,10 @@ class DamagedJournalError(JournalError):
     """The content of the journal was changed or lost on the disk. When the run is resumed, what can be read is kept."""
 
 
+class JournalFormatError(JournalError):
+    """The file is a journal of another version, or has lost which run it belongs to. The run cannot be resumed."""
+
+
 class OutputError(BudwoodError):
     """The output cannot be written. All rows are in the journal."""
 

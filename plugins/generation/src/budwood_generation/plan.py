@@ -89,7 +89,16 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is possible, but probably not intended; each with what to do."""
-        return tuple(list_warnings(self.plugins, self.shares))
+        return (*list_warnings(self.plugins, self.shares), *self.notes_on_documents)
+
+    @property
+    def notes_on_documents(self) -> tuple[str, ...]:
+        """A note if documents were added to a run without rows."""
+        names = self.unused_documents
+        if not names:
+            return ()
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        return (f"No row uses the added documents {', '.join(names[:3])}{more}. Raise rows to use them.",)
 
     @property
     def documents(self) -> int:

@@ -34,11 +34,11 @@ class Provenance:
         self._mode = spec.provenance
         self._calls = calls
         self._parameters: dict[str, JSON] = {role: options for role, options in _parameters(spec) if options}
-        self._path = spec.run_folder.with_name(spec.run_folder.name.removesuffix(SUFFIX).removesuffix(".gz") + SIDECAR)
+        self._path = spec.run_folder.with_name(spec.run_folder.name.removesuffix(SUFFIX) + SIDECAR)
 
     @property
     def sidecar(self) -> Path | None:
-        """The file next to the output, without the ending of its format; None if there is none."""
+        """The file next to the output, or next to the run folder of a URL; None if there is none."""
         return self._path if self._mode == "sidecar" else None
 
     def complete(self, row: Row) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -154,6 +155,9 @@ def _create_client(settings: S3StorageSettings) -> Any:  # noqa: ANN401 - the cl
     import botocore.session  # it takes 0.4 s, which a run that is only planned should not take
     from botocore.config import Config
 
+    logger = logging.getLogger("botocore")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)  # its debug messages contain session tokens
     session = botocore.session.Session(profile=settings.profile)
     path_style = settings.endpoint is not None if settings.path_style is None else settings.path_style
     return session.create_client(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Final
 from platformdirs import user_cache_path
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents.cache import PassageCache, Summary
+from budwood_generation.documents.cache import PassageCache, Summary, summarize
 from budwood_generation.documents.files import find_files, make_document_name
 from budwood_generation.documents.index import DocumentIndex
 from budwood_generation.documents.passages import Passage
 from budwood_generation.documents.reader import load_document
 from budwood_generation.documents.records import UnreadableDocument
-from budwood_generation.documents.sources import PassageReader, Source, Splitter
+from budwood_generation.documents.sources import Content, PassageReader, Source, Splitter
+from budwood_generation.documents.workers import Task, split_files
 
 _FILE_NAME: Final = "passages.sqlite3"
 _BATCH_BYTES: Final = 8 * 1024 * 1024
@@ -94,60 +96,87 @@ def read_corpus(
     Raises:
         ConfigurationError: A pattern matches nothing; or no document can be read, or with ``strict`` any one.
     """
-    reading = _Reading(splitter or Splitter(), cache or open_user_cache())
+    reading = _Reading(splitter or Splitter(), cache or open_user_cache(), strict=strict)
     for path, folder in find_files(patterns, root, exclude=exclude):
-        name = make_document_name(path, folder)
-        try:
-            reading.read(name, path)
-            reading.check_problems(name)
-        except ConfigurationError as error:
-            if strict:
-                raise
-            reading.unreadable.append(UnreadableDocument(name, error.message, error.hint or ""))
+        reading.find(make_document_name(path, folder), path)
+    reading.split_missing()
     return reading.finish()
 
 
 class _Reading:
-    def __init__(self, splitter: Splitter, cache: PassageCache) -> None:
-        self.unreadable: list[UnreadableDocument] = []
-        self._sources: dict[str, Source] = {}
+    def __init__(self, splitter: Splitter, cache: PassageCache, *, strict: bool) -> None:
         self._splitter = splitter
         self._cache = cache
-        self._new: list[tuple[bytes, Summary, Sequence[Passage]]] = []
-        self._new_bytes = 0
+        self._strict = strict
+        self._sources: dict[str, Source | None] = {}  # in the order of the names; None until it is split
+        self._unreadable: dict[str, UnreadableDocument] = {}
+        self._missing: list[tuple[Task, str]] = []
 
-    def read(self, name: str, path: Path) -> None:
-        data = load_document(path, name)
+    def find(self, name: str, path: Path) -> None:
+        """Find a document in the cache, or note that it is missing."""
+        try:
+            data = load_document(path, name)
+        except ConfigurationError as error:
+            self._report(name, error)
+            return
         digest = sha256(data).hexdigest()
         key = self._splitter.make_key(name, digest)
         summary = self._cache.find(key)
+        self._sources[name] = None
         if summary is None:
-            summary, passages = self._splitter.split(name, data)
-            self._new.append((key, summary, passages))
-            self._new_bytes += len(data)
-            if self._new_bytes > _BATCH_BYTES:
-                self._save()
-        self._sources[name] = Source(name, path, digest, key, summary)
+            self._missing.append((Task(name, path, len(data)), digest))
+        else:
+            self._add(Source(name, path, digest, key, summary))
 
-    def check_problems(self, name: str) -> None:
-        """Report lines that cannot be read; the others are used."""
-        problems = self._sources[name].summary.problems
-        if problems:
-            raise ConfigurationError(
-                f"The document {name!r} has lines that cannot be read. {' '.join(problems)}",
-                hint="Correct the file, or exclude it.",
-            )
+    def split_missing(self) -> None:
+        """Split the documents that are not cached, and add them to the cache, several in one transaction."""
+        new: list[tuple[bytes, Summary, Sequence[Passage]]] = []
+        size = 0
+        contents = split_files([task for task, _ in self._missing], self._splitter)
+        with closing(contents):
+            for (task, digest), content in zip(self._missing, contents, strict=True):
+                if isinstance(content, ConfigurationError):
+                    self._report(task.name, content)
+                    continue
+                source = self._make_source(task, digest, content)
+                new.append((source.key, source.summary, content.passages))
+                size += task.size
+                if size > _BATCH_BYTES:
+                    self._cache.add(new)
+                    new, size = [], 0
+        if new:
+            self._cache.add(new)
 
     def finish(self) -> Corpus:
-        self._save()
-        if not self._sources and self.unreadable:
-            first = self.unreadable[0]
+        sources = {name: source for name, source in self._sources.items() if source is not None}
+        unreadable = tuple(self._unreadable[name] for name in sorted(self._unreadable))
+        if not sources and unreadable:
             raise ConfigurationError(
-                f"None of the {len(self.unreadable)} documents can be read. {first.reason}", hint=first.hint
+                f"None of the {len(unreadable)} documents can be read. {unreadable[0].reason}", hint=unreadable[0].hint
             )
-        return Corpus(self._sources, tuple(self.unreadable), PassageReader(self._splitter, self._cache))
+        return Corpus(sources, unreadable, PassageReader(self._splitter, self._cache))
 
-    def _save(self) -> None:
-        if self._new:
-            self._cache.add(self._new)
-        self._new, self._new_bytes = [], 0
+    def _make_source(self, task: Task, digest: str, content: Content) -> Source:
+        if content.digest != digest:
+            raise ConfigurationError(
+                f"The document {task.name!r} changed while it was read.", hint="Try again when it does not change."
+            )
+        summary = summarize(content.passages, content.problems)
+        source = Source(task.name, task.path, digest, self._splitter.make_key(task.name, digest), summary)
+        self._add(source)
+        return source
+
+    def _add(self, source: Source) -> None:
+        """Add a document, and report lines of it that cannot be read."""
+        self._sources[source.name] = source
+        if source.summary.problems:
+            error = ConfigurationError(
+                f"The document {source.name!r} has lines that cannot be read. {' '.join(source.summary.problems)}",
+                hint="Correct the file, or exclude it.",
+            )
+            self._report(source.name, error)
+
+    def _report(self, name: str, error: ConfigurationError) -> None:
+        if self._strict:
+            raise error
+        self._unreadable[name] = UnreadableDocument(name, error.message, error.hint or "")

@@ -67,18 +67,28 @@ def parse_document(name: str, data: bytes) -> Document:
         ConfigurationError: The content is not valid in this format, or is nested too deeply.
     """
     kind = detect_kind(name)
-    try:
-        content = _parse_pdf(data, name) if kind is Kind.PDF else _parse_text(kind, _decode(data, name))
-    except RecursionError as error:
-        raise ConfigurationError(
-            f"The document {name!r} is nested too deeply to be read as {kind}.",
-            hint="Flatten its lists, quotations or elements, or exclude it.",
-        ) from error
+    content = _parse(kind, data, name)
     digest = sha256(data).hexdigest()
     stem = _stem(name.rpartition("/")[2])
     if isinstance(content, Outline):
         return Document(name, content.title or stem, content.sections(), digest)
     return Document(name, stem, tuple(content.records), digest, tuple(content.problems))
+
+
+def _parse(kind: Kind, data: bytes, name: str) -> Outline | Table:
+    try:
+        return _parse_pdf(data, name) if kind is Kind.PDF else _parse_text(kind, _decode(data, name))
+    except ConfigurationError:
+        raise
+    except RecursionError as error:
+        raise ConfigurationError(
+            f"The document {name!r} is nested too deeply to be read as {kind}.",
+            hint="Flatten its lists, quotations or elements, or exclude it.",
+        ) from error
+    except Exception as error:  # an error in a parser concerns one document only
+        raise ConfigurationError(
+            f"The document {name!r} cannot be read as {kind}: {type(error).__name__}: {error}.", hint="Exclude it."
+        ) from error
 
 
 def _decode(data: bytes, name: str) -> str:

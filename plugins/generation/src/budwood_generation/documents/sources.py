@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +41,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """
+    The passages of a document.
+
+    Attributes:
+        digest: The SHA-256 of the bytes of the document.
+        passages: The passages.
+        problems: What could not be read of the document.
+    """
+
+    digest: str
+    passages: Sequence[Passage]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Splitter:
     """
     Splits documents into passages.
@@ -59,16 +74,16 @@ class Splitter:
         kind = detect_kind(name)
         return make_key(digest, kind, parser_version(kind), self.passage_chars, self.code)
 
-    def split(self, name: str, data: bytes) -> tuple[Summary, Sequence[Passage]]:
+    def read(self, name: str, path: Path) -> Content:
         """
-        Parse and split the bytes of a document.
+        Read, parse and split a document.
 
         Raises:
-            ConfigurationError: They are not valid in the format of the document.
+            ConfigurationError: It cannot be read, or is not valid in its format.
         """
-        document = parse_document(name, data)
+        document = parse_document(name, load_document(path, name))
         passages = split_document(document.parts, target_chars=self.passage_chars, code=self.code)
-        return summarize(passages, document.problems), passages
+        return Content(document.digest, passages, document.problems)
 
 
 class PassageReader:
@@ -112,13 +127,13 @@ class PassageReader:
 
     def _read_document(self, source: Source, start: int) -> Block:
         """Read a document again whose passages another process removed from the cache."""
-        data = load_document(source.path, source.name)
-        if sha256(data).hexdigest() != source.digest:
+        content = self._splitter.read(source.name, source.path)
+        if content.digest != source.digest:
             raise ConfigurationError(
                 f"The document {source.name!r} has changed since the run started.",
                 hint="Restore it, or start another run.",
             )
-        summary, passages = self._splitter.split(source.name, data)
-        self._cache.add([(source.key, summary, passages)])
-        end = next((end for end in summary.starts if end > start), len(passages))
-        return Block(start, passages[start:end])
+        summary = summarize(content.passages, content.problems)
+        self._cache.add([(source.key, summary, content.passages)])
+        end = next((end for end in summary.starts if end > start), len(content.passages))
+        return Block(start, content.passages[start:end])

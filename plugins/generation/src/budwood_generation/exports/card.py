@@ -135,8 +135,9 @@ def _choice(choice: Choice) -> str:
 
 
 def _cut_lists(value: Any) -> Any:  # noqa: ANN401 - settings of any plugin
-    if isinstance(value, Mapping):
-        return {key: _cut_lists(inner) for key, inner in value.items()}
+    if isinstance(value, Mapping):  # only the name of a file, since a path may name folders of this machine
+        is_file = value.keys() == {"file"} and isinstance(value["file"], str)
+        return {key: Path(inner).name if is_file else _cut_lists(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         more = [f"… and {len(value) - MAX_ITEMS:,} more"] if len(value) > MAX_ITEMS else []
         return [*map(_cut_lists, value[:MAX_ITEMS]), *more]

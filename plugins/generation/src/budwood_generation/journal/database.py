@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from budwood.providing import replace_file
 from budwood.types import Row
-from budwood_generation.errors import JournalError
+from budwood_generation.errors import JournalFormatError
 from budwood_generation.journal import encoding
 from budwood_generation.journal.encoding import Columns, encode
 from budwood_generation.journal.records import CallDone, Entry, Header, RowFailed, Stage, Totals
@@ -87,14 +87,14 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
     Check that the file is a journal of this version.
 
     Raises:
-        JournalError: It has another version.
+        JournalFormatError: It has another version.
         sqlite3.DatabaseError: It is not a journal.
     """
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:  # the default of SQLite, also for an empty file
         raise sqlite3.DatabaseError("the file is empty, or is not a journal")
     if version != FORMAT:
-        raise JournalError(
+        raise JournalFormatError(
             f"{path.parent.name}: the journal has format version {version}, but version {FORMAT} is expected.",
             hint="Use the version of budwood-generation that started the run, or choose another output.",
         )

@@ -15,6 +15,7 @@ from budwood_generation.journal.database import (
     select_calls,
     select_failures,
     select_header,
+    select_notes,
     select_rows,
     select_stages,
     select_totals,
@@ -49,6 +50,17 @@ def read_stages(path: Path) -> tuple[Stage, ...]:
     """
     with _open(path) as connection:
         return select_stages(connection)
+
+
+def read_notes(path: Path) -> tuple[str, ...]:
+    """
+    Read what the user must know about a journal; see `Journal.notes`.
+
+    Raises:
+        JournalError: The file cannot be read.
+    """
+    with _open(path) as connection:
+        return select_notes(connection)
 
 
 def read_totals(path: Path) -> Totals:

@@ -36,8 +36,8 @@ def repair_journal(path: Path, run: Sequence[Entry]) -> None:
         run: The header and the stages of the run, in case the journal has lost them.
 
     Raises:
-        DamagedJournalError: The journal cannot be repaired.
-        JournalError: It cannot be used, or has another version.
+        JournalFormatError: The journal has another version, or it is not known which run it belongs to.
+        JournalError: It cannot be used, for example because the disk is full.
     """
     suspicion = suspicion_path(path)
     with convert_errors(path):

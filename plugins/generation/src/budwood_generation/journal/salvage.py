@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from budwood.providing import replace_file
-from budwood_generation.errors import DamagedJournalError
+from budwood_generation.errors import JournalFormatError
 from budwood_generation.journal import encoding
 from budwood_generation.journal.database import (
     connect,
@@ -53,7 +53,7 @@ def salvage(path: Path, run: Sequence[Entry]) -> None:
         run: The header and the stages of the run, if the journal has lost them.
 
     Raises:
-        DamagedJournalError: The header is lost.
+        JournalFormatError: The header is lost.
         OSError, sqlite3.Error: The files cannot be written.
     """
     before = _read_old_totals(path)
@@ -110,7 +110,7 @@ def _complete(connection: sqlite3.Connection, path: Path, run: Sequence[Entry], 
         for entry in run:
             last += insert(connection, last + 1, encode(entry))
     if not run and encoding.HEADER not in known:
-        raise DamagedJournalError(
+        raise JournalFormatError(
             f"{path.parent.name}: the journal and run.json are damaged: it is not known which run they belong to.",
             hint="Restore the folder from a backup, or choose another output.",
         )

@@ -9,7 +9,15 @@ from typing import Literal
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import JournalError
 from budwood_generation.files import check_path
-from budwood_generation.journal import JOURNAL, count_rows, read_failures, read_header, read_stages, read_totals
+from budwood_generation.journal import (
+    JOURNAL,
+    count_rows,
+    read_failures,
+    read_header,
+    read_notes,
+    read_stages,
+    read_totals,
+)
 from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.runs.folder import find_run_folder, is_running
 from budwood_generation.runs.report import Failure
@@ -32,6 +40,7 @@ class RunInfo:
         failures: Rows that failed, with the reason.
         models: The models that are called.
         problem: Why the journal cannot be read.
+        notes: What was lost because the journal was damaged.
     """
 
     run_folder: Path
@@ -45,6 +54,7 @@ class RunInfo:
     failures: tuple[Failure, ...] = ()
     models: tuple[str, ...] = ()
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def list_runs(folder: str | Path = ".") -> list[RunInfo]:
@@ -94,6 +104,7 @@ def _info(folder: Path) -> RunInfo:
         calls=totals.calls,
         failures=tuple(Failure(index, failure.reason, failure.error) for index, failure in failures.items()),
         models=header.models,
+        notes=read_notes(path),
     )
 
 

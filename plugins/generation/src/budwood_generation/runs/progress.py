@@ -33,6 +33,7 @@ class Progress:
         waiting: Why calls wait for an endpoint; None if they do not.
         storage_problem: Why rows cannot be stored; None if they can. They are in the journal, and calls continue.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
+        is_stopping: Whether the run ends after the calls in flight.
         rows_per_second: Rate, or None before the first turn.
         seconds_left: Estimated remaining time, or None before the first turn.
     """
@@ -54,6 +55,7 @@ class Progress:
     waiting: str | None = None
     storage_problem: str | None = None
     paused_seconds: float = 0.0
+    is_stopping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Meter:
         self._storage_problem: str | None = None
         self._paused_since: float | None = None
         self._paused_seconds = 0.0
+        self._is_stopping = False
 
     @property
     def seconds(self) -> float:
@@ -151,6 +154,11 @@ class Meter:
             logs.emit("run continued", paused_seconds=round(self._paused_seconds, 1))
         self._send()
 
+    def stop(self) -> None:
+        """Report that the run ends after the calls in flight."""
+        self._is_stopping = True
+        self._send()
+
     def report_storage(self, problem: str | None) -> None:
         """Report that the storage fails, and why; None if it works again."""
         self._storage_problem = problem
@@ -176,6 +184,7 @@ class Meter:
             waiting="; ".join(map(str, self._waiting)) or None,
             storage_problem=self._storage_problem,
             paused_seconds=self.paused_seconds,
+            is_stopping=self._is_stopping,
             rows_per_second=turns * self._rows / self._turns / seconds if turns and seconds else None,
             seconds_left=(self._turns - self.totals.turns) * seconds / turns if turns else None,
         )

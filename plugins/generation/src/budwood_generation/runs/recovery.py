@@ -16,7 +16,10 @@ FAILURES_TO_SET_ASIDE: Final = 3
 THROTTLES_TO_SET_ASIDE: Final = 10
 """Failures for one call after which its row is tried again at the end of the run."""
 
-FAILURES_TO_GIVE_UP: Final = 5
+FAILURES_TO_REJECT: Final = 1
+"""Failures for one call at the end of the run after which a malformed reply is due to the request, with its seed."""
+
+FAILURES_TO_GIVE_UP: Final = 6
 SECONDS_TO_GIVE_UP: Final = 60.0
 """
 Failures for one call at the end of the run after which its row fails: if calls of other rows succeed meanwhile, or
@@ -76,8 +79,9 @@ class Recovery:
             now: The time.
         """
         is_available = gate.successes > (ticket.successes if gate.is_failing else 0)
-        if isinstance(error, BadResponseError) and is_available:
-            gate.leave(ticket)
+        is_repeated = task.is_second_pass and task.failures >= FAILURES_TO_REJECT
+        if isinstance(error, BadResponseError) and (is_available or is_repeated):
+            gate.fail(ticket, error, now)
             return Action.REJECT
         if isinstance(error, ConnectionFailedError) and not error.retryable and not gate.successes:
             gate.leave(ticket)

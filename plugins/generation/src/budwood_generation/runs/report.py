@@ -51,6 +51,7 @@ class RunReport:
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
         unreadable: Documents, or lines of them, that were skipped because they cannot be read.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
+        notes: What was lost because the journal was damaged, and which documents are not used.
     """
 
     output: Path | str
@@ -72,6 +73,7 @@ class RunReport:
     paused_seconds: float
     skipped_files: Mapping[str, int]
     unreadable: tuple[UnreadableDocument, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

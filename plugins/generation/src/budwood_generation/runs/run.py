@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood_generation.errors import JournalError
+from budwood_generation.errors import JournalError, JournalFormatError
 from budwood_generation.journal import Journal
 from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
@@ -173,6 +173,8 @@ async def _run_plan(
     try:
         with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
             return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+    except JournalFormatError:
+        raise
     except JournalError as error:
         _add_resume_note(error, plan)
         raise
@@ -227,4 +229,5 @@ def _report(plan: Plan, journal: Journal, meter: Meter, rows: int) -> RunReport:
         paused_seconds=meter.paused_seconds,
         skipped_files=plan.skipped_files,
         unreadable=plan.unreadable,
+        notes=(*journal.notes, *plan.notes_on_documents),
     )

@@ -142,7 +142,9 @@ class Runner:
 
     def stop(self, error: BaseException) -> None:
         """Send no more calls. `run` raises the error after it has waited for those in flight."""
-        self._error = self._error or error
+        if self._error is None:
+            self._error = error
+            self._meter.stop()
         self._wake()
 
     def _fill(self) -> bool:

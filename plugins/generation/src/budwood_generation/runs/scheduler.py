@@ -84,8 +84,8 @@ class Scheduler(Generic[T]):
     def next_time(self) -> float | None:
         """Return when a call may be ready next, if that depends only on the time."""
         times = [self._delayed[0][0]] if self._delayed else []
-        for model, heap in self._ready.items():
-            time = self._gates[model].next_time() if heap else None
+        for model, gate in self._gates.items():
+            time = gate.next_time() if self._ready[model] or self._new else None
             if time is not None:
                 times.append(time)
         return min(times, default=None)

@@ -159,8 +159,7 @@ class Sink:
             self._wake.clear()  # before the flags are read: `finish` sets them first
             is_last = self._is_finishing
             try:
-                while self._deliver_batch():
-                    pass
+                self._deliver_batches(is_last=is_last)
                 if is_last and not self._is_stopped:
                     count = self._storage.finish(self._rows())
                     self._on_finish()
@@ -177,15 +176,25 @@ class Sink:
                 self._wait(self._wake, DELIVERY_SECONDS)
         return 0
 
-    def _deliver_batch(self) -> bool:
-        """Deliver a batch. Returns whether there may be another one."""
+    def _deliver_batches(self, *, is_last: bool) -> None:
+        """
+        Deliver full batches and one that is not full; at the end of the run, all.
+
+        Rows that are finished in the meantime wait for the next delivery: some storages create an object per batch.
+        """
+        rows = self._deliver_batch()
+        while rows == BATCH_ROWS or (is_last and rows > 0):
+            rows = self._deliver_batch()
+
+    def _deliver_batch(self) -> int:
+        """Deliver a batch. Returns its number of rows."""
         batch = None if self._is_stopped else self._journal.next_batch(BATCH_ROWS)
         if batch is None:
-            return False
+            return 0
         self._storage.put(tuple(map(self._complete, batch.rows)))
         self._journal.commit(Delivered(until=batch.until)).result()
         self._record_success()
-        return True
+        return len(batch.rows)
 
     def _rows(self) -> Iterator[Row]:
         for row in self._journal.rows():
