@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import threading
 
 import pytest
 
@@ -215,6 +216,30 @@ def test_a_failing_storage_is_shown_in_the_progress(tmp_path, monkeypatch):
     assert len(read_rows(report.output)) == 60
     assert any("No space left" in problem for problem in problems if problem)
     assert problems[-1] is None
+
+
+def test_a_storage_that_hangs_stops_no_call(tmp_path, monkeypatch):
+    """
+    All rows are created while the first batch is being stored.
+    """
+    may_put, sizes = threading.Event(), []
+
+    def put(_storage, rows):
+        sizes.append(len(rows))
+        may_put.wait()
+
+    def release(progress):
+        if progress.rows_done == progress.rows:
+            may_put.set()
+
+    monkeypatch.setattr(JSONLStorage, "put", put)
+    monkeypatch.setattr("budwood_generation.runs.sink.DELIVERY_SECONDS", 0.001)
+
+    report = generate(conversation_spec(tmp_path, rows=60), on_progress=release)
+
+    assert report.complete
+    assert sum(sizes) == 60
+    assert len(read_rows(report.output)) == 60
 
 
 def test_touching_an_output_writes_it_again(tmp_path, monkeypatch):
