@@ -200,6 +200,14 @@ def throughput(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def datasets(session: nox.Session) -> None:
+    """Run datasets through long outages, many kills and large corpora; python3.11-doc is a Debian package."""
+    folders = ["tests/faults", "tests/e2e", "tests/plugins/generation"]
+    options = ["-m", "deep", "--proof=deep", *IN_PARALLEL, "--dist=worksteal", "-o", "faulthandler_timeout=1800"]
+    pytest(session, enter_checkout(session), *folders, options=options)
+
+
+@nox.session(python=False)
 def cases(session: nox.Session) -> None:
     """Run scripts that reproduce faults reported by users; they are beside the checkout."""
     session.run(enter_checkout(session), "tests/reports/scripts.py", *session.posargs, external=True)

@@ -174,3 +174,18 @@ def test_a_table_of_another_run_stops_the_run_before_the_first_call(output, tmp_
 
     assert chat.requests == []
     assert len(read_table(output)[0]) == 2
+
+
+def test_a_run_can_be_resumed_in_another_folder(tmp_path, monkeypatch):
+    """
+    A relative path of SQLite is that of the specification, wherever the run is resumed.
+    """
+    generate(conversation_spec(tmp_path, rows=3, output="sqlite:///rows.sqlite#rows"))
+    (folder,) = tmp_path.glob("*.run")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+
+    assert resume(folder).rows == 3
+    assert list(elsewhere.iterdir()) == []
+    assert len(read_table(f"sqlite:///{tmp_path / 'rows.sqlite'}#rows")[0]) == 3

@@ -97,7 +97,7 @@ def test_the_key_depends_on_all_that_determines_the_passages(open_cache, other):
     assert cache.find(make_key(*other)) is None
 
 
-def test_a_document_that_is_stored_again_replaces_the_old_one(open_cache):
+def test_a_document_that_is_stored_again_replaces_the_old_one(open_cache, events):
     """
     Two processes may parse it at once.
     """
@@ -106,6 +106,7 @@ def test_a_document_that_is_stored_again_replaces_the_old_one(open_cache):
     cache.add([entry(passages=PASSAGES[:1])])
 
     assert read_all(cache) == PASSAGES[:1]
+    assert events == []
 
 
 def test_the_file_is_readable_by_its_owner_only(open_cache, tmp_path):
@@ -172,23 +173,21 @@ def test_documents_are_kept_in_memory_if_the_disk_is_full(open_cache, events, tm
     assert read_all(cache) == PASSAGES
 
 
-def test_the_least_recently_used_documents_are_removed(open_cache):
+def test_the_least_recently_used_documents_are_removed(open_cache, tmp_path):
     """
-    The size is bounded, but documents of this run stay.
+    No more than necessary, and none that this run uses.
     """
-    keys = [make_key(f"{number:064}", "HTML", "1", 1200, "keep") for number in range(10)]
+    keys = [make_key(f"{number:064}", "HTML", "1", 1200, "keep") for number in range(7)]
     for key in keys[:5]:
         with closing(open_cache()) as cache:
             cache.add([entry(key)])
-    size = 20_000
-    cache = open_cache(size_limit=size)
+    with closing(sqlite3.connect(tmp_path / "cache" / "passages.sqlite3")) as connection:
+        (size,) = connection.execute("SELECT max(size) FROM documents").fetchone()
+    cache = open_cache(size_limit=5 * size)
     cache.find(keys[0])
     cache.add([entry(key) for key in keys[5:]])
-    kept = [key for key in keys if open_cache().find(key)]
 
-    assert kept[0] == keys[0]
-    assert set(keys[5:]) < set(kept)
-    assert len(kept) < 10
+    assert [number for number, key in enumerate(keys) if open_cache().find(key)] == [0, 3, 4, 5, 6]
 
 
 def test_a_document_that_is_used_becomes_recent(open_cache, tmp_path):

@@ -196,6 +196,24 @@ def test_an_unreadable_folder_is_an_error(root, monkeypatch):
         find_files(["docs/**"], root)
 
 
+@pytest.mark.parametrize("exclude", ["docs/guide", "docs/g*", "**/guide"])
+def test_an_excluded_folder_is_not_searched(root, monkeypatch, exclude):
+    """
+    It may be large, or not readable.
+    """
+    scandir = os.scandir
+
+    def deny_access(folder):
+        if Path(folder).name == "guide":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", deny_access)
+    found = find_files(["docs/**/*"], root, exclude=[exclude])
+
+    assert [path.name for path, _ in found] == ["index.rst.txt", "index.rst"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems store names as Unicode")
 def test_a_name_that_is_not_unicode_is_rejected(root):
     """

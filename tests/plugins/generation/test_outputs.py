@@ -7,7 +7,14 @@ import pytest
 from budwood.errors import ConfigurationError
 from budwood.plugins import Instances
 from budwood.settings import Settings
-from budwood_generation.outputs import choose_storage, dataset_name, is_url, run_folder, strip_credentials
+from budwood_generation.outputs import (
+    choose_storage,
+    dataset_name,
+    is_url,
+    locate_output,
+    run_folder,
+    strip_credentials,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +96,26 @@ def test_the_run_of_a_url_is_in_the_folder_of_the_specification(tmp_path):
     assert folder.suffix == ".run"
     assert folder == run_folder("postgresql://alice:other@host/db", tmp_path)
     assert folder != run_folder("postgresql://alice:secret@host2/db", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("output", "location"),
+    [
+        ("rows.jsonl", "{root}/rows.jsonl"),
+        ("sqlite:///sets/tea.db#tea", "sqlite:///{root}/sets/tea.db#tea"),
+        ("SQLite+pysqlite:///../tea.db", "SQLite+pysqlite:///{root}/../tea.db"),
+        ("sqlite:////data/tea.db", "sqlite:////data/tea.db"),
+        ("sqlite:///C:\\data\\tea.db", "sqlite:///C:\\data\\tea.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("s3://bucket/tea", "s3://bucket/tea"),
+        ("file:///tea", "file:///tea"),
+    ],
+)
+def test_relative_outputs_begin_in_the_folder_of_the_specification(output, location, tmp_path):
+    """
+    A run that is resumed in another folder stores its rows where it did before, also in a file of SQLite.
+    """
+    assert locate_output(output, tmp_path) == location.format(root=tmp_path)
 
 
 def test_the_run_of_a_file_is_next_to_it(tmp_path):

@@ -16,9 +16,10 @@ def test_documents_can_be_excluded(tmp_path):
     """
     Patterns are relative to the specification, and unsupported files are not counted either.
     """
-    spec = conversation_spec(tmp_path, documents=documents(exclude=["docs/*.txt", "docs/images"]))
+    spec = conversation_spec(tmp_path, documents=documents(paths=["docs/**"], exclude=["docs/*.txt", "docs/images"]))
     (tmp_path / "docs" / "images").mkdir()
-    (tmp_path / "docs" / "images" / "a.png").write_text("")
+    for name in ("a.png", "b.md"):
+        (tmp_path / "docs" / "images" / name).write_text("Text.")
 
     plan = make_plan(spec)
 

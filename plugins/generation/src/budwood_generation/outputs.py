@@ -23,6 +23,8 @@ _SECRET_PARAMETER: Final = re.compile(
     r"[?&][^=&#]*(?:password|passwd|passphrase|secret|token|signature|credential|api_?key|account_?key)[^=&#]*=[^&#]*",
     re.IGNORECASE,
 )
+_RELATIVE_FILE: Final = re.compile(r"(?P<start>sqlite(?:\+\w+)?:///)(?P<path>[\w.-][^:]*)", re.IGNORECASE)
+"""Of URLs, only those of SQLite may have a relative path: after three slashes, where others have an absolute one."""
 
 
 def is_url(output: str | Path) -> bool:
@@ -84,6 +86,14 @@ def dataset_name(output: str) -> str:
     last = next((part for part in reversed(path.split("/")) if part and not part.endswith(":")), "")
     name = PurePosixPath(last.rpartition("@")[2].lstrip(".").removesuffix(".gz"))
     return (name.stem if name.suffix.lower() in _ENDINGS else name.name) or "dataset"
+
+
+def locate_output(output: str, root: Path) -> str:
+    """Return the output for a storage: an absolute path, or a URL, whose path begins in the root if it is relative."""
+    if not is_url(output):
+        return str((root / output).absolute())
+    relative = _RELATIVE_FILE.fullmatch(output)
+    return f"{relative['start']}{(root / relative['path']).absolute()}" if relative else output
 
 
 def output_label(output: Path | str) -> str:

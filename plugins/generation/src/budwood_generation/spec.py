@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from budwood.providing import PromptTemplate
-from budwood_generation.outputs import is_url, parse_output, run_folder, strip_credentials
+from budwood_generation.outputs import is_url, locate_output, parse_output, run_folder, strip_credentials
 from budwood_generation.reasoning import ReasoningMode
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
@@ -302,7 +302,7 @@ class GenerationSpec(_Table):
     @property
     def location(self) -> str:
         """The output for the storage: an absolute path, or the URL with its credentials."""
-        return self.output if is_url(self.output) else str((self.root / self.output).absolute())
+        return locate_output(self.output, self.root)
 
     @property
     def shown_output(self) -> Path | str:

@@ -35,7 +35,7 @@ def define_rows(name: str, schema: str | None, layout: Layout, run: str) -> Tabl
         Column(EXTRA, Text()),
         schema=schema,
     )
-    Index(make_name(f"{name}_{run}_{INDEX}", ()), table.c[INDEX])
+    Index(make_name(f"{name}_{run[:8]}_{INDEX}", ()), table.c[INDEX])
     return table
 
 

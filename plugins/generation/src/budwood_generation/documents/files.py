@@ -68,7 +68,7 @@ def count_skipped_files(patterns: Sequence[str], root: Path, *, exclude: Sequenc
         path.resolve()
         for pattern in patterns
         if not (root / pattern).is_file()
-        for path in _search(pattern, root)
+        for path in _search(pattern, root, excluded)
         if find_suffix(path.name) is None and path not in excluded
     }
     kinds = Counter(path.suffix.lower() or "no suffix" for path in matched)
@@ -105,7 +105,7 @@ def _match(pattern: str, root: Path, excluded: Exclusion) -> list[Path]:
         return [exact_path] if exact_path not in excluded else []
     if not _has_wildcard(pattern):
         raise _make_missing_file_error(exact_path, pattern, root)
-    matched = list(_search(pattern, root))
+    matched = list(_search(pattern, root, excluded))
     supported = [path for path in matched if find_suffix(path.name)]
     if supported:
         return [path for path in supported if path not in excluded and not _is_output(path)]
@@ -120,8 +120,8 @@ def _match(pattern: str, root: Path, excluded: Exclusion) -> list[Path]:
     )
 
 
-def _search(pattern: str, root: Path) -> Iterator[Path]:
-    return _expand(*_split(pattern, root))
+def _search(pattern: str, root: Path, excluded: Exclusion) -> Iterator[Path]:
+    return _expand(*_split(pattern, root), excluded)
 
 
 def _base_folder(path: Path, pattern: str, root: Path) -> Path:
@@ -175,16 +175,18 @@ def _split(pattern: str, root: Path) -> tuple[Path, tuple[str, ...]]:
     return root, pure.parts
 
 
-def _expand(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
+def _expand(folder: Path, parts: Sequence[str], excluded: Exclusion) -> Iterator[Path]:
+    if folder in excluded:  # it is not searched: it may be large, or not readable
+        return
     part, *rest = parts
     if part == "**":
-        yield from _expand(folder, rest or ["*"])
+        yield from _expand(folder, rest or ["*"], excluded)
         for entry in _entries(folder):
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                yield from _expand(folder / entry.name, parts)
+                yield from _expand(folder / entry.name, parts, excluded)
     elif rest:
         for path in _match_part(folder, part):
-            yield from _expand(path, rest)
+            yield from _expand(path, rest, excluded)
     else:
         yield from (path for path in _match_part(folder, part) if path.is_file())
 
