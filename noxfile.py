@@ -192,6 +192,12 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def kills(session: nox.Session) -> None:
+    """Kill a dataset run at a hundred random moments, and damage its journal."""
+    pytest(session, enter_checkout(session), "tests/faults/test_damaged_journals.py", options=["--proof=deep"])
+
+
+@nox.session(python=False)
 def throughput(session: nox.Session) -> None:
     """Measure for 20 simulated minutes, and for a real one, how much of a vendor's limits clients use."""
     test = "tests/core/engine/limits/test_limits_throughput.py"

@@ -8,6 +8,9 @@ from typing import Any, Final
 from budwood.types.record import JSON
 from budwood_generation.spec import ConversationSpec, GenerationSpec
 
+REASONING: Final = "reasoning_content"
+"""The field of messages and of structured rows for the reasoning of a model, as DeepSeek, vLLM and others name it."""
+
 _TEXT: Final[JSON] = {"type": "string"}
 _TEXTS: Final[JSON] = {"type": "array", "items": {"type": "string"}}
 _DEFINITIONS: Final = ("$defs", "definitions")
@@ -28,8 +31,8 @@ def row_schema(spec: GenerationSpec) -> dict[str, JSON]:
         definitions = {name: _relocate(job.json_schema[name]) for name in _DEFINITIONS if name in job.json_schema}
         fields["value"] = _relocate({key: value for key, value in job.json_schema.items() if key not in _DEFINITIONS})
         if job.options.reasoning == "field":
-            fields["reasoning"] = _TEXT
-    required: list[JSON] = [name for name in fields if name != "reasoning"]
+            fields[REASONING] = _TEXT
+    required: list[JSON] = [name for name in fields if name != REASONING]
     fields |= {"source": _source(), "material": {"type": "object"}, **_provenance(spec)}
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False, **definitions}
 
@@ -38,7 +41,7 @@ def _message(*, has_reasoning: bool) -> dict[str, JSON]:
     fields: dict[str, JSON] = {"role": _TEXT, "content": _TEXT}
     required: list[JSON] = list(fields)
     if has_reasoning:
-        fields["reasoning"] = _TEXT
+        fields[REASONING] = _TEXT
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
 
 
