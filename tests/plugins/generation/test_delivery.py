@@ -11,6 +11,7 @@ import pytest
 
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood_generation import generate, generate_async, list_runs, resume, show_run
+from budwood_generation.guards import GuardedStorage
 from budwood_generation.storages import JSONLStorage
 from tests.datasets import conversation_spec, read_rows
 
@@ -104,6 +105,26 @@ def test_the_run_of_a_url_is_next_to_the_specification(tmp_path, monkeypatch):
     assert len(read_table(tmp_path / "store" / "rows.sqlite")) == 6
     assert show_run(url) == show_run(report.run_folder) == list_runs(tmp_path)[0]
     assert (show_run(url).output, show_run(url).state) == (url, "complete")
+
+
+def test_a_run_is_complete_when_its_output_is_finished(tmp_path, monkeypatch):
+    """
+    Until then it is unfinished, also if all rows are in the journal.
+    """
+    monkeypatch.setattr(GuardedStorage, "finish", fail)
+    with pytest.raises(ConfigurationError, match="the table was removed"):
+        generate(spec := conversation_spec(tmp_path, output="rows.sqlite"))
+    unfinished = show_run(spec.run_folder)
+    monkeypatch.undo()
+    resume(spec.run_folder)
+
+    assert (unfinished.state, unfinished.rows_done) == ("unfinished", 6)
+    assert show_run(spec.run_folder).state == "complete"
+
+
+def fail(*_args):
+    """Raise the error of a storage."""
+    raise ConfigurationError("the table was removed")
 
 
 def test_a_lost_table_is_stored_again(tmp_path, monkeypatch):
