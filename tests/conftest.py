@@ -46,7 +46,7 @@ def pytest_addoption(parser):
         "--proof",
         choices=("quick", "full", "deep"),
         default="full",
-        help="quick: few random examples and no mutants, for runs by hand; deep: many examples",
+        help="quick: few random examples and no mutants, for runs by hand; deep: many examples, and long tests",
     )
 
 
@@ -59,12 +59,13 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """
-    Deselect tests with mutants in quick mode.
+    Deselect tests with mutants in quick mode, and long tests unless in deep mode.
     """
-    if config.getoption("--proof") == "quick":
-        mutants = [item for item in items if item.get_closest_marker("mutants")]
-        config.hook.pytest_deselected(items=mutants)
-        items[:] = [item for item in items if item not in set(mutants)]
+    proof = config.getoption("--proof")
+    left_out = [name for name, is_run in (("mutants", proof != "quick"), ("deep", proof == "deep")) if not is_run]
+    deselected = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in set(deselected)]
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in background jobs of a shell without job control

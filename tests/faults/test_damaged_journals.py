@@ -156,24 +156,25 @@ def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
     assert report.output.read_bytes() == output
 
 
-def test_kills_at_random_moments_lose_nothing(tmp_path, request, complete):
+def test_kills_at_random_moments_lose_nothing(tmp_path, request):
     """
     Whenever the process is killed, the rows are the same at the end, and only calls in flight are paid again.
     """
-    output, calls = complete
     kills = 100 if request.config.getoption("--proof") == "deep" else 8
-    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS, concurrency=4)
+    with ChatServer() as server:
+        spec = conversation_spec(tmp_path / "complete", job=JOB, rows=6 * kills)
+        complete = generate(spec, settings=server.settings)
+    spec = conversation_spec(tmp_path / "killed", job=JOB, rows=6 * kills, concurrency=4)
     path, act, random = write_spec(spec), "generate", Random(3)
     with ChatServer() as server:
         for _ in range(kills):
-            if run_and_kill(act, path, server.settings, random.randint(0, max(2, calls // kills))) == 0:
-                break
+            assert run_and_kill(act, path, server.settings, random.randint(0, 12)) == -signal.SIGKILL
             if (spec.run_folder / "journal.sqlite").exists():
                 path, act = spec.run_folder, "resume"
         report = generate(spec, settings=server.settings)
 
-    assert report.output.read_bytes() == output
-    assert len(server.requests) <= calls + kills * spec.concurrency
+    assert report.output.read_bytes() == complete.output.read_bytes()
+    assert complete.calls <= len(server.requests) <= complete.calls + kills * spec.concurrency
 
 
 def test_of_two_processes_one_runs(tmp_path, complete):

@@ -65,6 +65,22 @@ def test_lines_are_written_every_few_seconds(clock):
     assert [text.partition("/")[0] for text in written] == ["0", "4"]
 
 
+def test_a_problem_of_the_storage_is_shown_at_once(clock):
+    """
+    The run continues, so that the numbers stay.
+    """
+    written = []
+    lines = ProgressLines(written.append, clock.monotonic)
+    failing = make_progress(storage_problem="the storage failed, next attempt in 4 s: no connection")
+
+    for progress in (make_progress(), failing, failing):
+        lines(progress)
+
+    assert len(written) == 2
+    assert written[1].startswith("0/2,000 rows, ")
+    assert written[1].endswith(", the storage failed, next attempt in 4 s: no connection")
+
+
 def test_the_reason_of_a_pause_is_shown_at_once(clock):
     """
     A log gets a line when the run begins to wait, and the next one when it is due.

@@ -7,6 +7,7 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation import generate, make_plan
+from budwood_generation.runs.reasoning import FIELD
 from budwood_generation.schemas import row_schema
 from tests.datasets import FACT, OFFLINE, calls_of, conversation_spec, read_rows, row_spec, table
 
@@ -127,12 +128,15 @@ def test_references_in_the_schema_of_values_are_kept(tmp_path):
             jsonschema.validate({"id": "1", "value": wrong}, row_schema(spec))
 
 
-def test_reasoning_is_a_field_of_messages(tmp_path):
+@pytest.mark.parametrize("mode", ["drop", "field", "tags"])
+@pytest.mark.parametrize(("describe", "options"), [(conversation_spec, "answerer_options"), (row_spec, "options")])
+def test_kept_reasoning_is_in_the_schema(tmp_path, describe, options, mode):
     """
-    If it is kept in a field.
+    If it is kept in a field, which not all rows have.
     """
-    spec = conversation_spec(tmp_path, job={"answerer_options": {"reasoning": "field"}})
-    message = row_schema(spec)["properties"]["messages"]["items"]
+    spec = describe(tmp_path, job={options: {"reasoning": mode}})
+    row = row_schema(spec)
+    place = row if spec.row else row["properties"]["messages"]["items"]
 
-    assert list(message["properties"]) == ["role", "content", "reasoning"]
-    assert message["required"] == ["role", "content"]
+    assert (FIELD in place["properties"]) is (mode == "field")
+    assert FIELD not in place["required"]

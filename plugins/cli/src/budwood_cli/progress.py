@@ -32,7 +32,7 @@ def show_progress(*, quiet: bool) -> Iterator[OnProgress | None]:
 
 class ProgressLines:
     """
-    Writes a line at once, then one every few seconds, and one when the run begins to wait for an endpoint or to stop.
+    Writes a line at once, then one every few seconds, and one when an endpoint or the storage fails, or the run stops.
 
     Args:
         write: Called with each line.
@@ -45,11 +45,12 @@ class ProgressLines:
         self._write = write
         self._monotonic = monotonic
         self._due = float("-inf")
-        self._state = (False, False)
+        self._state = (False, False, False)
 
     def __call__(self, progress: Progress) -> None:
         """Write a line if one is due."""
-        now, state = self._monotonic(), (progress.waiting is not None, progress.is_stopping)
+        now = self._monotonic()
+        state = (progress.waiting is not None, progress.storage_problem is not None, progress.is_stopping)
         is_new = any(new and not old for new, old in zip(state, self._state, strict=True))
         self._state = state
         if is_new or now >= self._due:
@@ -85,6 +86,8 @@ def _details(progress: Progress) -> list[str]:
         parts.append("stopping after the calls in flight")
     elif progress.waiting is not None:
         parts.append(f"waiting: {progress.waiting}")
+    if progress.storage_problem is not None:
+        parts.append(progress.storage_problem)
     return parts
 
 

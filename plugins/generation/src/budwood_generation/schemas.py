@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budwood.types.record import JSON
+from budwood_generation.reasoning import REASONING
 from budwood_generation.spec import ConversationSpec, GenerationSpec
 
 _TEXT: Final[JSON] = {"type": "string"}
@@ -28,8 +29,8 @@ def row_schema(spec: GenerationSpec) -> dict[str, JSON]:
         definitions = {name: _relocate(job.json_schema[name]) for name in _DEFINITIONS if name in job.json_schema}
         fields["value"] = _relocate({key: value for key, value in job.json_schema.items() if key not in _DEFINITIONS})
         if job.options.reasoning == "field":
-            fields["reasoning"] = _TEXT
-    required: list[JSON] = [name for name in fields if name != "reasoning"]
+            fields[REASONING] = _TEXT
+    required: list[JSON] = [name for name in fields if name != REASONING]
     fields |= {"source": _source(), "material": {"type": "object"}, **_provenance(spec)}
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False, **definitions}
 
@@ -38,7 +39,7 @@ def _message(*, has_reasoning: bool) -> dict[str, JSON]:
     fields: dict[str, JSON] = {"role": _TEXT, "content": _TEXT}
     required: list[JSON] = list(fields)
     if has_reasoning:
-        fields["reasoning"] = _TEXT
+        fields[REASONING] = _TEXT
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
 
 

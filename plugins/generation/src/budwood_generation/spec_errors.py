@@ -26,7 +26,7 @@ _SYNONYMS: Final = {
     **dict.fromkeys(("json_schema", "output_schema", "response_format", "response_model"), "schema"),
     **dict.fromkeys(("max_completion_tokens", "max_new_tokens", "max_output_tokens"), "max_tokens"),
     **dict.fromkeys(("stop_sequences", "stop_words"), "stop"),
-    **dict.fromkeys(("effort", "reasoning"), "reasoning_effort"),
+    "effort": "reasoning_effort",
     **dict.fromkeys(("max_retries", "num_retries"), "retries"),
     **dict.fromkeys(("request_timeout", "timeout_seconds"), "timeout"),
     "extra_body": "extra",

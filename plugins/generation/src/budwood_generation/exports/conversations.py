@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from budwood.types import Row
+from budwood_generation.reasoning import REASONING
 
 Reasoning = Literal["drop", "field", "tags"]
 """What to do with the reasoning of a model: leave it out, keep it in a field, or keep it in ``<think>`` tags."""
-
-REASONING: Final = "reasoning_content"
-"""The field for reasoning in messages and in rows of structured values."""
 
 _TAGGED: Final = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 

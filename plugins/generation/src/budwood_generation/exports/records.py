@@ -12,7 +12,6 @@ from budwood_generation.exports import columns
 from budwood_generation.exports.chat import Record, messages_record
 from budwood_generation.exports.columns import Column
 from budwood_generation.exports.conversations import (
-    REASONING,
     Conversation,
     Reasoning,
     attach_passage,
@@ -22,6 +21,7 @@ from budwood_generation.exports.conversations import (
 )
 from budwood_generation.exports.formats import ExportFormat, export_formats
 from budwood_generation.modifiers.document_context import DocumentContextSettings
+from budwood_generation.reasoning import REASONING
 from budwood_generation.spec import GenerationSpec, RowSpec
 
 ToRecords = Callable[[Row], Iterable[Record]]

@@ -11,8 +11,8 @@ What happens to the reasoning of a model: it is dropped, kept in the field ``rea
 answer as ``<think>…</think>``.
 """
 
-FIELD: Final = "reasoning_content"
-"""The name that DeepSeek, vLLM and others use for it in messages."""
+REASONING: Final = "reasoning_content"
+"""The field of messages and of structured rows for the reasoning of a model, as DeepSeek, vLLM and others name it."""
 
 _TAG: Final = re.compile(r"</?think>", re.IGNORECASE)
 
@@ -21,7 +21,7 @@ def answer_message(answer: str, reasoning: str | None, mode: ReasoningMode) -> d
     """Return the message with an answer."""
     message = {"role": "assistant", "content": answer}
     if reasoning and mode == "field":
-        return {**message, FIELD: reasoning}
+        return {**message, REASONING: reasoning}
     if reasoning and mode == "tags":
         inside = _TAG.sub("", reasoning).strip()  # a tag within it would end the block
         return {**message, "content": f"<think>\n{inside}\n</think>\n\n{answer}"}
@@ -30,4 +30,4 @@ def answer_message(answer: str, reasoning: str | None, mode: ReasoningMode) -> d
 
 def value_fields(reasoning: str | None, mode: ReasoningMode) -> dict[str, str]:
     """Return the fields of a row that hold the reasoning of a structured value."""
-    return {FIELD: reasoning} if reasoning and mode == "field" else {}
+    return {REASONING: reasoning} if reasoning and mode == "field" else {}

@@ -1,0 +1,99 @@
+"""A dataset of the documentation of Python, exported in every format and loaded back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from budwood_generation import export_run, generate, make_plan
+
+DOCUMENTATION = Path("/usr/share/doc/python3.11/html")
+ROWS = 2000
+
+pytestmark = [
+    pytest.mark.deep,
+    pytest.mark.one_python,
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.skipif(not DOCUMENTATION.is_dir(), reason="apt-get install --no-install-recommends python3.11-doc"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """
+    A finished run of conversations about the documentation.
+    """
+    spec = {
+        "rows": ROWS,
+        "seed": 11,
+        "output": "python.jsonl",
+        "root": str(tmp_path_factory.mktemp("run")),
+        "concurrency": 64,
+        "documents": {"paths": [f"{DOCUMENTATION}/**/*.html"], "exclude": [f"{DOCUMENTATION}/genindex*"]},
+        "conversation": {"answerer": "offline/extractive", "turns": [1, 3]},
+    }
+    plan = make_plan(spec)
+    assert plan.documents > 400
+    assert not plan.unreadable
+    return generate(spec)
+
+
+def read_lines(path: Path) -> list[dict[str, object]]:
+    """
+    Return the objects of a file with JSON lines.
+    """
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def test_the_dataset_is_complete(run):
+    """
+    Each row has an id of its own, and turns of questions and answers.
+    """
+    rows = read_lines(run.output)
+
+    assert run.complete
+    assert len({row["id"] for row in rows}) == ROWS
+    assert all(len(row["messages"]) in (2, 4, 6) for row in rows)
+
+
+@pytest.mark.parametrize("name", ["openai", "messages", "sharegpt", "alpaca", "chatml", "jsonl"])
+def test_formats_with_json_lines_are_loaded(run, tmp_path, name):
+    """
+    The package ``datasets`` reads both parts, which together have all rows.
+    """
+    datasets = pytest.importorskip("datasets")
+    report = export_run(run.run_folder, name, tmp_path / "rows.jsonl", split=0.1)
+    files = {path.stem.rpartition(".")[2]: str(path) for path in report.files}
+    loaded = datasets.load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"))
+
+    assert sum(len(part) for part in loaded.values()) == ROWS
+
+
+def test_tables_are_loaded(run, tmp_path):
+    """
+    Pandas and pyarrow read the rows of CSV and Parquet files.
+    """
+    pandas, parquet = pytest.importorskip("pandas"), pytest.importorskip("pyarrow.parquet")
+    export_run(run.run_folder, "csv", tmp_path / "rows.csv")
+    export_run(run.run_folder, "parquet", tmp_path / "rows.parquet")
+
+    assert pandas.read_csv(tmp_path / "rows.csv")["id"].nunique() == ROWS
+    assert parquet.read_table(tmp_path / "rows.parquet").num_rows == ROWS
+
+
+@pytest.mark.parametrize("name", ["llama-factory", "huggingface"])
+def test_folders_are_loaded(run, tmp_path, name):
+    """
+    The files that ``dataset_info.json`` names, and those of a Hugging Face folder, have all rows.
+    """
+    datasets = pytest.importorskip("datasets")
+    folder = tmp_path / "folder"
+    export_run(run.run_folder, name, folder)
+    if name == "huggingface":
+        loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+        assert sum(len(part) for part in loaded.values()) == ROWS
+    else:
+        info = json.loads((folder / "dataset_info.json").read_text("utf-8"))
+        assert sum(len(read_lines(folder / entry["file_name"])) for entry in info.values()) == ROWS
