@@ -274,6 +274,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_generation(session: nox.Session) -> None:
+    """Measure the efficiency of dataset generation against the client alone; ``-- --quick`` takes half a minute."""
+    session.install(*DISTRIBUTIONS, *UVLOOP)
+    session.run("python", "-m", "tests.benchmarks.generation", *session.posargs)
+
+
+@nox.session
 def profile(session: nox.Session) -> None:
     """Print how the CPU time of one call is spent."""
     session.install(*DISTRIBUTIONS, *UVLOOP)
