@@ -192,6 +192,12 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def kills(session: nox.Session) -> None:
+    """Kill a dataset run at a hundred random moments, and damage its journal."""
+    pytest(session, enter_checkout(session), "tests/faults/test_damaged_journals.py", options=["--proof=deep"])
+
+
+@nox.session(python=False)
 def throughput(session: nox.Session) -> None:
     """Measure for 20 simulated minutes, and for a real one, how much of a vendor's limits clients use."""
     test = "tests/core/engine/limits/test_limits_throughput.py"
@@ -265,6 +271,13 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks and write docs/benchmarks; CI runs the short form, ``-- --quick``."""
     session.install(*DISTRIBUTIONS, *UVLOOP)  # not editable, because that makes every import search more folders
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
+
+
+@nox.session
+def bench_generation(session: nox.Session) -> None:
+    """Measure the efficiency of dataset generation against the client alone; ``-- --quick`` takes half a minute."""
+    session.install(*DISTRIBUTIONS, *UVLOOP)
+    session.run("python", "-m", "tests.benchmarks.generation", *session.posargs)
 
 
 @nox.session

@@ -31,7 +31,7 @@ SIGMA: Final = 0.5
 EFFICIENCY: Final = 0.98
 CPU_MS: Final = 1.3
 RSS_MB: Final = 80.0
-ROWS_OF_RSS: Final = 10_000
+LARGE_ROWS: Final = 10_000
 
 SCHEMA: Final = {
     "type": "object",
@@ -63,7 +63,7 @@ class Case:
 CASES: Final = (
     Case(16, 1.0, 400),
     Case(64, 1.0, 1600),
-    Case(256, 1.0, ROWS_OF_RSS),
+    Case(256, 1.0, LARGE_ROWS),
     Case(1024, 4.0, 10 * 1024),
     Case(64, 1.0, 400, turns=4),
 )
@@ -200,9 +200,10 @@ def compare(case: Case, base: str) -> list[str]:
         flush=True,
     )
     missed = [f"{case.name}: efficiency {ratio:.3f}"] if ratio < EFFICIENCY else []
-    missed += [f"{case.name}: {run['cpu_ms']:.2f} ms of CPU per call"] if run["cpu_ms"] > CPU_MS else []
-    is_large = run["rss_mb"] > RSS_MB and case.rows == ROWS_OF_RSS
-    return [*missed, f"{case.name}: {run['rss_mb']:.0f} MB"] if is_large else missed
+    if case.rows == LARGE_ROWS:  # in others, the imports are a large part
+        missed += [f"{case.name}: {run['cpu_ms']:.2f} ms of CPU per call"] if run["cpu_ms"] > CPU_MS else []
+        missed += [f"{case.name}: {run['rss_mb']:.0f} MB"] if run["rss_mb"] > RSS_MB else []
+    return missed
 
 
 def main(arguments: list[str]) -> int:

@@ -21,7 +21,8 @@ from tests.datasets import conversation_spec, write_spec
 
 MAKE = Path(__file__).parents[1] / "plugins" / "generation" / "programs" / "make.py"
 JOB = {"answerer": "local/tiny", "turns": (1, 3), "answerer_options": {"retries": 0}, "asker_options": {"retries": 0}}
-ROWS = 40
+OPTIONS = {"job": JOB, "rows": 40, "provenance": "none"}
+"""Without provenance, which lacks the hashes of prompts whose calls were lost."""
 PAGE = 4096
 
 pytestmark = [
@@ -36,7 +37,7 @@ def complete(tmp_path_factory):
     The dataset of a run that nothing disturbs, and its number of calls.
     """
     with ChatServer() as server:
-        spec = conversation_spec(tmp_path_factory.mktemp("complete"), job=JOB, rows=ROWS)
+        spec = conversation_spec(tmp_path_factory.mktemp("complete"), **OPTIONS)
         report = generate(spec, settings=server.settings)
     return report.output.read_bytes(), report.calls
 
@@ -56,7 +57,7 @@ def killed(tmp_path):
     """
     A specification whose run was killed in the middle, with entries in the write-ahead log.
     """
-    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    spec = conversation_spec(tmp_path, **OPTIONS)
     with ChatServer() as server:
         assert run_and_kill("generate", write_spec(spec), server.settings, 70) == -signal.SIGKILL
     return spec
@@ -145,7 +146,7 @@ def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
     The output is written again with the same rows.
     """
     output, _ = complete
-    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    spec = conversation_spec(tmp_path, **OPTIONS)
     with ChatServer() as server:
         generate(spec, settings=server.settings)
         (spec.run_folder / "journal.sqlite-suspected").touch()  # as after a read that failed
@@ -156,24 +157,25 @@ def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
     assert report.output.read_bytes() == output
 
 
-def test_kills_at_random_moments_lose_nothing(tmp_path, request, complete):
+def test_kills_at_random_moments_lose_nothing(tmp_path, request):
     """
     Whenever the process is killed, the rows are the same at the end, and only calls in flight are paid again.
     """
-    output, calls = complete
     kills = 100 if request.config.getoption("--proof") == "deep" else 8
-    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS, concurrency=4)
+    with ChatServer() as server:
+        spec = conversation_spec(tmp_path / "complete", **OPTIONS | {"rows": 6 * kills})
+        complete = generate(spec, settings=server.settings)
+    spec = conversation_spec(tmp_path / "killed", **OPTIONS | {"rows": 6 * kills}, concurrency=4)
     path, act, random = write_spec(spec), "generate", Random(3)
     with ChatServer() as server:
         for _ in range(kills):
-            if run_and_kill(act, path, server.settings, random.randint(0, max(2, calls // kills))) == 0:
-                break
+            assert run_and_kill(act, path, server.settings, random.randint(0, 12)) == -signal.SIGKILL
             if (spec.run_folder / "journal.sqlite").exists():
                 path, act = spec.run_folder, "resume"
         report = generate(spec, settings=server.settings)
 
-    assert report.output.read_bytes() == output
-    assert len(server.requests) <= calls + kills * spec.concurrency
+    assert report.output.read_bytes() == complete.output.read_bytes()
+    assert complete.calls <= len(server.requests) <= complete.calls + kills * spec.concurrency
 
 
 def test_of_two_processes_one_runs(tmp_path, complete):
@@ -181,7 +183,7 @@ def test_of_two_processes_one_runs(tmp_path, complete):
     If two start at once, one is rejected, and the other creates all rows.
     """
     output, _ = complete
-    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    spec = conversation_spec(tmp_path, **OPTIONS)
     path, ended, release = write_spec(spec), queue.SimpleQueue(), threading.Event()
 
     def say(body):
@@ -209,7 +211,7 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path, monkeypatch, complet
     Neither within a session nor between two of them.
     """
     output, calls = complete
-    spec = conversation_spec(tmp_path, job=JOB, rows=ROWS)
+    spec = conversation_spec(tmp_path, **OPTIONS)
     day, steps = 86400.0, count(1)
     monkeypatch.setattr(time, "time", lambda: 1_900_000_000 - day * next(steps))
 

@@ -127,3 +127,29 @@ def test_run_killed_before_its_first_reply_is_replaced(tmp_path):
         report = generate(conversation_spec(tmp_path, job=job, rows=2, seed=2), settings=server.settings)
 
     assert (report.complete, report.failures) == (True, ())
+
+
+def test_kills_between_the_storage_and_the_journal_double_nothing(tmp_path):
+    """
+    A batch that the storage has, but not the journal, is delivered again. The table has each row once, unchanged.
+    """
+    complete = generate(conversation_spec(tmp_path / "complete", rows=40))
+    spec = conversation_spec(tmp_path / "killed", rows=40, output="data.sqlite", concurrency=2)
+    path, act = write_spec(spec), "generate"
+    for number in (1, 2, 1, 3, 1):
+        assert run(act, path, "put", number) == -signal.SIGKILL
+        assert count_rows(spec.shown_output) > 0
+        path, act = spec.run_folder, "resume"
+
+    assert resume(spec.run_folder).rows == count_rows(spec.shown_output) == 40
+    with contextlib.closing(sqlite3.connect(spec.shown_output)) as connection:
+        found = connection.execute("SELECT id, messages FROM data ORDER BY row_index").fetchall()
+    assert [(identifier, json.loads(messages)) for identifier, messages in found] == [
+        (row["id"], row["messages"]) for row in read_rows(complete.output)
+    ]
+
+
+def count_rows(path) -> int:
+    """Return the number of rows in a table of SQLite."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT count(*) FROM data").fetchone()[0]

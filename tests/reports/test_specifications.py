@@ -177,6 +177,8 @@ def test_invalid_turns_are_shown(turns, message):
         ("base_url", "[providers.NAME]"),
         ("conversation.seeds", 'strategy = { plugin = "seed-list"'),
         ("conversation.personas", "strategy"),
+        ("row.records", 'seeds = { file = "seeds.csv" }'),
+        ("seed_file", 'seeds = { file = "seeds.csv" }'),
         ("conversation.prompt", "row.instruction"),
         ("conversation.system_prompt", "did you mean system?"),
         ("system", "Set conversation.system or row.system."),

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from budwood_generation import GenerationSpec, generate, resume
+from budwood.errors import ConfigurationError
+from budwood_generation import GenerationSpec, generate, make_plan, resume
 from budwood_generation.journal import read_totals
 from tests.chat_server import ChatServer, completion, failure
-from tests.datasets import conversation_spec, read_rows, row_spec
+from tests.datasets import FACT, conversation_spec, read_rows, row_spec, table
 
 JOB = {"answerer": "local/tiny", "turns": 1}
 PRICES = {"models": {"local/*": {"prices": {"input": 1, "output": 1}}}}
@@ -210,6 +211,33 @@ def test_an_answer_without_reasoning_has_no_trace_of_it(tmp_path, mode):
     for messages in reasoning_rows(tmp_path, mode, say="Tea is green."):
         assert {tuple(message) for message in messages} == {("role", "content")}
         assert {message["content"] for message in messages} == {"Tea is green."}
+
+
+def test_reasoning_of_values_is_a_field(tmp_path):
+    """
+    It is next to the value.
+    """
+    say = '<think>It is said.</think>{"subject": "a", "fact": "b"}'
+    spec = row_spec(tmp_path, job={"model": "local/tiny", "options": {"reasoning": "field"}}, rows=1)
+
+    with ChatServer(lambda _body: say) as server:
+        (row,) = read_rows(generate(spec, settings=server.settings).output)
+
+    assert (row["value"], row["reasoning_content"]) == ({"subject": "a", "fact": "b"}, "It is said.")
+
+
+def test_reasoning_is_not_kept_where_it_has_no_place():
+    """
+    The error names the key and says what to set instead.
+    """
+    row = {"model": "local/tiny", "schema": FACT, "instruction": "State a fact."}
+    asker = table(conversation=JOB | {"asker_options": {"reasoning": "field"}})
+    tags = table(row=row | {"options": {"reasoning": "tags"}})
+
+    with pytest.raises(ConfigurationError, match=r"asker_options.*set it in answerer_options"):
+        make_plan(asker)
+    with pytest.raises(ConfigurationError, match=r'row\.options.*set reasoning = "field"'):
+        make_plan(tags)
 
 
 def test_reasoning_is_kept_when_a_run_is_resumed(tmp_path):

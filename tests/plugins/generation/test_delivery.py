@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import threading
 
 import pytest
 
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood_generation import generate, generate_async, list_runs, resume, show_run
+from budwood_generation.guards import GuardedStorage
 from budwood_generation.storages import JSONLStorage
 from tests.datasets import conversation_spec, read_rows
 
@@ -106,6 +108,26 @@ def test_the_run_of_a_url_is_next_to_the_specification(tmp_path, monkeypatch):
     assert (show_run(url).output, show_run(url).state) == (url, "complete")
 
 
+def test_a_run_is_complete_when_its_output_is_finished(tmp_path, monkeypatch):
+    """
+    Until then it is unfinished, also if all rows are in the journal.
+    """
+    monkeypatch.setattr(GuardedStorage, "finish", fail)
+    with pytest.raises(ConfigurationError, match="the table was removed"):
+        generate(spec := conversation_spec(tmp_path, output="rows.sqlite"))
+    unfinished = show_run(spec.run_folder)
+    monkeypatch.undo()
+    resume(spec.run_folder)
+
+    assert (unfinished.state, unfinished.rows_done) == ("unfinished", 6)
+    assert show_run(spec.run_folder).state == "complete"
+
+
+def fail(*_args):
+    """Raise the error of a storage."""
+    raise ConfigurationError("the table was removed")
+
+
 def test_a_lost_table_is_stored_again(tmp_path, monkeypatch):
     """
     Rows that were delivered in an earlier session are in the journal.
@@ -194,6 +216,30 @@ def test_a_failing_storage_is_shown_in_the_progress(tmp_path, monkeypatch):
     assert len(read_rows(report.output)) == 60
     assert any("No space left" in problem for problem in problems if problem)
     assert problems[-1] is None
+
+
+def test_a_storage_that_hangs_stops_no_call(tmp_path, monkeypatch):
+    """
+    All rows are created while the first batch is being stored.
+    """
+    may_put, sizes = threading.Event(), []
+
+    def put(_storage, rows):
+        sizes.append(len(rows))
+        may_put.wait()
+
+    def release(progress):
+        if progress.rows_done == progress.rows:
+            may_put.set()
+
+    monkeypatch.setattr(JSONLStorage, "put", put)
+    monkeypatch.setattr("budwood_generation.runs.sink.DELIVERY_SECONDS", 0.001)
+
+    report = generate(conversation_spec(tmp_path, rows=60), on_progress=release)
+
+    assert report.complete
+    assert sum(sizes) == 60
+    assert len(read_rows(report.output)) == 60
 
 
 def test_touching_an_output_writes_it_again(tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ from budwood_generation.journal import (
     read_stages,
     read_totals,
     sqlite,
+    writer,
 )
 from budwood_generation.journal.database import FORMAT
 from budwood_generation.journal.writer import Writer
@@ -248,6 +249,27 @@ def test_a_commit_is_atomic(path):
 
         assert journal.totals().calls == 1
         assert journal.call(3, 0, "ask", "d") == call(3)
+
+
+def test_nothing_is_written_after_a_failed_transaction(path, monkeypatch):
+    """
+    After a full disk all commits fail until the journal is opened again; earlier entries stay.
+    """
+
+    def fail(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with open_journal(path) as journal:
+        journal.commit(call(1)).result()
+        with monkeypatch.context() as patched:
+            patched.setattr(writer, "update_totals", fail)
+            with pytest.raises(JournalError, match="Free disk space"):
+                journal.commit(call(2)).result()
+        with pytest.raises(JournalError, match="Free disk space"):
+            journal.commit(call(3)).result()
+    with open_journal(path) as journal:
+        assert [done.index for index in range(4) for done in journal.calls(index)] == [1]
+        journal.commit(call(3)).result()
 
 
 def test_every_error_reaches_the_future(path, monkeypatch):

@@ -170,6 +170,51 @@ def test_a_damaged_log_keeps_what_is_there(tmp_path):
     check_rest(path, least=20)
 
 
+def test_entries_after_a_damaged_part_of_the_log_are_kept(tmp_path):
+    """
+    SQLite ignores the rest of a log after the first damaged page; the entries in it are read nevertheless.
+    """
+    folder = tmp_path / "data.jsonl.run"
+    journal = SQLiteJournal(tmp_path / "journal.sqlite", HEADER, STAGES)
+    for index in range(80):
+        journal.commit(*entries_of(index)).result()
+    folder.mkdir()
+    for file in tmp_path.glob("journal.sqlite*"):
+        shutil.copy(file, folder)
+    journal.close()
+    path, log = folder / "journal.sqlite", folder / "journal.sqlite-wal"
+    frames = (log.stat().st_size - 32) // (PAGE + 24)
+
+    overwrite(log, 32 + frames // 2 * (PAGE + 24), bytes(PAGE))
+    repair(path)
+
+    (note,) = check_rest(path, least=74)
+    assert note.startswith("The journal was damaged")
+    assert {file.name for file in folder.iterdir() if "damaged" in file.name} == {
+        "journal.damaged-1.sqlite",
+        "journal.damaged-1.sqlite-wal",
+    }
+    assert not (folder / "journal.sqlite-log").exists()
+
+
+def test_a_log_that_a_killed_process_left_is_no_damage(tmp_path):
+    """
+    All entries are in the journal, without a note.
+    """
+    journal = SQLiteJournal(tmp_path / "journal.sqlite", HEADER, STAGES)
+    for index in range(20):
+        journal.commit(*entries_of(index)).result()
+    folder = tmp_path / "data.jsonl.run"
+    folder.mkdir()
+    for file in tmp_path.glob("journal.sqlite*"):
+        shutil.copy(file, folder)
+    journal.close()
+
+    repair(folder / "journal.sqlite")
+
+    assert check_rest(folder / "journal.sqlite", least=20) == ()
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.integers(0), st.binary(min_size=1, max_size=600))
 def test_garbage_is_survived(tmp_path, original, place, garbage):

@@ -91,6 +91,19 @@ def test_a_run_that_is_interrupted_tells_the_same(tmp_path):
     assert report.output.read_bytes() == expected
 
 
+def test_added_rows_know_the_earlier_ones(tmp_path):
+    """
+    A run to which rows are added tells their askers the same as one that had them from the start.
+    """
+    with ChatServer() as server:
+        expected = generate(spec_of(tmp_path / "a"), settings=server.settings).output.read_bytes()
+        generate(spec_of(tmp_path / "b", rows=9), settings=server.settings)
+        report = generate(spec_of(tmp_path / "b"), settings=server.settings)
+
+    assert report.rows_reused == 9
+    assert report.output.read_bytes() == expected
+
+
 def test_a_failed_row_does_not_hold_up_the_others(tmp_path):
     """
     The next row about its passage is created without its questions.

@@ -179,6 +179,19 @@ def test_known_documents_may_not_change(tmp_path, change, expected):
     assert report.output.read_bytes() == before
 
 
+def test_the_output_may_change_with_the_run_folder(tmp_path):
+    """
+    If the folder is renamed, the rows are written to the new output, and no call is repeated.
+    """
+    first = generate(conversation_spec(tmp_path))
+    first.run_folder.rename(tmp_path / "other.jsonl.run")
+
+    second = generate(conversation_spec(tmp_path, output="other.jsonl"))
+
+    assert (second.calls, second.rows_reused) == (0, 6)
+    assert second.output.read_bytes() == first.output.read_bytes()
+
+
 @pytest.mark.parametrize(
     "changes",
     [

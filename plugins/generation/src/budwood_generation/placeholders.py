@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,7 +83,7 @@ def find_line(file: Path | None, key: str, part: str = "") -> int | None:
         return None
     name = re.escape(re.sub(r"\[\d+\]", "", key).rpartition(".")[2])
     starts = [number for number, line in enumerate(lines) if re.search(rf"(?<![\w-]){name}[\"']?\s*=", line)]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         for number in range(start, max(end, start + 1)):
             if part in lines[number]:
                 return number + 1

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from budwood.types.record import JSON
+from budwood_generation.reasoning import REASONING
 from budwood_generation.spec import ConversationSpec, GenerationSpec
-
-REASONING: Final = "reasoning_content"
-"""The field of messages and of structured rows for the reasoning of a model, as DeepSeek, vLLM and others name it."""
 
 _TEXT: Final[JSON] = {"type": "string"}
 _TEXTS: Final[JSON] = {"type": "array", "items": {"type": "string"}}

@@ -24,6 +24,7 @@ from pydantic import (
 
 from budwood.providing import PromptTemplate
 from budwood_generation.outputs import is_url, locate_output, parse_output, run_folder, strip_credentials
+from budwood_generation.reasoning import ReasoningMode
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
 
@@ -118,11 +119,23 @@ class ModelOptions(_Table):
     retries: int | None = None
     timeout: _Number | None = None
     keep_truncated: bool = False
-    reasoning: Literal["drop", "field", "tags"] = "drop"
+    reasoning: ReasoningMode = "drop"
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that are set, as options of `budwood.Client.ask`."""
         return self.model_dump(exclude_none=True, exclude={"keep_truncated", "reasoning"})
+
+
+def _refuse_reasoning(options: ModelOptions) -> ModelOptions:
+    if options.reasoning != "drop":
+        raise ValueError("reasoning is kept with answers, not with questions: set it in answerer_options")
+    return options
+
+
+def _refuse_tags(options: ModelOptions) -> ModelOptions:
+    if options.reasoning == "tags":
+        raise ValueError('a structured value has no text in front of which tags could be: set reasoning = "field"')
+    return options
 
 
 class Documents(_Table):
@@ -184,7 +197,7 @@ class ConversationSpec(_Table):
     asker: _Text | None = None
     answerer: _Text
     system: _Template | None = None
-    asker_options: ModelOptions = ModelOptions()
+    asker_options: Annotated[ModelOptions, AfterValidator(_refuse_reasoning)] = ModelOptions()
     answerer_options: ModelOptions = ModelOptions()
 
 
@@ -220,7 +233,7 @@ class RowSpec(_Table):
     strategy: Choice = Choice(plugin="document-questions")
     modifiers: tuple[Choice, ...] | None = None
     system: _Template | None = None
-    options: ModelOptions = ModelOptions()
+    options: Annotated[ModelOptions, AfterValidator(_refuse_tags)] = ModelOptions()
 
 
 class GenerationSpec(_Table):

@@ -23,11 +23,10 @@ _SYNONYMS: Final = {
     **dict.fromkeys(("max_turns", "min_turns", "num_turns", "rounds"), "turns"),
     **dict.fromkeys(("system_message", "system_prompt"), "system"),
     **dict.fromkeys(("instructions", "prompt", "prompt_template", "template"), "instruction"),
-    **dict.fromkeys(("data", "dataset", "records", "seed_dataset", "seed_file"), "seeds"),
     **dict.fromkeys(("json_schema", "output_schema", "response_format", "response_model"), "schema"),
     **dict.fromkeys(("max_completion_tokens", "max_new_tokens", "max_output_tokens"), "max_tokens"),
     **dict.fromkeys(("stop_sequences", "stop_words"), "stop"),
-    **dict.fromkeys(("effort", "reasoning"), "reasoning_effort"),
+    "effort": "reasoning_effort",
     **dict.fromkeys(("max_retries", "num_retries"), "retries"),
     **dict.fromkeys(("request_timeout", "timeout_seconds"), "timeout"),
     "extra_body": "extra",
@@ -37,6 +36,9 @@ _SYNONYMS: Final = {
 _MODELS: Final = 'Set conversation.answerer = "provider/model", and asker if another model asks, or row.model.'
 _CONNECTION: Final = "Set it in budwood.toml, in the section of the provider: [providers.NAME]."
 _STRATEGY: Final = 'Set it in the strategy, such as strategy = { plugin = "seed-list", seeds = ["…"] }.'
+_RECORDS: Final = (
+    'Set seeds in the strategy, such as strategy = { plugin = "seed-list", seeds = { file = "seeds.csv" } }.'
+)
 _QUESTIONS: Final = (
     'The strategy writes the questions. For your own, set strategy = { plugin = "seed-list", seeds = ["…"] }.'
 )
@@ -45,6 +47,7 @@ _HINTS: Final = {
     **dict.fromkeys(("deployment", "engine", "generator", "model", "model_name", "models", "teacher"), _MODELS),
     **dict.fromkeys(("api_base", "api_key", "base_url", "endpoint", "headers", "url"), _CONNECTION),
     **dict.fromkeys(("personas", "prompts", "seeds", "topics"), _STRATEGY),
+    **dict.fromkeys(("columns", "dataset", "records", "seed_dataset", "seed_file"), _RECORDS),
     **dict.fromkeys(("input", "messages", "question", "questions"), _QUESTIONS),
     **dict.fromkeys(
         ("function_call", "functions", "tool_choice", "tools"), "Datasets with tool calls are not supported."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from budwood_generation.exports.conversations import ChatMessage, Conversation, merge_passage
-from budwood_generation.schemas import REASONING
+from budwood_generation.reasoning import REASONING
 
 Record = dict[str, Any]
 

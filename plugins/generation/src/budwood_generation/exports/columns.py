@@ -9,7 +9,7 @@ from typing import Any, Final
 from budwood.types import Row
 from budwood_generation.exports.chat import Record, messages_record
 from budwood_generation.exports.conversations import Conversation, merge_passage
-from budwood_generation.schemas import REASONING
+from budwood_generation.reasoning import REASONING
 from budwood_generation.spec import RowSpec
 
 TEXT: Final[dict[str, Any]] = {"type": "string"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from budwood.types import Row
-from budwood_generation.schemas import REASONING
+from budwood_generation.reasoning import REASONING
 
 Reasoning = Literal["drop", "field", "tags"]
 """What to do with the reasoning of a model: leave it out, keep it in a field, or keep it in ``<think>`` tags."""

@@ -21,7 +21,7 @@ from budwood_generation.exports.conversations import (
 )
 from budwood_generation.exports.formats import ExportFormat, export_formats
 from budwood_generation.modifiers.document_context import DocumentContextSettings
-from budwood_generation.schemas import REASONING
+from budwood_generation.reasoning import REASONING
 from budwood_generation.spec import GenerationSpec, RowSpec
 
 ToRecords = Callable[[Row], Iterable[Record]]

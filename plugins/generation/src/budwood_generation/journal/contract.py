@@ -40,7 +40,8 @@ class Journal(Protocol):
         A row or a turn that is already in the journal stays as it is.
 
         Raises:
-            JournalError: Raised by the future: the entries could not be written.
+            JournalError: Raised by the future: the entries could not be written. After a failed transaction, such as on
+                a full disk, all further ones fail until the journal is opened again.
         """
         ...
 

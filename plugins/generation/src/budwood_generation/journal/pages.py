@@ -42,6 +42,7 @@ class PageFile:
             self._file: BinaryIO = files.enter_context(path.open("rb"))
             self._log: BinaryIO | None = files.enter_context(log.open("rb")) if log.exists() else None
             self._size = _find_page_size(self._file, self._log)
+            self._commits: list[int] = []
             self._frames = dict(self._find_frames())
             self._files = files.pop_all()
 
@@ -53,12 +54,21 @@ class PageFile:
         """Close the files."""
         self._files.close()
 
+    def logged_records(self) -> Iterator[tuple[int, list[Value]]]:
+        """Yield the row id and the values of the rows in the log, up to its last complete transaction."""
+        last = max((offset for offset in self._commits), default=0)
+        for offset in sorted(offset for offsets in self._frames.values() for offset in offsets if offset <= last):
+            yield from self._read_cells(self._read_frame(offset), 0)
+
     def records(self) -> Iterator[tuple[int, list[Value]]]:
         """Yield the row id and the values of every row that can be read, whatever its table; some appear twice."""
         for number, page in self._pages():
-            for cell in _find_cells(page, _HEADER_BYTES if number == 1 else 0):
-                with suppress(IndexError, ValueError, OverflowError):
-                    yield from self._read_cell(page, cell)
+            yield from self._read_cells(page, _HEADER_BYTES if number == 1 else 0)
+
+    def _read_cells(self, page: bytes, start: int) -> Iterator[tuple[int, list[Value]]]:
+        for cell in _find_cells(page, start):
+            with suppress(IndexError, ValueError, OverflowError):
+                yield from self._read_cell(page, cell)
 
     def _pages(self) -> Iterator[tuple[int, bytes]]:
         number = 1
@@ -89,6 +99,8 @@ class PageFile:
         while len(header := self._read_bytes(self._log, offset, _FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
             if header[8:16] == salts:  # otherwise the frame is older than the log
                 frames.setdefault(int.from_bytes(header[:4], "big"), []).append(offset + _FRAME_HEADER_BYTES)
+                if any(header[4:8]):
+                    self._commits.append(offset + _FRAME_HEADER_BYTES)
             offset += _FRAME_HEADER_BYTES + self._size
         yield from frames.items()
 

@@ -25,8 +25,10 @@ _DAMAGE: Final = frozenset(
 def is_damage(error: BaseException) -> bool:
     """Return whether an error means that the content of the file is damaged."""
     if isinstance(error, sqlite3.Error):
-        code = int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)) & 0xFF
-        return code in _DAMAGE
+        code: int | None = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # raised by `check_format`, or by Python for a connection that is closed
+            return type(error) is sqlite3.DatabaseError
+        return code & 0xFF in _DAMAGE
     return isinstance(error, ArithmeticError | LookupError | TypeError | ValueError)
 
 

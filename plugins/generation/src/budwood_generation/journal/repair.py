@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from budwood.providing import replace_file
 from budwood_generation.journal import encoding
 from budwood_generation.journal.database import (
     check_format,
@@ -19,7 +21,7 @@ from budwood_generation.journal.database import (
 )
 from budwood_generation.journal.problems import convert_errors, is_damage, suspicion_path
 from budwood_generation.journal.records import Entry, count_rows
-from budwood_generation.journal.salvage import finish_salvage, salvage
+from budwood_generation.journal.salvage import find_lost_entry, finish_salvage, salvage
 
 _COUNT: Final = "SELECT count(*) FROM entries WHERE kind = ?"
 
@@ -44,16 +46,29 @@ def repair_journal(path: Path, run: Sequence[Entry]) -> None:
         finish_salvage(path)
         if not path.exists():
             return
-        if _is_damaged(path, is_suspected=suspicion.exists()):
-            salvage(path, run)
-        suspicion.unlink(missing_ok=True)
+        log = _copy_log(path)
+        if _is_damaged(path, log, is_suspected=suspicion.exists()):
+            salvage(path, log, run)
+        for file in (log, suspicion):
+            file.unlink(missing_ok=True)
 
 
-def _is_damaged(path: Path, *, is_suspected: bool) -> bool:
+def _copy_log(path: Path) -> Path:
+    """Copy the log that a killed process has left: SQLite removes it, also if it reads only its start."""
+    log, copy = path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-log")
+    if log.exists() and log.stat().st_size and not copy.exists():  # otherwise a repair was interrupted
+        part = path.with_name(f"{copy.name}.part")
+        with replace_file(copy, part):
+            shutil.copyfile(log, part)
+    return copy
+
+
+def _is_damaged(path: Path, log: Path, *, is_suspected: bool) -> bool:
     try:
         with closing(connect(path)) as connection:
             check_format(connection, path)
-            return not _is_readable(connection, is_suspected=is_suspected)
+            is_readable = _is_readable(connection, is_suspected=is_suspected)
+            return not is_readable or (log.exists() and find_lost_entry(connection, path, log) is not None)
     except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError) as error:
         if is_damage(error):
             return True

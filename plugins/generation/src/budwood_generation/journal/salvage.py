@@ -44,12 +44,13 @@ _DELETE_LAST_TURNS: Final = """
 """A row is committed with its last turn. If it was lost, the turn must be committed again; its calls are kept."""
 
 
-def salvage(path: Path, run: Sequence[Entry]) -> None:
+def salvage(path: Path, log: Path, run: Sequence[Entry]) -> None:
     """
     Replace a damaged journal by one with all entries that can be read. The damaged file is kept beside it.
 
     Args:
         path: The journal.
+        log: Its write-ahead log, or a copy of it.
         run: The header and the stages of the run, if the journal has lost them.
 
     Raises:
@@ -64,12 +65,12 @@ def salvage(path: Path, run: Sequence[Entry]) -> None:
     with replace_file(ready, part):
         with closing(sqlite3.connect(part, isolation_level=None)) as connection:
             create_tables(connection)
-            for seq, columns in _read_entries(path):
+            for seq, columns in read_entries(path, log):
                 values = (seq, columns.kind, columns.row, columns.turn, columns.data, columns.checksum(seq))
                 connection.execute(_INSERT, values)
             _complete(connection, path, run, before)
             connection.execute("COMMIT")
-        _keep_copy(path)
+        _keep_copy(path, log)
     finish_salvage(path)
 
 
@@ -83,9 +84,21 @@ def finish_salvage(path: Path) -> None:
     ready.replace(path)
 
 
-def _read_entries(path: Path) -> Iterator[tuple[int, Columns]]:
-    """Yield the entries whose checksum is right."""
-    with PageFile(path, path.with_name(f"{path.name}-wal")) as file:
+def find_lost_entry(connection: sqlite3.Connection, path: Path, log: Path) -> int | None:
+    """Return the sequence number of an entry in a log that is not in the journal, since SQLite did not read it."""
+    query = "SELECT 1 FROM entries WHERE seq = ?"
+    with PageFile(path, log) as file:
+        for seq, values in file.logged_records():
+            columns = _parse(values)
+            is_valid = columns is not None and columns.checksum(seq) == values[-1]
+            if is_valid and connection.execute(query, (seq,)).fetchone() is None:
+                return seq
+    return None
+
+
+def read_entries(path: Path, log: Path) -> Iterator[tuple[int, Columns]]:
+    """Yield the entries whose checksum is right; some appear twice."""
+    with PageFile(path, log) as file:
         for seq, values in file.records():
             columns = _parse(values)
             if columns is not None and columns.checksum(seq) == values[-1]:
@@ -153,10 +166,9 @@ def _copy_name(path: Path) -> str:
     return f"{path.stem}.damaged-{number}{path.suffix}"
 
 
-def _keep_copy(path: Path) -> None:
+def _keep_copy(path: Path, log: Path) -> None:
     """Keep the damaged file and its log under another name."""
     copy = path.with_name(_copy_name(path))
-    log = path.with_name(f"{path.name}-wal")
     if log.exists():
         shutil.copyfile(log, copy.with_name(f"{copy.name}-wal"))
     try:

@@ -61,13 +61,14 @@ class SQLiteJournal:
             if not path.exists():
                 create(path, [header, *stages])
             self._reader = connect(path)
+            self._row_reader = connect(path)  # for other threads: a connection sees no commit while it reads
         self._delivery = threading.Lock()
         self._scanned = 0
         try:
             self._check_reader(header, stages)
             self._writer = Writer(path)
         except BaseException:
-            self._reader.close()
+            self._close_readers()
             raise
         try:
             self._store_changes(header, stages)
@@ -128,8 +129,8 @@ class SQLiteJournal:
 
     def calls(self, index: int) -> list[CallDone]:
         """Return all calls of a row, in the order in which they were committed."""
-        with convert_errors(self._path):
-            return select_calls(self._reader, index)
+        with self._delivery, convert_errors(self._path):
+            return select_calls(self._row_reader, index)
 
     def _calls_of_turn(self, index: int, turn: int) -> list[CallDone]:
         with convert_errors(self._path):
@@ -140,8 +141,8 @@ class SQLiteJournal:
     def rows(self, after: int = -1) -> Iterator[Row]:
         """Yield the finished rows whose index is greater, in the order of their indexes."""
         while True:
-            with convert_errors(self._path):
-                rows = select_rows(self._reader, after, ROWS_AT_ONCE)
+            with self._delivery, convert_errors(self._path):
+                rows = select_rows(self._row_reader, after, ROWS_AT_ONCE)
             if not rows:
                 return
             yield from rows
@@ -150,15 +151,15 @@ class SQLiteJournal:
     def next_batch(self, limit: int) -> Batch | None:
         """Return rows for the storage; see `Journal.next_batch`."""
         with self._delivery, convert_errors(self._path):
-            delivered = find_last(self._reader, "row", f"kind = {encoding.DELIVERED}")
-            until = find_last(self._reader, "row", f"kind = {encoding.BATCH}")
+            delivered = find_last(self._row_reader, "row", f"kind = {encoding.DELIVERED}")
+            until = find_last(self._row_reader, "row", f"kind = {encoding.BATCH}")
             if until <= delivered:
                 until = self._find_end(delivered, limit)
                 if until <= delivered:
                     return None
                 self.commit(BatchSent(until=until)).result()
             found = select(
-                self._reader, "seq > ? AND seq <= ? AND +kind = ? ORDER BY seq", delivered, until, encoding.ROW
+                self._row_reader, "seq > ? AND seq <= ? AND +kind = ? ORDER BY seq", delivered, until, encoding.ROW
             )
             rows = tuple(encoding.decode_row(columns.row, columns.data) for _, columns in found)
             return Batch(rows=rows, until=until)
@@ -166,9 +167,9 @@ class SQLiteJournal:
     def _find_end(self, delivered: int, limit: int) -> int:
         """Return the sequence number of the last row of the next batch, or 0."""
         start = max(delivered, self._scanned)
-        last = find_last(self._reader, "seq")
+        last = find_last(self._row_reader, "seq")
         query = "SELECT seq FROM entries WHERE seq > ? AND +kind = ? ORDER BY seq LIMIT ?"
-        found = [seq for (seq,) in self._reader.execute(query, (start, encoding.ROW, limit))]
+        found = [seq for (seq,) in self._row_reader.execute(query, (start, encoding.ROW, limit))]
         if not found:
             self._scanned = last
             return 0
@@ -177,7 +178,11 @@ class SQLiteJournal:
     def close(self) -> None:
         """Commit pending entries, and close the file."""
         self._writer.close()
+        self._close_readers()
+
+    def _close_readers(self) -> None:
         self._reader.close()
+        self._row_reader.close()
 
 
 def _reject_network(path: Path) -> None:

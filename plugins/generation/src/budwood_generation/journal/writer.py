@@ -43,6 +43,7 @@ class Writer:
             self._last = find_last(self._connection, "seq")
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._closed = False
+        self._failure: JournalError | None = None
         self._thread = threading.Thread(target=self._write, name="budwood-journal", daemon=True)
         self._thread.start()
 
@@ -69,8 +70,7 @@ class Writer:
     def _write(self) -> None:
         while batch := self._next_batch():
             try:
-                with convert_errors(self._path):
-                    self._commit(batch)
+                self._try(batch)
             except Exception as error:  # noqa: BLE001 - the waiting tasks receive it
                 for _, future in batch:
                     future.set_exception(error)
@@ -79,6 +79,22 @@ class Writer:
                     future.set_result(None)
         with suppress(sqlite3.Error):  # the checkpoint may fail on a full disk; the log remains
             self._connection.close()
+
+    def _try(self, batch: list[_Item]) -> None:
+        """
+        Write entries, unless an earlier transaction failed.
+
+        What a failed transaction has left in SQLite's log must not be overwritten in part: after a crash it would look
+        like damage.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            with convert_errors(self._path):
+                self._commit(batch)
+        except JournalError as error:
+            self._failure = error
+            raise
 
     def _next_batch(self) -> list[_Item]:
         """Wait for entries, and return all that are queued; an empty batch is the end."""

@@ -90,10 +90,9 @@ class _UnderWay:
         """Deliver the last rows, finish the output, and remember how it looks."""
         with _output_errors(self._plan):
             rows = await self._sink.finish()
-        receipt = _make_receipt(self._plan, self._journal, rows)
-        if receipt is not None:
-            with contextlib.suppress(OSError):  # without it, the output is written again when the run is resumed
-                write_file_atomically(self._plan.run_folder / RECEIPT, to_json(receipt, indent=1).decode())
+        receipt = to_json(_make_receipt(self._plan, self._journal, rows), indent=1).decode()
+        with contextlib.suppress(OSError):  # without it, the output is written again when the run is resumed
+            write_file_atomically(self._plan.run_folder / RECEIPT, receipt)
         return rows
 
 
@@ -137,28 +136,36 @@ def _report_in(loop: asyncio.AbstractEventLoop, report: Callable[[str | None], N
     return send
 
 
-def _find_finished(plan: Plan, journal: Journal) -> int | None:
-    """Return the number of rows of the output if it is as the last session has left it, and no row is missing."""
+def read_receipt(folder: Path) -> dict[str, Any]:
+    """Read the description of the finished output of a run; empty if there is none."""
     try:
-        saved = from_json((plan.run_folder / RECEIPT).read_bytes())
+        found = from_json((folder / RECEIPT).read_bytes())
     except (OSError, ValueError):
-        return None
-    if journal.totals().rows != len(plan.cells):
-        return None
-    return len(plan.cells) if saved == _make_receipt(plan, journal, len(plan.cells)) else None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _make_receipt(plan: Plan, journal: Journal, rows: int) -> dict[str, Any] | None:
-    """Describe a finished file; None for URLs, whose storage compares the rows when the run is resumed."""
-    if not isinstance(plan.output, Path):
+def _find_finished(plan: Plan, journal: Journal) -> int | None:
+    """
+    Return the number of rows of a file if it is as the last session has left it, and no row is missing.
+
+    For URLs it is None: the storage compares the rows when the run is resumed.
+    """
+    rows = len(plan.cells)
+    if not isinstance(plan.output, Path) or journal.totals().rows != rows:
         return None
+    return rows if read_receipt(plan.run_folder) == _make_receipt(plan, journal, rows) else None
+
+
+def _make_receipt(plan: Plan, journal: Journal, rows: int) -> dict[str, Any]:
+    """Describe a finished output."""
     sidecar = Provenance(plan.spec, journal.calls).sidecar
     target = plan.spec.model_dump(mode="json", include={"storage", "provenance"})
     return {
         "run": journal.header.run,
         "rows": rows,
         "target": make_digest([target, row_schema(plan.spec)]),
-        "files": [_describe_file(path) for path in (plan.output, sidecar) if path is not None],
+        "files": [_describe_file(path) for path in (plan.output, sidecar) if isinstance(path, Path)],
     }
 
 

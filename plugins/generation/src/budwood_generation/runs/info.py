@@ -20,6 +20,7 @@ from budwood_generation.journal import (
     read_totals,
 )
 from budwood_generation.outputs import SUFFIX, is_url
+from budwood_generation.runs.delivery import read_receipt
 from budwood_generation.runs.folder import find_run_folder, is_running
 from budwood_generation.runs.report import Failure
 
@@ -105,7 +106,7 @@ def _info(folder: Path) -> RunInfo:
     return RunInfo(
         run_folder=folder,
         output=output,
-        state=_state(folder, output, is_complete=totals.rows == rows),
+        state=_state(folder, output, is_complete=totals.rows == rows == read_receipt(folder).get("rows")),
         rows_done=totals.rows,
         rows=rows,
         turns_done=totals.turns,
@@ -124,5 +125,5 @@ def _info(folder: Path) -> RunInfo:
 def _state(folder: Path, output: Path | str, *, is_complete: bool) -> State:
     if is_running(folder):
         return "running"
-    has_output = output.exists() if isinstance(output, Path) else True
+    has_output = not isinstance(output, Path) or output.exists()
     return "complete" if is_complete and has_output else "unfinished"

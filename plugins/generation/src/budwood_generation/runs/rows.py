@@ -12,8 +12,8 @@ from budwood.types.record import JSON
 from budwood_generation.journal import CallDone, Entry, RowDone, TurnDone
 from budwood_generation.plugins import RunPlugins
 from budwood_generation.prompts import answer_request, ask_request, next_instruction, system_text, value_request
+from budwood_generation.reasoning import answer_message, value_fields
 from budwood_generation.runs.calls import Call
-from budwood_generation.runs.reasoning import answer_message, value_fields
 from budwood_generation.spec import ConversationSpec, GenerationSpec, RowSpec
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-from budwood_generation.schemas import REASONING
-
 ReasoningMode = Literal["drop", "field", "tags"]
 """
 What happens to the reasoning of a model: it is dropped, kept in the field ``reasoning_content``, or put in front of the
 answer as ``<think>…</think>``.
 """
+
+REASONING: Final = "reasoning_content"
+"""The field of messages and of structured rows for the reasoning of a model, as DeepSeek, vLLM and others name it."""
 
 _TAG: Final = re.compile(r"</?think>", re.IGNORECASE)
 
