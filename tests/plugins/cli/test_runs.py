@@ -108,6 +108,21 @@ def test_lists_fit_60_columns(budwood, run):
         assert any(line.endswith("talks.jsonl.run") for line in lines)
 
 
+def test_the_cost_of_a_run_is_shown(budwood, vendor, spec, monkeypatch):
+    """
+    It covers all calls of all sessions.
+    """
+    monkeypatch.setenv("BUDWOOD_MODELS", '{"local/*": {"prices": {"input": "1000000", "output": "0"}}}')
+    budwood("generate", "spec.toml", "--quiet")
+    budwood("runs", "resume", "talks.jsonl", "--quiet")
+
+    shown = budwood("runs", "show", "talks.jsonl").stdout
+    found = json.loads(budwood("runs", "show", "talks.jsonl", "--json").stdout)
+
+    assert "usage         4 calls, 32 tokens, $20.0000\n" in shown
+    assert (found["calls"], found["input_tokens"], found["cost"]) == (4, 20, "20")
+
+
 def test_only_rows_with_one_error_are_retried(budwood, vendor, spec):
     """
     An unknown error is refused with those that occurred.

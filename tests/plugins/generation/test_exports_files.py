@@ -137,12 +137,13 @@ def test_an_empty_split_is_reported(run, tmp_path):
 
 def test_equal_rows_give_equal_files(run, tmp_path):
     """
-    Also if they are compressed.
+    Also if they are compressed: the header of gzip has no time.
     """
     one = export_run(run, "messages", tmp_path / "one.jsonl.gz").files[0]
     two = export_run(run, "messages", tmp_path / "two.jsonl.gz").files[0]
 
     assert one.read_bytes() == two.read_bytes()
+    assert one.read_bytes()[4:8] == bytes(4)
     assert len(gzip.decompress(one.read_bytes()).splitlines()) == 6
 
 
@@ -255,7 +256,7 @@ def test_the_card_states_how_the_rows_came_about(tmp_path):
 
 def test_a_card_without_a_licence_says_so(tmp_path):
     """
-    A note asks for one. The schema of structured values is on the card.
+    A note asks for one. The schema of structured values is on the card, and so are default settings.
     """
     run = generate(row_spec(tmp_path, rows=2)).output
 
@@ -264,6 +265,7 @@ def test_a_card_without_a_licence_says_so(tmp_path):
     card = (tmp_path / "folder" / "README.md").read_text("utf-8")
     assert "license:" not in card
     assert '"subject": {' in card
+    assert '"request": "Answer from this passage alone.' in card
     assert "No licence is stated." in card
     assert len(report.notes) == 1
 

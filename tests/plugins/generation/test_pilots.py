@@ -4,6 +4,7 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation import generate, list_runs, make_plan, resume, with_pilot
+from budwood_generation.guards import GuardedStrategy
 from tests.datasets import conversation_spec, read_rows
 
 
@@ -56,6 +57,23 @@ def test_the_plan_of_a_pilot_counts_its_rows(tmp_path):
     plan = make_plan(with_pilot(spec, 3))
 
     assert (len(plan.cells), plan.turns, plan.calls) == (3, 3, 6)
+
+
+def test_a_pilot_has_the_plan_of_the_dataset(tmp_path, monkeypatch):
+    """
+    A strategy prepares all rows of the dataset, since a row may depend on their number.
+    """
+    counts = []
+    prepare = GuardedStrategy.prepare
+
+    def record(self, passages, count, seed):
+        counts.append(count)
+        return prepare(self, passages, count, seed)
+
+    monkeypatch.setattr(GuardedStrategy, "prepare", record)
+    make_plan(with_pilot(conversation_spec(tmp_path, rows=20), 3))
+
+    assert set(counts) == {20}
 
 
 @pytest.mark.parametrize("rows", [0, -1, 21])

@@ -7,7 +7,7 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation import generate, make_plan
-from budwood_generation.runs.reasoning import FIELD
+from budwood_generation.reasoning import REASONING
 from budwood_generation.schemas import row_schema
 from tests.datasets import FACT, OFFLINE, calls_of, conversation_spec, read_rows, row_spec, table
 
@@ -138,5 +138,5 @@ def test_kept_reasoning_is_in_the_schema(tmp_path, describe, options, mode):
     row = row_schema(spec)
     place = row if spec.row else row["properties"]["messages"]["items"]
 
-    assert (FIELD in place["properties"]) is (mode == "field")
-    assert FIELD not in place["required"]
+    assert (REASONING in place["properties"]) is (mode == "field")
+    assert REASONING not in place["required"]

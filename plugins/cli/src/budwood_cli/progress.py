@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from budwood_cli import terminal
 
 if TYPE_CHECKING:
-    from budwood_generation import Progress, RunReport
+    from budwood_generation import Progress, RunInfo, RunReport
 
 SECONDS_BETWEEN_LINES: Final = 5.0
 
@@ -64,7 +64,7 @@ def format_progress(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-def usage_parts(done: Progress | RunReport) -> list[str]:
+def usage_parts(done: Progress | RunInfo | RunReport) -> list[str]:
     """Return the number of calls, tokens and US dollars, each as a text; unknown values are named as unknown."""
     calls = terminal.format_count(done.calls, "call")
     if not done.calls:

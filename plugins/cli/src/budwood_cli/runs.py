@@ -10,6 +10,7 @@ import typer
 
 from budwood_cli import options, run_changes, run_exports, terminal
 from budwood_cli.groups import new_group
+from budwood_cli.progress import usage_parts
 from budwood_cli.terminal import short_path
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FIELDS: Final = (
     *("run_folder", "output", "state", "rows_done", "rows", "turns_done", "turns"),
-    *("calls", "models", "problem", "notes"),
+    *("calls", "rejected", "input_tokens", "output_tokens", "cost", "models", "problem", "notes"),
 )
 
 app = new_group("List, show, export and change runs of `budwood generate`.")
@@ -81,7 +82,7 @@ def _write_run(run: RunInfo) -> None:
         f"state         {run.state}\n"
         f"rows          {run.rows_done:,} of {run.rows:,}\n"
         f"turns         {run.turns_done:,} of {run.turns:,}\n"
-        f"calls         {run.calls:,}\n"
+        f"usage         {', '.join(usage_parts(run))}\n"
         f"failed        {len(run.failures)}\n"
         f"models        {', '.join(run.models)}\n"
         f"output        {short_path(run.output)}\n"

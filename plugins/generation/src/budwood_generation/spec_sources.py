@@ -98,8 +98,8 @@ def with_pilot(spec: GenerationSpec, rows: int) -> GenerationSpec:
     """
     if not 1 <= rows <= spec.rows:
         raise ConfigurationError(f"A pilot has from 1 to {spec.rows} rows, those of the dataset; got {rows}.")
-    folder = spec.root if is_url(spec.output) else Path(spec.location).parent
-    output = str(folder / f"{dataset_name(spec.output)}.pilot.jsonl")
+    name = f"{dataset_name(spec.output)}.pilot.jsonl"
+    output = name if is_url(spec.output) else str(Path(spec.output).with_name(name))
     return spec.model_copy(update={"pilot": rows, "output": output, "storage": None})
 
 

@@ -106,8 +106,9 @@ def _prompts(source: ExportSource) -> Iterator[str]:
     if isinstance(job, RowSpec):
         yield f"\nInstruction:\n\n{_fence(job.instruction)}"
         yield f"\nSchema:\n\n{_fence(json.dumps(job.json_schema, ensure_ascii=False, indent=2), 'json')}"
-    yield f"\nStrategy {_choice(job.strategy)}"
-    yield from (f"\nModifier {_choice(modifier)}" for modifier in source.spec.modifiers)
+    yield f"\nStrategy {_choice(job.strategy, _known_settings(source, 'strategy'))}"
+    for number, modifier in enumerate(source.spec.modifiers):
+        yield f"\nModifier {_choice(modifier, _known_settings(source, f'modifiers.{number}'))}"
 
 
 def _documents(source: ExportSource) -> Iterator[str]:
@@ -126,11 +127,22 @@ def _costs(source: ExportSource) -> Iterator[str]:
     yield f"| {totals.calls:,} | {_number(totals.input_tokens)} | {_number(totals.output_tokens)} | {cost} |"
 
 
-def _choice(choice: Choice) -> str:
+def _known_settings(source: ExportSource, place: str) -> dict[str, Any]:
+    """Return the settings of a plugin and their defaults, from the identity of the run; long values are missing."""
+    start = f"{'conversation' if source.spec.conversation else 'row'}.{place}."
+    return {
+        key.removeprefix(start): value
+        for key, value in source.header.identity.items()
+        if key.startswith(start) and key != f"{start}plugin" and not str(value).startswith("sha256:")
+    }
+
+
+def _choice(choice: Choice, known: Mapping[str, Any]) -> str:
     """Return a plugin with its settings as JSON; long lists are cut."""
-    if not choice.settings:
-        return f"`{choice.plugin}` with its default settings."
-    text = json.dumps(_cut_lists(choice.settings), ensure_ascii=False, indent=2, default=str)
+    settings = {**known, **choice.settings}
+    if not settings:
+        return f"`{choice.plugin}`, which has no settings."
+    text = json.dumps(_cut_lists(settings), ensure_ascii=False, indent=2, default=str)
     return f"`{choice.plugin}`:\n\n{_fence(text, 'json')}"
 
 

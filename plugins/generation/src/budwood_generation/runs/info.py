@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +38,11 @@ class RunInfo:
         state: "damaged" if the journal cannot be read; then all numbers are 0.
         rows_done: Number of finished rows, of ``rows``.
         turns_done: Number of finished turns, of ``turns``.
-        calls: Number of finished calls.
+        calls: Number of calls that were paid.
+        rejected: Number of calls whose reply was rejected.
+        input_tokens: Tokens sent, or None if unknown.
+        output_tokens: Tokens received, or None if unknown.
+        cost: US dollars, or None if unknown.
         failures: Rows that failed, with the reason.
         models: The models that are called.
         problem: Why the journal cannot be read.
@@ -52,6 +57,10 @@ class RunInfo:
     turns_done: int = 0
     turns: int = 0
     calls: int = 0
+    rejected: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: Decimal | None = None
     failures: tuple[Failure, ...] = ()
     models: tuple[str, ...] = ()
     problem: str | None = None
@@ -103,6 +112,10 @@ def _info(folder: Path) -> RunInfo:
         turns_done=totals.turns,
         turns=sum(stage.turns for stage in stages),
         calls=totals.calls,
+        rejected=totals.rejected,
+        input_tokens=totals.input_tokens,
+        output_tokens=totals.output_tokens,
+        cost=totals.cost,
         failures=tuple(Failure(index, failure.reason, failure.error) for index, failure in failures.items()),
         models=header.models,
         notes=read_notes(path),
