@@ -257,7 +257,9 @@ def test_nothing_is_written_after_a_failed_transaction(path, monkeypatch):
     """
 
     def fail(*_):
-        raise sqlite3.OperationalError("database or disk is full")
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
 
     with open_journal(path) as journal:
         journal.commit(call(1)).result()

@@ -26,8 +26,8 @@ def is_damage(error: BaseException) -> bool:
     """Return whether an error means that the content of the file is damaged."""
     if isinstance(error, sqlite3.Error):
         code: int | None = getattr(error, "sqlite_errorcode", None)
-        if code is None:  # raised by `check_format`, or by Python for a connection that is closed
-            return type(error) is sqlite3.DatabaseError
+        if code is None:  # raised by Python: for text that is not UTF-8, or for a connection that is closed
+            return not isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError)
         return code & 0xFF in _DAMAGE
     return isinstance(error, ArithmeticError | LookupError | TypeError | ValueError)
 
