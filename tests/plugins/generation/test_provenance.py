@@ -128,7 +128,7 @@ def test_references_in_the_schema_of_values_are_kept(tmp_path):
             jsonschema.validate({"id": "1", "value": wrong}, row_schema(spec))
 
 
-@pytest.mark.parametrize("mode", ["drop", "field", "tags"])
+@pytest.mark.parametrize("mode", ["drop", "field"])
 @pytest.mark.parametrize(("describe", "options"), [(conversation_spec, "answerer_options"), (row_spec, "options")])
 def test_kept_reasoning_is_in_the_schema(tmp_path, describe, options, mode):
     """
