@@ -67,14 +67,14 @@ def test_requests_are_sent_in_parallel(tmp_path):
     As many as the specification allows, unless rows about the same passage wait for one another.
     """
     independent = {"strategy": {"plugin": "document-questions", "asked": 0}}
-    barrier = threading.Barrier(8)
+    barrier = threading.Barrier(5)
 
     def wait_for_all(number, _body):
-        if number <= 8:
+        if number <= 5:
             barrier.wait()
 
     with ChatServer(fault=wait_for_all) as server:
-        spec = conversation_spec(tmp_path, job=JOB | independent, rows=8, concurrency=8)
+        spec = conversation_spec(tmp_path, job=JOB | independent, rows=5, concurrency=5)
         assert generate(spec, settings=server.settings).complete
 
 
