@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from budwood_generation import OtherRunError, generate, make_plan, resume
-from budwood_generation.journal import Stage, read_stages
+from budwood_generation.journal import Stage, read_header, read_stages
 from budwood_generation.stages import Segment, make_segments
 from tests.chat_server import ChatServer
 from tests.datasets import conversation_spec, read_rows
@@ -190,6 +190,22 @@ def test_the_output_may_change_with_the_run_folder(tmp_path):
 
     assert (second.calls, second.rows_reused) == (0, 6)
     assert second.output.read_bytes() == first.output.read_bytes()
+
+
+def test_resuming_an_unchanged_run_writes_nothing(tmp_path):
+    """
+    The journal stays as it is, and contains no path of this machine.
+    """
+    spec = conversation_spec(tmp_path, output="out/data.jsonl")
+    folder = generate(spec).run_folder
+    before = (folder / "journal.sqlite").read_bytes()
+
+    resume(folder)
+    generate(spec)
+
+    assert (folder / "journal.sqlite").read_bytes() == before
+    assert str(tmp_path).encode() not in before
+    assert read_header(folder / "journal.sqlite").spec["output"] == "out/data.jsonl"
 
 
 @pytest.mark.parametrize(

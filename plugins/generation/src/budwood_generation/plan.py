@@ -28,7 +28,7 @@ from budwood_generation.documents import (
 from budwood_generation.estimates import Estimate, build_requests, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import Header, Stage
-from budwood_generation.outputs import is_url, strip_credentials
+from budwood_generation.outputs import is_url
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
 from budwood_generation.shares import Shares, count_shares, list_warnings
@@ -168,7 +168,8 @@ class Plan:
     def header(self) -> Header:
         """Return the header of the run's journal."""
         saved = self.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-        saved["output"] = strip_credentials(self.spec.output)
+        shown = self.spec.shown_output  # relative, so that resuming, which knows its place, does not change it
+        saved["output"] = shown if isinstance(shown, str) else _relative(shown.parent, self.spec.root, shown.name)
         return Header(
             spec=saved,
             root=_relative(self.spec.root, self.run_folder),
@@ -287,8 +288,8 @@ def _check_schema(job: RowSpec) -> None:
         raise ConfigurationError(f"row.schema: {error.message}", hint=error.hint) from error
 
 
-def _relative(folder: Path, start: Path) -> str:
+def _relative(folder: Path, start: Path, name: str = "") -> str:
     try:
-        return Path(os.path.relpath(folder.resolve(), start.resolve())).as_posix()
+        return (Path(os.path.relpath(folder.resolve(), start.resolve())) / name).as_posix()
     except ValueError:  # on Windows, from one drive to another
-        return folder.absolute().as_posix()
+        return (folder.absolute() / name).as_posix()
