@@ -97,7 +97,7 @@ class PluginSuite:
             if callable(close := getattr(implementation, "close", None)):
                 close()
 
-    def build_once(self, folder: Path, clock: Clock | None = None, **changes: object) -> Instance[Any]:
+    def build_once(self, folder: Path, clock: Clock | None = None, /, **changes: object) -> Instance[Any]:
         """Build the plugin from its settings; keyword arguments override settings."""
         settings = self.as_settings({**self.all_settings(folder), **changes})
         instance: Instance[Any] = Instances(settings, self.found_in(), clock or FakeClock()).build(
