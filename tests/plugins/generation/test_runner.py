@@ -266,6 +266,20 @@ def test_only_requests_that_break_their_server_are_left():
     assert run.seconds <= 120
 
 
+def test_only_unfinished_requests_that_break_their_server_are_left():
+    """
+    A run that was killed before it gave them up does not wait for them as for an outage.
+    """
+    models = SimulatedModels(lambda _now, call, _attempt: DOWN["500"]() if call.cell.index in (2, 7) else None)
+    journal = SimulatedRun([1] * 10, models).run().journal
+    journal.failed.clear()
+
+    run = SimulatedRun([1] * 10, models, journal=journal).run()
+
+    assert set(run.journal.failed) == {2, 7}
+    assert run.seconds <= 120
+
+
 def test_rows_that_failed_transiently_are_created_in_the_end():
     """
     A server that cannot serve some rows for a while serves them in the second pass.

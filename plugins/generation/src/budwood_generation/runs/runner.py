@@ -33,6 +33,9 @@ DRAIN_SECONDS: Final = 8.0
 MIN_REFUSALS: Final = 10
 """Calls of a model that end without an accepted reply, before its first one, and stop the run; at least the slots."""
 
+FEW_ROWS: Final = 3
+"""Rows left by an earlier session that are tried like those at the end of a run: their requests may be the cause."""
+
 BUDGET_SECONDS: Final = 0.5
 """Seconds until a call is sent again that a budget refused while others run: they reserve more than they will cost."""
 
@@ -162,7 +165,8 @@ class Runner:
     def _open_next(self) -> RowTask | None:
         index = next(self._indexes, None)
         if index is not None:
-            return RowTask(self._open_row(index))
+            is_end = self._has_history and self._limits.rows <= FEW_ROWS
+            return RowTask(self._open_row(index), is_second_pass=is_end)
         if not self._set_aside:
             return None
         index = next(iter(self._set_aside))
