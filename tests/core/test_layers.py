@@ -24,8 +24,8 @@ SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 """The layers that plugins may import; `requires_api` versions them."""
 
 APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_server"}
-FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "plugins", "logs"}
-"""Applications use the public names, which have no layer, may provide plugins, and write to the log."""
+FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "plugins", "logs", "names"}
+"""Applications use the public names, which have no layer, may provide plugins, suggest names, and write to the log."""
 
 LIBRARIES = {"budwood_openai_compatible"}
 """A plugin that is also a library for others."""

@@ -192,7 +192,7 @@ def test_invalid_turns_are_shown(turns, message):
         ("workers", "Set concurrency at the top level."),
         ("response_format", "Set row.schema."),
         ("format", "Set storage at the top level."),
-        ("conversation.reasoning", "reasoning_effort"),
+        ("conversation.reasoning", "conversation.answerer_options.reasoning"),
     ],
 )
 def test_keys_of_other_programs_are_explained(key, hint):

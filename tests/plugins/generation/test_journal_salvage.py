@@ -292,6 +292,31 @@ def test_turns_after_a_lost_one_are_removed(path):
         assert journal.totals().turns == 158
 
 
+def test_lost_turns_of_finished_conversations_are_restored(tmp_path):
+    """
+    Later rows about the same passage are told their questions, and would differ without them.
+    """
+    path = tmp_path / "journal.sqlite"
+    turns = [Turn(question=f"q{number}", answer=f"a{number}") for number in range(3)]
+    texts = [("user", turn.question, "assistant", turn.answer) for turn in turns]
+    messages = [{"role": text[place], "content": text[place + 1]} for text in texts for place in (0, 2)]
+    row = Row(id="r", index=0, data={"messages": [{"role": "system", "content": "s"}, *messages]})
+    with contextlib.closing(SQLiteJournal(path, HEADER, STAGES)) as journal:
+        for number, turn in enumerate(turns):
+            journal.commit(TurnDone(index=0, number=number, turn=turn))
+        journal.commit(RowDone(row)).result()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE entries SET crc = 0 WHERE kind = 3 AND turn = 1")
+        connection.commit()
+    path.with_name("journal.sqlite-suspected").touch()
+
+    repair(path)
+
+    with contextlib.closing(SQLiteJournal(path, HEADER, STAGES)) as journal:
+        assert journal.turns(0) == tuple(turns)
+        assert journal.totals().turns == 3
+
+
 def test_the_note_says_what_was_lost(path):
     """
     The numbers of rows and calls, and the name of the old file; also in the next session.

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from budwood.providing import replace_file
+from budwood.types import Row, Turn
 from budwood_generation.errors import JournalFormatError
 from budwood_generation.journal import encoding
 from budwood_generation.journal.database import (
@@ -26,7 +27,7 @@ from budwood_generation.journal.database import (
 )
 from budwood_generation.journal.encoding import Columns, encode
 from budwood_generation.journal.pages import PageFile, Value
-from budwood_generation.journal.records import Entry, Note, Totals
+from budwood_generation.journal.records import Entry, Note, Totals, TurnDone
 
 _INSERT: Final = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_LATER_TURNS: Final = """
@@ -117,7 +118,7 @@ def _complete(connection: sqlite3.Connection, path: Path, run: Sequence[Entry], 
     """Remove what cannot be used, and add what is computed from the entries."""
     connection.execute(_DELETE_LATER_TURNS, (encoding.TURN,))
     connection.execute(_DELETE_LAST_TURNS, (encoding.TURN, encoding.ROW))
-    last = find_last(connection, "seq")
+    last = _restore_turns(connection, find_last(connection, "seq"))
     known = {columns.kind for _, columns in select(connection, "kind <= ?", encoding.STAGE)}
     if not known >= {encoding.HEADER, encoding.STAGE}:
         for entry in run:
@@ -132,6 +133,34 @@ def _complete(connection: sqlite3.Connection, path: Path, run: Sequence[Entry], 
     number = find_last(connection, "row", f"kind = {encoding.NOTE}") + 1
     note = Note(number=number, text=_describe(path, totals, before))
     insert(connection, last + 1, encode(note))
+
+
+def _restore_turns(connection: sqlite3.Connection, last: int) -> int:
+    """
+    Restore lost turns of finished rows, whose questions later rows about the same passage are told.
+
+    Returns:
+        The last sequence number.
+    """
+    count = "SELECT count(*) FROM entries WHERE kind = ? AND row = ?"
+    lost: list[Entry] = []
+    for _, columns in select(connection, "kind = ?", encoding.ROW):
+        (kept,) = connection.execute(count, (encoding.TURN, columns.row)).fetchone()
+        turns = list(_turns_of(encoding.decode_row(columns.row, columns.data)))
+        lost += [
+            TurnDone(index=columns.row, number=number, turn=turn) for number, turn in enumerate(turns) if number >= kept
+        ]
+    for number, entry in enumerate(lost, 1):
+        insert(connection, last + number, encode(entry))
+    return last + len(lost)
+
+
+def _turns_of(row: Row) -> Iterator[Turn]:
+    """Yield the turns in the messages of a row; none for a structured value."""
+    messages: Any = row.data.get("messages") or ()
+    texts = [message["content"] for message in messages if message["role"] in ("user", "assistant")]
+    for question, answer in zip(texts[::2], texts[1::2], strict=True):
+        yield Turn(question=question, answer=answer)
 
 
 def _count(connection: sqlite3.Connection) -> Totals:
