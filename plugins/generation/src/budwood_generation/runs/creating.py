@@ -45,6 +45,7 @@ async def create_rows(
             limits,
             models=plan.models,
             has_history=bool(meter.before.calls or failures),
+            find_previous=plan.cells.find_previous,
         )
         stopping = interrupts.stopping_by(lambda: runner.stop(Interrupted())) if interrupts else None
         with stopping or contextlib.nullcontext():

@@ -37,7 +37,7 @@ FEW_ROWS: Final = 3
 """Rows left by an earlier session that are tried like those at the end of a run: their requests may be the cause."""
 
 BUDGET_SECONDS: Final = 0.5
-"""Seconds until a call is sent again that a budget refused while others run: they reserve more than they will cost."""
+"""Seconds until a call is sent again that a budget refused while others run, which reserve more than they cost."""
 
 
 class Sender(Protocol):
@@ -78,6 +78,7 @@ class Runner:
         limits: The limits of the run.
         models: The models that are called.
         has_history: Whether the journal has entries of an earlier session.
+        find_previous: For `OpenRows`.
         random: Yields the jitter of delays, which does not change rows.
     """
 
@@ -91,6 +92,7 @@ class Runner:
         *,
         models: tuple[str, ...],
         has_history: bool = True,
+        find_previous: Callable[[int], int | None] | None = None,
         random: Random | None = None,
     ) -> None:
         self._open_row = open_row
@@ -105,7 +107,7 @@ class Runner:
         self._indexes: Iterator[int] = iter(())
         self._failed_before: frozenset[int] = frozenset()
         self._set_aside: dict[int, Usage] = {}  # rows for the second pass
-        self._rows = OpenRows()
+        self._rows = OpenRows(find_previous if has_history else None)
         self._running = 0
         self._refusals: dict[str, int | None] = dict.fromkeys(models, 0)  # None after the first accepted reply
         self._work: set[asyncio.Task[None]] = set()
@@ -128,10 +130,8 @@ class Runner:
         self._failed_before = frozenset(failed_before or ())
         self._set_aside = dict.fromkeys(sorted(self._failed_before), Usage())
         self._indexes = (index for index in indexes if index not in self._failed_before)
-        now = self._loop.time()
-        self._gates = {
-            model: Gate(self._limits.slots, self._limits.patience, now, self._random) for model in self._models
-        }
+        gate = (self._limits.slots, self._limits.patience, self._loop.time(), self._random)
+        self._gates = {model: Gate(*gate) for model in self._models}
         self._scheduler: Scheduler[RowTask] = Scheduler(self._gates, self._prepare)
         try:
             while self._error is None and self._fill():
@@ -165,8 +165,7 @@ class Runner:
     def _open_next(self) -> RowTask | None:
         index = next(self._indexes, None)
         if index is not None:
-            is_end = self._has_history and self._limits.rows <= FEW_ROWS
-            return RowTask(self._open_row(index), is_second_pass=is_end)
+            return RowTask(self._open_row(index), is_second_pass=self._has_history and self._limits.rows <= FEW_ROWS)
         if not self._set_aside:
             return None
         index = next(iter(self._set_aside))
