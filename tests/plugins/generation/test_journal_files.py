@@ -22,7 +22,7 @@ from budwood_generation.journal import (
     read_header,
     read_totals,
 )
-from budwood_generation.journal.database import FORMAT
+from budwood_generation.journal.database import FORMAT, set_version
 
 HEADER = Header(
     run="f" * 32,
@@ -153,7 +153,7 @@ def test_another_format_version_is_rejected(path, read):
     """
     write_journal(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
+        set_version(connection, FORMAT + 1)
     before = path.read_bytes()
 
     with pytest.raises(JournalError, match=r"format version 3, but version 2 is expected\. Use the version"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from budwood.types import Row, Turn
@@ -217,6 +217,7 @@ def test_a_log_that_a_killed_process_left_is_no_damage(tmp_path):
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.integers(0), st.binary(min_size=1, max_size=600))
+@example(60, b"\1")  # the version of the format
 def test_garbage_is_survived(tmp_path, original, place, garbage):
     """
     With garbage at any offset, the journal is read as before, or after a repair.

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from budwood.errors import ConfigurationError
 from budwood_generation import JournalFormatError, generate, list_runs, resume, show_run
+from budwood_generation.journal.database import set_version
 from tests.chat_server import ChatServer, failure
 from tests.datasets import OFFLINE, calls_of, conversation_spec, read_rows
 
@@ -178,7 +179,7 @@ def test_a_journal_of_another_version_is_not_resumed(tmp_path):
     spec = conversation_spec(tmp_path)
     folder = generate(spec).run_folder
     with contextlib.closing(sqlite3.connect(folder / "journal.sqlite")) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        set_version(connection, 1)
 
     for act, argument in ((generate, spec), (resume, folder)):
         with pytest.raises(JournalFormatError, match="format version 1, but version 2 is expected") as raised:

@@ -20,8 +20,8 @@ from budwood_generation.journal.records import CallDone, Entry, Header, RowFaile
 FORMAT: Final = 2
 """The version of the file format, stored as ``user_version``."""
 
-APPLICATION: Final = 0x62756477
-"""The ``application_id`` of journals."""
+APPLICATION: Final = 0x62756400
+"""The ``application_id`` of journals without their version, which is added. A damaged version does not match it."""
 
 SCHEMA: Final = """
     CREATE TABLE entries (
@@ -72,9 +72,14 @@ def create(path: Path, entries: Iterable[Entry]) -> None:
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables of a journal in an open transaction."""
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute(f"PRAGMA user_version = {FORMAT}")
+    set_version(connection, FORMAT)
     connection.executescript(f"PRAGMA journal_mode = DELETE; BEGIN; {SCHEMA}")
+
+
+def set_version(connection: sqlite3.Connection, version: int) -> None:
+    """Store the version of the format."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION + version}")
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 def find_companions(path: Path) -> Iterator[Path]:
@@ -88,10 +93,11 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises:
         JournalFormatError: It has another version.
-        sqlite3.DatabaseError: It is not a journal.
+        sqlite3.DatabaseError: It is not a journal, or its version was damaged.
     """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:  # the default of SQLite, also for an empty file
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if version != FORMAT and application != APPLICATION + version:
         raise sqlite3.DatabaseError("the file is empty, or is not a journal")
     if version != FORMAT:
         raise JournalFormatError(

@@ -31,16 +31,16 @@ from budwood_generation.journal.records import Entry, Note, Totals, TurnDone
 
 _INSERT: Final = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_LATER_TURNS: Final = """
-    DELETE FROM entries WHERE kind = ?1 AND turn <> (
+    DELETE FROM entries WHERE kind = :turn AND turn <> (
         SELECT count(*) FROM entries AS earlier
-        WHERE earlier.kind = ?1 AND earlier.row = entries.row AND earlier.turn < entries.turn
+        WHERE earlier.kind = :turn AND earlier.row = entries.row AND earlier.turn < entries.turn
     )
 """
 """A turn after a lost one answers what will be asked in another way."""
 _DELETE_LAST_TURNS: Final = """
-    DELETE FROM entries WHERE kind = ?1 AND turn = (
-        SELECT max(turn) FROM entries AS same WHERE same.kind = ?1 AND same.row = entries.row
-    ) AND NOT EXISTS (SELECT 1 FROM entries AS done WHERE done.kind = ?2 AND done.row = entries.row)
+    DELETE FROM entries WHERE kind = :turn AND turn = (
+        SELECT max(turn) FROM entries AS same WHERE same.kind = :turn AND same.row = entries.row
+    ) AND NOT EXISTS (SELECT 1 FROM entries AS done WHERE done.kind = :row AND done.row = entries.row)
 """
 """A row is committed with its last turn. If it was lost, the turn must be committed again; its calls are kept."""
 
@@ -116,8 +116,9 @@ def _parse(values: list[Value]) -> Columns | None:
 
 def _complete(connection: sqlite3.Connection, path: Path, run: Sequence[Entry], before: Totals | None) -> None:
     """Remove what cannot be used, and add what is computed from the entries."""
-    connection.execute(_DELETE_LATER_TURNS, (encoding.TURN,))
-    connection.execute(_DELETE_LAST_TURNS, (encoding.TURN, encoding.ROW))
+    kinds = {"turn": encoding.TURN, "row": encoding.ROW}
+    connection.execute(_DELETE_LATER_TURNS, kinds)
+    connection.execute(_DELETE_LAST_TURNS, kinds)
     last = _restore_turns(connection, find_last(connection, "seq"))
     known = {columns.kind for _, columns in select(connection, "kind <= ?", encoding.STAGE)}
     if not known >= {encoding.HEADER, encoding.STAGE}:
