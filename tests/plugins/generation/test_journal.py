@@ -18,7 +18,6 @@ from budwood_generation import JournalError
 from budwood_generation.journal import (
     CallDone,
     Delivered,
-    Header,
     RowDone,
     RowFailed,
     SQLiteJournal,
@@ -34,16 +33,9 @@ from budwood_generation.journal import (
     writer,
 )
 from budwood_generation.journal.writer import Writer
+from tests.journals import HEADER, STAGES, call, open_journal, row
 
 PROGRAM = Path(__file__).parent / "programs" / "write_journal.py"
-HEADER = Header(
-    run="f" * 32,
-    spec={"rows": 3, "conversation": {"answerer": "offline/extractive", "turns": [1, 2]}, "none": None},
-    root="..",
-    identity={"seed": 3, "conversation.answerer": "offline/extractive"},
-    models=("a/b", "c/d"),
-)
-STAGES = (Stage(first=0, rows=300, documents={"tea.md": "a" * 64}, passages=(3,), turns=500, digest="d"),)
 TEXT = st.text(max_size=20)
 COUNT = st.none() | st.integers(0, 2**63 - 1)
 NUMBER = st.integers(0, 5)
@@ -81,21 +73,6 @@ def path(tmp_path) -> Path:
     folder = tmp_path / "data.jsonl.run"
     folder.mkdir()
     return folder / "journal.sqlite"
-
-
-def open_journal(path: Path) -> contextlib.closing[SQLiteJournal]:
-    """Open a journal for a `with` block."""
-    return contextlib.closing(SQLiteJournal(path, HEADER, STAGES))
-
-
-def call(index=0, turn=0, **changes) -> CallDone:
-    """Return a finished call."""
-    return CallDone(**{"index": index, "turn": turn, "purpose": "ask", "digest": "d", "text": "t", **changes})
-
-
-def row(index=0, **data) -> RowDone:
-    """Return a finished row."""
-    return RowDone(Row(id=f"r{index}", index=index, data=data))
 
 
 def expected(entries) -> tuple[list, dict, dict, dict]:

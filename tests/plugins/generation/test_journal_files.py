@@ -9,29 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from budwood.types import Row
 from budwood_generation import JournalError
 from budwood_generation.journal import (
-    CallDone,
-    Header,
-    RowDone,
     RowFailed,
     SQLiteJournal,
-    Stage,
     Totals,
     read_header,
     read_totals,
 )
 from budwood_generation.journal.database import FORMAT, set_version
-
-HEADER = Header(
-    run="f" * 32,
-    spec={"rows": 3, "conversation": {"answerer": "offline/extractive", "turns": [1, 2]}, "none": None},
-    root="..",
-    identity={"seed": 3, "conversation.answerer": "offline/extractive"},
-    models=("a/b", "c/d"),
-)
-STAGES = (Stage(first=0, rows=300, documents={"tea.md": "a" * 64}, passages=(3,), turns=500, digest="d"),)
+from tests.journals import HEADER, STAGES, call, open_journal, row
 
 
 @pytest.fixture
@@ -42,21 +29,6 @@ def path(tmp_path) -> Path:
     folder = tmp_path / "data.jsonl.run"
     folder.mkdir()
     return folder / "journal.sqlite"
-
-
-def open_journal(path: Path) -> contextlib.closing[SQLiteJournal]:
-    """Open a journal for a `with` block."""
-    return contextlib.closing(SQLiteJournal(path, HEADER, STAGES))
-
-
-def call(index=0, turn=0, **changes) -> CallDone:
-    """Return a finished call."""
-    return CallDone(**{"index": index, "turn": turn, "purpose": "ask", "digest": "d", "text": "t", **changes})
-
-
-def row(index=0, **data) -> RowDone:
-    """Return a finished row."""
-    return RowDone(Row(id=f"r{index}", index=index, data=data))
 
 
 def write_journal(path: Path) -> bytes:
