@@ -192,12 +192,6 @@ def reliability(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
-def kills(session: nox.Session) -> None:
-    """Kill a dataset run at a hundred random moments, and damage its journal."""
-    pytest(session, enter_checkout(session), "tests/faults/test_damaged_journals.py", options=["--proof=deep"])
-
-
-@nox.session(python=False)
 def throughput(session: nox.Session) -> None:
     """Measure for 20 simulated minutes, and for a real one, how much of a vendor's limits clients use."""
     test = "tests/core/engine/limits/test_limits_throughput.py"
@@ -207,10 +201,10 @@ def throughput(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def datasets(session: nox.Session) -> None:
-    """Run datasets through long outages, many kills and large corpora; python3.11-doc is a Debian package."""
-    folders = ["tests/faults", "tests/e2e", "tests/plugins/generation"]
-    options = ["-m", "deep", "--proof=deep", *IN_PARALLEL, "--dist=worksteal", "-o", "faulthandler_timeout=1800"]
-    pytest(session, enter_checkout(session), *folders, options=options)
+    """Kill a dataset run at 100 random moments, damage its journal, and run a corpus: python3.11-doc of Debian."""
+    files = ["tests/faults/test_damaged_journals.py", "tests/e2e/test_python_docs.py"]
+    options = ["--proof=deep", *IN_PARALLEL, "--dist=worksteal", "-o", "faulthandler_timeout=1800"]
+    pytest(session, enter_checkout(session), *files, options=options)
 
 
 @nox.session(python=False)
