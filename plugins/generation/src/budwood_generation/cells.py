@@ -38,7 +38,7 @@ class PlannedCells:
         segments: The rows, divided by the passages that they use.
 
     Raises:
-        ConfigurationError: The strategy has no material for so many rows.
+        ConfigurationError: The strategy has material for fewer rows.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class PlannedCells:
         Return the drafts of a segment.
 
         Raises:
-            ConfigurationError: The strategy has no material for so many rows.
+            ConfigurationError: The strategy has material for fewer rows.
         """
         if place not in self._prepared:
             segment = self._segments[place]

@@ -250,7 +250,7 @@ class GenerationSpec(_Table):
             file next to the output, with attempts, costs and times ("sidecar"), or only in the journal ("none").
         concurrency: The most calls at a time.
         attempts: The most replies that are requested for one call, if they cannot be used.
-        pilot: Create only so many rows: the first ones of the dataset. See `with_pilot`.
+        pilot: The number of rows of a pilot, which has only the first rows of the dataset. See `with_pilot`.
         patience: The longest time in which a run waits for an endpoint that is unavailable, in seconds.
         documents: The documents that rows are created from.
         conversation: Rows are conversations.

@@ -30,7 +30,7 @@ SIZE_LIMIT: Final = 1024**3
 
 _FORMAT: Final = 1
 _BLOCK_CHARS: Final = 16_384
-"""Characters that are compressed together: to read one passage, about so many are decompressed."""
+"""Characters that are compressed together, and decompressed to read one passage."""
 _TOUCH_SECONDS: Final = 24 * 3600.0
 """The time of the last use is exact to this, so that most reads write nothing."""
 
