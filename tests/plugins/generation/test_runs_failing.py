@@ -252,7 +252,8 @@ def test_a_model_whose_replies_are_all_rejected_stops_the_run(tmp_path):
     with ChatServer(lambda _body: "") as server, pytest.raises(BadResponseError, match="has no text"):
         generate(spec, settings=server.settings)
 
-    assert (count_entries(spec).rejected, count_failures(spec)) == (30, 10)
+    assert count_failures(spec) == 10
+    assert count_entries(spec).rejected in (30, 31, 32)  # while a reply is committed, another row requests one
 
 
 def test_a_success_between_failures_continues_the_run(tmp_path):
