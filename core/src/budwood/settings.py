@@ -53,7 +53,7 @@ M = TypeVar("M", bound=BaseModel)
 Exclusive = tuple[tuple[str, ...], ...]
 """Groups of mutually exclusive keys. A source of higher precedence that sets one of a group removes the others."""
 
-_LENGTH: Final = re.compile(r"^\w+ should (have .+) after validation, not (.+)$")  # in Pydantic's words, with a type of Python
+_LENGTH: Final = re.compile(r"^\w+ should (have .+) after validation, not (.+)$")  # in the words of Pydantic
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
