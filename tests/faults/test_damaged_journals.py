@@ -185,7 +185,6 @@ def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
     spec = conversation_spec(tmp_path, **OPTIONS)
     with ChatServer() as server:
         generate(spec, settings=server.settings)
-        (spec.run_folder / "journal.sqlite-suspected").touch()  # as after a read that failed
         damage_middle_page(spec.run_folder, None)
         report = resume(spec.run_folder, settings=server.settings)
 
