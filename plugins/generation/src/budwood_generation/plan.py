@@ -239,8 +239,8 @@ def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict[s
         {"row.model": (job.model, job.options)}
         if isinstance(job, RowSpec)
         else {
-            "conversation.asker": (job.asker or job.answerer, job.asker_options),
             "conversation.answerer": (job.answerer, job.answerer_options),
+            "conversation.asker": (job.asker or job.answerer, job.asker_options),
         }
     )
     with Client(settings=settings, cache=False) as client:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood_generation.errors import JournalError, JournalFormatError
+from budwood_generation.errors import DamagedJournalError, JournalError, JournalFormatError
 from budwood_generation.journal import Journal
 from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
@@ -142,14 +142,21 @@ async def _resume(
 
 
 def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
+    if _is_in_event_loop():
+        raise ConfigurationError(
+            "This function blocks, and was called in an event loop.",
+            hint="Await the function whose name ends in _async.",
+        )
+    with graceful_interrupts() as interrupts:
+        return _run_interruptible(start, interrupts)
+
+
+def _is_in_event_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with graceful_interrupts() as interrupts:
-            return _run_interruptible(start, interrupts)
-    raise ConfigurationError(
-        "This function blocks, and was called in an event loop.", hint="Await the function whose name ends in _async."
-    )
+        return False
+    return True
 
 
 def _run_interruptible(start: Callable[[Interrupts], Coroutine[Any, Any, T]], interrupts: Interrupts) -> T:
@@ -171,13 +178,22 @@ async def _run_plan(
     plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None = None
 ) -> RunReport:
     try:
-        with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
-            return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+        try:
+            return await _run_session(plan, settings, on_progress, interrupts)
+        except DamagedJournalError:  # it was marked as suspected, so opening it repairs it
+            return await _run_session(plan, settings, on_progress, interrupts)
     except JournalFormatError:
         raise
     except JournalError as error:
         _add_resume_note(error, plan)
         raise
+
+
+async def _run_session(
+    plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None
+) -> RunReport:
+    with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
+        return await _run_with_note(plan, settings, journal, on_progress, interrupts)
 
 
 async def _run_with_note(
