@@ -13,20 +13,6 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9)\d")
 pytestmark = pytest.mark.one_python
 
 
-@pytest.fixture
-def spec(tmp_path):
-    """
-    A specification of four conversations with the vendor, created one at a time.
-    """
-    path = tmp_path / "spec.toml"
-    path.write_text(
-        'rows = 4\noutput = "talks.jsonl"\nconcurrency = 1\n'
-        '[conversation]\nanswerer = "local/tiny"\n'
-        'strategy = { plugin = "seed-list", seeds = ["red?", "green?", "blue?", "black?"] }\n'
-    )
-    return path
-
-
 def read_rows(path):
     """
     Return the rows of an output.
