@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budwood.errors import ConfigurationError
-from budwood.plugins import Instances
+from budwood.plugins import Instances, Inventory, Registry, take_inventory
 from budwood.settings import Settings
 from budwood_generation.outputs import (
     choose_storage,
@@ -153,6 +153,34 @@ def test_an_output_without_a_storage_is_an_error(output):
         choose_storage(Instances(Settings.load()), output)
 
     assert "storage =" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("output", "distribution"),
+    [
+        ("rows.parquet", "parquet-storage"),
+        ("s3://bucket/rows", "s3-storage"),
+        ("rows.sqlite", "sql-storage"),
+        ("rows.sqlite3", "sql-storage"),
+        ("rows.db", "sql-storage"),
+        ("sqlite:///rows.db", "sql-storage"),
+        ("postgresql://host/rows", "sql-storage"),
+        ("postgresql+psycopg://host/rows", "sql-storage"),
+        ("postgres://host/rows", "sql-storage"),
+    ],
+)
+def test_the_storage_that_an_output_needs_is_named(output, distribution):
+    """
+    If the plugin for an output is not installed, the hint is the command that installs it.
+    """
+    installed = {key: plugins for key, plugins in take_inventory().claims.items() if key[1] == "jsonl"}
+    instances = Instances(Settings.load(), Registry(inventory=Inventory(installed)))
+
+    with pytest.raises(ConfigurationError, match="No installed storage") as raised:
+        choose_storage(instances, output)
+
+    assert raised.value.hint is not None
+    assert raised.value.hint.startswith(f"Install budwood-{distribution}: in a checkout of Budwood, pip install")
 
 
 def test_the_error_of_an_unknown_url_has_no_credentials():

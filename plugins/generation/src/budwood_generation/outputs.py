@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
@@ -11,9 +12,17 @@ from urllib.parse import unquote
 from budwood.errors import ConfigurationError
 from budwood.hooks import STORAGE
 from budwood.plugins import Instances
+from budwood.plugins.first_party import install_hint
 
 SUFFIX: Final = ".run"
 """The end of the name of a run folder."""
+
+_DISTRIBUTIONS: Final = {
+    "*.parquet": "budwood-parquet-storage",
+    "s3://*": "budwood-s3-storage",
+    **dict.fromkeys(("sqlite://*", "postgresql*://*", "postgres://*", "*.sqlite*", "*.db"), "budwood-sql-storage"),
+}
+"""The distributions of this project that store outputs, by pattern, for hints if they are not installed."""
 
 _ENDINGS: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".sqlite3", ".db")
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
@@ -133,9 +142,16 @@ def choose_storage(instances: Instances, output: str) -> str:
         names = instances.find_matching_names(STORAGE, Path(output).name)
     if names:
         return names[0]
-    shown = strip_credentials(output)
     supported = ", ".join(instances.list_patterns(STORAGE)) or "none"
     raise ConfigurationError(
-        f"No installed storage matches the output {shown!r}. Supported outputs: {supported}.",
-        hint='Change output, or name the storage: storage = "jsonl".',
+        f"No installed storage matches the output {strip_credentials(output)!r}. Supported outputs: {supported}.",
+        hint=_storage_hint(output),
     )
+
+
+def _storage_hint(output: str) -> str:
+    lowered = output.lower()
+    for pattern, distribution in _DISTRIBUTIONS.items():
+        if fnmatchcase(lowered, pattern) and (not is_url(output) or "://" in pattern):
+            return f"{install_hint(distribution)}. Or change output."
+    return 'Change output, or name the storage: storage = "jsonl".'
