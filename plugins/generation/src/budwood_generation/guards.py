@@ -66,7 +66,8 @@ class GuardedCells:
         with faults.call_boundary(self._source, "find_previous"):
             previous: int | None = find(number)
         if not _is_earlier(previous, number):
-            raise faults.call_boundary(self._source, "find_previous").fault(f"it returned {previous!r} for cell {number}")
+            problem = f"it returned {previous!r} for cell {number}"
+            raise faults.call_boundary(self._source, "find_previous").fault(problem)
         return previous
 
 
