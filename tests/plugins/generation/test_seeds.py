@@ -63,10 +63,11 @@ def plan_error(path):
     [
         ("seeds.csv", CSV),
         ("seeds.csv", b"\xef\xbb\xbf" + CSV.replace("\n", "\r\n").replace("two\r\n", "two\n").encode()),
+        ("seeds.csv", CSV.replace(",", ";").replace("bridges;", "bridges,")),
         ("seeds.TSV", CSV.replace(",", "\t").replace("bridges\t", "bridges,")),
         ("seeds.jsonl", "\n".join(map(json.dumps, RECORDS)) + "\n\n"),
     ],
-    ids=["csv", "windows", "tsv", "jsonl"],
+    ids=["csv", "windows", "semicolons", "tsv", "jsonl"],
 )
 def test_columns_fill_placeholders(tmp_path, name, content):
     """
@@ -200,12 +201,13 @@ def test_an_unknown_placeholder_is_an_error(tmp_path, change, expected):
         ("s.csv", "a,\n1,2\n", "s.csv, line 1: field 2 has no name."),
         ("s.csv", "\n", "s.csv, line 1 must have the names of the fields."),
         ("s.csv", 'a,b\n"1"x,2\n', "s.csv, line 2: "),
-        ("s.csv", "a,b\n", "seeds"),
+        ("s.csv", "a,b\n", "spec.toml: s.csv has no values. Write the names of the fields in the first line"),
+        ("s.txt", "\n \n", "spec.toml: s.txt has no values. Write one value per line."),
         ("s.jsonl", '{"a": 1}\n\n{"a": 1, "b": 2}\n', "s.jsonl, line 3: the field 'b' is missing in line 1."),
         ("s.jsonl", '{"a": 1, "b": 2}\n{"a": 1}\n', "s.jsonl, line 2: the field 'b' is missing, which line 1 has."),
         ("s.jsonl", '{"a": 1}\n"b"\n', "s.jsonl, line 2: texts and tables are mixed; line 1 has a table."),
         ("s.jsonl", '{"a": 1}\n[1]\n', "s.jsonl, line 2: expected a text or a table, got list."),
-        ("s.jsonl", '{"a": 1}\n{"a": \n', "s.jsonl, line 2 is not valid JSON"),
+        ("s.jsonl", '{"a": 1}\n{"a": \n', "s.jsonl, line 2 is not valid JSON: EOF while parsing a value at column"),
         ("s.jsonl", '""\n', "s.jsonl, line 1: the text is empty."),
         ("s.jsonl", "{}\n", "s.jsonl, line 1: the table is empty."),
         ("s.json", "[]", "Write one JSON value per line, in a .jsonl file."),
