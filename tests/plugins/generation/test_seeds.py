@@ -9,7 +9,7 @@ import pytest
 from budwood.errors import ConfigurationError
 from budwood_generation import OtherRunError, generate, load_spec, make_plan, resume
 from budwood_generation.prompts import answer_request, next_instruction, value_request
-from tests.datasets import OFFLINE, read_rows
+from tests.datasets import OFFLINE, conversation_spec, read_rows
 
 ROW = f"""
 rows = 4
@@ -270,3 +270,47 @@ def test_unused_fields_are_reported(tmp_path):
 
     assert make_plan(write_spec(tmp_path, text)).plugins.unused_fields == ("topic", "level")
     assert make_plan(write_spec(tmp_path)).plugins.unused_fields == ()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fields"),
+    [
+        ({"plugin": "document-questions", "seeds": ["German"]}, ("seed",)),
+        ({"plugin": "document-questions", "seeds": ["German"], "request": "Ask in {seed}."}, ()),
+        ({"plugin": "persona", "seeds": ["German"]}, ("seed",)),
+        ({"plugin": "seed-list", "seeds": ["What is tea?"]}, ()),
+    ],
+)
+def test_unused_texts_are_reported(tmp_path, strategy, fields):
+    """
+    Only the strategy for lists of seeds uses them without a placeholder. The plan has a note.
+    """
+    plan = make_plan(conversation_spec(tmp_path, job={"strategy": strategy}))
+
+    assert plan.plugins.unused_fields == fields
+    assert any("such as {seed}" in warning for warning in plan.warnings) == bool(fields)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ({"plugin": "persona", "personas": ["a {job}"]}, "'personas': unknown placeholder {job}. Seeds with fields"),
+        (
+            {"plugin": "persona", "personas": ["a {job}"], "seeds": [{"work": "x"}]},
+            "'personas': unknown placeholder {job}. The fields are work.",
+        ),
+        ({"plugin": "persona", "seeds": [{"persona": "x"}]}, "'seeds': a field cannot be named 'persona'."),
+        ({"plugin": "persona", "personas": [" "]}, "the text is empty"),
+        ({"plugin": "seed-list", "seeds": ["x"], "question": ""}, "'question': the text is empty."),
+        ({"plugin": "seed-list", "seeds": [" "]}, "'seeds': item 1: the text is empty."),
+    ],
+)
+def test_texts_of_strategies_are_checked(tmp_path, strategy, expected):
+    """
+    Errors name the key of the specification.
+    """
+    with pytest.raises(ConfigurationError) as raised:
+        make_plan(conversation_spec(tmp_path, job={"strategy": strategy}))
+
+    assert "conversation.strategy: " in str(raised.value)
+    assert expected in str(raised.value)
