@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from budwood.errors import ConfigurationError
-from budwood.plugins import Instances
+from budwood.hooks import STORAGE
+from budwood.plugins import Instances, Registry
+from budwood.plugins.discovery import Inventory
 from budwood.settings import Settings
 from budwood_generation.outputs import (
+    STORAGE_PLUGINS,
     choose_storage,
     dataset_name,
     is_url,
     locate_output,
+    parse_output,
     run_folder,
     strip_credentials,
 )
@@ -152,7 +156,59 @@ def test_an_output_without_a_storage_is_an_error(output):
     with pytest.raises(ConfigurationError, match=r"No installed storage matches.*\*\.jsonl") as raised:
         choose_storage(Instances(Settings.load()), output)
 
-    assert "storage =" in (raised.value.hint or "")
+    assert ("storage =" in (raised.value.hint or "")) is not is_url(output)
+
+
+@pytest.mark.parametrize(
+    ("output", "folder"),
+    [
+        ("rows.db", "sql-storage"),
+        ("POSTGRESQL://bob:secret@host/rows", "sql-storage"),
+        ("s3://bucket/rows.parquet", "s3-storage"),
+        ("Rows.Parquet", "parquet-storage"),
+    ],
+)
+def test_an_output_of_a_storage_that_is_not_installed_names_its_distribution(output, folder):
+    """
+    The hint is one command, as for other plugins of this project.
+    """
+    with pytest.raises(ConfigurationError, match="No installed storage") as raised:
+        choose_storage(Instances(Settings.load(), Registry(inventory=Inventory())), output)
+
+    assert raised.value.hint.endswith(f"pip install ./plugins/{folder}.")
+
+
+def test_the_known_storages_are_those_of_the_distributions():
+    """
+    The hint names all outputs of the distributions, and no others.
+    """
+    found = {
+        str(plugin.distribution): plugin.patterns
+        for plugin in Instances(Settings.load()).registry.inventory.all()
+        if plugin.kind is STORAGE and plugin.distribution in STORAGE_PLUGINS
+    }
+
+    assert {name: sorted(patterns) for name, patterns in found.items()} == {
+        name: sorted(patterns) for name, patterns in STORAGE_PLUGINS.items()
+    }
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    """
+    No shell expands it in a specification, and a folder with this name would be created.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert parse_output("~/rows.jsonl") == str(tmp_path / "rows.jsonl")
+    assert parse_output("a/~/rows.jsonl") == "a/~/rows.jsonl"
+
+
+@pytest.mark.parametrize("name", ["rows.db", "ö/rows.db", "(a b)/rows.db", "~rows.db"])
+def test_a_relative_url_of_sqlite_begins_in_the_folder_of_the_specification(name, tmp_path):
+    """
+    It does not depend on the folder in which the command runs.
+    """
+    assert locate_output(f"sqlite:///{name}", tmp_path) == f"sqlite:///{tmp_path / name}"
 
 
 def test_the_error_of_an_unknown_url_has_no_credentials():

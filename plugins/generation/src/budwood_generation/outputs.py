@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote
@@ -11,6 +13,7 @@ from urllib.parse import unquote
 from budwood.errors import ConfigurationError
 from budwood.hooks import STORAGE
 from budwood.plugins import Instances
+from budwood.plugins.first_party import install_hint
 
 SUFFIX: Final = ".run"
 """The end of the name of a run folder."""
@@ -23,8 +26,23 @@ _SECRET_PARAMETER: Final = re.compile(
     r"[?&][^=&#]*(?:password|passwd|passphrase|secret|token|signature|credential|api_?key|account_?key)[^=&#]*=[^&#]*",
     re.IGNORECASE,
 )
-_RELATIVE_FILE: Final = re.compile(r"(?P<start>sqlite(?:\+\w+)?:///)(?P<path>[\w.-][^:]*)", re.IGNORECASE)
+_RELATIVE_FILE: Final = re.compile(r"(?P<start>sqlite(?:\+\w+)?:///)(?P<path>[^/:?#][^:]*)", re.IGNORECASE)
 """Of URLs, only those of SQLite may have a relative path: after three slashes, where others have an absolute one."""
+
+STORAGE_PLUGINS: Final[Mapping[str, tuple[str, ...]]] = {
+    "budwood-parquet-storage": ("*.parquet",),
+    "budwood-s3-storage": ("s3://*",),
+    "budwood-sql-storage": (
+        "sqlite://*",
+        "postgresql://*",
+        "postgresql+psycopg://*",
+        "postgres://*",
+        "*.sqlite",
+        "*.sqlite3",
+        "*.db",
+    ),
+}
+"""The outputs of this project's storages that are distributions of their own, which may not be installed."""
 
 
 def is_url(output: str | Path) -> bool:
@@ -34,12 +52,14 @@ def is_url(output: str | Path) -> bool:
 
 def parse_output(value: object) -> object:
     """
-    Convert a path to a text; other values are returned as they are.
+    Convert a path to a text, in which ``~/`` is the home folder of the user; other values are returned as they are.
 
     Raises:
         ValueError: It is neither the name of a file nor a URL.
     """
     output = str(value) if isinstance(value, Path) else value
+    if isinstance(output, str) and output.startswith("~/"):
+        output = str(Path(output).expanduser())
     if isinstance(output, str) and output and not is_url(output) and Path(output).name in ("", ".."):
         raise ValueError("this is neither the name of a file nor a URL")
     return output
@@ -122,20 +142,46 @@ def choose_storage(instances: Instances, output: str) -> str:
     Raises:
         ConfigurationError: No installed storage has a pattern that matches.
     """
+    compared = _compared_part(output)
+    names = instances.find_matching_names(STORAGE, compared)
     if is_url(output):
-        address = strip_credentials(output).partition("?")[0]
-        scheme, _, path = address.partition("://")
+        scheme, _, path = compared.partition("://")
         of_scheme = set(instances.find_matching_names(STORAGE, f"{scheme}://"))
         of_ending = set(instances.find_matching_names(STORAGE, path)) - of_scheme
-        names = instances.find_matching_names(STORAGE, address)
         names = [name for name in names if name not in of_ending]
-    else:
-        names = instances.find_matching_names(STORAGE, Path(output).name)
     if names:
         return names[0]
-    shown = strip_credentials(output)
     supported = ", ".join(instances.list_patterns(STORAGE)) or "none"
     raise ConfigurationError(
-        f"No installed storage matches the output {shown!r}. Supported outputs: {supported}.",
-        hint='Change output, or name the storage: storage = "jsonl".',
+        f"No installed storage matches the output {strip_credentials(output)!r}. Supported outputs: {supported}.",
+        hint=_hint_at_storage(output),
     )
+
+
+def check_storage(name: str, patterns: Collection[str], output: str) -> None:
+    """
+    Check that a storage which the specification names is not one for files if the output is a URL.
+
+    Raises:
+        ConfigurationError: It is: it would create folders with the parts of the URL as names.
+    """
+    if is_url(output) and patterns and not any("://" in pattern for pattern in patterns):
+        raise ConfigurationError(
+            f"The storage {name!r} writes files, and the output {strip_credentials(output)!r} is a URL.",
+            hint="Set output to the path of a file, or remove `storage`: the URL chooses one.",
+        )
+
+
+def _compared_part(output: str) -> str:
+    """Return the part of an output that is compared with patterns."""
+    return strip_credentials(output).partition("?")[0] if is_url(output) else Path(output).name
+
+
+def _hint_at_storage(output: str) -> str:
+    compared = _compared_part(output).lower()
+    for distribution, patterns in STORAGE_PLUGINS.items():
+        if any(fnmatchcase(compared, pattern) for pattern in patterns if ("://" in pattern) == is_url(output)):
+            return f"{install_hint(distribution)}."
+    if is_url(output):
+        return "Change output, or install a plugin that stores such a URL."
+    return 'Change output, or name the storage: storage = "jsonl".'
