@@ -40,6 +40,15 @@ HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
 DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
 PROJECTS: Final = ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in DISTRIBUTIONS)]
 TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/reports", "tests/e2e"]
+DATASETS: Final = [
+    "tests/e2e/test_generation_sql.py",
+    "tests/e2e/test_python_docs.py",
+    "tests/faults/test_damaged_journals.py",
+    "tests/faults/test_full_disk.py",
+    "tests/faults/test_killed_runs.py",
+    "tests/faults/test_outages.py",
+]
+"""The tests of long runs."""
 IN_PARALLEL: Final = ["--numprocesses=auto", "--maxprocesses=8"]  # each process imports and collects all tests
 DEMO: Final = Path("docs/examples/demo.py").resolve()
 
@@ -201,10 +210,17 @@ def throughput(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def datasets(session: nox.Session) -> None:
-    """Kill a dataset run at 100 random moments, damage its journal, and run a corpus: python3.11-doc of Debian."""
-    files = ["tests/faults/test_damaged_journals.py", "tests/e2e/test_python_docs.py"]
-    options = ["--proof=deep", *IN_PARALLEL, "--dist=worksteal", "-o", "faulthandler_timeout=1800"]
-    pytest(session, enter_checkout(session), *files, options=options)
+    """
+    Disturb dataset runs, run a corpus (Debian's python3.11-doc), and write what was found into the guide.
+
+    Runs are killed at 100 random moments, their journals damaged, and their servers, databases and disks taken away.
+    """
+    python = enter_checkout(session)
+    options = ["--proof=deep", *IN_PARALLEL, "--dist=loadfile", "-o", "faulthandler_timeout=1800"]
+    report = str(Path(".nox", "datasets.xml"))
+    pytest(session, python, *DATASETS, options=[*options, f"--junitxml={report}"])
+    if not session.posargs:
+        session.run(python, "-m", "tests.datasets_page", report, external=True)
 
 
 @nox.session(python=False)
@@ -269,7 +285,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def bench_generation(session: nox.Session) -> None:
-    """Measure the efficiency of dataset generation against the client alone; ``-- --quick`` takes half a minute."""
+    """Measure dataset generation beside the client alone and other frameworks; ``-- --quick`` takes half a minute."""
     session.install(*DISTRIBUTIONS, *UVLOOP)
     session.run("python", "-m", "tests.benchmarks.generation", *session.posargs)
 

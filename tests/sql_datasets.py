@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 
 import psycopg
@@ -56,3 +57,40 @@ def query(output, statement):
     with psycopg.connect(output) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+class DatabaseLock:
+    """
+    Locks the table of an output for a while, so that nothing can be written or read.
+    """
+
+    def __init__(self, output):
+        self._address, _, self._table = output.partition("#")
+        self._connection = None
+        self._timer = None
+
+    def hold(self, seconds, then):
+        """
+        Lock the table, and return. After some seconds, ``then`` is called and the lock released.
+        """
+        if self._address.startswith("sqlite"):
+            path = self._address.removeprefix("sqlite:///")
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("BEGIN EXCLUSIVE")
+        else:
+            self._connection = psycopg.connect(self._address)
+            self._connection.execute(f"LOCK TABLE {self._table} IN ACCESS EXCLUSIVE MODE")
+        self._timer = threading.Timer(seconds, self._release, [then])
+        self._timer.start()
+
+    def _release(self, then):
+        then()
+        self._connection.rollback()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self._timer is not None:
+            self._timer.join()
+            self._connection.close()

@@ -1,172 +1,154 @@
 """
-The efficiency of dataset generation: the share of its slots that are in use, against the client alone.
+Measure the efficiency of dataset generation: the share of its slots that are in use.
 
-The server answers both with the same sequence of latencies. Conversations are also compared with an ideal scheduler,
-which a simulation computes from the same latencies.
+Runs are compared with Budwood's client alone, which gets the same sequence of latencies from the same server.
+Conversations are compared with an ideal scheduler, which a simulation computes from the same latencies; one case also
+with a bare client and with other frameworks, each in its own environment.
 
-Usage: python -m tests.benchmarks.generation [--quick]. It prints a table, and fails if a goal is missed.
+Without options everything is measured, in about eight minutes, and docs/benchmarks/generation.md is rewritten. A missed
+target fails the run.
+
+Usage: python -m tests.benchmarks.generation [--quick] [--peers]
 """
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import json
 import math
 import random
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
-from tests.benchmarks.environments import ROOT
-from tests.benchmarks.processes import create_process_environment, pin_to_core, read_statistics, run_server
+from tests.benchmarks.environments import ROOT, prepare_environment
+from tests.benchmarks.generation_page import Peer, Result, Target, check_targets, format_tables, write_page
+from tests.benchmarks.generation_starts import QUICK_ROWS, ROWS, measure_starts
+from tests.benchmarks.generation_worker import Case
+from tests.benchmarks.generators.budwood_run import create_settings, create_spec
+from tests.benchmarks.machine import describe_machine
+from tests.benchmarks.processes import create_process_environment, find_python, pin_to_core, run_server
+from tests.benchmarks.roster import Contender, select_contenders
 from tests.simulated_run import ideal_seconds
 
 SIGMA: Final = 0.5
-EFFICIENCY: Final = 0.98
-CPU_MS: Final = 1.3
-RSS_MB: Final = 80.0
-LARGE_ROWS: Final = 10_000
+"""The spread of the latencies, which are lognormal."""
 
-SCHEMA: Final = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}, "city": {"type": "string"}},
-    "required": ["name", "age", "city"],
-}
+SEED: Final = 1
+"""The seed of the server's latencies."""
 
+LARGE: Final = Case(256, 1.0, 10_000)
+"""The case with targets of CPU time and memory: in smaller ones, the imports are a large part."""
 
-@dataclass(frozen=True)
-class Case:
-    """
-    A measured run: values with one call each, or conversations of up to a number of turns.
-    """
-
-    slots: int
-    mean: float
-    rows: int
-    turns: int = 0
-
-    @property
-    def name(self) -> str:
-        """
-        The name in the table.
-        """
-        kind = f"conversations of 1 to {self.turns} turns" if self.turns else "values"
-        return f"{self.slots} slots, {self.mean:g} s, {self.rows} {kind}"
-
-
+BESIDE_PEERS: Final = Case(64, 1.0, 1600)
 CASES: Final = (
     Case(16, 1.0, 400),
-    Case(64, 1.0, 1600),
-    Case(256, 1.0, LARGE_ROWS),
-    Case(1024, 4.0, 10 * 1024),
+    BESIDE_PEERS,
+    LARGE,
+    Case(1024, 4.0, 10_240),
     Case(64, 1.0, 400, turns=4),
 )
 QUICK: Final = (Case(16, 0.2, 400), Case(16, 0.2, 100, turns=4))
+QUICK_BESIDE_PEERS: Final = Case(16, 0.2, 400)
+SECONDS: Final = 180.0
+"""The most that a measurement may take. Frameworks that take longer have failed."""
+
+VOCABULARY: Final = "bpe-openai==0.1.4"
+BUDWOOD: Final = Contender("run", "Budwood", "budwood", (), "budwood_run", packages=("budwood-generation",))
+CLIENT: Final = Contender("client", "Budwood's client alone", "budwood", (), "budwood_client", packages=("budwood",))
+(AIOHTTP,) = select_contenders(["aiohttp"])
+PEERS: Final = (
+    AIOHTTP,
+    Contender(
+        "curator",
+        "Curator",
+        "peer",
+        ("bespokelabs-curator==0.1.31", VOCABULARY),
+        "curator",
+        packages=("bespokelabs-curator", "litellm", "aiohttp"),
+    ),
+    Contender(
+        "data-designer",
+        "NeMo Data Designer",
+        "peer",
+        ("data-designer==0.9.7", VOCABULARY),
+        "data_designer",
+        packages=("data-designer",),
+    ),
+)
 
 
-def create_spec(case: Case, folder: str) -> dict[str, Any]:
+@dataclass
+class Benchmark:
     """
-    Return the specification of a run.
+    The measurements on a server.
+
+    Args:
+        server: The address of the server.
     """
-    common = {"rows": case.rows, "concurrency": case.slots, "output": "rows.jsonl", "root": folder}
-    strategy = {"plugin": "seed-list", "seeds": [f"Write about topic {number}." for number in range(case.rows)]}
-    if case.turns:
-        return common | {"conversation": {"answerer": "local/bench", "turns": [1, case.turns], "strategy": strategy}}
-    row = {"model": "local/bench", "schema": SCHEMA, "instruction": "Invent a person.", "strategy": strategy}
-    return common | {"row": row}
 
+    server: str
+    results: list[Result] = field(default_factory=list)
+    peers: list[Peer] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    _paths: int = 0
 
-def create_settings(address: str) -> dict[str, Any]:
-    """
-    Return the settings for a path of the server.
-    """
-    return {"providers": {"local": {"plugin": "openai-compatible", "base_url": f"{address}/v1"}}}
+    def compare(self, case: Case) -> Result:
+        """
+        Measure a run, and the client alone or an ideal scheduler.
+        """
+        run = self._measure(BUDWOOD, case)
+        if case.turns:
+            ideal = ideal_seconds(count_turns(case), case.slots, create_latency(case.mean), calls_of_first_turn=1)
+            result = Result(case, run, ratio=ideal / run["span"])
+        else:
+            client = self._measure(CLIENT, case)
+            result = Result(case, run, ratio=run["efficiency"] / client["efficiency"], client_cpu_ms=client["cpu_ms"])
+        self.results.append(result)
+        return result
 
+    def compare_with_peers(self, case: Case, run: dict[str, float]) -> None:
+        """
+        Measure the other frameworks; ``run`` has the figures of Budwood for the same case.
+        """
+        bare = self._measure(AIOHTTP, case)
+        self.peers += [Peer(AIOHTTP.label, bare, bare), Peer(BUDWOOD.label, run, bare)]
+        for contender in PEERS[1:]:
+            try:
+                self.peers.append(Peer(contender.label, self._measure(contender, case), bare))
+            except (subprocess.SubprocessError, ValueError) as error:
+                self.peers.append(Peer(contender.label, None, bare, failure=type(error).__name__))
 
-def work(mode: str, case: Case, base: str, path: str) -> dict[str, float]:
-    """
-    Send all calls in this process, and return what they took.
-    """
-    read_statistics(base)
-    started = time.process_time()
-    calls = {"client": send_with_client, "run": generate_rows}[mode](case, base + path)
-    cpu = time.process_time() - started
-    found = read_statistics(base)
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    if found["requests"] != calls:
-        raise AssertionError(f"{calls} calls were counted, but {found['requests']} requests were sent")
-    return {
-        "efficiency": found["mean_in_span"] / case.slots,
-        "span": found["span"],
-        "calls": calls,
-        "cpu_ms": cpu / calls * 1000,
-        "rss_mb": rss,
-    }
-
-
-def generate_rows(case: Case, address: str) -> int:
-    """
-    Create a dataset, and return the number of calls.
-    """
-    from budwood_generation import generate
-
-    with tempfile.TemporaryDirectory() as folder:
-        report = generate(create_spec(case, folder), settings=create_settings(address))
-    if not report.complete:
-        raise AssertionError(report.failures)
-    return report.calls
-
-
-def send_with_client(case: Case, address: str) -> int:
-    """
-    Send as many independent calls with the client alone, and return their number.
-    """
-    from budwood import AsyncClient
-
-    numbers = iter(range(case.rows))
-
-    async def send_all() -> None:
-        async with AsyncClient("local/bench", settings=create_settings(address)) as client:
-
-            async def send(numbers: Iterator[int]) -> None:
-                for number in numbers:
-                    await client.ask(f"Invent a person. Write about topic {number}.", schema=SCHEMA)
-
-            await asyncio.gather(*(send(numbers) for _ in range(case.slots)))
-
-    asyncio.run(send_all())
-    return case.rows
-
-
-def measure(mode: str, case: Case, base: str, path: str) -> dict[str, float]:
-    """
-    Run a mode in a process of its own.
-    """
-    arguments = [mode, json.dumps(vars(case)), base, path]
-    with tempfile.TemporaryDirectory() as home, pin_to_core(0):
-        result = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.generation", "--work", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            cwd=ROOT,
-            env=create_process_environment(home, {}),
-        )
-    found: dict[str, float] = json.loads(result.stdout)
-    return found
+    def _measure(self, contender: Contender, case: Case) -> dict[str, float]:
+        """
+        Run a contender in a process of its own. Each gets the sequence of latencies from its start.
+        """
+        self._paths += 1
+        path = f"/for-{contender.name}-{self._paths}/lognormal-{case.mean * 1000:g}-{SIGMA}"
+        program = [str(find_python(contender)), "-m", "tests.benchmarks.generation_worker"]
+        with tempfile.TemporaryDirectory() as home, pin_to_core(0):
+            result = subprocess.run(
+                [*program, contender.module, json.dumps(vars(case)), self.server, path],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL if contender.kind == "peer" else None,  # progress
+                text=True,
+                check=True,
+                cwd=ROOT,
+                env=create_process_environment(home, contender.environment),
+                timeout=SECONDS,
+            )
+        found: dict[str, float] = json.loads(result.stdout)
+        return found
 
 
 def create_latency(mean: float) -> Callable[[], float]:
     """
     Return the latencies of the server.
     """
-    chance, location = random.Random(1), math.log(mean) - SIGMA**2 / 2
+    chance, location = random.Random(SEED), math.log(mean) - SIGMA**2 / 2
     return lambda: chance.lognormvariate(location, SIGMA)
 
 
@@ -181,47 +163,52 @@ def count_turns(case: Case) -> list[int]:
         return [cell.turns for cell in plan.cells]
 
 
-def compare(case: Case, base: str) -> list[str]:
+def measure(cases: Sequence[Case], beside_peers: Case | None, starts: dict[str, int] | None) -> Benchmark:
     """
-    Measure a case, print its figures, and return the goals that it misses.
+    Measure cases, and print each result as soon as it is known.
+
+    Args:
+        cases: The cases.
+        beside_peers: The one that other frameworks run too.
+        starts: The rows of the runs whose start is measured.
     """
-    run = measure("run", case, base, f"/lognormal-{case.mean * 1000:.1f}-{SIGMA}")
-    of_client = ""
-    if case.turns:
-        ideal = ideal_seconds(count_turns(case), case.slots, create_latency(case.mean), calls_of_first_turn=1)
-        ratio = ideal / run["span"]
-    else:
-        client = measure("client", case, base, f"/lognormal-{case.mean * 1000:.2f}-{SIGMA}")
-        of_client = f" {client['cpu_ms']:>6.2f}"
-        ratio = run["efficiency"] / client["efficiency"]
-    print(
-        f"{case.name:<50} {run['efficiency']:>6.3f} {ratio:>6.3f} {run['cpu_ms']:>6.2f} {run['rss_mb']:>6.1f}"
-        f"{of_client}",
-        flush=True,
-    )
-    missed = [f"{case.name}: efficiency {ratio:.3f}"] if ratio < EFFICIENCY else []
-    if case.rows == LARGE_ROWS:  # in others, the imports are a large part
-        missed += [f"{case.name}: {run['cpu_ms']:.2f} ms of CPU per call"] if run["cpu_ms"] > CPU_MS else []
-        missed += [f"{case.name}: {run['rss_mb']:.0f} MB"] if run["rss_mb"] > RSS_MB else []
-    return missed
+    if beside_peers is not None:
+        for contender in PEERS:
+            prepare_environment(contender)
+    with run_server() as server:
+        benchmark = Benchmark(server)
+        for case in cases:
+            result = benchmark.compare(case)
+            print(f"{case.name}: {result.ratio:.3f} of the reference", file=sys.stderr, flush=True)
+            if case == beside_peers:
+                benchmark.compare_with_peers(case, result.run)
+        if starts is not None:
+            benchmark.targets = measure_starts(server, starts)
+    benchmark.targets = [*check_targets(benchmark.results), *benchmark.targets]
+    return benchmark
 
 
-def main(arguments: list[str]) -> int:
+def main() -> None:
     """
-    Measure all cases, and return the exit status.
+    Measure and print. A full run rewrites the page; missed targets fail it.
     """
-    if arguments[:1] == ["--work"]:
-        mode, case, base, path = arguments[1:]
-        print(json.dumps(work(mode, Case(**json.loads(case)), base, path)))
-        return 0
-    print(f"{'case':<50} {'in use':>6} {'ratio':>6} {'ms':>6} {'MB':>6} {'client':>6}")
-    with run_server() as base:
-        missed = [goal for case in (QUICK if "--quick" in arguments else CASES) for goal in compare(case, base)]
-    for goal in missed:
-        print(f"missed: {goal}")
-    return bool(missed)
+    parser = argparse.ArgumentParser(description="Measure dataset generation; see the start of this file.")
+    parser.add_argument("--quick", action="store_true", help="two small cases; no page is written, no target fails")
+    parser.add_argument("--peers", action="store_true", help="only the case beside other frameworks; no page")
+    arguments = parser.parse_args()
+    peers_case = QUICK_BESIDE_PEERS if arguments.quick else BESIDE_PEERS
+    is_full = not (arguments.quick or arguments.peers)
+    cases = [peers_case] if arguments.peers else list(QUICK if arguments.quick else CASES)
+    starts = None if arguments.peers else QUICK_ROWS if arguments.quick else ROWS
+    benchmark = measure(cases, peers_case if arguments.peers or is_full else None, starts)
+    tables = format_tables(benchmark.targets, benchmark.results, benchmark.peers)
+    print(tables)
+    if is_full:
+        write_page(tables, describe_machine([BUDWOOD, CLIENT, *PEERS]), [BUDWOOD, CLIENT, *PEERS])
+        missed = [target.name for target in benchmark.targets if not target.is_met]
+        if missed:
+            raise SystemExit(f"missed: {'; '.join(missed)}")
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(ROOT)))
-    raise SystemExit(main(sys.argv[1:]))
+    main()

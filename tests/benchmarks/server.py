@@ -8,6 +8,7 @@ there may be, in any order:
 - ``/lognormal-500-0.5``: it answers after a random time, lognormal with mean 500 ms and sigma 0.5.
 - ``/chunks-200-delay-0``: a stream has 200 chunks of text, 0 ms apart (the default).
 - ``/error-429``: it answers with this status.
+- ``/for-NAME``: nothing else. Each path has its own sequence of latencies, so each name gets the same one.
 
 ``GET /stats`` returns the number of requests and the mean in flight, and resets both.
 
@@ -42,6 +43,7 @@ _CONDITION = {
     "lognormal": re.compile(r"lognormal-(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)"),
     "chunks": re.compile(r"chunks-(\d+)-delay-(\d+(?:\.\d+)?)"),
     "error": re.compile(r"error-([45]\d\d)"),
+    "for": re.compile(r"for-([a-z0-9-]+)"),
 }
 
 
@@ -111,6 +113,8 @@ def create_frames(count: int) -> list[bytes]:
 
 PLAIN = create_completion(TEXT)
 STRUCTURED = create_completion(json.dumps(OBJECT))
+STRUCTURED_SIGNS = (b'"response_format"', b"<response_schema>")
+"""What a request for structured output contains; Data Designer describes the schema in the prompt."""
 
 
 @dataclass(frozen=True)
@@ -303,7 +307,7 @@ def select_reply(selected: Plan, body: bytes) -> list[bytes]:
         return [create_failure(selected.status, "The path requests this error.")]
     if b'"stream":true' in body or b'"stream": true' in body:
         return selected.frames if selected.delay else [selected.body]
-    return [STRUCTURED if b'"response_format"' in body else PLAIN]
+    return [STRUCTURED if any(sign in body for sign in STRUCTURED_SIGNS) else PLAIN]
 
 
 async def main() -> None:

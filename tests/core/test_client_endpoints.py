@@ -298,7 +298,7 @@ def test_retries_are_limited_in_a_long_failure(client, scripted, clock):
         clock.now = 1000.0  # the time before its retries
 
     assert len(scripted.calls) == 100 + 10 + 20
-    assert "too many requests to openai were retried in the last minute" in str(caught.value)
+    assert "too many requests to openai were retried in the last minute" in caught.value.__notes__[0]
     assert "Retry later." in str(caught.value)
 
 

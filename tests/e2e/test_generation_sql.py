@@ -13,7 +13,7 @@ from budwood_generation import generate, resume
 from tests.chat_server import ChatServer
 from tests.datasets import conversation_spec, read_rows, row_spec, write_documents
 from tests.postgresql_server import PASSWORD, PostgreSQLServer
-from tests.sql_datasets import query
+from tests.sql_datasets import DatabaseLock, query
 
 MAKE = Path(__file__).parents[1] / "plugins" / "generation" / "programs" / "make.py"
 JOB = {"asker": "local/asker", "answerer": "local/tiny", "turns": (1, 3)}
@@ -134,6 +134,32 @@ def test_a_run_survives_a_crash_of_its_database(tmp_path):
 
         assert report.complete
         assert len(read_table(f"{address}#rows")[0]) == 40
+
+
+@pytest.mark.deep
+def test_a_database_that_stalls_for_half_a_minute_stops_no_call(output, tmp_path, record_property):
+    """
+    Its table is locked meanwhile: all calls are made, and then the table has every row once.
+    """
+    made = []
+    with ChatServer() as chat, DatabaseLock(output) as lock:
+
+        def stall(number, _body):
+            if number == 20:
+                lock.hold(30.0, then=lambda: made.append(len(chat.requests)))
+
+        chat.fault = stall
+        spec = conversation_spec(tmp_path, job=JOB, rows=300, output=output)
+        report = generate(spec, settings=chat.settings)
+        expected = read_rows(generate(conversation_spec(tmp_path, job=JOB, rows=300), settings=chat.settings).output)
+
+    assert report.complete
+    assert made == [report.calls]
+    assert read_table(output) == (expected, True)
+    record_property(
+        f"A table of {output.partition(':')[0]} is locked for 30 s",
+        f"all {report.calls:,} calls made meanwhile; then {report.rows} rows stored",
+    )
 
 
 @pytest.mark.real_server

@@ -21,9 +21,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def plan(tmp_path_factory):
     """
-    A finished run of conversations about the documentation.
+    The plan of conversations about the documentation.
     """
     spec = {
         "rows": ROWS,
@@ -34,10 +34,15 @@ def run(tmp_path_factory):
         "documents": {"paths": [f"{DOCUMENTATION}/**/*.html"], "exclude": [f"{DOCUMENTATION}/genindex*"]},
         "conversation": {"answerer": "offline/extractive", "turns": [1, 3]},
     }
-    plan = make_plan(spec)
-    assert plan.documents > 400
-    assert not plan.unreadable
-    return generate(spec)
+    return make_plan(spec)
+
+
+@pytest.fixture(scope="module")
+def run(plan):
+    """
+    The finished run.
+    """
+    return generate(plan.spec)
 
 
 def read_lines(path: Path) -> list[dict[str, object]]:
@@ -47,19 +52,22 @@ def read_lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
-def test_the_dataset_is_complete(run):
+def test_the_dataset_is_complete(plan, run, record_property):
     """
     Each row has an id of its own, and turns of questions and answers.
     """
     rows = read_lines(run.output)
 
+    assert plan.documents > 400
+    assert not plan.unreadable
     assert run.complete
     assert len({row["id"] for row in rows}) == ROWS
     assert all(len(row["messages"]) in (2, 4, 6) for row in rows)
+    record_property("Python's documentation, offline", f"{plan.documents} pages, {ROWS:,} rows, {run.calls:,} calls")
 
 
 @pytest.mark.parametrize("name", ["openai", "messages", "sharegpt", "alpaca", "chatml", "jsonl"])
-def test_formats_with_json_lines_are_loaded(run, tmp_path, name):
+def test_formats_with_json_lines_are_loaded(run, tmp_path, name, record_property):
     """
     The package ``datasets`` reads both parts, which together have all rows.
     """
@@ -69,9 +77,10 @@ def test_formats_with_json_lines_are_loaded(run, tmp_path, name):
     loaded = datasets.load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"))
 
     assert sum(len(part) for part in loaded.values()) == ROWS
+    record_property(f"Its export as {name}", f"{ROWS:,} rows loaded by datasets")
 
 
-def test_tables_are_loaded(run, tmp_path):
+def test_tables_are_loaded(run, tmp_path, record_property):
     """
     Pandas and pyarrow read the rows of CSV and Parquet files.
     """
@@ -81,10 +90,11 @@ def test_tables_are_loaded(run, tmp_path):
 
     assert pandas.read_csv(tmp_path / "rows.csv")["id"].nunique() == ROWS
     assert parquet.read_table(tmp_path / "rows.parquet").num_rows == ROWS
+    record_property("Its exports as csv and parquet", f"{ROWS:,} rows loaded by pandas and pyarrow")
 
 
 @pytest.mark.parametrize("name", ["llama-factory", "huggingface"])
-def test_folders_are_loaded(run, tmp_path, name):
+def test_folders_are_loaded(run, tmp_path, name, record_property):
     """
     The files that ``dataset_info.json`` names, and those of a Hugging Face folder, have all rows.
     """
@@ -97,3 +107,4 @@ def test_folders_are_loaded(run, tmp_path, name):
     else:
         info = json.loads((folder / "dataset_info.json").read_text("utf-8"))
         assert sum(len(read_lines(folder / entry["file_name"])) for entry in info.values()) == ROWS
+    record_property(f"Its export as {name}", f"{ROWS:,} rows loaded")

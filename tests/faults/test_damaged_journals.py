@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -65,18 +68,18 @@ def killed(tmp_path):
 
 def damage_middle_page(folder, log):
     """Zero a page in the middle of the journal."""
-    journal = folder / "journal.sqlite"
+    journal = move_log(folder)
     overwrite(journal, journal.stat().st_size // PAGE // 2 * PAGE)
 
 
 def damage_first_page(folder, log):
     """Zero the first page, without which SQLite reads nothing."""
-    overwrite(folder / "journal.sqlite", 0)
+    overwrite(move_log(folder), 0)
 
 
 def tear_file(folder, log):
     """Cut the journal off in the middle of a page."""
-    journal = folder / "journal.sqlite"
+    journal = move_log(folder)
     os.truncate(journal, journal.stat().st_size // 2 + 777)
 
 
@@ -101,6 +104,15 @@ def empty_file(folder, log):
     os.truncate(folder / "journal.sqlite", 0)
 
 
+def move_log(folder) -> Path:
+    """Move the write-ahead log into the journal, as SQLite does when it has 1,000 pages; return its path."""
+    journal = folder / "journal.sqlite"
+    with contextlib.closing(sqlite3.connect(journal)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert journal.stat().st_size > 10 * PAGE
+    return journal
+
+
 def overwrite(path, place) -> None:
     """Zero a page of a file."""
     with path.open("rb+") as file:
@@ -111,11 +123,12 @@ def overwrite(path, place) -> None:
 @pytest.mark.parametrize(
     "damage", [damage_middle_page, damage_first_page, tear_file, tear_log, damage_log, lose_log, empty_file]
 )
-def test_a_damaged_journal_is_resumed(killed, complete, damage):
+def test_a_damaged_journal_is_resumed(killed, complete, damage, record_property):
     """
     The run resumes from what can be read, and gives the same rows as a run that nothing disturbs.
     """
     output, calls = complete
+    paid = show_run(killed.run_folder).calls
     damage(killed.run_folder, killed.run_folder / "journal.sqlite-wal")
 
     with ChatServer() as server:
@@ -125,6 +138,8 @@ def test_a_damaged_journal_is_resumed(killed, complete, damage):
     assert len(server.requests) <= calls
     assert show_run(killed.run_folder).state == "complete"
     assert [info.run_folder for info in list_runs(killed.run_folder.parent)] == [killed.run_folder]
+    again = len(server.requests) - (calls - paid)
+    record_property(f"Damaged: {damage.__doc__.rstrip('.')}", f"{again} of {paid} calls sent again")
 
 
 def test_a_zeroed_page_costs_only_what_was_on_it(killed, complete):
@@ -141,6 +156,25 @@ def test_a_zeroed_page_costs_only_what_was_on_it(killed, complete):
     assert len(server.requests) <= calls - paid + 12
 
 
+@pytest.mark.deep
+def test_any_page_may_be_zeroed(killed, complete, tmp_path, record_property):
+    """
+    Each page in turn, in a copy of the run: the rows are the same.
+    """
+    output, calls = complete
+    paid = show_run(killed.run_folder).calls
+    pages = move_log(killed.run_folder).stat().st_size // PAGE
+    again = []
+    for page in range(pages):
+        copy = shutil.copytree(killed.run_folder, tmp_path / str(page) / killed.run_folder.name)
+        shutil.copytree(tmp_path / "docs", tmp_path / str(page) / "docs")
+        overwrite(copy / "journal.sqlite", page * PAGE)
+        with ChatServer() as server:
+            assert resume(copy, settings=server.settings).output.read_bytes() == output
+        again.append(len(server.requests) - (calls - paid))
+    record_property(f"Damaged: Zero each of {pages} pages in turn", f"at most {max(again)} of {paid} calls sent again")
+
+
 def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
     """
     The output is written again with the same rows.
@@ -149,7 +183,6 @@ def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
     spec = conversation_spec(tmp_path, **OPTIONS)
     with ChatServer() as server:
         generate(spec, settings=server.settings)
-        (spec.run_folder / "journal.sqlite-suspected").touch()  # as after a read that failed
         damage_middle_page(spec.run_folder, None)
         report = resume(spec.run_folder, settings=server.settings)
 
@@ -157,7 +190,7 @@ def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):
     assert report.output.read_bytes() == output
 
 
-def test_kills_at_random_moments_lose_nothing(tmp_path, request):
+def test_kills_at_random_moments_lose_nothing(tmp_path, request, record_property):
     """
     Whenever the process is killed, the rows are the same at the end, and only calls in flight are paid again.
     """
@@ -175,10 +208,15 @@ def test_kills_at_random_moments_lose_nothing(tmp_path, request):
         report = generate(spec, settings=server.settings)
 
     assert report.output.read_bytes() == complete.output.read_bytes()
-    assert complete.calls <= len(server.requests) <= complete.calls + kills * spec.concurrency
+    again = len(server.requests) - complete.calls
+    assert 0 <= again <= kills * spec.concurrency
+    record_property(
+        f"SIGKILL at {kills} random moments",
+        f"{report.rows:,} rows and {complete.calls:,} calls; {again} calls sent again, with {spec.concurrency} slots",
+    )
 
 
-def test_of_two_processes_one_runs(tmp_path, complete):
+def test_of_two_processes_one_runs(tmp_path, complete, record_property):
     """
     If two start at once, one is rejected, and the other creates all rows.
     """
@@ -204,9 +242,10 @@ def test_of_two_processes_one_runs(tmp_path, complete):
     assert (loser.returncode, winner.returncode) == (1, 0)
     assert "RunBusyError: Another process is running data.jsonl.run" in error
     assert Path(spec.location).read_bytes() == output
+    record_property("Two processes start the same run", "one is rejected, the other creates all rows")
 
 
-def test_a_clock_that_is_set_back_changes_nothing(tmp_path, monkeypatch, complete):
+def test_a_clock_that_is_set_back_changes_nothing(tmp_path, monkeypatch, complete, record_property):
     """
     Neither within a session nor between two of them.
     """
@@ -225,3 +264,4 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path, monkeypatch, complet
 
     assert report.output.read_bytes() == output
     assert len(second.requests) <= calls - 50 + spec.concurrency
+    record_property("The clock goes back a day whenever it is read", f"{len(second.requests)} calls after the resume")

@@ -81,7 +81,7 @@ def test_journal_on_a_full_disk(tmp_path, disk, complete):
     assert generate(spec).output.read_bytes() == complete
 
 
-def test_disk_that_fills_up_during_a_run(tmp_path, disk, complete):
+def test_disk_that_fills_up_during_a_run(tmp_path, disk, complete, record_property):
     """
     If the disk fills up, the run stops; with space it resumes from the last commit.
     """
@@ -98,9 +98,10 @@ def test_disk_that_fills_up_during_a_run(tmp_path, disk, complete):
     assert earlier > 0
     assert report.calls + earlier == complete.count(b'"role"')
     assert report.output.read_bytes() == complete
+    record_property("The disk fills up", f"{earlier} calls kept, {report.calls} sent after the resume, none twice")
 
 
-def test_output_on_a_full_disk(tmp_path, disk, complete):
+def test_output_on_a_full_disk(tmp_path, disk, complete, record_property):
     """
     If there is no space for the output, the old file stays unchanged, and no call is repeated.
     """
@@ -117,6 +118,7 @@ def test_output_on_a_full_disk(tmp_path, disk, complete):
     disk.make_room()
     assert resume(spec.run_folder).calls == 0
     assert spec.shown_output.read_bytes() == complete
+    record_property("The disk is full when the output is written", "the old output stays; no call is repeated")
 
 
 def test_repair_on_a_full_disk(tmp_path, disk, complete):

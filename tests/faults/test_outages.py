@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -14,13 +15,16 @@ from tests.datasets import conversation_spec
 
 JOB = {"answerer": "local/tiny", "turns": [1, 3], "answerer_options": {"retries": 1}, "asker_options": {"retries": 1}}
 SLOTS = 8
+OUTAGE_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
-def short_delays(monkeypatch):
+def short_delays(request, monkeypatch):
     """
-    Pauses of a run are a hundred times shorter.
+    Pauses of a run are a hundred times shorter, but for the tests that take a minute.
     """
+    if request.node.get_closest_marker("deep"):
+        return
     for module, name in ((gate, "FIRST_DELAY"), (gate, "MAX_DELAY"), (recovery, "FIRST_BACKOFF")):
         monkeypatch.setattr(module, name, getattr(module, name) / 100)
 
@@ -99,6 +103,65 @@ def test_a_server_that_restarts_is_waited_for(tmp_path, expected):
     assert len(bodies) - len(set(bodies)) <= SLOTS
 
 
+@pytest.mark.deep
+def test_a_minute_of_failures_changes_no_row(tmp_path, expected, record_property):
+    """
+    The run waits with its own delays, and no call is answered twice.
+    """
+    output, calls = expected
+    began = []
+
+    def fail_for_a_minute(number, _body):
+        if number == 100:
+            began.append(time.monotonic())
+        return FAULTS["503"] if began and time.monotonic() < began[0] + OUTAGE_SECONDS else None
+
+    with ChatServer(fault=fail_for_a_minute) as server:
+        spec = conversation_spec(tmp_path, job=JOB, rows=60, concurrency=SLOTS)
+        report = generate(spec, settings=server.settings)
+
+    assert report.output.read_bytes() == output
+    assert (report.calls, report.failures) == (calls, ())
+    assert report.paused_seconds > OUTAGE_SECONDS - 1
+    record_property(
+        f"The server answers 503 for {OUTAGE_SECONDS:.0f} s",
+        f"paused for {report.paused_seconds:.0f} s; {calls} calls answered, none twice",
+    )
+
+
+@pytest.mark.deep
+def test_a_server_that_is_away_for_a_minute_is_waited_for(tmp_path, expected, record_property):
+    """
+    Nothing listens at its address for that time. No call is sent twice but those in flight.
+    """
+    output, calls = expected
+    servers = [RestartableServer(stop_after=100)]
+
+    def restart():
+        servers.append(servers[0].restarted())
+        servers[1].__enter__()
+
+    timer = threading.Timer(OUTAGE_SECONDS, restart)
+    servers[0].on_stop = timer.start
+    servers[0].__enter__()
+    try:
+        spec = conversation_spec(tmp_path, job=JOB, rows=60, concurrency=SLOTS)
+        report = generate(spec, settings=servers[0].settings)
+    finally:
+        timer.cancel()
+        for server in servers:
+            server.stop()
+
+    again = sum(len(server.requests) for server in servers) - calls
+    assert report.output.read_bytes() == output
+    assert again <= SLOTS
+    assert report.paused_seconds > OUTAGE_SECONDS - 1
+    record_property(
+        f"Nothing listens for {OUTAGE_SECONDS:.0f} s",
+        f"paused for {report.paused_seconds:.0f} s; {calls} calls, {again} of them sent twice",
+    )
+
+
 class RestartableServer(ChatServer):
     """
     A server that stops after a number of requests, and can be started again at the same port.
@@ -111,6 +174,7 @@ class RestartableServer(ChatServer):
             self._server = type(self._server)(("127.0.0.1", port), self._server.RequestHandlerClass)
             self._server.chat = self
             self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.on_stop = lambda: None
         self._stop_after = stop_after
         self._is_stopped = False
 
@@ -133,6 +197,7 @@ class RestartableServer(ChatServer):
                 return
             self._is_stopped = True
         self.__exit__()
+        self.on_stop()
 
 
 def test_a_server_that_stays_away_ends_the_run_after_its_patience(tmp_path):

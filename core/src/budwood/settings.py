@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -51,6 +52,8 @@ M = TypeVar("M", bound=BaseModel)
 
 Exclusive = tuple[tuple[str, ...], ...]
 """Groups of mutually exclusive keys. A source of higher precedence that sets one of a group removes the others."""
+
+_LENGTH: Final = re.compile(r"^\w+ should (have .+) after validation, not (.+)$")  # in the words of Pydantic
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -349,6 +352,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] in ("dict_type", "model_type"):
         return f"{'.'.join(location)!r}: must be a table"
     message = detail["msg"].removeprefix("Value error, ")
+    message = _LENGTH.sub(r"must \1; got \2", message)
     message = f"{message[:1].lower()}{message[1:]}"
     return f"{'.'.join(location)!r}: {message}" if location else message
 
@@ -367,7 +371,7 @@ def _known_keys(model: type[BaseModel], location: list[str]) -> str:
         table, is_entry = _model_in(annotation), get_origin(annotation) in (tuple, dict)
     if table is None:
         return ""
-    known = {info.alias or name for name, info in table.model_fields.items()}
+    known = {info.alias or name for name, info in table.model_fields.items() if not info.exclude}
     near = did_you_mean(location[-1], known)
     return f" ({near[0].lower()}{near[1:]})" if near else f" (known keys: {join_names(known)})"
 

@@ -218,6 +218,20 @@ def vendor(monkeypatch):
         server.shutdown()
 
 
+@pytest.fixture
+def spec(tmp_path):
+    """
+    A specification of four conversations with the vendor, created one at a time.
+    """
+    path = tmp_path / "spec.toml"
+    path.write_text(
+        'rows = 4\noutput = "talks.jsonl"\nconcurrency = 1\n'
+        '[conversation]\nanswerer = "local/tiny"\n'
+        'strategy = { plugin = "seed-list", seeds = ["red?", "green?", "blue?", "black?"] }\n'
+    )
+    return path
+
+
 class Terminal:
     """
     The command at a pseudo-terminal.

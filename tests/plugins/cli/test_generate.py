@@ -13,20 +13,6 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9)\d")
 pytestmark = pytest.mark.one_python
 
 
-@pytest.fixture
-def spec(tmp_path):
-    """
-    A specification of four conversations with the vendor, created one at a time.
-    """
-    path = tmp_path / "spec.toml"
-    path.write_text(
-        'rows = 4\noutput = "talks.jsonl"\nconcurrency = 1\n'
-        '[conversation]\nanswerer = "local/tiny"\n'
-        'strategy = { plugin = "seed-list", seeds = ["red?", "green?", "blue?", "black?"] }\n'
-    )
-    return path
-
-
 def read_rows(path):
     """
     Return the rows of an output.
@@ -271,10 +257,26 @@ def test_a_damaged_run_is_shown_with_its_problem(budwood, tmp_path):
     folder.mkdir()
     (folder / "journal.sqlite").write_bytes(b"no database at all" * 100)
 
-    assert budwood("runs", "list").stdout.splitlines()[1].startswith("damaged")
+    assert budwood("runs", "list").stdout.splitlines()[1].split() == ["damaged", "-", "-", "talks.jsonl.run"]
     shown = budwood("runs", "show", folder)
     assert shown.returncode == 0
-    assert "problem       " in shown.stdout
+    assert [line.partition("  ")[0] for line in shown.stdout.splitlines()] == [
+        *("state", "output", "run folder", "problem")
+    ]
+
+
+def test_a_folder_without_runs_says_so(budwood):
+    """
+    On standard error: the list is empty.
+    """
+    text, as_json = budwood("runs", "list"), budwood("runs", "list", "--json")
+
+    assert (text.returncode, text.stdout, text.stderr) == (
+        0,
+        "",
+        "No run of `budwood generate` is in the current folder.\n",
+    )
+    assert (as_json.returncode, as_json.stdout, as_json.stderr) == (0, "[]\n", "")
 
 
 @pytest.mark.parametrize("command", ["show", "resume"])

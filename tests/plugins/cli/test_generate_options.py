@@ -1,90 +1,14 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 
 import pytest
 
 from budwood_cli.assignments import parse_assignments
 from budwood_cli.errors import ArgumentError
-from budwood_cli.spec_template import TemplateValues, write_template
 from budwood_generation import load_spec
-from tests.datasets import FACT
 
 pytestmark = pytest.mark.one_python
-
-SEEDS = 'strategy = { plugin = "seed-list", seeds = ["red?", "green?", "blue?", "black?"] }\n'
-
-
-@pytest.fixture
-def spec(tmp_path):
-    """
-    A specification of four conversations with the vendor.
-    """
-    path = tmp_path / "spec.toml"
-    path.write_text(f'rows = 4\noutput = "talks.jsonl"\n[conversation]\nanswerer = "local/tiny"\n{SEEDS}')
-    return path
-
-
-TEMPLATES = [
-    TemplateValues(),
-    TemplateValues(
-        documents=["docs/**/*.md", 'a"b'], model="local/tiny", asker="local/asker", turns=3, system='"Hi"\n'
-    ),
-    TemplateValues(schema="fact.json", instruction="State a fact.", documents=["docs/*"]),
-    TemplateValues(instruction="Invent a word."),
-]
-
-
-@pytest.mark.parametrize("values", TEMPLATES)
-@pytest.mark.parametrize("uncommented", [False, True])
-def test_a_new_specification_is_valid(tmp_path, values, uncommented):
-    """
-    Also with all its comments that are keys, so that each can be used as it is.
-    """
-    (tmp_path / "fact.json").write_text(json.dumps(FACT))
-    text = write_template(values)
-    if uncommented:
-        text = re.sub(r"^# (?=[a-z_]+ = |\[)", "", text, flags=re.MULTILINE)
-        text = re.sub(r"^strategy = \{.*$" if values.documents else "^$", "", text, flags=re.MULTILINE)
-    path = tmp_path / "spec.toml"
-    path.write_text(text, "utf-8")
-
-    loaded = load_spec(path)
-
-    assert (loaded.rows, loaded.output) == (values.rows, values.output)
-    if values.documents:
-        assert list(loaded.documents.paths) == values.documents
-    assert loaded.job.system == values.system or uncommented
-
-
-def test_a_specification_is_printed_or_written(budwood, vendor, tmp_path):
-    """
-    The model of the settings is the default, and no file is overwritten.
-    """
-    printed = budwood("generate", "--init", "--documents", "docs/*.md", "--rows", "7", "--turns", "2")
-    written = budwood("generate", "--init", "new.toml", "--model", "local/other")
-    again = budwood("generate", "--init", "new.toml")
-
-    table = tomllib.loads(printed.stdout)
-    assert (table["rows"], table["documents"]["paths"]) == (7, ["docs/*.md"])
-    assert table["conversation"]["answerer"] == "local/tiny"
-    assert (written.returncode, written.stdout) == (0, "new.toml\n")
-    assert tomllib.loads((tmp_path / "new.toml").read_text())["conversation"]["answerer"] == "local/other"
-    assert again.returncode == 2
-    assert "'new.toml' exists" in again.stderr
-
-
-def test_a_new_specification_can_be_run(budwood, vendor):
-    """
-    As it was written.
-    """
-    assert budwood("generate", "--init", "new.toml", "--rows", "1").returncode == 0
-
-    run = budwood("generate", "new.toml", "--quiet")
-
-    assert (run.returncode, run.stdout) == (0, "dataset.jsonl\n")
 
 
 def test_options_of_init_are_refused_without_it(budwood, vendor, spec):
@@ -141,6 +65,31 @@ def test_errors_name_the_key_that_was_set(budwood, vendor, assignment, status, m
     assert run.returncode == status
     assert message in run.stderr
     assert vendor.requests == []
+
+
+def test_settings_of_a_plugin_are_set_beside_its_name(tmp_path):
+    """
+    A specification that names a strategy, as --init writes it, becomes one with a table.
+    """
+    path = tmp_path / "spec.toml"
+    path.write_text(
+        'rows = 1\noutput = "x.jsonl"\n[conversation]\nanswerer = "local/tiny"\nstrategy = "document-questions"\n'
+    )
+
+    strategy = load_spec(path, parse_assignments(["conversation.strategy.request=Ask why."])).job.strategy
+
+    assert (strategy.plugin, strategy.settings) == ("document-questions", {"request": "Ask why."})
+
+
+def test_a_text_that_looks_like_a_table_needs_quotes():
+    """
+    The hint shows them.
+    """
+    with pytest.raises(ArgumentError) as caught:
+        parse_assignments(["conversation.system={name} asks"])
+
+    assert """--set 'conversation.system="…"'""" in caught.value.hint
+    assert parse_assignments(['a="{name} asks"']) == {"a": "{name} asks"}
 
 
 def test_values_keep_their_types():

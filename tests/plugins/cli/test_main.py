@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import budwood as library
+from budwood_cli.main import main
 
 IMPORTED = """
 import json, sys
@@ -39,6 +40,20 @@ def test_the_version_is_fast(budwood, option):
     assert budwood(option).stdout == f"budwood {library.__version__}\n"
 
     assert not imported_packages(option) & {"typer", "rich", "pydantic", "httpx", "pluggy", "structlog"}
+
+
+def test_an_interrupt_before_the_command_starts_is_no_traceback(monkeypatch):
+    """
+    Ctrl-C while the commands are being set up ends the program with status 130.
+    """
+
+    def interrupt(_app):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("budwood_cli.program.get_command", interrupt)
+    monkeypatch.setattr("sys.argv", ["budwood", "runs", "list"])
+
+    assert main() == 130
 
 
 def test_the_version_ignores_a_closed_pipe(started):

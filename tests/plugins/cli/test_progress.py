@@ -94,3 +94,17 @@ def test_the_reason_of_a_pause_is_shown_at_once(clock):
 
     assert len(written) == 2
     assert written[1].endswith(", waiting: local/tiny is unavailable, next call in 4 s: no connection")
+
+
+def test_notes_are_written_once_before_the_progress():
+    """
+    They say at the start what makes the run slow.
+    """
+    written = []
+    lines = ProgressLines(written.append)
+
+    lines(make_progress(notes=("one call runs at a time.",)))
+    lines(make_progress(notes=("one call runs at a time.",), waiting="local/tiny is unavailable"))
+
+    assert written[0] == "note: one call runs at a time."
+    assert len(written) == 3

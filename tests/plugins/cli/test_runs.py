@@ -12,20 +12,6 @@ pytestmark = pytest.mark.one_python
 
 
 @pytest.fixture
-def spec(tmp_path):
-    """
-    A specification of four conversations with the vendor, created one at a time.
-    """
-    path = tmp_path / "spec.toml"
-    path.write_text(
-        'rows = 4\noutput = "talks.jsonl"\nconcurrency = 1\n'
-        '[conversation]\nanswerer = "local/tiny"\n'
-        'strategy = { plugin = "seed-list", seeds = ["red?", "green?", "blue?", "black?"] }\n'
-    )
-    return path
-
-
-@pytest.fixture
 def run(budwood, vendor, spec):
     """
     A finished run.
@@ -70,6 +56,32 @@ def test_an_export_replaces_a_file_only_with_force(budwood, run):
     assert again.returncode == 3
     assert "--force" in again.stderr
     assert budwood("runs", "export", "talks.jsonl", "--to", "csv", "--force").returncode == 0
+
+
+def test_an_export_can_go_to_standard_output(budwood, run):
+    """
+    For a pipe: nothing else is printed there. A report cannot go there too, and a folder neither.
+    """
+    done = budwood("runs", "export", "talks.jsonl", "--to", "openai", "-o", "-")
+    as_json = budwood("runs", "export", "talks.jsonl", "--to", "openai", "-o", "-", "--json")
+    folder = budwood("runs", "export", "talks.jsonl", "--to", "llama-factory", "-o", "-")
+
+    assert done.returncode == 0
+    assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [["messages"]] * 4
+    assert done.stderr.startswith("4 of 4 rows\n")
+    assert (as_json.returncode, folder.returncode) == (2, 3)
+    assert as_json.stdout == folder.stdout == ""
+
+
+@pytest.mark.usefixtures("run")
+def test_an_export_is_not_printed_to_a_terminal(terminal):
+    """
+    The text of a model could control it.
+    """
+    screen = terminal("runs", "export", "talks.jsonl", "--to", "openai", "-o", "-")
+
+    assert screen.end() == 2
+    assert "Redirect it to a file or a pipe." in screen.shown
 
 
 def test_the_help_lists_all_formats():

@@ -107,7 +107,7 @@ def test_a_line_of_json_is_a_record():
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('{"a": ', "Line 2 was skipped: it is not valid JSON: "),
+        ('{"a": ', "Line 2 was skipped: it is not valid JSON: EOF while parsing a value at column 6"),
         ('{"a": "\\ud800"}', "Line 2 was skipped: it is not valid JSON: "),
         ("[" * 100_000, "Line 2 was skipped: it is not valid JSON: "),
         ("[1]", "Line 2 was skipped: it is not a JSON object."),

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 
 from budwood.errors import ConfigurationError
-from budwood.hooks import STORAGE
-from budwood.plugins import Instances, Registry
-from budwood.plugins.discovery import Inventory
+from budwood.plugins import Instances, Inventory, Registry, take_inventory
 from budwood.settings import Settings
 from budwood_generation.outputs import (
-    STORAGE_PLUGINS,
     choose_storage,
     dataset_name,
     is_url,
@@ -159,40 +156,6 @@ def test_an_output_without_a_storage_is_an_error(output):
     assert ("storage =" in (raised.value.hint or "")) is not is_url(output)
 
 
-@pytest.mark.parametrize(
-    ("output", "folder"),
-    [
-        ("rows.db", "sql-storage"),
-        ("POSTGRESQL://bob:secret@host/rows", "sql-storage"),
-        ("s3://bucket/rows.parquet", "s3-storage"),
-        ("Rows.Parquet", "parquet-storage"),
-    ],
-)
-def test_an_output_of_a_storage_that_is_not_installed_names_its_distribution(output, folder):
-    """
-    The hint is one command, as for other plugins of this project.
-    """
-    with pytest.raises(ConfigurationError, match="No installed storage") as raised:
-        choose_storage(Instances(Settings.load(), Registry(inventory=Inventory())), output)
-
-    assert raised.value.hint.endswith(f"pip install ./plugins/{folder}.")
-
-
-def test_the_known_storages_are_those_of_the_distributions():
-    """
-    The hint names all outputs of the distributions, and no others.
-    """
-    found = {
-        str(plugin.distribution): plugin.patterns
-        for plugin in Instances(Settings.load()).registry.inventory.all()
-        if plugin.kind is STORAGE and plugin.distribution in STORAGE_PLUGINS
-    }
-
-    assert {name: sorted(patterns) for name, patterns in found.items()} == {
-        name: sorted(patterns) for name, patterns in STORAGE_PLUGINS.items()
-    }
-
-
 def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
     """
     No shell expands it in a specification, and a folder with this name would be created.
@@ -209,6 +172,34 @@ def test_a_relative_url_of_sqlite_begins_in_the_folder_of_the_specification(name
     It does not depend on the folder in which the command runs.
     """
     assert locate_output(f"sqlite:///{name}", tmp_path) == f"sqlite:///{tmp_path / name}"
+
+
+@pytest.mark.parametrize(
+    ("output", "distribution"),
+    [
+        ("rows.parquet", "parquet-storage"),
+        ("s3://bucket/rows", "s3-storage"),
+        ("rows.sqlite", "sql-storage"),
+        ("rows.sqlite3", "sql-storage"),
+        ("rows.db", "sql-storage"),
+        ("sqlite:///rows.db", "sql-storage"),
+        ("postgresql://host/rows", "sql-storage"),
+        ("postgresql+psycopg://host/rows", "sql-storage"),
+        ("postgres://host/rows", "sql-storage"),
+    ],
+)
+def test_the_storage_that_an_output_needs_is_named(output, distribution):
+    """
+    If the plugin for an output is not installed, the hint is the command that installs it.
+    """
+    installed = {key: plugins for key, plugins in take_inventory().claims.items() if key[1] == "jsonl"}
+    instances = Instances(Settings.load(), Registry(inventory=Inventory(installed)))
+
+    with pytest.raises(ConfigurationError, match="No installed storage") as raised:
+        choose_storage(instances, output)
+
+    assert raised.value.hint is not None
+    assert raised.value.hint.startswith(f"Install budwood-{distribution}: in a checkout of Budwood, pip install")
 
 
 def test_the_error_of_an_unknown_url_has_no_credentials():

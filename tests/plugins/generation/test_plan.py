@@ -290,6 +290,32 @@ def test_an_invalid_setting_of_a_plugin_is_named(tmp_path):
         make_plan(conversation_spec(tmp_path, job={"strategy": {"plugin": "seed-list", "seads": ["x"]}}))
 
 
+@pytest.mark.parametrize(
+    ("strategy", "message", "hint"),
+    [
+        ("seed-list", "conversation.strategy: 'seeds' is missing.", 'strategy = { plugin = "seed-list", seeds = … }'),
+        ({"plugin": "persona", "tone": "calm"}, "conversation.strategy: unknown key 'tone'", ""),
+    ],
+)
+def test_errors_of_plugins_name_the_key_of_the_specification(tmp_path, strategy, message, hint):
+    """
+    A setting that is missing or unknown is one of the specification, not of a section of the settings.
+    """
+    with pytest.raises(ConfigurationError) as raised:
+        make_plan(conversation_spec(tmp_path, job={"strategy": strategy}))
+
+    assert raised.value.message.startswith(message)
+    assert hint in (raised.value.hint or "")
+
+
+def test_an_error_of_the_only_model_names_its_key(tmp_path):
+    """
+    Without an asker, the answerer asks; the key of the asker, which is not set, is not named.
+    """
+    with pytest.raises(ConfigurationError, match=r"^conversation\.answerer: Invalid model 'pear'"):
+        make_plan(conversation_spec(tmp_path, job={"answerer": "pear"}))
+
+
 @pytest.fixture
 def guarded(tmp_path, monkeypatch):
     """

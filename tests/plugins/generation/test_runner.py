@@ -131,9 +131,10 @@ def test_the_run_stops_when_its_patience_ends(patience):
     """
     run = SimulatedRun([1] * 200, SimulatedModels(outage(DOWN["refused"], 2.5, 1e9)), patience=patience)
 
-    with pytest.raises(ConnectionFailedError, match="refused"):
+    with pytest.raises(ConnectionFailedError, match="refused") as raised:
         run.run()
 
+    assert raised.value.__notes__[-1] == f"The run waited {patience:g} s for {ANSWERER} (patience)."
     assert patience <= run.seconds - 2.5 <= patience + 3
     assert len(run.journal.done) == 48
     assert not run.journal.failed
@@ -346,3 +347,29 @@ def test_a_budget_is_used_up_before_it_stops_the_run():
         run.run()
 
     assert len(run.journal.done) == 50
+
+
+@pytest.mark.parametrize("error", ["500", "429"])
+def test_an_outage_at_the_end_of_a_run_costs_no_row(error):
+    """
+    The last rows wait for the endpoint up to the patience, like those before.
+    """
+    run = SimulatedRun([1] * 40, SimulatedModels(outage(DOWN[error], 3, 303))).run()
+
+    assert (len(run.journal.rows), run.journal.failed) == (40, {})
+    assert run.seconds < 420
+
+
+@pytest.mark.parametrize("rows", [2, 40])
+def test_waiting_for_the_last_rows_is_reported(rows):
+    """
+    The progress has the reason also if too few calls fail for the run to pause.
+    """
+    models = SimulatedModels(lambda now, call, _attempt: DOWN["500"]() if call.cell.index < 2 and now < 12 else None)
+    run = SimulatedRun([1] * rows, models).run()
+
+    waiting = [progress.waiting for progress in run.progress]
+    assert any(text is not None and "broken" in text for text in waiting)
+    assert waiting[-1] is None
+    assert (len(run.journal.rows), run.journal.failed) == (rows, {})
+    assert run.progress[-1].paused_seconds > 5

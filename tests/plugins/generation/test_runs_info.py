@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from budwood.errors import ConfigurationError
-from budwood_generation import JournalFormatError, generate, list_runs, resume, show_run
+from budwood_generation import JournalFormatError, generate, list_runs, remove_run, resume, show_run
 from budwood_generation.journal.database import set_version
 from tests.chat_server import ChatServer, failure
 from tests.datasets import OFFLINE, calls_of, conversation_spec, read_rows
@@ -185,3 +185,47 @@ def test_a_journal_of_another_version_is_not_resumed(tmp_path):
         with pytest.raises(JournalFormatError, match="format version 1, but version 2 is expected") as raised:
             act(argument)
         assert not getattr(raised.value, "__notes__", [])
+
+
+@pytest.mark.parametrize("name", [".", "../data.jsonl.run", "../data.jsonl"])
+def test_a_run_is_found_from_within_its_folder(tmp_path, monkeypatch, name):
+    """
+    The current folder and the parent folder are paths like others.
+    """
+    report = generate(conversation_spec(tmp_path, rows=1))
+    monkeypatch.chdir(report.run_folder)
+
+    info = show_run(name)
+
+    assert (info.run_folder, info.output) == (report.run_folder, report.output)
+
+
+@pytest.mark.parametrize("name", [".", "..", "/"])
+def test_a_folder_without_a_run_is_an_error(tmp_path, monkeypatch, name):
+    """
+    Also one without a name.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigurationError, match="There is no run at"):
+        show_run(name)
+
+
+def test_runs_are_listed_of_a_folder(tmp_path):
+    """
+    A file is not one.
+    """
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigurationError, match="is not a folder"):
+        list_runs(tmp_path / "file")
+
+
+def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
+    """
+    A variable of a shell that is not set must not remove the run of the current folder.
+    """
+    monkeypatch.chdir(generate(conversation_spec(tmp_path, rows=1)).run_folder)
+
+    with pytest.raises(ConfigurationError, match="an empty text"):
+        remove_run("")

@@ -24,7 +24,7 @@ def test_rows_that_share_a_passage_are_counted(tmp_path):
     """
     The asker is told what was asked before, unless there is none.
     """
-    plan = make_plan(conversation_spec(tmp_path, rows=50))
+    plan = make_plan(conversation_spec(tmp_path, rows=50, concurrency=4))
 
     assert plan.shares.rows_per_passage == -(-50 // plan.passages)
     assert plan.shares.rows_per_prompt == 1
@@ -53,7 +53,7 @@ def test_conversations_with_the_same_first_question_share_a_prompt(tmp_path):
 
     assert make_plan(conversation_spec(tmp_path, rows=9, documents=None, job=seeds(3))).shares.rows_per_prompt == 3
     assert make_plan(conversation_spec(tmp_path, rows=16, documents=None, job=alone)).shares.rows_per_prompt == 2
-    assert make_plan(conversation_spec(tmp_path, rows=16, documents=None, job={"strategy": "persona"})).warnings == ()
+    assert make_plan(conversation_spec(tmp_path, rows=8, documents=None, job={"strategy": "persona"})).warnings == ()
 
 
 @pytest.mark.parametrize("rows", [3000, 100_000])
@@ -71,3 +71,21 @@ def test_large_plans_are_estimated(tmp_path, rows):
 
 
 ROW = {"model": OFFLINE, "schema": {"type": "object"}, "instruction": "State a fact."}
+
+
+def test_fewer_calls_at_a_time_than_slots_are_noted(tmp_path):
+    """
+    A row waits for the previous one about its passage, so calls are at most as many as passages.
+    """
+    plan = make_plan(conversation_spec(tmp_path, rows=50, concurrency=16))
+    alone = {"strategy": {"plugin": "document-questions", "asked": 0}}
+
+    assert plan.passages < 16
+    assert plan.notes_on_speed[0].startswith(
+        f"at most {plan.passages} calls run at a time, fewer than concurrency (16), because each asker"
+    )
+    assert plan.notes_on_speed[0] in plan.warnings
+    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=plan.passages)).notes_on_speed == ()
+    assert make_plan(conversation_spec(tmp_path, rows=plan.passages, concurrency=16)).notes_on_speed == ()
+    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=16, job=alone)).notes_on_speed == ()
+    assert make_plan(row_spec(tmp_path, rows=50, concurrency=16)).notes_on_speed == ()

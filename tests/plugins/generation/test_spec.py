@@ -232,6 +232,34 @@ def test_an_unreadable_specification_is_an_error(tmp_path, name):
         load_spec(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        (f"{CONVERSATION}[documents]\npaths = []\n", "'documents.paths': must have at least 1 item; got 0."),
+        (
+            f"{CONVERSATION}answerer_options = {{ stop = 3 }}\n",
+            "'conversation.answerer_options.stop': must be a text or a list of texts, none of them empty.",
+        ),
+    ],
+)
+def test_errors_of_values_have_no_words_of_the_validator(tmp_path, text, error):
+    """
+    They name the key as in the file, and say what is expected.
+    """
+    assert load_error(tmp_path, text) == f"dataset.toml: {error}"
+
+
+def test_internal_fields_are_not_known_keys(tmp_path):
+    """
+    The folder and the name of the file are not among the keys that an error lists.
+    """
+    error = load_error(tmp_path, "zzz = 1\n" + CONVERSATION)
+
+    assert "known keys: attempts" in error
+    assert "origin" not in error
+    assert "root" not in error
+
+
 def test_the_root_is_not_a_key(tmp_path):
     """
     Paths are relative to the folder of the file.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budwood_cli import options, terminal
+from budwood_cli import options
 from budwood_cli.errors import ArgumentError
+from budwood_cli.new_specs import write_new_spec
 
 if TYPE_CHECKING:
     from budwood_generation import GenerationSpec
@@ -21,7 +23,12 @@ def generate(
     *,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The output, a file or a URL, instead of the one in SPEC."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The output of the dataset, a file or a URL, instead of the one in SPEC.",
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,
@@ -70,17 +77,29 @@ def generate(
         "schema": schema,
         "instruction": instruction,
     }
-    given = {name: value for name, value in template.items() if value}
+    given = {name: value for name, value in template.items() if value not in (None, [])}
     if init:
-        _initialize(spec, given | ({"output": output} if output else {}))
+        run_options = {"set": assignments, "pilot": pilot, "dry-run": dry_run, "json": json_output}
+        _refuse(run_options, "not with --init.", "Write SPEC.toml first.")
+        write_new_spec(spec, given | ({} if output is None else {"output": output}))
         return
-    if given:
-        names = ", ".join(f"--{name}" for name in given)
-        raise ArgumentError(f"{names}: only with --init.", hint="Change a key of SPEC.toml with --set KEY=VALUE.")
+    _refuse(given, "only with --init.", "Change a key of SPEC.toml with --set KEY=VALUE.")
     if spec is None:
         raise ArgumentError("Missing argument 'SPEC.toml'.", hint="`budwood generate --init SPEC.toml` writes one.")
     dataset = _load(spec, output, assignments or [], pilot)
     _run(dataset, dry_run=dry_run, json_output=json_output, quiet=quiet)
+
+
+def _refuse(options: Mapping[str, object], problem: str, hint: str) -> None:
+    """
+    Refuse options that would have no effect.
+
+    Raises:
+        ArgumentError: One of them is given.
+    """
+    names = [f"--{name}" for name, value in options.items() if value not in (None, False, [])]
+    if names:
+        raise ArgumentError(f"{', '.join(names)}: {problem}", hint=hint)
 
 
 def _load(spec: Path, output: str | None, assignments: list[str], pilot: int | None) -> GenerationSpec:
@@ -108,32 +127,3 @@ def _run(dataset: GenerationSpec, *, dry_run: bool, json_output: bool, quiet: bo
     with datasets.interruptible(dataset.run_folder), progress.show_progress(quiet=quiet) as on_progress:
         report = budwood_generation.generate(dataset, on_progress=on_progress)
     datasets.write_report(report, json_output=json_output, quiet=quiet)
-
-
-def _initialize(spec: Path | None, given: dict[str, Any]) -> None:
-    """
-    Write a specification to a new file, or to standard output.
-
-    Raises:
-        ArgumentError: The file exists.
-    """
-    from budwood_cli.spec_template import TemplateValues, write_template
-
-    if "model" not in given and (model := _default_model()):
-        given["model"] = model
-    text = write_template(TemplateValues(**given))
-    if spec is None:
-        terminal.write(text)
-        return
-    try:
-        with spec.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise ArgumentError(f"The file {str(spec)!r} exists.", hint="Choose another name, or remove it.") from None
-    terminal.write(f"{spec}\n")
-
-
-def _default_model() -> str | None:
-    from budwood.settings import Settings
-
-    return Settings.load().model

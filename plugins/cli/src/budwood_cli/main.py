@@ -12,9 +12,10 @@ def main() -> int:
         if arguments[:1] in (["--version"], ["-V"]):
             return _write_version()
         from budwood_cli.program import run
+
+        return run(arguments)
     except KeyboardInterrupt:
         return 130
-    return run(arguments)
 
 
 def _write_version() -> int:

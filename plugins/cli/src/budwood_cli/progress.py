@@ -32,7 +32,7 @@ def show_progress(*, quiet: bool) -> Iterator[OnProgress | None]:
 
 class ProgressLines:
     """
-    Writes a line at once, then one every few seconds, and one when an endpoint or the storage fails, or the run stops.
+    Writes notes, a line at once, one every few seconds, and one when an endpoint or the storage fails or the run stops.
 
     Args:
         write: Called with each line.
@@ -46,9 +46,11 @@ class ProgressLines:
         self._monotonic = monotonic
         self._due = float("-inf")
         self._state = (False, False, False)
+        self._write_notes = _NotesOnce(write)
 
     def __call__(self, progress: Progress) -> None:
         """Write a line if one is due."""
+        self._write_notes(progress)
         now = self._monotonic()
         state = (progress.waiting is not None, progress.storage_problem is not None, progress.is_stopping)
         is_new = any(new and not old for new, old in zip(state, self._state, strict=True))
@@ -56,6 +58,19 @@ class ProgressLines:
         if is_new or now >= self._due:
             self._due = now + SECONDS_BETWEEN_LINES
             self._write(format_progress(progress))
+
+
+class _NotesOnce:
+    """Writes the notes of the first progress."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._is_done = False
+
+    def __call__(self, progress: Progress) -> None:
+        for text in () if self._is_done else progress.notes:
+            self._write(f"note: {text}")
+        self._is_done = True
 
 
 def format_progress(progress: Progress) -> str:
@@ -102,8 +117,10 @@ def _progress_bar() -> Iterator[OnProgress]:
     columns = (BarColumn(bar_width=16), MofNCompleteColumn(), text)  # on a narrow terminal the text takes two lines
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("rows", total=None)
+        write_notes = _NotesOnce(lambda text: bars.console.print(text, markup=False, highlight=False))
 
         def show(progress: Progress) -> None:
+            write_notes(progress)
             description = f"rows, {', '.join(_details(progress))}"
             bars.update(task, completed=progress.rows_done, total=progress.rows, description=description)
 

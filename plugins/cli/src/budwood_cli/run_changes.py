@@ -90,7 +90,8 @@ def _confirm(run: RunInfo) -> None:
     if not terminal.is_terminal(sys.stdin):
         raise ArgumentError("Removing a run needs a confirmation.", hint="Pass --yes.")
     calls, rows = terminal.format_count(run.calls, "call"), terminal.format_count(run.rows_done, "row")
-    terminal.note(f"{short_path(run.run_folder)}: {run.state}, {rows}, {calls}.")
+    numbers = "" if run.problem else f", {rows}, {calls}"  # they are not known
+    terminal.note(f"{short_path(run.run_folder)}: {run.state}{numbers}.")
     terminal.note("The journal is lost. The output stays. Remove the run? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ArgumentError("The run was not removed.")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
 from budwood_cli import options, terminal
+from budwood_cli.errors import ArgumentError
 from budwood_cli.terminal import short_path
 
 if TYPE_CHECKING:
@@ -25,8 +28,13 @@ def export(
     *,
     to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")],
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="PATH", help="The file or folder. Default: next to the run."),
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The file or folder, or - for standard output. Default: next to the run.",
+        ),
     ] = None,
     context: Annotated[bool, typer.Option("--context", help="Put the passage into the messages.")] = False,
     split: Annotated[
@@ -48,22 +56,47 @@ def export(
     datasets.require_generation()
     import budwood_generation
 
-    report = budwood_generation.export_run(
-        path,
-        to,
-        output,
-        context=context,
-        split=split,
-        reasoning=reasoning,  # type: ignore[arg-type] # it is checked there
-        license=license_name,
-        force=force,
-    )
+    with _open_output(output, json_output=json_output) as target:
+        report = budwood_generation.export_run(
+            path,
+            to,
+            target,
+            context=context,
+            split=split,
+            reasoning=reasoning,  # type: ignore[arg-type] # it is checked there
+            license=license_name,
+            force=force,
+        )
     if json_output:
         terminal.write_json(_as_json(report))
     else:
         terminal.write("".join(f"{short_path(file)}\n" for file in report.files))
     if not quiet:
         _write_summary(report)
+
+
+@contextmanager
+def _open_output(output: str | None, *, json_output: bool) -> Iterator[str | BinaryIO | None]:
+    """
+    Yield the output of an export, or standard output for ``-``.
+
+    Raises:
+        ArgumentError: Standard output is a terminal, or the report goes there.
+        OutputClosedError: The reader has closed it.
+    """
+    if output != "-":
+        yield output
+        return
+    if json_output:
+        raise ArgumentError("--json prints the report to standard output, and -o - the rows.", hint="Use one of them.")
+    if terminal.is_terminal(sys.stdout):  # the text of a model could control it
+        raise ArgumentError(
+            "The output is standard output, which is a terminal.", hint="Redirect it to a file or a pipe."
+        )
+    try:
+        yield sys.stdout.buffer
+    except BrokenPipeError:
+        raise terminal.OutputClosedError from None
 
 
 def _as_json(report: ExportReport) -> dict[str, Any]:

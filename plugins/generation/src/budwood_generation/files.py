@@ -23,6 +23,8 @@ def check_path(path: object) -> Path:
     """
     if not isinstance(path, str | os.PathLike):
         raise ConfigurationError(f"Expected a path; got a value of type {type(path).__name__}.")
+    if path == "":
+        raise ConfigurationError("Expected a path; got an empty text.", hint='Write "." for the current folder.')
     if "\0" in str(path):
         raise ConfigurationError(f"The path {str(path)!r} contains a null byte.")
     try:

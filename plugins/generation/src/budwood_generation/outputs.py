@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -18,6 +18,13 @@ from budwood.plugins.first_party import install_hint
 SUFFIX: Final = ".run"
 """The end of the name of a run folder."""
 
+_DISTRIBUTIONS: Final = {
+    "*.parquet": "budwood-parquet-storage",
+    "s3://*": "budwood-s3-storage",
+    **dict.fromkeys(("sqlite://*", "postgresql*://*", "postgres://*", "*.sqlite*", "*.db"), "budwood-sql-storage"),
+}
+"""The distributions of this project that store outputs, by pattern, for hints if they are not installed."""
+
 _ENDINGS: Final = (".jsonl", ".json", ".parquet", ".csv", ".sqlite", ".sqlite3", ".db")
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _UNENCODED_PASSWORD: Final = re.compile(r"(?P<user>[^:/?#@]*):(?!\d+(?:[/?#]|$))[^@]*@(?P<rest>.*)", re.DOTALL)
@@ -28,21 +35,6 @@ _SECRET_PARAMETER: Final = re.compile(
 )
 _RELATIVE_FILE: Final = re.compile(r"(?P<start>sqlite(?:\+\w+)?:///)(?P<path>[^/:?#][^:]*)", re.IGNORECASE)
 """Of URLs, only those of SQLite may have a relative path: after three slashes, where others have an absolute one."""
-
-STORAGE_PLUGINS: Final[Mapping[str, tuple[str, ...]]] = {
-    "budwood-parquet-storage": ("*.parquet",),
-    "budwood-s3-storage": ("s3://*",),
-    "budwood-sql-storage": (
-        "sqlite://*",
-        "postgresql://*",
-        "postgresql+psycopg://*",
-        "postgres://*",
-        "*.sqlite",
-        "*.sqlite3",
-        "*.db",
-    ),
-}
-"""The outputs of this project's storages that are distributions of their own, which may not be installed."""
 
 
 def is_url(output: str | Path) -> bool:
@@ -142,19 +134,21 @@ def choose_storage(instances: Instances, output: str) -> str:
     Raises:
         ConfigurationError: No installed storage has a pattern that matches.
     """
-    compared = _compared_part(output)
-    names = instances.find_matching_names(STORAGE, compared)
     if is_url(output):
-        scheme, _, path = compared.partition("://")
+        address = strip_credentials(output).partition("?")[0]
+        scheme, _, path = address.partition("://")
         of_scheme = set(instances.find_matching_names(STORAGE, f"{scheme}://"))
         of_ending = set(instances.find_matching_names(STORAGE, path)) - of_scheme
+        names = instances.find_matching_names(STORAGE, address)
         names = [name for name in names if name not in of_ending]
+    else:
+        names = instances.find_matching_names(STORAGE, Path(output).name)
     if names:
         return names[0]
     supported = ", ".join(instances.list_patterns(STORAGE)) or "none"
     raise ConfigurationError(
         f"No installed storage matches the output {strip_credentials(output)!r}. Supported outputs: {supported}.",
-        hint=_hint_at_storage(output),
+        hint=_storage_hint(output),
     )
 
 
@@ -172,16 +166,11 @@ def check_storage(name: str, patterns: Collection[str], output: str) -> None:
         )
 
 
-def _compared_part(output: str) -> str:
-    """Return the part of an output that is compared with patterns."""
-    return strip_credentials(output).partition("?")[0] if is_url(output) else Path(output).name
-
-
-def _hint_at_storage(output: str) -> str:
-    compared = _compared_part(output).lower()
-    for distribution, patterns in STORAGE_PLUGINS.items():
-        if any(fnmatchcase(compared, pattern) for pattern in patterns if ("://" in pattern) == is_url(output)):
-            return f"{install_hint(distribution)}."
+def _storage_hint(output: str) -> str:
+    lowered = output.lower()
+    for pattern, distribution in _DISTRIBUTIONS.items():
+        if fnmatchcase(lowered, pattern) and (not is_url(output) or "://" in pattern):
+            return f"{install_hint(distribution)}. Or change output."
     if is_url(output):
         return "Change output, or install a plugin that stores such a URL."
     return 'Change output, or name the storage: storage = "jsonl".'

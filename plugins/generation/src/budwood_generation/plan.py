@@ -31,7 +31,7 @@ from budwood_generation.journal import Header, Stage
 from budwood_generation.outputs import is_url
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
-from budwood_generation.shares import Shares, count_shares, list_warnings
+from budwood_generation.shares import Shares, count_shares, describe_parallel_limit, list_warnings
 from budwood_generation.spec import (
     ConversationSpec,
     GenerationSpec,
@@ -89,7 +89,12 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is possible, but probably not intended; each with what to do."""
-        return (*list_warnings(self.plugins, self.shares), *self.notes_on_documents)
+        return (*list_warnings(self.plugins, self.shares), *self.notes_on_speed, *self.notes_on_documents)
+
+    @property
+    def notes_on_speed(self) -> tuple[str, ...]:
+        """A note if fewer calls can run at a time than `concurrency` permits."""
+        return describe_parallel_limit(self.spec, self.cells)
 
     @property
     def notes_on_documents(self) -> tuple[str, ...]:
@@ -239,8 +244,8 @@ def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict[s
         {"row.model": (job.model, job.options)}
         if isinstance(job, RowSpec)
         else {
-            "conversation.asker": (job.asker or job.answerer, job.asker_options),
             "conversation.answerer": (job.answerer, job.answerer_options),
+            "conversation.asker": (job.asker or job.answerer, job.asker_options),
         }
     )
     with Client(settings=settings, cache=False) as client:

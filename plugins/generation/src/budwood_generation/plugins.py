@@ -70,7 +70,8 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
             modifiers.append(_build(instances, PROMPT_MODIFIER, choice))
     templates = tuple(_list_templates(spec, strategy, modifiers))
     stored = spec.storage or Choice(plugin=choose_storage(instances, spec.output))
-    storage = instances.build(STORAGE, stored.plugin, {**stored.settings, "output": spec.location})
+    with _name_keys(STORAGE, stored, "storage", spec.origin):
+        storage = instances.build(STORAGE, stored.plugin, {**stored.settings, "output": spec.location})
     check_storage(stored.plugin, storage.spec.outputs, spec.output)
     _refuse_secrets(STORAGE, stored, storage)
     return RunPlugins(
@@ -117,14 +118,20 @@ def _name_keys(kind: Kind[Any], choice: Choice, key: str, origin: Path | None) -
     try:
         yield
     except ConfigurationError as error:
-        section = f"[{kind.section}.{choice.plugin}]: "
-        name = re.match(r"'([\w-]+)", error.message.removeprefix(section))
-        if not error.message.startswith(section) or name is None or name[1] not in choice.settings:
+        section = f"[{kind.section}.{choice.plugin}]"
+        problem = error.message.removeprefix(f"{section}: ")
+        name = re.match(r"(?:unknown key )?'([\w-]+)[^']*'(?P<missing> is missing)?", problem)
+        if problem == error.message or name is None or not (name[1] in choice.settings or name["missing"]):
             raise
         line = find_line(origin, f"{key}.{name[1]}")
         place = f"{origin.name}, line {line}: " if origin and line else ""
-        message = f"{place}{key}: {error.message.removeprefix(section)}"
-        raise type(error)(message, hint=error.hint) from error
+        hint = error.hint
+        if name["missing"]:
+            table = f'{{ plugin = "{choice.plugin}", {name[1]} = … }}'
+            setting = key.rpartition(".")[2].partition("[")[0]
+            value = f"[{table}]" if "[" in key else table
+            hint = f"Set it in the specification, as {setting} = {value}, or in {section} of budwood.toml."
+        raise type(error)(f"{place}{key}: {problem}", hint=hint) from error
 
 
 def _refuse_secrets(kind: Kind[Any], choice: Choice, instance: Instance[Any]) -> None:

@@ -16,6 +16,8 @@ from budwood_generation.spec import GenerationSpec, RowSpec
 
 MAX_COMPARED: Final = 2000
 """Rows that are compared with one another; of larger datasets, a random sample."""
+MIN_ROWS_TO_COUNT: Final = 1000
+"""Rows whose subjects are counted, or four for each slot if these are more."""
 _MIN_PAIRS: Final = 8
 """Equal pairs in a sample that are needed to prefer its estimate to the number of passages."""
 
@@ -102,3 +104,33 @@ def list_warnings(plugins: RunPlugins, shares: Shares) -> Iterator[str]:
     if plugins.unused_fields:
         names = ", ".join(plugins.unused_fields)
         yield f"no text uses the fields of the seeds ({names}). Write {{{plugins.unused_fields[0]}}} where it belongs."
+
+
+def find_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> int | None:
+    """
+    Return how many calls can run at a time, if rows that wait for others make them fewer than `concurrency`.
+
+    A row waits for the previous one about its passage or material, so this is the number of rows that wait for none.
+    """
+    rows, slots = len(cells), spec.concurrency
+    if spec.conversation is None or rows <= 1:
+        return None
+    first = 0
+    for index in range(min(rows, max(MIN_ROWS_TO_COUNT, 4 * slots))):
+        first += cells.find_previous(index) is None
+        if first >= min(slots, rows):
+            return None
+    return first
+
+
+def describe_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> tuple[str, ...]:
+    """Return a note with the cure if fewer calls can run at a time than `concurrency` permits."""
+    limit = find_parallel_limit(spec, cells)
+    if limit is None:
+        return ()
+    calls = "one call runs" if limit == 1 else f"{limit:,} calls run"
+    note = (
+        f"at most {calls} at a time, fewer than concurrency ({spec.concurrency:,}), because each asker is told what "
+        "was asked before about its passage or material. Add documents or seeds, or set asked = 0 in the strategy."
+    )
+    return (note,)

@@ -100,6 +100,13 @@ class Choice(_Part):
         return saved
 
 
+def _check_stop(value: object) -> object:
+    texts = value if isinstance(value, list | tuple) else [value]
+    if value is not None and not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("must be a text or a list of texts, none of them empty")
+    return value
+
+
 class ModelOptions(_Table):
     """
     Parameters of every call of a model; see `budwood.types.ChatRequest`.
@@ -111,7 +118,7 @@ class ModelOptions(_Table):
     temperature: _Number | None = None
     top_p: _Number | None = None
     max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
-    stop: _Text | tuple[_Text, ...] | None = None
+    stop: Annotated[_Text | tuple[_Text, ...] | None, BeforeValidator(_check_stop)] = None
     frequency_penalty: _Number | None = None
     presence_penalty: _Number | None = None
     reasoning_effort: str | None = None

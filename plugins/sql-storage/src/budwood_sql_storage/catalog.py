@@ -132,8 +132,8 @@ class Catalog:
     def _refuse(self, name: str, reason: str) -> ConfigurationError:
         return ConfigurationError(
             f"The table {name!r} in {self._address.label} {reason}.",
-            hint="Choose another table: end the URL with #NAME, or set `table` of the storage. If the existing one is not "
-            "needed any more, rename or drop it.",
+            hint="Choose another table: end the URL with #NAME, or set `table` of the storage. Or rename or drop the "
+            "existing table.",
         )
 
 

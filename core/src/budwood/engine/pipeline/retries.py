@@ -87,13 +87,14 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
 
 
 def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
-    """Take a retry from the endpoint's budget, if the endpoint failed. If none is left, the error's hint says so."""
+    """Take a retry from the endpoint's budget, if the endpoint failed. If none is left, a note of the error says so."""
     if not is_failure(error) or (error.status is not None and error.status < 500):
         return True  # such as 429, also for a lack of capacity
     if attempt.endpoint.health.take_retry(attempt.round.call.clock.monotonic()):
         return True
-    hint = f"Not retried, because too many requests to {attempt.endpoint.label} were retried in the last minute."
-    error.hint = hint if error.hint is None else f"{error.hint} {hint}"
+    error.add_note(
+        f"Not retried, because too many requests to {attempt.endpoint.label} were retried in the last minute."
+    )
     return False
 
 

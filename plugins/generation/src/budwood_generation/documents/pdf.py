@@ -94,7 +94,7 @@ def _open(data: bytes, name: str) -> PdfDocument:
     except ImportError as error:
         raise ConfigurationError(
             f"The document {name!r} cannot be read without pypdfium2.",
-            hint="Install it with pip install 'budwood-generation[pdf]', or exclude the document.",
+            hint="Run `pip install pypdfium2`, or exclude the document.",
         ) from error
     try:
         return PdfDocument(data)

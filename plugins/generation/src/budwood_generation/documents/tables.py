@@ -88,7 +88,8 @@ def read_jsonl(text: str) -> Table:
         try:
             value = from_json(line)
         except ValueError as error:
-            table.add_problem(number, f"it is not valid JSON: {error}")
+            reason = str(error).replace(" at line 1 column ", " at column ")  # the text is one line of the file
+            table.add_problem(number, f"it is not valid JSON: {reason}")
             continue
         if isinstance(value, dict):
             table.add((name, _as_text(item)) for name, item in value.items() if item is not None)

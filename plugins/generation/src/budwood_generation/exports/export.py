@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from budwood.errors import ConfigurationError
 from budwood_generation.exports import llama_factory
@@ -14,10 +14,11 @@ from budwood_generation.exports.card import CARD, check_license, write_card
 from budwood_generation.exports.conversations import Reasoning
 from budwood_generation.exports.formats import ExportFormat, export_format
 from budwood_generation.exports.outputs import (
+    SPLITS,
     TRAIN,
-    VALIDATION,
+    Target,
     check_outputs,
-    default_output,
+    find_target,
     open_writers,
     split_path,
 )
@@ -26,7 +27,6 @@ from budwood_generation.exports.report import ExportReport
 from budwood_generation.exports.source import ExportSource, open_source
 from budwood_generation.exports.splits import check_split, split_of
 from budwood_generation.exports.writers import CSVWriter, LinesWriter, ParquetWriter, Writer
-from budwood_generation.files import check_path
 
 OPENAI_MINIMUM: Final = 10
 """Source: https://platform.openai.com/docs/guides/supervised-fine-tuning"""
@@ -35,7 +35,7 @@ OPENAI_MINIMUM: Final = 10
 def export_run(
     run: str | Path,
     to: str,
-    output: str | Path | None = None,
+    output: str | Path | BinaryIO | None = None,
     *,
     context: bool = False,
     split: float | None = None,
@@ -52,7 +52,7 @@ def export_run(
         run: The folder of the run, or its output.
         to: The name of the format; see `export_formats`.
         output: The file, or the folder for a format of several files. By default it is next to the run and has the name
-            of its output and of the format.
+            of its output and of the format. A binary stream is written to and stays open.
         context: Put the passage of each conversation into its system message.
         split: The fraction of rows for validation, between 0 and 1. The split of a row depends on its id alone.
         reasoning: "drop", "field" or "tags": where the reasoning of models is. By default where the rows have it;
@@ -64,19 +64,24 @@ def export_run(
         ConfigurationError: There is no such run or format, a file exists, or the format cannot hold these rows.
         JournalError: The journal cannot be read.
         OutputError: A file cannot be written.
+        BrokenPipeError: The reader of a stream closed it.
     """
     found, source, fraction = export_format(to), open_source(run), check_split(split)
     options = RecordOptions(context=context, reasoning=reasoning)
     check_options(found, source.spec, options)
     check_license(license, found)
-    target = default_output(source, found) if output is None else check_path(output)
-    files = _files(found, target, source.name, (TRAIN, VALIDATION) if fraction else (TRAIN,))
-    _check_files(found, target, source, files, force=force)
-    rows, skipped = _write_rows(found, source, options, files, fraction)
-    others = [target / path for path in _write_others(found, target, source, rows, license)]
+    target = find_target(output, source, found, is_split=fraction > 0)
+    if isinstance(target, Path):
+        paths = _files(found, target, source.name, SPLITS if fraction else (TRAIN,))
+        _check_files(found, target, source, paths, force=force)
+        rows, skipped = _write_rows(found, source, options, paths, fraction)
+        files = [*paths.values(), *_write_others(found, target, source, rows, license)]
+    else:
+        rows, skipped = _write_rows(found, source, options, {TRAIN: target}, fraction)
+        files = []
     return ExportReport(
         format=found.name,
-        files=(*files.values(), *others),
+        files=tuple(files),
         rows=rows,
         rows_planned=source.rows_planned,
         skipped=skipped,
@@ -93,6 +98,14 @@ def _files(found: ExportFormat, target: Path, name: str, splits: tuple[str, ...]
     return {split: split_path(target, split) for split in splits} if len(splits) > 1 else {TRAIN: target}
 
 
+def _find_old_splits(found: ExportFormat, target: Path, name: str, splits: Iterable[str]) -> list[Path]:
+    """Return the files in a folder of splits that an earlier export had and this one does not have."""
+    if not found.is_folder:
+        return []
+    files = _files(found, target, name, SPLITS)
+    return [path for split, path in files.items() if split not in splits and path.exists()]
+
+
 def _check_files(
     found: ExportFormat, target: Path, source: ExportSource, files: Mapping[str, Path], *, force: bool
 ) -> None:
@@ -101,15 +114,15 @@ def _check_files(
             f"The output {str(target)!r} is a file, and the format {found.name} is a folder.",
             hint="Choose another output.",
         )
-    card = {"card": target / CARD} if found.name == "huggingface" else {}
-    check_outputs({**files, **card}, source, force=force)
+    card = [target / CARD] if found.name == "huggingface" else []
+    check_outputs([*files.values(), *card, *_find_old_splits(found, target, source.name, files)], source, force=force)
     if found.name == "llama-factory":
         names = [llama_factory.dataset_name(source.name, split) for split in files]
         llama_factory.check_registry(target, names, force=force)
 
 
 def _write_rows(
-    found: ExportFormat, source: ExportSource, options: RecordOptions, files: Mapping[str, Path], fraction: float
+    found: ExportFormat, source: ExportSource, options: RecordOptions, files: Mapping[str, Target], fraction: float
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Write all rows, and return the number of rows by split and the number of skipped ones by reason."""
     to_records = records_of(found, source.spec, options)
@@ -128,24 +141,28 @@ def _write_rows(
     return dict(counts), dict(skipped)
 
 
-def _build_writer(found: ExportFormat, source: ExportSource, options: RecordOptions, path: Path, name: str) -> Writer:
+def _build_writer(
+    found: ExportFormat, source: ExportSource, options: RecordOptions, file: BinaryIO, name: str
+) -> Writer:
     if found.suffix == ".csv":
-        return CSVWriter(path, columns_of(found, source.spec, options))
+        return CSVWriter(file, columns_of(found, source.spec, options))
     if found.name in ("parquet", "huggingface"):
-        return ParquetWriter(path, columns_of(found, source.spec, options))
-    return LinesWriter(path, name)
+        return ParquetWriter(file, columns_of(found, source.spec, options))
+    return LinesWriter(file, is_compressed=name.endswith(".gz"))
 
 
 def _write_others(
     found: ExportFormat, target: Path, source: ExportSource, rows: Mapping[str, int], license_name: str | None
-) -> list[str]:
-    """Write the files beside those with rows, and return their names."""
+) -> list[Path]:
+    """Write the files beside those with rows, remove those of earlier splits, and return the paths."""
+    for path in _find_old_splits(found, target, source.name, rows):  # their rows are in other files now
+        path.unlink()
     if found.name == "llama-factory":
         llama_factory.register_files(target, source.name, tuple(rows))
-        return [llama_factory.REGISTRY]
+        return [target / llama_factory.REGISTRY]
     if found.name == "huggingface":
         write_card(target, source, rows, license_name)
-        return [CARD]
+        return [target / CARD]
     return []
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from budwood.errors import ConfigurationError
 from budwood.providing import write_file_atomically
-from budwood_generation.exports.outputs import TRAIN
+from budwood_generation.exports.outputs import SPLITS, TRAIN
 
 REGISTRY: Final = "dataset_info.json"
 
@@ -40,13 +40,15 @@ def check_registry(folder: Path, names: list[str], *, force: bool) -> None:
 
 def register_files(folder: Path, name: str, splits: tuple[str, ...]) -> None:
     """
-    Add the files of a dataset to the registry.
+    Add the files of a dataset to the registry, and remove the entries of its other splits.
 
     Source: the description of dataset_info.json in data/README.md of LLaMA-Factory.
     """
     path = folder / REGISTRY
     entries = {dataset_name(name, split): _entry(file) for split, file in file_paths(folder, name, splits).items()}
-    text = json.dumps(_read(path) | entries, ensure_ascii=False, indent=2)
+    others = {dataset_name(name, split) for split in SPLITS} - entries.keys()
+    known = {key: value for key, value in _read(path).items() if key not in others}
+    text = json.dumps(known | entries, ensure_ascii=False, indent=2)
     write_file_atomically(path, f"{text}\n")
 
 

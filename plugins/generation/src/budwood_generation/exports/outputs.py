@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from budwood.errors import ConfigurationError
 from budwood.providing import replace_file
@@ -14,12 +14,42 @@ from budwood_generation.errors import OutputError
 from budwood_generation.exports.formats import ExportFormat
 from budwood_generation.exports.source import ExportSource
 from budwood_generation.exports.writers import Writer
+from budwood_generation.files import check_path
+from budwood_generation.outputs import is_url, strip_credentials
 
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
+SPLITS: Final = (TRAIN, VALIDATION)
+
+Target = Path | BinaryIO
+"""A file, which is replaced, or a stream, which is written to and stays open."""
 
 
-def default_output(source: ExportSource, found: ExportFormat) -> Path:
+def find_target(
+    output: str | Path | BinaryIO | None, source: ExportSource, found: ExportFormat, *, is_split: bool
+) -> Target:
+    """
+    Return where an export is written.
+
+    Raises:
+        ConfigurationError: It is a URL, or a stream, and the format is a folder or the rows are split.
+    """
+    if output is None:
+        return _default_output(source, found)
+    if isinstance(output, str) and is_url(output):
+        raise ConfigurationError(
+            f"The output of an export is a path, and {strip_credentials(output)!r} is a URL.",
+            hint="Export to a file. To have the rows in a bucket or a database, set output in the specification.",
+        )
+    if isinstance(output, str | os.PathLike):
+        return check_path(output)
+    if found.is_folder or is_split:
+        several = f"the format {found.name} is a folder" if found.is_folder else "a split has two"
+        raise ConfigurationError(f"A stream holds one file, and {several}.", hint="Export to a path.")
+    return output
+
+
+def _default_output(source: ExportSource, found: ExportFormat) -> Path:
     """Return the output next to the run, such as ``qa.openai.jsonl``."""
     folder = source.folder.parent
     label = "" if found.suffix == f".{found.name}" else f".{found.name}"
@@ -34,7 +64,7 @@ def split_path(path: Path, split: str) -> Path:
     return path.with_name(f"{plain.stem}.{split}{plain.suffix}{compressed}")
 
 
-def check_outputs(files: Mapping[str, Path], source: ExportSource, *, force: bool) -> None:
+def check_outputs(paths: Iterable[Path], source: ExportSource, *, force: bool) -> None:
     """
     Check that an export may write its files, and create their folders.
 
@@ -42,16 +72,17 @@ def check_outputs(files: Mapping[str, Path], source: ExportSource, *, force: boo
         ConfigurationError: A file exists and ``force`` is not set, or it belongs to the run itself.
         OutputError: A folder cannot be created.
     """
-    for path in files.values():
+    paths = tuple(paths)
+    for path in paths:
         _check_own(path, source)
         if path.is_dir():
             raise ConfigurationError(f"The output {str(path)!r} is a folder.", hint="Choose the name of a file.")
-        if path.exists() and not force:
+        if path.is_file() and not force:
             raise ConfigurationError(
                 f"The output {str(path)!r} exists.",
                 hint="Choose another output, or replace it with force=True (--force on the command line).",
             )
-    for folder in {path.parent for path in files.values()}:
+    for folder in {path.parent for path in paths}:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,31 +92,52 @@ def check_outputs(files: Mapping[str, Path], source: ExportSource, *, force: boo
 
 
 @contextlib.contextmanager
-def open_writers(files: Mapping[str, Path], build: Callable[[Path, str], Writer]) -> Iterator[dict[str, Writer]]:
+def open_writers(
+    targets: Mapping[str, Target], build: Callable[[BinaryIO, str], Writer]
+) -> Iterator[dict[str, Writer]]:
     """
-    Yield a writer for each file. When the block ends, all files are replaced; if it fails, all stay as they were.
+    Yield a writer for each target. When the block ends, all files are replaced; if it fails, all stay as they were.
 
     Args:
-        files: The paths by split.
-        build: Returns a writer for a temporary path and the name that the file will have.
+        targets: The files by split.
+        build: Returns a writer for an open file and its name, which is empty for a stream.
 
     Raises:
         OutputError: A file cannot be written.
+        BrokenPipeError: The reader of a stream closed it.
     """
     try:
         with contextlib.ExitStack() as stack:
             writers = {}
-            for split, path in files.items():
-                part = path.with_name(f".{path.name}.{os.getpid()}.part")
-                stack.enter_context(replace_file(path, part))
-                writers[split] = build(part, path.name)
-                stack.callback(writers[split].close)
+            for split, target in targets.items():
+                file = stack.enter_context(_open(target))
+                writers[split] = build(file, target.name if isinstance(target, Path) else "")
             yield writers
+            for writer in writers.values():
+                writer.close()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise OutputError(
             f"Cannot write the export: {error.strerror or error}.",
             hint="Free disk space, or make the folder writable. The rows are in the journal of the run.",
         ) from error
+
+
+@contextlib.contextmanager
+def _open(target: Target) -> Iterator[BinaryIO]:
+    """Open a file that replaces the target, or the target itself if it is a stream, a pipe or a device."""
+    if not isinstance(target, Path):
+        yield target
+        target.flush()
+    elif target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            yield file
+    else:
+        target = target.resolve()  # a symbolic link, such as /dev/stdout, stays
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        with replace_file(target, part), part.open("wb") as file:
+            yield file
 
 
 def _check_own(path: Path, source: ExportSource) -> None:

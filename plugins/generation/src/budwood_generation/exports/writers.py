@@ -1,13 +1,16 @@
-"""Writers of files: JSON lines, CSV and Parquet. None holds more than one batch of records in memory."""
+"""
+Writers of JSON lines, CSV and Parquet. None holds more than one batch of records in memory.
+
+They write to a file that is open. Closing a writer writes what is left, and leaves the file open.
+"""
 
 from __future__ import annotations
 
 import csv
 import gzip
 from collections.abc import Mapping, Sequence
-from io import BufferedWriter
-from pathlib import Path
-from typing import Any, Final, Protocol
+from io import TextIOWrapper
+from typing import Any, BinaryIO, Final, Protocol
 
 from pydantic_core import to_json
 
@@ -31,26 +34,25 @@ class Writer(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish the file."""
+        """Write what is left."""
         ...
 
 
 class LinesWriter:
     """
-    Writes one JSON object per line, in UTF-8, compressed if the name of the file ends with ``.gz``.
+    Writes one JSON object per line, in UTF-8.
 
     Separators of lines in Unicode are escaped, because many readers end a line there.
 
     Args:
-        path: The file.
-        name: The name that the file will have.
+        file: The file.
+        is_compressed: Whether it is compressed with gzip.
     """
 
-    def __init__(self, path: Path, name: str) -> None:
-        self._raw = path.open("wb")
-        self._file: BufferedWriter | gzip.GzipFile = self._raw
-        if name.endswith(".gz"):  # without name and time, so that equal rows give equal files
-            self._file = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+    def __init__(self, file: BinaryIO, *, is_compressed: bool = False) -> None:
+        self._file: BinaryIO | gzip.GzipFile = file
+        if is_compressed:  # without name and time, so that equal rows give equal files
+            self._file = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write a record as a line."""
@@ -60,9 +62,9 @@ class LinesWriter:
         self._file.write(line + b"\n")
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        self._raw.close()
+        """Write what is left."""
+        if isinstance(self._file, gzip.GzipFile):
+            self._file.close()
 
 
 class CSVWriter:
@@ -72,13 +74,13 @@ class CSVWriter:
     Texts are written as they are, numbers as in JSON, and lists and objects as JSON. An empty field is a missing value.
 
     Args:
-        path: The file.
+        file: The file.
         columns: The columns of the table.
     """
 
-    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
         self._names = [column.name for column in columns]
-        self._file = path.open("w", encoding="utf-8", newline="")
+        self._file = TextIOWrapper(file, encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\r\n")
         self._writer.writerow(self._names)
 
@@ -87,8 +89,8 @@ class CSVWriter:
         self._writer.writerow([_csv_field(record.get(name)) for name in self._names])
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Write what is left."""
+        self._file.detach()
 
 
 class ParquetWriter:
@@ -96,20 +98,20 @@ class ParquetWriter:
     Writes a Parquet file with typed columns, compressed with Zstandard.
 
     Args:
-        path: The file.
+        file: The file.
         columns: The columns of the table.
 
     Raises:
         ConfigurationError: The package pyarrow is not installed.
     """
 
-    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+    def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
         self._arrow = import_pyarrow()
         self._columns = columns
         self._schema, self._converts = arrow_fields(columns)
         self._batch: list[Mapping[str, Any]] = []
         self._bytes = 0
-        self._file = self._arrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
+        self._file = self._arrow.parquet.ParquetWriter(file, self._schema, compression="zstd")
 
     def write(self, record: Mapping[str, Any]) -> None:
         """
@@ -124,11 +126,9 @@ class ParquetWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write the last batch, and close the file."""
-        try:
-            self._flush()
-        finally:
-            self._file.close()
+        """Write the last batch, and the description of the file after it."""
+        self._flush()
+        self._file.close()
 
     def _flush(self) -> None:
         if self._batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -96,12 +97,12 @@ def find_run_folder(source: str | Path) -> Path:
             f"The current folder has no run of {strip_credentials(source)}.",
             hint=f"Change to the folder of the specification, or give the run folder: {folder.name}.",
         )
-    path = check_path(source)
-    for folder in (path, path.with_name(f"{path.name}{SUFFIX}")):
+    path = Path(os.path.abspath(check_path(source)))  # noqa: PTH100 - without dots, and with its symbolic links
+    for folder in (path, path.parent / f"{path.name}{SUFFIX}"):
         if (folder / JOURNAL).is_file():
-            return folder.absolute()
+            return folder
     raise ConfigurationError(
-        f"There is no run at {str(path)!r}.", hint="`budwood runs list FOLDER` lists the runs in a folder."
+        f"There is no run at {str(source)!r}.", hint="`budwood runs list FOLDER` lists the runs in a folder."
     )
 
 

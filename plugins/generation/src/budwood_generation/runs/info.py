@@ -76,7 +76,8 @@ def list_runs(folder: str | Path = ".") -> list[RunInfo]:
     """
     folder = check_path(folder)
     if not folder.is_dir():
-        raise ConfigurationError(f"The folder {str(folder)!r} does not exist.")
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ConfigurationError(f"The folder {str(folder)!r} {problem}.", hint="Give the folder that contains runs.")
     return [_info(path.parent.absolute()) for path in sorted(folder.glob(f"*{SUFFIX}/{JOURNAL}"))]
 
 

@@ -34,6 +34,7 @@ class Progress:
         storage_problem: Why rows cannot be stored; None if they can. They are in the journal, and calls continue.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
         is_stopping: Whether the run ends after the calls in flight.
+        notes: What makes the run slower than it could be, with what to do.
         rows_per_second: Rate, or None before the first turn.
         seconds_left: Estimated remaining time, or None before the first turn.
     """
@@ -56,6 +57,7 @@ class Progress:
     storage_problem: str | None = None
     paused_seconds: float = 0.0
     is_stopping: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Meter:
         rows: Total number of rows.
         turns: Total number of turns.
         report: Called after every change.
+        notes: As in `Progress`.
         monotonic: Returns the time in seconds.
 
     Attributes:
@@ -100,6 +103,8 @@ class Meter:
         rows: int,
         turns: int,
         report: Callable[[Progress], None] | None,
+        *,
+        notes: tuple[str, ...] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.before = before
@@ -109,6 +114,7 @@ class Meter:
         self._rows = rows
         self._turns = turns
         self._report = report
+        self._notes = notes
         self._monotonic = monotonic
         self._started = monotonic()
         self._waiting: Sequence[Waiting] = ()
@@ -185,6 +191,7 @@ class Meter:
             storage_problem=self._storage_problem,
             paused_seconds=self.paused_seconds,
             is_stopping=self._is_stopping,
+            notes=self._notes,
             rows_per_second=turns * self._rows / self._turns / seconds if turns and seconds else None,
             seconds_left=(self._turns - self.totals.turns) * seconds / turns if turns else None,
         )

@@ -22,8 +22,8 @@ FAILURES_TO_REJECT: Final = 1
 FAILURES_TO_GIVE_UP: Final = 6
 SECONDS_TO_GIVE_UP: Final = 60.0
 """
-Failures for one call at the end of the run after which its row fails: if calls of other rows succeed meanwhile, or
-after that time.
+Failures for one call at the end of the run after which its row fails: if calls of other rows succeed meanwhile, after
+that time if the row is the suspected cause, and otherwise when the patience ends.
 """
 
 FIRST_BACKOFF: Final = 0.5
@@ -56,8 +56,8 @@ class Recovery:
     Decides what follows when an endpoint does not answer a call, and tells the gate of the model.
 
     A request can be the cause itself, such as one that makes its server crash. The row of such a request is set aside
-    after a few failures, which costs nothing if the endpoint was the cause. At the end of the run it fails, but does
-    not make the run wait.
+    after a few failures, which costs nothing if the endpoint was the cause. At the end of the run it fails, soon if
+    calls of other rows succeeded between its failures.
 
     Args:
         patience: The longest time without a success, in seconds.
@@ -92,11 +92,16 @@ class Recovery:
         else:
             gate.fail(ticket, error, now)
         if may_be_cause:
-            task.count_failure(now)
+            task.count_failure(now, gate.successes)
+        has_others_answered = gate.successes > task.answered_before
         if task.is_second_pass:
-            return Action.GIVE_UP if self._is_hopeless(task, error, now, is_available=is_available) else Action.WAIT
+            is_cause = has_others_answered and not is_throttled(error)
+            return Action.GIVE_UP if self._is_hopeless(task, now, is_cause=is_cause) else Action.WAIT
         limit = THROTTLES_TO_SET_ASIDE if is_throttled(error) else FAILURES_TO_SET_ASIDE
-        return Action.SET_ASIDE if gate.successes and task.failures >= limit else Action.WAIT
+        if not gate.successes or task.failures < limit:
+            return Action.WAIT
+        task.is_suspect = has_others_answered
+        return Action.SET_ASIDE
 
     def delay(self, task: RowTask, error: BudwoodError) -> float:
         """Return the seconds before a call is sent again."""
@@ -104,8 +109,8 @@ class Recovery:
         delay = min(FIRST_BACKOFF * 2.0 ** max(task.failures - 1, 0), MAX_BACKOFF)
         return max(min(asked, self.patience), delay * self.random.uniform(0.5, 1.0))
 
-    def _is_hopeless(self, task: RowTask, error: BudwoodError, now: float, *, is_available: bool) -> bool:
+    def _is_hopeless(self, task: RowTask, now: float, *, is_cause: bool) -> bool:
         if task.failures < FAILURES_TO_GIVE_UP:
             return False
-        is_cause = is_available and not is_throttled(error)
-        return is_cause or now >= task.failing_since + min(SECONDS_TO_GIVE_UP, self.patience)
+        seconds = min(SECONDS_TO_GIVE_UP, self.patience) if task.is_suspect else self.patience
+        return is_cause or now >= task.failing_since + seconds

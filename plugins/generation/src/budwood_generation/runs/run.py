@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
-from budwood_generation.errors import JournalError, JournalFormatError
+from budwood_generation.errors import DamagedJournalError, JournalError, JournalFormatError
 from budwood_generation.journal import Journal
 from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
@@ -123,7 +124,7 @@ async def _generate(
     interrupts: Interrupts | None = None,
 ) -> RunReport:
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
+    return await _run_plan(_plan(spec, settings, interrupts), settings, on_progress, interrupts)
 
 
 async def _resume(
@@ -137,19 +138,32 @@ async def _resume(
     spec = load_saved_spec(find_run_folder(path))
     if isinstance(path, str) and is_url(path):
         spec = spec.model_copy(update={"output": path})
-    plan = replace(make_plan(spec, settings=settings), only=only)
+    plan = replace(_plan(spec, settings, interrupts), only=only)
     return await _run_plan(plan, settings, on_progress, interrupts)
 
 
+def _plan(spec: SpecSource, settings: Settings, interrupts: Interrupts | None) -> Plan:
+    """Plan a run. Reading documents may take minutes, and the event loop does not run meanwhile."""
+    with interrupts.ending_at_once() if interrupts else nullcontext():
+        return make_plan(spec, settings=settings)
+
+
 def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
+    if _is_in_event_loop():
+        raise ConfigurationError(
+            "This function blocks, and was called in an event loop.",
+            hint="Await the function whose name ends in _async.",
+        )
+    with graceful_interrupts() as interrupts:
+        return _run_interruptible(start, interrupts)
+
+
+def _is_in_event_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with graceful_interrupts() as interrupts:
-            return _run_interruptible(start, interrupts)
-    raise ConfigurationError(
-        "This function blocks, and was called in an event loop.", hint="Await the function whose name ends in _async."
-    )
+        return False
+    return True
 
 
 def _run_interruptible(start: Callable[[Interrupts], Coroutine[Any, Any, T]], interrupts: Interrupts) -> T:
@@ -171,8 +185,10 @@ async def _run_plan(
     plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None = None
 ) -> RunReport:
     try:
-        with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
-            return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+        try:
+            return await _run_session(plan, settings, on_progress, interrupts)
+        except DamagedJournalError:  # it was marked as suspected, so opening it repairs it
+            return await _run_session(plan, settings, on_progress, interrupts)
     except JournalFormatError:
         raise
     except JournalError as error:
@@ -180,10 +196,17 @@ async def _run_plan(
         raise
 
 
+async def _run_session(
+    plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None
+) -> RunReport:
+    with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
+        return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+
+
 async def _run_with_note(
     plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None, interrupts: Interrupts | None
 ) -> RunReport:
-    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress)
+    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=plan.notes_on_speed)
     try:
         async with open_delivery(plan, journal, meter.report_storage) as delivery:
             await create_rows(plan, settings, journal, meter, interrupts)

@@ -9,17 +9,19 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from budwood import BudwoodError
-from budwood.errors import BudgetExceededError, NotFoundError
+from budwood.errors import BudgetExceededError
 from budwood_generation.journal import CallDone, Entry, Journal, RowDone, RowFailed
 from budwood_generation.runs.calls import Call, Reply, Usage, add_usage, describe, rejected_call, usage_of_error
 from budwood_generation.runs.faults import Fault, classify
-from budwood_generation.runs.gate import Gate, Pause, Ticket
+from budwood_generation.runs.gate import Gate, Ticket
 from budwood_generation.runs.open_rows import OpenRows
-from budwood_generation.runs.progress import Meter, Waiting
+from budwood_generation.runs.progress import Meter
 from budwood_generation.runs.recovery import Action, Recovery
+from budwood_generation.runs.refusals import Refusals
 from budwood_generation.runs.rows import OpenRow
 from budwood_generation.runs.scheduler import Scheduler
-from budwood_generation.runs.tasks import RowTask
+from budwood_generation.runs.tasks import RowTask, SetAside
+from budwood_generation.runs.waits import Waits
 
 LOOKAHEAD: Final = 4
 """Open rows per slot, among which those with the most calls come first."""
@@ -30,11 +32,11 @@ WORK_PER_SLOT: Final = 2
 DRAIN_SECONDS: Final = 8.0
 """Seconds for which a run that stops waits for the calls in flight."""
 
-MIN_REFUSALS: Final = 10
-"""Calls of a model that end without an accepted reply, before its first one, and stop the run; at least the slots."""
-
 FEW_ROWS: Final = 3
-"""Rows left by an earlier session that are tried like those at the end of a run: their requests may be the cause."""
+"""
+The number of rows, at the end of a run or left by an earlier session, that are suspects if an endpoint fails for all of
+them: their requests may be the cause, so they fail soon, instead of stopping the run at the end of the patience.
+"""
 
 BUDGET_SECONDS: Final = 0.5
 """Seconds until a call is sent again that a budget refused while others run, which reserve more than they cost."""
@@ -106,13 +108,12 @@ class Runner:
         self._recovery = Recovery(limits.patience, self._random)
         self._indexes: Iterator[int] = iter(())
         self._failed_before: frozenset[int] = frozenset()
-        self._set_aside: dict[int, Usage] = {}  # rows for the second pass
+        self._set_aside: dict[int, SetAside] = {}  # rows for the second pass
         self._rows = OpenRows(find_previous if has_history else None)
         self._running = 0
-        self._refusals: dict[str, int | None] = dict.fromkeys(models, 0)  # None after the first accepted reply
+        self._refusals = Refusals(models, limits.slots, limits.rows)
         self._work: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
-        self._pauses: dict[str, Pause] = {}
         self._changed: asyncio.Future[None] | None = None
 
     async def run(self, indexes: Iterator[int], failed_before: Mapping[int, object] | None = None) -> None:
@@ -128,15 +129,17 @@ class Runner:
         """
         self._loop = asyncio.get_running_loop()
         self._failed_before = frozenset(failed_before or ())
-        self._set_aside = dict.fromkeys(sorted(self._failed_before), Usage())
+        self._set_aside = dict.fromkeys(sorted(self._failed_before), SetAside(is_suspect=True, lost=Usage()))
         self._indexes = (index for index in indexes if index not in self._failed_before)
         gate = (self._limits.slots, self._limits.patience, self._loop.time(), self._random)
         self._gates = {model: Gate(*gate) for model in self._models}
         self._scheduler: Scheduler[RowTask] = Scheduler(self._gates, self._prepare)
+        self._waits = Waits(self._gates, self._meter)
         try:
             while self._error is None and self._fill():
                 self._dispatch()
                 await self._wait()
+            self._waits.end()
             await self._drain()
         finally:
             await self._cancel()
@@ -157,7 +160,7 @@ class Runner:
             if task is None:
                 break
             if task.row.cell.after in self._set_aside:
-                self._set_aside[task.index] = task.lost
+                self._set_aside[task.index] = SetAside(task.is_suspect, task.lost)
             elif self._rows.add(task):
                 self._scheduler.open(task)
         return len(self._rows) > 0
@@ -165,11 +168,14 @@ class Runner:
     def _open_next(self) -> RowTask | None:
         index = next(self._indexes, None)
         if index is not None:
-            return RowTask(self._open_row(index), is_second_pass=self._has_history and self._limits.rows <= FEW_ROWS)
+            is_last = self._has_history and self._limits.rows <= FEW_ROWS
+            return RowTask(self._open_row(index), is_second_pass=is_last, is_suspect=is_last)
         if not self._set_aside:
             return None
+        is_last = len(self._rows) + len(self._set_aside) <= FEW_ROWS
         index = next(iter(self._set_aside))
-        return RowTask(self._open_row(index), is_second_pass=True, lost=self._set_aside.pop(index))
+        is_suspect, lost = self._set_aside.pop(index)
+        return RowTask(self._open_row(index), is_second_pass=True, is_suspect=is_suspect or is_last, lost=lost)
 
     def _close(self, task: RowTask) -> None:
         """Close a row that has ended, and start those that waited for it."""
@@ -178,7 +184,7 @@ class Runner:
 
     def _put_aside(self, task: RowTask) -> None:
         """Leave a row and those that wait for it to the second pass."""
-        self._set_aside[task.index] = task.lost
+        self._set_aside[task.index] = SetAside(task.is_suspect, task.lost)
         for waiting in self._rows.close(task.index):
             self._put_aside(waiting)
 
@@ -211,10 +217,11 @@ class Runner:
 
     async def _wait(self) -> None:
         """Wait until a call or a commit ends, or the time of a delayed call has come."""
-        exhausted = next((gate.pause for gate in self._gates.values() if gate.is_exhausted), None)
-        if exhausted is not None:
-            self.stop(exhausted.error)
-        self._report_pauses()
+        for model, gate in self._gates.items():
+            if gate.is_exhausted and gate.pause is not None:
+                gate.pause.error.add_note(f"The run waited {self._limits.patience:g} s for {model} (patience).")
+                self.stop(gate.pause.error)
+        self._waits.report(self._loop.time(), self._scheduler.next_delayed() if not self._work else None)
         if self._error is not None:
             return
         self._changed = self._loop.create_future()
@@ -230,16 +237,6 @@ class Runner:
     def _wake(self) -> None:
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
-
-    def _report_pauses(self) -> None:
-        """Report which models wait, if that has changed."""
-        pauses = {model: gate.pause for model, gate in self._gates.items() if gate.pause is not None}
-        if pauses == self._pauses:
-            return
-        self._pauses, now = pauses, self._loop.time()
-        self._meter.wait(
-            [Waiting(model, describe(pause.error), max(pause.until - now, 0.0)) for model, pause in pauses.items()]
-        )
 
     async def _drain(self) -> None:
         """Wait for the calls in flight and for commits."""
@@ -304,7 +301,7 @@ class Runner:
         if reply.error is not None:
             await self._reject(task, done, reply.error, is_final=reply.is_final)
             return
-        self._refusals[task.model] = None
+        self._refusals.accept(task.model)
         try:
             entries = task.row.accept(done)
         except BudwoodError:  # of a plugin; the call is paid
@@ -326,7 +323,8 @@ class Runner:
         if is_final:
             await self._fail(task, error, done)
         elif task.attempt - task.first_attempt >= self._limits.attempts:
-            self._count_refusal(task, error)
+            if self._refusals.count(task.model, error):
+                self.stop(error)
             await self._fail(task, error, done)
         else:
             await self._commit(done)
@@ -349,8 +347,8 @@ class Runner:
         elif fault is Fault.REPLY:
             await self._reject_unread(task, error)
         else:
-            if fault is Fault.REFUSAL:
-                self._count_refusal(task, error)
+            if fault is Fault.REFUSAL and self._refusals.count(task.model, error):
+                self.stop(error)
             await self._fail(task, error)
 
     async def _reject_unread(self, task: RowTask, error: BudwoodError) -> None:
@@ -363,6 +361,7 @@ class Runner:
         now = self._loop.time()
         match self._recovery.judge(task, gate, ticket, error, now):
             case Action.WAIT:
+                task.error = error
                 self._scheduler.delay(task, now + self._recovery.delay(task, error))
             case Action.REJECT:
                 await self._reject_unread(task, error)
@@ -382,16 +381,6 @@ class Runner:
         )
         await self._commit(*entries, failure)
         self._close(task)
-
-    def _count_refusal(self, task: RowTask, error: BudwoodError) -> None:
-        """Stop the run if no reply of the model has been accepted after its first calls."""
-        refusals = self._refusals[task.model]
-        if refusals is None:
-            return
-        self._refusals[task.model] = refusals + 1
-        limit = max(MIN_REFUSALS, self._limits.slots)
-        if refusals + 1 >= (min(limit, self._limits.rows) if isinstance(error, NotFoundError) else limit):
-            self.stop(error)
 
     async def _commit(self, *entries: Entry) -> None:
         """Commit entries, then count them."""

@@ -90,6 +90,13 @@ class Scheduler(Generic[T]):
                 times.append(time)
         return min(times, default=None)
 
+    def next_delayed(self) -> tuple[float, T] | None:
+        """Return the next time of `delay`, and its row; None if another row is ready."""
+        if not self._delayed or self._new or any(self._ready.values()):
+            return None
+        until, _, task = self._delayed[0]
+        return until, task
+
     def _first(self, now: float) -> list[tuple[Key, T]] | None:
         """Return the heap with the first of the calls that may be sent."""
         admitted = [heap for model, heap in self._ready.items() if heap and self._gates[model].admits(now)]
