@@ -263,7 +263,7 @@ def test_a_file_of_the_user_is_not_replaced(tmp_path):
     """
     (tmp_path / "data.jsonl").write_text("precious")
 
-    with pytest.raises(OtherRunError, match="exists, and was not created by a run"):
+    with pytest.raises(OtherRunError, match=r"exists, and there is no run that it belongs to \(data\.jsonl\.run\)"):
         generate(conversation_spec(tmp_path))
     assert (tmp_path / "data.jsonl").read_text() == "precious"
     assert not (tmp_path / "data.jsonl.run").exists()

@@ -50,8 +50,8 @@ def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple
     path = folder / JOURNAL
     if isinstance(output, Path) and output.exists() and not path.exists():
         raise OtherRunError(
-            f"The output {output.name} exists, and was not created by a run.",
-            hint="Choose another output, or move the file.",
+            f"The output {output.name} exists, and there is no run that it belongs to ({folder.name}).",
+            hint="Choose another output, or move or delete the file.",
         )
     _create_folder(folder)
     with lock_run(folder):
