@@ -187,7 +187,7 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
 
 
 def _compare_documents(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """Return the names of documents that were changed or removed. Others may be added."""
-    names = [name for name in old if old[name] != new.get(name)]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"documents ({', '.join(names[:3])}{more})" if names else ""
+    """Return the documents that were changed or are missing. Others may be added."""
+    changes = [f"{name} {'changed' if name in new else 'missing'}" for name in old if old[name] != new.get(name)]
+    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    return f"documents ({', '.join(changes[:3])}{more})" if changes else ""
