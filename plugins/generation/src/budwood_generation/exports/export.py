@@ -75,7 +75,8 @@ def export_run(
         paths = _files(found, target, source.name, SPLITS if fraction else (TRAIN,))
         _check_files(found, target, source, paths, force=force)
         rows, skipped = _write_rows(found, source, options, paths, fraction)
-        files = [*paths.values(), *_write_others(found, target, source, rows, license)]
+        kept = _filled_splits(rows) if found.is_folder else rows
+        files = [*(paths[split] for split in kept), *_write_others(found, target, source, kept, license)]
     else:
         rows, skipped = _write_rows(found, source, options, {TRAIN: target}, fraction)
         files = []
@@ -99,11 +100,16 @@ def _files(found: ExportFormat, target: Path, name: str, splits: tuple[str, ...]
 
 
 def _find_old_splits(found: ExportFormat, target: Path, name: str, splits: Iterable[str]) -> list[Path]:
-    """Return the files in a folder of splits that an earlier export had and this one does not have."""
+    """Return the files in a folder of splits that this export does not have."""
     if not found.is_folder:
         return []
     files = _files(found, target, name, SPLITS)
     return [path for split, path in files.items() if split not in splits and path.exists()]
+
+
+def _filled_splits(rows: Mapping[str, int]) -> dict[str, int]:
+    """Return the splits with rows: `load_dataset` and LLaMA-Factory reject folders with an empty one."""
+    return {split: count for split, count in rows.items() if count} or {TRAIN: 0}
 
 
 def _check_files(
@@ -154,8 +160,8 @@ def _build_writer(
 def _write_others(
     found: ExportFormat, target: Path, source: ExportSource, rows: Mapping[str, int], license_name: str | None
 ) -> list[Path]:
-    """Write the files beside those with rows, remove those of earlier splits, and return the paths."""
-    for path in _find_old_splits(found, target, source.name, rows):  # their rows are in other files now
+    """Write the files beside those with rows, remove those of other splits, and return the paths."""
+    for path in _find_old_splits(found, target, source.name, rows):  # they are empty, or their rows are in other files
         path.unlink()
     if found.name == "llama-factory":
         llama_factory.register_files(target, source.name, tuple(rows))
