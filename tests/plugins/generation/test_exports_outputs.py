@@ -141,6 +141,17 @@ def test_a_folder_has_no_split_of_an_earlier_export(run, tmp_path):
     assert list(json.loads((other / "dataset_info.json").read_text("utf-8"))) == ["data"]
 
 
+def test_the_progress_counts_rows(run, tmp_path):
+    """
+    All that were read, also if a format skips some.
+    """
+    seen = []
+
+    export_run(run, "csv", tmp_path / "x.csv", on_progress=lambda *numbers: seen.append(numbers))
+
+    assert seen == [(number, 6) for number in range(1, 7)]
+
+
 def test_an_empty_split_is_not_registered(run, tmp_path):
     """
     LLaMA-Factory cannot load it.
