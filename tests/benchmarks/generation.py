@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.benchmarks.environments import ROOT, prepare_environment
-from tests.benchmarks.generation_page import Peer, Result, check_targets, format_tables, write_page
+from tests.benchmarks.generation_page import Peer, Result, Target, check_targets, format_tables, write_page
+from tests.benchmarks.generation_starts import QUICK_ROWS, ROWS, measure_starts
 from tests.benchmarks.generation_worker import Case
 from tests.benchmarks.generators.budwood_run import create_settings, create_spec
 from tests.benchmarks.machine import describe_machine
@@ -92,6 +93,7 @@ class Benchmark:
     server: str
     results: list[Result] = field(default_factory=list)
     peers: list[Peer] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
     _paths: int = 0
 
     def compare(self, case: Case) -> Result:
@@ -161,9 +163,14 @@ def count_turns(case: Case) -> list[int]:
         return [cell.turns for cell in plan.cells]
 
 
-def measure(cases: Sequence[Case], beside_peers: Case | None) -> Benchmark:
+def measure(cases: Sequence[Case], beside_peers: Case | None, starts: dict[str, int] | None) -> Benchmark:
     """
     Measure cases, and print each result as soon as it is known.
+
+    Args:
+        cases: The cases.
+        beside_peers: The one that other frameworks run too.
+        starts: The rows of the runs whose start is measured.
     """
     if beside_peers is not None:
         for contender in PEERS:
@@ -175,6 +182,9 @@ def measure(cases: Sequence[Case], beside_peers: Case | None) -> Benchmark:
             print(f"{case.name}: {result.ratio:.3f} of the reference", file=sys.stderr, flush=True)
             if case == beside_peers:
                 benchmark.compare_with_peers(case, result.run)
+        if starts is not None:
+            benchmark.targets = measure_starts(server, starts)
+    benchmark.targets = [*check_targets(benchmark.results), *benchmark.targets]
     return benchmark
 
 
@@ -189,12 +199,13 @@ def main() -> None:
     peers_case = QUICK_BESIDE_PEERS if arguments.quick else BESIDE_PEERS
     is_full = not (arguments.quick or arguments.peers)
     cases = [peers_case] if arguments.peers else list(QUICK if arguments.quick else CASES)
-    benchmark = measure(cases, peers_case if arguments.peers or is_full else None)
-    tables = format_tables(benchmark.results, benchmark.peers)
+    starts = None if arguments.peers else QUICK_ROWS if arguments.quick else ROWS
+    benchmark = measure(cases, peers_case if arguments.peers or is_full else None, starts)
+    tables = format_tables(benchmark.targets, benchmark.results, benchmark.peers)
     print(tables)
     if is_full:
         write_page(tables, describe_machine([BUDWOOD, CLIENT, *PEERS]), [BUDWOOD, CLIENT, *PEERS])
-        missed = [target.name for target in check_targets(benchmark.results) if not target.is_met]
+        missed = [target.name for target in benchmark.targets if not target.is_met]
         if missed:
             raise SystemExit(f"missed: {'; '.join(missed)}")
 

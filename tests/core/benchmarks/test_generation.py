@@ -22,6 +22,7 @@ from tests.benchmarks.generation_page import (
     format_tables,
     replace_figures,
 )
+from tests.benchmarks.generation_starts import measure_starts
 from tests.benchmarks.generation_worker import Case
 from tests.benchmarks.processes import run_server
 from tests.benchmarks.server import parse_path
@@ -77,7 +78,7 @@ def test_a_framework_that_fails_is_in_the_table(benchmark_on_server, monkeypatch
     monkeypatch.setattr(Benchmark, "_measure", measure)
     result = benchmark_on_server.compare(QUICK_BESIDE_PEERS)
     benchmark_on_server.compare_with_peers(QUICK_BESIDE_PEERS, result.run)
-    table = format_tables(benchmark_on_server.results, benchmark_on_server.peers)
+    table = format_tables([], benchmark_on_server.results, benchmark_on_server.peers)
 
     assert [peer.label for peer in benchmark_on_server.peers] == [
         AIOHTTP.label,
@@ -112,7 +113,7 @@ def test_low_efficiency_misses_its_target():
     (target,) = check_targets([Result(Case(16, 1.0, 100), FIGURES, ratio=0.979)])
 
     assert not target.is_met
-    assert "**no**" in format_tables([Result(Case(16, 1.0, 100), FIGURES, ratio=0.979)], [])
+    assert "**no**" in format_tables([target], [], [])
 
 
 def test_figures_are_replaced_in_the_page():
@@ -135,8 +136,20 @@ def test_a_quick_run_writes_no_page(monkeypatch, capsys):
     """
     monkeypatch.setattr("sys.argv", ["generation", "--quick"])
     monkeypatch.setattr(generation, "write_page", lambda *_: pytest.fail("the page was written"))
+    monkeypatch.setattr(generation, "measure_starts", lambda *_: [])
     monkeypatch.setattr(Benchmark, "_measure", lambda *_: FIGURES)
 
     generation.main()
 
     assert "16 slots, 0.2 s, 400 values" in capsys.readouterr().out
+
+
+def test_starts_are_measured():
+    """
+    The first call, the memory and the resume of runs that are larger than what they do.
+    """
+    with run_server() as server:
+        targets = measure_starts(server, {"few": 2000, "many": 3000, "most": 4000, "finished": 100})
+
+    assert [target.name.partition(":")[0] for target in targets] == ["4,000 rows", "3,000 rows, to 2,000", "100 rows"]
+    assert all(target.found for target in targets)

@@ -58,9 +58,12 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
         "rows_requested": 4,
         "rows_reused": 0,
         "calls": 4,
+        "rejected": 0,
         "input_tokens": 20,
         "output_tokens": 12,
         "cost": None,
+        "total_calls": 4,
+        "total_cost": None,
         "failures": [],
         "unreadable": [],
         "skipped_files": {},
@@ -139,7 +142,7 @@ def test_failed_rows_end_with_7(budwood, vendor, spec, tmp_path):
     (failure,) = report["failures"]
     assert failure["reason"].startswith("InvalidRequestError: local: HTTP 400: No.")
     assert f"failed: {failure['reason']}\n" in run.stderr
-    assert "error: 1 of 4 rows are missing.\nhint: `budwood runs resume " in run.stderr
+    assert "error: 1 of 4 rows is missing.\nhint: `budwood runs resume " in run.stderr
     assert len(read_rows(tmp_path / "talks.jsonl")) == 3
 
     vendor.rejected_text = None
@@ -257,10 +260,26 @@ def test_a_damaged_run_is_shown_with_its_problem(budwood, tmp_path):
     folder.mkdir()
     (folder / "journal.sqlite").write_bytes(b"no database at all" * 100)
 
-    assert budwood("runs", "list").stdout.splitlines()[1].startswith("damaged")
+    assert budwood("runs", "list").stdout.splitlines()[1].split() == ["damaged", "-", "-", "talks.jsonl.run"]
     shown = budwood("runs", "show", folder)
     assert shown.returncode == 0
-    assert "problem       " in shown.stdout
+    assert [line.partition("  ")[0] for line in shown.stdout.splitlines()] == [
+        *("state", "output", "run folder", "problem")
+    ]
+
+
+def test_a_folder_without_runs_says_so(budwood):
+    """
+    On standard error: the list is empty.
+    """
+    text, as_json = budwood("runs", "list"), budwood("runs", "list", "--json")
+
+    assert (text.returncode, text.stdout, text.stderr) == (
+        0,
+        "",
+        "No run of `budwood generate` is in the current folder.\n",
+    )
+    assert (as_json.returncode, as_json.stdout, as_json.stderr) == (0, "[]\n", "")
 
 
 @pytest.mark.parametrize("command", ["show", "resume"])

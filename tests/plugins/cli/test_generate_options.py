@@ -6,6 +6,7 @@ import pytest
 
 from budwood_cli.assignments import parse_assignments
 from budwood_cli.errors import ArgumentError
+from budwood_generation import load_spec
 
 pytestmark = pytest.mark.one_python
 
@@ -64,6 +65,31 @@ def test_errors_name_the_key_that_was_set(budwood, vendor, assignment, status, m
     assert run.returncode == status
     assert message in run.stderr
     assert vendor.requests == []
+
+
+def test_settings_of_a_plugin_are_set_beside_its_name(tmp_path):
+    """
+    A specification that names a strategy, as --init writes it, becomes one with a table.
+    """
+    path = tmp_path / "spec.toml"
+    path.write_text(
+        'rows = 1\noutput = "x.jsonl"\n[conversation]\nanswerer = "local/tiny"\nstrategy = "document-questions"\n'
+    )
+
+    strategy = load_spec(path, parse_assignments(["conversation.strategy.request=Ask why."])).job.strategy
+
+    assert (strategy.plugin, strategy.settings) == ("document-questions", {"request": "Ask why."})
+
+
+def test_a_text_that_looks_like_a_table_needs_quotes():
+    """
+    The hint shows them.
+    """
+    with pytest.raises(ArgumentError) as caught:
+        parse_assignments(["conversation.system={name} asks"])
+
+    assert """--set 'conversation.system="…"'""" in caught.value.hint
+    assert parse_assignments(['a="{name} asks"']) == {"a": "{name} asks"}
 
 
 def test_values_keep_their_types():

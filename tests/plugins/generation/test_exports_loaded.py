@@ -216,6 +216,18 @@ def test_a_hugging_face_folder_is_a_dataset(run, load, tmp_path):
     assert {row["id"]: row["messages"] for part in found.values() for row in part} == rows
 
 
+def test_a_folder_with_an_empty_split_is_a_dataset(run, load, tmp_path):
+    """
+    The split is left out, since ``load_dataset`` rejects a folder with an empty one. The report names it.
+    """
+    report = export_run(run, "huggingface", tmp_path / "folder", split=1e-9)
+
+    assert {split: len(part) for split, part in load(str(tmp_path / "folder")).items()} == {"train": 12}
+    assert [path.name for path in report.files] == ["train.parquet", "README.md"]
+    assert report.rows == {"train": 12, "validation": 0}
+    assert "The split validation has no row." in report.notes
+
+
 def test_the_metadata_of_a_card_are_valid(run, tmp_path):
     """
     They are YAML with the fields of the Hub.

@@ -9,7 +9,9 @@ import threading
 
 import pytest
 
+from budwood_generation import generate
 from budwood_generation.runs.interrupts import SAME_SECONDS, graceful_interrupts
+from tests.datasets import conversation_spec
 
 both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
@@ -87,6 +89,26 @@ def test_a_signal_outside_of_calls_cancels_the_run(clock, number):
     Nothing is in flight while the run is planned or the output is written.
     """
     assert run_until_signals(clock, number)[1]
+
+
+@both_signals
+def test_a_signal_during_planning_ends_the_program(tmp_path, monkeypatch, number):
+    """
+    Reading many documents takes minutes, and blocks the event loop that could cancel it.
+    """
+    reached = []
+
+    def plan(*_arguments, **_settings):
+        signal.raise_signal(number)
+        reached.append(True)
+
+    monkeypatch.setattr("budwood_generation.runs.run.make_plan", plan)
+
+    with pytest.raises((KeyboardInterrupt, SystemExit)) as raised:
+        generate(conversation_spec(tmp_path))
+
+    assert (type(raised.value) is KeyboardInterrupt) == (number == signal.SIGINT)
+    assert not reached
 
 
 def test_two_signals_at_once_are_one(clock):

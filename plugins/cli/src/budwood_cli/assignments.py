@@ -40,7 +40,8 @@ def _parse_value(key: str, text: str) -> object:
     except tomllib.TOMLDecodeError as error:
         if text.startswith(_STRUCTURED) or "\n" in text or not text:
             raise ArgumentError(
-                f"--set {key}: the value is not valid TOML: {error}.", hint=f"Quote it for the shell: --set '{key}=…'."
+                f"--set {key}: the value is not valid TOML: {error}.",
+                hint=f"Write a list as --set '{key}=[…]', and a text in quotes of its own: --set '{key}=\"…\"'.",
             ) from error
         return text
     if table.keys() != {"value"}:

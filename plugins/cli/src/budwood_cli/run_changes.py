@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -66,6 +67,15 @@ def remove(
         terminal.write_json({"removed": folder})
     else:
         terminal.note(f"removed {short_path(folder)}")
+        _note_output(run)
+
+
+def _note_output(run: RunInfo) -> None:
+    """Say that the output stays, because a new run refuses it."""
+    if not isinstance(run.output, Path):
+        terminal.note(f"what is stored at {run.output} stays; a new run needs another output, or that it is deleted")
+    elif run.output.exists():
+        terminal.note(f"{short_path(run.output)} stays; a new run needs another output, or that it is moved or deleted")
 
 
 def _confirm(run: RunInfo) -> None:
@@ -80,7 +90,8 @@ def _confirm(run: RunInfo) -> None:
     if not terminal.is_terminal(sys.stdin):
         raise ArgumentError("Removing a run needs a confirmation.", hint="Pass --yes.")
     calls, rows = terminal.format_count(run.calls, "call"), terminal.format_count(run.rows_done, "row")
-    terminal.note(f"{short_path(run.run_folder)}: {run.state}, {rows}, {calls}.")
+    numbers = "" if run.problem else f", {rows}, {calls}"  # they are not known
+    terminal.note(f"{short_path(run.run_folder)}: {run.state}{numbers}.")
     terminal.note("The journal is lost. The output stays. Remove the run? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise ArgumentError("The run was not removed.")

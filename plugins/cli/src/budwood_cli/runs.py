@@ -46,10 +46,17 @@ def list_runs(
     if json_output:
         terminal.write_json([_as_json(run) for run in runs])
         return
-    rows = [
-        (run.state, f"{run.rows_done:,}/{run.rows:,}", len(run.failures), short_path(run.run_folder)) for run in runs
-    ]
-    terminal.write_table(("state", "rows", "failed", "run"), rows)
+    if not runs:
+        where = "the current folder" if folder == Path() else str(folder)
+        terminal.note(f"No run of `budwood generate` is in {where}.")
+        return
+    terminal.write_table(("state", "rows", "failed", "run"), map(_as_row, runs))
+
+
+def _as_row(run: RunInfo) -> tuple[object, ...]:
+    """Return a row of the table of runs; the numbers of a run that cannot be read are not known."""
+    numbers = ("-", "-") if run.problem else (f"{run.rows_done:,}/{run.rows:,}", f"{len(run.failures):,}")
+    return run.state, *numbers, short_path(run.run_folder)
 
 
 @app.command("show")
@@ -78,17 +85,17 @@ def show(
 
 
 def _write_run(run: RunInfo) -> None:
-    terminal.write(
-        f"state         {run.state}\n"
-        f"rows          {run.rows_done:,} of {run.rows:,}\n"
-        f"turns         {run.turns_done:,} of {run.turns:,}\n"
-        f"usage         {', '.join(usage_parts(run))}\n"
-        f"failed        {len(run.failures)}\n"
-        f"models        {', '.join(run.models)}\n"
-        f"output        {short_path(run.output)}\n"
-        f"run folder    {short_path(run.run_folder)}\n"
-    )
-    if run.problem:
+    terminal.write(f"state         {run.state}\n")
+    if run.problem is None:
+        terminal.write(
+            f"rows          {run.rows_done:,} of {run.rows:,}\n"
+            f"turns         {run.turns_done:,} of {run.turns:,}\n"
+            f"usage         {', '.join(usage_parts(run))}\n"
+            f"failed        {len(run.failures):,}\n"
+            f"models        {', '.join(run.models)}\n"
+        )
+    terminal.write(f"output        {short_path(run.output)}\nrun folder    {short_path(run.run_folder)}\n")
+    if run.problem is not None:
         terminal.write(f"problem       {run.problem}\n")
 
 

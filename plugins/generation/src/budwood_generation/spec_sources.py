@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -17,6 +17,9 @@ from budwood_generation.spec_errors import spec_error
 
 SpecSource = GenerationSpec | Mapping[str, Any] | str | Path
 """A specification, a dictionary in the form of its file, or the path of the file."""
+
+_PLUGINS: Final = ("strategy", "storage")
+"""Keys whose value is the name of a plugin, or a table with its settings."""
 
 
 def load_spec(path: str | Path, changes: Mapping[str, Any] | None = None) -> GenerationSpec:
@@ -49,7 +52,7 @@ def load_spec(path: str | Path, changes: Mapping[str, Any] | None = None) -> Gen
 
 def _set_value(table: dict[str, Any], key: str, value: object) -> None:
     """
-    Set a value of nested tables.
+    Set a value of nested tables. The name of a plugin becomes a table if one of its settings is set.
 
     Raises:
         ConfigurationError: The key leads through a value that is no table.
@@ -57,6 +60,8 @@ def _set_value(table: dict[str, Any], key: str, value: object) -> None:
     *names, last = key.split(".")
     for number, name in enumerate(names, start=1):
         inner = table.setdefault(name, {})
+        if isinstance(inner, str) and name in _PLUGINS:
+            inner = table[name] = {"plugin": inner}
         if not isinstance(inner, dict):
             prefix = ".".join(names[:number])
             raise ConfigurationError(

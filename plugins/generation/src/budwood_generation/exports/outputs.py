@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -112,6 +113,7 @@ def open_writers(
             for split, target in targets.items():
                 file = stack.enter_context(_open(target))
                 writers[split] = build(file, target.name if isinstance(target, Path) else "")
+                stack.push(partial(_close_failed, writers[split]))
             yield writers
             for writer in writers.values():
                 writer.close()
@@ -122,6 +124,13 @@ def open_writers(
             f"Cannot write the export: {error.strerror or error}.",
             hint="Free disk space, or make the folder writable. The rows are in the journal of the run.",
         ) from error
+
+
+def _close_failed(writer: Writer, kind: type[BaseException] | None, *_: object) -> None:
+    """Close a writer after an error, while its file is open, so that it is not closed when it is collected."""
+    if kind is not None:
+        with contextlib.suppress(Exception):
+            writer.close()
 
 
 @contextlib.contextmanager

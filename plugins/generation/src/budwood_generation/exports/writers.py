@@ -127,8 +127,11 @@ class ParquetWriter:
 
     def close(self) -> None:
         """Write the last batch, and the description of the file after it."""
-        self._flush()
-        self._file.close()
+        try:
+            self._flush()
+            self._file.close()
+        finally:
+            self._file.is_open = False  # also after an error: it would be closed once more when it is collected
 
     def _flush(self) -> None:
         if self._batch:

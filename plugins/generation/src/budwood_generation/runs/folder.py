@@ -50,8 +50,8 @@ def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple
     path = folder / JOURNAL
     if isinstance(output, Path) and output.exists() and not path.exists():
         raise OtherRunError(
-            f"The output {output.name} exists, and was not created by a run.",
-            hint="Choose another output, or move the file.",
+            f"The output {output.name} exists, and there is no run that it belongs to ({folder.name}).",
+            hint="Choose another output, or move or delete the file.",
         )
     _create_folder(folder)
     with lock_run(folder):
@@ -188,6 +188,6 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
 
 def _compare_documents(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     """Return the names of documents that were changed or removed. Others may be added."""
-    names = [name for name in old if old[name] != new.get(name)]
+    names = [f"{name} {'changed' if name in new else 'removed'}" for name in old if old[name] != new.get(name)]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"documents ({', '.join(names[:3])}{more})" if names else ""

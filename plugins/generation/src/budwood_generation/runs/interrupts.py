@@ -27,7 +27,8 @@ class Interrupts:
     Handles signals in the main thread while a run is active.
 
     The first one calls the function of `stopping_by`, and otherwise cancels the task of the run. The next one cancels
-    it, and a last one ends the process. The journal is safe at any time.
+    it, and a last one ends the process. Within `ending_at_once`, the first one ends the run. The journal is safe at any
+    time.
 
     Args:
         monotonic: Returns the time in seconds.
@@ -42,6 +43,7 @@ class Interrupts:
         self._last = float("-inf")
         self._stop: Callable[[], None] | None = None
         self._is_cancelled = False
+        self._ends_at_once = False
 
     def install(self) -> None:
         """Install the handlers. Call it from the task of the run."""
@@ -60,6 +62,15 @@ class Interrupts:
             yield
         finally:
             self._stop = None
+
+    @contextmanager
+    def ending_at_once(self) -> Iterator[None]:
+        """Raise the exception of `end` where a signal arrives, for code that the event loop cannot cancel."""
+        self._ends_at_once = True
+        try:
+            yield
+        finally:
+            self._ends_at_once = False
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
@@ -86,6 +97,8 @@ class Interrupts:
             return
         self._last = now
         is_first, self.signal = self.signal is None, self.signal or number
+        if self._ends_at_once:
+            raise self.end([])
         if self._is_cancelled:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -123,7 +124,7 @@ async def _generate(
     interrupts: Interrupts | None = None,
 ) -> RunReport:
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    return await _run_plan(make_plan(spec, settings=settings), settings, on_progress, interrupts)
+    return await _run_plan(_plan(spec, settings, interrupts), settings, on_progress, interrupts)
 
 
 async def _resume(
@@ -137,8 +138,14 @@ async def _resume(
     spec = load_saved_spec(find_run_folder(path))
     if isinstance(path, str) and is_url(path):
         spec = spec.model_copy(update={"output": path})
-    plan = replace(make_plan(spec, settings=settings), only=only)
+    plan = replace(_plan(spec, settings, interrupts), only=only)
     return await _run_plan(plan, settings, on_progress, interrupts)
+
+
+def _plan(spec: SpecSource, settings: Settings, interrupts: Interrupts | None) -> Plan:
+    """Plan a run. Reading documents may take minutes, and the event loop does not run meanwhile."""
+    with interrupts.ending_at_once() if interrupts else nullcontext():
+        return make_plan(spec, settings=settings)
 
 
 def _run(start: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:
