@@ -20,7 +20,7 @@ from budwood.plugins import Instance, Instances
 from budwood.settings import Settings
 from budwood.types.record import JSON
 from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
-from budwood_generation.outputs import choose_storage
+from budwood_generation.outputs import check_storage, choose_storage
 from budwood_generation.placeholders import KeyedTemplate, find_line, find_templates
 from budwood_generation.spec import Choice, GenerationSpec
 
@@ -74,6 +74,7 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
     stored = spec.storage or Choice(plugin=choose_storage(instances, spec.output))
     with _name_keys(STORAGE, stored, "storage", spec.origin):
         storage = instances.build(STORAGE, stored.plugin, {**stored.settings, "output": spec.location})
+    check_storage(stored.plugin, storage.spec.outputs, spec.output)
     _refuse_secrets(STORAGE, stored, storage)
     return RunPlugins(
         strategy=GuardedStrategy(strategy),
