@@ -253,7 +253,7 @@ def test_changed_documents_are_another_run(tmp_path, act):
     report = generate(spec)
     (tmp_path / "docs" / "tea.md").write_text("# Tea\n\nTea is black. It is strong. It is hot.\n")
 
-    with pytest.raises(OtherRunError, match=r"differs in: documents \(docs/tea\.md\)"):
+    with pytest.raises(OtherRunError, match=r"differs in: documents \(docs/tea\.md changed\)"):
         act(spec if act is generate else report.run_folder)
 
 

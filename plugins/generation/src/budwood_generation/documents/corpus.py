@@ -62,7 +62,7 @@ class Corpus:
             if source is None or source.digest != digest:
                 raise ConfigurationError(
                     f"The document {name!r} {'has changed' if source else 'is missing'}.",
-                    hint="Restore it, or start another run. Documents of a run can be added, but not changed or removed.",
+                    hint="Restore it, or start another run: documents can be added to a run, not changed or removed.",
                 )
         names = dict.fromkeys([*(earlier or {}), *self.sources])
         return DocumentIndex((self.sources[name] for name in names), self.reader)
