@@ -27,6 +27,8 @@ from tests.benchmarks.generation_worker import Case
 from tests.benchmarks.processes import run_server
 from tests.benchmarks.server import parse_path
 
+pytestmark = pytest.mark.one_python
+
 FIGURES = {"efficiency": 0.9, "span": 2.0, "calls": 400.0, "cpu_ms": 1.0, "rss_mb": 60.0}
 
 
