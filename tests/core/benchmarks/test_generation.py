@@ -151,7 +151,7 @@ def test_starts_are_measured():
     The first call, the memory and the resume of runs that are larger than what they do.
     """
     with run_server() as server:
-        targets = measure_starts(server, {"few": 200, "many": 2500, "most": 3000, "finished": 100})
+        targets = measure_starts(server, {"calls": 20, "few": 200, "many": 2500, "most": 3000, "finished": 100})
 
     assert [target.name.partition(":")[0] for target in targets] == [
         "3,000 rows",
