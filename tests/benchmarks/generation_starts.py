@@ -33,6 +33,9 @@ WORDS: Final = 600
 FIRST_CALL_SECONDS: Final = 2.0
 RESUME_SECONDS: Final = 1.0
 GROWTH: Final = 0.1
+ATTEMPTS: Final = 3
+"""Measurements of a time. The shortest counts, because other programs only add to it."""
+
 ROWS: Final = {"calls": 2000, "few": 10_000, "many": 200_000, "most": 1_000_000, "finished": 50_000}
 """The rows of the runs, and the calls after which those that are not finished are stopped."""
 
@@ -46,14 +49,13 @@ def measure_starts(server: str, rows: dict[str, int]) -> list[Target]:
     act = str(rows["calls"])
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:
         write_documents(Path(folder, "docs"))
-        run(act, rows["most"] + 1, server, folder, home)  # reads the documents, which then are in the cache
+        run(act, rows["most"] - 1, server, folder, home)  # reads the documents, which then are in the cache
         few = run(act, rows["few"], server, folder, home)
         many = run(act, rows["many"], server, folder, home)
-        most = run(act, rows["most"], server, folder, home)
+        first = min(run(act, rows["most"] + number, server, folder, home)["first_call_s"] for number in range(ATTEMPTS))
         small = run("generate", rows["few"], server, folder, home)
         large = run("generate", rows["finished"], server, folder, home)
-        again = run("resume", rows["finished"], server, folder, home)
-    first = most["first_call_s"]
+        again = min(run("resume", rows["finished"], server, folder, home)["seconds"] for _ in range(ATTEMPTS))
     return [
         Target(
             f"{rows['most']:,} rows: first call, with the imports",
@@ -65,9 +67,9 @@ def measure_starts(server: str, rows: dict[str, int]) -> list[Target]:
         compare_memory(f"{rows['finished']:,} rows, to {rows['few']:,}: memory at the end", large, small),
         Target(
             f"{rows['finished']:,} rows: resume of the finished run, with the imports",
-            f"{again['seconds']:.2f}",
+            f"{again:.2f}",
             f"≤ {RESUME_SECONDS:g} s",
-            again["seconds"] <= RESUME_SECONDS,
+            again <= RESUME_SECONDS,
         ),
     ]
 
