@@ -58,9 +58,12 @@ def test_the_report_as_json(budwood, vendor, spec, tmp_path):
         "rows_requested": 4,
         "rows_reused": 0,
         "calls": 4,
+        "rejected": 0,
         "input_tokens": 20,
         "output_tokens": 12,
         "cost": None,
+        "total_calls": 4,
+        "total_cost": None,
         "failures": [],
         "unreadable": [],
         "skipped_files": {},
@@ -139,7 +142,7 @@ def test_failed_rows_end_with_7(budwood, vendor, spec, tmp_path):
     (failure,) = report["failures"]
     assert failure["reason"].startswith("InvalidRequestError: local: HTTP 400: No.")
     assert f"failed: {failure['reason']}\n" in run.stderr
-    assert "error: 1 of 4 rows are missing.\nhint: `budwood runs resume " in run.stderr
+    assert "error: 1 of 4 rows is missing.\nhint: `budwood runs resume " in run.stderr
     assert len(read_rows(tmp_path / "talks.jsonl")) == 3
 
     vendor.rejected_text = None

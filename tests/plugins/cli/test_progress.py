@@ -40,15 +40,21 @@ def test_unknown_values_are_not_numbers():
 
 def test_known_values_are_shown():
     """
-    Rows, rate, calls, tokens, cost, errors and remaining time are in one line.
+    Rows, rate, calls, rejected replies, tokens, cost, errors and remaining time are in one line.
     """
     line = format_progress(
         make_progress(
-            rows_done=1000, calls=2500, errors=1, cost=Decimal("0.12345"), rows_per_second=12.345, seconds_left=81.04
+            rows_done=1000,
+            calls=2500,
+            rejected=3,
+            errors=1,
+            cost=Decimal("0.12345"),
+            rows_per_second=12.345,
+            seconds_left=81.04,
         )
     )
 
-    assert line == "1,000/2,000 rows, 12.3 rows/s, 2,500 calls, 15 tokens, $0.1234, 1 error, 0:01:21 left"
+    assert line == "1,000/2,000 rows, 12.3 rows/s, 2,500 calls (3 rejected), 15 tokens, $0.1234, 1 error, 0:01:21 left"
 
 
 def test_lines_are_written_every_few_seconds(clock):

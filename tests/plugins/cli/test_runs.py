@@ -173,13 +173,16 @@ def test_two_runs_are_compared(budwood, vendor, run, spec):
 
 def test_a_run_is_removed_only_on_request(budwood, run, tmp_path):
     """
-    Without a terminal to ask at, --yes is needed. The output stays.
+    Without a terminal to ask at, --yes is needed. The output stays, and the next run would refuse it.
     """
     refused = budwood("runs", "rm", "talks.jsonl")
 
     assert (refused.returncode, refused.stderr.splitlines()[-1]) == (2, "hint: Pass --yes.")
     assert (tmp_path / "talks.jsonl.run").is_dir()
-    assert budwood("runs", "rm", "talks.jsonl", "--yes").stderr == "removed talks.jsonl.run\n"
+    assert budwood("runs", "rm", "talks.jsonl", "--yes").stderr.splitlines() == [
+        "removed talks.jsonl.run",
+        "talks.jsonl stays; a new run needs another output, or that it is moved or deleted",
+    ]
     assert not (tmp_path / "talks.jsonl.run").exists()
     assert (tmp_path / "talks.jsonl").is_file()
 

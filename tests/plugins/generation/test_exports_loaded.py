@@ -152,6 +152,17 @@ def test_pandas_reads_csv(run, tmp_path):
         assert json.loads(line["headings"]) == row["source"]["headings"]
 
 
+def test_pandas_reads_compressed_csv(run, tmp_path):
+    """
+    It decompresses a file whose name ends with .gz.
+    """
+    pandas = pytest.importorskip("pandas")
+    (path,) = export_run(run, "csv", tmp_path / "x.csv.gz").files
+
+    assert path.read_bytes()[:2] == b"\x1f\x8b"
+    assert set(pandas.read_csv(path)["id"]) == {row["id"] for row in read_rows(run)}
+
+
 def test_pandas_reads_values_from_csv(people, tmp_path):
     """
     A property is a column; one with the name of another column has a prefix. Nested values are JSON.
@@ -214,6 +225,18 @@ def test_a_hugging_face_folder_is_a_dataset(run, load, tmp_path):
     assert {split: len(part) for split, part in found.items()} == dict(report.rows)
     rows = {row["id"]: row["messages"] for row in read_rows(run)}
     assert {row["id"]: row["messages"] for part in found.values() for row in part} == rows
+
+
+def test_a_folder_with_an_empty_split_is_a_dataset(run, load, tmp_path):
+    """
+    The split is left out, since ``load_dataset`` rejects a folder with an empty one. The report names it.
+    """
+    report = export_run(run, "huggingface", tmp_path / "folder", split=1e-9)
+
+    assert {split: len(part) for split, part in load(str(tmp_path / "folder")).items()} == {"train": 12}
+    assert [path.name for path in report.files] == ["train.parquet", "README.md"]
+    assert report.rows == {"train": 12, "validation": 0}
+    assert "The split validation has no row." in report.notes
 
 
 def test_the_metadata_of_a_card_are_valid(run, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import gc
 import io
 import json
 import os
@@ -12,7 +14,8 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation import OutputError, export_run, generate
-from tests.datasets import conversation_spec
+from tests.chat_server import ChatServer
+from tests.datasets import conversation_spec, row_spec
 
 LINES = ("openai", "messages", "sharegpt", "alpaca", "chatml", "jsonl", "csv")
 
@@ -136,6 +139,74 @@ def test_a_folder_has_no_split_of_an_earlier_export(run, tmp_path):
     assert [path.name for path in (folder / "data").iterdir()] == ["train.parquet"]
     assert sorted(path.name for path in other.iterdir()) == ["data.jsonl", "dataset_info.json"]
     assert list(json.loads((other / "dataset_info.json").read_text("utf-8"))) == ["data"]
+
+
+def test_the_progress_counts_rows(run, tmp_path):
+    """
+    All that were read, also if a format skips some.
+    """
+    seen = []
+
+    export_run(run, "csv", tmp_path / "x.csv", on_progress=lambda *numbers: seen.append(numbers))
+
+    assert seen == [(number, 6) for number in range(1, 7)]
+
+
+def test_a_folder_that_cannot_be_created_is_named(run, tmp_path):
+    """
+    As for the output of a run.
+    """
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigurationError, match=r"Cannot create the folder '.*file'"):
+        export_run(run, "csv", tmp_path / "file" / "x.csv")
+    with pytest.raises(ConfigurationError, match=r"Cannot create the folder '.*x\.jsonl\.run'"):
+        generate(conversation_spec(tmp_path, output="file/x.jsonl"))
+
+
+def test_an_empty_split_is_not_registered(run, tmp_path):
+    """
+    LLaMA-Factory cannot load it.
+    """
+    report = export_run(run, "llama-factory", tmp_path / "x", split=1e-9)
+
+    assert [path.name for path in report.files] == ["data.jsonl", "dataset_info.json"]
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["data.jsonl", "dataset_info.json"]
+    assert list(json.loads((tmp_path / "x" / "dataset_info.json").read_text("utf-8"))) == ["data"]
+
+
+def test_no_property_takes_the_column_of_another(tmp_path):
+    """
+    A prefix distinguishes properties from other columns, also if a property has such a name itself.
+    """
+    names = ["id", "value_id", "value_value_id", "value_x", "x"]
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": names}
+    with ChatServer(lambda _body: json.dumps({name: f"the {name}" for name in names})) as server:
+        job = {"schema": schema, "model": "local/tiny"}
+        run = generate(row_spec(tmp_path, job=job, rows=1), settings=server.settings).output
+
+    export_run(run, "csv", tmp_path / "x.csv")
+
+    (row,) = csv.DictReader((tmp_path / "x.csv").read_text("utf-8").splitlines())
+    columns = ["value_id", "value_value_id", "value_value_value_id", "value_x", "x"]
+    assert [row[column] for column in columns] == [f"the {name}" for name in names]
+
+
+def test_a_value_that_does_not_fit_leaves_nothing(tmp_path):
+    """
+    Neither a file nor an error when the writer is collected.
+    """
+    pytest.importorskip("pyarrow")
+    schema = {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]}
+    with ChatServer(lambda _body: json.dumps({"number": 2**70})) as server:
+        job = {"schema": schema, "model": "local/tiny"}
+        run = generate(row_spec(tmp_path, job=job, rows=1), settings=server.settings).output
+
+    with pytest.raises(OutputError, match="column 'number' does not fit the type int64"):
+        export_run(run, "parquet", tmp_path / "x.parquet")
+
+    gc.collect()  # pytest reports errors of finalizers
+    assert not list(tmp_path.glob("*x.parquet*"))
 
 
 def test_an_old_split_is_removed_only_with_force(run, tmp_path):

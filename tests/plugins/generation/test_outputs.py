@@ -12,6 +12,7 @@ from budwood_generation.outputs import (
     dataset_name,
     is_url,
     locate_output,
+    parse_output,
     run_folder,
     strip_credentials,
 )
@@ -152,7 +153,25 @@ def test_an_output_without_a_storage_is_an_error(output):
     with pytest.raises(ConfigurationError, match=r"No installed storage matches.*\*\.jsonl") as raised:
         choose_storage(Instances(Settings.load()), output)
 
-    assert "storage =" in (raised.value.hint or "")
+    assert ("storage =" in (raised.value.hint or "")) is not is_url(output)
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    """
+    No shell expands it in a specification, and a folder with this name would be created.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert parse_output("~/rows.jsonl") == str(tmp_path / "rows.jsonl")
+    assert parse_output("a/~/rows.jsonl") == "a/~/rows.jsonl"
+
+
+@pytest.mark.parametrize("name", ["rows.db", "ö/rows.db", "(a b)/rows.db", "~rows.db"])
+def test_a_relative_url_of_sqlite_begins_in_the_folder_of_the_specification(name, tmp_path):
+    """
+    It does not depend on the folder in which the command runs.
+    """
+    assert locate_output(f"sqlite:///{name}", tmp_path) == f"sqlite:///{tmp_path / name}"
 
 
 @pytest.mark.parametrize(

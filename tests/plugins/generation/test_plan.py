@@ -272,6 +272,16 @@ def test_an_unknown_plugin_is_an_error(tmp_path, changes, suggestion):
         make_plan(conversation_spec(tmp_path, **changes))
 
 
+def test_a_storage_of_files_refuses_a_url(tmp_path):
+    """
+    It would fail after the last call, or create folders that are named after the URL.
+    """
+    spec = conversation_spec(tmp_path, output="nothing://bob:secret@host/rows", storage="jsonl")
+
+    with pytest.raises(ConfigurationError, match=r"'jsonl' writes files, and the output 'nothing://bob@host/rows'"):
+        make_plan(spec)
+
+
 def test_an_invalid_setting_of_a_plugin_is_named(tmp_path):
     """
     The settings of a strategy are validated.

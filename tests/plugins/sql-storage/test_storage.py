@@ -241,7 +241,7 @@ def test_a_table_of_another_run_is_refused(make_storage, output):
     other = make_storage(output, table="more_reviews")
     other.begin(make_dataset(run="0ddb"))
 
-    assert "Set `table`" in raised.value.hint
+    assert "end the URL with #NAME, or set `table` of the storage" in raised.value.hint
     assert other.finish([make_row(0)]) == 1
     assert query(output, "SELECT table_name, run FROM budwood_datasets ORDER BY table_name") == [
         ("more_reviews", "0ddb"),

@@ -42,7 +42,8 @@ PLAN_FIELDS: Final = (
 )
 REPORT_FIELDS: Final = (
     *("output", "run_folder", "complete", "rows", "rows_requested", "rows_reused"),
-    *("calls", "input_tokens", "output_tokens", "cost", "seconds", "unreadable", "skipped_files", "notes"),
+    *("calls", "rejected", "input_tokens", "output_tokens", "cost", "total_calls", "total_cost", "seconds"),
+    *("unreadable", "skipped_files", "notes"),
 )
 
 
@@ -165,9 +166,9 @@ def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
     if report.complete:
         return
     write_failures(report.failures)
-    rows = terminal.format_count(report.rows_requested, "row")
+    rows, missing = terminal.format_count(report.rows_requested, "row"), report.rows_requested - report.rows
     raise PartialError(
-        f"{report.rows_requested - report.rows:,} of {rows} are missing.",
+        f"{missing:,} of {rows} {'is' if missing == 1 else 'are'} missing.",
         hint=f"{_resume_command(report.run_folder)} tries them again.",
     )
 

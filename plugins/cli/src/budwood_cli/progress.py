@@ -84,6 +84,8 @@ def usage_parts(done: Progress | RunInfo | RunReport) -> list[str]:
     calls = terminal.format_count(done.calls, "call")
     if not done.calls:
         return [calls]
+    if done.rejected:
+        calls += f" ({done.rejected:,} rejected)"
     tokens = "tokens unknown"
     if done.input_tokens is not None and done.output_tokens is not None:
         tokens = terminal.format_count(done.input_tokens + done.output_tokens, "token")

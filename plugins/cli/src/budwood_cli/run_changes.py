@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -66,6 +67,15 @@ def remove(
         terminal.write_json({"removed": folder})
     else:
         terminal.note(f"removed {short_path(folder)}")
+        _note_output(run)
+
+
+def _note_output(run: RunInfo) -> None:
+    """Say that the output stays, because a new run refuses it."""
+    if not isinstance(run.output, Path):
+        terminal.note(f"what is stored at {run.output} stays; a new run needs another output, or that it is deleted")
+    elif run.output.exists():
+        terminal.note(f"{short_path(run.output)} stays; a new run needs another output, or that it is moved or deleted")
 
 
 def _confirm(run: RunInfo) -> None:

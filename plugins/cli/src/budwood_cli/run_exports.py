@@ -11,6 +11,7 @@ import typer
 
 from budwood_cli import options, terminal
 from budwood_cli.errors import ArgumentError
+from budwood_cli.export_progress import show_export
 from budwood_cli.terminal import short_path
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def export(
     datasets.require_generation()
     import budwood_generation
 
-    with _open_output(output, json_output=json_output) as target:
+    with _open_output(output, json_output=json_output) as target, show_export(quiet=quiet) as on_progress:
         report = budwood_generation.export_run(
             path,
             to,
@@ -66,6 +67,7 @@ def export(
             reasoning=reasoning,  # type: ignore[arg-type] # it is checked there
             license=license_name,
             force=force,
+            on_progress=on_progress,
         )
     if json_output:
         terminal.write_json(_as_json(report))

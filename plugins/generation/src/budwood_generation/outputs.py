@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -32,7 +33,7 @@ _SECRET_PARAMETER: Final = re.compile(
     r"[?&][^=&#]*(?:password|passwd|passphrase|secret|token|signature|credential|api_?key|account_?key)[^=&#]*=[^&#]*",
     re.IGNORECASE,
 )
-_RELATIVE_FILE: Final = re.compile(r"(?P<start>sqlite(?:\+\w+)?:///)(?P<path>[\w.-][^:]*)", re.IGNORECASE)
+_RELATIVE_FILE: Final = re.compile(r"(?P<start>sqlite(?:\+\w+)?:///)(?P<path>[^/:?#][^:]*)", re.IGNORECASE)
 """Of URLs, only those of SQLite may have a relative path: after three slashes, where others have an absolute one."""
 
 
@@ -43,12 +44,14 @@ def is_url(output: str | Path) -> bool:
 
 def parse_output(value: object) -> object:
     """
-    Convert a path to a text; other values are returned as they are.
+    Convert a path to a text, in which ``~/`` is the home folder of the user; other values are returned as they are.
 
     Raises:
         ValueError: It is neither the name of a file nor a URL.
     """
     output = str(value) if isinstance(value, Path) else value
+    if isinstance(output, str) and output.startswith("~/"):
+        output = str(Path(output).expanduser())
     if isinstance(output, str) and output and not is_url(output) and Path(output).name in ("", ".."):
         raise ValueError("this is neither the name of a file nor a URL")
     return output
@@ -149,9 +152,25 @@ def choose_storage(instances: Instances, output: str) -> str:
     )
 
 
+def check_storage(name: str, patterns: Collection[str], output: str) -> None:
+    """
+    Check that a storage which the specification names is not one for files if the output is a URL.
+
+    Raises:
+        ConfigurationError: It is: it would create folders with the parts of the URL as names.
+    """
+    if is_url(output) and patterns and not any("://" in pattern for pattern in patterns):
+        raise ConfigurationError(
+            f"The storage {name!r} writes files, and the output {strip_credentials(output)!r} is a URL.",
+            hint="Set output to the path of a file, or remove `storage`: the URL chooses one.",
+        )
+
+
 def _storage_hint(output: str) -> str:
     lowered = output.lower()
     for pattern, distribution in _DISTRIBUTIONS.items():
         if fnmatchcase(lowered, pattern) and (not is_url(output) or "://" in pattern):
             return f"{install_hint(distribution)}. Or change output."
+    if is_url(output):
+        return "Change output, or install a plugin that stores such a URL."
     return 'Change output, or name the storage: storage = "jsonl".'

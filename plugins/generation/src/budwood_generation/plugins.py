@@ -20,12 +20,14 @@ from budwood.plugins import Instance, Instances
 from budwood.settings import Settings
 from budwood.types.record import JSON
 from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
-from budwood_generation.outputs import choose_storage
+from budwood_generation.outputs import check_storage, choose_storage
 from budwood_generation.placeholders import KeyedTemplate, find_line, find_templates
 from budwood_generation.spec import Choice, GenerationSpec
 
 _MAX_ITEMS: Final = 100
 """Items of a list in the settings that are saved in the identity of a run; a longer list is replaced by its hash."""
+_NAMED_SEEDS: Final = frozenset({"document-questions", "persona"})
+"""Strategies that use a seed which is a text only in the placeholder ``{seed}``."""
 _PLAIN_TYPES: Final = {str, int, float, bool, type(None)}
 
 
@@ -72,6 +74,7 @@ def build_plugins(spec: GenerationSpec, settings: Settings | Mapping[str, Any] |
     stored = spec.storage or Choice(plugin=choose_storage(instances, spec.output))
     with _name_keys(STORAGE, stored, "storage", spec.origin):
         storage = instances.build(STORAGE, stored.plugin, {**stored.settings, "output": spec.location})
+    check_storage(stored.plugin, storage.spec.outputs, spec.output)
     _refuse_secrets(STORAGE, stored, storage)
     return RunPlugins(
         strategy=GuardedStrategy(strategy),
@@ -96,13 +99,15 @@ def _list_templates(
 def _list_unused_fields(
     spec: GenerationSpec, templates: Iterable[KeyedTemplate], strategy: Instance[Any]
 ) -> tuple[str, ...]:
-    """Return the fields of records if no text uses one of them."""
+    """Return the fields of seeds if no text uses one of them."""
     seeds = spec.job.strategy.settings.get("seeds")
     shows_records = spec.conversation is not None and strategy.spec.name == "seed-list"
-    if shows_records or not isinstance(seeds, Sequence) or not seeds or not isinstance(seeds[0], Mapping):
+    if shows_records or not isinstance(seeds, Sequence) or not seeds:
         return ()
+    needs_placeholder = strategy.spec.name in _NAMED_SEEDS
+    fields = tuple(seeds[0]) if isinstance(seeds[0], Mapping) else ("seed",) if needs_placeholder else ()
     used = {name for _, template in templates for name in template.names}
-    return () if used & seeds[0].keys() else tuple(seeds[0])
+    return () if used & set(fields) else fields
 
 
 def _build(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[Any]:

@@ -132,7 +132,8 @@ class Catalog:
     def _refuse(self, name: str, reason: str) -> ConfigurationError:
         return ConfigurationError(
             f"The table {name!r} in {self._address.label} {reason}.",
-            hint="Set `table` of the storage to another name, or rename the existing table.",
+            hint="Choose another table: end the URL with #NAME, or set `table` of the storage. Or rename or drop the "
+            "existing table.",
         )
 
 

@@ -18,6 +18,7 @@ TEXTS: Final[dict[str, Any]] = {"type": "array", "items": TEXT}
 SOURCE: Final = ("document", "headings", "passage")
 OTHER_PROPERTIES: Final = "other_properties"
 """The column for properties of a structured value that its schema allows and does not name."""
+PREFIX: Final = "value_"
 NAMES: Final = ("id", *SOURCE, "material", "model", OTHER_PROPERTIES, REASONING)
 """The columns beside a structured value. A property with one of these names is in the column ``value_NAME``."""
 
@@ -110,7 +111,11 @@ def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _value_name(name: str) -> str:
-    return f"value_{name}" if name in NAMES else name
+    """Return the column of a property; no other property has it, also if it is named as such a column."""
+    plain = name
+    while plain.startswith(PREFIX):
+        plain = plain.removeprefix(PREFIX)
+    return f"{PREFIX}{name}" if plain in NAMES else name
 
 
 def _source(row: Row) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -28,6 +28,9 @@ from budwood_generation.exports.source import ExportSource, open_source
 from budwood_generation.exports.splits import check_split, split_of
 from budwood_generation.exports.writers import CSVWriter, LinesWriter, ParquetWriter, Writer
 
+OnRow = Callable[[int, int], None]
+"""Called with the number of rows that were read, and of all finished rows."""
+
 OPENAI_MINIMUM: Final = 10
 """Source: https://platform.openai.com/docs/guides/supervised-fine-tuning"""
 
@@ -42,6 +45,7 @@ def export_run(
     reasoning: Reasoning | None = None,
     license: str | None = None,  # noqa: A002 - the word in the metadata of the Hugging Face Hub
     force: bool = False,
+    on_progress: OnRow | None = None,
 ) -> ExportReport:
     """
     Write the finished rows of a run in another format, at any time: also while a process runs it.
@@ -59,6 +63,7 @@ def export_run(
             formats without a field for it drop it.
         license: The licence on the card of a Hugging Face folder, such as "cc-by-4.0".
         force: Replace existing files.
+        on_progress: Called after every row with the number of rows that were read, and of all finished rows.
 
     Raises:
         ConfigurationError: There is no such run or format, a file exists, or the format cannot hold these rows.
@@ -74,10 +79,11 @@ def export_run(
     if isinstance(target, Path):
         paths = _files(found, target, source.name, SPLITS if fraction else (TRAIN,))
         _check_files(found, target, source, paths, force=force)
-        rows, skipped = _write_rows(found, source, options, paths, fraction)
-        files = [*paths.values(), *_write_others(found, target, source, rows, license)]
+        rows, skipped = _write_rows(found, source, options, paths, fraction, on_progress=on_progress)
+        kept = _filled_splits(rows) if found.is_folder else rows
+        files = [*(paths[split] for split in kept), *_write_others(found, target, source, kept, license)]
     else:
-        rows, skipped = _write_rows(found, source, options, {TRAIN: target}, fraction)
+        rows, skipped = _write_rows(found, source, options, {TRAIN: target}, fraction, on_progress=on_progress)
         files = []
     return ExportReport(
         format=found.name,
@@ -99,11 +105,16 @@ def _files(found: ExportFormat, target: Path, name: str, splits: tuple[str, ...]
 
 
 def _find_old_splits(found: ExportFormat, target: Path, name: str, splits: Iterable[str]) -> list[Path]:
-    """Return the files in a folder of splits that an earlier export had and this one does not have."""
+    """Return the files in a folder of splits that this export does not have."""
     if not found.is_folder:
         return []
     files = _files(found, target, name, SPLITS)
     return [path for split, path in files.items() if split not in splits and path.exists()]
+
+
+def _filled_splits(rows: Mapping[str, int]) -> dict[str, int]:
+    """Return the splits with rows: `load_dataset` and LLaMA-Factory reject folders with an empty one."""
+    return {split: count for split, count in rows.items() if count} or {TRAIN: 0}
 
 
 def _check_files(
@@ -122,13 +133,20 @@ def _check_files(
 
 
 def _write_rows(
-    found: ExportFormat, source: ExportSource, options: RecordOptions, files: Mapping[str, Target], fraction: float
+    found: ExportFormat,
+    source: ExportSource,
+    options: RecordOptions,
+    files: Mapping[str, Target],
+    fraction: float,
+    *,
+    on_progress: OnRow | None,
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Write all rows, and return the number of rows by split and the number of skipped ones by reason."""
     to_records = records_of(found, source.spec, options)
     counts, skipped = Counter(dict.fromkeys(files, 0)), Counter[str]()
     with open_writers(files, partial(_build_writer, found, source, options)) as writers:
-        for row in source.stored_rows() if found.name == "jsonl" else source.rows():
+        rows = source.stored_rows() if found.name == "jsonl" else source.rows()
+        for number, row in enumerate(rows, start=1):
             split = split_of(row.id, fraction)
             written = 0
             for record in to_records(row):
@@ -138,24 +156,24 @@ def _write_rows(
                 counts[split] += 1
             else:
                 skipped[found.skip_reason] += 1
+            if on_progress is not None:
+                on_progress(number, max(number, source.totals.rows))
     return dict(counts), dict(skipped)
 
 
-def _build_writer(
-    found: ExportFormat, source: ExportSource, options: RecordOptions, file: BinaryIO, name: str
-) -> Writer:
+def _build_writer(found: ExportFormat, source: ExportSource, options: RecordOptions, file: BinaryIO) -> Writer:
     if found.suffix == ".csv":
         return CSVWriter(file, columns_of(found, source.spec, options))
     if found.name in ("parquet", "huggingface"):
         return ParquetWriter(file, columns_of(found, source.spec, options))
-    return LinesWriter(file, is_compressed=name.endswith(".gz"))
+    return LinesWriter(file)
 
 
 def _write_others(
     found: ExportFormat, target: Path, source: ExportSource, rows: Mapping[str, int], license_name: str | None
 ) -> list[Path]:
-    """Write the files beside those with rows, remove those of earlier splits, and return the paths."""
-    for path in _find_old_splits(found, target, source.name, rows):  # their rows are in other files now
+    """Write the files beside those with rows, remove those of other splits, and return the paths."""
+    for path in _find_old_splits(found, target, source.name, rows):  # they are empty, or their rows are in other files
         path.unlink()
     if found.name == "llama-factory":
         llama_factory.register_files(target, source.name, tuple(rows))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
@@ -97,11 +98,11 @@ class PageFile:
         salts = self._log.read(_WAL_HEADER_BYTES)[16:24]
         offset = _WAL_HEADER_BYTES
         while len(header := self._read_bytes(self._log, offset, _FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
+            page, offset = offset + _FRAME_HEADER_BYTES, offset + _FRAME_HEADER_BYTES + self._size
             if header[8:16] == salts:  # otherwise the frame is older than the log
-                frames.setdefault(int.from_bytes(header[:4], "big"), []).append(offset + _FRAME_HEADER_BYTES)
-                if any(header[4:8]):
-                    self._commits.append(offset + _FRAME_HEADER_BYTES)
-            offset += _FRAME_HEADER_BYTES + self._size
+                frames.setdefault(int.from_bytes(header[:4], "big"), []).append(page)
+                if any(header[4:8]) and self._log.seek(0, SEEK_END) >= offset:  # otherwise the commit was interrupted
+                    self._commits.append(page)
         yield from frames.items()
 
     @staticmethod

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from budwood_generation.runs.calls import describe
 from budwood_generation.runs.gate import Gate, Pause
 from budwood_generation.runs.progress import Meter, Waiting
 from budwood_generation.runs.tasks import RowTask
+
+MIN_SECONDS: Final = 1.0
+"""The shortest delay of the last rows that is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Waits:
         waits = {model: wait for model, gate in self._gates.items() if (wait := self._find_wait(model, gate))}
         if delayed is not None:
             until, task = delayed
-            if task.error is not None and self._gates[task.model].pause is None:
+            is_long = until >= now + MIN_SECONDS
+            if is_long and task.error is not None and self._gates[task.model].pause is None:
                 pause = Pause(task.failing_since, until, task.error)
                 waits[task.model] = _Wait(pause, self._gates[task.model].successes)
         self._set(waits, now)
