@@ -230,7 +230,7 @@ def test_the_card_states_how_the_rows_came_about(tmp_path):
     prices = {"models": {"local/*": {"prices": {"input": "1", "output": "2"}}}}
     job = {
         "answerer": "local/tiny",
-        "answerer_options": {"temperature": 0.5},
+        "answerer_options": {"temperature": 0.5, "stop": "|"},
         "system": "Use ``` for code.",
         "strategy": {"plugin": "persona", "personas": [f"person {number}" for number in range(30)]},
         "turns": 1,
@@ -241,7 +241,7 @@ def test_the_card_states_how_the_rows_came_about(tmp_path):
     report = export_run(run, "huggingface", tmp_path / "folder", license="cc-by-4.0")
 
     card = (tmp_path / "folder" / "README.md").read_text("utf-8")
-    assert "| answerer | local/tiny | temperature = 0.5 |" in card
+    assert r'| answerer | local/tiny | temperature = 0.5, stop = "\|" |' in card
     assert "````text\nUse ``` for code.\n````" in card
     assert "person 19" in card
     assert "person 20" not in card

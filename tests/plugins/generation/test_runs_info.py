@@ -4,6 +4,7 @@ import contextlib
 import json
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -229,3 +230,17 @@ def test_an_empty_path_is_not_the_current_folder(tmp_path, monkeypatch):
 
     with pytest.raises(ConfigurationError, match="an empty text"):
         remove_run("")
+
+
+def test_a_run_of_a_url_is_found_through_a_link(tmp_path, monkeypatch):
+    """
+    Also through the parent of the current folder: its place is compared with that of the specification.
+    """
+    pytest.importorskip("budwood_sql_storage")
+    (tmp_path / "real" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    report = generate(conversation_spec(tmp_path / "real", output="sqlite:///rows.sqlite#talks", rows=1))
+    monkeypatch.chdir(tmp_path / "real" / "inner")
+
+    for folder in (tmp_path / "link", Path("..")):
+        assert resume(folder / report.run_folder.name).rows == 1

@@ -151,9 +151,8 @@ class _Reading:
         sources = {name: source for name, source in self._sources.items() if source is not None}
         unreadable = tuple(self._unreadable[name] for name in sorted(self._unreadable))
         if not sources and unreadable:
-            raise ConfigurationError(
-                f"None of the {len(unreadable)} documents can be read. {unreadable[0].reason}", hint=unreadable[0].hint
-            )
+            none = f"None of the {len(unreadable)} documents can be read. " if len(unreadable) > 1 else ""
+            raise ConfigurationError(f"{none}{unreadable[0].reason}", hint=unreadable[0].hint)
         return Corpus(sources, unreadable, PassageReader(self._splitter, self._cache))
 
     def _make_source(self, task: Task, digest: str, content: Content) -> Source:

@@ -158,7 +158,8 @@ def _cut_lists(value: Any) -> Any:  # noqa: ANN401 - settings of any plugin
 
 def _parameters(options: ModelOptions) -> str:
     set_options = options.model_dump(exclude_none=True, exclude_defaults=True, exclude={"retries", "timeout"})
-    return ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in set_options.items()) or "defaults"
+    text = ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in set_options.items())
+    return text.replace("|", r"\|") or "defaults"  # a bar would end the cell of the table
 
 
 def _fence(text: str, language: str = "text") -> str:

@@ -161,14 +161,12 @@ def _write_rows(
     return dict(counts), dict(skipped)
 
 
-def _build_writer(
-    found: ExportFormat, source: ExportSource, options: RecordOptions, file: BinaryIO, name: str
-) -> Writer:
+def _build_writer(found: ExportFormat, source: ExportSource, options: RecordOptions, file: BinaryIO) -> Writer:
     if found.suffix == ".csv":
         return CSVWriter(file, columns_of(found, source.spec, options))
     if found.name in ("parquet", "huggingface"):
         return ParquetWriter(file, columns_of(found, source.spec, options))
-    return LinesWriter(file, is_compressed=name.endswith(".gz"))
+    return LinesWriter(file)
 
 
 def _write_others(

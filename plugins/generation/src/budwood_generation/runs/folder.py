@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, RunBusyError
-from budwood_generation.files import check_path
+from budwood_generation.files import check_path, create_folder
 from budwood_generation.identity import describe_differences
 from budwood_generation.journal import (
     JOURNAL,
@@ -53,7 +52,7 @@ def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple
             f"The output {output.name} exists, and there is no run that it belongs to ({folder.name}).",
             hint="Choose another output, or move or delete the file.",
         )
-    _create_folder(folder)
+    create_folder(folder)
     with lock_run(folder):
         _repair(folder)
         run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
@@ -97,8 +96,11 @@ def find_run_folder(source: str | Path) -> Path:
             f"The current folder has no run of {strip_credentials(source)}.",
             hint=f"Change to the folder of the specification, or give the run folder: {folder.name}.",
         )
-    path = Path(os.path.abspath(check_path(source)))  # noqa: PTH100 - without dots, and with its symbolic links
-    for folder in (path, path.parent / f"{path.name}{SUFFIX}"):
+    path = check_path(source).absolute()
+    if path.name in ("", ".."):
+        path = path.resolve()
+    parent = path.parent.resolve()  # not the folder itself, which may be a symbolic link
+    for folder in (parent / path.name, parent / f"{path.name}{SUFFIX}"):
         if (folder / JOURNAL).is_file():
             return folder
     raise ConfigurationError(
@@ -122,15 +124,6 @@ def is_running(folder: Path) -> bool:
         return True
     except OSError:
         return False
-
-
-def _create_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot create the folder {str(folder)!r}: {error.strerror}.", hint="Choose another output."
-        ) from error
 
 
 @contextlib.contextmanager
