@@ -119,7 +119,8 @@ class Benchmark:
         for contender in PEERS[1:]:
             try:
                 self.peers.append(Peer(contender.label, self._measure(contender, case), bare))
-            except (subprocess.SubprocessError, ValueError) as error:
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+                print(f"{contender.label} failed: {error}\n{error.stderr}", file=sys.stderr, flush=True)
                 self.peers.append(Peer(contender.label, None, bare, failure=type(error).__name__))
 
     def _measure(self, contender: Contender, case: Case) -> dict[str, float]:
@@ -133,7 +134,7 @@ class Benchmark:
             result = subprocess.run(
                 [*program, contender.module, json.dumps(vars(case)), self.server, path],
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL if contender.kind == "peer" else None,  # progress
+                stderr=subprocess.PIPE if contender.kind == "peer" else None,  # they print their progress
                 text=True,
                 check=True,
                 cwd=ROOT,

@@ -45,6 +45,17 @@ def test_structured_rows_that_share_a_prompt_are_counted(tmp_path):
     assert warnings_of(row_spec(tmp_path, rows=50, documents=None, job=seeds(50))) == ""
 
 
+def test_copies_of_documents_are_noted(tmp_path):
+    """
+    Their passages have the same text, so the prompts of their rows are the same.
+    """
+    spec = row_spec(tmp_path, rows=3, documents={"paths": ["docs/tea*"], "passage_chars": 5000})
+    (tmp_path / "docs" / "tea copy.md").write_bytes((tmp_path / "docs" / "tea.md").read_bytes())
+
+    assert "up to 2 rows have the same prompt" in warnings_of(spec)
+    assert "Passages have the same text: exclude copies." in warnings_of(spec)
+
+
 def test_conversations_with_the_same_first_question_share_a_prompt(tmp_path):
     """
     Seeds that are used twice are asked twice. Askers that know nothing of each other have the same prompt.

@@ -51,7 +51,7 @@ def export(
     json_output: options.AsJSON = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the finished rows in another format, also while the run goes on, and print the paths of the files."""
+    """Write the finished rows in another format, also during the run, and print the paths of the files."""
     from budwood_cli import datasets
 
     datasets.require_generation()

@@ -227,8 +227,16 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
 
 
 def _planned_stages(spec: GenerationSpec, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Return the stages whose cells are planned: for a pilot that of the dataset, of which it has the first rows."""
-    return stages if spec.pilot is None else (replace(stages[0], rows=spec.rows),)
+    """Return the stages whose cells are planned: for a pilot those of the dataset, of which it has the first rows."""
+    if spec.pilot is None:
+        return stages
+    merged: list[Stage] = []
+    for stage in stages:
+        if merged and merged[-1].documents == stage.documents:
+            merged[-1] = replace(merged[-1], rows=stage.end - merged[-1].first)
+        else:
+            merged.append(stage)
+    return (*merged[:-1], replace(merged[-1], rows=spec.rows - merged[-1].first))
 
 
 def models_of(spec: GenerationSpec) -> tuple[str, ...]:

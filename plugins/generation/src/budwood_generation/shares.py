@@ -94,16 +94,17 @@ def list_warnings(plugins: RunPlugins, shares: Shares) -> Iterator[str]:
     """Yield what is possible in a plan, but probably not intended, with what to do."""
     about = "up to" if shares.is_exact else "about"
     if shares.rows_per_prompt > 1:
+        repeated = shares.rows_per_prompt > shares.rows_per_passage > 0
         yield (
             f"{about} {shares.rows_per_prompt:,} rows have the same prompt; only the seeds of their requests differ. "
-            "Add documents or seeds, or lower rows."
+            + ("Passages have the same text: exclude copies" if repeated else "Add documents or seeds, or lower rows")
+            + "."
         )
     elif shares.rows_per_passage > 1:
         told = ". Each asker is told what was asked before" if shares.are_askers_told else ""
         yield f"{about} {shares.rows_per_passage:,} rows share a passage{told}."
     if plugins.unused_fields:
-        names = ", ".join(plugins.unused_fields)
-        yield f"no text uses the fields of the seeds ({names}). Write {{{plugins.unused_fields[0]}}} where it belongs."
+        yield f"no text uses the seeds. Write placeholders such as {{{plugins.unused_fields[0]}}} where they belong."
 
 
 def find_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> int | None:

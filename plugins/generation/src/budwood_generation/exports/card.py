@@ -30,12 +30,12 @@ def check_license(name: str | None, found: ExportFormat) -> None:
     Source: https://huggingface.co/docs/hub/repositories-licenses
 
     Raises:
-        ConfigurationError: It is not an identifier, or the format has no place for it.
+        ConfigurationError: It is not an identifier, or the format has no field for it.
     """
     if name is None:
         return
     if found.name != "huggingface":
-        raise ConfigurationError(f"The format {found.name} has no place for a licence.", hint="Leave out license.")
+        raise ConfigurationError(f"The format {found.name} has no field for a licence.", hint="Omit license.")
     if not _LICENSE.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} is not the identifier of a licence.",

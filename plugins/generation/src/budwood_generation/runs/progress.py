@@ -80,6 +80,19 @@ class Waiting:
         return f"{self.model} is unavailable, next call in {self.seconds:.0f} s: {self.reason}"
 
 
+class ExitRequest(Exception):  # noqa: N818 - not an error
+    """
+    The function that receives the progress ends the program.
+
+    Attributes:
+        reason: What it raised.
+    """
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(repr(reason))
+        self.reason = reason
+
+
 class Meter:
     """
     Counts finished work, and reports progress.
@@ -197,5 +210,12 @@ class Meter:
         )
 
     def _send(self) -> None:
-        if self._report is not None:
-            self._report(self.progress())
+        """Report the progress. If the function fails, it is not called again, since its error stops the run."""
+        report, self._report = self._report, None
+        if report is None:
+            return
+        try:
+            report(self.progress())
+        except (KeyboardInterrupt, SystemExit) as error:  # in any task, these would end the event loop at once
+            raise ExitRequest(error) from error
+        self._report = report
