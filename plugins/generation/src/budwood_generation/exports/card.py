@@ -128,12 +128,13 @@ def _costs(source: ExportSource) -> Iterator[str]:
 
 
 def _known_settings(source: ExportSource, place: str) -> dict[str, Any]:
-    """Return the settings of a plugin and their defaults, from the identity of the run; long values are missing."""
+    """Return settings of a plugin and their defaults, from the identity of the run, without long and nested ones."""
     start = f"{'conversation' if source.spec.conversation else 'row'}.{place}."
+    known = {key.removeprefix(start): value for key, value in source.header.identity.items() if key.startswith(start)}
     return {
-        key.removeprefix(start): value
-        for key, value in source.header.identity.items()
-        if key.startswith(start) and key != f"{start}plugin" and not str(value).startswith("sha256:")
+        key: value
+        for key, value in known.items()
+        if key != "plugin" and "." not in key and not str(value).startswith("sha256:")
     }
 
 
