@@ -181,7 +181,7 @@ def test_a_run_is_removed_only_on_request(budwood, run, tmp_path):
     assert (tmp_path / "talks.jsonl.run").is_dir()
     assert budwood("runs", "rm", "talks.jsonl", "--yes").stderr.splitlines() == [
         "removed talks.jsonl.run",
-        "talks.jsonl stays; a new run needs another output, or that it is moved or deleted",
+        "talks.jsonl stays; before a new run with this output, move or delete it",
     ]
     assert not (tmp_path / "talks.jsonl.run").exists()
     assert (tmp_path / "talks.jsonl").is_file()

@@ -49,7 +49,7 @@ def test_a_stream_holds_one_file(run, name, split):
     """
     Folders and splits need a path.
     """
-    with pytest.raises(ConfigurationError, match="A stream holds one file"):
+    with pytest.raises(ConfigurationError, match="A stream can contain only one file"):
         export_run(run, name, io.BytesIO(), split=split)
 
 

@@ -51,7 +51,7 @@ def export(
     json_output: options.AsJSON = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the finished rows in another format, also while the run goes on, and print the paths of the files."""
+    """Write the finished rows in another format, also during the run, and print the paths of the files."""
     from budwood_cli import datasets
 
     datasets.require_generation()
@@ -95,6 +95,8 @@ def _open_output(output: str | None, *, json_output: bool) -> Iterator[str | Bin
         raise ArgumentError(
             "The output is standard output, which is a terminal.", hint="Redirect it to a file or a pipe."
         )
+    if sys.stdout is None:
+        raise terminal.OutputClosedError
     try:
         yield sys.stdout.buffer
     except BrokenPipeError:

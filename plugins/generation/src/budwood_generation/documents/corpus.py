@@ -62,7 +62,7 @@ class Corpus:
             if source is None or source.digest != digest:
                 raise ConfigurationError(
                     f"The document {name!r} {'has changed' if source else 'is missing'}.",
-                    hint="Restore it, or start another run. A run can be continued with more documents only.",
+                    hint="Restore it, or start another run: documents can be added to a run, not changed or removed.",
                 )
         names = dict.fromkeys([*(earlier or {}), *self.sources])
         return DocumentIndex((self.sources[name] for name in names), self.reader)
@@ -158,7 +158,8 @@ class _Reading:
     def _make_source(self, task: Task, digest: str, content: Content) -> Source:
         if content.digest != digest:
             raise ConfigurationError(
-                f"The document {task.name!r} changed while it was read.", hint="Try again when it does not change."
+                f"The document {task.name!r} changed while it was read.",
+                hint="Run again when no program writes to it.",
             )
         summary = summarize(content.passages, content.problems)
         source = Source(task.name, task.path, digest, self._splitter.make_key(task.name, digest), summary)

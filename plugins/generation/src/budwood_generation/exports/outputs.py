@@ -46,8 +46,8 @@ def find_target(
     if isinstance(output, str | os.PathLike):
         return check_path(output)
     if found.is_folder or is_split:
-        several = f"the format {found.name} is a folder" if found.is_folder else "a split has two"
-        raise ConfigurationError(f"A stream holds one file, and {several}.", hint="Export to a path.")
+        several = f"the format {found.name} is a folder" if found.is_folder else "a split gives two"
+        raise ConfigurationError(f"A stream can contain only one file, and {several}.", hint="Export to a path.")
     return output
 
 

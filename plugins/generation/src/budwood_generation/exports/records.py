@@ -61,13 +61,11 @@ def check_options(found: ExportFormat, spec: GenerationSpec, options: RecordOpti
             hint=f"Export to one of {able}.",
         )
     if options.reasoning == "tags":
-        raise ConfigurationError(
-            "Structured values have no text that tags could be put into.", hint="Use drop or field for reasoning."
-        )
+        raise ConfigurationError("Structured values contain no text for tags.", hint="Use drop or field for reasoning.")
     if options.context:
         raise ConfigurationError(
-            "The rows of this run have no messages that the passage could be put into.",
-            hint="Leave out context (--context): all formats for structured values have the passage in its own place.",
+            "The rows of this run contain no messages for the passage.",
+            hint="Omit context (--context): formats for structured values have a column for the passage.",
         )
 
 
