@@ -26,6 +26,7 @@ from budwood_generation.strategies import DocumentQuestions, DocumentQuestionsSe
 
 class Settings(DocumentQuestionsSettings):
     api_key: SecretStr
+    accounts: list[dict[str, SecretStr | str | list[SecretStr]]] = []
 
 
 @hookimpl
@@ -353,10 +354,13 @@ def test_secrets_in_a_specification_are_rejected(tmp_path):
     The journal would store them. The error names the section of the settings, and does not contain the secret.
     """
     strategy = {"plugin": "guarded", "api_key": "sk-plainly-readable"}
+    accounts = {"plugin": "guarded", "accounts": [{"name": "a"}, {"name": "b", "keys": ["sk-plainly-readable"]}]}
     settings = {"instruction_strategies": {"guarded": {"api_key": "sk-plainly-readable"}}}
 
     with pytest.raises(ConfigurationError, match=r"a secret: 'api_key'.*\[instruction_strategies\.guarded\]") as raised:
         make_plan(conversation_spec(tmp_path, job={"strategy": strategy}))
+    with pytest.raises(ConfigurationError, match="a secret: 'accounts'"):
+        make_plan(conversation_spec(tmp_path, job={"strategy": accounts}), settings=settings)
     plan = make_plan(conversation_spec(tmp_path, job={"strategy": "guarded"}), settings=settings)
 
     assert "sk-plainly" not in str(raised.value)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -156,7 +157,10 @@ def _holds_secret(value: object) -> bool:
     if isinstance(value, Mapping):
         value = value.values()
     if isinstance(value, Collection) and not isinstance(value, str | bytes):
-        return not _PLAIN_TYPES.issuperset(map(type, value)) and any(map(_holds_secret, value))
+        types = set(map(type, value))
+        if types == {dict}:  # there may be a million records: their values are checked at once
+            return _holds_secret(tuple(chain.from_iterable(map(dict.values, value))))
+        return not types <= _PLAIN_TYPES and any(map(_holds_secret, value))
     return isinstance(value, SecretStr | SecretBytes)
 
 
