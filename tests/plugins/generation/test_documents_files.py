@@ -8,6 +8,7 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood_generation.documents import find_files
+from budwood_generation.documents.exclusion import Exclusion
 from budwood_generation.documents.files import make_document_name
 from budwood_generation.documents.formats import KINDS, detect_kind
 
@@ -209,7 +210,7 @@ def test_an_excluded_folder_is_not_searched(root, monkeypatch, exclude):
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", deny_access)
-    found = find_files(["docs/**/*"], root, exclude=[exclude])
+    found = find_files(["docs/**/*"], root, Exclusion([exclude], root))
 
     assert [path.name for path, _ in found] == ["index.rst.txt", "index.rst"]
 

@@ -91,3 +91,19 @@ def test_records_are_passages(tmp_path):
         "name: Green tea\ndegrees: 80",
         "name: Black tea\ndegrees: 95",
     }
+
+
+def test_exclusions_without_effect_are_noted(tmp_path):
+    """
+    A name without a folder excludes nothing in other folders. Patterns that match other files have an effect.
+    """
+    spec = conversation_spec(
+        tmp_path, documents={"paths": ["docs/**"], "exclude": ["tea.md", "**/tea.md", "docs/*.png"]}
+    )
+    (tmp_path / "docs" / "pot.png").write_bytes(b"")
+
+    plan = make_plan(spec)
+
+    assert plan.unused_exclusions == ("tea.md",)
+    assert plan.notes_at_start[-1].startswith("documents.exclude: 'tea.md' matches nothing.")
+    assert plan.notes_at_start[-1] in plan.warnings

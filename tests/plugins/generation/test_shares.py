@@ -92,11 +92,11 @@ def test_fewer_calls_at_a_time_than_slots_are_noted(tmp_path):
     alone = {"strategy": {"plugin": "document-questions", "asked": 0}}
 
     assert plan.passages < 16
-    assert plan.notes_on_speed[0].startswith(
+    assert plan.notes_at_start[0].startswith(
         f"at most {plan.passages} calls run at a time, fewer than concurrency (16), because each asker"
     )
-    assert plan.notes_on_speed[0] in plan.warnings
-    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=plan.passages)).notes_on_speed == ()
-    assert make_plan(conversation_spec(tmp_path, rows=plan.passages, concurrency=16)).notes_on_speed == ()
-    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=16, job=alone)).notes_on_speed == ()
-    assert make_plan(row_spec(tmp_path, rows=50, concurrency=16)).notes_on_speed == ()
+    assert plan.notes_at_start[0] in plan.warnings
+    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=plan.passages)).notes_at_start == ()
+    assert make_plan(conversation_spec(tmp_path, rows=plan.passages, concurrency=16)).notes_at_start == ()
+    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=16, job=alone)).notes_at_start == ()
+    assert make_plan(row_spec(tmp_path, rows=50, concurrency=16)).notes_at_start == ()

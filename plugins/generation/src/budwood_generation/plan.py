@@ -60,6 +60,7 @@ class Plan:
         stages: The rows that are planned together; one, unless rows or documents were added to a run.
         without_passages: Names of documents without a passage.
         unreadable: Documents, or lines of them, that are skipped because they cannot be read.
+        unused_exclusions: The patterns in ``documents.exclude`` that match nothing.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
         details: Details of the models that are called, by name.
         only: The name of an error: only rows that failed with it are created; None for all rows.
@@ -73,6 +74,7 @@ class Plan:
     stages: tuple[Stage, ...]
     without_passages: tuple[str, ...]
     unreadable: tuple[UnreadableDocument, ...]
+    unused_exclusions: tuple[str, ...]
     skipped_files: Mapping[str, int]
     details: Mapping[str, ModelDetails]
     only: str | None = None
@@ -90,12 +92,17 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is possible, but probably not intended; each with what to do."""
-        return (*list_warnings(self.plugins, self.shares), *self.notes_on_speed, *self.notes_on_documents)
+        return (*list_warnings(self.plugins, self.shares), *self.notes_at_start, *self.notes_on_documents)
 
     @property
-    def notes_on_speed(self) -> tuple[str, ...]:
-        """A note if fewer calls can run at a time than `concurrency` permits."""
-        return describe_parallel_limit(self.spec, self.cells)
+    def notes_at_start(self) -> tuple[str, ...]:
+        """Notes if fewer calls can run at a time than `concurrency` permits, and about exclusions without effect."""
+        exclusions = (
+            f"documents.exclude: {pattern!r} matches nothing. Patterns are relative to the specification's folder, and "
+            "match in any folder if they start with **/."
+            for pattern in self.unused_exclusions[:3]
+        )
+        return (*describe_parallel_limit(self.spec, self.cells), *exclusions)
 
     @property
     def notes_on_documents(self) -> tuple[str, ...]:
@@ -222,6 +229,9 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         stages=cells.complete_stages(stages),
         without_passages=index.without_passages,
         unreadable=corpus.unreadable,
+        unused_exclusions=tuple(
+            pattern for pattern in corpus.unused_exclusions if spec.documents and pattern in spec.documents.exclude
+        ),
         skipped_files=_count_skipped_files(spec),
         details=models,
     )

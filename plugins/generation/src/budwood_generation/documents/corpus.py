@@ -13,6 +13,7 @@ from platformdirs import user_cache_path
 
 from budwood.errors import ConfigurationError
 from budwood_generation.documents.cache import PassageCache, Summary, summarize
+from budwood_generation.documents.exclusion import Exclusion
 from budwood_generation.documents.files import find_files, make_document_name
 from budwood_generation.documents.index import DocumentIndex
 from budwood_generation.documents.passages import Passage
@@ -34,11 +35,13 @@ class Corpus:
     Attributes:
         sources: The documents that were read, by name, in the order of the names.
         unreadable: What was skipped because it cannot be read.
+        unused_exclusions: The patterns in ``exclude`` that match nothing.
         reader: Reads their passages.
     """
 
     sources: Mapping[str, Source]
     unreadable: tuple[UnreadableDocument, ...]
+    unused_exclusions: tuple[str, ...]
     reader: PassageReader
 
     @property
@@ -97,10 +100,11 @@ def read_corpus(
         ConfigurationError: A pattern matches nothing; or no document can be read, or with ``strict`` any one.
     """
     reading = _Reading(splitter or Splitter(), cache or open_user_cache(), strict=strict)
-    for path, folder in find_files(patterns, root, exclude=exclude):
+    excluded = Exclusion(exclude, root)
+    for path, folder in find_files(patterns, root, excluded):
         reading.find(make_document_name(path, folder), path)
     reading.split_missing()
-    return reading.finish()
+    return reading.finish(excluded.unused)
 
 
 class _Reading:
@@ -147,13 +151,13 @@ class _Reading:
         if new:
             self._cache.add(new)
 
-    def finish(self) -> Corpus:
+    def finish(self, unused_exclusions: tuple[str, ...]) -> Corpus:
         sources = {name: source for name, source in self._sources.items() if source is not None}
         unreadable = tuple(self._unreadable[name] for name in sorted(self._unreadable))
         if not sources and unreadable:
             none = f"None of the {len(unreadable)} documents can be read. " if len(unreadable) > 1 else ""
             raise ConfigurationError(f"{none}{unreadable[0].reason}", hint=unreadable[0].hint)
-        return Corpus(sources, unreadable, PassageReader(self._splitter, self._cache))
+        return Corpus(sources, unreadable, unused_exclusions, PassageReader(self._splitter, self._cache))
 
     def _make_source(self, task: Task, digest: str, content: Content) -> Source:
         if content.digest != digest:

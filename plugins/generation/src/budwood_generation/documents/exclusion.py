@@ -16,16 +16,23 @@ class Exclusion:
         patterns: Paths relative to the folder. Their parts can contain ``*``, ``?`` and ``[...]``, which match hidden
             files too; the part ``**`` matches any number of folders.
         root: The folder.
+
+    Attributes:
+        unused: The patterns that no path has matched so far.
     """
 
     def __init__(self, patterns: Sequence[str], root: Path) -> None:
         self._root = root
-        self._patterns = [self._split(root / pattern) for pattern in patterns]
+        self._patterns = {pattern: self._split(root / pattern) for pattern in patterns}
+        self.unused = tuple(self._patterns)
 
     def __contains__(self, path: Path) -> bool:
         """Return whether a path is excluded."""
         parts = self._split(path) if self._patterns else ()
-        return any(_matches(parts, pattern) for pattern in self._patterns)
+        matched = {pattern for pattern, split in self._patterns.items() if _matches(parts, split)}
+        if matched:
+            self.unused = tuple(pattern for pattern in self.unused if pattern not in matched)
+        return bool(matched)
 
     def _split(self, path: Path) -> tuple[str, ...]:
         try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-def find_files(patterns: Sequence[str], root: Path, *, exclude: Sequence[str] = ()) -> list[tuple[Path, Path]]:
+def find_files(patterns: Sequence[str], root: Path, excluded: Exclusion | None = None) -> list[tuple[Path, Path]]:
     """
     Find the files that match the patterns, each once, sorted by name.
 
@@ -30,7 +30,7 @@ def find_files(patterns: Sequence[str], root: Path, *, exclude: Sequence[str] = 
     Args:
         patterns: Files and patterns.
         root: The folder that they are relative to.
-        exclude: Patterns of files and folders that are left out, in the same form. A folder is left out with all in it.
+        excluded: Files and folders that are left out; a folder with all in it.
 
     Returns:
         Each file with the folder that its name is relative to: ``root``, or for files outside of it the part of the
@@ -40,7 +40,7 @@ def find_files(patterns: Sequence[str], root: Path, *, exclude: Sequence[str] = 
         ConfigurationError: A pattern matches nothing, a named file has an unsupported suffix, a folder cannot be read,
             or two files outside of ``root`` would have the same name.
     """
-    excluded = Exclusion(exclude, root)
+    excluded = excluded or Exclusion((), root)
     found: dict[str, tuple[Path, Path]] = {}
     for pattern in patterns:
         try:
@@ -106,9 +106,9 @@ def _match(pattern: str, root: Path, excluded: Exclusion) -> list[Path]:
     if not _has_wildcard(pattern):
         raise _make_missing_file_error(exact_path, pattern, root)
     matched = list(_search(pattern, root, excluded))
-    supported = [path for path in matched if find_suffix(path.name)]
-    if supported:
-        return [path for path in supported if path not in excluded and not _is_output(path)]
+    if any(find_suffix(path.name) for path in matched):
+        kept = [path for path in matched if path not in excluded]
+        return [path for path in kept if find_suffix(path.name) and not _is_output(path)]
     if matched:
         raise ConfigurationError(
             f"The document pattern {pattern!r} matches only files of unsupported types, in {root}.",

@@ -211,7 +211,7 @@ async def _run_session(
 async def _run_with_note(
     plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None, interrupts: Interrupts | None
 ) -> RunReport:
-    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=plan.notes_on_speed)
+    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=plan.notes_at_start)
     try:
         async with open_delivery(plan, journal, meter.report_storage) as delivery:
             await create_rows(plan, settings, journal, meter, interrupts)
