@@ -78,11 +78,11 @@ def test_a_framework_that_fails_is_in_the_table(benchmark_on_server, monkeypatch
         return FIGURES
 
     monkeypatch.setattr(Benchmark, "_measure", measure)
-    result = benchmark_on_server.compare(QUICK_BESIDE_PEERS)
-    benchmark_on_server.compare_with_peers(QUICK_BESIDE_PEERS, result.run)
+    (case,) = QUICK_BESIDE_PEERS
+    benchmark_on_server.compare_with_peers(case, benchmark_on_server.compare(case).run)
     table = format_tables([], benchmark_on_server.results, benchmark_on_server.peers)
 
-    assert [peer.label for peer in benchmark_on_server.peers] == [
+    assert [peer.label for peer in benchmark_on_server.peers[case]] == [
         AIOHTTP.label,
         BUDWOOD.label,
         *(peer.label for peer in PEERS[1:]),
@@ -115,7 +115,7 @@ def test_low_efficiency_misses_its_target():
     (target,) = check_targets([Result(Case(16, 1.0, 100), FIGURES, ratio=0.979)])
 
     assert not target.is_met
-    assert "**no**" in format_tables([target], [], [])
+    assert "**no**" in format_tables([target], [], {})
 
 
 def test_figures_are_replaced_in_the_page():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -266,7 +267,11 @@ def _check_model(client: Client, where: str, model: str, options: ModelOptions) 
     try:
         client.check(**{"model": model, **options.parameters()})
     except ConfigurationError as error:
-        raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
+        message = error.message.removeprefix("options: ")
+        name = re.match(r"'?(\w+)'?: ", message)
+        if name and name[1] in ModelOptions.model_fields:
+            where = "row.options" if where == "row.model" else f"{where}_options"
+        raise type(error)(f"{where}: {message}", hint=error.hint) from error
 
 
 def _read_corpus(spec: GenerationSpec) -> Corpus:

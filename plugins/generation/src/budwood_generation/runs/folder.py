@@ -196,7 +196,9 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
     ]
     found = [difference for difference in differences if difference]
     if not found and saved != stages[: len(saved)]:
-        found.append("the cells, which another version of a plugin computes")
+        has_other_passages = any(one.passages != other.passages for one, other in zip(saved, stages, strict=False))
+        what = "passages of documents" if has_other_passages else "cells"
+        found.append(f"the {what}, which this version of Budwood or of a plugin or library computes in another way")
     return found
 
 
