@@ -103,6 +103,8 @@ def _details(progress: Progress) -> list[str]:
         parts.append("stopping after the calls in flight")
     elif progress.waiting is not None:
         parts.append(f"waiting: {progress.waiting}")
+    elif progress.silent_seconds:
+        parts.append(f"no reply for {progress.silent_seconds:.0f} s")
     if progress.storage_problem is not None:
         parts.append(progress.storage_problem)
     return parts
