@@ -157,10 +157,10 @@ def test_documents_without_rows_are_not_used(tmp_path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda folder: (folder / "docs" / "tea.md").unlink(), r"documents \(docs/tea\.md\)"),
+        (lambda folder: (folder / "docs" / "tea.md").unlink(), r"documents \(docs/tea\.md removed\)"),
         (
             lambda folder: (folder / "docs" / "tea.md").write_text("# Tea\n\nTea is black. It is hot."),
-            r"documents \(docs/tea\.md\)",
+            r"documents \(docs/tea\.md changed\)",
         ),
     ],
 )
