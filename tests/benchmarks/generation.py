@@ -45,10 +45,10 @@ LARGE: Final = Case(256, 1.0, 10_000)
 
 BESIDE_PEERS: Final = (Case(64, 1.0, 960), Case(256, 1.0, 2560))
 CASES: Final = (
-    Case(16, 1.0, 400),
+    Case(16, 1.0, 240),
     *BESIDE_PEERS,
     LARGE,
-    Case(1024, 4.0, 10_240),
+    Case(1024, 4.0, 8192),
     Case(64, 1.0, 400, turns=4),
 )
 QUICK: Final = (Case(16, 0.2, 400), Case(16, 0.2, 100, turns=4))
