@@ -111,17 +111,20 @@ def find_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> int | None
     """
     Return how many calls can run at a time, if rows that wait for others make them fewer than `concurrency`.
 
-    A row waits for the previous one about its passage or material, so this is the number of rows that wait for none.
+    A row waits for the previous one about its passage or material, so this is the number of passages of the last rows,
+    which are those that are missing if rows were added.
     """
     rows, slots = len(cells), spec.concurrency
-    if spec.conversation is None or rows <= 1:
+    if spec.conversation is None:
         return None
-    first = 0
-    for index in range(min(rows, max(MIN_ROWS_TO_COUNT, 4 * slots))):
-        first += cells.find_previous(index) is None
-        if first >= min(slots, rows):
+    start = max(0, rows - max(MIN_ROWS_TO_COUNT, 4 * slots))
+    subjects = 0
+    for index in range(start, rows):
+        previous = cells.find_previous(index)
+        subjects += previous is None or previous < start
+        if subjects >= min(slots, rows):
             return None
-    return first
+    return subjects
 
 
 def describe_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> tuple[str, ...]:
