@@ -285,7 +285,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def bench_generation(session: nox.Session) -> None:
-    """Measure dataset generation beside the client alone and other frameworks; ``-- --quick`` takes half a minute."""
+    """Measure dataset generation beside the client alone and other frameworks; ``-- --quick`` takes a minute."""
     session.install(*DISTRIBUTIONS, *UVLOOP)
     session.run("python", "-m", "tests.benchmarks.generation", *session.posargs)
 

@@ -85,7 +85,7 @@ def check_targets(results: Sequence[Result]) -> list[Target]:
     return targets
 
 
-def format_tables(targets: Sequence[Target], results: Sequence[Result], peers: Sequence[Peer]) -> str:
+def format_tables(targets: Sequence[Target], results: Sequence[Result], peers: Mapping[Case, Sequence[Peer]]) -> str:
     """
     Format the tables of targets, runs and peers in Markdown.
     """
@@ -107,8 +107,7 @@ def format_tables(targets: Sequence[Target], results: Sequence[Result], peers: S
         "## Runs\n\n"
         + format_table(["", "calls", "s", "slots in use", "CPU ms a call", "client alone", "peak MB"], runs),
     ]
-    if peers:
-        sections.append(format_peers(peers, next(result.case for result in results if result.run is peers[1].run)))
+    sections += [format_peers(found, case) for case, found in peers.items()]
     return "\n\n".join(sections) + "\n"
 
 

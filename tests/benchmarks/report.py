@@ -41,7 +41,7 @@ this machine: trust the ratios.
 
 `nox -s bench` reproduces this page, results.json and chart.svg; `nox -s bench -- --quick` prints the tables of Budwood
 and the bare clients within two minutes. How to read the figures of your own program: `nox -s profile` shows where the
-time of one call goes.
+time of one call goes. Dataset runs have [a page of their own](generation.md).
 
 ![CPU time of a call, and of a stream of 200 chunks, on a logarithmic scale](chart.svg)
 """

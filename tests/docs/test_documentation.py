@@ -120,7 +120,7 @@ def test_commands_succeed(page, tmp_path):
 @pytest.mark.parametrize("page", with_blocks("toml"))
 def test_toml_is_valid(page):
     """
-    Specifications and settings on the page are valid.
+    Specifications and settings on the page are valid. Documents are files and patterns, since a folder is an error.
     """
     from budwood import Settings
     from budwood_generation.spec_sources import make_spec
@@ -128,7 +128,8 @@ def test_toml_is_valid(page):
     for block in blocks(page, "toml"):
         table = tomllib.loads(block.code)
         if "rows" in table:
-            make_spec(table, page.parent)
+            spec = make_spec(table, page.parent)
+            assert all(Path(path).suffix for path in (spec.documents.paths if spec.documents else ()))
         elif "project" not in table and block.runs:
             Settings.load(table, environment={})
 

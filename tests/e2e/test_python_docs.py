@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from budwood_generation import export_run, generate, make_plan
+from budwood_generation import export_formats, export_run, generate, make_plan
 
 DOCUMENTATION = Path("/usr/share/doc/python3.11/html")
 ROWS = 2000
+LINES = ["openai", "messages", "sharegpt", "alpaca", "chatml", "jsonl"]
+TABLES = ["csv", "parquet"]
+FOLDERS = ["llama-factory", "huggingface"]
 
 pytestmark = [
     pytest.mark.deep,
@@ -66,7 +69,14 @@ def test_the_dataset_is_complete(plan, run, record_property):
     record_property("Python's documentation, offline", f"{plan.documents} pages, {ROWS:,} rows, {run.calls:,} calls")
 
 
-@pytest.mark.parametrize("name", ["openai", "messages", "sharegpt", "alpaca", "chatml", "jsonl"])
+def test_every_format_is_loaded_back():
+    """
+    The tests below have all formats.
+    """
+    assert {found.name for found in export_formats()} == {*LINES, *TABLES, *FOLDERS}
+
+
+@pytest.mark.parametrize("name", LINES)
 def test_formats_with_json_lines_are_loaded(run, tmp_path, name, record_property):
     """
     The package ``datasets`` reads both parts, which together have all rows.
@@ -93,7 +103,7 @@ def test_tables_are_loaded(run, tmp_path, record_property):
     record_property("Its exports as csv and parquet", f"{ROWS:,} rows loaded by pandas and pyarrow")
 
 
-@pytest.mark.parametrize("name", ["llama-factory", "huggingface"])
+@pytest.mark.parametrize("name", FOLDERS)
 def test_folders_are_loaded(run, tmp_path, name, record_property):
     """
     The files that ``dataset_info.json`` names, and those of a Hugging Face folder, have all rows.
@@ -106,5 +116,8 @@ def test_folders_are_loaded(run, tmp_path, name, record_property):
         assert sum(len(part) for part in loaded.values()) == ROWS
     else:
         info = json.loads((folder / "dataset_info.json").read_text("utf-8"))
-        assert sum(len(read_lines(folder / entry["file_name"])) for entry in info.values()) == ROWS
-    record_property(f"Its export as {name}", f"{ROWS:,} rows loaded")
+        files = [str(folder / entry["file_name"]) for entry in info.values()]  # loaded as LLaMA-Factory does
+        loaded = datasets.load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"), split="train")
+        assert len(loaded) == ROWS
+        assert {column for entry in info.values() for column in entry["columns"].values()} <= set(loaded.column_names)
+    record_property(f"Its export as {name}", f"{ROWS:,} rows loaded by datasets")

@@ -75,7 +75,18 @@ def test_a_new_specification_can_be_run(budwood, vendor):
     assert (run.returncode, run.stdout) == (0, "dataset.jsonl\n")
 
 
-@pytest.mark.parametrize("path", [None, "-"])
+def test_a_folder_of_documents_selects_its_files(tmp_path):
+    """
+    It is relative to the specification, as all paths in it.
+    """
+    (tmp_path / "texts" / "old").mkdir(parents=True)
+
+    write_new_spec(tmp_path / "new.toml", {"documents": ["texts", "texts/old/", "*.md"], "model": "local/tiny"})
+
+    assert load_spec(tmp_path / "new.toml").documents.paths == ("texts/**", "texts/old/**", "*.md")
+
+
+@pytest.mark.parametrize("path", [None, Path("-")])
 def test_a_specification_without_a_file_is_printed(capsys, monkeypatch, path):
     """
     A note says that the model is missing, if there is none in the settings.

@@ -114,3 +114,10 @@ def test_notes_are_written_once_before_the_progress():
 
     assert written[0] == "note: one call runs at a time."
     assert len(written) == 3
+
+
+def test_an_endpoint_that_hangs_is_shown():
+    """
+    The line says for how long no call has ended.
+    """
+    assert format_progress(make_progress(silent_seconds=60.4)).endswith("0 errors, no reply for 60 s")

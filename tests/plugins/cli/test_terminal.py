@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_cli.terminal import escape, write_json, write_table
+from budwood_cli.terminal import escape, short_path, write_json, write_table
 
 
 @given(st.text())
@@ -89,3 +90,17 @@ def test_a_terminal_is_not_read_for_a_prompt(terminal, vendor):
 
     assert screen.end() == 2
     assert "error: No prompt given." in screen.shown
+
+
+def test_paths_are_relative_if_that_is_shorter(tmp_path, monkeypatch):
+    """
+    A path outside of the current folder may be relative too. A URL stays.
+    """
+    folder = tmp_path / "runs" / "here"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+
+    assert short_path(folder / "x") == "x"
+    assert short_path(tmp_path / "runs" / "x") == str(Path("..", "x"))
+    assert short_path(Path(tmp_path.anchor, "x")) == str(Path(tmp_path.anchor, "x"))
+    assert short_path("s3://bucket/x") == "s3://bucket/x"

@@ -172,6 +172,26 @@ def test_text_outside_paragraphs_needs_a_sentence():
     assert paragraphs(page) == ("This is a sentence.", "And this one!")
 
 
+@pytest.mark.parametrize(
+    ("rows", "is_data"),
+    [
+        ("<tr><td>Name<td><p>Ada</p><tr><td>Age<td>36", True),
+        ("<tr><td>Name<td>Ada", False),
+        ("<tr><td>Name<tr><td>Age", False),
+        ("<tr><td>Name<td>Ada<tr><td>Age", False),
+        ("<tr><td>Name<td><img src=x><tr><td>Age<td>36", False),
+        (f"<tr><td>Name<td>{'Ada ' * 60}<tr><td>Age<td>36", False),
+    ],
+)
+def test_a_table_without_header_cells_may_be_data(rows, is_data):
+    """
+    It has as many cells in each row, with short texts. Otherwise it is the layout of an old page.
+    """
+    table = (Verbatim("| Name | Ada |\n| Age | 36 |"),)
+
+    assert paragraphs(f"<table>{rows}</table>") == (table if is_data else ())
+
+
 def test_a_layout_table_can_contain_a_data_table():
     """
     Header cells count only for their own table.

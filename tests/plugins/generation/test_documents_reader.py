@@ -80,7 +80,8 @@ def test_an_empty_document_has_no_sections(tmp_path, name, content):
         (b"caf\xe9", r"'a\.md' is not UTF-8: byte 3 \(0xe9\)"),
         (b"\xef\xbb\xbfcaf\xe9", r"byte 6 \(0xe9\)"),
         (b"abc\0def", r"'a\.md' is binary: byte 3 is NUL"),
-        ("Tea".encode("utf-16"), "is binary: byte 3 .*UTF-16"),
+        ("Tea".encode("utf-16-le"), "is binary: byte 1 .*UTF-16"),
+        ("Tea".encode("utf-16")[:-1], r"'a\.md' is not UTF-16: byte 6 \(0x61\)"),
     ],
 )
 def test_invalid_utf8_is_rejected_with_its_offset(tmp_path, content, message):

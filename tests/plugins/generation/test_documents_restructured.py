@@ -253,6 +253,8 @@ def test_directives_of_sphinx_keep_their_prose():
 
            .. deprecated-removed:: 3.11 3.13 Use ``serve`` instead.
 
+           .. versionchanged:: 3.12 Takes *sugar*
+
         .. class:: Pot(size)
 
            Make a pot.
@@ -276,6 +278,7 @@ def test_directives_of_sphinx_keep_their_prose():
                 "Pour the tea.",
                 "The hot parameter.",
                 "Use serve instead.",
+                "Takes sugar",
                 "Pot(size)",
                 "Make a pot.",
                 "For the web.",

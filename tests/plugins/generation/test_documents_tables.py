@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,34 @@ def test_the_separator_is_found_in_the_first_line(separator):
     rows = [["name", "degrees, Celsius" if separator == ";" else "degrees"], ["Green tea", "80"]]
 
     assert csv_texts("\n".join(map(separator.join, rows))) == [f"name: Green tea\n{rows[0][1]}: 80"]
+
+
+def test_a_table_with_one_column_has_no_separator():
+    """
+    Commas are part of the text then.
+    """
+    assert csv_texts('text\nTea, green.\n"Tea, ""black""."\n') == ["text: Tea, green.", 'text: Tea, "black".']
+
+
+def test_a_field_can_have_any_length():
+    """
+    The limit of the csv module, which belongs to the process, does not change.
+    """
+    limit = csv.field_size_limit()
+    table = read_csv(f"a,b\n1,{'x' * (limit + 1)}\n2,y\n")
+
+    assert [len(record.text) for record in table.records] == [limit + 9, 9]
+    assert (table.problems, csv.field_size_limit()) == ([], limit)
+
+
+def test_the_first_line_may_have_no_names():
+    """
+    A row of empty fields is not skipped there, since the next one would name the columns; elsewhere it is.
+    """
+    table = read_csv(",\n1,2\n,,,\n3,4\n")
+
+    assert [record.text for record in table.records] == ["column 1: 1\ncolumn 2: 2", "column 1: 3\ncolumn 2: 4"]
+    assert table.problems == []
 
 
 def test_tabs_separate_the_fields_of_tsv():

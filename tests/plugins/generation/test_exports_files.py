@@ -11,7 +11,7 @@ from budwood_generation import OutputError, export_run, generate
 from budwood_generation.exports import writers
 from budwood_generation.exports.splits import split_of
 from tests.chat_server import ChatServer
-from tests.datasets import conversation_spec, read_rows, row_spec
+from tests.datasets import conversation_spec, read_rows, row_spec, write_spec
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def test_the_card_states_how_the_rows_came_about(tmp_path):
     prices = {"models": {"local/*": {"prices": {"input": "1", "output": "2"}}}}
     job = {
         "answerer": "local/tiny",
-        "answerer_options": {"temperature": 0.5},
+        "answerer_options": {"temperature": 0.5, "stop": "|"},
         "system": "Use ``` for code.",
         "strategy": {"plugin": "persona", "personas": [f"person {number}" for number in range(30)]},
         "turns": 1,
@@ -241,7 +241,7 @@ def test_the_card_states_how_the_rows_came_about(tmp_path):
     report = export_run(run, "huggingface", tmp_path / "folder", license="cc-by-4.0")
 
     card = (tmp_path / "folder" / "README.md").read_text("utf-8")
-    assert "| answerer | local/tiny | temperature = 0.5 |" in card
+    assert r'| answerer | local/tiny | temperature = 0.5, stop = "\|" |' in card
     assert "````text\nUse ``` for code.\n````" in card
     assert "person 19" in card
     assert "person 20" not in card
@@ -268,6 +268,23 @@ def test_a_card_without_a_licence_says_so(tmp_path):
     assert '"request": "Answer from this passage alone.' in card
     assert "No licence is stated." in card
     assert len(report.notes) == 1
+
+
+def test_a_card_names_the_file_of_seeds(tmp_path):
+    """
+    Not the seeds, which the rows have.
+    """
+    (tmp_path / "seeds.csv").write_text("product,price\ntea,3\n")
+    strategy = {"plugin": "seed-list", "seeds": {"file": "seeds.csv"}, "question": "Is {product} worth {price}?"}
+    path = write_spec(conversation_spec(tmp_path, job={"strategy": strategy}, rows=1))
+    run = generate(path).output
+
+    export_run(run, "huggingface", tmp_path / "folder")
+
+    card = (tmp_path / "folder" / "README.md").read_text("utf-8")
+    assert '"file": "seeds.csv"' in card
+    assert '"question": "Is {product} worth {price}?"' in card
+    assert "seeds.0" not in card
 
 
 @pytest.mark.parametrize(("name", "license_name"), [("huggingface", "My own!"), ("openai", "mit")])

@@ -152,6 +152,17 @@ def test_pandas_reads_csv(run, tmp_path):
         assert json.loads(line["headings"]) == row["source"]["headings"]
 
 
+def test_pandas_reads_compressed_csv(run, tmp_path):
+    """
+    It decompresses a file whose name ends with .gz.
+    """
+    pandas = pytest.importorskip("pandas")
+    (path,) = export_run(run, "csv", tmp_path / "x.csv.gz").files
+
+    assert path.read_bytes()[:2] == b"\x1f\x8b"
+    assert set(pandas.read_csv(path)["id"]) == {row["id"] for row in read_rows(run)}
+
+
 def test_pandas_reads_values_from_csv(people, tmp_path):
     """
     A property is a column; one with the name of another column has a prefix. Nested values are JSON.

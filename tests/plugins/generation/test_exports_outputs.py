@@ -49,7 +49,7 @@ def test_a_stream_holds_one_file(run, name, split):
     """
     Folders and splits need a path.
     """
-    with pytest.raises(ConfigurationError, match="A stream holds one file"):
+    with pytest.raises(ConfigurationError, match="A stream can contain only one file"):
         export_run(run, name, io.BytesIO(), split=split)
 
 
@@ -150,6 +150,18 @@ def test_the_progress_counts_rows(run, tmp_path):
     export_run(run, "csv", tmp_path / "x.csv", on_progress=lambda *numbers: seen.append(numbers))
 
     assert seen == [(number, 6) for number in range(1, 7)]
+
+
+def test_a_folder_that_cannot_be_created_is_named(run, tmp_path):
+    """
+    As for the output of a run.
+    """
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigurationError, match=r"Cannot create the folder '.*file'"):
+        export_run(run, "csv", tmp_path / "file" / "x.csv")
+    with pytest.raises(ConfigurationError, match=r"Cannot create the folder '.*x\.jsonl\.run'"):
+        generate(conversation_spec(tmp_path, output="file/x.jsonl"))
 
 
 def test_an_empty_split_is_not_registered(run, tmp_path):

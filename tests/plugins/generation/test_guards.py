@@ -9,7 +9,7 @@ import pytest
 
 from budwood.errors import PluginFaultError
 from budwood.plugins.faults import PluginSource
-from budwood.types import Cell
+from budwood.types import Cell, CellDraft
 from budwood_generation import make_plan
 from budwood_generation.guards import GuardedModifier, GuardedStorage, GuardedStrategy
 from budwood_testing import ListedPassages
@@ -83,6 +83,38 @@ def test_a_wrong_draft_is_a_fault():
 
     with pytest.raises(PluginFaultError, match=r"cell\(\): it returned str instead of CellDraft"):
         prepared.cell(0, Random(1))
+
+
+@pytest.mark.parametrize(
+    ("draft", "problem"),
+    [
+        (CellDraft(after=2), "cell 2 comes after cell 2"),
+        (CellDraft(after=3), "cell 2 comes after cell 3"),
+        (CellDraft(after=-1), "cell 2 comes after cell -1"),
+        (CellDraft(after="1"), "cell 2 comes after cell '1'"),
+        (CellDraft(passage="text"), "the passage of cell 2 is a str"),
+        (CellDraft(material=["a"]), "the material of cell 2 is a list"),
+        (CellDraft(max_turns="1"), "max_turns of cell 2 is '1'"),
+    ],
+)
+def test_a_draft_with_a_wrong_value_is_a_fault(draft, problem):
+    """
+    A row that waits for itself or a later one would never start, and its run would never end.
+    """
+    prepared = strategy_with(SimpleNamespace(cell=lambda *_args: draft)).prepare(ListedPassages(()), 9, 1)
+
+    with pytest.raises(PluginFaultError, match=rf"failed in cell\(\): {problem}\."):
+        prepared.cell(2, Random(1))
+
+
+def test_a_wrong_previous_cell_is_a_fault():
+    """
+    Only earlier cells can be waited for.
+    """
+    prepared = strategy_with(SimpleNamespace(find_previous=lambda number: number)).prepare(ListedPassages(()), 9, 1)
+
+    with pytest.raises(PluginFaultError, match=r"failed in find_previous\(\): it returned 2 for cell 2\."):
+        prepared.find_previous(2, Random(1))
 
 
 def test_a_wrong_instruction_is_a_fault():

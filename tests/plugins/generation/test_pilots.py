@@ -37,6 +37,22 @@ def test_a_pilot_can_grow(tmp_path):
     assert read_rows(report.output) == read_rows(generate(spec).output)[:5]
 
 
+def test_a_pilot_that_grows_uses_added_documents(tmp_path):
+    """
+    Earlier rows stay as they are, and the next ones are about the documents that were added.
+    """
+    spec = conversation_spec(tmp_path, rows=20)
+    first = read_rows(generate(with_pilot(spec, 8)).output)
+    (tmp_path / "docs" / "added.md").write_text("# Wells\n\nA well is dug down to the water. Its wall is of stone.\n")
+
+    grown = generate(with_pilot(spec, 10))
+
+    rows = read_rows(grown.output)
+    assert (grown.complete, grown.rows_reused, rows[:8]) == (True, 8, first)
+    assert "docs/added.md" in [row["source"]["document"] for row in rows[8:]]
+    assert resume(grown.run_folder).calls == 0
+
+
 def test_a_pilot_can_be_resumed(tmp_path):
     """
     Resuming creates no rows beyond the pilot.

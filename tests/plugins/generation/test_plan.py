@@ -316,6 +316,24 @@ def test_an_error_of_the_only_model_names_its_key(tmp_path):
         make_plan(conversation_spec(tmp_path, job={"answerer": "pear"}))
 
 
+@pytest.mark.parametrize(
+    ("make_spec", "job", "key"),
+    [
+        (conversation_spec, {"answerer_options": {"retries": -1}}, "conversation.answerer_options: 'retries'"),
+        (conversation_spec, {"asker_options": {"timeout": 0}}, "conversation.asker_options: 'timeout'"),
+        (row_spec, {"options": {"top_p": 3}}, "row.options: top_p: "),
+    ],
+)
+def test_an_error_of_an_option_names_its_table(tmp_path, make_spec, job, key):
+    """
+    It is found when the run is planned.
+    """
+    with pytest.raises(ConfigurationError) as raised:
+        make_plan(make_spec(tmp_path, job=job))
+
+    assert raised.value.message.startswith(key)
+
+
 @pytest.fixture
 def guarded(tmp_path, monkeypatch):
     """

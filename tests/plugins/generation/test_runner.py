@@ -373,3 +373,15 @@ def test_waiting_for_the_last_rows_is_reported(rows):
     assert waiting[-1] is None
     assert (len(run.journal.rows), run.journal.failed) == (rows, {})
     assert run.progress[-1].paused_seconds > 5
+
+
+def test_calls_that_hang_are_reported():
+    """
+    Every 30 seconds without a reply, and no more once a reply has arrived.
+    """
+    latencies = iter([100.0] * 4)
+    models = SimulatedModels(latencies=lambda: next(latencies, 1.0))
+    run = SimulatedRun([1] * 8, models, slots=4).run()
+
+    assert [round(step.silent_seconds) for step in run.progress if step.silent_seconds] == [30, 60, 90]
+    assert run.progress[-1].silent_seconds == 0

@@ -45,3 +45,26 @@ def test_an_error_that_did_not_occur_is_refused(tmp_path):
         resume(report.run_folder, only="RateLimitError")
 
     assert "budwood runs resume" in caught.value.hint
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_what_the_function_for_progress_raises_stops_the_run(tmp_path, caplog, error):
+    """
+    It is raised as it is, with a note that says how to continue. The replies in flight are kept.
+    """
+    spec = conversation_spec(tmp_path, job={"answerer": "local/tiny"}, rows=30)
+
+    def fail(progress):
+        if progress.calls >= 3:
+            raise error("enough")
+
+    with ChatServer() as server:
+        with pytest.raises(error, match="enough") as raised:
+            generate(spec, settings=server.settings, on_progress=fail)
+        calls = len(server.requests)
+        report = resume(spec.run_folder, settings=server.settings)
+
+    assert "budwood runs resume" in raised.value.__notes__[-1]
+    assert report.complete
+    assert report.calls == report.total_calls - calls
+    assert not caplog.records

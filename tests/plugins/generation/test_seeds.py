@@ -9,7 +9,7 @@ import pytest
 from budwood.errors import ConfigurationError
 from budwood_generation import OtherRunError, generate, load_spec, make_plan, resume
 from budwood_generation.prompts import answer_request, next_instruction, value_request
-from tests.datasets import OFFLINE, read_rows
+from tests.datasets import OFFLINE, conversation_spec, read_rows
 
 ROW = f"""
 rows = 4
@@ -63,10 +63,11 @@ def plan_error(path):
     [
         ("seeds.csv", CSV),
         ("seeds.csv", b"\xef\xbb\xbf" + CSV.replace("\n", "\r\n").replace("two\r\n", "two\n").encode()),
+        ("seeds.csv", CSV.replace(",", ";").replace("bridges;", "bridges,")),
         ("seeds.TSV", CSV.replace(",", "\t").replace("bridges\t", "bridges,")),
         ("seeds.jsonl", "\n".join(map(json.dumps, RECORDS)) + "\n\n"),
     ],
-    ids=["csv", "windows", "tsv", "jsonl"],
+    ids=["csv", "windows", "semicolons", "tsv", "jsonl"],
 )
 def test_columns_fill_placeholders(tmp_path, name, content):
     """
@@ -200,12 +201,13 @@ def test_an_unknown_placeholder_is_an_error(tmp_path, change, expected):
         ("s.csv", "a,\n1,2\n", "s.csv, line 1: field 2 has no name."),
         ("s.csv", "\n", "s.csv, line 1 must have the names of the fields."),
         ("s.csv", 'a,b\n"1"x,2\n', "s.csv, line 2: "),
-        ("s.csv", "a,b\n", "seeds"),
+        ("s.csv", "a,b\n", "spec.toml: s.csv has no values. Write the names of the fields in the first line"),
+        ("s.txt", "\n \n", "spec.toml: s.txt has no values. Write one value per line."),
         ("s.jsonl", '{"a": 1}\n\n{"a": 1, "b": 2}\n', "s.jsonl, line 3: the field 'b' is missing in line 1."),
         ("s.jsonl", '{"a": 1, "b": 2}\n{"a": 1}\n', "s.jsonl, line 2: the field 'b' is missing, which line 1 has."),
         ("s.jsonl", '{"a": 1}\n"b"\n', "s.jsonl, line 2: texts and tables are mixed; line 1 has a table."),
         ("s.jsonl", '{"a": 1}\n[1]\n', "s.jsonl, line 2: expected a text or a table, got list."),
-        ("s.jsonl", '{"a": 1}\n{"a": \n', "s.jsonl, line 2 is not valid JSON"),
+        ("s.jsonl", '{"a": 1}\n{"a": \n', "s.jsonl, line 2 is not valid JSON: EOF while parsing a value at column"),
         ("s.jsonl", '""\n', "s.jsonl, line 1: the text is empty."),
         ("s.jsonl", "{}\n", "s.jsonl, line 1: the table is empty."),
         ("s.json", "[]", "Write one JSON value per line, in a .jsonl file."),
@@ -268,3 +270,47 @@ def test_unused_fields_are_reported(tmp_path):
 
     assert make_plan(write_spec(tmp_path, text)).plugins.unused_fields == ("topic", "level")
     assert make_plan(write_spec(tmp_path)).plugins.unused_fields == ()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fields"),
+    [
+        ({"plugin": "document-questions", "seeds": ["German"]}, ("seed",)),
+        ({"plugin": "document-questions", "seeds": ["German"], "request": "Ask in {seed}."}, ()),
+        ({"plugin": "persona", "seeds": ["German"]}, ("seed",)),
+        ({"plugin": "seed-list", "seeds": ["What is tea?"]}, ()),
+    ],
+)
+def test_unused_texts_are_reported(tmp_path, strategy, fields):
+    """
+    Only the strategy for lists of seeds uses them without a placeholder. The plan has a note.
+    """
+    plan = make_plan(conversation_spec(tmp_path, job={"strategy": strategy}))
+
+    assert plan.plugins.unused_fields == fields
+    assert any("such as {seed}" in warning for warning in plan.warnings) == bool(fields)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ({"plugin": "persona", "personas": ["a {job}"]}, "'personas': unknown placeholder {job}. Seeds with fields"),
+        (
+            {"plugin": "persona", "personas": ["a {job}"], "seeds": [{"work": "x"}]},
+            "'personas': unknown placeholder {job}. The fields are work.",
+        ),
+        ({"plugin": "persona", "seeds": [{"persona": "x"}]}, "'seeds': a field cannot be named 'persona'."),
+        ({"plugin": "persona", "personas": [" "]}, "the text is empty"),
+        ({"plugin": "seed-list", "seeds": ["x"], "question": ""}, "'question': the text is empty."),
+        ({"plugin": "seed-list", "seeds": [" "]}, "'seeds': item 1: the text is empty."),
+    ],
+)
+def test_texts_of_strategies_are_checked(tmp_path, strategy, expected):
+    """
+    Errors name the key of the specification.
+    """
+    with pytest.raises(ConfigurationError) as raised:
+        make_plan(conversation_spec(tmp_path, job={"strategy": strategy}))
+
+    assert "conversation.strategy: " in str(raised.value)
+    assert expected in str(raised.value)

@@ -22,16 +22,16 @@ def warnings_of(spec):
 
 def test_rows_that_share_a_passage_are_counted(tmp_path):
     """
-    The asker is told what was asked before, unless there is none.
+    Askers see the questions of earlier rows, unless there are none.
     """
     plan = make_plan(conversation_spec(tmp_path, rows=50, concurrency=4))
 
     assert plan.shares.rows_per_passage == -(-50 // plan.passages)
     assert plan.shares.rows_per_prompt == 1
     assert plan.warnings == (
-        f"up to {plan.shares.rows_per_passage} rows share a passage. Each asker is told what was asked before.",
+        f"up to {plan.shares.rows_per_passage} rows share a passage. Askers see its earlier questions.",
     )
-    assert "told" not in warnings_of(conversation_spec(tmp_path, rows=50, documents=None, job=seeds(50)))
+    assert "Askers" not in warnings_of(conversation_spec(tmp_path, rows=50, documents=None, job=seeds(50)))
 
 
 def test_structured_rows_that_share_a_prompt_are_counted(tmp_path):
@@ -43,6 +43,17 @@ def test_structured_rows_that_share_a_prompt_are_counted(tmp_path):
     assert warning in warnings_of(row_spec(tmp_path, rows=50))
     assert f"up to 5 {warning}" in warnings_of(row_spec(tmp_path, rows=50, documents=None, job=seeds(10)))
     assert warnings_of(row_spec(tmp_path, rows=50, documents=None, job=seeds(50))) == ""
+
+
+def test_copies_of_documents_are_noted(tmp_path):
+    """
+    Their passages have the same text, so the prompts of their rows are the same.
+    """
+    spec = row_spec(tmp_path, rows=3, documents={"paths": ["docs/tea*"], "passage_chars": 5000})
+    (tmp_path / "docs" / "tea copy.md").write_bytes((tmp_path / "docs" / "tea.md").read_bytes())
+
+    assert "up to 2 rows have the same prompt" in warnings_of(spec)
+    assert "Passages have the same text: exclude copies." in warnings_of(spec)
 
 
 def test_conversations_with_the_same_first_question_share_a_prompt(tmp_path):
@@ -82,7 +93,7 @@ def test_fewer_calls_at_a_time_than_slots_are_noted(tmp_path):
 
     assert plan.passages < 16
     assert plan.notes_on_speed[0].startswith(
-        f"at most {plan.passages} calls run at a time, fewer than concurrency (16), because each asker"
+        f"at most {plan.passages} calls run at a time, fewer than concurrency (16), because askers see"
     )
     assert plan.notes_on_speed[0] in plan.warnings
     assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=plan.passages)).notes_on_speed == ()

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from budwood_generation import OtherRunError, generate, make_plan, resume
+from budwood_generation.documents import sources
 from budwood_generation.journal import Stage, read_header, read_stages
 from budwood_generation.stages import Segment, make_segments
 from tests.chat_server import ChatServer
@@ -157,10 +158,10 @@ def test_documents_without_rows_are_not_used(tmp_path):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda folder: (folder / "docs" / "tea.md").unlink(), r"documents \(docs/tea\.md\)"),
+        (lambda folder: (folder / "docs" / "tea.md").unlink(), r"documents \(docs/tea\.md removed\)"),
         (
             lambda folder: (folder / "docs" / "tea.md").write_text("# Tea\n\nTea is black. It is hot."),
-            r"documents \(docs/tea\.md\)",
+            r"documents \(docs/tea\.md changed\)",
         ),
     ],
 )
@@ -177,6 +178,21 @@ def test_known_documents_may_not_change(tmp_path, change, expected):
     with pytest.raises(OtherRunError, match=expected):
         generate(spec)
     assert report.output.read_bytes() == before
+
+
+@pytest.mark.parametrize("change", [lambda passages: passages[:1], lambda passages: [*passages, passages[-1]]])
+def test_a_run_whose_documents_are_split_in_another_way_is_refused(tmp_path, monkeypatch, change):
+    """
+    Another version of Budwood or of a parser may do so. The error says that this is not the user's change.
+    """
+    spec = conversation_spec(tmp_path, rows=20)
+    generate(spec)
+    split = sources.split_document
+    monkeypatch.setattr(sources, "split_document", lambda *args, **options: change(split(*args, **options)))
+    monkeypatch.setattr(sources, "parser_version", lambda _kind: "another")
+
+    with pytest.raises(OtherRunError, match=r"the passages of documents, which this version of Budwood or of a plugin"):
+        generate(spec)
 
 
 def test_the_output_may_change_with_the_run_folder(tmp_path):

@@ -44,7 +44,8 @@ def generate(
         bool, typer.Option("--init", help="Write a new specification to SPEC.toml, or print it, and stop.")
     ] = False,
     documents: Annotated[
-        list[str] | None, typer.Option("--documents", metavar="PATTERN", help="With --init: the documents.")
+        list[str] | None,
+        typer.Option("--documents", metavar="PATTERN", help="With --init: documents, or a folder."),
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", metavar="PROVIDER/MODEL", help="With --init: the model.")

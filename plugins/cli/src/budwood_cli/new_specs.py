@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from budwood_cli import terminal
@@ -28,7 +28,9 @@ def write_new_spec(path: Path | None, options: Mapping[str, Any]) -> None:
     """
     _check_options(options)
     model = options.get("model") or _default_model()
-    text = write_template(TemplateValues(**{**options, "model": model}))
+    folder = Path() if path is None else path.parent
+    documents = [_select_files(pattern, folder) for pattern in options.get("documents", ())]
+    text = write_template(TemplateValues(**{**options, "model": model, "documents": documents}))
     _check_spec(text)
     if path is None or str(path) == "-":
         terminal.write(text)
@@ -37,6 +39,11 @@ def write_new_spec(path: Path | None, options: Mapping[str, Any]) -> None:
         terminal.write(f"{path}\n")
     if model == NO_MODEL:
         terminal.note(f'note: no model is set: replace "{NO_MODEL}", or pass --model.')
+
+
+def _select_files(pattern: str, folder: Path) -> str:
+    """Return a pattern of all files in a folder, or another pattern unchanged."""
+    return (PurePath(pattern) / "**").as_posix() if pattern and (folder / pattern).is_dir() else pattern
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

@@ -103,6 +103,8 @@ def _details(progress: Progress) -> list[str]:
         parts.append("stopping after the calls in flight")
     elif progress.waiting is not None:
         parts.append(f"waiting: {progress.waiting}")
+    elif progress.silent_seconds:
+        parts.append(f"no reply for {progress.silent_seconds:.0f} s")
     if progress.storage_problem is not None:
         parts.append(progress.storage_problem)
     return parts
@@ -118,7 +120,7 @@ def _progress_bar() -> Iterator[OnProgress]:
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
     columns = (BarColumn(bar_width=16), MofNCompleteColumn(), text)  # on a narrow terminal the text takes two lines
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("rows", total=None)
+        task = bars.add_task("planning", total=None)
         write_notes = _NotesOnce(lambda text: bars.console.print(text, markup=False, highlight=False))
 
         def show(progress: Progress) -> None:

@@ -73,9 +73,9 @@ def remove(
 def _note_output(run: RunInfo) -> None:
     """Say that the output stays, because a new run refuses it."""
     if not isinstance(run.output, Path):
-        terminal.note(f"what is stored at {run.output} stays; a new run needs another output, or that it is deleted")
+        terminal.note(f"the rows at {run.output} stay; before a new run with this output, delete them")
     elif run.output.exists():
-        terminal.note(f"{short_path(run.output)} stays; a new run needs another output, or that it is moved or deleted")
+        terminal.note(f"{short_path(run.output)} stays; before a new run with this output, move or delete it")
 
 
 def _confirm(run: RunInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,13 +52,17 @@ def export(
     json_output: options.AsJSON = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write the finished rows in another format, also while the run goes on, and print the paths of the files."""
+    """Write the finished rows in another format, also during the run, and print the paths of the files."""
     from budwood_cli import datasets
 
     datasets.require_generation()
     import budwood_generation
 
-    with _open_output(output, json_output=json_output) as target, show_export(quiet=quiet) as on_progress:
+    with (
+        _open_output(output, json_output=json_output) as target,
+        show_export(quiet=quiet) as on_progress,
+        _exit_on_sigterm(),
+    ):
         report = budwood_generation.export_run(
             path,
             to,
@@ -78,6 +83,16 @@ def export(
 
 
 @contextmanager
+def _exit_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise `SystemExit` in the block, so that no part of a file is left."""
+    previous = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
 def _open_output(output: str | None, *, json_output: bool) -> Iterator[str | BinaryIO | None]:
     """
     Yield the output of an export, or standard output for ``-``.
@@ -95,6 +110,8 @@ def _open_output(output: str | None, *, json_output: bool) -> Iterator[str | Bin
         raise ArgumentError(
             "The output is standard output, which is a terminal.", hint="Redirect it to a file or a pipe."
         )
+    if sys.stdout is None:
+        raise terminal.OutputClosedError
     try:
         yield sys.stdout.buffer
     except BrokenPipeError:

@@ -66,7 +66,7 @@ def show(
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="Also show the first N finished rows.")] = 0,
     json_output: options.AsJSON = False,
 ) -> None:
-    """Show one run, and rows of it, also while it is running."""
+    """Show a run, and some of its rows, also during the run."""
     from budwood_cli import datasets
 
     datasets.require_generation()

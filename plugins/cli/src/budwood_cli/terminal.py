@@ -95,9 +95,11 @@ def format_count(number: int, noun: str) -> str:
 
 
 def short_path(path: Path | str) -> str:
-    """Return a path relative to the current folder if it is inside that folder. A text, such as a URL, stays."""
-    if isinstance(path, Path) and path.is_relative_to(Path.cwd()):
-        return str(path.relative_to(Path.cwd()))
+    """Return a path relative to the current folder if that is shorter. A text, such as a URL, stays."""
+    if isinstance(path, str):
+        return path
+    with contextlib.suppress(ValueError):  # on Windows, another drive
+        return min(os.path.relpath(path), str(path), key=len)
     return str(path)
 
 

@@ -123,7 +123,7 @@ class PlannedCells:
             drafts = self._plugins.strategy.prepare(PassageRange(self._passages, segment.passages), count, seed)
             if drafts.limit is not None and drafts.limit < count:
                 raise ConfigurationError(
-                    f"The strategy {self._spec.job.strategy.plugin!r} planned {drafts.limit} rows instead of {count}.",
+                    f"The strategy {self._spec.job.strategy.plugin!r} can plan only {drafts.limit} rows, not {count}.",
                     hint="Lower rows, or add documents, seeds or personas.",
                 )
             self._prepared[place] = drafts

@@ -14,7 +14,7 @@ class DamagedJournalError(JournalError):
 
 
 class JournalFormatError(JournalError):
-    """The file is a journal of another version, or has lost which run it belongs to. The run cannot be resumed."""
+    """The journal has another version, or no longer identifies its run. The run cannot be resumed."""
 
 
 class OutputError(BudwoodError):

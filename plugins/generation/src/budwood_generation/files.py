@@ -34,6 +34,21 @@ def check_path(path: object) -> Path:
     return Path(path)
 
 
+def create_folder(folder: Path) -> None:
+    """
+    Create the folder of an output, with its parents, if it does not exist.
+
+    Raises:
+        ConfigurationError: It cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot create the folder {str(folder)!r}: {error.strerror}.", hint="Choose another output."
+        ) from error
+
+
 def insert_files(table: Mapping[str, Any], root: Path, *, where: str) -> dict[str, Any]:
     """
     Replace the names of files in a specification by the content of the files: a schema, and values such as seeds.

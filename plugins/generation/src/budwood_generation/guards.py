@@ -9,7 +9,7 @@ from typing import Any
 
 from budwood.contracts import Cells, InstructionStrategy, PassageIndex, PromptModifier, Storage
 from budwood.plugins import Instance, faults
-from budwood.types import Cell, CellDraft, Dataset, Instruction, Message, Row, Turn
+from budwood.types import Cell, CellDraft, Dataset, Instruction, Message, Row, SourcePassage, Turn
 
 
 class GuardedStrategy:
@@ -53,6 +53,9 @@ class GuardedCells:
             draft: object = self._cells.cell(number, random)
         if not isinstance(draft, CellDraft):
             raise faults.wrong_result(self._source, "cell", draft, CellDraft)
+        problem = _find_problem(draft, number)
+        if problem:
+            raise faults.call_boundary(self._source, "cell").fault(problem)
         return draft
 
     def find_previous(self, number: int, random: Random) -> int | None:
@@ -62,7 +65,26 @@ class GuardedCells:
             return self.cell(number, random).after
         with faults.call_boundary(self._source, "find_previous"):
             previous: int | None = find(number)
+        if not _is_earlier(previous, number):
+            problem = f"it returned {previous!r} for cell {number}"
+            raise faults.call_boundary(self._source, "find_previous").fault(problem)
         return previous
+
+
+def _find_problem(draft: CellDraft, number: int) -> str:
+    """Return what is wrong with a draft, as the end of a sentence; empty if nothing is."""
+    if not isinstance(draft.passage, SourcePassage | None):
+        return f"the passage of cell {number} is a {type(draft.passage).__name__}"
+    if not isinstance(draft.material, dict):
+        return f"the material of cell {number} is a {type(draft.material).__name__}"
+    if not isinstance(draft.max_turns, int | None):
+        return f"max_turns of cell {number} is {draft.max_turns!r}"
+    return "" if _is_earlier(draft.after, number) else f"cell {number} comes after cell {draft.after!r}"
+
+
+def _is_earlier(previous: object, number: int) -> bool:
+    """Tell whether a cell can wait for another one. A cell that waits for itself or a later one would never start."""
+    return previous is None or (isinstance(previous, int) and 0 <= previous < number)
 
 
 class GuardedModifier:

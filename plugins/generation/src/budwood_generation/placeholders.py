@@ -6,14 +6,24 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean
 from budwood.providing import PromptTemplate
 from budwood.types.record import JSON
+
+
+def _check_text(template: PromptTemplate) -> PromptTemplate:
+    if not template.strip():
+        raise ValueError("the text is empty")
+    return template
+
+
+Template = Annotated[PromptTemplate, AfterValidator(_check_text)]
+"""A template that is not blank."""
 
 
 class KeyedTemplate(NamedTuple):

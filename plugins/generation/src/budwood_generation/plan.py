@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -227,8 +228,16 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
 
 
 def _planned_stages(spec: GenerationSpec, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Return the stages whose cells are planned: for a pilot that of the dataset, of which it has the first rows."""
-    return stages if spec.pilot is None else (replace(stages[0], rows=spec.rows),)
+    """Return the stages whose cells are planned: for a pilot those of the dataset, of which it has the first rows."""
+    if spec.pilot is None:
+        return stages
+    merged: list[Stage] = []
+    for stage in stages:
+        if merged and merged[-1].documents == stage.documents:
+            merged[-1] = replace(merged[-1], rows=stage.end - merged[-1].first)
+        else:
+            merged.append(stage)
+    return (*merged[:-1], replace(merged[-1], rows=spec.rows - merged[-1].first))
 
 
 def models_of(spec: GenerationSpec) -> tuple[str, ...]:
@@ -258,7 +267,11 @@ def _check_model(client: Client, where: str, model: str, options: ModelOptions) 
     try:
         client.check(**{"model": model, **options.parameters()})
     except ConfigurationError as error:
-        raise type(error)(f"{where}: {error.message}", hint=error.hint) from error
+        message = error.message.removeprefix("options: ")
+        name = re.match(r"'?(\w+)'?: ", message)
+        if name and name[1] in ModelOptions.model_fields:
+            where = "row.options" if where == "row.model" else f"{where}_options"
+        raise type(error)(f"{where}: {message}", hint=error.hint) from error
 
 
 def _read_corpus(spec: GenerationSpec) -> Corpus:

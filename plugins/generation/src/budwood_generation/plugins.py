@@ -26,6 +26,8 @@ from budwood_generation.spec import Choice, GenerationSpec
 
 _MAX_ITEMS: Final = 100
 """Items of a list in the settings that are saved in the identity of a run; a longer list is replaced by its hash."""
+_NAMED_SEEDS: Final = frozenset({"document-questions", "persona"})
+"""Strategies that use a seed which is a text only in the placeholder ``{seed}``."""
 _PLAIN_TYPES: Final = {str, int, float, bool, type(None)}
 
 
@@ -97,13 +99,15 @@ def _list_templates(
 def _list_unused_fields(
     spec: GenerationSpec, templates: Iterable[KeyedTemplate], strategy: Instance[Any]
 ) -> tuple[str, ...]:
-    """Return the fields of records if no text uses one of them."""
+    """Return the fields of seeds if no text uses one of them."""
     seeds = spec.job.strategy.settings.get("seeds")
     shows_records = spec.conversation is not None and strategy.spec.name == "seed-list"
-    if shows_records or not isinstance(seeds, Sequence) or not seeds or not isinstance(seeds[0], Mapping):
+    if shows_records or not isinstance(seeds, Sequence) or not seeds:
         return ()
+    needs_placeholder = strategy.spec.name in _NAMED_SEEDS
+    fields = tuple(seeds[0]) if isinstance(seeds[0], Mapping) else ("seed",) if needs_placeholder else ()
     used = {name for _, template in templates for name in template.names}
-    return () if used & seeds[0].keys() else tuple(seeds[0])
+    return () if used & set(fields) else fields
 
 
 def _build(instances: Instances, kind: Kind[Any], choice: Choice) -> Instance[Any]:

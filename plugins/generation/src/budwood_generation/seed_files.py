@@ -9,14 +9,17 @@ from io import StringIO
 from pathlib import Path
 from typing import Final
 
-from pydantic_core import from_json
-
 from budwood.errors import ConfigurationError
 from budwood.types.record import JSON
+from budwood_generation.tables import open_csv, parse_json_line
 from budwood_generation.texts import read_text
 
-_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
+_SEPARATORS: Final = {".csv": None, ".tsv": "\t"}
 _JSON_LINES: Final = (".jsonl", ".ndjson")
+_HINT: Final = "Write one value per line."
+_HINTS: Final = dict.fromkeys(
+    _SEPARATORS, "Write the names of the fields in the first line, and one record in each further line."
+)
 
 
 class FileValues(list[JSON]):
@@ -53,13 +56,20 @@ def read_values(root: Path, name: str, where: str) -> FileValues:
             f"{where}: the values in {name} cannot be read.", hint="Write one JSON value per line, in a .jsonl file."
         )
     try:
-        if suffix in _DELIMITERS:
-            return FileValues(_read_table(text, _DELIMITERS[suffix]), name)
-        if suffix in _JSON_LINES:
-            return FileValues(_read_json_lines(text), name)
+        values = _parse(text, suffix)
     except ValueError as error:
         raise ConfigurationError(f"{where}: {name}, {error}.") from error
-    return FileValues((line.strip() for line in StringIO(text, newline=None) if line.strip()), name)
+    if not values:
+        raise ConfigurationError(f"{where}: {name} has no values.", hint=_HINTS.get(suffix, _HINT))
+    return FileValues(values, name)
+
+
+def _parse(text: str, suffix: str) -> list[JSON]:
+    if suffix in _SEPARATORS:
+        return _read_table(text, _SEPARATORS[suffix])
+    if suffix in _JSON_LINES:
+        return _read_json_lines(text)
+    return [line.strip() for line in StringIO(text, newline=None) if line.strip()]
 
 
 def check_seeds(values: Sequence[object], place: Callable[[int], str]) -> None:
@@ -76,7 +86,7 @@ def check_seeds(values: Sequence[object], place: Callable[[int], str]) -> None:
     first = values[0] if values else None
     keys = first.keys() if isinstance(first, Mapping) else None
     for number, value in enumerate(values):
-        if isinstance(value, str) and keys is None and value:
+        if isinstance(value, str) and keys is None and value.strip():
             continue
         if isinstance(value, Mapping) and keys is not None and value.keys() == keys and keys:
             continue
@@ -97,25 +107,25 @@ def _describe_problem(value: object, keys: Iterable[str] | None, first: str) -> 
     return f"the field {unknown[0]!r} is missing in {first}" if unknown else "the table is empty"
 
 
-def _read_table(text: str, delimiter: str) -> list[JSON]:
+def _read_table(text: str, separator: str | None) -> list[JSON]:
     """
     Read records whose fields are named in the first line.
 
     Raises:
         ValueError: The table is not valid.
     """
-    lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        names = [name.strip() for name in next(lines, [])]
-        _check_names(names)
-        records: list[JSON] = []
-        for cells in lines:
-            if len(cells) == len(names):
-                records.append(dict(zip(names, cells, strict=True)))
-            elif cells:
-                raise ValueError(f"line {lines.line_num} has {len(cells)} fields instead of {len(names)}")
-    except csv.Error as error:
-        raise ValueError(f"line {lines.line_num}: {error}") from error
+    with open_csv(text, separator) as lines:
+        try:
+            names = [name.strip() for name in next(lines, [])]
+            _check_names(names)
+            records: list[JSON] = []
+            for cells in lines:
+                if len(cells) == len(names):
+                    records.append(dict(zip(names, cells, strict=True)))
+                elif cells:
+                    raise ValueError(f"line {lines.line_num} has {len(cells)} fields instead of {len(names)}")
+        except csv.Error as error:
+            raise ValueError(f"line {lines.line_num}: {error}") from error
     return records
 
 
@@ -139,9 +149,9 @@ def _read_json_lines(text: str) -> list[JSON]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                values.append(from_json(line))
+                values.append(parse_json_line(line))
             except ValueError as error:
-                raise ValueError(f"line {number} is not valid JSON: {error}") from error
+                raise ValueError(f"line {number} is {error}") from error
             numbers.append(number)
     check_seeds(values, lambda number: f"line {numbers[number]}")
     return values

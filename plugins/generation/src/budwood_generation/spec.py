@@ -22,8 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from budwood.providing import PromptTemplate
 from budwood_generation.outputs import is_url, locate_output, parse_output, run_folder, strip_credentials
+from budwood_generation.placeholders import Template
 from budwood_generation.reasoning import ReasoningMode
 from budwood_generation.seed_files import FileValues
 from budwood_generation.spec_errors import spec_error
@@ -32,7 +32,6 @@ MAX_TURNS: Final = 100
 MAX_ROWS: Final = 10_000_000
 
 _Text = Annotated[str, Field(min_length=1)]
-_Template = Annotated[PromptTemplate, Field(min_length=1)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -203,7 +202,7 @@ class ConversationSpec(_Table):
     modifiers: tuple[Choice, ...] | None = None
     asker: _Text | None = None
     answerer: _Text
-    system: _Template | None = None
+    system: Template | None = None
     asker_options: Annotated[ModelOptions, AfterValidator(_refuse_reasoning)] = ModelOptions()
     answerer_options: ModelOptions = ModelOptions()
 
@@ -236,10 +235,10 @@ class RowSpec(_Table):
 
     model: _Text
     json_schema: Annotated[dict[str, JsonValue], BeforeValidator(_schema_of), Field(alias="schema")]
-    instruction: _Template
+    instruction: Template
     strategy: Choice = Choice(plugin="document-questions")
     modifiers: tuple[Choice, ...] | None = None
-    system: _Template | None = None
+    system: Template | None = None
     options: Annotated[ModelOptions, AfterValidator(_refuse_tags)] = ModelOptions()
 
 

@@ -159,6 +159,8 @@ def extend_stages(
         documents: The SHA-256 of each document by name, those of the earlier stages first.
         passages: The number of passages of each document.
     """
+    if earlier and earlier[-1].passages != tuple(passages[: len(earlier[-1].passages)]):
+        earlier = ()  # another version splits the documents in another way: the run is refused when it is opened
     first = earlier[-1].end if earlier else 0
     if earlier and first == rows:
         return earlier

@@ -62,7 +62,7 @@ class Corpus:
             if source is None or source.digest != digest:
                 raise ConfigurationError(
                     f"The document {name!r} {'has changed' if source else 'is missing'}.",
-                    hint="Restore it, or start another run. A run can be continued with more documents only.",
+                    hint="Restore it, or start another run: documents can be added to a run, not changed or removed.",
                 )
         names = dict.fromkeys([*(earlier or {}), *self.sources])
         return DocumentIndex((self.sources[name] for name in names), self.reader)
@@ -151,15 +151,15 @@ class _Reading:
         sources = {name: source for name, source in self._sources.items() if source is not None}
         unreadable = tuple(self._unreadable[name] for name in sorted(self._unreadable))
         if not sources and unreadable:
-            raise ConfigurationError(
-                f"None of the {len(unreadable)} documents can be read. {unreadable[0].reason}", hint=unreadable[0].hint
-            )
+            none = f"None of the {len(unreadable)} documents can be read. " if len(unreadable) > 1 else ""
+            raise ConfigurationError(f"{none}{unreadable[0].reason}", hint=unreadable[0].hint)
         return Corpus(sources, unreadable, PassageReader(self._splitter, self._cache))
 
     def _make_source(self, task: Task, digest: str, content: Content) -> Source:
         if content.digest != digest:
             raise ConfigurationError(
-                f"The document {task.name!r} changed while it was read.", hint="Try again when it does not change."
+                f"The document {task.name!r} changed while it was read.",
+                hint="Run again when no program writes to it.",
             )
         summary = summarize(content.passages, content.problems)
         source = Source(task.name, task.path, digest, self._splitter.make_key(task.name, digest), summary)

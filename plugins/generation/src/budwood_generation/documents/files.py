@@ -49,7 +49,7 @@ def find_files(patterns: Sequence[str], root: Path, *, exclude: Sequence[str] = 
         except OSError as error:
             raise ConfigurationError(
                 f"Cannot search for the document pattern {pattern!r}: {error}.",
-                hint="Make the folder readable, or change the pattern to exclude it.",
+                hint="Make the folder readable, or add it to documents.exclude.",
             ) from error
     if not found and patterns:
         raise ConfigurationError(

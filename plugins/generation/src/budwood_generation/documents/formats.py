@@ -39,7 +39,7 @@ KINDS: Final[dict[str, Kind]] = {
     ".pdf": Kind.PDF,
 }
 
-_PARSER_VERSION: Final = 1
+_PARSER_VERSION: Final = 2
 """Incremented when a parser or the splitting into passages gives other results than before."""
 
 _LIBRARIES: Final = {

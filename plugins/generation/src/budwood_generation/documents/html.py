@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
@@ -26,6 +27,9 @@ _DROPPED: Final = frozenset(
 _INLINE: Final = frozenset("a abbr b cite code dfn em i kbd q samp small span strong sub sup tt u var".split())
 """Elements that contain only text in most pages, which is then read without a loop."""
 _SYMBOL_CHARS: Final = 5
+_CELL_CHARS: Final = 200
+_LAYOUT: Final = "button, div, dl, form, h1, h2, h3, h4, h5, h6, hr, img, input, ol, pre, select, table, ul"
+"""What cells of data do not contain."""
 _DROPPED_BY_ATTRIBUTE: Final = (
     "[hidden], [role=banner], [role=contentinfo], [role=navigation], [role=search], "
     ".navheader, .navfooter"  # of DocBook, which are tables with header cells
@@ -40,8 +44,9 @@ _NO_LANGUAGE: Final = frozenset({"default", "none", "notranslate", "plain", "pla
 
 def read_html(text: str) -> Outline:
     """
-    Read a page: paragraphs, list items, definitions, quotations, captions, code blocks, and tables with header cells.
+    Read a page: paragraphs, list items, definitions, quotations, captions, code blocks, and tables.
 
+    A table without header cells counts as layout, unless its rows have the same number of cells with short texts.
     Text directly inside another block, as in old pages without ``<p>``, is included if it contains a sentence. Scripts,
     navigation, headers, footers and descriptions of images are excluded. If the page has a main part, only that is
     read.
@@ -195,10 +200,21 @@ def _is_symbol(text: str) -> bool:
 
 
 def _data_rows(table: LexborNode) -> list[LexborNode]:
-    """Return the rows of a table with header cells. Tables without them may be the layout of an old page."""
+    """Return the rows of a table that is not the layout of an old page."""
     groups = [child for child in table.iter() if child.tag in {"thead", "tbody", "tfoot"}]
     rows = [row for group in groups for row in group.iter() if row.tag == "tr"]
-    return rows if any(cell.tag == "th" for row in rows for cell in row.iter()) else []
+    return rows if any(cell.tag == "th" for row in rows for cell in row.iter()) or _is_grid(rows) else []
+
+
+def _is_grid(rows: list[LexborNode]) -> bool:
+    """Tell whether rows without header cells are data: each has the same number of cells, with short texts."""
+    cells = [_cells(row) for row in rows]
+    widths = set(map(len, cells))
+    return len(rows) > 1 and len(widths) == 1 and min(widths) > 1 and all(map(_is_short, chain.from_iterable(cells)))
+
+
+def _is_short(cell: LexborNode) -> bool:
+    return cell.css_first(_LAYOUT) is None and len(cell.text()) <= _CELL_CHARS
 
 
 def _cells(row: LexborNode) -> list[LexborNode]:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from budwood.errors import ConfigurationError
+from budwood_generation.documents.encodings import decode_text
 from budwood_generation.documents.files import make_document_name
 from budwood_generation.documents.formats import Kind, detect_kind, find_suffix
 from budwood_generation.documents.outline import Outline
@@ -25,7 +26,7 @@ def read_document(path: Path, root: Path) -> Document:
     Read a file in the format of its suffix.
 
     Args:
-        path: The file; texts are in UTF-8, with or without a byte order mark.
+        path: The file; texts are in UTF-8, in UTF-16 with a byte order mark, or as a page declares.
         root: The folder that the name of the document is relative to.
 
     Raises:
@@ -77,7 +78,7 @@ def parse_document(name: str, data: bytes) -> Document:
 
 def _parse(kind: Kind, data: bytes, name: str) -> Outline | Table:
     try:
-        return _parse_pdf(data, name) if kind is Kind.PDF else _parse_text(kind, _decode(data, name))
+        return _parse_pdf(data, name) if kind is Kind.PDF else _parse_text(kind, decode_text(data, name, kind))
     except ConfigurationError:
         raise
     except RecursionError as error:
@@ -89,22 +90,6 @@ def _parse(kind: Kind, data: bytes, name: str) -> Outline | Table:
         raise ConfigurationError(
             f"The document {name!r} cannot be read as {kind}: {type(error).__name__}: {error}.", hint="Exclude it."
         ) from error
-
-
-def _decode(data: bytes, name: str) -> str:
-    if (offset := data.find(0)) >= 0:
-        raise ConfigurationError(
-            f"The document {name!r} is binary: byte {offset} is NUL.",
-            hint="Exclude it. If it is text in UTF-16, save it as UTF-8.",
-        )
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"The document {name!r} is not UTF-8: byte {error.start} (0x{data[error.start]:02x}) is not valid.",
-            hint=f"Save it as UTF-8, for example with iconv -f ISO-8859-1 -t UTF-8 {name!r}, or exclude it.",
-        ) from error
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parse_text(kind: Kind, text: str) -> Outline | Table:

@@ -208,9 +208,10 @@ class _Reader:
         if name in _CODE:
             self.outline.code(body, argument)
             return
-        if name.startswith(("deprecated", "version")):
+        is_note = name.startswith(("deprecated", "version"))
+        if is_note:
             argument = _VERSION.sub("", argument, count=1)
-        if "`" in argument or has_sentence(argument):
+        if is_note or "`" in argument or has_sentence(argument):
             body = f"{argument}\n\n{body}"
         elif name not in _BODY_ONLY:  # a signature, in which asterisks are not markup
             self.outline.paragraph(unescape(escape2null(argument)))

@@ -131,7 +131,7 @@ class PassageReader:
         if content.digest != source.digest:
             raise ConfigurationError(
                 f"The document {source.name!r} has changed since the run started.",
-                hint="Restore it, or start another run.",
+                hint="Restore the file, or start another run.",
             )
         summary = summarize(content.passages, content.problems)
         self._cache.add([(source.key, summary, content.passages)])

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from budwood_generation.documents.records import Record
+from budwood_generation.tables import open_csv, parse_json_line
 
 if TYPE_CHECKING:
     from _csv import Reader as CSVReader
 
-_SEPARATORS: Final = ",;\t|"
-_SAMPLE_CHARS: Final = 65_536
 _MAX_PROBLEMS: Final = 5
 """Lines that are listed; the others are counted."""
 
@@ -41,31 +39,23 @@ def read_csv(text: str, *, separator: str | None = None) -> Table:
 
     Args:
         text: The file, with quotes as in RFC 4180.
-        separator: The character between fields. By default that of comma, semicolon, tab and vertical bar that is most
-            frequent in the first two lines.
+        separator: The character between fields; by default it is found in the first two lines.
     """
     table = _Builder()
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator or _find_separator(text), strict=True)
-    names: Sequence[str] = ()
-    for line, row in _rows(reader, table):
-        if not names:
-            names = [name.strip() or f"column {place}" for place, name in enumerate(row, 1)]
-        elif len(row) != len(names):
-            table.add_problem(line, f"it has {len(row)} fields instead of {len(names)}")
-        else:
-            table.add(zip(names, row, strict=True))
+    with open_csv(text, separator) as reader:
+        names: Sequence[str] = ()
+        for line, row in _rows(reader, table):
+            if not names:
+                names = [name.strip() or f"column {place}" for place, name in enumerate(row, 1)]
+            elif len(row) == len(names):
+                table.add(zip(names, row, strict=True))
+            elif any(map(str.strip, row)):
+                table.add_problem(line, f"it has {len(row)} fields instead of {len(names)}")
     return table.finish()
 
 
-def _find_separator(text: str) -> str:
-    lines = text[:_SAMPLE_CHARS].strip("\n").split("\n")[:2]
-    return max(
-        _SEPARATORS, key=lambda separator: (min(line.count(separator) for line in lines), lines[0].count(separator))
-    )
-
-
 def _rows(reader: CSVReader, table: _Builder) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, with the number of their first line."""
+    """Yield the rows that are not empty, with the number of their first line."""
     while True:
         line = reader.line_num + 1
         try:
@@ -75,7 +65,7 @@ def _rows(reader: CSVReader, table: _Builder) -> Iterator[tuple[int, list[str]]]
         except csv.Error as error:  # the next call continues with the next line
             table.add_problem(line, str(error))
             continue
-        if any(map(str.strip, row)):
+        if any(map(str.strip, row)) or len(row) > 1:
             yield line, row
 
 
@@ -86,10 +76,9 @@ def read_jsonl(text: str) -> Table:
         if not line.strip():
             continue
         try:
-            value = from_json(line)
+            value = parse_json_line(line)
         except ValueError as error:
-            reason = str(error).replace(" at line 1 column ", " at column ")  # the text is one line of the file
-            table.add_problem(number, f"it is not valid JSON: {reason}")
+            table.add_problem(number, f"it is {error}")
             continue
         if isinstance(value, dict):
             table.add((name, _as_text(item)) for name, item in value.items() if item is not None)

@@ -30,12 +30,12 @@ def check_license(name: str | None, found: ExportFormat) -> None:
     Source: https://huggingface.co/docs/hub/repositories-licenses
 
     Raises:
-        ConfigurationError: It is not an identifier, or the format has no place for it.
+        ConfigurationError: It is not an identifier, or the format has no field for it.
     """
     if name is None:
         return
     if found.name != "huggingface":
-        raise ConfigurationError(f"The format {found.name} has no place for a licence.", hint="Leave out license.")
+        raise ConfigurationError(f"The format {found.name} has no field for a licence.", hint="Omit license.")
     if not _LICENSE.fullmatch(name):
         raise ConfigurationError(
             f"{name!r} is not the identifier of a licence.",
@@ -128,12 +128,13 @@ def _costs(source: ExportSource) -> Iterator[str]:
 
 
 def _known_settings(source: ExportSource, place: str) -> dict[str, Any]:
-    """Return the settings of a plugin and their defaults, from the identity of the run; long values are missing."""
+    """Return settings of a plugin and their defaults, from the identity of the run, without long and nested ones."""
     start = f"{'conversation' if source.spec.conversation else 'row'}.{place}."
+    known = {key.removeprefix(start): value for key, value in source.header.identity.items() if key.startswith(start)}
     return {
-        key.removeprefix(start): value
-        for key, value in source.header.identity.items()
-        if key.startswith(start) and key != f"{start}plugin" and not str(value).startswith("sha256:")
+        key: value
+        for key, value in known.items()
+        if key != "plugin" and "." not in key and not str(value).startswith("sha256:")
     }
 
 
@@ -158,7 +159,8 @@ def _cut_lists(value: Any) -> Any:  # noqa: ANN401 - settings of any plugin
 
 def _parameters(options: ModelOptions) -> str:
     set_options = options.model_dump(exclude_none=True, exclude_defaults=True, exclude={"retries", "timeout"})
-    return ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in set_options.items()) or "defaults"
+    text = ", ".join(f"{key} = {json.dumps(value, default=str)}" for key, value in set_options.items())
+    return text.replace("|", r"\|") or "defaults"  # a bar would end the cell of the table
 
 
 def _fence(text: str, language: str = "text") -> str:

@@ -161,14 +161,12 @@ def _write_rows(
     return dict(counts), dict(skipped)
 
 
-def _build_writer(
-    found: ExportFormat, source: ExportSource, options: RecordOptions, file: BinaryIO, name: str
-) -> Writer:
+def _build_writer(found: ExportFormat, source: ExportSource, options: RecordOptions, file: BinaryIO) -> Writer:
     if found.suffix == ".csv":
         return CSVWriter(file, columns_of(found, source.spec, options))
     if found.name in ("parquet", "huggingface"):
         return ParquetWriter(file, columns_of(found, source.spec, options))
-    return LinesWriter(file, is_compressed=name.endswith(".gz"))
+    return LinesWriter(file)
 
 
 def _write_others(
@@ -188,6 +186,8 @@ def _write_others(
 
 def _notes(found: ExportFormat, rows: Mapping[str, int], license_name: str | None) -> list[str]:
     notes = [f"The split {split} has no row." for split, count in rows.items() if not count and len(rows) > 1]
+    if not any(rows.values()):
+        notes = ["No row was exported."]
     if found.name == "openai" and rows[TRAIN] < OPENAI_MINIMUM:
         notes.append(f"OpenAI needs at least {OPENAI_MINIMUM} examples for fine-tuning.")
     if found.name == "huggingface" and license_name is None:

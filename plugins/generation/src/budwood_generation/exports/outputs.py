@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from budwood.errors import ConfigurationError
 from budwood.providing import replace_file
@@ -15,7 +16,7 @@ from budwood_generation.errors import OutputError
 from budwood_generation.exports.formats import ExportFormat
 from budwood_generation.exports.source import ExportSource
 from budwood_generation.exports.writers import Writer
-from budwood_generation.files import check_path
+from budwood_generation.files import check_path, create_folder
 from budwood_generation.outputs import is_url, strip_credentials
 
 TRAIN: Final = "train"
@@ -45,8 +46,8 @@ def find_target(
     if isinstance(output, str | os.PathLike):
         return check_path(output)
     if found.is_folder or is_split:
-        several = f"the format {found.name} is a folder" if found.is_folder else "a split has two"
-        raise ConfigurationError(f"A stream holds one file, and {several}.", hint="Export to a path.")
+        several = f"the format {found.name} is a folder" if found.is_folder else "a split gives two"
+        raise ConfigurationError(f"A stream can contain only one file, and {several}.", hint="Export to a path.")
     return output
 
 
@@ -70,8 +71,8 @@ def check_outputs(paths: Iterable[Path], source: ExportSource, *, force: bool) -
     Check that an export may write its files, and create their folders.
 
     Raises:
-        ConfigurationError: A file exists and ``force`` is not set, or it belongs to the run itself.
-        OutputError: A folder cannot be created.
+        ConfigurationError: A file exists and ``force`` is not set, it belongs to the run itself, or there is no folder
+            for it.
     """
     paths = tuple(paths)
     for path in paths:
@@ -84,24 +85,17 @@ def check_outputs(paths: Iterable[Path], source: ExportSource, *, force: bool) -
                 hint="Choose another output, or replace it with force=True (--force on the command line).",
             )
     for folder in {path.parent for path in paths}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"Cannot create the folder {str(folder)!r}: {error.strerror}.", hint="Choose another output."
-            ) from error
+        create_folder(folder)
 
 
 @contextlib.contextmanager
-def open_writers(
-    targets: Mapping[str, Target], build: Callable[[BinaryIO, str], Writer]
-) -> Iterator[dict[str, Writer]]:
+def open_writers(targets: Mapping[str, Target], build: Callable[[BinaryIO], Writer]) -> Iterator[dict[str, Writer]]:
     """
     Yield a writer for each target. When the block ends, all files are replaced; if it fails, all stay as they were.
 
     Args:
         targets: The files by split.
-        build: Returns a writer for an open file and its name, which is empty for a stream.
+        build: Returns a writer for an open file. A file whose name ends with ``.gz`` is compressed.
 
     Raises:
         OutputError: A file cannot be written.
@@ -111,8 +105,7 @@ def open_writers(
         with contextlib.ExitStack() as stack:
             writers = {}
             for split, target in targets.items():
-                file = stack.enter_context(_open(target))
-                writers[split] = build(file, target.name if isinstance(target, Path) else "")
+                writers[split] = build(stack.enter_context(_open(target)))
                 stack.push(partial(_close_failed, writers[split]))
             yield writers
             for writer in writers.values():
@@ -145,8 +138,18 @@ def _open(target: Target) -> Iterator[BinaryIO]:
     else:
         target = target.resolve()  # a symbolic link, such as /dev/stdout, stays
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        with replace_file(target, part), part.open("wb") as file:
-            yield file
+        with replace_file(target, part), part.open("wb") as file, _compress(file, target.name) as compressed:
+            yield compressed
+
+
+@contextlib.contextmanager
+def _compress(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    if not name.endswith(".gz"):
+        yield file
+        return
+    # without name and time, so that equal rows give equal files
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as compressed:
+        yield cast("BinaryIO", compressed)
 
 
 def _check_own(path: Path, source: ExportSource) -> None:

@@ -7,7 +7,6 @@ They write to a file that is open. Closing a writer writes what is left, and lea
 from __future__ import annotations
 
 import csv
-import gzip
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from typing import Any, BinaryIO, Final, Protocol
@@ -46,13 +45,10 @@ class LinesWriter:
 
     Args:
         file: The file.
-        is_compressed: Whether it is compressed with gzip.
     """
 
-    def __init__(self, file: BinaryIO, *, is_compressed: bool = False) -> None:
-        self._file: BinaryIO | gzip.GzipFile = file
-        if is_compressed:  # without name and time, so that equal rows give equal files
-            self._file = gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0)
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write a record as a line."""
@@ -62,9 +58,7 @@ class LinesWriter:
         self._file.write(line + b"\n")
 
     def close(self) -> None:
-        """Write what is left."""
-        if isinstance(self._file, gzip.GzipFile):
-            self._file.close()
+        """Do nothing: all lines are written."""
 
 
 class CSVWriter:

@@ -179,7 +179,7 @@ def _describe(path: Path, totals: Totals, before: Totals | None) -> str:
     lost = "it is not known how much was lost"
     if before is not None:
         rows, calls = max(0, before.rows - totals.rows), max(0, before.calls - totals.calls)
-        lost = f"{rows:,} rows and {calls:,} calls were lost"
+        lost = f"{rows:,} rows and {calls:,} calls were lost" if rows or calls else "none was lost"
     return f"The journal was damaged: {kept}, {lost}. Lost work is done again. The old file is {_copy_name(path)}."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from budwood.errors import ConfigurationError
 from budwood_generation.errors import DamagedJournalError, JournalError, OtherRunError, RunBusyError
-from budwood_generation.files import check_path
+from budwood_generation.files import check_path, create_folder
 from budwood_generation.identity import describe_differences
 from budwood_generation.journal import (
     JOURNAL,
@@ -48,18 +47,30 @@ def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple
         ConfigurationError: The folder cannot be created.
     """
     path = folder / JOURNAL
-    if isinstance(output, Path) and output.exists() and not path.exists():
-        raise OtherRunError(
-            f"The output {output.name} exists, and there is no run that it belongs to ({folder.name}).",
-            hint="Choose another output, or move or delete the file.",
-        )
-    _create_folder(folder)
+    _check_output(path, output)
+    create_folder(folder)
     with lock_run(folder):
         _repair(folder)
-        run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
+        run = _check_run(path, output, header, stages)
+        if run is None:
+            path.unlink(missing_ok=True)
+            run = secrets.token_hex(16)
         with contextlib.closing(SQLiteJournal(path, replace(header, run=run), stages)) as journal:
             write_run_file(folder, journal.header, journal.stages)
             yield journal
+
+
+def count_saved_rows(folder: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> int:
+    """
+    Return the number of finished rows that `open_journal` would find. Nothing is changed.
+
+    Raises:
+        OtherRunError: The output belongs to another run, or to none.
+        JournalError: The journal cannot be read.
+    """
+    path = folder / JOURNAL
+    _check_output(path, output)
+    return 0 if _check_run(path, output, header, stages) is None else read_totals(path).rows
 
 
 def read_saved_header(folder: Path) -> Header:
@@ -97,8 +108,11 @@ def find_run_folder(source: str | Path) -> Path:
             f"The current folder has no run of {strip_credentials(source)}.",
             hint=f"Change to the folder of the specification, or give the run folder: {folder.name}.",
         )
-    path = Path(os.path.abspath(check_path(source)))  # noqa: PTH100 - without dots, and with its symbolic links
-    for folder in (path, path.parent / f"{path.name}{SUFFIX}"):
+    path = check_path(source).absolute()
+    if path.name in ("", ".."):
+        path = path.resolve()
+    parent = path.parent.resolve()  # not the folder itself, which may be a symbolic link
+    for folder in (parent / path.name, parent / f"{path.name}{SUFFIX}"):
         if (folder / JOURNAL).is_file():
             return folder
     raise ConfigurationError(
@@ -122,15 +136,6 @@ def is_running(folder: Path) -> bool:
         return True
     except OSError:
         return False
-
-
-def _create_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot create the folder {str(folder)!r}: {error.strerror}.", hint="Choose another output."
-        ) from error
 
 
 @contextlib.contextmanager
@@ -158,14 +163,23 @@ def lock_run(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _check_output(path: Path, output: Path | str) -> None:
+    if isinstance(output, Path) and output.exists() and not path.exists():
+        raise OtherRunError(
+            f"The output {output.name} exists, and there is no run that it belongs to ({path.parent.name}).",
+            hint="Choose another output, or move or delete the file.",
+        )
+
+
 def _check_run(path: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> str | None:
-    """Return the id of the saved run, or None if it was another run without finished calls, which is removed."""
+    """Return the id of the saved run, or None if there is none, or only another run without finished calls."""
+    if not path.exists():
+        return None
     saved = read_header(path)
     differences = _find_differences(saved, header, read_stages(path), stages)
     if not differences:
         return saved.run
     if not read_totals(path).calls and not (isinstance(output, Path) and output.exists()):
-        path.unlink()
         return None
     raise OtherRunError(
         f"The output {output_label(output)} belongs to another run, which differs in: {', '.join(differences)}.",
@@ -182,7 +196,9 @@ def _find_differences(old: Header, new: Header, saved: tuple[Stage, ...], stages
     ]
     found = [difference for difference in differences if difference]
     if not found and saved != stages[: len(saved)]:
-        found.append("the cells, which another version of a plugin computes")
+        has_other_passages = any(one.passages != other.passages for one, other in zip(saved, stages, strict=False))
+        what = "passages of documents" if has_other_passages else "cells"
+        found.append(f"the {what}, which this version of Budwood or of a plugin or library computes in another way")
     return found
 
 

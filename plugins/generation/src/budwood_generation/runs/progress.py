@@ -31,6 +31,7 @@ class Progress:
         total_cost: US dollars of all sessions, or None if unknown.
         seconds: Time since the start.
         waiting: Why calls wait for an endpoint; None if they do not.
+        silent_seconds: Time since the last call has ended while others are in flight, if that is long; otherwise 0.
         storage_problem: Why rows cannot be stored; None if they can. They are in the journal, and calls continue.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
         is_stopping: Whether the run ends after the calls in flight.
@@ -54,6 +55,7 @@ class Progress:
     rejected: int = 0
     total_cost: Decimal | None = None
     waiting: str | None = None
+    silent_seconds: float = 0.0
     storage_problem: str | None = None
     paused_seconds: float = 0.0
     is_stopping: bool = False
@@ -78,6 +80,19 @@ class Waiting:
     def __str__(self) -> str:
         """Return one line for people."""
         return f"{self.model} is unavailable, next call in {self.seconds:.0f} s: {self.reason}"
+
+
+class ExitRequest(Exception):  # noqa: N818 - not an error
+    """
+    The function that receives the progress ends the program.
+
+    Attributes:
+        reason: What it raised.
+    """
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(repr(reason))
+        self.reason = reason
 
 
 class Meter:
@@ -118,6 +133,7 @@ class Meter:
         self._monotonic = monotonic
         self._started = monotonic()
         self._waiting: Sequence[Waiting] = ()
+        self._silent_seconds = 0.0
         self._storage_problem: str | None = None
         self._paused_since: float | None = None
         self._paused_seconds = 0.0
@@ -141,6 +157,7 @@ class Meter:
 
     def count(self, *entries: Entry) -> None:
         """Count committed entries, and report."""
+        self._silent_seconds = 0.0
         for entry in entries:
             if isinstance(entry, RowFailed):
                 self.errors += 1
@@ -154,10 +171,16 @@ class Meter:
         self._paused_seconds = self.paused_seconds
         self._paused_since = self._monotonic() if waiting else None
         self._waiting = waiting
+        self._silent_seconds = 0.0
         for one in waiting:
             logs.emit("run waiting", level="warning", model=one.model, reason=one.reason, seconds=round(one.seconds, 1))
         if not waiting:
             logs.emit("run continued", paused_seconds=round(self._paused_seconds, 1))
+        self._send()
+
+    def report_silence(self, seconds: float) -> None:
+        """Report that calls are in flight, but none has ended for some time."""
+        self._silent_seconds = seconds
         self._send()
 
     def stop(self) -> None:
@@ -188,6 +211,7 @@ class Meter:
             total_cost=self.totals.cost,
             seconds=seconds,
             waiting="; ".join(map(str, self._waiting)) or None,
+            silent_seconds=self._silent_seconds,
             storage_problem=self._storage_problem,
             paused_seconds=self.paused_seconds,
             is_stopping=self._is_stopping,
@@ -197,5 +221,12 @@ class Meter:
         )
 
     def _send(self) -> None:
-        if self._report is not None:
-            self._report(self.progress())
+        """Report the progress. If the function fails, it is not called again, since its error stops the run."""
+        report, self._report = self._report, None
+        if report is None:
+            return
+        try:
+            report(self.progress())
+        except (KeyboardInterrupt, SystemExit) as error:  # in any task, these would end the event loop at once
+            raise ExitRequest(error) from error
+        self._report = report

@@ -29,7 +29,7 @@ def remove_run(path: str | Path) -> Path:
     folder = find_run_folder(path)
     if folder.is_symlink() or folder.suffix != SUFFIX:
         raise ConfigurationError(
-            f"{str(folder)!r} is not the folder of a run that Budwood named.", hint="Remove it by hand."
+            f"{str(folder)!r} is a link, or does not have the name of a run folder.", hint="Delete it manually."
         )
     with lock_run(folder):
         try:

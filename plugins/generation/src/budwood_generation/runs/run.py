@@ -17,9 +17,9 @@ from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.creating import create_rows
 from budwood_generation.runs.delivery import open_delivery
-from budwood_generation.runs.folder import find_run_folder, open_journal, read_saved_header
+from budwood_generation.runs.folder import count_saved_rows, find_run_folder, open_journal, read_saved_header
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
-from budwood_generation.runs.progress import Meter, Progress
+from budwood_generation.runs.progress import ExitRequest, Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
 from budwood_generation.spec import GenerationSpec
 from budwood_generation.spec_sources import SpecSource, make_spec
@@ -40,7 +40,7 @@ def generate(
     Args:
         spec: The specification, a dictionary in the form of its file, or the path of the file.
         settings: As for `budwood.Client`.
-        on_progress: Called after every commit.
+        on_progress: Called after every commit. What it raises stops the run.
 
     Raises:
         BudwoodError: The error that stopped the run. Finished work is in the journal, also after `KeyboardInterrupt`.
@@ -90,6 +90,17 @@ async def resume_async(
 ) -> RunReport:
     """Continue a run; see `resume`."""
     return await _resume(path, only, settings, on_progress)
+
+
+def count_finished_rows(plan: Plan) -> int:
+    """
+    Return the number of rows of a plan that an earlier run finished, and that `generate` does not create again.
+
+    Raises:
+        OtherRunError: The output belongs to another run, or to none, and `generate` would refuse the plan.
+        JournalError: The journal cannot be read.
+    """
+    return count_saved_rows(plan.run_folder, plan.output, plan.header(), plan.stages)
 
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
@@ -199,8 +210,13 @@ async def _run_plan(
 async def _run_session(
     plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None
 ) -> RunReport:
-    with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
-        return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+    try:
+        with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
+            return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+    except ExitRequest as request:
+        for note in getattr(request, "__notes__", ()):
+            request.reason.add_note(note)
+        raise request.reason from None
 
 
 async def _run_with_note(

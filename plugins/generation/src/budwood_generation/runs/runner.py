@@ -21,7 +21,7 @@ from budwood_generation.runs.refusals import Refusals
 from budwood_generation.runs.rows import OpenRow
 from budwood_generation.runs.scheduler import Scheduler
 from budwood_generation.runs.tasks import RowTask, SetAside
-from budwood_generation.runs.waits import Waits
+from budwood_generation.runs.waits import Silence, Waits
 
 LOOKAHEAD: Final = 4
 """Open rows per slot, among which those with the most calls come first."""
@@ -135,6 +135,7 @@ class Runner:
         self._gates = {model: Gate(*gate) for model in self._models}
         self._scheduler: Scheduler[RowTask] = Scheduler(self._gates, self._prepare)
         self._waits = Waits(self._gates, self._meter)
+        self._silence = Silence(self._meter)
         try:
             while self._error is None and self._fill():
                 self._dispatch()
@@ -196,6 +197,8 @@ class Runner:
             if task is None:
                 break
             ticket = self._gates[task.model].enter(now)
+            if not self._running:
+                self._silence.restart(now)
             self._running += 1
             self._start(self._process(task, ticket))
 
@@ -225,8 +228,10 @@ class Runner:
         if self._error is not None:
             return
         self._changed = self._loop.create_future()
-        when = self._scheduler.next_time() if self._has_slot else None
-        timer = None if when is None else self._loop.call_at(when, self._wake)
+        times = [self._silence.report(self._loop.time())] if self._running else []
+        if self._has_slot and (time := self._scheduler.next_time()) is not None:
+            times.append(time)
+        timer = self._loop.call_at(min(times), self._wake) if times else None
         try:
             await self._changed
         finally:
@@ -288,6 +293,7 @@ class Runner:
             raise
         finally:
             self._running -= 1
+            self._silence.restart(self._loop.time())
             self._wake()
         if isinstance(outcome, Reply):
             gate.succeed(ticket, self._loop.time())

@@ -14,6 +14,9 @@ from budwood_generation.runs.tasks import RowTask
 MIN_SECONDS: Final = 1.0
 """The shortest delay of the last rows that is reported."""
 
+SILENT_SECONDS: Final = 30.0
+"""Seconds without a reply after which a run reports that, repeatedly."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
@@ -71,3 +74,28 @@ class Waits:
             return _Wait(gate.pause, gate.successes)
         before = self._waits.get(model)
         return before if before is not None and before.answered == gate.successes else None
+
+
+class Silence:
+    """
+    Reports that calls are in flight, but none has ended for a while: the endpoint may hang.
+
+    Args:
+        meter: Reports it.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._since = 0.0
+        self._next = 0.0
+
+    def restart(self, now: float) -> None:
+        """Measure from now, when a call has ended, or is sent after a time without any."""
+        self._since, self._next = now, now + SILENT_SECONDS
+
+    def report(self, now: float) -> float:
+        """Report the silence if it is time. Returns the time of the next report."""
+        if now >= self._next:
+            self._next += SILENT_SECONDS
+            self._meter.report_silence(now - self._since)
+        return self._next

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from budwood.contracts import PassageIndex, PluginContext
 from budwood.providing import PromptTemplate
 from budwood.types import Cell, Instruction, Turn
+from budwood_generation.placeholders import Template
 from budwood_generation.strategies.prompts import ask_messages
 from budwood_generation.strategies.seeds import AskerSettings, Seeds
 from budwood_generation.strategies.spread import Items, SpreadCells
@@ -38,16 +39,20 @@ class PersonaSettings(AskerSettings):
         seeds: Texts for the placeholder ``{seed}``, or records whose fields fill placeholders, also in personas.
     """
 
-    personas: Annotated[tuple[Annotated[PromptTemplate, Field(min_length=1)], ...], Field(min_length=1)] = tuple(
-        map(PromptTemplate, PERSONAS)
-    )
+    personas: Annotated[tuple[Template, ...], Field(min_length=1)] = tuple(map(PromptTemplate, PERSONAS))
     request: PromptTemplate = PromptTemplate("Ask one question that this person would ask, in their words.")
     seeds: Seeds = ()
 
     @model_validator(mode="after")
     def _check_fields(self) -> Self:
-        if self.seeds and "persona" in self.seeds[0] and not isinstance(self.seeds[0], str):
-            raise ValueError("seeds: a field cannot be named 'persona'")
+        seed = self.seeds[0] if self.seeds else {}
+        fields = {"seed": seed} if isinstance(seed, str) else seed
+        if "persona" in fields:
+            raise ValueError("'seeds': a field cannot be named 'persona'")
+        for name in (name for persona in self.personas for name in persona.names):
+            if name not in fields:
+                known = f"The fields are {', '.join(fields)}" if fields else "Seeds with fields define placeholders"
+                raise ValueError(f"'personas': unknown placeholder {{{name}}}. {known}")
         return self
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from budwood.contracts import PassageIndex, PluginContext
 from budwood.providing import PromptTemplate
 from budwood.types import Cell, Instruction, Turn
+from budwood_generation.placeholders import Template
 from budwood_generation.strategies.prompts import ask_messages
 from budwood_generation.strategies.seeds import AskerSettings, Seeds
 from budwood_generation.strategies.spread import Items, SpreadCells
@@ -32,7 +33,7 @@ class SeedListSettings(AskerSettings):
     """
 
     seeds: Annotated[Seeds, Field(min_length=1)]
-    question: PromptTemplate | None = None
+    question: Template | None = None
     request: PromptTemplate | None = None
 
 
