@@ -196,6 +196,7 @@ def test_a_journal_of_another_version_is_not_resumed(tmp_path):
         with pytest.raises(JournalFormatError, match="format version 1, but version 2 is expected") as raised:
             act(argument)
         assert not getattr(raised.value, "__notes__", [])
+    assert show_run(folder).state == "incompatible"
 
 
 @pytest.mark.parametrize("name", [".", "../data.jsonl.run", "../data.jsonl"])
