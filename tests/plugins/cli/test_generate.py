@@ -8,16 +8,11 @@ import threading
 
 import pytest
 
+from tests.datasets import read_rows
+
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9)\d")
 
 pytestmark = pytest.mark.one_python
-
-
-def read_rows(path):
-    """
-    Return the rows of an output.
-    """
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def test_a_dataset_is_created(budwood, vendor, spec, tmp_path):
