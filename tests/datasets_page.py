@@ -24,9 +24,9 @@ END: Final = "<!-- end of the proof -->\n"
 
 def read_rows(report: Path) -> Iterator[tuple[str, str, str]]:
     """
-    Yield what was done, what was found, and the seconds that the test took.
+    Yield what was done, what was found, and the seconds that the test took, in the order of the test files.
     """
-    for case in ET.parse(report).iter("testcase"):
+    for case in sorted(ET.parse(report).iter("testcase"), key=lambda case: case.attrib["classname"]):
         for found in case.iter("property"):
             yield found.attrib["name"], found.attrib["value"], f"{float(case.attrib['time']):.0f}"
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.benchmarks.environments import ROOT, prepare_environment
-from tests.benchmarks.generation_page import Peer, Result, Target, check_targets, format_tables, write_page
+from tests.benchmarks.generation_page import LARGE_ROWS, Peer, Result, Target, check_targets, format_tables, write_page
 from tests.benchmarks.generation_starts import QUICK_ROWS, ROWS, measure_starts
 from tests.benchmarks.generation_worker import Case
 from tests.benchmarks.generators.budwood_run import create_settings, create_spec
@@ -40,15 +40,12 @@ SIGMA: Final = 0.5
 SEED: Final = 1
 """The seed of the server's latencies."""
 
-LARGE: Final = Case(256, 1.0, 10_000)
-"""The case with targets of CPU time and memory: in smaller ones, the imports are a large part."""
-
 BESIDE_PEERS: Final = (Case(64, 1.0, 960), Case(256, 1.0, 2560))
 CASES: Final = (
-    Case(16, 1.0, 400),
+    Case(16, 1.0, 240),
     *BESIDE_PEERS,
-    LARGE,
-    Case(1024, 4.0, 10_240),
+    Case(256, 1.0, LARGE_ROWS),
+    Case(1024, 4.0, 8192),
     Case(64, 1.0, 400, turns=4),
 )
 QUICK: Final = (Case(16, 0.2, 400), Case(16, 0.2, 100, turns=4))

@@ -8,10 +8,10 @@ from tests import datasets_page
 from tests.datasets_page import END, PAGE, START
 
 REPORT = """<testsuites><testsuite>
-<testcase name="test_kills" time="12.6">
+<testcase classname="tests.b" name="test_kills" time="12.6">
 <properties><property name="SIGKILL" value="nothing lost"/></properties>
 </testcase>
-<testcase name="test_short" time="0.1"/>
+<testcase classname="tests.a" name="test_short" time="0.1"/>
 {more}
 </testsuite></testsuites>"""
 
@@ -53,7 +53,8 @@ def test_skipped_tests_leave_the_page_alone(page, tmp_path, monkeypatch):
     A table without them would look complete. The error names each with its reason.
     """
     before = page.read_text("utf-8")
-    more = '<testcase name="test_docs" time="0"><skipped message="apt-get install python3.11-doc"/></testcase>'
+    skipped = '<skipped message="apt-get install python3.11-doc"/>'
+    more = f'<testcase classname="tests.a" name="test_docs" time="0">{skipped}</testcase>'
 
     with pytest.raises(SystemExit, match="test_docs: apt-get install"):
         run_with_report(tmp_path, monkeypatch, more)

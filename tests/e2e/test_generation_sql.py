@@ -157,7 +157,7 @@ def test_a_database_that_stalls_for_half_a_minute_stops_no_call(output, tmp_path
     assert made == [report.calls]
     assert read_table(output) == (expected, True)
     record_property(
-        f"A table of {output.partition(':')[0]} is locked for 30 s",
+        f"A table of {'SQLite' if output.startswith('sqlite') else 'PostgreSQL'} is locked for 30 s",
         f"all {report.calls:,} calls made meanwhile; then {report.rows} rows stored",
     )
 

@@ -151,7 +151,7 @@ def test_a_damaged_journal_is_resumed(killed, complete, damage, record_property)
     assert show_run(killed.run_folder).state == "complete"
     assert [info.run_folder for info in list_runs(killed.run_folder.parent)] == [killed.run_folder]
     again = len(server.requests) - (calls - paid)
-    record_property(f"Damaged: {damage.__doc__.rstrip('.')}", f"{again} of {paid} calls sent again")
+    record_property(f"Journal: {damage.__doc__.rstrip('.')}", f"{again} of {paid} calls sent again")
 
 
 def test_a_zeroed_page_costs_only_what_was_on_it(killed, complete):
@@ -184,7 +184,7 @@ def test_any_page_may_be_zeroed(killed, complete, tmp_path, record_property):
         with ChatServer() as server:
             assert resume(copy, settings=server.settings).output.read_bytes() == output
         again.append(len(server.requests) - (calls - paid))
-    record_property(f"Damaged: Zero each of {pages} pages in turn", f"at most {max(again)} of {paid} calls sent again")
+    record_property(f"Journal: Zero each of {pages} pages in turn", f"at most {max(again)} of {paid} calls sent again")
 
 
 def test_a_finished_run_with_a_zeroed_page_is_completed(tmp_path, complete):

@@ -8,16 +8,11 @@ import threading
 
 import pytest
 
+from tests.datasets import read_rows
+
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9)\d")
 
 pytestmark = pytest.mark.one_python
-
-
-def read_rows(path):
-    """
-    Return the rows of an output.
-    """
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def test_a_dataset_is_created(budwood, vendor, spec, tmp_path):
@@ -86,6 +81,20 @@ def test_a_dry_run_sends_and_writes_nothing(budwood, vendor, spec, tmp_path):
     assert plan["cost"] is None
     assert vendor.requests == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("talks")] == []
+
+
+def test_a_dry_run_looks_at_the_earlier_run(budwood, vendor, spec):
+    """
+    It says how many rows are finished, or why the plan would be refused, before anything is paid.
+    """
+    budwood("generate", "spec.toml", "--quiet")
+
+    more = budwood("generate", "spec.toml", "--dry-run", "--set", "rows=6")
+    other = json.loads(budwood("generate", "spec.toml", "--dry-run", "--json", "--set", "seed=5").stdout)
+
+    assert "note: finished rows, which are not created again: 4\n" in more.stderr
+    assert (more.returncode, other["rows_finished"]) == (0, None)
+    assert "belongs to another run, which differs in: seed (0 → 5)" in other["problem"]
 
 
 def test_a_dry_run_estimates_the_cost(budwood, vendor, spec, monkeypatch):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 import threading
 
 import pytest
@@ -71,6 +74,24 @@ def test_an_export_can_go_to_standard_output(budwood, run):
     assert done.stderr.startswith("4 of 4 rows\n")
     assert (as_json.returncode, folder.returncode) == (2, 3)
     assert as_json.stdout == folder.stdout == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("run")
+def test_a_stopped_export_leaves_no_part_of_a_file(started, tmp_path, number):
+    """
+    Here it waits for the reader of a pipe, while the other file is open.
+    """
+    os.mkfifo(tmp_path / "x.validation.jsonl")
+
+    process = started("runs", "export", "talks.jsonl", "--to", "openai", "-o", "x.jsonl", "--split", "0.5")
+    while not list(tmp_path.glob(".x.train.jsonl.*.part")):
+        assert process.poll() is None
+    process.send_signal(number)
+
+    assert process.wait() == (130 if number == signal.SIGINT else 143)
+    assert not list(tmp_path.glob(".*.part"))
 
 
 @pytest.mark.usefixtures("run")

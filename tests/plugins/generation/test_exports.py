@@ -109,6 +109,7 @@ def test_chatml_skips_rows_that_contain_its_tokens(tmp_path):
 
     assert records(report) == []
     assert (report.rows, report.skipped) == ({"train": 0}, {"the text contains <|im_start|> or <|im_end|>": 3})
+    assert report.notes == ("No row was exported.",)
 
 
 def test_the_context_is_what_the_answerer_received(tmp_path):
@@ -187,6 +188,17 @@ def test_structured_values_take_no_context(tmp_path):
 
     with pytest.raises(ConfigurationError, match="no messages"):
         export_run(run, "csv", tmp_path / "x.csv", context=True)
+
+
+def test_rows_without_passages_take_no_context(tmp_path):
+    """
+    The option would have no effect.
+    """
+    job = {"strategy": {"plugin": "seed-list", "seeds": ["Why?"]}, "turns": 1}
+    run = generate(conversation_spec(tmp_path, job=job, documents=None, rows=1)).output
+
+    with pytest.raises(ConfigurationError, match="have no passages"):
+        export_run(run, "openai", tmp_path / "x.jsonl", context=True)
 
 
 def test_jsonl_has_the_rows_of_the_output(run, tmp_path):

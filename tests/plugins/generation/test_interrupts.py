@@ -111,6 +111,39 @@ def test_a_signal_during_planning_ends_the_program(tmp_path, monkeypatch, number
     assert not reached
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for a thread")
+@both_signals
+def test_a_signal_wakes_a_run_that_waits(clock, number):
+    """
+    The main thread is not interrupted if another one receives the signal, or if it arrives just before the wait.
+    """
+    is_waiting, before = threading.Event(), (signal.set_wakeup_fd(-1), sys.getswitchinterval())
+
+    def send():
+        is_waiting.wait()
+        signal.pthread_kill(threading.get_ident(), number)
+
+    async def work(interrupts):
+        interrupts.install()
+        stopped = asyncio.Event()
+        with interrupts.stopping_by(stopped.set):
+            is_waiting.set()
+            await stopped.wait()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    sys.setswitchinterval(1000)  # the other thread runs when this one waits in the event loop
+    try:
+        with graceful_interrupts(clock.monotonic) as interrupts:
+            asyncio.run(work(interrupts))
+    finally:
+        sys.setswitchinterval(before[1])
+        sender.join()
+
+    assert interrupts.signal == number
+    assert signal.set_wakeup_fd(before[0]) == -1
+
+
 def test_two_signals_at_once_are_one(clock):
     """
     A wrapper forwards the signal that the terminal has sent to both.

@@ -142,6 +142,18 @@ def test_a_missing_journal_is_an_error_for_readers(path):
     assert list(path.parent.iterdir()) == []
 
 
+def test_a_journal_in_a_read_only_folder_can_be_read(path, monkeypatch):
+    """
+    SQLite creates no log beside the file, which would fail there.
+    """
+    with open_journal(path) as journal:
+        journal.commit(call()).result()
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    assert read_totals(path).calls == 1
+    assert [file.name for file in path.parent.iterdir()] == ["journal.sqlite"]
+
+
 def test_an_old_log_is_not_applied_to_a_new_journal(path):
     """
     If a journal was deleted without its log, the new journal is empty.

@@ -105,5 +105,5 @@ def test_exclusions_without_effect_are_noted(tmp_path):
     plan = make_plan(spec)
 
     assert plan.unused_exclusions == ("tea.md",)
-    assert plan.notes_at_start[-1].startswith("documents.exclude: 'tea.md' matches nothing.")
-    assert plan.notes_at_start[-1] in plan.warnings
+    assert plan.notes_on_exclusions[0].startswith("documents.exclude: 'tea.md' matches nothing.")
+    assert plan.notes_on_exclusions[0] in plan.warnings

@@ -10,7 +10,17 @@ import pytest
 from filelock import FileLock
 
 from budwood.errors import ConfigurationError
-from budwood_generation import JournalFormatError, generate, list_runs, remove_run, resume, show_run
+from budwood_generation import (
+    JournalFormatError,
+    OtherRunError,
+    count_finished_rows,
+    generate,
+    list_runs,
+    make_plan,
+    remove_run,
+    resume,
+    show_run,
+)
 from budwood_generation.journal.database import set_version
 from tests.chat_server import ChatServer, failure
 from tests.datasets import OFFLINE, calls_of, conversation_spec, read_rows
@@ -186,6 +196,7 @@ def test_a_journal_of_another_version_is_not_resumed(tmp_path):
         with pytest.raises(JournalFormatError, match="format version 1, but version 2 is expected") as raised:
             act(argument)
         assert not getattr(raised.value, "__notes__", [])
+    assert show_run(folder).state == "incompatible"
 
 
 @pytest.mark.parametrize("name", [".", "../data.jsonl.run", "../data.jsonl"])
@@ -244,3 +255,33 @@ def test_a_run_of_a_url_is_found_through_a_link(tmp_path, monkeypatch):
 
     for folder in (tmp_path / "link", Path("..")):
         assert resume(folder / report.run_folder.name).rows == 1
+
+
+def test_a_plan_knows_what_an_earlier_run_finished(tmp_path):
+    """
+    Rows that were added are not finished. Nothing is created by looking.
+    """
+    spec = conversation_spec(tmp_path, rows=2)
+    before = count_finished_rows(make_plan(spec))
+    created = spec.run_folder.exists()
+
+    generate(spec)
+
+    assert (before, created) == (0, False)
+    assert count_finished_rows(make_plan(conversation_spec(tmp_path, rows=3))) == 2
+
+
+def test_a_plan_that_would_be_refused_says_so(tmp_path):
+    """
+    As generate would, and without a change of the run.
+    """
+    spec = conversation_spec(tmp_path, rows=2)
+    generate(spec)
+    (tmp_path / "mine.jsonl").touch()
+
+    with pytest.raises(OtherRunError, match="seed"):
+        count_finished_rows(make_plan(conversation_spec(tmp_path, rows=2, seed=8)))
+    with pytest.raises(OtherRunError, match=r"mine\.jsonl exists"):
+        count_finished_rows(make_plan(conversation_spec(tmp_path, output="mine.jsonl")))
+
+    assert show_run(spec.run_folder).state == "complete"

@@ -22,16 +22,16 @@ def warnings_of(spec):
 
 def test_rows_that_share_a_passage_are_counted(tmp_path):
     """
-    The asker is told what was asked before, unless there is none.
+    Askers see the questions of earlier rows, unless there are none.
     """
     plan = make_plan(conversation_spec(tmp_path, rows=50, concurrency=4))
 
     assert plan.shares.rows_per_passage == -(-50 // plan.passages)
     assert plan.shares.rows_per_prompt == 1
     assert plan.warnings == (
-        f"up to {plan.shares.rows_per_passage} rows share a passage. Each asker is told what was asked before.",
+        f"up to {plan.shares.rows_per_passage} rows share a passage. Askers see its earlier questions.",
     )
-    assert "told" not in warnings_of(conversation_spec(tmp_path, rows=50, documents=None, job=seeds(50)))
+    assert "Askers" not in warnings_of(conversation_spec(tmp_path, rows=50, documents=None, job=seeds(50)))
 
 
 def test_structured_rows_that_share_a_prompt_are_counted(tmp_path):
@@ -92,11 +92,11 @@ def test_fewer_calls_at_a_time_than_slots_are_noted(tmp_path):
     alone = {"strategy": {"plugin": "document-questions", "asked": 0}}
 
     assert plan.passages < 16
-    assert plan.notes_at_start[0].startswith(
-        f"at most {plan.passages} calls run at a time, fewer than concurrency (16), because each asker"
+    assert plan.notes_on_speed[0].startswith(
+        f"at most {plan.passages} calls run at a time, fewer than concurrency (16), because askers see"
     )
-    assert plan.notes_at_start[0] in plan.warnings
-    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=plan.passages)).notes_at_start == ()
-    assert make_plan(conversation_spec(tmp_path, rows=plan.passages, concurrency=16)).notes_at_start == ()
-    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=16, job=alone)).notes_at_start == ()
-    assert make_plan(row_spec(tmp_path, rows=50, concurrency=16)).notes_at_start == ()
+    assert plan.notes_on_speed[0] in plan.warnings
+    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=plan.passages)).notes_on_speed == ()
+    assert make_plan(conversation_spec(tmp_path, rows=plan.passages, concurrency=16)).notes_on_speed == ()
+    assert make_plan(conversation_spec(tmp_path, rows=50, concurrency=16, job=alone)).notes_on_speed == ()
+    assert make_plan(row_spec(tmp_path, rows=50, concurrency=16)).notes_on_speed == ()

@@ -80,8 +80,10 @@ def interruptible(run_folder: Path) -> Iterator[None]:
 
 def write_plan(plan: Plan, *, json_output: bool) -> None:
     """Print what a run would do."""
+    finished, problem = _find_finished(plan)
     if json_output:
-        terminal.write_json({"rows": len(plan.cells)} | pick_fields(plan, PLAN_FIELDS) | _estimate_json(plan))
+        found = {"rows": len(plan.cells), "rows_finished": finished, "problem": problem}
+        terminal.write_json(found | pick_fields(plan, PLAN_FIELDS) | _estimate_json(plan))
         return
     terminal.write(
         f"rows          {len(plan.cells):,}, {terminal.format_count(plan.turns, 'turn')}\n"
@@ -99,6 +101,21 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
     write_unreadable(plan.unreadable)
     write_skipped_files(plan.skipped_files)
     write_notes(plan.warnings)
+    if finished:
+        write_notes([f"finished rows, which are not created again: {finished:,}"])
+    if problem:
+        write_notes([problem])
+
+
+def _find_finished(plan: Plan) -> tuple[int | None, str | None]:
+    """Return the number of rows that are finished, or why the plan would be refused."""
+    from budwood.errors import BudwoodError
+    from budwood_generation import count_finished_rows
+
+    try:
+        return count_finished_rows(plan), None
+    except BudwoodError as error:
+        return None, f"{error.message} {error.hint or ''}".rstrip()
 
 
 def write_notes(notes: Sequence[str]) -> None:

@@ -120,7 +120,7 @@ def _progress_bar() -> Iterator[OnProgress]:
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
     columns = (BarColumn(bar_width=16), MofNCompleteColumn(), text)  # on a narrow terminal the text takes two lines
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("rows", total=None)
+        task = bars.add_task("planning", total=None)
         write_notes = _NotesOnce(lambda text: bars.console.print(text, markup=False, highlight=False))
 
         def show(progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,11 @@ def export(
     datasets.require_generation()
     import budwood_generation
 
-    with _open_output(output, json_output=json_output) as target, show_export(quiet=quiet) as on_progress:
+    with (
+        _open_output(output, json_output=json_output) as target,
+        show_export(quiet=quiet) as on_progress,
+        _exit_on_sigterm(),
+    ):
         report = budwood_generation.export_run(
             path,
             to,
@@ -75,6 +80,16 @@ def export(
         terminal.write("".join(f"{short_path(file)}\n" for file in report.files))
     if not quiet:
         _write_summary(report)
+
+
+@contextmanager
+def _exit_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise `SystemExit` in the block, so that no part of a file is left."""
+    previous = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @contextmanager

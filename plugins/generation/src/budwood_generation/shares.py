@@ -32,7 +32,7 @@ class Shares:
         rows_per_prompt: The greatest number of rows whose first request is the same but for its seed. Requests of
             askers do not count if they contain what was asked before.
         is_exact: Whether all rows were compared; otherwise the numbers are estimates.
-        are_askers_told: Whether askers are told what was asked of the passage before.
+        are_askers_told: Whether askers see the earlier questions about their passage.
     """
 
     rows_per_passage: int
@@ -101,7 +101,7 @@ def list_warnings(plugins: RunPlugins, shares: Shares) -> Iterator[str]:
             + "."
         )
     elif shares.rows_per_passage > 1:
-        told = ". Each asker is told what was asked before" if shares.are_askers_told else ""
+        told = ". Askers see its earlier questions" if shares.are_askers_told else ""
         yield f"{about} {shares.rows_per_passage:,} rows share a passage{told}."
     if plugins.unused_fields:
         yield f"no text uses the seeds. Write placeholders such as {{{plugins.unused_fields[0]}}} where they belong."
@@ -111,17 +111,20 @@ def find_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> int | None
     """
     Return how many calls can run at a time, if rows that wait for others make them fewer than `concurrency`.
 
-    A row waits for the previous one about its passage or material, so this is the number of rows that wait for none.
+    A row waits for the previous one about its passage or material, so this is the number of passages of the last rows,
+    which are those that are missing if rows were added.
     """
     rows, slots = len(cells), spec.concurrency
-    if spec.conversation is None or rows <= 1:
+    if spec.conversation is None:
         return None
-    first = 0
-    for index in range(min(rows, max(MIN_ROWS_TO_COUNT, 4 * slots))):
-        first += cells.find_previous(index) is None
-        if first >= min(slots, rows):
+    start = max(0, rows - max(MIN_ROWS_TO_COUNT, 4 * slots))
+    subjects = 0
+    for index in range(start, rows):
+        previous = cells.find_previous(index)
+        subjects += previous is None or previous < start
+        if subjects >= min(slots, rows):
             return None
-    return first
+    return subjects
 
 
 def describe_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> tuple[str, ...]:
@@ -131,7 +134,7 @@ def describe_parallel_limit(spec: GenerationSpec, cells: PlannedCells) -> tuple[
         return ()
     calls = "one call runs" if limit == 1 else f"{limit:,} calls run"
     note = (
-        f"at most {calls} at a time, fewer than concurrency ({spec.concurrency:,}), because each asker is told what "
-        "was asked before about its passage or material. Add documents or seeds, or set asked = 0 in the strategy."
+        f"at most {calls} at a time, fewer than concurrency ({spec.concurrency:,}), because askers see the "
+        "earlier questions about their passage or material. Add documents or seeds, or set asked = 0 in the strategy."
     )
     return (note,)

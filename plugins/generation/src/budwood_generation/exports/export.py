@@ -186,6 +186,8 @@ def _write_others(
 
 def _notes(found: ExportFormat, rows: Mapping[str, int], license_name: str | None) -> list[str]:
     notes = [f"The split {split} has no row." for split, count in rows.items() if not count and len(rows) > 1]
+    if not any(rows.values()):
+        notes = ["No row was exported."]
     if found.name == "openai" and rows[TRAIN] < OPENAI_MINIMUM:
         notes.append(f"OpenAI needs at least {OPENAI_MINIMUM} examples for fine-tuning.")
     if found.name == "huggingface" and license_name is None:

@@ -115,7 +115,7 @@ def open_writers(targets: Mapping[str, Target], build: Callable[[BinaryIO], Writ
     except OSError as error:
         raise OutputError(
             f"Cannot write the export: {error.strerror or error}.",
-            hint="Free disk space, or make the folder writable. The rows are in the journal of the run.",
+            hint="Free disk space, make the folder writable, or choose another output. The rows are in the journal.",
         ) from error
 
 

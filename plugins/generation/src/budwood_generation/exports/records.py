@@ -44,6 +44,16 @@ def check_options(found: ExportFormat, spec: GenerationSpec, options: RecordOpti
     Raises:
         ConfigurationError: It cannot.
     """
+    _check_reasoning(found, options)
+    if spec.row is not None:
+        _check_values(found, options)
+    elif options.context and spec.documents is None:
+        raise ConfigurationError(
+            "The rows of this run have no passages: it has no documents.", hint="Leave out context (--context)."
+        )
+
+
+def _check_reasoning(found: ExportFormat, options: RecordOptions) -> None:
     if options.reasoning not in (None, *get_args(Reasoning)):
         raise ConfigurationError(
             f"Unknown value {options.reasoning!r} for reasoning.", hint="Choose one of drop, field, tags."
@@ -52,8 +62,9 @@ def check_options(found: ExportFormat, spec: GenerationSpec, options: RecordOpti
         raise ConfigurationError(
             f"The format {found.name} has no field for reasoning.", hint="Use tags or drop, or the format messages."
         )
-    if spec.row is None:
-        return
+
+
+def _check_values(found: ExportFormat, options: RecordOptions) -> None:
     if not found.holds_values:
         able = ", ".join(other.name for other in export_formats() if other.holds_values)
         raise ConfigurationError(
@@ -61,11 +72,13 @@ def check_options(found: ExportFormat, spec: GenerationSpec, options: RecordOpti
             hint=f"Export to one of {able}.",
         )
     if options.reasoning == "tags":
-        raise ConfigurationError("Structured values contain no text for tags.", hint="Use drop or field for reasoning.")
+        raise ConfigurationError(
+            "Structured values have no text that tags could be put into.", hint="Use drop or field for reasoning."
+        )
     if options.context:
         raise ConfigurationError(
-            "The rows of this run contain no messages for the passage.",
-            hint="Omit context (--context): formats for structured values have a column for the passage.",
+            "The rows of this run have no messages that the passage could be put into.",
+            hint="Leave out context (--context): all formats for structured values have the passage in its own place.",
         )
 
 

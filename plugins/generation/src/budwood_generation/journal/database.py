@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -46,6 +47,12 @@ _INSERT_ONCE: Final = (
 def connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     """Open an existing file: "rw" to write, "ro" to read it."""
     address = f"{path.absolute().as_uri()}?mode={mode}"
+    if (
+        mode == "ro"
+        and not os.access(path.parent, os.W_OK)
+        and not any(file.exists() for file in find_companions(path))
+    ):
+        address += "&immutable=1"  # SQLite cannot create its log here, and without a log nothing writes the file
     connection = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
     if mode == "rw":
         try:

@@ -47,18 +47,30 @@ def open_journal(folder: Path, output: Path | str, header: Header, stages: tuple
         ConfigurationError: The folder cannot be created.
     """
     path = folder / JOURNAL
-    if isinstance(output, Path) and output.exists() and not path.exists():
-        raise OtherRunError(
-            f"The output {output.name} exists, and there is no run that it belongs to ({folder.name}).",
-            hint="Choose another output, or move or delete the file.",
-        )
+    _check_output(path, output)
     create_folder(folder)
     with lock_run(folder):
         _repair(folder)
-        run = (_check_run(path, output, header, stages) if path.exists() else None) or secrets.token_hex(16)
+        run = _check_run(path, output, header, stages)
+        if run is None:
+            path.unlink(missing_ok=True)
+            run = secrets.token_hex(16)
         with contextlib.closing(SQLiteJournal(path, replace(header, run=run), stages)) as journal:
             write_run_file(folder, journal.header, journal.stages)
             yield journal
+
+
+def count_saved_rows(folder: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> int:
+    """
+    Return the number of finished rows that `open_journal` would find. Nothing is changed.
+
+    Raises:
+        OtherRunError: The output belongs to another run, or to none.
+        JournalError: The journal cannot be read.
+    """
+    path = folder / JOURNAL
+    _check_output(path, output)
+    return 0 if _check_run(path, output, header, stages) is None else read_totals(path).rows
 
 
 def read_saved_header(folder: Path) -> Header:
@@ -151,14 +163,23 @@ def lock_run(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def _check_output(path: Path, output: Path | str) -> None:
+    if isinstance(output, Path) and output.exists() and not path.exists():
+        raise OtherRunError(
+            f"The output {output.name} exists, and there is no run that it belongs to ({path.parent.name}).",
+            hint="Choose another output, or move or delete the file.",
+        )
+
+
 def _check_run(path: Path, output: Path | str, header: Header, stages: tuple[Stage, ...]) -> str | None:
-    """Return the id of the saved run, or None if it was another run without finished calls, which is removed."""
+    """Return the id of the saved run, or None if there is none, or only another run without finished calls."""
+    if not path.exists():
+        return None
     saved = read_header(path)
     differences = _find_differences(saved, header, read_stages(path), stages)
     if not differences:
         return saved.run
     if not read_totals(path).calls and not (isinstance(output, Path) and output.exists()):
-        path.unlink()
         return None
     raise OtherRunError(
         f"The output {output_label(output)} belongs to another run, which differs in: {', '.join(differences)}.",

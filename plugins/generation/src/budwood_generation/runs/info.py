@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from budwood.errors import ConfigurationError
-from budwood_generation.errors import JournalError
+from budwood_generation.errors import JournalError, JournalFormatError
 from budwood_generation.files import check_path
 from budwood_generation.journal import (
     JOURNAL,
@@ -24,7 +24,7 @@ from budwood_generation.runs.delivery import read_receipt
 from budwood_generation.runs.folder import find_run_folder, is_running
 from budwood_generation.runs.report import Failure
 
-State = Literal["complete", "unfinished", "running", "damaged"]
+State = Literal["complete", "unfinished", "running", "damaged", "incompatible"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,8 @@ class RunInfo:
     Attributes:
         run_folder: The folder of the journal.
         output: The output file, or the URL without credentials.
-        state: "damaged" if the journal cannot be read; then all numbers are 0.
+        state: "damaged" if the journal cannot be read before the run is resumed; "incompatible" if it is of another
+            version, or has lost which run it belongs to. In both cases all numbers are 0.
         rows_done: Number of finished rows, of ``rows``.
         turns_done: Number of finished turns, of ``turns``.
         calls: Number of calls that were paid.
@@ -102,7 +103,8 @@ def _info(folder: Path) -> RunInfo:
         if is_url(saved := str(header.spec["output"])):
             output = saved
     except JournalError as error:
-        return RunInfo(run_folder=folder, output=output, state="damaged", problem=str(error))
+        state: State = "incompatible" if isinstance(error, JournalFormatError) else "damaged"
+        return RunInfo(run_folder=folder, output=output, state=state, problem=str(error))
     rows = count_rows(stages)
     return RunInfo(
         run_folder=folder,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Final
 
@@ -44,6 +46,7 @@ class Interrupts:
         self._stop: Callable[[], None] | None = None
         self._is_cancelled = False
         self._ends_at_once = False
+        self._cleanup = ExitStack()
 
     def install(self) -> None:
         """Install the handlers. Call it from the task of the run."""
@@ -51,8 +54,25 @@ class Interrupts:
             return
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
+        self._wake_at_signals()
         for number in self._numbers:
             signal.signal(number, self._handle)
+
+    def _wake_at_signals(self) -> None:
+        """
+        Let signals end a wait of the event loop.
+
+        Python calls a handler between two instructions of the main thread. If a signal arrives just before the loop
+        waits, or another thread receives it, the handler would only be called when a reply arrives.
+        Source: https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd
+        """
+        if sys.platform == "win32":  # the event loop does it
+            return
+        receiver, sender = (self._cleanup.enter_context(end) for end in socket.socketpair())
+        for end in (receiver, sender):
+            end.settimeout(0)
+        self._loop.add_reader(receiver, receiver.recv, 4096)
+        self._cleanup.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False))
 
     @contextmanager
     def stopping_by(self, stop: Callable[[], None]) -> Iterator[None]:
@@ -77,12 +97,13 @@ class Interrupts:
         """Restore the handlers after a ``with`` block."""
         before = {number: default for number, default in _SIGNALS.items() if signal.getsignal(number) is default}
         self._numbers = list(before)
-        try:
-            yield
-        finally:
-            if threading.current_thread() is threading.main_thread():
-                for number, handler in before.items():
-                    signal.signal(number, handler)
+        with self._cleanup:
+            try:
+                yield
+            finally:
+                if threading.current_thread() is threading.main_thread():
+                    for number, handler in before.items():
+                        signal.signal(number, handler)
 
     def end(self, notes: list[str]) -> BaseException:
         """Return the exception that ends the program as the signal would: its exit status is 128 plus the number."""

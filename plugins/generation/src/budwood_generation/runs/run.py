@@ -17,7 +17,7 @@ from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
 from budwood_generation.runs.creating import create_rows
 from budwood_generation.runs.delivery import open_delivery
-from budwood_generation.runs.folder import find_run_folder, open_journal, read_saved_header
+from budwood_generation.runs.folder import count_saved_rows, find_run_folder, open_journal, read_saved_header
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
 from budwood_generation.runs.progress import ExitRequest, Meter, Progress
 from budwood_generation.runs.report import Failure, RunReport
@@ -90,6 +90,17 @@ async def resume_async(
 ) -> RunReport:
     """Continue a run; see `resume`."""
     return await _resume(path, only, settings, on_progress)
+
+
+def count_finished_rows(plan: Plan) -> int:
+    """
+    Return the number of rows of a plan that an earlier run finished, and that `generate` does not create again.
+
+    Raises:
+        OtherRunError: The output belongs to another run, or to none, and `generate` would refuse the plan.
+        JournalError: The journal cannot be read.
+    """
+    return count_saved_rows(plan.run_folder, plan.output, plan.header(), plan.stages)
 
 
 def load_saved_spec(folder: Path) -> GenerationSpec:
@@ -199,9 +210,11 @@ async def _run_plan(
 async def _run_session(
     plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None
 ) -> RunReport:
+    notes = (*plan.notes_on_output, *plan.notes_on_speed, *plan.notes_on_exclusions)  # before the folder exists
     try:
         with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
-            return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+            meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=notes)
+            return await _run_with_note(plan, settings, journal, meter, interrupts)
     except ExitRequest as request:
         for note in getattr(request, "__notes__", ()):
             request.reason.add_note(note)
@@ -209,9 +222,8 @@ async def _run_session(
 
 
 async def _run_with_note(
-    plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None, interrupts: Interrupts | None
+    plan: Plan, settings: Settings, journal: Journal, meter: Meter, interrupts: Interrupts | None
 ) -> RunReport:
-    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=plan.notes_at_start)
     try:
         async with open_delivery(plan, journal, meter.report_storage) as delivery:
             await create_rows(plan, settings, journal, meter, interrupts)

@@ -20,7 +20,7 @@ Seeds = Annotated[tuple[str | dict[str, JSON], ...], BeforeValidator(_check_seed
 """Texts, or records that all have the same fields."""
 
 MAX_ASKED: Final = 12
-"""The maximum number of earlier questions that an asker is told."""
+"""The maximum number of earlier questions that an asker sees."""
 
 
 class AskerSettings(BaseModel):
@@ -28,7 +28,7 @@ class AskerSettings(BaseModel):
     Settings of strategies whose questions are written by an asker.
 
     Attributes:
-        asked: Number of questions that the asker is told of earlier rows about the same passage or material, the latest
+        asked: Number of questions of earlier rows about the same passage or material that the asker sees, the latest
             ones. With 0, rows do not wait for one another.
     """
 
