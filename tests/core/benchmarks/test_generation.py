@@ -1,11 +1,13 @@
+import contextlib
 import subprocess
 
 import pytest
 
-from tests.benchmarks import generation
+from tests.benchmarks import generation, generation_page
 from tests.benchmarks.generation import (
     AIOHTTP,
     BUDWOOD,
+    CASES,
     PEERS,
     QUICK_BESIDE_PEERS,
     Benchmark,
@@ -144,6 +146,36 @@ def test_a_quick_run_writes_no_page(monkeypatch, capsys):
     generation.main()
 
     assert "16 slots, 0.2 s, 400 values" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("ratio", "is_missed"), [(1.0, False), (0.5, True)])
+def test_a_full_run_writes_the_page(monkeypatch, tmp_path, ratio, is_missed):
+    """
+    It has the figures of all cases, with the machine. A missed target fails the run afterwards.
+    """
+    page = tmp_path / "generation.md"
+    page.write_text(f"# Benchmarks\n\n{START}{END}", "utf-8")
+    monkeypatch.setattr("sys.argv", ["generation"])
+    monkeypatch.setattr(generation_page, "PAGE", page)
+    monkeypatch.setattr(generation, "prepare_environment", lambda _contender: None)
+    monkeypatch.setattr(generation, "measure_starts", lambda *_: [])
+    monkeypatch.setattr(generation, "describe_machine", describe_machine)
+    monkeypatch.setattr(Benchmark, "_measure", lambda *_: FIGURES)
+    monkeypatch.setattr(generation, "ideal_seconds", lambda *_, **__: ratio * FIGURES["span"])
+
+    with pytest.raises(SystemExit, match="missed") if is_missed else contextlib.nullcontext():
+        generation.main()
+
+    text = page.read_text("utf-8")
+    assert all(case.name in text for case in CASES)
+    assert "- Curator: bespokelabs-curator 1.0" in text
+
+
+def describe_machine(contenders):
+    """Return a machine on which every package has the same version."""
+    versions = {contender.name: dict.fromkeys(contender.packages, "1.0") for contender in contenders}
+    names = ("date", "python", "system", "processor", "cpus")
+    return dict.fromkeys(names, "x") | {"memory_gb": None, "versions": versions}
 
 
 def test_starts_are_measured():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from itertools import pairwise
 
 import pytest
@@ -400,3 +401,25 @@ def test_a_specification_from_python_uses_the_current_folder(tmp_path, monkeypat
 
     assert report.output == folder / "data.jsonl"
     assert resume(report.run_folder).rows_reused == 6
+
+
+def test_a_new_run_names_the_run_that_it_repeats(tmp_path):
+    """
+    Renaming its folder continues it with the other output; other plans and runs that continue have no note.
+    """
+    spec, notes = conversation_spec(tmp_path), []
+    first = generate(spec)
+    other = spec.model_copy(update={"output": "other.jsonl"})
+    plan = make_plan(other)
+    (note,) = plan.notes_on_output
+    generate(other, on_progress=lambda progress: notes.append(progress.notes))
+    shutil.rmtree(tmp_path / "other.jsonl.run")
+    (tmp_path / "other.jsonl").unlink()
+    first.run_folder.rename(tmp_path / "other.jsonl.run")
+
+    assert note.startswith("data.jsonl.run has finished calls of this plan")
+    assert note.endswith("stop, and rename it to other.jsonl.run.")
+    assert (note in plan.warnings, note in notes[0]) == (True, True)
+    assert make_plan(other).notes_on_output == ()
+    assert make_plan(spec.model_copy(update={"seed": 8})).notes_on_output == ()
+    assert (generate(other).calls, read_rows(tmp_path / "other.jsonl")) == (0, read_rows(first.output))

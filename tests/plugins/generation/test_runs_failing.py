@@ -181,7 +181,7 @@ GOOD = {"asker": "local/asker", "answerer": "local/tiny", "turns": 1}
         ({"answerer": "nobody/tiny"}, PluginNotFoundError, "nobody"),
         ({"answerer": "openai/gpt-5.1"}, CredentialError, r"conversation\.answerer: openai: no API key"),
         ({"answerer": "plain"}, ConfigurationError, r"conversation\.answerer: Invalid model 'plain'"),
-        ({"answerer_options": {"temperature": -1}}, ConfigurationError, r"conversation\.answerer: temperature"),
+        ({"answerer_options": {"temperature": -1}}, ConfigurationError, r"conversation\.answerer_options: temperature"),
         ({"answerer_options": {"reasoning_effort": "foo"}}, ConfigurationError, "reasoning_effort"),
         ({"answerer_options": {"retries": -5}}, ConfigurationError, "retries"),
     ],
@@ -205,7 +205,7 @@ def test_the_model_of_values_is_checked(tmp_path):
     """
     The error names the key in the specification.
     """
-    with pytest.raises(ConfigurationError, match=r"row\.model: top_p"):
+    with pytest.raises(ConfigurationError, match=r"row\.options: top_p"):
         make_plan(row_spec(tmp_path, job={"options": {"top_p": 2}}))
 
 

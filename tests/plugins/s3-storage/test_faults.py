@@ -196,3 +196,14 @@ def test_secrets_are_in_no_error(make_storage, proxy):
     shown = "".join(traceback.format_exception(raised.value))
     assert [value for value in secrets.values() if value in shown] == []
     assert "*** *** ***" in shown
+
+
+def test_keys_for_tests_do_not_hide_words(make_storage, proxy):
+    """
+    The keys of servers for tests are words such as "test", which are in other names as well.
+    """
+    keys = {"access_key_id": "test", "secret_access_key": "test"}
+    proxy.fail("PUT", error_reply(403, "AccessDenied", "no test for you"))
+
+    with pytest.raises(ConfigurationError, match="no test for you"):
+        make_storage(endpoint=proxy.endpoint, **keys).begin(make_dataset())

@@ -40,7 +40,7 @@ from budwood_generation.spec import (
     RowSpec,
 )
 from budwood_generation.spec_sources import SpecSource, to_spec, with_files
-from budwood_generation.stages import extend_stages, find_earlier_stages, make_segments
+from budwood_generation.stages import extend_stages, find_earlier_stages, find_run_of_plan, make_segments
 
 _PLAN_VERSION: Final = 3
 """Incremented when the same specification leads to other cells or other requests than before."""
@@ -90,7 +90,18 @@ class Plan:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is possible, but probably not intended; each with what to do."""
-        return (*list_warnings(self.plugins, self.shares), *self.notes_on_speed, *self.notes_on_documents)
+        notes = (*self.notes_on_output, *self.notes_on_speed, *self.notes_on_documents)
+        return (*list_warnings(self.plugins, self.shares), *notes)
+
+    @cached_property
+    def notes_on_output(self) -> tuple[str, ...]:
+        """A note if the run is new, and one with another output has finished some of its calls. It is searched once."""
+        digests = self.stages[-1].documents
+        found = find_run_of_plan(self.run_folder, self.identity, len(self.cells), digests)
+        if found is None:
+            return ()
+        text = f"{found.name} has finished calls of this plan, which are repeated for another output."
+        return (f"{text} To continue it with this output instead, stop, and rename it to {self.run_folder.name}.",)
 
     @property
     def notes_on_speed(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from budwood_generation.journal import (
     read_stages,
     read_totals,
 )
+from budwood_generation.outputs import SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,20 @@ def find_earlier_stages(
     old_identity, stages = saved
     is_continued = old_identity == identity and stages[-1].end <= rows
     return stages if is_continued and stages[-1].documents.items() <= documents.items() else ()
+
+
+def find_run_of_plan(
+    folder: Path, identity: Mapping[str, JSON], rows: int, documents: Mapping[str, str]
+) -> Path | None:
+    """
+    Return the folder of a run beside another folder, which does not exist yet, if it can be continued with the plan.
+
+    The arguments are those of `find_earlier_stages`.
+    """
+    if (folder / JOURNAL).exists():
+        return None
+    others = (path.parent for path in sorted(folder.parent.glob(f"*{SUFFIX}/{JOURNAL}")))
+    return next((other for other in others if find_earlier_stages(other, identity, rows, documents)), None)
 
 
 def _read_run(folder: Path) -> tuple[Mapping[str, JSON], tuple[Stage, ...]] | None:

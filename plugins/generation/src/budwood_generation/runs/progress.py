@@ -35,7 +35,7 @@ class Progress:
         storage_problem: Why rows cannot be stored; None if they can. They are in the journal, and calls continue.
         paused_seconds: Time in which calls of a model had to wait for its endpoint.
         is_stopping: Whether the run ends after the calls in flight.
-        notes: What makes the run slower than it could be, with what to do.
+        notes: What makes the run slower or more expensive than it could be, with what to do.
         rows_per_second: Rate, or None before the first turn.
         seconds_left: Estimated remaining time, or None before the first turn.
     """

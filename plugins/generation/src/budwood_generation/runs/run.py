@@ -210,9 +210,11 @@ async def _run_plan(
 async def _run_session(
     plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None
 ) -> RunReport:
+    notes = (*plan.notes_on_output, *plan.notes_on_speed)  # before the folder exists
     try:
         with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
-            return await _run_with_note(plan, settings, journal, on_progress, interrupts)
+            meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=notes)
+            return await _run_with_note(plan, settings, journal, meter, interrupts)
     except ExitRequest as request:
         for note in getattr(request, "__notes__", ()):
             request.reason.add_note(note)
@@ -220,9 +222,8 @@ async def _run_session(
 
 
 async def _run_with_note(
-    plan: Plan, settings: Settings, journal: Journal, on_progress: OnProgress | None, interrupts: Interrupts | None
+    plan: Plan, settings: Settings, journal: Journal, meter: Meter, interrupts: Interrupts | None
 ) -> RunReport:
-    meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=plan.notes_on_speed)
     try:
         async with open_delivery(plan, journal, meter.report_storage) as delivery:
             await create_rows(plan, settings, journal, meter, interrupts)
