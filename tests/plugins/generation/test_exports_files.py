@@ -55,7 +55,10 @@ def test_files_are_not_overwritten_unasked(run, tmp_path):
     assert len(read_rows(path)) == 6
 
 
-@pytest.mark.parametrize("name", ["data.jsonl", "data.jsonl.run/journal.sqlite", "data.jsonl.run/x.jsonl"])
+@pytest.mark.parametrize(
+    "name",
+    ["data.jsonl", "data.jsonl.provenance.jsonl", "data.jsonl.run/journal.sqlite", "data.jsonl.run/x.jsonl"],
+)
 def test_the_files_of_the_run_are_never_replaced(run, tmp_path, name):
     """
     Not even with force.

@@ -21,6 +21,11 @@ SIDECAR: Final = ".provenance.jsonl"
 """The end of the name of the file with the provenance of all rows."""
 
 
+def sidecar_path(run_folder: Path) -> Path:
+    """Return the file next to the output with the provenance of its rows."""
+    return run_folder.with_name(run_folder.name.removesuffix(SUFFIX) + SIDECAR)
+
+
 class Provenance:
     """
     Adds the provenance to rows of a journal, or writes it to a file.
@@ -34,7 +39,7 @@ class Provenance:
         self._mode = spec.provenance
         self._calls = calls
         self._parameters: dict[str, JSON] = {role: options for role, options in _parameters(spec) if options}
-        self._path = spec.run_folder.with_name(spec.run_folder.name.removesuffix(SUFFIX) + SIDECAR)
+        self._path = sidecar_path(spec.run_folder)
 
     @property
     def sidecar(self) -> Path | None:

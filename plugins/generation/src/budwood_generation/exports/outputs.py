@@ -18,6 +18,7 @@ from budwood_generation.exports.source import ExportSource
 from budwood_generation.exports.writers import Writer
 from budwood_generation.files import check_path, create_folder
 from budwood_generation.outputs import is_url, strip_credentials
+from budwood_generation.provenance import sidecar_path
 
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
@@ -158,6 +159,7 @@ def _check_own(path: Path, source: ExportSource) -> None:
 
 
 def _is_own(path: Path, source: ExportSource) -> bool:
-    """Tell whether a path is the output of the run or in its folder: an export must not replace those."""
+    """Tell whether a path is an output of the run or in its folder: an export must not replace those."""
     resolved, run_folder = path.resolve(), source.folder.resolve()
-    return resolved in (Path(source.spec.location).resolve(), run_folder) or run_folder in resolved.parents
+    own = (Path(source.spec.location), sidecar_path(source.folder), run_folder)
+    return resolved in [file.resolve() for file in own] or run_folder in resolved.parents
