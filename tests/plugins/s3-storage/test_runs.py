@@ -55,6 +55,26 @@ def test_rows_are_uploaded_while_the_run_continues(prefix, settings, tmp_path, p
     assert [row.index for row in make_storage().load(-1, 1000)] == list(range(700))
 
 
+def test_a_repaired_journal_gives_the_complete_dataset(prefix, settings, tmp_path, make_storage, objects):
+    """
+    Rows that were lost with a page of the journal are created again. Parts with other rows than before are not listed.
+    """
+    spec = conversation_spec(tmp_path, rows=600, output=f"s3://{BUCKET}/{prefix}", concurrency=64)
+    report = generate(spec, settings=settings)
+    before = make_storage().load(-1, 1000)
+    with (report.run_folder / "journal.sqlite").open("r+b") as journal:
+        size = journal.seek(0, 2)
+        for part in (3, 4, 5):
+            journal.seek(size // part // 4096 * 4096)
+            journal.write(bytes(4096))
+    repaired = resume(spec.output, settings=settings)
+    manifest = json.loads(objects.get("manifest.json"))
+
+    assert (repaired.rows, "was damaged" in repaired.notes[0]) == (600, True)
+    assert sum(part["rows"] for part in manifest["parts"]) == 600
+    assert [row.id for row in make_storage().load(-1, 1000)] == [row.id for row in before]
+
+
 def test_another_run_does_not_change_the_dataset(prefix, settings, tmp_path, make_storage):
     """
     A run with other rows and the same output in another folder is refused before anything is asked.
