@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import shutil
 from itertools import pairwise
@@ -401,6 +402,20 @@ def test_a_specification_from_python_uses_the_current_folder(tmp_path, monkeypat
 
     assert report.output == folder / "data.jsonl"
     assert resume(report.run_folder).rows_reused == 6
+
+
+def test_the_error_of_an_output_is_one_sentence(tmp_path, monkeypatch):
+    """
+    Some reasons of storages end with a full stop, as that of a full disk in SQLite.
+    """
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "The disk is full. Free disk space.")
+
+    monkeypatch.setattr("budwood_generation.storages.jsonl.JSONLStorage.finish", fail)
+
+    with pytest.raises(OutputError, match=r"The disk is full\. Free disk space\.(?!\.)"):
+        generate(conversation_spec(tmp_path))
 
 
 def test_a_new_run_names_the_run_that_it_repeats(tmp_path):

@@ -101,9 +101,9 @@ def _output_errors(plan: Plan) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = (error.strerror or str(error)).rstrip(".")
         raise OutputError(
-            f"Cannot write the output {output_label(plan.output)}: {error.strerror or error}.",
-            hint=_hint(plan),
+            f"Cannot write the output {output_label(plan.output)}: {reason}.", hint=_hint(plan)
         ) from error
 
 
