@@ -136,7 +136,7 @@ def wrong_content_type(streamed: bool) -> tuple[Step, ...]:
 def slow_drip(streamed: bool) -> tuple[Step, ...]:
     """Send the head of a good reply at once, and its body slowly."""
     first, end, rest = answer(streamed).partition(b"\r\n\r\n")
-    return (first + end, Drip(rest, 0.6))
+    return (first + end, Drip(rest, 1.5))
 
 
 START_OF_HEAD: Final = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
