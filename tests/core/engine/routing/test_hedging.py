@@ -207,7 +207,7 @@ def test_endpoint_whose_hedge_was_not_sent_is_asked_after_a_failure(make_asker, 
     while backup.health.take_retry(endpoints.clock.monotonic()):
         pass
     endpoints.script("one", ScriptedReply(503, {}, (b"{}",), delay=3))
-    advance(2, 1)
+    advance(2, 2)  # the request, and its hedge, which waits for it again
 
     assert ledger(asker.ask()) == [("one", 503), ("one#2", 200)]
 
