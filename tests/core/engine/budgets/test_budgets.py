@@ -486,19 +486,3 @@ def test_calls_without_budgets_are_unchanged(make_client, scripted):
 
     assert "max_tokens" not in scripted.sent()
     assert reply.adaptations == ()
-
-
-def test_embeddings_have_a_label_and_a_budget_of_their_own(make_client, scripted):
-    """
-    As other calls; what could cost more is not sent.
-    """
-    usage = {"prompt_tokens": 50, "total_tokens": 50}
-    scripted.reply(body={"model": "m", "data": [{"index": 0, "embedding": [0.5]}], "usage": usage})
-    client = make_client(budgets={"nightly": {"tokens": 10_000, "per": "client", "label": "nightly"}})
-
-    client.embed("Hello", label="nightly", budget={"tokens": 5000})
-    with pytest.raises(BudgetExceededError, match="budget"):
-        client.embed("Hello", budget={"tokens": 1})
-
-    assert spent(client) == [50]
-    assert len(scripted.calls) == 1

@@ -269,3 +269,19 @@ def test_budgets_that_cannot_be_counted_are_rejected(make_client, budget, per):
     """
     with pytest.raises(ConfigurationError, match=r"budgets\.all"):
         make_client(budgets={"all": {**budget, "per": per}})
+
+
+def test_embeddings_have_a_label_and_a_budget_of_their_own(make_client, scripted):
+    """
+    As other calls; what could cost more is not sent.
+    """
+    usage = {"prompt_tokens": 50, "total_tokens": 50}
+    scripted.reply(body={"model": "m", "data": [{"index": 0, "embedding": [0.5]}], "usage": usage})
+    client = make_client(budgets={"nightly": {"tokens": 10_000, "per": "client", "label": "nightly"}})
+
+    client.embed("Hello", label="nightly", budget={"tokens": 5000})
+    with pytest.raises(BudgetExceededError, match="budget"):
+        client.embed("Hello", budget={"tokens": 1})
+
+    assert [state.spent for state in client.budgets()] == [50]
+    assert len(scripted.calls) == 1
