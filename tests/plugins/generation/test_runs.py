@@ -438,3 +438,22 @@ def test_a_new_run_names_the_run_that_it_repeats(tmp_path):
     assert make_plan(other).notes_on_output == ()
     assert make_plan(spec.model_copy(update={"seed": 8})).notes_on_output == ()
     assert (generate(other).calls, read_rows(tmp_path / "other.jsonl")) == (0, read_rows(first.output))
+
+
+def test_a_missing_journal_is_noted_before_its_calls_are_repeated(tmp_path):
+    """
+    The note says how to keep what was paid.
+    """
+    spec, notes = conversation_spec(tmp_path), []
+    run_folder = generate(spec).run_folder
+    (tmp_path / "data.jsonl").unlink()
+    for file in run_folder.glob("journal.sqlite*"):
+        file.unlink()
+
+    (note,) = make_plan(spec).notes_on_output
+    report = generate(spec, on_progress=lambda progress: notes.append(progress.notes))
+
+    assert note.startswith("The journal of data.jsonl.run is missing")
+    assert note in notes[0]
+    assert report.calls > 0
+    assert make_plan(spec).notes_on_output == ()

@@ -28,7 +28,7 @@ from budwood_generation.documents import (
 )
 from budwood_generation.estimates import Estimate, build_requests, estimate_run
 from budwood_generation.identity import identify
-from budwood_generation.journal import Header, Stage
+from budwood_generation.journal import JOURNAL, Header, Stage, read_run_file
 from budwood_generation.outputs import is_url
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
@@ -97,7 +97,14 @@ class Plan:
 
     @cached_property
     def notes_on_output(self) -> tuple[str, ...]:
-        """A note if the run is new, and one with another output has finished some of its calls. It is searched once."""
+        """
+        A note if the run is new, but calls of this plan were paid.
+
+        Its journal is missing, or a run with another output has finished some of them. It is searched once.
+        """
+        if not (self.run_folder / JOURNAL).exists() and read_run_file(self.run_folder) is not None:
+            text = f"The journal of {self.run_folder.name} is missing, so that the run starts again."
+            return (f"{text} To keep the calls that were paid, stop, and restore {JOURNAL} in this folder.",)
         digests = self.stages[-1].documents
         found = find_run_of_plan(self.run_folder, self.identity, len(self.cells), digests)
         if found is None:
