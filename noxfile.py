@@ -39,7 +39,14 @@ PLUGINS: Final = {
 HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
 DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
 PROJECTS: Final = ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in DISTRIBUTIONS)]
-TESTED: Final = ["tests/core", "tests/plugins", "tests/faults", "tests/reports", "tests/e2e"]
+TESTED: Final = [
+    "tests/core",
+    "tests/plugins",
+    "tests/faults",
+    "tests/reports",
+    "tests/e2e",
+    "tests/test_distributions.py",
+]
 DATASETS: Final = [
     "tests/e2e/test_generation_sql.py",
     "tests/e2e/test_python_docs.py",
@@ -68,7 +75,8 @@ UVLOOP: Final = ["uvloop==0.23.0; sys_platform != 'win32'"]  # not available on 
 TEST: Final = [
     *PRICES,
     *UVLOOP,
-    "anthropic>=2",  # with google-genai, groq, ollama and openai: the vendors' SDKs, to compare with
+    "alembic>=1.14",  # with psycopg and sqlalchemy: the extra postgresql of budwood-usage
+    "anthropic>=2",  # with google-genai, groq, mistralai, ollama and openai: the vendors' SDKs, to compare with
     "bpe-openai",  # includes OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
     "datasets>=5",  # with pandas and pyarrow: to load exported datasets as users do
@@ -80,11 +88,14 @@ TEST: Final = [
     "hypercorn>=0.18",
     "hypothesis",
     "jsonschema",
+    "mistralai>=3",
     "moto[s3]>=5.2",  # without the extra `server`, which brings 240 MB for other services
     "ollama>=0.6",
     "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: to read the vendors' API descriptions
+    "opentelemetry-sdk>=1.30",
     "pandas>=2.2",
+    "pillow-heif>=1",  # the extra heic of budwood-media-pillow
     "pproxy>=2.7",  # with proxy.py: real proxies; socksio is the client for SOCKS
     "proxy.py>=2.4.10",
     "psycopg[binary]>=3.2",
@@ -99,6 +110,7 @@ TEST: Final = [
 ]
 PYTHONS: Final = ["3.11", "3.12", "3.13"]
 OTHER_PYTHONS: Final = [version for version in PYTHONS if version != f"{sys.version_info[0]}.{sys.version_info[1]}"]
+LANGCHAIN: Final = ["langchain-tests==1.1.9", "hypothesis", "trustme>=1.2"]  # its requirements are plugins of pytest
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
@@ -209,6 +221,12 @@ def throughput(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def single_flight(session: nox.Session) -> None:
+    """Make 10,000 equal calls in tasks and 1,000 in threads, in one process and in four, and count the requests."""
+    pytest(session, enter_checkout(session), "tests/e2e/test_shared_requests.py", options=["--proof=deep"])
+
+
+@nox.session(python=False)
 def datasets(session: nox.Session) -> None:
     """
     Disturb dataset runs, run a corpus (Debian's python3.11-doc), and write what was found into the guide.
@@ -221,6 +239,28 @@ def datasets(session: nox.Session) -> None:
     pytest(session, python, *DATASETS, options=[*options, f"--junitxml={report}"])
     if not session.posargs:
         session.run(python, "-m", "tests.datasets_page", report, external=True)
+
+
+@nox.session(python=False)
+def records(session: nox.Session) -> None:
+    """Record 100,000 calls of eight processes, compare the sums, and measure what recording costs a call."""
+    python = enter_checkout(session)
+    pytest(session, python, "tests/plugins/usage", options=["-m", "deep", "--proof=deep"])
+    session.run(python, "-m", "tests.benchmarks.usage", external=True)
+
+
+@nox.session(python=False)
+def caches(session: nox.Session) -> None:
+    """Kill writers of the SQLite cache 50 times, and write to it from eight processes with eight threads each."""
+    pytest(session, enter_checkout(session), "tests/plugins/sqlite-cache", options=["-m", "deep", "--proof=deep"])
+
+
+@nox.session
+def langchain(session: nox.Session) -> None:
+    """Run LangChain's suites for caches on each cache, behind an adapter."""
+    install_checkout(session, *LANGCHAIN)
+    options = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"]
+    pytest(session, "python", "tests/langchain", options=options)
 
 
 @nox.session(python=False)
@@ -241,6 +281,7 @@ def local_models(session: nox.Session) -> None:
     """Run a tiny model in the process, with the real torch and transformers."""
     install_checkout(session, *LOCAL_MODELS, *TEST, heavy=True)
     session.env["BUDWOOD_TEST_LOCAL_MODELS"] = "yes"  # the tests fail if a requirement is missing
+    session.env["OMP_NUM_THREADS"] = "1"  # the models are tiny: more threads of torch wait for each other
     pytest(session, "python", "tests/plugins/transformers")
 
 

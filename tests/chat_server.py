@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
-import pytest
+from tests.background_server import BackgroundServer
 
 Body = dict[str, Any]
 Fault = Callable[["Handler"], None]
@@ -25,7 +24,7 @@ def echo(body: Body) -> str:
     return f"This is what is said about {mark}."
 
 
-class ChatServer:
+class ChatServer(BackgroundServer):
     """
     Handles requests concurrently.
 
@@ -42,16 +41,12 @@ class ChatServer:
         self.fault = fault or (lambda _number, _body: None)
         self.requests: list[Body] = []
         self._lock = threading.Lock()
-        self._environment = pytest.MonkeyPatch()
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._server.chat = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.listen(Handler)
 
     @property
     def settings(self) -> dict[str, Any]:
         """Settings with which ``local/tiny`` uses this server."""
-        url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        return {"providers": {"local": {"plugin": "openai-compatible", "base_url": url}}}
+        return {"providers": {"local": {"plugin": "openai-compatible", "base_url": f"{self.origin}/v1"}}}
 
     def received(self, body: Body) -> int:
         """Record a request, and return its number."""
@@ -59,40 +54,16 @@ class ChatServer:
             self.requests.append(body)
             return len(self.requests)
 
-    def __enter__(self) -> Self:
-        for name in ("http_proxy", "https_proxy", "all_proxy"):  # do not use proxies of the environment
-            self._environment.delenv(name, raising=False)
-            self._environment.delenv(name.upper(), raising=False)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        self._environment.undo()
-
-
-class Server(ThreadingHTTPServer):
-    chat: ChatServer
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), OSError):  # a killed client closes its connection
-            super().handle_error(request, client_address)
-
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body are sent together
-    server: Server
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        fault = self.server.chat.fault(self.server.chat.received(body), body)
+        fault = self.server.owner.fault(self.server.owner.received(body), body)
         if fault is None:
-            self.send(200, completion(body["model"], self.server.chat.say(body)))
+            self.send(200, completion(body["model"], self.server.owner.say(body)))
         else:
             fault(self)
 

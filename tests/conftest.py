@@ -27,6 +27,7 @@ VENDOR_PREFIXES = (
     "GEMINI_",
     "GOOGLE_",
     "GROQ_",
+    "XAI_",
     "HF_",
     "AZURE_",
     "AWS_",

@@ -9,9 +9,11 @@ import selectors
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+from budwood.engine.drivers import threads
 from budwood.types import HTTPCall, Timing
 from budwood.wire.uploads import read_body
 from budwood_testing import ScriptedTransport
@@ -183,25 +185,27 @@ class VirtualTime(selectors.DefaultSelector):
         return super().select(0 if timeout is not None else None)
 
 
+class ImmediateExecutor(ThreadPoolExecutor):
+    """Calls functions for threads at once, so that results do not depend on speed."""
+
+    def submit(self, function: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
+        """Call a function at once."""
+        future: Future[T] = Future()
+        future.set_result(function(*args, **kwargs))
+        return future
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in simulated time. Functions for threads run at once, so that results do not depend on speed."""
+    """An event loop in simulated time, which has no threads."""
 
     def __init__(self) -> None:
         self.virtual = VirtualTime()
         super().__init__(self.virtual)
+        threads._executors[self] = ImmediateExecutor()
 
     def time(self) -> float:
         """Return the simulated time."""
         return self.virtual.now
-
-    def run_in_executor(self, executor: object, function: Callable[..., T], *args: object) -> asyncio.Future[T]:
-        """Call a function at once."""
-        future: asyncio.Future[T] = self.create_future()
-        try:
-            future.set_result(function(*args))
-        except Exception as error:  # noqa: BLE001 - whatever a function for a thread raises
-            future.set_exception(error)
-        return future
 
 
 class VirtualClock:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,17 @@ class RedisServer:
         self._process.kill()
         self._process.communicate()
 
+    @contextmanager
+    def paused(self):
+        """
+        Let the server not answer within a ``with`` block. Its data is kept.
+        """
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def __enter__(self):
         self.start()
         return self
@@ -73,3 +87,46 @@ class RedisServer:
     def __exit__(self, *error):
         self.kill()
         shutil.rmtree(self._folder)
+
+
+class LosingProxy:
+    """
+    Forwards connections to a port of loopback, one after the other, and loses one answer.
+
+    It closes the first connection whose request contains some bytes, once the server has answered.
+    """
+
+    def __init__(self, port, marker):
+        self.lost = threading.Event()
+        self._target = port
+        self._marker = marker
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+                self._forward(client, server)
+
+    def _forward(self, client, server):
+        while data := client.recv(1 << 16):
+            server.sendall(data)
+            answer = server.recv(1 << 16)
+            if self._marker in data and not self.lost.is_set():
+                self.lost.set()
+                return
+            client.sendall(answer)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()

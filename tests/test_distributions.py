@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path.parent for path in (ROOT / "core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")))
+PLUGINS = [folder for folder in FOLDERS if folder.name != "core"]
+LARGE = {"parquet-storage", "transformers"}
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 
 every_distribution = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+every_plugin = pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
 
 
 def imports_of(folder: Path) -> set[str]:
@@ -48,6 +53,12 @@ def requirements_of(folder: Path) -> set[str]:
     extras = project.get("optional-dependencies", {}).values()
     requirements = [*project["dependencies"], *(requirement for extra in extras for requirement in extra)]
     return {normalize(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
+
+
+def extras_of_the_core() -> dict[str, list[str]]:
+    """Return the extras of the core, and what each of them requires."""
+    project = tomllib.loads((ROOT / "core/pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["optional-dependencies"]
 
 
 def normalize(name: str) -> str:
@@ -84,3 +95,31 @@ def test_types_are_published(folder):
 
     assert packages != []
     assert [package.name for package in packages if not (package / "py.typed").is_file()] == []
+
+
+@every_plugin
+def test_each_plugin_is_an_extra_of_the_core(folder):
+    """
+    ``budwood[NAME]`` installs the distribution of this name, in the same version.
+    """
+    assert extras_of_the_core()[folder.name] == [f"budwood-{folder.name}>=0.1,<0.2"]
+
+
+@every_plugin
+def test_each_plugin_is_in_the_table_of_the_readme(folder):
+    """
+    The README says in one line what each distribution is for.
+    """
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert len(re.findall(rf"(?m)^\| `budwood-{folder.name}` \| .+ \|$", readme)) == 1
+
+
+def test_everything_that_is_not_large_is_in_all():
+    """
+    ``budwood[all]`` installs each distribution but the test kit and those with hundreds of megabytes.
+    """
+    (everything,) = extras_of_the_core()["all"]
+    names = re.fullmatch(r"budwood\[(.+)\]", everything)[1].split(",")
+
+    assert {folder.name for folder in PLUGINS} - {*names} == {"testing", *LARGE}

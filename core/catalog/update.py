@@ -36,7 +36,7 @@ VENDORS: Final = {
     "openai": "openai",
     "openrouter": "openrouter",
     "together": "together",
-    "x-ai": "x-ai",
+    "xai": "x-ai",
 }
 """The vendors by our names, those of plugins and presets, and by theirs."""
 
@@ -48,6 +48,20 @@ PRICES: Final = {
     "output_mtok": "output",
 }
 """Prices of tokens by their names and by ours."""
+
+MEDIA_PRICES: Final = {
+    "input_audio_mtok": "input_audio",
+    "cache_audio_read_mtok": "cached_audio",
+    "output_audio_mtok": "output_audio",
+    "input_image_mtok": "input_image",
+    "cache_image_read_mtok": "cached_image",
+    "output_image_mtok": "output_image",
+    "input_video_mtok": "input_video",
+    "output_video_mtok": "output_video",
+    "input_mchars": "characters",
+    "input_audio_hours": "audio_hour",
+}
+"""Prices of media by their names and by ours."""
 
 TIERS: Final = {"processing", "service_tier", "speed"}
 """What a request's tier of service hangs on, in their words; each value is a word of its own."""
@@ -115,8 +129,12 @@ def _model(model: theirs.ModelInfo) -> Table:
     prices = [*_standard(model), *_tiers(model)]
     if prices:
         row["prices"] = prices
-    if apart := sorted(_apart(model)):
+    if apart := sorted(set(_apart(model))):
         row["apart"] = apart
+    if media := _media(model):
+        row["media_prices"] = media
+    if tiers := dict(_media_tiers(model)):
+        row["media_tiers"] = tiers
     return row
 
 
@@ -190,10 +208,15 @@ def _tiers(model: theirs.ModelInfo) -> Iterator[Table]:
 
 
 def _contexts(model: theirs.ModelInfo) -> dict[str, dict[str, str]]:
+    return _contexts_with(model, set(PRICES))
+
+
+def _contexts_with(model: theirs.ModelInfo, keys: set[str]) -> dict[str, dict[str, str]]:
+    """Give the contexts of tiers that have prices of their own among these."""
     contexts = {}
     for variant in model.price_variants or ():
         prices = {key for key, value in vars(variant.prices).items() if value is not None}
-        if len(variant.when) == 1 and set(variant.when) <= TIERS and prices & set(PRICES):
+        if len(variant.when) == 1 and set(variant.when) <= TIERS and prices & keys:
             contexts[next(iter(variant.when.values()))] = dict(variant.when)
     return contexts
 
@@ -247,6 +270,19 @@ def _tokens(prices: theirs.ModelPrice) -> Table:
     if steps:
         row["long_input"] = [steps[start] for start in sorted(steps)]
     return row
+
+
+def _media(model: theirs.ModelInfo, context: Mapping[str, str] | None = None) -> Table:
+    """Give the prices of media on the day on which they were taken."""
+    prices = model.get_prices(datetime.combine(AS_OF, time(), UTC), context)
+    found = {name: getattr(prices, key, None) for key, name in MEDIA_PRICES.items()}
+    return {name: str(price) for name, price in found.items() if isinstance(price, Decimal)}
+
+
+def _media_tiers(model: theirs.ModelInfo) -> Iterator[tuple[str, Table]]:
+    """Give the prices of media of other tiers."""
+    for tier, context in _contexts_with(model, set(MEDIA_PRICES)).items():
+        yield tier, _media(model, context)
 
 
 def _apart(model: theirs.ModelInfo) -> Iterator[str]:

@@ -44,6 +44,9 @@ SECTIONS: Final = (
             "RefusalDelta",
             "ToolCallDelta",
             "ToolCallClosed",
+            "MediaDelta",
+            "MediaPreview",
+            "MediaClosed",
             "VendorContent",
             "UsageReported",
             "ResponseMetadata",
@@ -121,6 +124,15 @@ SECTIONS: Final = (
         "The arguments and the result of `Limiter.reserve`.",
         "budwood.types",
         ("Claim", "Denial"),
+    ),
+    Section(
+        "What a cache may also do",
+        "Each is tested by `CacheSuite`, and used if the cache has all of its methods.",
+        "budwood.contracts",
+        ("BatchCache", "ManagedCache", "CountingCache", "LeasingCache"),
+    ),
+    Section(
+        "Contents of caches", "What these methods take and return.", "budwood.types", ("CachedItem", "CacheCounts")
     ),
     Section("Context", "The second argument of `build`, after the settings.", "budwood.contracts", ("PluginContext",)),
     Section(

@@ -166,6 +166,13 @@ MEASURES: Final = (
         against="budwood",
     ),
     Measure(
+        name="cache-sqlite-async",
+        title="Async, a reply from a cache in SQLite",
+        operation="async_cached_sqlite",
+        seconds=0.5,
+        against="budwood",
+    ),
+    Measure(
         name="many",
         title=f"{MANY:,} prompts at once, 64 in flight (`ask_many`; bare: `gather` and a semaphore)",
         operation="async_many",

@@ -95,6 +95,12 @@ messages = [{"role": "user", "content": "Hi"}]
 reply = litellm.completion(model="openai/bench", messages=messages, api_base="BASE_URL", api_key="none")
 assert reply.choices[0].message.content == "Hello."
 """
+DSPY_CALL = """
+import dspy
+
+dspy.configure_cache(enable_disk_cache=False, enable_memory_cache=False)
+assert dspy.LM("openai/bench", cache=False, api_base="BASE_URL", api_key="none")("Hi")[0] == "Hello."
+"""
 
 
 @dataclass(frozen=True)
@@ -244,6 +250,17 @@ ROSTER = (
         LITELLM_CALL,
         ("litellm", "openai", "aiohttp"),
         # Otherwise it would download its price table and send telemetry.
+        {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"},
+    ),
+    Contender(
+        "dspy",
+        "DSPy",
+        "peer",
+        ("dspy==3.4.1",),
+        "dspy",
+        "import dspy",
+        DSPY_CALL,
+        ("dspy", "litellm", "openai"),
         {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"},
     ),
 )

@@ -31,7 +31,8 @@ WATCHED = tuple(measure.name for measure in memory.MEMORY)
 NAMES = ("installed", *startup.TITLES, *(measure.name for measure in MEASURES), *WATCHED)
 QUICK = (
     "installed import first-call version sync structured-sync dictionary-sync tools-sync async-32 async-256 "
-    "structured-async dictionary-async tools-async stream-sync stream-async cache-memory cache-sqlite offline endless"
+    "structured-async dictionary-async tools-async stream-sync stream-async cache-memory cache-sqlite "
+    "cache-sqlite-async offline endless"
 ).split()
 
 

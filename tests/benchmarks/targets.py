@@ -174,6 +174,14 @@ TARGETS: Final = (
         "httpx",
         1.2,
     ),
+    *(
+        Target(name=f"a reply from a cache, {how}", value=Figure(measure, "budwood"), bound=bound, unit="µs")
+        for measure, how, bound in (
+            ("cache-memory", "in memory", 40.0),
+            ("cache-sqlite", "in SQLite", 60.0),
+            ("cache-sqlite-async", "in SQLite, async", 120.0),
+        )
+    ),
     Target(
         name="1,000 in flight, 500 ms latency, over httptools: completed calls, to bare aiohttp",
         value=Figure("async-1000-500ms", "budwood-httptools", "per_second"),

@@ -13,12 +13,16 @@ from budwood_anthropic import Anthropic, AnthropicSettings
 from budwood_azure import Azure, AzureSettings
 from budwood_gemini import Gemini, GeminiSettings
 from budwood_groq import Groq, GroqSettings
+from budwood_mistral import Mistral, MistralSettings
 from budwood_ollama import Ollama, OllamaSettings
 from budwood_openai import OpenAI, OpenAISettings
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from budwood_openrouter import OpenRouter, OpenRouterSettings
 from budwood_testing import FakeClock
+from budwood_xai import XAI, XAISettings
 from tests.contract import descriptions
 from tests.contract.ledger import Ledger
+from tests.contract.sdk_media import Comparison
 from tests.servers import LoopbackServer
 
 LEDGER = pytest.StashKey[Ledger]()
@@ -90,6 +94,7 @@ def make_context(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
 
     return make
@@ -158,6 +163,30 @@ def groq(make_context):
 
 
 @pytest.fixture
+def mistral(make_context):
+    """
+    Return Mistral's provider.
+    """
+    return Mistral(MistralSettings(), make_context("mistral"))
+
+
+@pytest.fixture
+def xai(make_context):
+    """
+    Return xAI's provider.
+    """
+    return XAI(XAISettings(), make_context("xai"))
+
+
+@pytest.fixture
+def openrouter(make_context):
+    """
+    Return OpenRouter's provider.
+    """
+    return OpenRouter(OpenRouterSettings(), make_context("openrouter"))
+
+
+@pytest.fixture
 def claude(make_context):
     """
     Return Anthropic's provider.
@@ -191,6 +220,32 @@ def shared_server():
             patch.delenv(name, raising=False)
             patch.delenv(name.upper(), raising=False)
         yield server
+
+
+@pytest.fixture(scope="module")
+def sdk_client(request, shared_server):
+    """
+    The client of a vendor's SDK, which the function `open_sdk` of the module opens.
+    """
+    with request.module.open_sdk(shared_server.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def budwood_client(request, shared_server):
+    """
+    Budwood's client, which the function `open_budwood` of the module opens.
+    """
+    with request.module.open_budwood(shared_server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def compare(request, shared_server):
+    """
+    Compare what two functions send, except for what the function `normalize_sent` of the module removes.
+    """
+    return Comparison(shared_server, normalize=getattr(request.module, "normalize_sent", lambda sent: sent))
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,13 @@ class Ledger:
         """
         self.encoded[one.key] = frozenset(extra)
 
+    def record_replay(self, one):
+        """
+        Record that the request of an exchange was encoded as it was recorded, and its reply decoded.
+        """
+        self.record_encoded(one)
+        self.record_decoded(one)
+
     def record_inexpressible(self, one, reason):
         """
         Record that a request cannot be expressed.

@@ -6,6 +6,7 @@ Tests compare the result with what the codec decodes from the same bytes.
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ class Reading:
     reasoning: str = ""
     refusal: str = ""
     calls: list[tuple[str, str, str]] = field(default_factory=list)
+    audio: bytes = b""
+    transcript: str = ""
     finish: str | None = None
 
 
@@ -34,7 +37,10 @@ def _read_choice(choice):
     message = choice.get("message") or {}  # Azure omits it if the filter blocked the reply
     calls = message.get("tool_calls") or []
     legacy = [{"function": message["function_call"]}] if message.get("function_call") else []
+    audio = message.get("audio") or {}
     return Reading(
+        audio=base64.b64decode(audio.get("data") or ""),
+        transcript=audio.get("transcript") or "",
         text=message.get("content") or "",
         reasoning=message.get("reasoning_content") or message.get("reasoning") or "",
         refusal=message.get("refusal") or "",
@@ -79,6 +85,9 @@ def read_stream(chunks):
             reading.reasoning += delta.get("reasoning_content") or delta.get("reasoning") or ""
             reading.refusal += delta.get("refusal") or ""
             reading.finish = choice.get("finish_reason") or reading.finish
+            audio = delta.get("audio") or {}
+            reading.audio += base64.b64decode(audio.get("data") or "")
+            reading.transcript += audio.get("transcript") or ""
             for call in delta.get("tool_calls") or []:
                 fields = calls.setdefault((number, call["index"]), ["", "", ""])
                 fields[0] = fields[0] or call.get("id") or ""
@@ -99,7 +108,8 @@ def list_other_content(chunks):
         yield {name: value for name, value in chunk.items() if name not in ("choices", "id")}
         for choice in chunk.get("choices") or []:
             delta = choice.get("delta") or {}
-            yield {name: value for name, value in delta.items() if name not in fragments}
+            yield {name: value for name, value in delta.items() if name not in (*fragments, "audio")}
+            yield {name: value for name, value in (delta.get("audio") or {}).items() if name in ("id", "expires_at")}
             yield {name: value for name, value in choice.items() if name != "delta" and choice.get("index", 0) == 0}
 
 

@@ -11,7 +11,9 @@ import json
 from dataclasses import dataclass, field
 
 from budwood.types import (
+    AudioPart,
     ChatRequest,
+    DocumentPart,
     ImagePart,
     Message,
     NamedTool,
@@ -23,6 +25,7 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
     VendorTool,
+    VideoPart,
 )
 
 ABOUT_THE_REPLY = ("groundingMetadata", "urlContextMetadata", "citationMetadata")
@@ -52,6 +55,7 @@ EMPTY_VALUES = {
     "generationConfig": ({}, "no parameters"),
     "responseModalities": (["TEXT"], "the default"),
     "candidateCount": (1, "the default"),
+    "responseMimeType": ("text/plain", "the default"),
     "includeThoughts": (False, "the default"),
     "args": ({}, "no arguments"),
     "description": ("", "no description"),
@@ -60,6 +64,7 @@ EMPTY_VALUES = {
 
 EXTRA_FIELDS = {
     "topK": "a parameter of few vendors",
+    "responseModalities": "what the model returns",
     "includeServerSideToolInvocations": "a flag of Gemini, sent without functions",
     "responseMimeType": "JSON without a schema, which `ChatRequest` does not have",
 }
@@ -78,6 +83,7 @@ class Reading:
     others: list[dict[str, object]] = field(default_factory=list)
     signatures: list[str] = field(default_factory=list)
     about: list[object] = field(default_factory=list)
+    media: list[tuple[str, bytes]] = field(default_factory=list)
     finish: str | None = None
 
 
@@ -118,6 +124,8 @@ def _add_part(reading, part):
             reading.calls.append((call["name"], call.get("args") or {}))
         for fragment in call.get("partialArgs", []):
             _append_text(reading.calls[-1][1], fragment["jsonPath"], fragment["stringValue"])
+    elif "inlineData" in part and not part.get("thought"):
+        reading.media.append((part["inlineData"]["mimeType"], _decode_base64(part["inlineData"]["data"])))
     elif "text" not in part and set(part) - {"thought", "thoughtSignature"}:
         reading.others.append(part)
     elif part.get("thought"):
@@ -235,6 +243,8 @@ def read_request(model, body):
 def _make_extra(body, config, schema, both):
     extra = {}
     generation = {name: config[name] for name in ("topK",) if name in config}
+    if config.get("responseModalities", ["TEXT"]) != ["TEXT"]:
+        generation["responseModalities"] = config["responseModalities"]
     if config.get("responseMimeType") == "application/json" and not schema:
         generation["responseMimeType"] = "application/json"
     if generation:
@@ -301,16 +311,27 @@ def _read_part(part):
         arguments = json.dumps(call.get("args") or {})
         name = call["name"]
         return ToolCallPart(id=_read_id(call), name=name, arguments=arguments, provider="gemini", data=data)
-    if kinds == {"functionResponse"} and "parts" not in part["functionResponse"]:
+    if kinds == {"functionResponse"}:
         response = part["functionResponse"]
-        return ToolResultPart(
-            call_id=_read_id(response), name=response["name"], content=json.dumps(response["response"])
-        )
-    if kinds == {"inlineData"} and part["inlineData"]["mimeType"].startswith("image/"):
-        return ImagePart(data=_decode_base64(part["inlineData"]["data"]), media_type=part["inlineData"]["mimeType"])
-    if kinds == {"fileData"} and part["fileData"].get("mimeType", "").startswith("image/"):
-        return ImagePart(url=part["fileData"]["fileUri"], media_type=part["fileData"]["mimeType"])
+        content = json.dumps(response["response"])
+        if "parts" in response:
+            texts = [TextPart(text=content)] if response["response"] else []
+            content = (*texts, *map(_read_part, response["parts"]))
+        return ToolResultPart(call_id=_read_id(response), name=response["name"], content=content)
+    if kinds == {"inlineData"}:
+        inline = part["inlineData"]
+        return _read_media(inline["mimeType"], data=_decode_base64(inline["data"]))
+    if kinds == {"fileData"} and "mimeType" in part["fileData"]:
+        return _read_media(part["fileData"]["mimeType"], url=part["fileData"]["fileUri"])
     return VendorPart(provider="gemini", kind=min(kinds), data=part)
+
+
+MEDIA = {"image": ImagePart, "audio": AudioPart, "video": VideoPart, "application": DocumentPart, "text": DocumentPart}
+"""The part of each kind of media type."""
+
+
+def _read_media(media_type, **source):
+    return MEDIA[media_type.partition("/")[0]](media_type=media_type, **source)
 
 
 def _decode_base64(text):
@@ -334,8 +355,9 @@ def canonicalize(body):
     for content in body["contents"]:
         content.setdefault("role", "user")  # the default
         for part in content["parts"]:
-            if "inlineData" in part:  # both alphabets are accepted
-                part["inlineData"]["data"] = _decode_base64(part["inlineData"]["data"])
+            for one in (part, *part.get("functionResponse", {}).get("parts", ())):
+                if "inlineData" in one:  # both alphabets are accepted
+                    one["inlineData"]["data"] = _decode_base64(one["inlineData"]["data"])
     body["contents"] = _join_function_responses(body["contents"])
     if "tools" in body:
         functions = [one for tool in body["tools"] for one in tool.get("functionDeclarations", [])]

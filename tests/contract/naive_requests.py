@@ -10,7 +10,9 @@ import base64
 from typing import get_args
 
 from budwood.types import (
+    AudioPart,
     ChatRequest,
+    DocumentPart,
     ImagePart,
     Message,
     NamedTool,
@@ -142,6 +144,11 @@ def _read_message(message, vendor):
 def _read_part(part, vendor):
     if part["type"] == "text":
         return TextPart(text=part["text"])
+    if part["type"] == "input_audio":
+        audio = part["input_audio"]
+        return AudioPart(data=base64.b64decode(audio["data"]), media_type=AUDIO_TYPES[audio["format"]])
+    if part["type"] == "file" and not set(part["file"]) - {"file_id", "file_data", "filename"}:
+        return read_file(part["file"])
     if part["type"] != "image_url":
         return VendorPart(provider=vendor, kind=part["type"], data=part)
     image = _image(part)
@@ -150,6 +157,21 @@ def _read_part(part, vendor):
         return ImagePart(url=url, detail=detail)
     media_type, _, data = url.removeprefix("data:").partition(";base64,")
     return ImagePart(data=base64.b64decode(data), media_type=media_type, detail=detail)
+
+
+AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+
+
+def read_file(file):
+    """
+    Return a file of a content part as a document: by its id, by its URL, or with its content.
+    """
+    if file.get("file_id"):
+        return DocumentPart(file_id=file["file_id"])
+    if file.get("file_url"):
+        return DocumentPart(url=file["file_url"])
+    media_type, _, data = file["file_data"].removeprefix("data:").partition(";base64,")
+    return DocumentPart(data=base64.b64decode(data), media_type=media_type, name=file.get("filename"))
 
 
 def _image(part):

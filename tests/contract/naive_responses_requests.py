@@ -23,6 +23,7 @@ from budwood.types import (
     VendorPart,
     VendorTool,
 )
+from tests.contract.naive_requests import read_file
 
 PLAIN = ("temperature", "top_p", "parallel_tool_calls")
 """Parameters with the same name and value in `ChatRequest`."""
@@ -153,8 +154,12 @@ def _read_part(part, head, vendor):
         return RefusalPart(text=part["refusal"], **vendor_fields)
     if part["type"] in ("input_text", "output_text") and "prompt_cache_breakpoint" not in part:
         return TextPart(text=part["text"], **vendor_fields)
-    if part["type"] != "input_image" or "image_url" not in part:  # a reference to a file at the vendor
+    if part["type"] == "input_file" and not set(part) - {"type", "file_id", "file_data", "file_url", "filename"}:
+        return read_file(part)
+    if part["type"] != "input_image" or set(part) - {"type", "image_url", "file_id", "detail"}:
         return VendorPart(provider=vendor, kind=part["type"], data=part)
+    if part.get("file_id"):
+        return ImagePart(file_id=part["file_id"], detail=part.get("detail"))
     url, detail = part["image_url"], part.get("detail")
     if not url.startswith("data:"):
         return ImagePart(url=url, detail=detail)
@@ -221,7 +226,7 @@ def _canonicalize_part(part):
     """
     Return a content part in which the missing detail of an image is the default.
     """
-    return {"detail": "auto", **part} if part["type"] == "input_image" and "image_url" in part else part
+    return {"detail": "auto", **part} if part["type"] == "input_image" else part
 
 
 def _canonicalize_tool(tool):

@@ -15,6 +15,8 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CASSETTES = SHARED / "cassettes"
+FOLDERS = (CASSETTES, SHARED / "cassettes-media")
+"""The folders of recordings; each has an index, and no file is in both."""
 
 
 @cache
@@ -32,12 +34,10 @@ def load_script(name):
 @cache
 def read_index():
     """
-    Return the index of the recordings; empty if the folder is missing.
+    Return the indexes of the recordings; empty if the folders are missing.
     """
-    if not CASSETTES.is_dir():
-        return ()
-    lines = (CASSETTES / "index.jsonl").read_text(encoding="utf-8").splitlines()
-    return tuple(json.loads(line) for line in lines)
+    indexes = [folder / "index.jsonl" for folder in FOLDERS if folder.is_dir()]
+    return tuple(json.loads(line) for index in indexes for line in index.read_text(encoding="utf-8").splitlines())
 
 
 def list_files(predicate, *folders, named=""):
@@ -98,7 +98,8 @@ def read_exchanges(file):
     Read one recording.
     """
     (entries,) = (recording["interactions"] for recording in read_index() if recording["file"] == file)
-    read = load_script("recordings").read_interactions(CASSETTES / file)
+    (path,) = (folder / file for folder in FOLDERS if (folder / file).is_file())
+    read = load_script("recordings").read_interactions(path)
     return tuple(
         Exchange(file, number, entry, one.request, one.response)
         for number, (entry, one) in enumerate(zip(entries, read, strict=True))

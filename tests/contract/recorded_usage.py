@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from budwood.types import ChatRequest, VendorPart
+from budwood.types import AudioPart, ChatRequest, DocumentPart, VendorPart, VideoPart
 from tests.contract import (
     naive,
     naive_anthropic,
@@ -89,7 +89,8 @@ READ_ERRORS = (KeyError, TypeError, ValueError)
 def _has_other_input(request):
     if request.vendor_tools or any(name in request.extra for name in SERVER_STATE):
         return True
-    return any(isinstance(part, VendorPart) for message in request.messages for part in message.parts)
+    kinds = (VendorPart, AudioPart, VideoPart, DocumentPart)  # no vendor documents the tokens of the last three
+    return any(isinstance(part, kinds) for message in request.messages for part in message.parts)
 
 
 def _read_chat(path, body):

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from budwood.types import (
     ChatRequest,
+    DocumentPart,
     ImagePart,
     Message,
     NamedTool,
@@ -40,6 +41,7 @@ DIFFERENCES = {
     "consecutive user messages": "the API joins them",
     "output_format": "the older name of output_config.format, with a beta header",
     "tools": "vendor tools follow functions; a function does not require a `type`",
+    "media_type": "that of the content, which the API compares; recorded clients stated others",
     "blank texts": "omitted: the API rejects most of them",
     "null, false and empty": "equivalent to a missing field",
 }
@@ -133,13 +135,28 @@ def _read_block(block):
         case "tool_result" if (content := _only_text(block["content"])) is not None:
             failed = block.get("is_error", False)
             return ToolResultPart(call_id=block["tool_use_id"], name="", content=content, is_error=failed, cache=cache)
-        case "image" if block["source"]["type"] == "url":
-            return ImagePart(url=block["source"]["url"], cache=cache)
-        case "image" if block["source"]["type"] == "base64":
-            source = block["source"]
-            data = base64.b64decode(source["data"])
-            return ImagePart(data=data, media_type=source["media_type"], cache=cache)
+        case "tool_result" if isinstance(block["content"], list) and {"image", "document"} >= {
+            inner["type"] for inner in block["content"] if inner["type"] != "text"
+        }:
+            content = tuple(_read_blocks(block["content"]))
+            return ToolResultPart(call_id=block["tool_use_id"], name="", content=content, cache=cache)
+        case "image" | "document" if block["source"]["type"] != "content":
+            return _read_media(block, cache)
     return VendorPart(provider=VENDOR, kind=block["type"], data=block)
+
+
+def _read_media(block, cache):
+    source, kind = block["source"], {"image": ImagePart, "document": DocumentPart}[block["type"]]
+    extra = {name: value for name, value in block.items() if name not in ("type", "source", "title", "cache_control")}
+    match source["type"]:
+        case "base64":
+            fields = {"data": base64.b64decode(source["data"]), "media_type": source["media_type"]}
+        case "text":
+            fields = {"data": source["data"].encode(), "media_type": source["media_type"]}
+        case form:
+            fields = {{"url": "url", "file": "file_id"}[form]: source[{"url": "url", "file": "file_id"}[form]]}
+    vendor = {"provider": VENDOR, "vendor_data": extra} if extra else {}
+    return kind(name=block.get("title"), cache=cache, **fields, **vendor)
 
 
 def _only_text(content):
@@ -193,8 +210,10 @@ def _as_list(content):
 
 
 def _canonicalize_block(block):
+    if block["type"] in ("image", "document") and block["source"]["type"] == "base64":
+        return block | {"source": {name: block["source"][name] for name in ("type", "data")}}
     if block["type"] == "tool_result":
-        content = {"content": _as_list(block.get("content", ""))}
+        content = {"content": [*map(_canonicalize_block, _as_list(block.get("content", "")))]}
         return {name: value for name, value in block.items() if (name, value) != ("is_error", False)} | content
     return {name: value for name, value in block.items() if (name, value) != ("citations", [])}
 

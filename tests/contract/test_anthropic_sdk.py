@@ -37,22 +37,18 @@ def is_error(entry):
     return is_message(entry) and entry["status"] >= 400
 
 
-@pytest.fixture(scope="module")
-def sdk_client(shared_server):
+def open_sdk(url):
     """
-    The client of the SDK.
+    Open the client of the SDK.
     """
-    with anthropic.Anthropic(api_key="sk-test", base_url=shared_server.url, max_retries=0) as client:
-        yield client
+    return anthropic.Anthropic(api_key="sk-test", base_url=url, max_retries=0)
 
 
-@pytest.fixture(scope="module")
-def budwood_client(shared_server):
+def open_budwood(url):
     """
-    Budwood's client.
+    Open Budwood's client.
     """
-    with sdk.make_client("anthropic/recorded", base_url=shared_server.url, api_key="sk-test") as client:
-        yield client
+    return sdk.make_client("anthropic/recorded", base_url=url, api_key="sk-test")
 
 
 def ask_sdk(client, *, streamed):

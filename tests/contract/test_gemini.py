@@ -5,15 +5,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from budwood.types import EmbeddingRequest, HTTPReply, ReplyHead, VendorPart
+from budwood.types import EmbeddingRequest, HTTPReply, MediaPart, ReplyHead, VendorPart
 from budwood_gemini.content import encode_contents
 from tests.contract import naive, naive_gemini, recorded
 from tests.contract.replay import REQUEST, build, decode_stream, parse_head, split
 
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length"}
 
-NOT_COMPARED = ("text", "role", "index", "args", "partialArgs")
-"""Fields that are not compared: texts and arguments that are joined, and roles and positions."""
+NOT_COMPARED = ("text", "role", "index", "args", "partialArgs", "data")
+"""Fields that are not compared: joined texts and arguments, roles, positions, and media, compared as bytes."""
 
 INEXPRESSIBLE_EMBEDDINGS = {
     "embeds_an_image_alongside_text": "embeds an image; `EmbeddingRequest` has only texts",
@@ -24,9 +24,10 @@ INEXPRESSIBLE_EMBEDDINGS = {
 
 def is_generation(entry):
     """
-    Return whether an exchange is a chat, complete or streamed.
+    Return whether an exchange is a chat, complete or streamed. Speech is not: its samples become a WAV file.
     """
-    return entry["url"].partition("?")[0].endswith(("enerateContent",))
+    is_chat = entry["url"].partition("?")[0].endswith((":generateContent", ":streamGenerateContent"))
+    return is_chat and "speech" not in entry["tags"]
 
 
 def is_answered(entry):
@@ -68,7 +69,8 @@ def list_signatures(message):
     """
     List the signatures in a message, in order.
     """
-    retained = [part.data for part in message.parts if getattr(part, "provider", None) == "gemini"]
+    own = [part for part in message.parts if getattr(part, "provider", None) == "gemini"]
+    retained = [part.vendor_data if isinstance(part, MediaPart) else part.data for part in own]
     return [data["thoughtSignature"] for data in retained if data and "thoughtSignature" in data]
 
 
@@ -84,6 +86,7 @@ def make_reading(message, finish):
         others=[part.data for part in vendor if part.kind not in naive_gemini.ABOUT_THE_REPLY],
         signatures=list_signatures(message),
         about=[part.data for part in vendor if part.kind in naive_gemini.ABOUT_THE_REPLY],
+        media=[(part.media_type, part.data) for part in message.media],
         finish=finish,
     )
 
@@ -122,7 +125,7 @@ def assert_is_returned(response, chunks, *, streamed):
     """
     Encode the message in the next request, and compare its content, including signatures.
     """
-    encoded = encode_contents([response.message], signed=True)
+    encoded = encode_contents([response.message])
     parts = encoded[0]["parts"] if encoded else []
     payload = naive_gemini.list_parts(chunks, streamed=streamed)
     if any("partialArgs" in part.get("functionCall", {}) for part in payload):
@@ -145,6 +148,8 @@ def test_recorded_replies(ledger, gemini, file):
             response = build(decode_stream(gemini().decoder(REQUEST, head), [body]))
         else:
             response = gemini().decode(REQUEST, HTTPReply(head, body))
+        images = naive_gemini.read_reply(chunks)[0].media
+        assert [(image.media_type, image.data) for image in response.media] == images
         assert_nothing_lost(response, chunks)
         assert_is_returned(response, naive_gemini.split_chunks(body), streamed=is_stream(one))
         ledger.record_decoded(one)

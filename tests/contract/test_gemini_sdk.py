@@ -43,22 +43,18 @@ def read_streams(path):
     return [recorded.to_sse(path, end=b"")]
 
 
-@pytest.fixture(scope="module")
-def sdk_client(shared_server):
+def open_sdk(url):
     """
-    The client of the SDK.
+    Open the client of the SDK.
     """
-    with genai.Client(api_key="test", http_options={"base_url": shared_server.url}) as client:
-        yield client
+    return genai.Client(api_key="test", http_options={"base_url": url})
 
 
-@pytest.fixture(scope="module")
-def budwood_client(shared_server):
+def open_budwood(url):
     """
-    Budwood's client.
+    Open Budwood's client.
     """
-    with sdk.make_client("gemini/recorded", base_url=shared_server.url, api_key="test") as client:
-        yield client
+    return sdk.make_client("gemini/recorded", base_url=url, api_key="test")
 
 
 def ask_sdk(client, *, streamed):

@@ -20,22 +20,18 @@ SDK_FAILURES = {}
 """Replies that Groq's SDK cannot decode, by a part of the name, with reasons."""
 
 
-@pytest.fixture(scope="module")
-def sdk_client(shared_server):
+def open_sdk(url):
     """
-    The client of the SDK.
+    Open the client of the SDK.
     """
-    with groq.Groq(api_key="gsk-test", base_url=shared_server.url, max_retries=0) as client:
-        yield client
+    return groq.Groq(api_key="gsk-test", base_url=url, max_retries=0)
 
 
-@pytest.fixture(scope="module")
-def budwood_client(shared_server):
+def open_budwood(url):
     """
-    Budwood's client.
+    Open Budwood's client.
     """
-    with sdk.make_client("groq/recorded", base_url=shared_server.url, api_key="gsk-test") as client:
-        yield client
+    return sdk.make_client("groq/recorded", base_url=url, api_key="gsk-test")
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.contract import endpoints, recorded
-from tests.contract.endpoints import EXCLUDED, EXCLUDED_FIXTURES, Endpoint
+from tests.contract.endpoints import EXCLUDED, Endpoint
 
 
 def test_every_recording_has_one_place(shared_folder):
@@ -22,10 +22,14 @@ def test_every_recording_has_one_place(shared_folder):
 
 def test_every_file_is_in_the_index(shared_folder):
     """
-    The index lists every recording in the folder.
+    The indexes list every recording in the folders.
     """
-    folder = shared_folder / "cassettes"
-    files = {path.relative_to(folder).as_posix() for path in folder.glob("*/*") if path.is_file()}
+    files = {
+        path.relative_to(folder).as_posix()
+        for folder in recorded.FOLDERS
+        for path in folder.glob("*/*")
+        if path.is_file()
+    }
 
     assert {name for name in files if not name.startswith("response-fixtures/")} == {
         recording["file"] for recording in recorded.read_index()
@@ -38,7 +42,7 @@ def test_every_reason_excludes_something(shared_folder):
     """
     used = Counter(place for places in endpoints.map_recordings().values() for place in places)
 
-    assert {reason for reason in (*EXCLUDED.values(), *EXCLUDED_FIXTURES.values()) if not used[reason]} == set()
+    assert {reason for reason in EXCLUDED.values() if not used[reason]} == set()
     assert not any(isinstance(reason, Endpoint) for reason in EXCLUDED.values())
 
 

@@ -22,6 +22,7 @@ ADDRESSES = {
 DESCRIPTIONS = {
     ("deployments", "chat"): ("inference-2025-03-01-preview.json", "createChatCompletionRequest"),
     ("deployments", "completions"): ("inference-2025-03-01-preview.json", "createCompletionRequest"),
+    ("deployments", "translation"): ("inference-2025-03-01-preview.json", "createTranslationRequest"),
     ("v1", "chat"): ("foundry-v1.json", "AzureCreateChatCompletionRequest"),
     ("v1", "responses"): ("foundry-v1.json", "AzureCreateResponse"),
     ("v1", "embeddings"): ("foundry-v1.json", "AzureCreateEmbeddingRequest"),

@@ -1,4 +1,4 @@
-"""Clients with settings of their own, and a server that echoes prompts."""
+"""Clients with settings of their own, and servers on loopback."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 
 from budwood import AsyncClient, Client
 from budwood_testing import ScriptedReply, chat_reply
+from tests import job_vendor
+from tests.media_server import MediaServer
 
 DEFAULTS = {"api_key": "sk-test-secret", "cache": False}
 ERROR_REPLY = {
@@ -37,6 +39,24 @@ def make_async_client(scripted, clock):
         return AsyncClient(model, **{**DEFAULTS, "transport": scripted.asynchronous, "clock": clock, **changes})
 
     return make
+
+
+@pytest.fixture
+def vendor():
+    """
+    A vendor on loopback.
+    """
+    with MediaServer() as server:
+        yield server
+
+
+@pytest.fixture
+def videos(vendor, clock):
+    """
+    A client of the vendor, whose waiting takes no time.
+    """
+    with job_vendor.make_client(vendor.url, clock=clock) as client:
+        yield client
 
 
 @pytest.fixture

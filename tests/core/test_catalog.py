@@ -9,13 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.catalog import Catalog, load_presets
+from budwood.catalog import Catalog, list_models, load_presets
+from budwood.catalog.matching import best_match
 from budwood.catalog.vendors import load_vendor
 from budwood.errors import ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.plugins import Registry
 from budwood.settings import Settings, validate_settings
-from budwood.types import Capability, ChatRequest, ModelFacts, ModelRules
+from budwood.types import (
+    Capability,
+    ChatRequest,
+    ImageRequest,
+    ModelFacts,
+    ModelRules,
+    SpeechRequest,
+    TranscriptionRequest,
+    VideoRequest,
+)
 
 
 def load_data(name):
@@ -169,7 +179,7 @@ def test_row_has_its_source_and_date(pattern):
     """
     Each row is valid and belongs to a plugin.
     """
-    row = ModelRules.model_validate(MODELS[pattern])
+    row = ModelRules.model_validate({key: value for key, value in MODELS[pattern].items() if key != "names"})
 
     assert pattern == pattern.lower()
     assert pattern.partition("/")[2]
@@ -180,9 +190,9 @@ def test_row_has_its_source_and_date(pattern):
 @pytest.mark.parametrize("pattern", MODELS)
 def test_rules_refer_to_existing_parameters(pattern):
     """
-    Renamed and rejected parameters are fields of `ChatRequest`.
+    Renamed and rejected parameters are fields of requests: those of chat, or those for media.
     """
-    row = ModelRules.model_validate(MODELS[pattern])
+    row = ModelRules.model_validate({key: value for key, value in MODELS[pattern].items() if key != "names"})
 
     named = {
         *row.renames,
@@ -192,7 +202,9 @@ def test_rules_refer_to_existing_parameters(pattern):
         *row.refuses_beside.values(),
     }
 
-    assert named <= set(ChatRequest.model_fields)
+    requests = (ChatRequest, ImageRequest, SpeechRequest, TranscriptionRequest, VideoRequest)
+
+    assert any(named <= set(request.model_fields) for request in requests)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (resources.files("budwood.catalog") / "facts").iterdir()))
@@ -317,3 +329,107 @@ def test_the_oldest_models_of_openai_do_not_support_schemas(model, takes_a_schem
     lacks = Catalog().rules("openai", "openai", model).lacks
 
     assert (Capability.JSON_SCHEMA not in lacks) == takes_a_schema
+
+
+@pytest.mark.parametrize(
+    ("model", "offered", "missing"),
+    [
+        ("gemini-3.8-flash", "chat transcription translation", "images image_output speech videos audio_output"),
+        ("gemini-3-pro-image", "chat images image_edits image_output", "speech tools transcription videos"),
+        ("gemini-2.5-pro-preview-tts", "speech", "chat images transcription stream"),
+        ("gemini-3.8-flash-lite-tts", "speech stream", "chat images transcription"),
+        ("gemini-omni-1.1-flash", "videos", "chat images speech"),
+        ("veo-3.1-generate-001", "videos", "chat images speech"),
+    ],
+)
+def test_kinds_of_models_decide_about_services(model, offered, missing):
+    """
+    A model has the services of its kind, and those that its rules offer besides.
+    """
+    capabilities = Catalog().rules("gemini", "gemini", model).filter_capabilities(frozenset(Capability))
+
+    assert capabilities >= set(map(Capability, offered.split()))
+    assert capabilities.isdisjoint(map(Capability, missing.split()))
+
+
+@pytest.mark.parametrize(
+    ("model", "draws"),
+    [
+        ("google/gemini-3.1-flash-lite-image", True),
+        ("google/gemini-2.5-flash-image", True),
+        ("openai/gpt-5-image-mini", True),
+        ("openai/gpt-5.4-image-2", True),
+        ("google/gemini-2.5-flash", False),
+        ("openai/gpt-5-mini", False),
+        ("anthropic/claude-sonnet-4.5", False),
+        ("openai/gpt-audio-mini", False),
+    ],
+)
+def test_chat_models_of_openrouter_with_images(model, draws):
+    """
+    Some chat models of OpenRouter return images, also in chat; all complete texts.
+    """
+    capabilities = Catalog().rules("openrouter", "openrouter", model).filter_capabilities(frozenset(Capability))
+
+    assert {Capability.CHAT, Capability.COMPLETION} <= capabilities
+    assert [each in capabilities for each in (Capability.IMAGES, Capability.IMAGE_OUTPUT)] == [draws, draws]
+    assert (Capability.AUDIO_OUTPUT in capabilities) == ("audio" in model)
+
+
+def test_models_with_a_capability_begin_with_those_of_the_vendor():
+    """
+    Models that were shut down are left out from that day on, and no pattern is listed.
+    """
+    before, after = date(2026, 9, 23), date(2026, 9, 24)
+
+    assert next(list_models(Capability.VIDEOS, "openai", before)).startswith("openai/sora-2")
+    assert not [model for model in list_models(Capability.VIDEOS, "openai", after) if model.startswith("openai/")]
+    assert next(list_models(Capability.TRANSCRIPTION, "groq", after)).startswith("groq/whisper-")
+    assert next(list_models(Capability.IMAGES, "gemini", after)).startswith("gemini/gemini-3")
+    for capability in (Capability.IMAGES, Capability.SPEECH, Capability.TRANSLATION, Capability.EMBEDDINGS):
+        assert not [model for model in list_models(capability, "anthropic", after) if {"*", "["} & set(model)]
+
+
+def test_names_of_a_row_match_its_pattern():
+    """
+    A model that a row names for hints has the rules of that row.
+    """
+    named = [(pattern, name) for pattern, row in MODELS.items() for name in row.get("names", ())]
+
+    assert [best_match(MODELS, f"{pattern.partition('/')[0]}/{name}") for pattern, name in named] == [
+        pattern for pattern, _ in named
+    ]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model", "kind"),
+    [
+        ("xai", "grok-4.3", "chat"),
+        ("xai", "grok-code-fast-1", "chat"),
+        ("xai", "grok-imagine-image-quality", "image"),
+        ("xai", "grok-2-image-1212", "image"),
+        ("xai", "grok-imagine-video", "video"),
+        ("xai", "grok-tts", "speech"),
+        ("mistral", "mistral-small-latest", "chat"),
+        ("mistral", "ministral-8b-latest", "chat"),
+        ("mistral", "mistral-embed", "embedding"),
+        ("mistral", "codestral-embed", "embedding"),
+        ("mistral", "voxtral-mini-tts-latest", "speech"),
+        ("mistral", "mistral-moderation-latest", None),
+        ("openrouter", "meta-llama/llama-3.3-70b-instruct", "chat"),
+        ("openrouter", "openai/gpt-4o-mini", "chat"),
+        ("openrouter", "openai/gpt-4o-mini-tts-2025-12-15", "speech"),
+        ("openrouter", "openai/gpt-4o-mini-transcribe", "transcription"),
+        ("openrouter", "openai/whisper-large-v3", "transcription"),
+        ("openrouter", "hexgrad/kokoro-82m", "speech"),
+        ("openrouter", "google/gemini-3.1-flash-tts", "speech"),
+        ("openrouter", "google/gemini-embedding-001", None),
+        ("openrouter", "qwen/qwen3-embedding-8b", None),
+        ("openrouter", "black-forest-labs/flux.2-pro", None),
+    ],
+)
+def test_models_of_these_vendors_have_kinds(vendor, model, kind):
+    """
+    A model for texts is not asked for images, and one of another kind is not taken for one.
+    """
+    assert Catalog().rules(vendor, vendor, model).kind == kind

@@ -249,17 +249,17 @@ def test_vendors_that_share_a_plugin_do_not_share_vendor_parts(make_client, scri
     else:
         scripted.reply(body=chat_reply("One.", reasoning_details=details))
     scripted.reply(body=chat_reply("Two.")).reply(body=chat_reply("Three."))
-    providers = {"openrouter": {"api_key": "sk-test-secret"}, "mistral": {"api_key": "sk-test-secret"}}
-    chat = make_client(settings={"providers": providers}, api_key=None).chat(model="openrouter/some/model")
+    providers = {"together": {"api_key": "sk-test-secret"}, "deepseek": {"api_key": "sk-test-secret"}}
+    chat = make_client(settings={"providers": providers}, api_key=None).chat(model="together/some/model")
 
     if streamed:
         with chat.stream("a") as stream:
             list(stream)
     else:
         chat.ask("a")
-    chat.model = "mistral/mistral-large-latest"
+    chat.model = "deepseek/deepseek-chat"
     chat.ask("b")
-    chat.model = "openrouter/some/model"
+    chat.model = "together/some/model"
     chat.ask("c")
 
     assert "reasoning_details" not in json.dumps(scripted.sent(1))

@@ -341,10 +341,10 @@ def test_section_with_a_presets_name_is_not_that_vendor(make_client, scripted):
     """
     Its server does not have the prices of the vendor with that name.
     """
-    settings = {"providers": {"mistral": {"plugin": "openai-compatible", "base_url": "https://example.com/v1"}}}
+    settings = {"providers": {"deepseek": {"plugin": "openai-compatible", "base_url": "https://example.com/v1"}}}
     scripted.reply(body=chat_reply("Hi", usage=USAGE))
 
-    assert make_client("mistral/mistral-large-latest", settings=settings).ask("Hello").cost is None
+    assert make_client("deepseek/deepseek-chat", settings=settings).ask("Hello").cost is None
 
 
 def test_preset_is_charged_by_its_vendors_prices(make_client, scripted):
@@ -353,7 +353,7 @@ def test_preset_is_charged_by_its_vendors_prices(make_client, scripted):
     """
     scripted.reply(body=chat_reply("Hi", usage=USAGE) | {"model": ""})
 
-    client = make_client("mistral/mistral-large-latest", api_key="k")
+    client = make_client("deepseek/deepseek-chat", api_key="k")
     assert client.ask("Hello").cost == client.model().price.cost(Usage(input_tokens=1000, output_tokens=100)).dollars
 
 

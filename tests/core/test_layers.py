@@ -9,8 +9,9 @@ import pytest
 from tests.core.imports import CORE, REPOSITORY, Import, is_module, list_source_files, read_imports
 
 LAYERS = (
-    "errors names logs types contracts clock hooks settings_sources settings endpoint_settings budget_settings catalog "
-    "wire providing plugins transports engine streams completed chat client caching limiting media"
+    "errors names logs atomic_files types contracts clock hooks settings_sources option_settings settings "
+    "endpoint_settings budget_settings catalog wire providing plugins transports engine event_streams streams "
+    "stream_files media_streams completed jobs batches live_batches files chat client caching limiting media"
 ).split()
 """The layers in order: a layer imports only from itself and from those before it."""
 

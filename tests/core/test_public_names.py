@@ -108,13 +108,16 @@ def test_all_lists_of_public_names_agree():
 
 FOR_PLUGINS = frozenset(
     "CONTENT_EVENTS JSON MAX_REPLY_BYTES Answer Body BodyFile Cell CellDraft ChatRequest Cost Credential Dataset "
-    "EmbeddingRequest HTTPCall HTTPReply ImagePart Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
+    "EmbeddingRequest HTTPCall HTTPReply Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
     "Record ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
     "AttemptFinished AttemptQueued AttemptStarted BreakerChanged CacheFailed CacheHit EndpointFailed FirstToken "
     "Observation ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished ToolStarted "
-    "Claim Denial".split()
+    "AnyMedia BackgroundRequest BatchInput BatchLimits BatchLineResult FileUpload ImageRequest JobKind JobStatus "
+    "MediaCompleted MediaEvent MediaFile MediaKind MediaLimits MediaPart MediaRequest ServiceResponse SpeechRequest "
+    "StricterLimits TranscriptionRequest VideoRequest "
+    "Claim Denial CacheCounts CachedItem LeaseState CallFilter CallRecord RecordedFailure UsageTotals".split()
 )
-"""Types that authors of plugins work with, and programs do not. `ImagePart` is `Image` to programs."""
+"""Types that authors of plugins work with, and programs do not."""
 
 
 def test_every_type_is_public_or_for_plugins():

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.media_server import MediaServer
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("*/*/README.md")]
@@ -66,6 +68,22 @@ def with_blocks(*languages: str) -> list[object]:
     return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if blocks(page, *languages)]
 
 
+@pytest.fixture
+def studio(page, monkeypatch):
+    """
+    The server of the instance ``studio``, for the pages whose examples use it.
+    """
+    if "studio/" not in page.read_text("utf-8"):
+        yield
+        return
+    with MediaServer(poll_headers={"openai-poll-after-ms": "100"}) as server:
+        settings = {"PLUGIN": "openai-compatible", "BASE_URL": server.url, "API": "responses"}
+        for name, value in (settings | {"OFFERS": '["videos", "files", "background"]'}).items():
+            monkeypatch.setenv(f"BUDWOOD_PROVIDERS__STUDIO__{name}", value)
+        yield
+
+
+@pytest.mark.usefixtures("studio")
 @pytest.mark.parametrize("page", with_blocks("python"))
 def test_python_runs_as_printed(page, tmp_path):
     """

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,9 @@ import pytest
 from budwood_generation import JournalError, OutputError, generate, resume
 from budwood_generation.journal import read_totals
 from tests.datasets import conversation_spec, write_spec
+from tests.small_disk import KIB, mount_disk
 
 PROGRAM = Path(__file__).parent / "programs" / "limited_run.py"
-KIB = 1024
 ROWS = 150
 
 pytestmark = [
@@ -22,41 +21,13 @@ pytestmark = [
 ]
 
 
-class Disk:
-    """A small filesystem."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def leave(self, size: int) -> None:
-        """Fill it except for ``size`` bytes."""
-        with (self.folder / "ballast").open("wb") as file:
-            while (remaining := shutil.disk_usage(self.folder).free - size) > 0:
-                file.write(bytes(min(remaining, 64 * KIB)))
-                file.flush()
-
-    def make_room(self) -> None:
-        """Remove the file that fills it."""
-        (self.folder / "ballast").unlink()
-
-
 @pytest.fixture
 def disk(tmp_path):
     """
     A tmpfs of 16 MiB. Without permission to mount one, the test is skipped; tests with process limits replace it.
     """
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("mounting a filesystem requires root")
-    mounted = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a tmpfs: {mounted.stderr.decode().strip()}")
-    yield Disk(folder)
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with mount_disk(tmp_path / "disk") as disk:
+        yield disk
 
 
 @pytest.fixture(scope="module")

@@ -120,8 +120,8 @@ def test_run_killed_before_its_first_reply_is_replaced(tmp_path):
     job = {"answerer": "local/tiny", "turns": 1, "asker_options": {"retries": 0}}
     spec = conversation_spec(tmp_path, job=job, rows=2, seed=1, concurrency=1)
     with ChatServer(fault=lambda _number, _body: failure(400)) as server:
-        assert run("generate", write_spec(spec), "commit", 2, server.settings) == -signal.SIGKILL
-    assert len(show_run(spec.run_folder).failures) == 2
+        assert run("generate", write_spec(spec), "commit", 1, server.settings) == -signal.SIGKILL
+    assert show_run(spec.run_folder).failures  # a transaction may contain both
 
     with ChatServer() as server:
         report = generate(conversation_spec(tmp_path, job=job, rows=2, seed=2), settings=server.settings)

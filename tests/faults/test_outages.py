@@ -171,9 +171,7 @@ class RestartableServer(ChatServer):
         super().__init__(fault=self._count)
         if port:
             self._server.server_close()
-            self._server = type(self._server)(("127.0.0.1", port), self._server.RequestHandlerClass)
-            self._server.chat = self
-            self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+            self.listen(self._server.RequestHandlerClass, port)
         self.on_stop = lambda: None
         self._stop_after = stop_after
         self._is_stopped = False

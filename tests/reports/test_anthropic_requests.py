@@ -8,10 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from budwood import InvalidRequestError
+from tests.plugins.media_images import make_image
 from tests.reports.wire import CLAUDE, make_claude_reply, weather
 
 HELLO = make_claude_reply({"type": "text", "text": "Hello."})
-JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"
+JPEG = make_image("JPEG")
 
 
 class Menu(BaseModel):

@@ -196,7 +196,7 @@ def test_objects_of_an_sdk_are_accepted(client, scripted):
             "reasoning_details.*reply.message",
         ),
         ({"role": "user", "content": "x", "timestamp": 5}, "'timestamp' is not supported"),
-        ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "'input_audio' is not supported"),
+        ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "'format' is missing"),
         ({"role": "user", "content": [{"type": "text", "text": "x", "weight": 2}]}, "'weight' is not supported"),
         ({"role": "user", "content": [{"type": "text", "text": 5}]}, "text is of the type int"),
         ({"role": "user", "content": [{"type": "text"}]}, "'text' is missing"),

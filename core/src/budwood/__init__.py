@@ -6,6 +6,8 @@ Names are imported at their first use, so that ``import budwood`` takes almost n
 
 TYPE_CHECKING = False  # type checkers treat it as true; `import typing` would take 8 ms
 if TYPE_CHECKING:
+    from budwood.batches import AsyncBatchJob as AsyncBatchJob
+    from budwood.batches import BatchJob as BatchJob
     from budwood.chat import AsyncChatSession as AsyncChatSession
     from budwood.chat import ChatSession as ChatSession
     from budwood.client.asynchronous import AsyncClient as AsyncClient
@@ -19,16 +21,19 @@ if TYPE_CHECKING:
     from budwood.completed import AsyncCompletedReplies as AsyncCompletedReplies
     from budwood.completed import CompletedReplies as CompletedReplies
     from budwood.completed import CompletedReply as CompletedReply
-    from budwood.engine.chat.options import AskOptions as AskOptions
-    from budwood.engine.chat.options import ClientOptions as ClientOptions
-    from budwood.engine.chat.options import CompletionOptions as CompletionOptions
+    from budwood.engine.batches.requests import BatchRequest as BatchRequest
+    from budwood.engine.chat.option_types import AskOptions as AskOptions
+    from budwood.engine.chat.option_types import ClientOptions as ClientOptions
+    from budwood.engine.chat.option_types import CompletionOptions as CompletionOptions
     from budwood.engine.chat.prompts import File as File
     from budwood.engine.chat.prompts import Prompt as Prompt
     from budwood.engine.chat.schemas import check_schema as check_schema
     from budwood.errors import AuthenticationError as AuthenticationError
     from budwood.errors import BadResponseError as BadResponseError
+    from budwood.errors import BatchItemError as BatchItemError
     from budwood.errors import BudgetExceededError as BudgetExceededError
     from budwood.errors import BudwoodError as BudwoodError
+    from budwood.errors import CacheMissError as CacheMissError
     from budwood.errors import CapacityError as CapacityError
     from budwood.errors import ConfigurationError as ConfigurationError
     from budwood.errors import ConnectionFailedError as ConnectionFailedError
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from budwood.errors import ContextLengthError as ContextLengthError
     from budwood.errors import CredentialError as CredentialError
     from budwood.errors import InvalidRequestError as InvalidRequestError
+    from budwood.errors import JobFailedError as JobFailedError
     from budwood.errors import NotFoundError as NotFoundError
     from budwood.errors import PermissionDeniedError as PermissionDeniedError
     from budwood.errors import PluginConflictError as PluginConflictError
@@ -58,8 +64,16 @@ if TYPE_CHECKING:
     from budwood.errors import ToolLoopError as ToolLoopError
     from budwood.errors import UnsupportedError as UnsupportedError
     from budwood.errors import UnsupportedParameterError as UnsupportedParameterError
+    from budwood.files import AsyncFiles as AsyncFiles
+    from budwood.files import Files as Files
+    from budwood.jobs import AsyncJob as AsyncJob
+    from budwood.jobs import Job as Job
+    from budwood.live_batches import AsyncLiveBatch as AsyncLiveBatch
+    from budwood.live_batches import LiveBatch as LiveBatch
     from budwood.logs import configure_logging as configure_logging
-    from budwood.settings import Options as Options
+    from budwood.media_streams import AsyncMediaStream as AsyncMediaStream
+    from budwood.media_streams import MediaStream as MediaStream
+    from budwood.option_settings import Options as Options
     from budwood.settings import Settings as Settings
     from budwood.streams import AsyncChatStream as AsyncChatStream
     from budwood.streams import AsyncPullStream as AsyncPullStream
@@ -68,17 +82,36 @@ if TYPE_CHECKING:
     from budwood.types import AccessToken as AccessToken
     from budwood.types import Adaptation as Adaptation
     from budwood.types import Attempt as Attempt
+    from budwood.types import Audio as Audio
+    from budwood.types import AudioDelta as AudioDelta
+    from budwood.types import AudioPart as AudioPart
     from budwood.types import BudgetState as BudgetState
     from budwood.types import CacheLifetime as CacheLifetime
     from budwood.types import Capability as Capability
     from budwood.types import ChatResponse as ChatResponse
+    from budwood.types import Document as Document
+    from budwood.types import DocumentPart as DocumentPart
     from budwood.types import EmbeddingResponse as EmbeddingResponse
     from budwood.types import EndpointState as EndpointState
+    from budwood.types import FileInfo as FileInfo
     from budwood.types import Finished as Finished
     from budwood.types import FinishReason as FinishReason
+    from budwood.types import GeneratedAudio as GeneratedAudio
+    from budwood.types import GeneratedImage as GeneratedImage
+    from budwood.types import GeneratedMedia as GeneratedMedia
+    from budwood.types import GeneratedVideo as GeneratedVideo
     from budwood.types import Image as Image
+    from budwood.types import ImageArrived as ImageArrived
+    from budwood.types import ImagePart as ImagePart
+    from budwood.types import ImageResponse as ImageResponse
+    from budwood.types import JobCounts as JobCounts
+    from budwood.types import JobRef as JobRef
+    from budwood.types import JobState as JobState
     from budwood.types import KeyState as KeyState
     from budwood.types import LongInputPrices as LongInputPrices
+    from budwood.types import MediaClosed as MediaClosed
+    from budwood.types import MediaDelta as MediaDelta
+    from budwood.types import MediaPreview as MediaPreview
     from budwood.types import Message as Message
     from budwood.types import ModelDetails as ModelDetails
     from budwood.types import ModelFacts as ModelFacts
@@ -101,6 +134,8 @@ if TYPE_CHECKING:
     from budwood.types import ResponseStarted as ResponseStarted
     from budwood.types import Restarted as Restarted
     from budwood.types import Role as Role
+    from budwood.types import SegmentArrived as SegmentArrived
+    from budwood.types import SpeechResponse as SpeechResponse
     from budwood.types import StreamEvent as StreamEvent
     from budwood.types import TextClosed as TextClosed
     from budwood.types import TextDelta as TextDelta
@@ -112,41 +147,61 @@ if TYPE_CHECKING:
     from budwood.types import ToolCallPart as ToolCallPart
     from budwood.types import ToolExecuted as ToolExecuted
     from budwood.types import ToolResultPart as ToolResultPart
+    from budwood.types import TranscriptDelta as TranscriptDelta
+    from budwood.types import TranscriptionResponse as TranscriptionResponse
+    from budwood.types import TranscriptSegment as TranscriptSegment
+    from budwood.types import TranscriptWord as TranscriptWord
     from budwood.types import Usage as Usage
     from budwood.types import UsageReported as UsageReported
     from budwood.types import VendorContent as VendorContent
     from budwood.types import VendorPart as VendorPart
     from budwood.types import VendorTool as VendorTool
+    from budwood.types import Video as Video
+    from budwood.types import VideoDelta as VideoDelta
+    from budwood.types import VideoPart as VideoPart
+    from budwood.types import VideoResponse as VideoResponse
 
     __version__: str
 
 _NAMES = {
+    "budwood.batches": "AsyncBatchJob BatchJob",
     "budwood.chat": "AsyncChatSession ChatSession",
     "budwood.client.asynchronous": "AsyncClient",
     "budwood.client.blocking": "Client",
     "budwood.client.shared": "ask ask_async run run_async session session_async",
     "budwood.completed": "AsyncCompletedReplies CompletedReplies CompletedReply",
-    "budwood.engine.chat.options": "AskOptions ClientOptions CompletionOptions",
+    "budwood.engine.batches.requests": "BatchRequest",
+    "budwood.engine.chat.option_types": "AskOptions ClientOptions CompletionOptions",
     "budwood.engine.chat.prompts": "File Prompt",
     "budwood.engine.chat.schemas": "check_schema",
     "budwood.errors": """
-        AuthenticationError BadResponseError BudgetExceededError BudwoodError CapacityError ConfigurationError
-        ConnectionFailedError ContentFilterError ContextLengthError CredentialError InvalidRequestError NotFoundError
-        PermissionDeniedError PluginConflictError PluginDisabledError PluginError PluginFaultError
-        PluginIncompatibleError PluginInvalidError PluginLoadError PluginNotFoundError PromptError ProviderError
-        QuotaExhaustedError RateLimitError RequestTimeoutError ResponseTooLargeError ServerError StreamInterruptedError
-        StructuredOutputError ToolLoopError UnsupportedError UnsupportedParameterError
+        AuthenticationError BadResponseError BatchItemError BudgetExceededError BudwoodError CacheMissError
+        CapacityError ConfigurationError ConnectionFailedError ContentFilterError ContextLengthError CredentialError
+        InvalidRequestError JobFailedError NotFoundError PermissionDeniedError PluginConflictError PluginDisabledError
+        PluginError PluginFaultError PluginIncompatibleError PluginInvalidError PluginLoadError
+        PluginNotFoundError PromptError ProviderError QuotaExhaustedError RateLimitError RequestTimeoutError
+        ResponseTooLargeError ServerError StreamInterruptedError StructuredOutputError ToolLoopError
+        UnsupportedError UnsupportedParameterError
     """,
+    "budwood.files": "AsyncFiles Files",
+    "budwood.jobs": "AsyncJob Job",
+    "budwood.live_batches": "AsyncLiveBatch LiveBatch",
     "budwood.logs": "configure_logging",
-    "budwood.settings": "Options Settings",
+    "budwood.media_streams": "AsyncMediaStream MediaStream",
+    "budwood.option_settings": "Options",
+    "budwood.settings": "Settings",
     "budwood.streams": "AsyncChatStream AsyncPullStream ChatStream PullStream",
     "budwood.types": """
-        AccessToken Adaptation Attempt BudgetState CacheLifetime Capability ChatResponse EmbeddingResponse EndpointState
-        FinishReason Finished KeyState Image LongInputPrices Message ModelDetails ModelFacts ModelInfo ModelKind
-        ModelPrices ModelRules ModerationResponse ModerationResult Part PullProgress RateLimits ReasoningClosed
-        ReasoningDelta ReasoningEffort ReasoningPart RefusalDelta RefusalPart ResponseMetadata ResponseStarted
-        Restarted Role StreamEvent TextClosed TextDelta TextPart TokenCount TokenPrices ToolCallClosed ToolCallDelta
-        ToolCallPart ToolExecuted ToolResultPart Usage UsageReported VendorContent VendorPart VendorTool
+        AccessToken Adaptation Attempt Audio AudioDelta AudioPart BudgetState CacheLifetime Capability ChatResponse
+        Document DocumentPart EmbeddingResponse EndpointState FileInfo Finished FinishReason GeneratedAudio
+        GeneratedImage GeneratedMedia GeneratedVideo Image ImageArrived ImagePart ImageResponse JobCounts JobRef
+        JobState KeyState LongInputPrices MediaClosed MediaDelta MediaPreview Message ModelDetails ModelFacts
+        ModelInfo ModelKind ModelPrices ModelRules ModerationResponse ModerationResult Part PullProgress RateLimits
+        ReasoningClosed ReasoningDelta ReasoningEffort ReasoningPart RefusalDelta RefusalPart ResponseMetadata
+        ResponseStarted Restarted Role SegmentArrived SpeechResponse StreamEvent TextClosed TextDelta TextPart
+        TokenCount TokenPrices ToolCallClosed ToolCallDelta ToolCallPart ToolExecuted ToolResultPart TranscriptDelta
+        TranscriptionResponse TranscriptSegment TranscriptWord Usage UsageReported VendorContent VendorPart VendorTool
+        Video VideoDelta VideoPart VideoResponse
     """,
 }
 """The public names, by their module."""

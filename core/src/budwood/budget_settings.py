@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from budwood.errors import ConfigurationError
-from budwood.settings import TimeZone, validate_settings
+from budwood.option_settings import TimeZone
+from budwood.settings import validate_settings
 from budwood.types.limits import BudgetPeriod
 
 MAX_DOLLARS: Final = 10**9

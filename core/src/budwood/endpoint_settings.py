@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from budwood.errors import ConfigurationError
-from budwood.settings import Exclusive, TimeZone, override_settings, validate_settings
+from budwood.option_settings import TimeZone
+from budwood.settings import Exclusive, override_settings, validate_settings
 from budwood.settings_sources import Table
 
 MAX_COUNT: Final = 10**15

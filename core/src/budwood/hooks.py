@@ -116,9 +116,11 @@ class CacheSpec(Spec[S, Cache]):
 
     Attributes:
         inline: Whether it is fast enough for async code to call it without a thread.
+        compressed: Whether long values are compressed before they are stored.
     """
 
     inline: bool = False
+    compressed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,26 +16,24 @@ Settings: explicit argument > environment > ``.env`` > ``budwood.toml`` > the us
     disabled = ["groq"]
 
 The environment variable for that key is ``BUDWOOD_PROVIDERS__WORK__API_KEY``, with ``_`` in place of ``-`` in names.
-Lists and tables are JSON in environment variables; several keys, ``BUDWOOD_PROVIDERS__WORK__API_KEYS``, may also be
-separated by commas.
+Lists and tables are JSON in environment variables; several keys, ``BUDWOOD_PROVIDERS__WORK__API_KEYS``, and the names
+in ``BUDWOOD_OBSERVERS`` and ``BUDWOOD_PLUGINS_DISABLED`` may also be separated by commas.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, tzinfo
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean, join_names, normalise
+from budwood.option_settings import Options
 from budwood.settings_sources import (
     FILE_NAME,
     Source,
@@ -53,109 +51,13 @@ M = TypeVar("M", bound=BaseModel)
 Exclusive = tuple[tuple[str, ...], ...]
 """Groups of mutually exclusive keys. A source of higher precedence that sets one of a group removes the others."""
 
+OFF: Final = ("", "0", "false", "none", "off")
+"""Values of the settings `cache` and `tokenizer` that disable them, besides ``false``."""
+
 _LENGTH: Final = re.compile(r"^\w+ should (have .+) after validation, not (.+)$")  # in the words of Pydantic
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def find_timezone(name: str) -> tzinfo:
-    """
-    Return a time zone by its name.
-
-    Raises:
-        ValueError: It is not known.
-    """
-    if name == "UTC":
-        return UTC
-    from zoneinfo import ZoneInfo  # not above: few programs name a time zone
-
-    try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError):  # whatever it finds or does not find on the disk
-        raise ValueError(
-            "is not a known time zone; write it as in 'Europe/Oslo', and install tzdata if the system has none"
-        ) from None
-
-
-def _check_timezone(name: str) -> str:
-    find_timezone(name)
-    return name
-
-
-def _check_hedge(value: object) -> object:
-    if value is None or value == "p95":
-        return value
-    try:
-        seconds = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # any value
-    except (TypeError, ValueError, OverflowError):
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ValueError("must be 'p95', or a number of seconds above 0")
-    return seconds
-
-
-TimeZone = Annotated[str, AfterValidator(_check_timezone)]
-
-
-class Options(BaseModel):
-    """
-    Options of a call, with their defaults.
-
-    Attributes:
-        retries: How often a failed request is sent again.
-        timeout: Seconds for the whole call, with all attempts, delays and rounds.
-        connect_timeout: Seconds to open a connection.
-        idle_timeout: Seconds without data after which a response counts as lost.
-        on_unsupported: What to do with a parameter that the model does not support: ``"adapt"`` omits or changes it and
-            reports that in ``response.adaptations``, ``"warn"`` also warns, ``"error"`` raises `UnsupportedError`
-            before anything is sent.
-        repairs: How often a reply that does not satisfy the schema is sent back with the validation errors.
-        max_tool_rounds: How often the model may call tools before it must answer.
-        attempt_timeout: Seconds for one attempt, which is retried afterwards. Until then a reply must be complete, or,
-            for a stream, the response headers must have arrived. Defaults to no limit, and to 60 s for streams.
-        max_retry_after: The longest ``Retry-After`` to wait for, in seconds. If a vendor asks for more, the error is
-            raised immediately.
-        fallbacks: Further models, as ``provider/model``, asked in this order if the endpoints of the first fail.
-        fallback_on: Classes of errors after which a fallback is asked although it is not by default, such as
-            ``"ContentFilterError"``.
-        routing: The order of the endpoints: ``"ordered"`` as listed, ``"round-robin"``, ``"cheapest"`` for the request,
-            ``"weighted"`` at random by ``weights``, or ``"fastest"`` by the time to the first content.
-        weights: The weights of endpoints, by ``provider/model`` or by the name of the endpoint; 1 by default.
-        hedge: When to send a second request if the first has no answer yet: after this number of seconds, or after
-            ``"p95"``, the 95th percentile of the endpoint's last latencies. The first answer wins.
-        on_stream_failure: What to do when a stream is interrupted after its first content: ``"raise"``
-            `StreamInterruptedError`, or ``"restart"`` with the event `Restarted`.
-        unknown_price: Whether budgets refuse a request whose highest cost or number of tokens is not known
-            (``"refuse"``), or reserve what is known of it (``"ignore"``).
-        assume_output: The ``max_tokens`` that a budget sends if a call has none.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
-
-    retries: Annotated[int, Field(ge=0, le=100)] = 2
-    timeout: Seconds = 600.0
-    connect_timeout: Seconds = 5.0
-    idle_timeout: Seconds = 60.0
-    on_unsupported: Literal["adapt", "warn", "error"] = "adapt"
-    repairs: Annotated[int, Field(ge=0, le=100)] = 1
-    max_tool_rounds: Annotated[int, Field(ge=0, le=1000)] = 10
-    max_retry_after: Annotated[float, Field(ge=0)] = 120.0
-    attempt_timeout: Seconds | None = None
-    fallbacks: tuple[str, ...] = ()
-    fallback_on: tuple[str, ...] = ()
-    routing: Literal["ordered", "round-robin", "cheapest", "weighted", "fastest"] = "ordered"
-    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default_factory=dict)
-    hedge: Annotated[Literal["p95"] | float | None, BeforeValidator(_check_hedge)] = None
-    on_stream_failure: Literal["raise", "restart"] = "raise"
-    unknown_price: Literal["refuse", "ignore"] = "refuse"
-    assume_output: Annotated[int, Field(ge=1)] = 4096
-
-    @cached_property
-    def is_routed(self) -> bool:
-        """Whether calls may use several endpoints, or send a request twice."""
-        return bool(
-            self.fallbacks or self.weights or self.fallback_on or self.hedge or self.on_stream_failure == "restart"
-        )
+_IN_HOME: Final = {"cache": ".cache", "config": ".config", "data": ".local/share"}
+"""Where a home folder has the folders of the XDG Base Directory Specification by default."""
 
 
 class PluginSettings(BaseModel):
@@ -170,13 +72,23 @@ class PluginSettings(BaseModel):
     disabled: tuple[str, ...] = ()
 
 
+def _parse_cache(value: object) -> object:
+    """Return the names of caches: none for a value that disables them, whatever sources of lower precedence say."""
+    names = value if isinstance(value, list | tuple) else (value,)
+    if value is False or (isinstance(value, str) and value.lower() in OFF):
+        return ()
+    if value is not None and not all(isinstance(name, str) and name for name in names):
+        raise ValueError("must be the name of a cache, a list of names, or false")
+    return value
+
+
 class _Root(BaseModel):
     """The top level of a settings file."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     model: str | None = None
-    cache: str | None = None
+    cache: Annotated[str | tuple[str, ...] | None, BeforeValidator(_parse_cache)] = None
     tokenizer: str | bool | None = None
     transport: str | None = None
     limiter: str | None = None
@@ -261,7 +173,7 @@ class Settings:
             environment_source("environment", os.environ if environment is None else environment, sections),
             *dotenv_source(folder / ".env", sections),
             *file_source(folder / FILE_NAME),
-            *file_source(_user_file() if user_file is None else user_file),
+            *file_source(user_folder("config") / FILE_NAME if user_file is None else user_file),
         ]
         return cls(*sources)
 
@@ -348,7 +260,7 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{'.'.join(location)!r} is missing"
     if detail["type"] == "tuple_type":  # what settings and arguments have are lists
-        return f"{'.'.join(location)!r}: must be a list"
+        return f'{".".join(location)!r}: must be a list, such as ["a", "b"]'
     if detail["type"] in ("dict_type", "model_type"):
         return f"{'.'.join(location)!r}: must be a table"
     message = detail["msg"].removeprefix("Value error, ")
@@ -382,10 +294,20 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def _user_file() -> Path:
-    from platformdirs import user_config_path
+def user_folder(purpose: Literal["cache", "config", "data"]) -> Path:
+    """
+    Return Budwood's folder of a purpose for the current user. It may not exist.
 
-    return user_config_path("budwood") / FILE_NAME
+    A user without a home folder, such as a number without a name in a container, has ``/`` as home, as in containers
+    that set ``HOME``. Files that cannot be created there are faults of what needs them, not of the client.
+    """
+    from platformdirs import PlatformDirs
+
+    try:
+        folder: Path = getattr(PlatformDirs("budwood"), f"user_{purpose}_path")
+    except RuntimeError:  # platformdirs since 4.14; before, the path begins with "~"
+        return Path("/", _IN_HOME[purpose], "budwood")
+    return folder if folder.is_absolute() else Path("/", _IN_HOME[purpose], "budwood")
 
 
 def _merge(target: Table, source: Mapping[str, Any]) -> None:

@@ -19,6 +19,9 @@ FILE_NAME: Final = "budwood.toml"
 MAX_DEPTH: Final = 50
 """How deeply tables and lists may be nested."""
 
+_NAMES: Final = frozenset({("observers",), ("plugins", "disabled")})
+"""Settings that are lists of names, which variables may also separate by commas."""
+
 _SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
 """Variables without a double underscore that set a nested key."""
 
@@ -270,7 +273,7 @@ def _path(name: str, sections: Collection[str]) -> tuple[str, ...] | None:
 
 
 def _environment_value(path: tuple[str, ...], value: str, *, where: str) -> object:
-    if path == ("plugins", "disabled") and not value.startswith("["):
+    if path in _NAMES and not value.startswith("["):
         return [name.strip() for name in value.split(",") if name.strip()]
     if path[0] == "providers" and path[2:] == (_KEYS,):
         return parse_keys(value, where=where)

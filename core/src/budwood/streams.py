@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
 from budwood.engine.chat.tools import OUTPUT_TOOL
-from budwood.engine.drivers.blocking import FlowEvents
 from budwood.errors import BudwoodError
+from budwood.event_streams import AsyncEventStream, EventStream
 from budwood.types import (
     ChatResponse,
     Finished,
@@ -27,9 +26,10 @@ from budwood.types.record import JSON
 
 if TYPE_CHECKING:
     from budwood.engine.drivers.asynchronous import AsyncFlowEvents
+    from budwood.engine.drivers.blocking import FlowEvents
 
 
-class ChatStream:
+class ChatStream(EventStream[StreamEvent, ChatResponse]):
     """
     A streamed reply. Iterating over it yields the events of `budwood.types`.
 
@@ -40,22 +40,11 @@ class ChatStream:
     def __init__(
         self, events: FlowEvents[StreamEvent, ChatResponse], partial: Callable[[], ChatResponse | None]
     ) -> None:
-        self._events = events
+        super().__init__(events)
         self._partial = partial
 
     def __repr__(self) -> str:
         return f"ChatStream({_describe_state(self._events.result, self._partial())})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[StreamEvent]:
-        return self._events
 
     def text_deltas(self) -> Iterator[str]:
         """Yield only the text."""
@@ -84,33 +73,18 @@ class ChatStream:
         """
         return self._events.result or _require_response(self._partial())
 
-    def close(self) -> None:
-        """Close the connection. Closing twice is no error."""
-        self._events.close()
 
-
-class AsyncChatStream:
+class AsyncChatStream(AsyncEventStream[StreamEvent, ChatResponse]):
     """A streamed reply; see `ChatStream`. Use it in an ``async with`` block."""
 
     def __init__(
         self, events: AsyncFlowEvents[StreamEvent, ChatResponse], partial: Callable[[], ChatResponse | None]
     ) -> None:
-        self._events = events
+        super().__init__(events)
         self._partial = partial
 
     def __repr__(self) -> str:
         return f"AsyncChatStream({_describe_state(self._events.result, self._partial())})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        return self._events
 
     async def text_deltas(self) -> AsyncIterator[str]:
         """Yield only the text."""
@@ -134,57 +108,17 @@ class AsyncChatStream:
         """The complete reply, after all events were read; see `ChatStream.response`."""
         return self._events.result or _require_response(self._partial())
 
-    async def close(self) -> None:
-        """Close the connection. Closing twice is no error."""
-        await self._events.close()
 
-
-class PullStream:
+class PullStream(EventStream[PullProgress, None]):
     """
     A download of a model by a server. Iterating over it yields `budwood.types.PullProgress`.
 
     Use it in a ``with`` block: leaving the block closes the connection, and the server keeps the downloaded part.
     """
 
-    def __init__(self, events: FlowEvents[PullProgress, None]) -> None:
-        self._events = events
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[PullProgress]:
-        return self._events
-
-    def close(self) -> None:
-        """Close the connection. Closing twice is no error."""
-        self._events.close()
-
-
-class AsyncPullStream:
+class AsyncPullStream(AsyncEventStream[PullProgress, None]):
     """A download of a model by a server; see `PullStream`. Use it in an ``async with`` block."""
-
-    def __init__(self, events: AsyncFlowEvents[PullProgress, None]) -> None:
-        self._events = events
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    def __aiter__(self) -> AsyncIterator[PullProgress]:
-        return self._events
-
-    async def close(self) -> None:
-        """Close the connection. Closing twice is no error."""
-        await self._events.close()
 
 
 def _describe_state(response: ChatResponse | None, partial: ChatResponse | None) -> str:

@@ -29,7 +29,7 @@ from budwood.providing import (
     VendorError,
     adapt_parameters,
     classify_error,
-    inline_image,
+    inline_media,
     parse_object,
     parse_request_id,
 )
@@ -213,7 +213,7 @@ def _encode_parts(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
 
 def _encode_image(part: ImagePart) -> dict[str, Any]:
     """Encode an image; the vendor does not load images from URLs."""
-    image = inline_image(part)
+    image = inline_media(part)
     if image is None:
         raise UnsupportedError("Seer does not load images from URLs.", hint="Pass the image itself: files=[…].")
     return {"image": image.base64, "kind": image.media_type}

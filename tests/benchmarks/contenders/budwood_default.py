@@ -14,7 +14,7 @@ from tests.benchmarks.tools import TOOLS
 
 class Client(budwood_aiohttp.Client):
     """
-    One blocking client, one async client, and one client per cache.
+    One blocking client, one async client, and further ones with caches.
     """
 
     transport = "default"
@@ -23,6 +23,7 @@ class Client(budwood_aiohttp.Client):
         super().__init__(base_url)
         self.blocking = self.create(cache=False)
         self.caching: dict[str, budwood.Client] = {}
+        self.async_caching: budwood.AsyncClient | None = None
 
     def create(self, cache: str | bool) -> budwood.Client:
         """
@@ -61,6 +62,20 @@ class Client(budwood_aiohttp.Client):
             self.caching[cache].ask(QUESTION)
         reply = self.caching[cache].ask(QUESTION)
         return reply.text if reply.cached else "not cached"
+
+    async def async_cached_sqlite(self) -> str:
+        if self.async_caching is None:
+            self.async_caching = budwood.AsyncClient(
+                MODEL, base_url=self.base_url, api_key="none", transport=self.transport, cache="sqlite"
+            )
+            await self.async_caching.ask(QUESTION)
+        reply = await self.async_caching.ask(QUESTION)
+        return reply.text if reply.cached else "not cached"
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self.async_caching is not None:
+            await self.async_caching.close()
 
     def close(self) -> None:
         for client in (self.blocking, *self.caching.values()):

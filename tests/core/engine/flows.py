@@ -48,6 +48,6 @@ def run_all(flows, limit: int = MAX_PARALLEL_FLOWS):
 def assert_no_threads_are_left():
     """Check that the threads of all groups end."""
     for thread in threading.enumerate():
-        if thread.name.startswith("budwood-"):
+        if thread.name in {"budwood-flow", "budwood-abandoned", "budwood-dropped"}:
             thread.join(60)
             assert not thread.is_alive()

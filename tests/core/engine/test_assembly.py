@@ -9,8 +9,13 @@ from budwood import Client
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.providing import make_events
 from budwood.types import (
+    AudioPart,
     ChatResponse,
     Finished,
+    ImagePart,
+    MediaClosed,
+    MediaDelta,
+    MediaPreview,
     Message,
     ReasoningClosed,
     ReasoningDelta,
@@ -296,3 +301,41 @@ def test_restarted_replies_discard_earlier_content():
     )
 
     assert response.message == Message.assistant("Hello")
+
+
+def test_audio_that_arrives_in_parts_becomes_one_part():
+    """
+    Bytes and transcript are joined; the complete part, if one follows, replaces them.
+    """
+    events = (
+        TextDelta("Listen:"),
+        MediaDelta(0, b"ab", "Hel", "audio/pcm;rate=24000"),
+        MediaDelta(0, b"c", "lo."),
+    )
+    complete = AudioPart(data=b"RIFFabc", media_type="audio/wav", transcript="Hello.", provider="openai")
+
+    interrupted, ended = build_response(*events), build_response(*events, MediaClosed(0, complete), TextDelta("Bye."))
+
+    assert interrupted.media == (AudioPart(data=b"abc", media_type="audio/pcm;rate=24000", transcript="Hello."),)
+    assert ended.message.parts == (TextPart(text="Listen:"), complete, TextPart(text="Bye."))
+
+
+def test_unfinished_images_are_not_part_of_the_reply():
+    """
+    Previews are shown, and only the finished image is in the message.
+    """
+    finished = ImagePart(data=b"finished", media_type="image/png")
+
+    response = build_response(MediaPreview(0, ImagePart(data=b"half")), MediaClosed(0, finished))
+
+    assert response.media == (finished,)
+
+
+def test_media_of_a_complete_reply_survive_the_way_through_events():
+    """
+    The events of a complete reply contain its images and audio.
+    """
+    parts = (ImagePart(data=b"i", media_type="image/png"), AudioPart(data=b"a", media_type="audio/wav"))
+    response = ChatResponse(message=Message(role="assistant", parts=parts))
+
+    assert build_response(*make_events(response)).message == response.message

@@ -18,9 +18,10 @@ from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.local import LocalReply
 from budwood.engine.services import CHAT, count_tokens
 from budwood.errors import PluginFaultError, UnsupportedError
+from budwood.option_settings import Options
 from budwood.plugins import Instances
 from budwood.plugins.faults import PluginSource
-from budwood.settings import Options, Settings
+from budwood.settings import Settings
 from budwood.types import (
     Adaptation,
     Capability,
@@ -106,6 +107,7 @@ def make_call(clock):
             random=random.Random(0),
             timing=timing,
             counter=TokenCounter(instances),
+            instances=instances,
             find_limiter=Endpoints(instances, {}).find_limiter,
             streamed=streamed,
         )

@@ -27,7 +27,7 @@ from budwood_testing import chat_reply
         ({"stop": 5}, "stop= must be a list of texts; got int"),
         ({"extra": [1]}, "extra= must be a dictionary; got list"),
         ({"extra": {"a": object()}}, "extra"),
-        ({"files": "a.txt"}, "files= must be a list of paths; got str"),
+        ({"files": "a.txt"}, "files= must be a list of files; got str"),
     ],
 )
 def test_invalid_options_are_refused(client, scripted, options, expected_error):

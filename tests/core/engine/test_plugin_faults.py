@@ -244,7 +244,7 @@ def test_a_provider_that_fails_to_close_does_not_keep_others_open(make_client, m
     first, second = (client._engine.endpoints.get(name).remote for name in ("openai", "groq"))
     monkeypatch.setattr(type(first), "close", make_raising_method(KeyError("x")), raising=False)
     monkeypatch.setattr(second, "close", lambda: closed.append("groq"), raising=False)
-    monkeypatch.setattr(client._engine.cache.store, "close", lambda: closed.append("cache"))
+    monkeypatch.setattr(client._engine.cache.layers[0].store, "close", lambda: closed.append("cache"))
 
     with pytest.raises(PluginFaultError, match=r"failed in close\(\)"):
         client.close()

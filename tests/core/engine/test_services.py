@@ -1,20 +1,27 @@
-"""The table of services."""
+"""The rows of services."""
 
 import pytest
 
 from budwood.contracts import ModelDetailProvider
-from budwood.engine.services import SERVICES
+from budwood.engine import media_services, services
+from budwood.engine.pipeline.service import Service
+
+SERVICES = [row for module in (services, media_services) for row in vars(module).values() if isinstance(row, Service)]
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
-def test_methods_of_a_service_are_those_of_its_protocol(service):
+def test_methods_of_a_service_are_those_of_its_protocols(service):
     """
-    The table has names of methods, which the Protocol must have.
+    The rows have names of methods, which the Protocols must have.
     """
-    methods = [name for name in (service.encode, service.decode, service.decoder) if name]
+    methods = [
+        (service.protocol, service.encode),
+        (service.protocol, service.decode),
+        (service.stream_protocol or service.protocol, service.decoder),
+        (service.local_protocol, service.local),
+    ]
 
-    assert [name for name in methods if not callable(getattr(service.protocol, name, None))] == []
-    assert service.decode or service.decoder
+    assert [name for protocol, name in methods if name and not callable(getattr(protocol, name, None))] == []
 
 
 def test_each_service_has_its_own_name():

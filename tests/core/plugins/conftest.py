@@ -32,6 +32,7 @@ class Settings(BaseModel):
     api_key: SecretStr | None = None
     base_url: str = "http://default"
     colour: str = "green"
+    offers: frozenset[str] = frozenset()  # a preset may set it
 
 
 class Thing:

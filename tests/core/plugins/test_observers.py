@@ -49,6 +49,12 @@ class Observer:
 def budwood_observers():
     return [ObserverSpec(name="acme-usage", settings=lambda: Settings, build=Observer, requires_api=(2, 0))]
 """
+SIGNAL = """
+import threading
+
+INSTANCES = []
+SIGNAL = threading.Event()
+"""
 EVENT_KINDS = ["RequestStarted", "AttemptStarted", "AttemptFinished", "RequestFinished"]
 
 
@@ -195,6 +201,67 @@ def test_broken_observer_is_named(make_client, make_distribution, broken, error)
         make_client(observers=["acme-usage"])
 
 
+class Listener:
+    """
+    An observer without a constructor.
+    """
+
+    def observe(self, event):
+        """
+        Ignore an event.
+        """
+
+
+@pytest.mark.parametrize(
+    ("observers", "cure"),
+    [
+        ("usage", r"observers= must be a list; got str. Pass a list: observers=\[…\]"),
+        (Listener(), r"observers= must be a list; got Listener. Pass a list: observers=\[…\]"),
+        ([Listener], r"observers= contains the class Listener. Pass an object: Listener\(…\)"),
+        ([[Listener()]], r"The observer list has no method observe\(\)"),
+        ([None], r"The observer NoneType has no method observe\(\)"),
+    ],
+)
+def test_argument_of_a_wrong_type_is_an_error_with_a_cure(make_client, observers, cure):
+    """
+    A class in place of an object would otherwise fail at each event, of which only the log would tell.
+    """
+    with pytest.raises(ConfigurationError, match=cure):
+        make_client(observers=observers)
+
+
+def test_object_that_occurs_twice_is_an_error(make_client):
+    """
+    Everything would be counted twice, as with names. Two objects of one class are different observers.
+    """
+    listener = Listener()
+
+    with pytest.raises(ConfigurationError, match="contains the same Listener twice"):
+        make_client(observers=[listener, listener])
+    make_client(observers=[listener, Listener()]).close()
+
+
+def test_invalid_list_in_the_environment_has_a_cure(make_client, monkeypatch):
+    """
+    The error shows the form of a list.
+    """
+    monkeypatch.setenv("BUDWOOD_OBSERVERS", '["usage"')
+
+    with pytest.raises(ConfigurationError, match=r"'observers': must be a list, such as \[\"a\", \"b\"\]"):
+        make_client()
+
+
+def test_async_close_of_a_plugin_is_an_error(make_client, make_distribution):
+    """
+    Clients do not await it, so that it would never run.
+    """
+    source = OBSERVER.replace("def close", "async def close").replace("FAIL", "")
+    make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=source)
+
+    with pytest.raises(PluginInvalidError, match=r"has an async close\(\)"):
+        make_client(observers=["acme-usage"])
+
+
 def test_client_closes_the_observers_that_it_created(make_client, scripted, created):
     """
     It does so once, and does not close objects that it received.
@@ -234,6 +301,43 @@ def test_async_client_closes_the_observers_that_it_created(make_async_client, cr
     asyncio.run(run())
 
     assert [observer.closed for observer in created()] == [1]
+
+
+def test_async_client_does_not_block_the_event_loop_while_observers_close(make_async_client, make_distribution):
+    """
+    An observer that waits in `close` for something that happens on the event loop gets it.
+    """
+    source = OBSERVER.replace("FAIL", "self.released = SIGNAL.wait(30)").replace("INSTANCES = []", SIGNAL)
+    installed = make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=source)
+
+    async def run():
+        client = make_async_client(observers=["acme-usage"])
+        closing = asyncio.create_task(client.close())
+        await asyncio.sleep(0)
+        sys.modules[installed.module].SIGNAL.set()
+        await closing
+
+    asyncio.run(run())
+
+    assert sys.modules[installed.module].INSTANCES[0].released
+
+
+def test_observers_of_a_cancelled_close_are_closed(make_async_client, make_distribution):
+    """
+    If the task that closes an async client is cancelled, the observers are closed all the same.
+    """
+    source = OBSERVER.replace("FAIL", "SIGNAL.set()").replace("INSTANCES = []", SIGNAL)
+    installed = make_distribution("acme-usage", plugins=["acme-usage"], group=GROUP, source=source)
+
+    async def run():
+        closing = asyncio.create_task(make_async_client(observers=["acme-usage"]).close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+
+    asyncio.run(run())
+
+    assert sys.modules[installed.module].SIGNAL.wait(30)
 
 
 def test_observer_that_fails_to_close_keeps_nothing_else_open(make_client, make_distribution):

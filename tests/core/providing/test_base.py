@@ -40,6 +40,7 @@ def context(tmp_path):
         log=print,
         clock=FakeClock(),
         cache_folder=tmp_path,
+        data_folder=tmp_path,
     )
 
 

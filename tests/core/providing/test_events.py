@@ -10,13 +10,13 @@ from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.providing import make_events
 from budwood.types import (
     ChatResponse,
-    ImagePart,
     Message,
     RateLimits,
     ReasoningPart,
     RefusalPart,
     TextPart,
     ToolCallPart,
+    ToolResultPart,
     Usage,
     UsageReported,
     VendorPart,
@@ -119,9 +119,10 @@ def test_usage_follows_the_end():
 
 def test_a_part_that_no_model_returns_is_an_error():
     """
-    An image in an assistant message has no event.
+    The result of a tool in an assistant message has no event.
     """
-    response = ChatResponse(message=Message(role="assistant", parts=(ImagePart(url="https://vendor.example/a.png"),)))
+    result = ToolResultPart(call_id="c1", name="look", content="Nice.")
+    response = ChatResponse(message=Message(role="assistant", parts=(result,)))
 
-    with pytest.raises(TypeError, match="ImagePart"):
+    with pytest.raises(TypeError, match="ToolResultPart"):
         make_events(response)

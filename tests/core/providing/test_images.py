@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood.providing import InlineImage, inline_image
+from budwood.providing import InlineMedia, inline_media
 from budwood.types import ImagePart
 
 
@@ -19,8 +19,8 @@ def test_bytes_and_data_urls_are_equivalent(data, media_type):
     """
     image = ImagePart(data=data, media_type=media_type)
 
-    assert inline_image(image) == inline_image(ImagePart(url=image.data_url))
-    assert inline_image(image) == InlineImage(media_type, base64.b64encode(data).decode())
+    assert inline_media(image) == inline_media(ImagePart(url=image.data_url))
+    assert inline_media(image) == InlineMedia(media_type, base64.b64encode(data).decode())
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_media_type_may_be_unknown(part, media_type):
     """
     The media type is the one of the part, without parameters.
     """
-    assert inline_image(part) == InlineImage(media_type, "MQ==")
+    assert inline_media(part) == InlineMedia(media_type, "MQ==")
 
 
 @given(st.text())
@@ -43,6 +43,6 @@ def test_any_url_is_accepted(url):
     """
     A URL is fetched by the vendor, or contains the image.
     """
-    image = inline_image(ImagePart(url=url))
+    image = inline_media(ImagePart(url=url))
 
     assert (image is not None) == (url.startswith("data:") and ";base64," in url)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from budwood.providing import adapt_parameters
+from budwood.providing import adapt_fields, adapt_parameters, drop_fields
 from budwood.providing.parameters import PARAMETERS
-from budwood.types import Adaptation, ChatRequest, Message, ModelRules
+from budwood.types import Adaptation, ChatRequest, ImageRequest, Message, ModelRules
 
 
 def make_request(**parameters: object) -> ChatRequest:
@@ -183,3 +183,29 @@ def test_the_order_of_defaults():
     assert [(adaptation.parameter, adaptation.action) for adaptation in encoded.adaptations] == [
         ("temperature", "dropped")
     ]
+
+
+def test_fields_of_other_requests_are_encoded():
+    """
+    Fields that are set are sent under the vendor's names, also zeros; what the model refuses is an adaptation.
+    """
+    request = ImageRequest(model="m", prompt="A cat", seed=0, quality="low", background="opaque")
+    rules = ModelRules(refuses=frozenset({"background"}), renames={"quality": "level"})
+
+    values, adaptations = adapt_fields(
+        request, rules, {"n": "n", "seed": "random_seed", "quality": "quality", "background": "background"}
+    )
+
+    assert values == {"random_seed": 0, "level": "low"}
+    assert [(each.parameter, each.action) for each in adaptations] == [("background", "dropped")]
+
+
+def test_fields_that_the_vendor_lacks_are_adaptations_if_they_are_set():
+    """
+    Zero is a value; None and an empty object are none.
+    """
+    request = ImageRequest(model="m", prompt="A cat", seed=0)
+
+    assert drop_fields(request, {"seed": "no seed", "quality": "no quality", "extra": "no extra"}) == (
+        Adaptation(parameter="seed", action="dropped", reason="no seed"),
+    )

@@ -56,6 +56,17 @@ def test_disabled_plugins_may_be_a_list_with_commas(value, disabled, load):
     assert load(BUDWOOD_PLUGINS__DISABLED=value).disabled == disabled
 
 
+@pytest.mark.parametrize(
+    ("value", "observers"),
+    [("usage", ("usage",)), ("usage, prometheus", ("usage", "prometheus")), ('["usage"]', ("usage",)), ("[]", ())],
+)
+def test_observers_may_be_a_list_with_commas(value, observers, load):
+    """
+    ``BUDWOOD_OBSERVERS`` needs no JSON; an empty list turns the observers of a file off.
+    """
+    assert load(BUDWOOD_OBSERVERS=value, file='observers = ["other"]').observers == observers
+
+
 def test_dotenv_is_read_as_it_is_written(load):
     """
     Quotes and comments are removed, a dollar sign is not expanded, and a name without a value is ignored.

@@ -111,6 +111,16 @@ def test_invalid_value_is_never_quoted(sources, get_load_error):
     get_load_error(**sources)
 
 
+@pytest.mark.parametrize("value", ["3", "true", "{}", '["memory", 3]', '[""]'])
+def test_a_cache_is_a_name_or_a_list_of_names(value, get_load_error):
+    """
+    The error says what the value may be.
+    """
+    text = get_load_error(file=f"cache = {value}")
+
+    assert "'cache': must be the name of a cache, a list of names, or false" in text
+
+
 def test_file_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
     """
     The bytes of the file are neither in the error nor in its causes.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from budwood.settings import Options, Settings
+from budwood.option_settings import Options
+from budwood.settings import Settings, user_folder
 from budwood.settings_sources import Source
 
 SECRET = "sk-the-secret-of-this-test"
@@ -54,6 +55,18 @@ def test_sources_are_merged_key_by_key(load):
     )
 
     assert settings.options == Options(retries=1, timeout=20, repairs=3, idle_timeout=4.5, on_unsupported="error")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [{"file": "cache = false"}, {"BUDWOOD_CACHE": "off"}, {"BUDWOOD_CACHE": "false"}, {"file": "cache = []"}],
+)
+def test_a_source_can_disable_the_cache_of_another(source, load):
+    """
+    A project has none although its user has one.
+    """
+    assert load(user='cache = "sqlite"').cache == "sqlite"
+    assert not load(user='cache = "sqlite"', **source).cache
 
 
 def test_instances_are_merged_key_by_key(load):
@@ -192,3 +205,18 @@ def test_exclusive_keys_of_one_source_replace_those_of_others(arguments, expecte
     A key of one source is never combined with an exclusive key of another; of several variables the first counts.
     """
     assert load(**arguments).instance_settings("providers", "acme", KEY_VARIABLES, (KEYS,)) == expected
+
+
+def test_user_without_a_home_folder_has_the_root_folder_as_home(monkeypatch):
+    """A user id without a name and without HOME, as in containers, has settings and folders, and no error."""
+    pwd = pytest.importorskip("pwd")
+
+    def find_nobody(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", find_nobody)
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert Settings.load(environment={}).model is None
+    assert user_folder("cache") == Path("/.cache/budwood")
+    assert user_folder("data") == Path("/.local/share/budwood")

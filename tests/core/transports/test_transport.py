@@ -122,7 +122,7 @@ def test_next_address_is_tried_if_one_rejects(addresses, loopback_server):
     addresses += [("127.0.0.1", 1), ("127.0.0.2", 1), ("127.0.0.1", loopback_server.port)]
 
     async def connect() -> int:
-        with await connect_socket("vendor.example", 80, None, ()) as sock:
+        with await connect_socket(("vendor.example",), 80, None, ()) as sock:
             return sock.getpeername()[1]
 
     assert asyncio.run(connect()) == loopback_server.port
@@ -140,7 +140,7 @@ def test_silent_address_does_not_delay_the_next(addresses, loopback_server):
         addresses += [full.getsockname(), ("127.0.0.1", loopback_server.port)]
 
         async def connect() -> int:
-            with await connect_socket("vendor.example", 80, None, ()) as sock:
+            with await connect_socket(("vendor.example",), 80, None, ()) as sock:
                 return sock.getpeername()[1]
 
         assert asyncio.run(connect()) == loopback_server.port
@@ -155,4 +155,4 @@ def test_error_of_unreachable_addresses_is_that_of_the_first(addresses):
     addresses += [("127.0.0.1", 1), ("127.0.0.1", 2)]
 
     with pytest.raises(ConnectionRefusedError, match="1"):
-        asyncio.run(connect_socket("vendor.example", 80, None, ()))
+        asyncio.run(connect_socket(("vendor.example",), 80, None, ()))

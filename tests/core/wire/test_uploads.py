@@ -57,7 +57,7 @@ def test_range_outside_the_file_is_named(file, offset, size):
     """
     A range that the file does not have is an error.
     """
-    with pytest.raises(PromptError, match=r"photo\.bin has 524,293 bytes"):
+    with pytest.raises(PromptError, match=r"photo\.bin has 524,291 bytes"):
         prepare_body((BodyFile(file, offset, size),))
 
 

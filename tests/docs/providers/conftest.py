@@ -92,4 +92,5 @@ def context(tmp_path):
         log=lambda _event, **_fields: None,
         clock=FakeClock(),
         cache_folder=tmp_path,
+        data_folder=tmp_path,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from budwood.errors import (
@@ -12,6 +14,7 @@ from budwood.errors import (
 from budwood.providing import BaseProvider
 from budwood.types import ImagePart, Message
 from tests.docs.providers.conftest import ANSWERS, PNG, SECRET, STREAMS, encode_line
+from tests.media import make_png
 
 
 def test_the_example_uses_the_helper_base(installed):
@@ -55,14 +58,14 @@ def test_images_are_encoded_in_the_vendors_form(asking, scripted, tmp_path):
     """
     A file, bytes and a data URL become pieces of the turn.
     """
-    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "photo.png").write_bytes(make_png())
     scripted.reply(200, ANSWERS["seer"]).reply(200, ANSWERS["seer"])
     with asking("seer") as client:
         client.ask("What is it?", files=[tmp_path / "photo.png"])
         client.ask(Message.user("And this?", PNG, ImagePart(url=PNG.data_url)))
 
     from_file = scripted.sent(0)["turns"][0]["pieces"]
-    assert {"image": "iVBORw0KGgo=", "kind": "image/png"} in from_file
+    assert {"image": base64.b64encode(make_png()).decode(), "kind": "image/png"} in from_file
     assert scripted.sent()["turns"][0]["pieces"][1:] == [{"image": "iVBORw==", "kind": "image/png"}] * 2
 
 

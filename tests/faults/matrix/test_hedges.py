@@ -38,9 +38,12 @@ def test_second_request_wins(fault, mode, blocking, winner):
 def test_both_requests_fail(fault, mode, blocking):
     """
     If both endpoints fail, the error of the first is raised, and the ledger has the attempts of both.
+
+    The first one fails long after the second request is due.
     """
+    patience = dict.fromkeys(fault.options, 10 * HEDGE)
     with start_servers(fault, mode, (FIRST, BACKUP), ()) as servers:
-        outcome = run(fault, mode, servers, blocking=blocking, hedge=HEDGE, retries=0)
+        outcome = run(fault, mode, servers, blocking=blocking, hedge=HEDGE, retries=0, **patience)
 
     assert len(outcome.ledger) == 2
     assert set(outcome.ledger) == {(name, fault.status, fault.error) for name in (FIRST, BACKUP)}

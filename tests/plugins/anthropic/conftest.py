@@ -26,6 +26,7 @@ def make_provider(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         return Anthropic(AnthropicSettings(**settings), context)
 

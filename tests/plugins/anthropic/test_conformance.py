@@ -1,5 +1,6 @@
 """Conformance tests of Anthropic's plugin."""
 
+import json
 from typing import ClassVar
 
 from budwood_testing import ProviderSuite, WireExamples, WireReply, server_sent
@@ -205,6 +206,47 @@ class AnthropicExamples(WireExamples):
         """
         return {"input_tokens": tokens}
 
+    def files(self, method, files):
+        """
+        Files; the list has a page for each.
+        """
+        rows = [file_row(file) for file in files]
+        match method:
+            case "list_files":
+                return [{"data": [row], "next_page": None if row is rows[-1] else row["id"]} for row in rows]
+            case "delete_file":
+                return [{"id": files[0].id, "type": "file_deleted"}]
+            case "download_file":
+                return [WireReply(body=b"content")]
+            case _:
+                return rows[:1]
+
+    def job(self, method, state):
+        """
+        A batch, which never fails as a whole.
+        """
+        if state.status == "failed":
+            return None
+        counts = {"processing": 0, "succeeded": 0, "errored": 0, "canceled": 0, "expired": 0}
+        if state.status in ("succeeded", "cancelled"):
+            counts[{"cancelled": "canceled"}.get(state.status, state.status)] = 2
+        ended = "ended" if state.status in ("succeeded", "cancelled") else "in_progress"
+        body = {"id": state.id, "type": "message_batch", "processing_status": ended, "request_counts": counts}
+        return [body]
+
+    def job_result(self, method, job, content):
+        """
+        The lines of a batch.
+        """
+        return [WireReply(body=content, headers={"content-type": "application/binary"})]
+
+    def batch_line(self, line_id, body):
+        """
+        A line with a message, or of a request that expired.
+        """
+        result = {"type": "expired"} if body is None else {"type": "succeeded", "message": body}
+        return json.dumps({"custom_id": line_id, "result": result}).encode()
+
 
 def message(content, usage, finish):
     """
@@ -222,6 +264,14 @@ def create_input_counts(usage):
     read, encoded = usage.cache_read_tokens, usage.cache_write_tokens
     cached = {"cache_read_input_tokens": read, "cache_creation_input_tokens": encoded}
     return {"input_tokens": usage.input_tokens - (read or 0) - (encoded or 0)} | drop_unknown_counts(cached)
+
+
+def file_row(file):
+    """
+    Create what Anthropic knows of a file.
+    """
+    row = {"id": file.id, "type": "file", "filename": file.name, "size_bytes": file.size, "mime_type": file.media_type}
+    return row | {"created_at": "2026-03-04T05:06:07Z"}
 
 
 def create_output_counts(usage):

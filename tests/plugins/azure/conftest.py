@@ -27,6 +27,7 @@ def azure(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         settings = {"base_url": ENDPOINT, **settings}
         return kind(AzureSettings(**settings), context)

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.media_server import MediaServer
+
 COMMAND = (sys.executable, "-m", "budwood_cli")
 MAX_WAIT = 120.0
 """Seconds without output or exit after which a command is killed."""
@@ -94,6 +96,23 @@ def interrupt():
         return stream.readline()
 
     return press
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """
+    A vendor on loopback, which the commands use.
+    """
+    with MediaServer(poll_headers={"openai-poll-after-ms": "100"}) as running:
+        settings = {
+            "PLUGIN": "openai-compatible",
+            "BASE_URL": running.url,
+            "API": "responses",
+            "OFFERS": '["videos", "files", "background"]',
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(f"BUDWOOD_PROVIDERS__LOCAL__{name}", value)
+        yield running
 
 
 class Vendor:

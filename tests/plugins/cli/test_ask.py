@@ -153,7 +153,7 @@ def test_a_truncated_reply_is_noted(budwood, vendor):
     run = budwood("ask", "Hi")
 
     assert (run.returncode, run.stdout) == (0, "Hello there.\n")
-    assert run.stderr == "note: the reply reached max_tokens and was truncated.\n"
+    assert run.stderr == "note: the reply reached the token limit and was truncated.\n"
 
 
 def test_a_pipe_receives_the_text_unchanged(started, vendor):

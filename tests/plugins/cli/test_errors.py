@@ -8,7 +8,7 @@ from budwood import errors
 from budwood_cli.errors import STATUSES, PartialError, status_of
 
 EXPECTED = {
-    1: "BudwoodError UnsupportedError StructuredOutputError ToolLoopError",
+    1: "BudwoodError CacheMissError UnsupportedError StructuredOutputError ToolLoopError",
     2: "PromptError",
     3: "ConfigurationError PluginError PluginNotFoundError PluginConflictError PluginLoadError PluginInvalidError "
     "PluginIncompatibleError PluginDisabledError PluginFaultError",
@@ -16,7 +16,7 @@ EXPECTED = {
     5: "BudgetExceededError RateLimitError QuotaExhaustedError",
     6: "ProviderError NotFoundError InvalidRequestError UnsupportedParameterError ContextLengthError "
     "ContentFilterError CapacityError ServerError ConnectionFailedError RequestTimeoutError BadResponseError "
-    "ResponseTooLargeError StreamInterruptedError",
+    "ResponseTooLargeError StreamInterruptedError JobFailedError BatchItemError",
 }
 
 pytestmark = pytest.mark.one_python

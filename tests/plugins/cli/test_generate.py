@@ -151,7 +151,9 @@ def test_failed_rows_end_with_7(budwood, vendor, spec, tmp_path):
     (failure,) = report["failures"]
     assert failure["reason"].startswith("InvalidRequestError: local: HTTP 400: No.")
     assert f"failed: {failure['reason']}\n" in run.stderr
-    assert "error: 1 of 4 rows is missing.\nhint: `budwood runs resume " in run.stderr
+    error = json.loads(run.stderr.splitlines()[-1])["error"]
+    assert error["message"] == "1 of 4 rows is missing."
+    assert error["hint"].startswith("`budwood runs resume ")
     assert len(read_rows(tmp_path / "talks.jsonl")) == 3
 
     vendor.rejected_text = None

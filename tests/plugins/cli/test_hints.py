@@ -21,7 +21,13 @@ from budwood_cli.hints import to_command_line
         ),
         ("Retry. The attribute `response` of the error holds the partial reply.", "Retry."),
         ("Add a key, or call client.reset_keys() once these can be used again.", "Add a key."),
-        ("A vendor's own parameters go into extra={…}.", "A vendor's own parameters go into extra={…}."),
+        ("Call client.image(…), or choose a chat model.", "Run `budwood image`, or choose a chat model."),
+        (
+            'Pass lane="live" for ordinary calls.',
+            "Run `budwood batch run --lane live` for ordinary calls.",
+        ),
+        ("Call client.embed(…).", "Call client.embed(…)."),
+        ("A vendor's own parameters go into extra={…}.", "A vendor's own parameters go into --extra '{…}'."),
         ("Is the server running, and base_url right?", "Is the server running, and base_url right?"),
     ],
 )

@@ -12,7 +12,7 @@ def test_models_are_listed_by_address(budwood, vendor):
     Each line is PROVIDER/MODEL. The default provider is that of the model in the settings.
     """
     assert budwood("models", "list").stdout == "local/tiny\nlocal/large\n"
-    assert budwood("models", "list", "offline").stdout == "offline/extractive\n"
+    assert budwood("models", "list", "offline").stdout.startswith("offline/extractive\noffline/image\n")
 
 
 def test_models_as_json(budwood, vendor):

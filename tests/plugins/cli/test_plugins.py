@@ -98,7 +98,7 @@ def test_list_shows_the_origin_of_plugins(budwood, broken):
     rows = json.loads(budwood("plugins", "list", "--json", PYTHONPATH=str(broken)).stdout)
 
     assert (row(rows, "broken")["folder"], row(rows, "broken")["editable"]) == (str(broken), False)
-    assert row(rows, "text")["patterns"] == ["text/*"]
+    assert row(rows, "text")["patterns"] == ["text/*", "application/json"]
 
 
 def test_a_shadowed_copy_is_listed_and_reported(budwood, broken, tmp_path):

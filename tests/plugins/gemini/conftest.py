@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -29,6 +30,7 @@ def gemini(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         return Gemini(GeminiSettings(**settings), context)
 
@@ -77,6 +79,20 @@ def streamed(gemini):
         return builder.build()
 
     return decode
+
+
+@pytest.fixture
+def client_of(scripted, clock):
+    """
+    Create a blocking client of a model over the scripted transport.
+    """
+    with contextlib.ExitStack() as clients:
+
+        def make(model, **options):
+            fixed = {"api_key": SECRET, "transport": scripted, "clock": clock, "cache": False}
+            return clients.enter_context(Client(f"gemini/{model}", **fixed, **options))
+
+        yield make
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 USAGE = {"promptTokenCount": 5, "candidatesTokenCount": 7, "totalTokenCount": 12}
 
 
@@ -34,3 +36,10 @@ def call(name="weather", args=None, signature=None, **fields):
     """
     signed = {"thoughtSignature": signature} if signature else {}
     return {"functionCall": {"name": name, "args": args or {}, **fields}, **signed}
+
+
+def inline(media_type, data, **fields):
+    """
+    Create a part with media.
+    """
+    return {"inlineData": {"mimeType": media_type, "data": base64.b64encode(data).decode()}, **fields}

@@ -1,5 +1,7 @@
 """Conformance tests of Gemini's plugin."""
 
+import base64
+import json
 from typing import ClassVar
 
 from budwood_testing import ProviderSuite, WireExamples, WireReply, server_sent
@@ -8,11 +10,14 @@ REASONS = {"stop": "STOP", "length": "MAX_TOKENS"}
 STATUSES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 STATUSES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 502: "INTERNAL", 503: "UNAVAILABLE"}
 
+BATCH_STATES = {"queued": "PENDING", "running": "RUNNING", "succeeded": "SUCCEEDED", "failed": "FAILED"}
+BATCH_STATES |= {"cancelled": "CANCELLED"}
+
 
 class GeminiExamples(WireExamples):
     has_call_ids = False
     request_id_header = "x-goog-request-id"
-    absent = frozenset({"rate_limit_headers", "refusal"})
+    absent = frozenset({"rate_limit_headers", "refusal", "batch_line"})
     reply_id = "r1"
     reply_model = "gemini"
     counts = frozenset({"input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens"})
@@ -178,6 +183,127 @@ class GeminiExamples(WireExamples):
         The count of a request.
         """
         return {"totalTokens": tokens}
+
+    def images(self, images):
+        """
+        A candidate with images, or with a text alone.
+        """
+        return chunk([make_media_part("image/png", image) for image in images] or [{"text": "No."}], None, "stop")
+
+    def image_stream(self, partial, image):
+        """
+        A draft is an image among the thoughts.
+        """
+        draft = {**make_media_part("image/png", partial), "thought": True}
+        return server_sent(chunk([draft]), chunk([make_media_part("image/png", image)], None, "stop"))
+
+    def speech(self, audio):
+        """
+        The samples of a file.
+        """
+        return chunk([make_samples(audio[44:])], None, "stop")
+
+    def speech_stream(self, chunks):
+        """
+        Samples in several chunks.
+        """
+        first, *others = chunks
+        pieces = [make_samples(piece) for piece in (first[44:], *others)]
+        return server_sent(*(chunk([piece]) for piece in pieces[:-1]), chunk([pieces[-1]], None, "stop"))
+
+    def transcription(self, text):
+        """
+        A chat reply.
+        """
+        return self.reply(text, None)
+
+    def transcription_stream(self, chunks):
+        """
+        A streamed chat reply, with the reason in the last chunk of text.
+        """
+        *others, last = chunks
+        return server_sent(*(chunk([{"text": piece}]) for piece in others), chunk([{"text": last}], None, "stop"))
+
+    def files(self, method, files):
+        """
+        Files; an upload starts with a request for its address.
+        """
+        rows = [make_file_row(file) for file in files]
+        match method:
+            case "upload_file":
+                return [WireReply(headers={"x-goog-upload-url": "https://example.com/upload?id=1"}), {"file": rows[0]}]
+            case "list_files":
+                pages = [{"files": [row], "nextPageToken": row["name"]} for row in rows]
+                return [*pages[:-1], {"files": rows[-1:]}]
+            case "delete_file":
+                return [{}]
+            case "download_file":
+                return [WireReply(body=b"content")]
+            case _:
+                return rows[:1]
+
+    def job(self, method, state):
+        """
+        An interaction that makes a video, or a batch.
+        """
+        if method.endswith("_video"):
+            return [make_interaction(state)]
+        batch = {"name": state.id, "metadata": {"state": f"BATCH_STATE_{BATCH_STATES.get(state.status, state.status)}"}}
+        if state.error is not None:
+            batch["error"] = {"code": 13, "message": state.error}
+        return [{}, batch] if method == "cancel_batch" else [batch]
+
+    def job_result(self, method, job, content):
+        """
+        The state with the address of a file, and the file.
+        """
+        if method == "fetch_batch":
+            return [{"name": job.id, "response": {"responsesFile": "files/out"}}, WireReply(body=content)]
+        video = {"type": "video", "uri": "https://example.com/v1beta/files/out", "mime_type": "video/mp4"}
+        done = {"id": job.id, "status": "completed", "steps": [{"type": "model_output", "content": [video]}]}
+        return [done, WireReply(body=content, headers={"content-type": "video/mp4"})]
+
+    def batch_line(self, line_id, body):
+        """
+        A line with a reply. Requests that expire have no lines.
+        """
+        return None if body is None else json.dumps({"key": line_id, "response": body}).encode()
+
+
+def make_media_part(media_type, content):
+    """
+    Create a part with media.
+    """
+    return {"inlineData": {"mimeType": media_type, "data": base64.b64encode(content).decode()}}
+
+
+def make_samples(samples):
+    """
+    Create a part with samples.
+    """
+    return make_media_part("audio/L16;codec=pcm;rate=24000", samples)
+
+
+def make_file_row(file):
+    """
+    Create what Google knows of a file.
+    """
+    row = {"name": file.id, "displayName": file.name, "sizeBytes": str(file.size), "mimeType": file.media_type}
+    return row | {"state": "ACTIVE"}
+
+
+def make_interaction(state):
+    """
+    Create an interaction; one that has succeeded contains a video.
+    """
+    names = {"running": "in_progress", "succeeded": "completed"}
+    body = {"id": state.id, "status": names.get(state.status, state.status)}
+    if state.error is not None:
+        body["errors"] = [{"code": "internal", "message": state.error}]
+    if state.status == "succeeded":
+        video = {"type": "video", "uri": "https://example.com/v1beta/files/out", "mime_type": "video/mp4"}
+        body["steps"] = [{"type": "model_output", "content": [video]}]
+    return body
 
 
 def make_call_part(call):

@@ -66,19 +66,20 @@ def test_ids_differ_among_replies_and_candidates(read):
 
 def test_unknown_content_becomes_vendor_parts(read):
     """
-    Code, its output, media and unknown kinds keep all fields.
+    Code, its output, files and unknown kinds keep all fields.
     """
     parts = [
         {"executableCode": {"code": "1"}, "thoughtSignature": "S"},
         {"codeExecutionResult": {"output": "1"}},
-        {"inlineData": {"mimeType": "image/png", "data": "cG5n"}},
+        {"inlineData": {"mimeType": "text/csv", "data": "YSxi"}},
+        {"thought": True, "inlineData": {"mimeType": "image/png", "data": "cG5n"}},
         {"somethingNew": 1},
     ]
     grounding = {"webSearchQueries": ["x"]}
     response = read(candidate(*parts, groundingMetadata=grounding, urlContextMetadata={}))
 
     assert [(part.kind, part.data) for part in response.message.parts] == [
-        *((next(iter(part)), part) for part in parts),
+        *((next(kind for kind in part if kind != "thought"), part) for part in parts),
         ("groundingMetadata", grounding),
     ]
     assert all(isinstance(part, VendorPart) and part.provider == "gemini" for part in response.message.parts)

@@ -342,20 +342,6 @@ def test_an_image_needs_a_media_type(encode):
         encode(Message.user("Look", ImagePart(data=b"png")))
 
 
-def test_the_resolution_of_images(encode):
-    """
-    One resolution applies to the request; several are an adaptation.
-    """
-    images = [ImagePart(data=b"", media_type="image/png", detail=detail) for detail in ("low", "high")]
-    body, adaptations = encode(Message.user("Look", images[0]))
-    assert body["generationConfig"] == {"mediaResolution": "MEDIA_RESOLUTION_LOW"}
-    assert adaptations == []
-
-    body, adaptations = encode(Message.user("Look", *images))
-    assert body["generationConfig"] == {"mediaResolution": "MEDIA_RESOLUTION_HIGH"}
-    assert adaptations == [("detail", "changed")]
-
-
 def test_vendor_parts_are_sent_back_only_to_their_vendor(encode):
     """
     Gemini's own parts are unchanged, except its sources, which are not sent.

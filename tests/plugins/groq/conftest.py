@@ -26,6 +26,7 @@ def groq(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         return Groq(GroqSettings(**settings), context)
 

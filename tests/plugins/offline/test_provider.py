@@ -262,7 +262,7 @@ def test_an_unsatisfiable_schema_is_an_error(offline):
 
 def test_an_unknown_model_is_not_found(offline):
     """
-    The error names the only model.
+    The error names the models.
     """
     with pytest.raises(NotFoundError, match="has no model 'gpt'") as caught:
         offline.ask("Hello", model="offline/gpt")
@@ -283,11 +283,14 @@ def test_tools_are_rejected(offline):
         offline.ask("What is the weather in Oslo?", tools=[weather])
 
 
-def test_the_only_model_is_listed(offline):
+def test_models_are_listed(offline):
     """
-    The list of models has one entry.
+    The list of models has those for text and for media.
     """
-    assert [(model.provider, model.id) for model in offline.models()] == [("offline", "extractive")]
+    models = offline.models()
+
+    assert {model.provider for model in models} == {"offline"}
+    assert [model.id for model in models] == ["extractive", "image", "speech", "transcription", "video"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def ollama(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         return Ollama(OllamaSettings(**settings), context)
 

@@ -7,8 +7,10 @@ import pytest
 
 from budwood.errors import UnsupportedError
 from budwood.types import (
+    AudioPart,
     Capability,
     ChatRequest,
+    DocumentPart,
     ImagePart,
     Message,
     ModelRules,
@@ -22,6 +24,7 @@ from budwood.types import (
     ToolResultPart,
     VendorPart,
     VendorTool,
+    VideoPart,
 )
 
 WEATHER = ToolDefinition(name="weather", description="Look outside.", parameters={"type": "object"})
@@ -288,6 +291,50 @@ def test_options_of_a_tool(encode):
     assert body["tools"][0]["function"]["x_cache"] is True
     assert "strict" not in body["tools"][0]["function"]
     assert adaptations == [("tools.strict", "dropped")]
+
+
+@pytest.mark.parametrize("kind", [AudioPart, VideoPart, DocumentPart])
+def test_other_media_are_refused_with_a_cure(encode, kind):
+    """
+    Ollama takes images only, and the hint says what to pass instead.
+    """
+    with pytest.raises(UnsupportedError, match="Ollama takes no ") as caught:
+        encode(Message.user("?", kind(data=b"x")))
+
+    assert "ass" in caught.value.hint
+
+
+def test_images_in_results_of_tools(encode):
+    """
+    They are beside the text of the result; other media are refused.
+    """
+    call = Message(role="assistant", parts=(ToolCallPart(id="a", name="look", arguments="{}"),))
+    image = ToolResultPart(call_id="a", name="look", content=(ImagePart(data=b"png", media_type="image/png"),))
+    document = image.model_copy(update={"content": (DocumentPart(data=b"%PDF-"),)})
+
+    body = encode(HELLO, call, Message(role="tool", parts=(image,)))[0]
+
+    assert body["messages"][2]["images"] == [base64.b64encode(b"png").decode()]
+    with pytest.raises(UnsupportedError, match="takes no document"):
+        encode(HELLO, call, Message(role="tool", parts=(document,)))
+
+
+def test_ids_of_files_are_refused(encode):
+    """
+    Ollama stores no files.
+    """
+    with pytest.raises(UnsupportedError, match="stores no files"):
+        encode(Message.user("?", ImagePart(file_id="file_1")))
+
+
+def test_media_sources(ollama):
+    """
+    Images are sent in base64; nothing else is.
+    """
+    request = ChatRequest(model="m", messages=(HELLO,))
+
+    assert ollama().media_sources(request, "image") == {"inline"}
+    assert {ollama().media_sources(request, kind) for kind in ("audio", "video", "document")} == {frozenset()}
 
 
 def test_images_from_urls_are_rejected(encode):

@@ -163,3 +163,21 @@ def test_every_body_is_described(decode_error, body, payload):
 
     assert type(error) is ServerError
     assert payload in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, "this model does not support images"),
+        (500, "failed to process inputs: this model is missing data required for image input"),
+    ],
+)
+def test_models_without_vision(decode_error, status, text):
+    """
+    Neither answer is retried, and the hint says where the capabilities are listed.
+    """
+    error = decode_error(status, {"error": text})
+
+    assert type(error) is UnsupportedParameterError
+    assert (error.status, error.param, error.retryable) == (status, "messages", False)
+    assert "ollama show" in error.hint

@@ -23,6 +23,7 @@ def new_provider(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         settings = {"base_url": "http://localhost:8000/v1", **settings}
         return OpenAICompatible(OpenAICompatibleSettings(**settings), context)

@@ -7,6 +7,7 @@ from budwood import Client
 from budwood.errors import AuthenticationError, ConfigurationError, CredentialError
 from budwood.types import Capability, ChatRequest, Credential, Message
 from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from budwood_openai_compatible.endpoint import OPTIONAL_CAPABILITIES
 from budwood_testing import chat_reply
 
 SECRET = "sk-very-secret"
@@ -87,8 +88,7 @@ def test_lacks(new_provider):
     """
     Capabilities exclude those in ``lacks`` and the optional ones.
     """
-    optional = {Capability.MODERATION, Capability.COUNT_TOKENS}
-    default = OpenAICompatible.all_capabilities - optional
+    default = OpenAICompatible.all_capabilities - OPTIONAL_CAPABILITIES
 
     assert new_provider(lacks={"tools", "stream_options"}).capabilities == default - {Capability.TOOLS}
 

@@ -27,6 +27,7 @@ def openai(tmp_path):
             log=lambda _event, **_fields: None,
             clock=FakeClock(),
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         return OpenAI(OpenAISettings(**settings), context)
 

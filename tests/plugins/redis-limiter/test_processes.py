@@ -78,7 +78,9 @@ def test_killed_process_does_not_hold_its_place_for_ever(server, prefix, make_li
     holder.kill()
     holder.communicate()
     later = time.time() + module.PATIENCE_SECONDS + 2
-    limiter._client.zadd(limiter._key("alive"), {"waiting": time.time() - 1}, xx=True)  # as if that time had passed
+    limiter._server.client.zadd(
+        limiter._key("alive"), {"waiting": time.time() - 1}, xx=True
+    )  # as if that time had passed
 
     wait_for(lambda: limiter.reserve("mine", [SLOW]) is None)
     assert time.time() < later
@@ -158,7 +160,7 @@ def test_threads_with_different_limits_all_end(make_limiter):
     assert failures == []
     assert max(most) <= slots.limit
     assert limiter.reserve("all", [slots._replace(amount=2)]) is None
-    assert limiter._client.hgetall(limiter._key("places")) == {}
+    assert limiter._server.client.hgetall(limiter._key("places")) == {}
 
 
 def wait_for(is_true):

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from budwood.contracts import PluginContext
-from budwood.types import ModelRules
 from budwood_sqlite_cache import SQLiteCacheSettings
 from budwood_sqlite_cache.cache import build_sqlite_cache
+from budwood_testing import plugin_context
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -40,9 +39,8 @@ def open_cache(path, clock, logged):
     caches = []
 
     def open_one(**settings):
-        context = PluginContext(
-            instance="sqlite",
-            rules=lambda _: ModelRules(),
+        context = plugin_context(
+            "sqlite",
             log=lambda event, **fields: logged.append((event, fields)),
             clock=clock,
             cache_folder=path.parent,

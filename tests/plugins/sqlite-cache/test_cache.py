@@ -121,21 +121,6 @@ def test_entry_without_ttl_does_not_expire(cache, clock):
     assert cache.get("key") == b"value"
 
 
-def test_ttl_setting_is_the_default(open_cache, clock):
-    """
-    The ttl of the settings applies unless `set` has one.
-    """
-    cache = open_cache(ttl=10)
-    cache.set("usual", b"value")
-    cache.set("longer", b"value", ttl=100)
-    cache.set("shorter", b"value", ttl=1)
-
-    clock.now += 5
-    assert [cache.get(key) for key in ("usual", "longer", "shorter")] == [b"value", b"value", None]
-    clock.now += 5
-    assert [cache.get(key) for key in ("usual", "longer", "shorter")] == [None, b"value", None]
-
-
 def test_ttl_applies_after_a_restart(open_cache, clock):
     """
     The expiry is stored as wall-clock time, which the next process uses.
@@ -174,18 +159,6 @@ def test_expired_entries_are_removed_incrementally(cache, clock, path):
     removed = [before + 1 - after for before, after in zip([50, *counts], counts, strict=False)]
     assert max(removed) < 20
     assert counts[-1] == 10
-
-
-def test_namespaces_are_separate(open_cache):
-    """
-    The same key in two namespaces of one file holds two values.
-    """
-    one, two = open_cache(namespace="one"), open_cache(namespace="two")
-    one.set("key", b"first")
-
-    assert two.get("key") is None
-    two.set("key", b"second")
-    assert [one.get("key"), two.get("key")] == [b"first", b"second"]
 
 
 def test_threads_share_a_cache(cache):
@@ -269,7 +242,7 @@ def test_default_file_is_in_the_cache_folder(open_cache, path):
     """
     open_cache(path=None).set("key", b"value")
 
-    assert path.exists()
+    assert path.with_name("replies-2.sqlite3").exists()
 
 
 def test_tilde_in_the_path_is_expanded(open_cache, tmp_path):
@@ -301,7 +274,7 @@ def test_folder_as_path_is_an_error(open_cache, tmp_path):
         open_cache(path=tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [{"ttl": 0}, {"ttl": -1}, {"ttl": float("inf")}, {"namespace": ""}, {"pth": "x"}])
+@pytest.mark.parametrize("wrong", [{"max_bytes": 0}, {"max_bytes": 1000}, {"pth": "x"}])
 def test_invalid_settings_are_rejected(wrong):
     """
     Invalid settings raise an error.

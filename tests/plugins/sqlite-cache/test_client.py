@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -86,7 +88,7 @@ def test_cache_needs_no_settings(scripted, clock, tmp_path):
             assert client.ask("hi").text == "hello"
 
     assert len(scripted.calls) == 1
-    assert [file.parent.name for file in (tmp_path / "home").rglob("replies.sqlite3")] == ["sqlite"]
+    assert [file.parent.name for file in (tmp_path / "home").rglob("replies-2.sqlite3")] == ["sqlite"]
 
 
 def test_cache_is_configured_in_the_settings_file(scripted, clock, tmp_path):
@@ -94,7 +96,8 @@ def test_cache_is_configured_in_the_settings_file(scripted, clock, tmp_path):
     A section of budwood.toml configures an instance, and `cache` selects it.
     """
     (tmp_path / "budwood.toml").write_text(
-        'cache = "work"\n[caches.work]\nplugin = "sqlite"\npath = "work.sqlite3"\nnamespace = "work"\nttl = 60\n'
+        'cache = "work"\n[options]\ncache_ttl = 60\n'
+        '[caches.work]\nplugin = "sqlite"\npath = "work.sqlite3"\nmax_bytes = 2000000\n'
     )
     scripted.reply(200, chat_reply("early")).reply(200, chat_reply("late"))
 
@@ -112,7 +115,7 @@ def test_cache_is_configured_in_the_environment(scripted, clock, tmp_path, monke
     """
     monkeypatch.setenv("BUDWOOD_CACHE", "sqlite")
     monkeypatch.setenv("BUDWOOD_CACHES__SQLITE__PATH", str(tmp_path / "mine.sqlite3"))
-    monkeypatch.setenv("BUDWOOD_CACHES__SQLITE__TTL", "60")
+    monkeypatch.setenv("BUDWOOD_CACHES__SQLITE__MAX_BYTES", "2000000")
     scripted.reply(200, chat_reply("hello"))
 
     with Client("openai/gpt-4o", api_key=SECRET, transport=scripted, clock=clock) as client:
@@ -120,37 +123,6 @@ def test_cache_is_configured_in_the_environment(scripted, clock, tmp_path, monke
         assert client.ask("hi").cached
 
     assert (tmp_path / "mine.sqlite3").exists()
-
-
-def test_ttl_of_the_client_takes_precedence(scripted, clock, file):
-    """
-    `cache_ttl` of the client overrides the ttl of the settings.
-    """
-    scripted.reply(200, chat_reply("early")).reply(200, chat_reply("late"))
-    settings = {"caches": {"sqlite": {"path": str(file), "ttl": 1000}}}
-    with Client(
-        "openai/gpt-4o",
-        api_key=SECRET,
-        cache="sqlite",
-        cache_ttl=10,
-        settings=settings,
-        transport=scripted,
-        clock=clock,
-    ) as client:
-        client.ask("hi")
-        clock.now += 10
-        assert client.ask("hi").text == "late"
-
-
-def test_namespaces_separate_clients(open_client, scripted):
-    """
-    Clients with different namespaces do not share replies.
-    """
-    scripted.reply(200, chat_reply("one")).reply(200, chat_reply("two"))
-
-    texts = [open_client(namespace=name).ask("hi").text for name in ("one", "two")]
-
-    assert texts == ["one", "two"]
 
 
 def test_streamed_reply_is_cached(open_client, scripted):
@@ -209,20 +181,21 @@ def test_key_is_not_in_the_file(open_client, scripted, file):
 @pytest.mark.parametrize("fault", ["no folder", "another database's version"])
 def test_cache_error_does_not_fail_a_call(open_client, scripted, file, fault, events):
     """
-    If the cache cannot be used, calls succeed without it, and the error is logged.
+    If the cache cannot be used, calls succeed without it, and the error is logged once.
     """
     if fault == "no folder":
         file.parent.write_text("a file in its place")
     else:
-        open_client()._engine.cache.store._database.use(lambda connection: connection.execute("PRAGMA user_version=9"))
+        store = open_client()._engine.cache.layers[0].store
+        store._database.use(lambda connection: connection.execute("PRAGMA user_version=9"))
     scripted.reply(200, chat_reply("one")).reply(200, chat_reply("two"))
     client = open_client()
 
     assert [client.ask("hi").text, client.ask("hi").text] == ["one", "two"]
 
     faults = [event for event in events if event["event"].startswith("cache")]
-    assert [event["event"] for event in faults] == ["cache read failed", "cache write failed"] * 2
-    assert all(str(file.parent) in event["reason"] for event in faults)
+    assert [(event["event"], event["cache"]) for event in faults] == [("cache read failed", "sqlite")]
+    assert str(file.parent) in faults[0]["reason"]
 
 
 def test_damaged_file_does_not_fail_a_call(open_client, scripted, file, events):
@@ -248,3 +221,24 @@ def test_invalid_settings_are_reported_early(open_client, tmp_path):
         open_client(pth="x")
     with pytest.raises(ConfigurationError, match="is a folder"):
         open_client(path=str(tmp_path))
+
+
+PROGRAM = """
+import sys
+import budwood
+
+settings = {"caches": {"sqlite": {"path": sys.argv[1]}}}
+client = budwood.Client("offline/extractive", cache="sqlite", settings=settings)
+for _ in range(3):
+    client.ask("What gives the fruit? <passage>The shoot gives the fruit.</passage>")
+"""
+
+
+def test_counts_of_a_program_that_does_not_close_its_client_are_stored(file, open_client):
+    """
+    They are stored before the file is closed at exit.
+    """
+    subprocess.run([sys.executable, "-c", PROGRAM, str(file)], check=True)
+
+    counts = open_client()._engine.cache.layers[0].store.counts()
+    assert (counts["default"].hits, counts["default"].misses) == (2, 1)

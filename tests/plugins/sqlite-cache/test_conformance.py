@@ -14,12 +14,6 @@ class TestSQLiteCache(CacheSuite):
         """
         return {"path": folder / "cache.sqlite3"}
 
-    def other_namespace(self, folder):
-        """
-        Another namespace of the same file.
-        """
-        return {"namespace": "another"}
-
     def broken_settings(self, folder):
         """
         A path below a file.

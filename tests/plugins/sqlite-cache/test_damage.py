@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from budwood.providing.sqlite import file_identity, move_damaged_file
+from budwood.types import CacheCounts
 
 ENTRIES = {f"key {number}": bytes([number]) * 3000 for number in range(40)}
 
@@ -20,6 +21,8 @@ def filled(open_cache, path):
     cache = open_cache()
     for key, value in ENTRIES.items():
         cache.set(key, value, ttl=1000)
+    cache.add_counts({"n": CacheCounts(1, 1)})
+    cache.acquire("key", "another", 60)
     cache.close()
     return path
 
@@ -139,7 +142,7 @@ def test_file_truncated_under_an_open_cache(open_cache, path):
 @given(position=st.integers(0, 200_000), junk=st.binary(min_size=1, max_size=64))
 def test_damage_never_shows_as_a_wrong_value(filled, open_cache, position, junk):
     """
-    Whatever bytes are overwritten, `get` returns the stored value or None, or raises OSError.
+    Whatever bytes are overwritten, `get` returns the stored value or None, and no method raises anything but OSError.
     """
     original = filled.read_bytes()
     position %= len(original)
@@ -148,8 +151,14 @@ def test_damage_never_shows_as_a_wrong_value(filled, open_cache, position, junk)
     try:
         for key, value in ENTRIES.items():
             assert cache.get(key) in (value, None)
+        list(cache.items())
+        cache.counts()
+        cache.acquire("key", "owner", 60)
         cache.set("key 7", b"new")
         assert cache.get("key 7") == b"new"
+        cache.add_counts({"n": CacheCounts(1, 1)})
+        cache.clear("key 1")
+        cache.prune()
     except OSError:
         pass
     finally:
@@ -215,7 +224,7 @@ def test_file_removed_under_an_open_cache_is_created_again(open_cache, path):
     "statements",
     [
         ["CREATE TABLE accounts (id INTEGER)", "INSERT INTO accounts VALUES (7)"],
-        ["CREATE TABLE accounts (id INTEGER)", "INSERT INTO accounts VALUES (7)", "PRAGMA user_version = 1"],
+        ["CREATE TABLE accounts (id INTEGER)", "INSERT INTO accounts VALUES (7)", "PRAGMA user_version = 2"],
     ],
 )
 def test_other_database_is_not_changed(open_cache, path, statements, logged):
@@ -239,13 +248,13 @@ def test_file_of_another_version_is_not_changed(filled, open_cache):
     """
     A file of a newer version raises OSError and is not changed.
     """
-    execute(filled, "PRAGMA user_version = 2")
+    execute(filled, "PRAGMA user_version = 3")
     cache = open_cache()
 
     with pytest.raises(OSError, match="not a cache of this version"):
         cache.get("key 1")
 
-    execute(filled, "PRAGMA user_version = 1")
+    execute(filled, "PRAGMA user_version = 2")
     assert cache.get("key 1") == ENTRIES["key 1"]
 
 
@@ -254,6 +263,50 @@ def test_version_is_in_the_file(filled):
     Application id and version are in the header of the file.
     """
     with closing(sqlite3.connect(filled)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
         assert connection.execute("PRAGMA application_id").fetchone() == (int.from_bytes(b"Budc"),)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize(
+    ("statement", "use"),
+    [
+        ("UPDATE counts SET hits = NULL", lambda cache: cache.counts()),
+        ("UPDATE entries SET used = NULL", lambda cache: list(cache.items())),
+    ],
+)
+def test_row_without_a_value_is_damage(filled, open_cache, corrupt, statement, use):
+    """
+    Columns that lost their value are detected, although SQLite returns them; entries can still be read.
+    """
+    execute(
+        filled,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '') WHERE type = 'table'",
+        "PRAGMA writable_schema = RESET",
+        statement,
+    )
+
+    cache = open_cache()
+    with pytest.raises(OSError, match="Remove the file"):
+        use(cache)
+
+    assert cache.get("key 7") == ENTRIES["key 7"]
+    assert not corrupt.exists()
+
+
+@pytest.mark.parametrize("use", [lambda cache: cache.counts(), lambda cache: list(cache.items())])
+def test_who_looks_into_a_damaged_file_learns_of_it(open_cache, path, corrupt, use):
+    """
+    The file stays in its place, and the error says what to do; the cache of a client replaces it.
+    """
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all")
+    cache = open_cache()
+    with pytest.raises(OSError, match="Remove the file") as caught:
+        use(cache)
+
+    assert caught.value.filename == str(path)
+    assert not corrupt.exists()
+    assert cache.get("key") is None
+    assert corrupt.exists()

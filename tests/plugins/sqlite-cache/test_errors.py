@@ -3,11 +3,13 @@ from __future__ import annotations
 import errno
 import importlib.util
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
 
 from budwood.providing.sqlite import enable_wal
+from tests.small_disk import KIB, mount_disk
 
 
 def test_full_disk_is_an_error(open_cache):
@@ -26,6 +28,39 @@ def test_full_disk_is_an_error(open_cache):
     assert cache.get("before") == b"value"
     cache.set("small", b"value")
     assert cache.get("small") == b"value"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no tmpfs")
+def test_disk_that_fills_up(open_cache, tmp_path):
+    """
+    On a full disk entries can be read, and those that cannot be written are not stored; with space the cache works.
+    """
+    with mount_disk(tmp_path / "disk") as disk:
+        cache = open_cache(path=disk.folder / "replies.sqlite3")
+        cache.set("before", b"value")
+        disk.leave(200 * KIB)
+        stored = [number for number in range(20) if is_stored(cache, f"key {number}", bytes([number]) * 50_000)]
+        assert 0 < len(stored) < 20
+        assert cache.get("before") == b"value"
+        found = {item.key for item in cache.items()}
+        assert found == {"before", *(f"key {number}" for number in stored)}
+        assert all(cache.get(f"key {number}") == bytes([number]) * 50_000 for number in stored)
+
+        disk.make_room()
+        assert is_stored(cache, "after", b"value")
+        cache.close()
+        assert open_cache(path=disk.folder / "replies.sqlite3").get("after") == b"value"
+
+
+def is_stored(cache, key, value):
+    """
+    Set a value, and return whether that was possible.
+    """
+    try:
+        cache.set(key, value)
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="this system has no limit for file sizes")

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import sys
 from contextlib import closing
+from random import Random
 
 import pytest
 
@@ -31,15 +32,17 @@ def start_together(processes):
     return [process.wait() for process in processes]
 
 
-def test_processes_can_write_at_once(start, open_cache, path):
+@pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.deep)])
+def test_processes_and_threads_can_write_at_once(start, open_cache, path, count):
     """
-    Processes that create the file and write to it at once lose no entry.
+    Eight processes with eight threads each, which create the file and write to it at once, lose no entry.
     """
-    exit_codes = start_together([start("write", path, name, 100) for name in "abcd"])
+    exit_codes = start_together([start("write", path, name, count, 8) for name in "abcdefgh"])
 
     cache = open_cache()
-    assert exit_codes == [0, 0, 0, 0]
-    assert all(cache.get(f"{name} {number}") for name in "abcd" for number in range(100))
+    assert exit_codes == [0] * 8
+    assert len(list(cache.items())) == 64 * count + 1
+    assert all(cache.get(f"{name} {thread} {count - 1}") for name in "abcdefgh" for thread in range(8))
     assert integrity(path) == [("ok",)]
 
 
@@ -50,28 +53,33 @@ def test_processes_replace_a_damaged_file_together(start, open_cache, path, tmp_
     path.parent.mkdir()
     path.write_bytes(b"no database " * 1000)
 
-    exit_codes = start_together([start("write", path, name, 20) for name in "abcd"])
+    exit_codes = start_together([start("write", path, name, 20, 1) for name in "abcd"])
 
     cache = open_cache()
     assert exit_codes == [0, 0, 0, 0]
-    assert all(cache.get(f"{name} {number}") for name in "abcd" for number in range(20))
+    assert all(cache.get(f"{name} 0 {number}") for name in "abcd" for number in range(20))
     assert path.with_name(f"{path.name}.corrupt").read_bytes() == b"no database " * 1000
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-@pytest.mark.parametrize("count", [1, 40, 150])
-def test_killed_writer_loses_no_stored_entry(start, open_cache, path, count):
+@pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.deep)])
+def test_killed_writer_loses_no_stored_entry(start, open_cache, path, kills):
     """
-    A process that is killed while writing leaves a valid file with every entry whose `set` had returned.
+    Processes that are killed while they write leave a valid file with every entry whose `set` had returned.
     """
-    process = start("write_until_killed", path)
-    for _ in range(count):
-        process.stdout.readline()
-    process.send_signal(signal.SIGKILL)
-    last = count - 1 + len(process.stdout.read().rpartition("\n")[0].splitlines())
+    moments = Random(kills)
+    stored = 0
+    for _ in range(kills):
+        process = start("write_until_killed", path, stored)
+        for _ in range(moments.randrange(1, 150)):
+            process.stdout.readline()
+            stored += 1
+        process.send_signal(signal.SIGKILL)
+        stored += len(process.stdout.read().rpartition("\n")[0].splitlines())
 
     cache = open_cache()
-    assert all(cache.get(f"key {number}") == str(number).encode() * 5000 for number in range(last + 1))
+    assert all(cache.get(f"key {number}") == str(number).encode() * 5000 for number in range(stored))
+    assert cache.get(f"key {stored}") in (str(stored).encode() * 5000, None)
     cache.set("next", b"value")
     assert cache.get("next") == b"value"
     assert integrity(path) == [("ok",)]

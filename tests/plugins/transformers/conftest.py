@@ -43,6 +43,34 @@ def tiny_folder(tmp_path_factory):
     return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def vision_folder(tmp_path_factory):
+    """
+    The folder of a model that takes images, with random weights.
+    """
+    from tests.tiny_vision_model import save_tiny_llava
+
+    return save_tiny_llava(tmp_path_factory.mktemp("models") / "llava")
+
+
+@pytest.fixture(scope="session")
+def audio_models(tmp_path_factory):
+    """
+    The addresses of models that speak and transcribe, by the name of their architecture.
+    """
+    from tests import tiny_audio_models
+
+    folder = tmp_path_factory.mktemp("audio")
+    folders = {
+        "vits": tiny_audio_models.save_tiny_vits(folder / "vits"),
+        "vits-speakers": tiny_audio_models.save_tiny_vits(folder / "vits-speakers", speakers=3),
+        "whisper": tiny_audio_models.save_tiny_whisper(folder / "whisper"),
+        "whisper-english": tiny_audio_models.save_tiny_whisper(folder / "whisper-english", multilingual=False),
+        "wav2vec2": tiny_audio_models.save_tiny_wav2vec2(folder / "wav2vec2"),
+    }
+    return {name: f"transformers/{path}" for name, path in folders.items()}
+
+
 @pytest.fixture
 def parrot(tmp_path):
     """
@@ -74,6 +102,7 @@ def local(clock, tmp_path):
             log=lambda _, **__: None,
             clock=clock,
             cache_folder=tmp_path,
+            data_folder=tmp_path,
         )
         providers.append(Transformers(TransformersSettings(**settings), context))
         return providers[-1]

@@ -203,6 +203,19 @@ def test_out_of_memory_is_a_capacity_error(convert):
     assert not caught.value.retryable
 
 
+def test_missing_library_is_named():
+    """
+    A library that a part of the model requires, such as the processor for videos, is named with how to install it.
+    """
+    message = "\nQwen2VLVideoProcessor requires the Torchvision library but it was not found in your environment. Check"
+
+    with (
+        pytest.raises(ConfigurationError, match=r"requires the Torchvision library\. pip install torchvision"),
+        convert_load_errors("m", "local"),
+    ):
+        raise ImportError(message)
+
+
 def test_other_errors_are_not_converted():
     """
     Other errors propagate unchanged.

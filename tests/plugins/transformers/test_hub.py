@@ -91,7 +91,7 @@ def test_private_model_requires_the_token(outcomes):
         ("transformers/acme/none", "NotFoundError", "Check the name"),
         ("transformers/acme/locked", "AuthenticationError", "Set HF_TOKEN to a valid one"),
         ("pinned/acme/tiny", "NotFoundError", "Change revision in [providers.pinned]"),
-        ("offline-only/acme/other", "ConnectionFailedError", "local_files_only in [providers.offline-only]"),
+        ("offline-only/acme/other", "NotFoundError", "local_files_only = false in [providers.offline-only]"),
     ],
 )
 def test_errors_of_the_hub_are_converted(outcomes, address, kind, hint):

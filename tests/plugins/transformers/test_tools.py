@@ -63,7 +63,7 @@ def test_tool_calls_and_results_are_in_the_prompt(local, caller):
     The next prompt contains the tools, the calls and their results.
     """
     from budwood.types import ChatRequest, Message, TextPart, ToolCallPart, ToolDefinition, ToolResultPart
-    from budwood_transformers.prompts import encode_prompt
+    from budwood_transformers.prompts import PromptEncoder, encode_prompt
     from tests.tiny_model import tiny_tokenizer
 
     tool = ToolDefinition(name="weather", description="Say it.", parameters={"type": "object"})
@@ -80,7 +80,8 @@ def test_tool_calls_and_results_are_in_the_prompt(local, caller):
     )
     tokenizer = tiny_tokenizer()
 
-    prompt = tokenizer.decode(encode_prompt(tokenizer, ChatRequest(model="m", messages=messages, tools=(tool,))))
+    request = ChatRequest(model="m", messages=messages, tools=(tool,))
+    prompt = tokenizer.decode(encode_prompt(PromptEncoder(tokenizer), request).tokens)
 
     assert prompt.startswith("<|system|>Be brief.<|end|><|user|>Weather?<|end|><|assistant|>Wait.")
     assert '<call>{"name": "weather", "arguments": {"city": "Oslo"}}</call>' in prompt

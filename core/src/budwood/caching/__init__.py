@@ -20,5 +20,6 @@ def budwood_caches() -> Iterable[CacheSpec[Any]]:
             requires_api=(2, 0),
             summary="In the memory of the process.",
             inline=True,
+            compressed=False,
         )
     ]

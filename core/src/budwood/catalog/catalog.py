@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel
 
 from budwood.catalog.files import Table, has_file, load_table
-from budwood.catalog.matching import best_match
+from budwood.catalog.matching import best_match, list_matches
 from budwood.names import normalise
 from budwood.settings import validate_settings
-from budwood.types import ModelRules
+from budwood.types import MediaKind, MediaLimits, ModelRules
 
 if TYPE_CHECKING:
-    from budwood.types import ModelFacts
+    from datetime import date
+
+    from budwood.types import Capability, ModelFacts
 
 
 class Preset(NamedTuple):
@@ -68,7 +70,11 @@ class Catalog:
 
     def _rules(self, instance: str, plugin: str, model: str, fallbacks: tuple[str, ...]) -> ModelRules:
         names = _names(instance, plugin, model, fallbacks)
-        return self._with_own_rules(_builtin_rules(names), names)
+        rules = _builtin_rules(names)
+        if media := _builtin_media(names):
+            rules = rules.model_copy(update={"media": media})
+        own = self._with_own_rules(rules, names)
+        return own if own.media is rules.media else own.model_copy(update={"media": {**rules.media, **own.media}})
 
     def facts(
         self, instance: str, plugin: str, model: str, *, fallbacks: tuple[str, ...] = (), vendor: str | None = None
@@ -163,14 +169,60 @@ def _builtin_rules(names: tuple[str, ...]) -> ModelRules:
 
 
 @lru_cache(maxsize=1024)
+def _builtin_media(names: tuple[str, ...]) -> dict[MediaKind, MediaLimits]:
+    """Return the limits of media by kind. Those of exact patterns replace those of a vendor, kind by kind."""
+    rows = _media_rows()
+    limits: dict[MediaKind, MediaLimits] = {}
+    for name in reversed(names):
+        for pattern in list_matches(rows, name):
+            limits |= rows[pattern]
+    return limits
+
+
+@cache
+def _media_rows() -> Mapping[str, dict[MediaKind, MediaLimits]]:
+    return {
+        pattern: {
+            kind: MediaLimits.model_validate({"source": row["source"], "as_of": row["as_of"], **limits})
+            for kind, limits in row["media"].items()
+        }
+        for pattern, row in load_table("media.json").items()
+    }
+
+
+def list_takers(kind: MediaKind) -> list[str]:
+    """List the vendors with models that take media of a kind in messages, as far as the catalog knows."""
+    rows = load_table("media.json").items()
+    return sorted({pattern.partition("/")[0] for pattern, row in rows if kind in row.get("input", ())})
+
+
+def list_models(capability: Capability, vendor: str, today: date) -> Iterator[str]:
+    """
+    Yield known models that have a capability: those of a vendor, then those of the others.
+
+    Models that were shut down are left out, and those with a shutdown day come last.
+    """
+    from budwood.catalog.vendors import list_names
+
+    stated: dict[str, list[str]] = {}
+    for pattern, row in _builtin_rows().items():
+        stated.setdefault(pattern.partition("/")[0], []).extend(row.get("names", ()))
+    for owner in sorted(stated, key=lambda owner: owner != vendor):
+        for name in dict.fromkeys((*stated[owner], *list_names(owner, today))):
+            rules = _builtin_rules((f"{owner}/{name}",))
+            if rules.kind is not None and rules.filter_capabilities(frozenset({capability})):
+                yield f"{owner}/{name}"
+
+
+@lru_cache(maxsize=1024)
 def _builtin_facts(vendor: str, model: str, fallbacks: tuple[str, ...]) -> ModelFacts:
-    from budwood.catalog.vendors import find_facts, find_shutdown
+    from budwood.catalog.vendors import find_discount, find_facts, find_shutdown
     from budwood.types import ModelFacts
 
     owners = tuple(dict.fromkeys((vendor, *fallbacks)))
     found = next((facts for owner in owners if (facts := find_facts(owner, model))), ModelFacts.model_construct())
-    end = find_shutdown(vendor, model)
-    return found.model_copy(update=end) if end else found
+    further = {**find_discount(vendor), **find_shutdown(vendor, model)}
+    return found.model_copy(update=further) if further else found
 
 
 @cache
@@ -193,7 +245,8 @@ def _preset(row: Table) -> Preset:
 
 @cache
 def _builtin(pattern: str) -> ModelRules:
-    return ModelRules.model_validate(_builtin_rows()[pattern])
+    row = _builtin_rows()[pattern]
+    return ModelRules.model_validate({key: value for key, value in row.items() if key != "names"})
 
 
 @cache

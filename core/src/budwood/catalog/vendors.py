@@ -2,7 +2,7 @@
 The facts of each vendor's models: prices, limits and shutdown days.
 
 The files ``facts/VENDOR.json`` are generated from the package genai-prices; each is read at the first look-up of its
-vendor. ``shutdowns.json`` is maintained by hand.
+vendor. ``shutdowns.json`` and ``discounts.json`` are maintained by hand.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Vendor:
             context_window=row.get("context_window"),
             prices=tuple(_prices(prices) for prices in row.get("prices", ())),
             apart=frozenset(row.get("apart", ())),
+            media_prices=_media(row.get("media_prices", {})),
+            media_tiers={tier: _media(prices) for tier, prices in row.get("media_tiers", {}).items()},
             source=self._table["source"],
             as_of=date.fromisoformat(self._table["as_of"]),
         )
@@ -86,6 +88,10 @@ def _prices(row: Mapping[str, Any]) -> ModelPrices:
 
 def _decimals(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: Decimal(row[name]) for name in _PRICES if name in row}
+
+
+def _media(row: Mapping[str, str]) -> dict[Any, Decimal]:
+    return {name: Decimal(price) for name, price in row.items()}
 
 
 @cache
@@ -117,7 +123,28 @@ def load_shutdowns() -> Mapping[str, Mapping[str, Table]]:
     }
 
 
+@cache
+def find_discount(vendor: str) -> Table:
+    """Return what batches of a vendor cost, as a field of `ModelFacts`; empty if it is not known."""
+    row = load_table("discounts.json").get(vendor)
+    return {"batch_share": Decimal(row["batch_share"])} if row else {}
+
+
 def find_shutdown(vendor: str, model: str) -> Table:
     """Return the shutdown day and the successor of a model as fields of `ModelFacts`; empty if they are not known."""
     row = load_shutdowns().get(vendor, {}).get(model)
     return {"shutdown": date.fromisoformat(row["shutdown"]), "successor": row.get("successor")} if row else {}
+
+
+def list_names(vendor: str, today: date) -> list[str]:
+    """
+    List the known models of a vendor that were not shut down.
+
+    Successors of others come first, and models with a shutdown day last.
+    """
+    known, rows = load_vendor(vendor), load_shutdowns().get(vendor, {})
+    successors = (row["successor"] for row in rows.values() if "successor" in row)
+    names = known.names() if known else ()
+    lasting = [name for name in dict.fromkeys((*successors, *names)) if name not in rows]
+    ending = (name for name, row in rows.items() if date.fromisoformat(row["shutdown"]) > today)
+    return [name for name in (*lasting, *ending) if "*" not in name]

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood.contracts import Cache, Clock, Limiter, Observer
 from budwood.engine import ClientEngine, ClientOptions, Content
-from budwood.engine.chat.options import AskOptions, override, reject_unknown_options
+from budwood.engine.chat.option_types import AskOptions
+from budwood.engine.chat.options import override, reject_unknown_options
 from budwood.engine.endpoints.endpoint import Endpoints
 from budwood.engine.endpoints.shared_state import find_state
-from budwood.engine.pipeline.caching import reply_cache
 from budwood.engine.routing.routes import check_error_classes, find_fallbacks, plan_route
-from budwood.errors import BudwoodError, ConfigurationError
+from budwood.errors import ConfigurationError
 from budwood.hooks import LIMITER
 from budwood.names import normalise
+from budwood.option_settings import Options
 from budwood.plugins import Instances, Registry
-from budwood.settings import Options, Settings
+from budwood.settings import Settings
 from budwood.settings_sources import parse_toml, read_text
 from budwood.types import Message
 
 if TYPE_CHECKING:
+    from budwood.engine.caching.call_cache import ClientCache
     from budwood.engine.chat.conversation import Conversation
 
 PULL_SECONDS: Final = 24 * 3600.0
@@ -44,8 +45,7 @@ def make_engine(
     api_key: str | Sequence[str] | None,
     base_url: str | None,
     backups: Sequence[Mapping[str, Any]] | None = None,
-    cache: str | Cache | bool | None,
-    cache_ttl: float | None,
+    cache: str | Cache | Sequence[str | Cache] | bool | None,
     registry: Registry | None,
     clock: Clock,
     observers: Sequence[str | Observer] | None = None,
@@ -57,7 +57,7 @@ def make_engine(
     """Create the engine of a client; the arguments are those of `Client`."""
     reject_unknown_options(options, frozenset(Options.model_fields))
     _check_texts(model=model, api_key=None if isinstance(api_key, list | tuple) else api_key, base_url=base_url)
-    _check_cache(cache, cache_ttl)
+    _check_cache(cache)
     settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
     instances = Instances(settings, registry, clock)
     model = model or settings.model
@@ -70,7 +70,7 @@ def make_engine(
         endpoints=endpoints,
         options=override(settings.options, dict(options)),
         model=model,
-        cache=None if isinstance(cache, bool) else reply_cache(instances, cache, cache_ttl),
+        cache=None if cache is None or isinstance(cache, bool) or cache == () else _make_cache(instances, cache),
         clock=clock,
         blocking=blocking,
     )
@@ -116,20 +116,43 @@ def _check_texts(**arguments: object) -> None:
             raise ConfigurationError(f"{name}= must be a text; got {type(value).__name__}.")
 
 
-def _check_cache(cache: object, ttl: object) -> None:
+def _check_cache(cache: object) -> None:
     hint = 'Pass the name of a cache: cache="memory".'
-    if cache is True or cache == "":
-        raise ConfigurationError(f"cache={cache!r} does not name a cache.", hint=hint)
-    is_cache = all(callable(getattr(cache, method, None)) for method in ("get", "set"))
-    if not (cache is None or cache is False or isinstance(cache, str) or is_cache):
-        raise ConfigurationError(f"cache= must be a name or a Cache; got {type(cache).__name__}.", hint=hint)
-    if ttl is None:
+    if cache is None or cache is False:
         return
-    is_number = isinstance(ttl, int | float) and not isinstance(ttl, bool)
-    if not (is_number and 0 < cast("float", ttl) < math.inf):
+    if cache is True or cache in ("", [], ()):
+        raise ConfigurationError(f"cache={cache!r} does not name a cache.", hint=hint)
+    for each in cache if isinstance(cache, list | tuple) else (cache,):
+        if not isinstance(each, str):
+            _check_cache_object(each, hint)
+        elif not each:
+            raise ConfigurationError(f"cache={cache!r} does not name a cache.", hint=hint)
+
+
+def _check_cache_object(cache: object, hint: str) -> None:
+    from budwood.engine.chat.functions import is_async  # few programs pass an object
+
+    methods = [getattr(cache, name, None) for name in ("get", "set")]
+    if isinstance(cache, type):
         raise ConfigurationError(
-            f"cache_ttl= must be a positive number of seconds; got {ttl!r}.", hint="Leave it out for no limit."
+            f"cache= must be an object; got the class {cache.__name__}.", hint=f"Pass cache={cache.__name__}(…)."
         )
+    if not all(map(callable, methods)):
+        raise ConfigurationError(
+            f"cache= must be a name or a Cache, or a list of them; got {type(cache).__name__}.",
+            hint=f"{hint} An object must have the methods of budwood.contracts.Cache.",
+        )
+    if any(map(is_async, methods)):
+        raise ConfigurationError(
+            f"cache= must have methods that are not async; those of {type(cache).__name__} are.",
+            hint="Use plain methods: async clients call them in a thread.",
+        )
+
+
+def _make_cache(instances: Instances, caches: str | Cache | Sequence[str | Cache]) -> ClientCache:
+    from budwood.engine.caching.call_cache import make_cache  # few programs have a cache
+
+    return make_cache(instances, caches)
 
 
 def _read_settings(settings: object) -> Mapping[str, Any] | None:
@@ -196,8 +219,3 @@ def _check_iterable(name: str, value: object) -> None:
 def count_prompts(prompts: object) -> int | None:
     """Return the number of prompts; None for an iterator."""
     return len(prompts) if isinstance(prompts, Sized) else None
-
-
-def closed_error() -> BudwoodError:
-    """Return the error for a client that was closed."""
-    return BudwoodError("This client is closed.", hint="Create a new one.")

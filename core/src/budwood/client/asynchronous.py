@@ -12,7 +12,6 @@ from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
     PULL_SECONDS,
-    closed_error,
     count_prompts,
     list_contents,
     list_texts,
@@ -20,18 +19,21 @@ from budwood.client.arguments import (
     make_engine,
     start_conversation,
 )
-from budwood.client.states import ClientStates
+from budwood.client.async_batches import AsyncBatchMethods
+from budwood.client.async_media import AsyncMediaMethods
 from budwood.clock import SystemClock
 from budwood.contracts import AsyncTransport, Cache, Clock, Limiter, Observer
 from budwood.engine import (
     AskOptions,
-    CallBudget,
     ClientOptions,
     CompletionOptions,
     Content,
     OptionsWithoutSchema,
     Prompt,
+    ServiceOptions,
 )
+from budwood.engine.drivers.effects import make_closed_error
+from budwood.engine.drivers.threads import run_in_own_thread
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncClient(ClientStates):
+class AsyncClient(AsyncMediaMethods, AsyncBatchMethods):
     """
     Asks models, with async I/O. Methods and options are those of `Client`. Tasks can share a client.
 
@@ -73,8 +75,7 @@ class AsyncClient(ClientStates):
         api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
         backups: Sequence[Mapping[str, Any]] | None = None,
-        cache: str | Cache | bool | None = None,
-        cache_ttl: float | None = None,
+        cache: str | Cache | Sequence[str | Cache] | bool | None = None,
         transport: str | AsyncTransport | httpx.AsyncClient | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
@@ -92,7 +93,6 @@ class AsyncClient(ClientStates):
             base_url=base_url,
             backups=backups,
             cache=cache,
-            cache_ttl=cache_ttl,
             registry=registry,
             clock=self._clock,
             observers=observers,
@@ -174,33 +174,16 @@ class AsyncClient(ClientStates):
         return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
     async def embed(
-        self,
-        texts: str | Iterable[str],
-        *,
-        model: str | None = None,
-        dimensions: int | None = None,
-        extra: Mapping[str, Any] | None = None,
-        label: str | None = None,
-        budget: CallBudget | None = None,
+        self, texts: str | Iterable[str], *, dimensions: int | None = None, **options: Unpack[ServiceOptions]
     ) -> EmbeddingResponse:
         """Embed texts in one request; see `Client.embed`."""
-        return await self._driver.run(
-            self._engine.embed(list_texts(texts), model, dimensions, extra, label=label, budget=budget)
-        )
+        return await self._driver.run(self._engine.embed(list_texts(texts), dimensions, options))
 
     async def moderate(
-        self,
-        contents: Content | Iterable[Content],
-        *,
-        model: str | None = None,
-        extra: Mapping[str, Any] | None = None,
-        label: str | None = None,
-        budget: CallBudget | None = None,
+        self, contents: Content | Iterable[Content], **options: Unpack[ServiceOptions]
     ) -> ModerationResponse:
         """Classify contents by the vendor's policy; see `Client.moderate`."""
-        return await self._driver.run(
-            self._engine.moderate(list_contents(contents), model, extra, label=label, budget=budget)
-        )
+        return await self._driver.run(self._engine.moderate(list_contents(contents), options))
 
     async def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """Continue a text; see `Client.complete`."""
@@ -234,11 +217,20 @@ class AsyncClient(ClientStates):
         return await self._driver.run(self._engine.read_budgets())
 
     async def close(self) -> None:
-        """Close connections and caches, after waiting up to 5 s for abandoned calls. Closing twice is no error."""
-        await self._driver.close()
-        self._closed = True
-        await self._transports.close()
-        self._engine.close()
+        """
+        Close connections, caches and observers, after waiting up to 5 s for abandoned calls. Closing twice is no error.
+
+        Caches and observers are closed in a thread, because they write what is left. If the task is cancelled, they are
+        closed as well.
+        """
+        try:
+            await self._driver.close()
+        finally:  # also if the task is cancelled
+            self._closed = True
+            try:
+                await self._transports.close()
+            finally:
+                await run_in_own_thread(self._engine.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -253,7 +245,7 @@ class AsyncClient(ClientStates):
 
     def _get_transport(self) -> AsyncTransport:
         if self._closed:
-            raise closed_error()
+            raise make_closed_error()
         return self._transport or self._transports.get()
 
     def _create_transport(self) -> AsyncTransport:

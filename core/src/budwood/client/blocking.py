@@ -18,7 +18,6 @@ from budwood.client.arguments import (
     DEFAULT_CONCURRENCY,
     PULL_IDLE_SECONDS,
     PULL_SECONDS,
-    closed_error,
     count_prompts,
     list_contents,
     list_texts,
@@ -26,19 +25,21 @@ from budwood.client.arguments import (
     make_engine,
     start_conversation,
 )
-from budwood.client.states import ClientStates
+from budwood.client.batches import BatchMethods
+from budwood.client.media import MediaMethods
 from budwood.clock import SystemClock
 from budwood.contracts import Cache, Clock, Limiter, Observer, Transport
 from budwood.engine import (
     AskOptions,
-    CallBudget,
     ClientOptions,
     CompletionOptions,
     Content,
     OptionsWithoutSchema,
     Prompt,
+    ServiceOptions,
 )
 from budwood.engine.drivers.blocking import BlockingDriver
+from budwood.engine.drivers.effects import make_closed_error
 from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client(ClientStates):
+class Client(MediaMethods, BatchMethods):
     """
     Asks models, with blocking I/O. Threads can share a client. Close it, or use it in a ``with`` block.
 
@@ -78,7 +79,6 @@ class Client(ClientStates):
             ``{"base_url": "…"}``, and inherits all others.
         cache: Caches replies: the name of a cache, or a `Cache`, which you close yourself. False for no cache, even if
             the settings have one.
-        cache_ttl: Seconds for which a reply is cached; by default without a limit.
         transport: Sends the requests: ``"auto"`` (the default) for the fastest transport that is installed, the name of
             a transport, a client of httpx, or a `Transport`. You close a client or a transport that you pass.
         registry: Finds plugins; by default those that are installed.
@@ -104,8 +104,7 @@ class Client(ClientStates):
         api_key: str | Sequence[str] | None = None,
         base_url: str | None = None,
         backups: Sequence[Mapping[str, Any]] | None = None,
-        cache: str | Cache | bool | None = None,
-        cache_ttl: float | None = None,
+        cache: str | Cache | Sequence[str | Cache] | bool | None = None,
         transport: str | Transport | httpx.Client | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
@@ -123,7 +122,6 @@ class Client(ClientStates):
             base_url=base_url,
             backups=backups,
             cache=cache,
-            cache_ttl=cache_ttl,
             registry=registry,
             clock=self._clock,
             observers=observers,
@@ -241,42 +239,28 @@ class Client(ClientStates):
         return ChatStream(self._driver.stream(reply.flow), reply.partial)
 
     def embed(
-        self,
-        texts: str | Iterable[str],
-        *,
-        model: str | None = None,
-        dimensions: int | None = None,
-        extra: Mapping[str, Any] | None = None,
-        label: str | None = None,
-        budget: CallBudget | None = None,
+        self, texts: str | Iterable[str], *, dimensions: int | None = None, **options: Unpack[ServiceOptions]
     ) -> EmbeddingResponse:
-        """Embed a text, or several texts in one request; ``label`` and ``budget`` are as in `Client.ask`."""
-        return self._driver.run(
-            self._engine.embed(list_texts(texts), model, dimensions, extra, label=label, budget=budget)
-        )
+        """
+        Embed a text, or several texts in one request. With a cache, only texts without a stored vector are sent.
 
-    def moderate(
-        self,
-        contents: Content | Iterable[Content],
-        *,
-        model: str | None = None,
-        extra: Mapping[str, Any] | None = None,
-        label: str | None = None,
-        budget: CallBudget | None = None,
-    ) -> ModerationResponse:
+        Args:
+            texts: The texts.
+            dimensions: The length of the vectors, for models that support several.
+            **options: See `budwood.engine.ServiceOptions`.
+        """
+        return self._driver.run(self._engine.embed(list_texts(texts), dimensions, options))
+
+    def moderate(self, contents: Content | Iterable[Content], **options: Unpack[ServiceOptions]) -> ModerationResponse:
         """
         Classify contents by the vendor's policy, in one request.
 
         Args:
             contents: A text, a message with texts and images, or several of them; each is classified separately.
-            model: ``provider/model``; by default the moderation model of the client's vendor.
-            extra: Parameters of the vendor, sent unchanged.
-            label: Groups calls for budgets and observers.
-            budget: The most that the call may cost; see `budwood.engine.CompletionOptions`.
+            **options: See `budwood.engine.ServiceOptions`. By default the model is the moderation model of the client's
+                vendor.
         """
-        return self._driver.run(
-            self._engine.moderate(list_contents(contents), model, extra, label=label, budget=budget)
-        )
+        return self._driver.run(self._engine.moderate(list_contents(contents), options))
 
     def complete(self, prompt: str, **options: Unpack[CompletionOptions]) -> ChatResponse:
         """
@@ -361,7 +345,7 @@ class Client(ClientStates):
             return transport
         with self._lock:
             if self._closed:  # inside the lock: nothing would close a transport that is created after `close`
-                raise closed_error()
+                raise make_closed_error()
             if self._transport is None:
                 created = transports.create_blocking(self._engine.instances, self._transport_name or "")
                 self._transport, self._driver.transport_source = created

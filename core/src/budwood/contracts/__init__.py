@@ -5,13 +5,42 @@ These are Protocols: a plugin implements the methods and inherits nothing. `budw
 `budwood.providing` has an optional base class for providers.
 """
 
-from budwood.contracts.caches import Cache
+from budwood.contracts.caches import BatchCache, Cache, CountingCache, LeasingCache, ManagedCache
 from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import Cells, InstructionStrategy, PassageIndex
 from budwood.contracts.limiters import Limiter, WakingLimiter
-from budwood.contracts.local_providers import LocalAdaptationProvider, LocalProvider, LocalTokenCountProvider
+from budwood.contracts.local_providers import (
+    LocalAdaptationProvider,
+    LocalImageProvider,
+    LocalProvider,
+    LocalSpeechProvider,
+    LocalTokenCountProvider,
+    LocalTranscriptionProvider,
+    LocalVideoProvider,
+)
+from budwood.contracts.media import (
+    BackgroundProvider,
+    BatchProvider,
+    FileProvider,
+    ImageProvider,
+    ImageStreamProvider,
+    MediaDecoder,
+    MediaInputProvider,
+    SpeechProvider,
+    SpeechStreamProvider,
+    Steps,
+    TranscriptionProvider,
+    TranscriptionStreamProvider,
+    VideoProvider,
+)
 from budwood.contracts.media_handlers import MediaHandler
-from budwood.contracts.observers import ClosableObserver, HeadersObserver, Observer, ToolObserver
+from budwood.contracts.observers import (
+    ClosableObserver,
+    HeadersObserver,
+    Observer,
+    SelectiveObserver,
+    ToolObserver,
+)
 from budwood.contracts.prompt_modifiers import PromptModifier
 from budwood.contracts.providers import (
     CatalogNameProvider,
@@ -42,10 +71,14 @@ from budwood.contracts.services import (
 from budwood.contracts.storages import Storage
 from budwood.contracts.tokenizers import Tokenizer
 from budwood.contracts.transports import AsyncExchange, AsyncTransport, Exchange, Transport, Transports
+from budwood.contracts.usage import UsageStore
 
 __all__ = [
     "AsyncExchange",
     "AsyncTransport",
+    "BackgroundProvider",
+    "BatchCache",
+    "BatchProvider",
     "Cache",
     "CatalogNameProvider",
     "Cells",
@@ -54,17 +87,29 @@ __all__ = [
     "CompletionProvider",
     "ConnectionHintProvider",
     "ContextWindowProvider",
+    "CountingCache",
     "EmbeddingProvider",
     "EmitLog",
     "Exchange",
+    "FileProvider",
     "HeadersObserver",
+    "ImageProvider",
+    "ImageStreamProvider",
     "InstructionStrategy",
+    "LeasingCache",
     "LimitTokensProvider",
     "Limiter",
     "LocalAdaptationProvider",
+    "LocalImageProvider",
     "LocalProvider",
+    "LocalSpeechProvider",
     "LocalTokenCountProvider",
+    "LocalTranscriptionProvider",
+    "LocalVideoProvider",
+    "ManagedCache",
+    "MediaDecoder",
     "MediaHandler",
+    "MediaInputProvider",
     "ModelDetailProvider",
     "ModelListProvider",
     "ModelPullProvider",
@@ -81,6 +126,10 @@ __all__ = [
     "RemoteProvider",
     "RulesLookup",
     "SchemaProvider",
+    "SelectiveObserver",
+    "SpeechProvider",
+    "SpeechStreamProvider",
+    "Steps",
     "Storage",
     "StreamDecoder",
     "TokenCountProvider",
@@ -88,8 +137,12 @@ __all__ = [
     "TokenSource",
     "Tokenizer",
     "ToolObserver",
+    "TranscriptionProvider",
+    "TranscriptionStreamProvider",
     "Transport",
     "Transports",
     "TruncationProvider",
+    "UsageStore",
+    "VideoProvider",
     "WakingLimiter",
 ]

@@ -79,6 +79,7 @@ class PluginContext:
         clock: The clock.
         cache_folder: A folder for files that can be created again, one for each kind and name of a plugin, shared by
             its instances. It may not exist yet.
+        data_folder: The same for files that cannot be created again.
     """
 
     instance: str
@@ -86,3 +87,4 @@ class PluginContext:
     log: EmitLog
     clock: Clock
     cache_folder: Path
+    data_folder: Path

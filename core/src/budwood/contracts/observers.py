@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from contextlib import AbstractContextManager
 
     from budwood.types import AttemptStarted, Observation, ToolStarted
@@ -19,7 +19,10 @@ class Observer(Protocol):
     return quickly, do no I/O, and support calls from several threads at once. Exceptions are logged once and do not
     affect the call. Ignore events of unknown types.
 
-    An observer may also implement `HeadersObserver`, `ToolObserver` and `ClosableObserver`.
+    `RequestStarted` arrives in the context (see `contextvars`) of the code that made the call, also if a stream is read
+    in another one.
+
+    An observer may also implement `SelectiveObserver`, `HeadersObserver`, `ToolObserver` and `ClosableObserver`.
     """
 
     def observe(self, event: Observation) -> None:
@@ -28,12 +31,24 @@ class Observer(Protocol):
 
 
 @runtime_checkable
+class SelectiveObserver(Protocol):
+    """
+    An observer that needs only some kinds of events. Events that no observer needs are not created, which saves time.
+
+    Attributes:
+        event_types: The classes of the events that `observe` receives. They are read when the client is created.
+    """
+
+    event_types: Collection[type[Observation]]
+
+
+@runtime_checkable
 class ClosableObserver(Protocol):
     """
     An observer with resources to release when the client is closed, such as a file.
 
-    The client closes the observers that it created from names, once. It does not close observers that were passed as
-    objects.
+    The client closes the observers that it created from names, once; an `AsyncClient` does so in a thread. It does not
+    close observers that were passed as objects.
     """
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ class Transport(Protocol):
 
     def open(self, call: HTTPCall, timing: Timing) -> Exchange:
         """
-        Send a request and wait for the response headers.
+        Send a request and wait for the response headers. If the call has ``addresses``, connect to no others.
 
         Raises:
             ConnectionFailedError: The connection failed or broke.

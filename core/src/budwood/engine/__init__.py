@@ -1,6 +1,13 @@
 """One request's life, written once for blocking and async I/O."""
 
-from budwood.engine.chat.options import AskOptions, CallBudget, ClientOptions, CompletionOptions, OptionsWithoutSchema
+from budwood.engine.chat.option_types import (
+    AskOptions,
+    CallBudget,
+    ClientOptions,
+    CompletionOptions,
+    OptionsWithoutSchema,
+    ServiceOptions,
+)
 from budwood.engine.chat.prompts import Content, File, Prompt
 from budwood.engine.client_engine import ClientEngine
 from budwood.engine.drivers.effects import Abandoned
@@ -18,4 +25,5 @@ __all__ = [
     "File",
     "OptionsWithoutSchema",
     "Prompt",
+    "ServiceOptions",
 ]

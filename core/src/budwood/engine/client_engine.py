@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from budwood.engine.chat.option_types import AskOptions, CompletionOptions, ServiceOptions
 from budwood.engine.chat.options import (
-    AskOptions,
-    CallBudget,
-    CallOptions,
-    CompletionOptions,
     convert_error,
     override,
-    parse_account,
     parse_completion_options,
     parse_extra,
+    parse_service_options,
 )
 from budwood.engine.chat.prompts import Content, Prompt, parse_contents, parse_prompt
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.endpoints.endpoint import Endpoint, Target
-from budwood.engine.engine import Engine
+from budwood.engine.file_engine import FileEngine
 from budwood.engine.streamed import StreamedReply
 from budwood.errors import PromptError
 from budwood.types import Capability, Message
@@ -39,50 +35,37 @@ if TYPE_CHECKING:
     )
 
 
-class ClientEngine(Engine):
+class ClientEngine(FileEngine):
     """The state of a client, and all its operations as flows."""
 
-    def embed(
-        self,
-        texts: tuple[str, ...],
-        model: str | None,
-        dimensions: int | None,
-        extra: Mapping[str, Any] | None,
-        *,
-        label: str | None,
-        budget: CallBudget | None,
-    ) -> Flow[EmbeddingResponse]:
+    def embed(self, texts: tuple[str, ...], dimensions: int | None, options: ServiceOptions) -> Flow[EmbeddingResponse]:
         """Embed texts, in one request."""
         from budwood.engine import services
         from budwood.types import EmbeddingRequest
 
-        own_label, own_budget = parse_account(label, budget)
-        call = self._call(CallOptions(self.options, model=model, label=own_label, budget=own_budget))
-        own = parse_extra(extra)
+        parsed = parse_service_options(options, self.options)
+        call = self._call(parsed)
+        extra = parse_extra(options.get("extra"))
         try:
-            request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=own)
+            request = EmbeddingRequest(model=call.target.model, texts=texts, dimensions=dimensions, extra=extra)
         except ValidationError as error:
             raise convert_error(error) from None
         return services.embed(call, request)
 
-    def moderate(
-        self,
-        contents: tuple[Content, ...],
-        model: str | None,
-        extra: Mapping[str, Any] | None,
-        *,
-        label: str | None,
-        budget: CallBudget | None,
-    ) -> Flow[ModerationResponse]:
+    def moderate(self, contents: tuple[Content, ...], options: ServiceOptions) -> Flow[ModerationResponse]:
         """Classify contents in one request, by default with the vendor's moderation model."""
         from budwood.engine import services
         from budwood.types import ModerationRequest
 
-        target = self.endpoints.find(self._address(model))
-        call = self._new_call(target if model else Target(target.endpoint, ""), self.options)
-        self._set_account(call, *parse_account(label, budget))
+        parsed = parse_service_options(options, self.options)
+        target = self.endpoints.find(self._address(parsed.model))
+        target = target if parsed.model else Target(target.endpoint, "")
+        call = self._new_call(target, parsed.options, cache=self._cache_for(parsed))
+        self._set_account(call, parsed.label, parsed.budget)
         request = ModerationRequest(
-            model=target.model if model else None, contents=parse_contents(contents), extra=parse_extra(extra)
+            model=target.model or None,
+            contents=parse_contents(contents),
+            extra=parse_extra(options.get("extra")),
         )
         return services.moderate(call, request)
 
@@ -121,7 +104,7 @@ class ClientEngine(Engine):
 
         parsed = self._parse(options)
         call = self._call(parsed)
-        messages = yield from self._read(parse_prompt(prompt, system=parsed.system), parsed)
+        messages = yield from self._read(call, parse_prompt(prompt, system=parsed.system), parsed)
         return (yield from services.count_tokens(call, parsed.request(call.target.model, messages), offline=offline))
 
     def read_budgets(self) -> Flow[tuple[BudgetState, ...]]:

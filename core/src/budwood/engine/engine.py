@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import random
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,17 +14,13 @@ from budwood import logs
 from budwood.contracts import Clock, Observer
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
-from budwood.engine.chat.media import read_file
-from budwood.engine.chat.options import (
-    AskOptions,
-    CallOptions,
-    parse_options,
-)
-from budwood.engine.chat.prompts import Prompt, add_files, parse_prompt
-from budwood.engine.drivers.effects import Flow, Invoke
+from budwood.engine.chat.option_types import AskOptions
+from budwood.engine.chat.options import CallOptions, parse_options
+from budwood.engine.chat.prompts import Prompt, parse_prompt
+from budwood.engine.drivers.effects import Flow, make_closed_error
 from budwood.engine.endpoints.endpoint import Endpoint, Endpoints, Target
 from budwood.engine.many import check_many, error_as_result, run_all
-from budwood.engine.pipeline.call import Call, ReplyCache, Round
+from budwood.engine.pipeline.call import Call, Round
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import request_for
 from budwood.engine.routing.routes import plan_route
@@ -32,14 +29,15 @@ from budwood.engine.streamed import StreamedReply, check_stream
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.names import join_names
-from budwood.plugins import Instances, faults
-from budwood.settings import Options
-from budwood.types import ChatResponse, Message, Part, Timing
+from budwood.option_settings import Options
+from budwood.plugins import Instances
+from budwood.types import ChatResponse, Message, Timing
 
 if TYPE_CHECKING:
     from budwood.budget_settings import BudgetSettings
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.budgets.budget import Budget
+    from budwood.engine.caching.call_cache import CallCache, ClientCache
     from budwood.engine.chat.conversation import Conversation
 
 
@@ -66,7 +64,7 @@ class Engine:
     endpoints: Endpoints
     options: Options
     model: str | None
-    cache: ReplyCache | None
+    cache: ClientCache | None
     clock: Clock
     blocking: bool
     observers: tuple[Observer, ...] = ()
@@ -115,7 +113,11 @@ class Engine:
         """
         check_many(prompts, concurrency)
         self._check_request(options)
-        return (error_as_result(partial(self.ask, prompt, options)) for prompt in prompts)
+        if self.cache is None or "sample" in options or options.get("temperature") == 0:
+            return (error_as_result(partial(self.ask, prompt, options)) for prompt in prompts)
+        from budwood.engine.caching.samples import number_samples  # few programs have a cache
+
+        return (error_as_result(partial(self.ask, *item)) for item in number_samples(prompts, options))
 
     def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask in a conversation. Its history changes only when the reply is complete."""
@@ -134,7 +136,7 @@ class Engine:
     def _talk(
         self, conversation: Conversation, new: tuple[Message, ...], parsed: CallOptions, call: Call
     ) -> Flow[ChatResponse]:
-        new = yield from self._read(new, parsed)
+        new = yield from self._read(call, new, parsed)
         system = conversation.system if parsed.system is None else parsed.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
         response = yield from self._ask(call, history, parsed)
@@ -151,6 +153,8 @@ class Engine:
         self.endpoints.reset_lock()
         for budget in self.budgets:
             budget.reset_lock()
+        if self.cache is not None:
+            self.cache.after_fork()
 
     def close(self) -> None:
         """Close the providers, and the cache and the observers that the client created."""
@@ -163,26 +167,24 @@ class Engine:
         try:
             self.endpoints.close()
         finally:
-            if self.cache is not None and self.cache.owned:
-                with faults.call_boundary(self.cache.source, "close"):
-                    self.cache.store.close()
+            if self.cache is not None:
+                self.cache.close()
 
     def _check_request(self, options: AskOptions) -> Call:
         """Check all that a call needs besides its prompt. A key is not required if a cache may answer."""
         parsed = self._parse(options)
         call = self._call(parsed)
-        if call.cache is None:
-            call.target.endpoint.check_credential()
         request = parsed.request(call.target.model, (Message.user("-"),))
         round_ = Round(call, CHAT, request, parsed.tools, parsed.output)
         if call.route is not None:
             call.route.check(round_)
         else:
             request_for(call.target, round_)
+        call.check_credential()
         return call
 
     def _ask_with_files(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
-        messages = yield from self._read(messages, parsed)
+        messages = yield from self._read(call, messages, parsed)
         return (yield from self._ask(call, messages, parsed))
 
     def _ask(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
@@ -206,13 +208,13 @@ class Engine:
                 raise ConfigurationError("approve= is async, and Client cannot await it.", hint="Use AsyncClient.")
         return parsed
 
-    def _read(self, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[tuple[Message, ...]]:
-        if parsed.files:
-            messages = yield Invoke(lambda: add_files(messages, parsed.files, self._read_file))
-        return messages
+    def _read(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[tuple[Message, ...]]:
+        if not parsed.files:
+            return messages
+        from budwood.engine.chat.media import add_files  # many programs pass no files
 
-    def _read_file(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        return read_file(self.instances, name, data, media_type)
+        request = parsed.request(call.target.model, messages)
+        return (yield from add_files(self.instances, call, request, parsed.files))
 
     def _address(self, model: str | None) -> str:
         address = model or self.model
@@ -237,16 +239,26 @@ class Engine:
         streamed: bool = False,
         conversation: str | None = None,
     ) -> Call:
-        target = self.endpoints.find(self._address(parsed.model or model))
-        cache = self.cache if parsed.use_cache else None
+        target = self.endpoints.find(parsed.model or model or self.model or self._address(None))
+        cache = self._cache_for(parsed) if self.cache is not None or parsed.cache_mode == "only" else None
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
-        if call.route is not None or target.endpoint.pool is not None:
-            call.conversation = parsed.conversation or conversation
+        call.conversation = parsed.conversation or conversation
+        call.upload = parsed.upload
         if self.budgets or parsed.budget is not None or parsed.label or self.label:
             self._set_account(call, parsed.label, parsed.budget)
-        if streamed and cache is None:  # a cached reply needs no key
-            target.endpoint.check_credential()
         return call
+
+    def _cache_for(self, parsed: CallOptions) -> CallCache | None:
+        if self.cache is None:
+            if parsed.cache_mode == "only":
+                raise ConfigurationError(
+                    'cache="only" sends no request, and the client has no cache.',
+                    hint='Name one in budwood.toml, as in cache = "sqlite", or as an argument of Client.',
+                )
+            return None
+        if parsed.cache_mode is None:
+            return None
+        return self.cache.for_call(parsed.options, parsed.cache_mode, parsed.sample)
 
     def _set_account(self, call: Call, label: str | None, budget: BudgetSettings | None) -> None:
         """Set the label of a call, and the budgets that count it."""
@@ -256,10 +268,11 @@ class Engine:
         call.budgets = select_budgets(self.budgets, call.label, budget)
 
     def _new_call(
-        self, target: Target, options: Options, *, streamed: bool = False, cache: ReplyCache | None = None
+        self, target: Target, options: Options, *, streamed: bool = False, cache: CallCache | None = None
     ) -> Call:
         if self.closed:
-            raise BudwoodError("This client is closed.", hint="Create a new one.")
+            raise make_closed_error()
+        observers = self._observers() if self.observers or "structlog" in sys.modules else None
         return Call(
             id=f"{self.random.getrandbits(64):016x}",
             target=target,
@@ -272,14 +285,16 @@ class Engine:
                 deadline=self.clock.monotonic() + options.timeout,
             ),
             counter=self.counter,
+            instances=self.instances,
             find_limiter=self.endpoints.find_limiter,
-            observers=self._observers() if self.observers or "structlog" in sys.modules else None,
+            observers=observers,
             streamed=streamed,
             cache=cache,
             route=plan_route(self.endpoints, target, options, self.options)
             if target.endpoint.backups or options.is_routed
             else None,
             state=self.endpoints.state,
+            context=contextvars.copy_context() if streamed and observers is not None else None,
         )
 
     def _observers(self) -> Observers | None:

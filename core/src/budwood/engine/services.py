@@ -1,4 +1,9 @@
-"""The table of the services that providers offer, and the flows of those that are not a single request."""
+"""
+The services that providers offer, and the flows of those that are not a single request.
+
+A new service needs a row here or in `budwood.engine.media_services`, a Protocol in `budwood.contracts`, and a method of
+the clients.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,7 @@ from budwood.contracts import (
 from budwood.engine.drivers.effects import All, Flow, Invoke
 from budwood.engine.pipeline.call import Call, Round
 from budwood.engine.pipeline.flows import answer_service
-from budwood.engine.pipeline.requests import check_service, offers
+from budwood.engine.pipeline.offers import check_service, offers
 from budwood.engine.pipeline.service import Service
 from budwood.errors import NotFoundError, PromptError
 from budwood.plugins import faults
@@ -119,9 +124,6 @@ PULL: Final = Service(
     hint="Choose a model that it has.",
 )
 
-SERVICES: Final = (CHAT, COMPLETION, EMBEDDINGS, MODERATION, TOKEN_COUNT, MODELS, MODEL_DETAIL, PULL)
-"""All services. A new one needs a row here, a Protocol in `budwood.contracts`, and a method of the clients."""
-
 
 def send_request(call: Call, service: Service, request: Any) -> Flow[Any]:  # noqa: ANN401 - each service has its own types
     """Send one request to a service, and return what the provider decodes."""
@@ -131,6 +133,8 @@ def send_request(call: Call, service: Service, request: Any) -> Flow[Any]:  # no
 def complete(call: Call, request: ChatRequest) -> Flow[ChatResponse]:
     """Let a model continue a text."""
     check_service(call.target, COMPLETION)
+    if call.streamed:
+        call.check_credential()
     check_messages(request.messages)
     return send_request(call, COMPLETION, request)
 

@@ -32,9 +32,9 @@ class StreamedReply(NamedTuple):
 def check_stream(call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> None:
     """Check a request when the stream is created, not at the first read. Files are added to its messages later."""
     request = parsed.request(call.target.model, messages)
-    if call.route is not None:
-        return  # each of its endpoints is checked before it is asked
-    if parsed.files:
-        check_chat(call.target)
-    else:
-        request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
+    if call.route is None:  # each of its endpoints is checked before it is asked
+        if parsed.files:
+            check_chat(call.target)
+        else:
+            request_for(call.target, Round(call, CHAT, request, parsed.tools, parsed.output))
+    call.check_credential()

@@ -17,6 +17,7 @@ Every exception that Budwood raises, in one tree.
   . StructuredOutputError
   . ToolLoopError
   . BudgetExceededError
+  . CacheMissError
   . ProviderError
     - AuthenticationError
     - PermissionDeniedError
@@ -34,6 +35,8 @@ Every exception that Budwood raises, in one tree.
     - BadResponseError
       > ResponseTooLargeError
     - StreamInterruptedError
+    - JobFailedError
+    - BatchItemError
 
 Each class has one cause. The message says what happened, the hint what to do; `str()` returns both.
 All errors can be pickled, and none contains a secret.
@@ -42,6 +45,7 @@ All errors can be pickled, and none contains a secret.
 from budwood.errors.base import (
     BudgetExceededError,
     BudwoodError,
+    CacheMissError,
     ConfigurationError,
     CredentialError,
     PromptError,
@@ -62,11 +66,13 @@ from budwood.errors.plugins import (
 from budwood.errors.providers import (
     AuthenticationError,
     BadResponseError,
+    BatchItemError,
     CapacityError,
     ConnectionFailedError,
     ContentFilterError,
     ContextLengthError,
     InvalidRequestError,
+    JobFailedError,
     NotFoundError,
     PermissionDeniedError,
     ProviderError,
@@ -82,8 +88,10 @@ from budwood.errors.providers import (
 __all__ = [
     "AuthenticationError",
     "BadResponseError",
+    "BatchItemError",
     "BudgetExceededError",
     "BudwoodError",
+    "CacheMissError",
     "CapacityError",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -91,6 +99,7 @@ __all__ = [
     "ContextLengthError",
     "CredentialError",
     "InvalidRequestError",
+    "JobFailedError",
     "NotFoundError",
     "PermissionDeniedError",
     "PluginConflictError",

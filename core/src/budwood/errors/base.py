@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Literal
 
-    from budwood.types import Attempt, ChatResponse
+    from budwood.types import Attempt, ChatResponse, JobRef
 
 
 class BudwoodError(Exception):
@@ -17,9 +17,13 @@ class BudwoodError(Exception):
     Args:
         message: What happened, in one sentence.
         hint: What to do, in one sentence. Defaults to the hint of the class, if it has one.
+
+    Attributes:
+        job: The long job that the error is about, which the vendor may continue: ``client.job(error.job)``.
     """
 
     hint: str | None = None
+    job: JobRef | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -59,6 +63,10 @@ class UnsupportedError(BudwoodError):
 
 class PromptError(BudwoodError):
     """The prompt, a message or a file is not valid. Nothing was sent."""
+
+
+class CacheMissError(BudwoodError):
+    """The cache has no reply, and the call asked for one from the cache only. Nothing was sent."""
 
 
 class StructuredOutputError(BudwoodError):

@@ -28,10 +28,13 @@ class ProviderError(BudwoodError):
         retry_after: Seconds that the vendor asks to wait.
         rate_limits: The limits that the response headers report.
         retryable: Whether the same call may succeed later.
+        may_be_accepted: Whether the server may have created what the call asks for, such as a job, although it failed.
+            The call is not repeated, since that could be paid twice.
         attempts: Every request of the call, in order.
     """
 
     retryable: bool = False
+    may_be_accepted: bool = False
     rate_limits: RateLimits | None = None
     attempts: tuple[Attempt, ...] = ()
 
@@ -228,3 +231,19 @@ class StreamInterruptedError(ProviderError):
     ) -> None:
         super().__init__(message, hint=hint, code=code, retryable=retryable)
         self.response = response
+
+
+class JobFailedError(ProviderError):
+    """A long job has no result: it failed, expired, was cancelled, or has not ended."""
+
+
+class BatchItemError(ProviderError):
+    """
+    A request of a batch has no reply. It can be submitted again.
+
+    Attributes:
+        reason: ``"cancelled"``, ``"expired"``, ``"failed"``, ``"missing"`` (the batch has ended without it),
+            ``"lost"`` (the vendor does not have the batch), or ``"unsent"`` (it was not submitted).
+    """
+
+    reason: str = "failed"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict
 
 from budwood.contracts import PluginContext
 from budwood.limiting.lasting import LastingCounters
 from budwood.limiting.local import LocalLimiter
+from budwood.providing.sqlite import absolute_path
+from budwood.settings import user_folder
 
 FILE_NAME: Final = "limits.sqlite3"
 
@@ -31,5 +32,6 @@ class LocalLimiterSettings(BaseModel):
 
 def build_local_limiter(settings: LocalLimiterSettings, context: PluginContext) -> LocalLimiter:
     """Build a limiter from its settings. The file is opened on first use."""
-    path = user_data_path("budwood") / FILE_NAME if settings.path is None else settings.path.expanduser()
-    return LocalLimiter(context.clock, LastingCounters(path.absolute(), context.clock, context.log))
+    path = user_folder("data") / FILE_NAME if settings.path is None else settings.path
+    file = absolute_path(path, f"[limiters.{context.instance}] path")
+    return LocalLimiter(context.clock, LastingCounters(file, context.clock, context.log))

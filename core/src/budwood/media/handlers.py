@@ -1,22 +1,17 @@
-"""Media handlers of the core: text and images."""
+"""Media handlers of the core: text, images, audio, video and PDF. What must be parsed is left to plugins."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from budwood.errors import PromptError
-from budwood.types import ImagePart, Part, TextPart
+from budwood.providing import check_content, make_media, read_image_size
+from budwood.types import MediaFile, Part, TextPart
 
-_SIGNATURES: Final = {
-    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
-    "image/gif": re.compile(rb"GIF8[79]a"),
-    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-}
-"""The first bytes of each file format. Source: the specifications of the formats."""
+MAX_TEXT_BYTES: Final = 32 * 1024 * 1024
+"""The largest text file that is read: several times the context window of any model."""
 
 
 class NoSettings(BaseModel):
@@ -28,33 +23,37 @@ class NoSettings(BaseModel):
 class TextHandler:
     """Reads text files. The name of the file is part of the text, so that a model can distinguish several files."""
 
-    def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
-        """Read a UTF-8 file."""
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise PromptError(
-                f"{name} is not valid UTF-8 at byte {error.start}.", hint="Convert it to UTF-8."
-            ) from None
-        return (TextPart(text=f'<document name="{name}">\n{text}\n</document>\n'),)
-
-
-class ImageHandler:
-    """Reads images in the formats that vendors support."""
-
-    def parts(self, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
+    def parts(self, file: MediaFile) -> tuple[Part, ...]:
         """
-        Return the image, with the media type of its first bytes instead of that of its name.
-
-        Vendors reject an image whose media type differs from its content.
+        Read a UTF-8 file.
 
         Raises:
-            PromptError: The content is not in a supported image format.
+            PromptError: The file is not text in UTF-8, or larger than `MAX_TEXT_BYTES`.
         """
-        actual_type = next((kind for kind, signature in _SIGNATURES.items() if signature.match(data)), None)
-        if actual_type is None:
+        if file.size > MAX_TEXT_BYTES:
             raise PromptError(
-                f"{name} is not a valid {media_type}: its content is not PNG, JPEG, GIF or WebP.",
-                hint="Check the file.",
+                f"{file.name} has {file.size:,} bytes; a text can have {MAX_TEXT_BYTES:,}.",
+                hint="Pass the part that matters.",
             )
-        return (ImagePart(data=data, media_type=actual_type),)
+        try:
+            text = file.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise PromptError(
+                f"{file.name} is not valid UTF-8 at byte {error.start}.", hint="Convert it to UTF-8."
+            ) from None
+        return (TextPart(text=f'<document name="{file.name}">\n{text}\n</document>\n'),)
+
+
+class ContentHandler:
+    """Passes images, audio, videos and PDF on in the formats that vendors take, without parsing them."""
+
+    def parts(self, file: MediaFile) -> tuple[Part, ...]:
+        """
+        Return the media; an image with its size in pixels, if its header says it.
+
+        Raises:
+            PromptError: The content is not in the format of its media type.
+        """
+        head = check_content(file)
+        size = read_image_size(head)
+        return (make_media(file) if size is None else make_media(file, **size._asdict()),)

@@ -6,19 +6,28 @@ import functools
 import pkgutil
 import tomllib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from budwood.hooks import Kind
 from budwood.names import normalise
+
+_MEDIA_TYPES: Final = "media_types"
+_BATCHES: Final = "batches"
+_FACTS: Final = (_MEDIA_TYPES, _BATCHES)
+"""Keys whose values are not names of plugins."""
+
+
+@functools.cache
+def _load_table() -> dict[str, dict[str, list[str]]]:
+    return tomllib.loads((pkgutil.get_data(__name__, "first_party.toml") or b"").decode())
 
 
 @functools.cache
 def first_party_plugins() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Return the names of plugins by section of the settings, for each distribution."""
-    table = tomllib.loads((pkgutil.get_data(__name__, "first_party.toml") or b"").decode())
     return {
-        distribution: {section: tuple(names) for section, names in sections.items()}
-        for distribution, sections in table.items()
+        distribution: {section: tuple(names) for section, names in sections.items() if section not in _FACTS}
+        for distribution, sections in _load_table().items()
     }
 
 
@@ -33,6 +42,19 @@ def first_party_distribution(kind: Kind[Any], name: str) -> str | None:
         if normalise(name) in sections.get(kind.section, ()):
             return distribution
     return None
+
+
+def first_party_handler(media_type: str) -> str | None:
+    """Return the distribution that reads a media type that the core does not read; None without one."""
+    for distribution, sections in _load_table().items():
+        if media_type in sections.get(_MEDIA_TYPES, ()):
+            return distribution
+    return None
+
+
+def first_party_batches() -> list[str]:
+    """List the providers whose vendors have batches."""
+    return [name for sections in _load_table().values() for name in sections.get(_BATCHES, ())]
 
 
 def install_hint(distribution: str) -> str:

@@ -26,9 +26,9 @@ from budwood.names import did_you_mean, join_names, normalise
 from budwood.plugins import faults
 from budwood.plugins.building import build_object, settings_model
 from budwood.plugins.faults import PluginSource
-from budwood.plugins.first_party import first_party_distribution
+from budwood.plugins.first_party import first_party_distribution, first_party_plugins
 from budwood.plugins.registry import Registry
-from budwood.settings import Exclusive, Settings, override_settings, validate_settings
+from budwood.settings import Exclusive, Settings, override_settings, user_folder, validate_settings
 from budwood.types import ModelRules
 
 if TYPE_CHECKING:
@@ -162,14 +162,16 @@ class Instances:
         """
         List the names whose plugin declares a pattern that matches a media type or a model. No plugin is imported.
 
-        Names with an exact pattern come before names with a wildcard; each group is in alphabetical order.
+        Names with an exact pattern come before names with a wildcard, and plugins of other distributions before those
+        of the core, which they extend; each group is in alphabetical order.
         """
         value = value.lower()
+        built_in = first_party_plugins()["budwood"].get(kind.section, ())
         declared = {name: self._patterns(kind, name) for name in self.list_names(kind)}
         matching = [
             name for name, patterns in declared.items() if any(fnmatchcase(value, pattern) for pattern in patterns)
         ]
-        return sorted(matching, key=lambda name: value not in declared[name])
+        return sorted(matching, key=lambda name: (value not in declared[name], name in built_in))
 
     def list_patterns(self, kind: Kind[T]) -> list[str]:
         """List the media types or models that installed plugins of a kind declare, sorted. No plugin is imported."""
@@ -228,8 +230,6 @@ class Instances:
         return functools.partial(self.catalog.facts, name, plugin, fallbacks=spec.catalog_of, vendor=vendor)
 
     def _make_context(self, kind: Kind[Any], name: str, plugin: str, spec: Spec[Any, Any]) -> PluginContext:
-        from platformdirs import user_cache_path
-
         fallbacks = spec.catalog_of if isinstance(spec, ProviderSpec) else ()
 
         @functools.lru_cache(_CACHED_MODELS)
@@ -243,7 +243,8 @@ class Instances:
             rules=rules,
             log=functools.partial(logs.emit, instance=name),
             clock=self._clock,
-            cache_folder=user_cache_path("budwood") / kind.section / plugin,
+            cache_folder=user_folder("cache") / kind.section / plugin,
+            data_folder=user_folder("data") / kind.section / plugin,
         )
 
 

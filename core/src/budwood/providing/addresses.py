@@ -1,10 +1,20 @@
-"""Check the base URL of an API, as people copy it from documentation, shells and browsers."""
+"""Check URLs, as people copy them from documentation, shells and browsers."""
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import urlsplit
 
 from budwood.wire.hosts import to_ascii
+
+_PRIVATE: Final = re.compile(r"(?<=//)[^/@]*@|[?#].*", re.DOTALL)
+"""Parts of a URL that may be secret: user name and password, query and fragment."""
+
+
+def hide_secrets(url: str) -> str:
+    """Return a URL for a message, without the parts that may be secret."""
+    return "data:…" if url[:5].lower() == "data:" else _PRIVATE.sub("", url)
 
 
 def parse_base_url(text: str, *endpoints: str) -> str:

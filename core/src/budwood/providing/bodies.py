@@ -1,4 +1,4 @@
-"""Parse the bodies of replies, find the text of an error in them, and describe those that cannot be parsed."""
+"""Encode JSON bodies; parse those of replies, find the text of an error in them, and describe invalid ones."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from budwood.errors import BadResponseError
+from budwood.providing.file_texts import FILE_TOKEN, insert_files
 from budwood.providing.headers import parse_request_id
 from budwood.providing.json_limits import MAX_UNCHECKED_BYTES, check_json_cost
-from budwood.types import HTTPReply
+from budwood.types import Body, HTTPReply
 
 MAX_MESSAGE: Final = 500
 """The most characters of a vendor's message that our errors repeat."""
@@ -23,8 +24,8 @@ _MAX_DESCRIBED: Final = 4096
 """The most bytes of a body that are examined to describe it."""
 
 _MESSAGE_FIELDS: Final = (
-    "error", "errors", "message", "msg", "detail", "error_description", "error_msg", "error_message", "status_msg",
-    "base_resp", "title", "reason",
+    "error", "errors", "message", "Message", "msg", "detail", "error_description", "error_msg", "error_message",
+    "status_msg", "base_resp", "title", "reason",
 )  # fmt: skip
 """The fields that hold the text of an error, or an object with it, in order of priority."""
 
@@ -32,6 +33,14 @@ _MAX_DEPTH: Final = 4
 
 _END_MARK: Final = re.compile(rb"(?<=[}\s])data: ?\[DONE\]\s*\Z")
 """The end mark of an event stream, which some gateways append to a JSON body."""
+
+
+def encode_json(value: Any) -> Body:  # noqa: ANN401 - any JSON
+    """Encode JSON. The files in it are sent in blocks; see `budwood.providing.file_texts.FileText`."""
+    content = to_json(value)
+    if FILE_TOKEN.encode() not in content:
+        return content
+    return insert_files(value, content)
 
 
 def parse_json(data: bytes) -> Any:  # noqa: ANN401 - any JSON

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from budwood.types import (
     ChatResponse,
     Finished,
+    MediaClosed,
+    MediaPart,
     Message,
     Part,
     ReasoningClosed,
@@ -65,5 +67,7 @@ def _events_of_part(part: Part, index: int, choice: int) -> list[StreamEvent]:
             return [called, *([ToolCallClosed(index, part, choice)] if part.provider else ())]
         case VendorPart():
             return [VendorContent(part, choice)]
+        case MediaPart():
+            return [MediaClosed(index, part, choice)]
         case _:
             raise TypeError(f"a model does not return {type(part).__name__}")

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from budwood.types import (
     Finished,
+    MediaClosed,
+    MediaDelta,
     ReasoningClosed,
     ReasoningDelta,
     RefusalDelta,
@@ -96,6 +98,7 @@ _TEXTS: Final[dict[type[Any], str]] = {
     ReasoningDelta: "text",
     RefusalDelta: "text",
     ToolCallDelta: "arguments",
+    MediaDelta: "transcript",
 }
 
 
@@ -116,7 +119,7 @@ class HalfCharacters:
     def _join(self, event: StreamEvent) -> Iterator[StreamEvent]:
         name = _TEXTS.get(type(event))
         if name is None:
-            if isinstance(event, Finished | TextClosed | ReasoningClosed | ToolCallClosed):
+            if isinstance(event, Finished | TextClosed | ReasoningClosed | ToolCallClosed | MediaClosed):
                 yield from self._flush([key for key in self._open if key[1] == event.choice])
             yield _repair_event(event)
             return
@@ -126,14 +129,14 @@ class HalfCharacters:
         if half := _OPEN_END.search(text):
             self._open[key] = half[0]
             text = text[: half.start()]
-        if text or isinstance(event, ToolCallDelta):
+        if text or isinstance(event, ToolCallDelta | MediaDelta):
             yield _repair_event(replace(event, **{name: text}))
 
     def _flush(self, keys: Iterable[_Key]) -> Iterator[StreamEvent]:
         for key in keys:
             del self._open[key]
             kind, choice, index = key
-            place = {"index": index} if kind is ToolCallDelta else {}
+            place = {"index": index} if kind in (ToolCallDelta, MediaDelta) else {}
             yield kind(**{_TEXTS[kind]: REPLACEMENT}, choice=choice, **place)
 
 

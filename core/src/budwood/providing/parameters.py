@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from budwood.types import Adaptation, ChatRequest, ModelRules
+from budwood.types import Adaptation, ChatRequest, ModelRules, Record
 
 PARAMETERS: Final = (
     "temperature",
@@ -26,6 +26,10 @@ RARE_PARAMETERS: Final = ("reasoning_budget",)
 
 
 _ALL_PARAMETERS: Final = frozenset((*PARAMETERS, *RARE_PARAMETERS))
+
+
+FieldNames = Mapping[str, str]
+"""The vendor's names of the fields of a request."""
 
 
 class Parameters(NamedTuple):
@@ -64,6 +68,44 @@ def adapt_parameters(
         if name in set_names and getattr(request, name) is not None:
             adaptations += _encode_rare(name, request, rules, rejected=rejected, names=names or {}, values=values)
     return Parameters(values, tuple(adaptations))
+
+
+def adapt_fields(request: Record, rules: ModelRules, names: FieldNames) -> Parameters:
+    """
+    Encode the fields that a request other than chat sets, with an adaptation for each that is not sent as passed.
+
+    Args:
+        request: The request; fields that are None, False or empty are left out.
+        rules: The catalog's rules for its model.
+        names: The vendor's names of the fields to encode, unless the model has other names.
+    """
+    values: dict[str, Any] = dict(rules.defaults)
+    adaptations: list[Adaptation] = []
+    for field, usual in names.items():
+        if not _is_set(request, field):
+            continue
+        if field in rules.refuses:
+            source = f" ({rules.source})" if rules.source else ""
+            reason = f"{getattr(request, 'model', 'the model')} does not take it{source}"
+            adaptations.append(Adaptation(parameter=field, action="dropped", reason=reason))
+        else:
+            values[rules.renames.get(field, usual)] = getattr(request, field)
+    return Parameters(values, tuple(adaptations))
+
+
+def drop_fields(request: Record, reasons: Mapping[str, str]) -> tuple[Adaptation, ...]:
+    """Return the adaptations for fields that the vendor does not have, with their reasons, if the request sets them."""
+    return tuple(
+        Adaptation(parameter=field, action="dropped", reason=reason)
+        for field, reason in reasons.items()
+        if _is_set(request, field)
+    )
+
+
+def _is_set(request: Record, field: str) -> bool:
+    """Return whether a request has a value for a field. Zero is one."""
+    value = getattr(request, field)
+    return value is not None and value is not False and value not in ((), {})
 
 
 def _encode(

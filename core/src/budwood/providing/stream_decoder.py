@@ -1,10 +1,10 @@
-"""An optional base class for stream decoders; the contract is `budwood.contracts.StreamDecoder`."""
+"""Optional base classes for stream decoders; the contract of chat is `budwood.contracts.StreamDecoder`."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 
 from pydantic_core import from_json
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
+E = TypeVar("E")
 
 
 _END_MARKS: Final = frozenset({b"[DONE]", b"DONE", b"[done]", b"done"})
@@ -61,9 +62,9 @@ class Framer(Protocol[P_co]):
         ...
 
 
-class BaseStreamDecoder(ABC, Generic[P]):
+class BaseEventDecoder(ABC, Generic[P, E]):
     """
-    Decodes one streamed reply, however its bytes are split; see `budwood.contracts.StreamDecoder`.
+    Decodes one streamed reply to events, however its bytes are split; see `budwood.contracts.MediaDecoder`.
 
     Events before an error in the same read are returned first; the next call raises the error.
 
@@ -79,7 +80,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
         head: ReplyHead,
         framer: Framer[P],
         *,
-        decode_body: Callable[[HTTPReply], Iterable[StreamEvent]] | None = None,
+        decode_body: Callable[[HTTPReply], Iterable[E]] | None = None,
     ) -> None:
         self._head = head
         self._framer = framer
@@ -90,14 +91,14 @@ class BaseStreamDecoder(ABC, Generic[P]):
         self._halves: HalfCharacters | None = None
 
     @abstractmethod
-    def _decode(self, frame: P) -> Iterable[StreamEvent]:
+    def _decode(self, frame: P) -> Iterable[E]:
         """Decode one frame; raise a `ProviderError` if it reports an error."""
 
     @abstractmethod
-    def _end(self) -> Iterable[StreamEvent]:
+    def _end(self) -> Iterable[E]:
         """Return the remaining events at the end of the stream, or raise `StreamInterruptedError`."""
 
-    def feed(self, data: bytes) -> list[StreamEvent]:
+    def feed(self, data: bytes) -> list[E]:
         """Decode the next bytes."""
         if self._error is not None:
             raise self._error
@@ -110,7 +111,7 @@ class BaseStreamDecoder(ABC, Generic[P]):
             return []
         return self._decode_frames(self._framer.feed(data))
 
-    def close(self) -> list[StreamEvent]:
+    def close(self) -> list[E]:
         """Decode what remains at the end of the stream."""
         if self._error is not None:
             raise self._error
@@ -120,10 +121,12 @@ class BaseStreamDecoder(ABC, Generic[P]):
         if self._error is not None:
             raise self._error
         last = list(self._end())
-        return [*events, *(last if self._halves is None else [*self._halves.feed(last), *self._halves.close()])]
+        if self._halves is not None:
+            last = [*self._join_halves(last), *cast("list[E]", self._halves.close())]
+        return [*events, *last]
 
-    def _decode_frames(self, frames: Iterable[P]) -> list[StreamEvent]:
-        events: list[StreamEvent] = []
+    def _decode_frames(self, frames: Iterable[P]) -> list[E]:
+        events: list[E] = []
         try:
             for frame in frames:
                 events.extend(self._decode(frame))
@@ -131,7 +134,12 @@ class BaseStreamDecoder(ABC, Generic[P]):
             if not events:
                 raise
             self._error = error
-        return events if self._halves is None else self._halves.feed(events)
+        return self._join_halves(events)
+
+    def _join_halves(self, events: list[E]) -> list[E]:
+        if self._halves is None:
+            return events
+        return cast("list[E]", self._halves.feed(cast("list[StreamEvent]", events)))
 
     def _parse(self, data: bytes, event: str = "message") -> dict[str, Any] | None:
         """
@@ -168,6 +176,10 @@ class BaseStreamDecoder(ABC, Generic[P]):
             return None
         self._halves = self._halves or HalfCharacters()
         return parsed
+
+
+class BaseStreamDecoder(BaseEventDecoder[P, StreamEvent], Generic[P]):
+    """Decodes one streamed chat reply; see `budwood.contracts.StreamDecoder`."""
 
 
 def parse_chunk(data: bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from budwood.providing.text_tokens import NOTHING, TokenEstimate, estimate_text
 from budwood.types import (
     ChatRequest,
-    ImagePart,
+    MediaPart,
     Message,
     Part,
     ReasoningPart,
@@ -95,7 +95,7 @@ def estimate_messages(
 
 def _part(part: Part, text: CountText) -> TokenEstimate:
     match part:
-        case ImagePart():
+        case MediaPart():
             return _IMAGE
         case VendorPart():
             return _VENDOR_CONTENT

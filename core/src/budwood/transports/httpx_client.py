@@ -258,10 +258,19 @@ def _request(
         raise url_error(call, "its host is not a valid name or address")
     if request.url.userinfo and "authorization" in headers:
         raise authorization_conflict_error()
+    if call.addresses:
+        _pin(request, call.addresses[0])
     accepted = request.headers.get("accept-encoding", ACCEPT_ENCODING)
     if accepted != ACCEPT_ENCODING:  # httpx accepts more encodings, and decompresses a chunk at once
         request.headers["accept-encoding"] = supported_encodings(accepted)
     return request
+
+
+def _pin(request: httpx.Request, address: str) -> None:
+    """Connect to an address. The certificate must be that of the host, and the connection is not reused for another."""
+    request.extensions["sni_hostname"] = request.url.raw_host.decode("ascii")
+    request.headers["connection"] = "close"
+    request.url = request.url.copy_with(host=address)
 
 
 def _is_consumed(response: httpx.Response) -> bool:

@@ -78,7 +78,8 @@ class Origins(Generic[P, C]):
 
     Args:
         settings: The settings of connections.
-        create_pool: Creates the pool of one server, from the arguments that both kinds of pool share.
+        create_pool: Creates the pool of one server, from `HTTPCall.addresses` and the arguments that both kinds of pool
+            share.
 
     Attributes:
         connection_errors: What connections raise.
@@ -97,12 +98,13 @@ class Origins(Generic[P, C]):
             self._check_proxy(self._proxies.configured)
         if settings.http2:
             _check_package("h2", "http2 cannot be used: it", "budwood[http2]")
-        self._origins: dict[tuple[str, str, int], Origin[P, C]] = {}
+        self._origins: dict[tuple[str, str, int, tuple[str, ...]], Origin[P, C]] = {}
         self.targets: dict[str, Target[P, C]] = {}
 
     def find_target(self, call: HTTPCall) -> Target[P, C]:
         """Return the target of a call."""
-        return self.targets.get(call.url) or self._new_target(call)
+        known = None if call.addresses else self.targets.get(call.url)
+        return known or self._new_target(call)
 
     def list_servers(self) -> list[Origin[P, C]]:
         """Return all servers, with their connections."""
@@ -112,7 +114,9 @@ class Origins(Generic[P, C]):
         address = parse_address(call)
         port = None if address.port == DEFAULT_PORTS[address.scheme] else address.port
         url = httpcore.URL(scheme=address.scheme, host=address.host, port=port, target=address.target)
-        target = Target(self._origin(address, url.origin), url, address)
+        target = Target(self._origin(address, url.origin, call.addresses), url, address)
+        if call.addresses:
+            return target
         if len(self.targets) >= _MAX_TARGETS:
             self.targets.clear()
         self.targets[call.url] = target
@@ -123,26 +127,35 @@ class Origins(Generic[P, C]):
             _check_package("socksio", f"The proxy of {proxy.source} cannot be used: SOCKS", "budwood[socks]")
             self.connection_errors = _with_socks_errors()
 
-    def _origin(self, address: Address, origin: httpcore.Origin) -> Origin[P, C]:
-        key = (address.scheme, address.host, address.port)
-        if key not in self._origins:
-            proxy = self._proxies.find(*key)
+    def _origin(self, address: Address, origin: httpcore.Origin, addresses: tuple[str, ...]) -> Origin[P, C]:
+        """Return a server; one at given addresses keeps no idle connections, since they change with each look-up."""
+        key = (address.scheme, address.host, address.port, addresses)
+        found = self._origins.get(key)
+        if found is None:
+            proxy = self._proxies.find(*key[:3])
             if proxy is not None:
                 self._check_proxy(proxy)
-            created = Origin[P, C](
-                self._pool(address, proxy), origin, IdleConnections(self._settings.max_idle_connections), set(), proxy
-            )
-            return self._origins.setdefault(key, created)
-        return self._origins[key]
+            max_idle = 0 if addresses else self._settings.max_idle_connections
+            pool = self._pool(address, proxy, addresses, max_idle)
+            self._forget_unused()
+            found = self._origins.setdefault(key, Origin[P, C](pool, origin, IdleConnections(max_idle), set(), proxy))
+        return found
 
-    def _pool(self, address: Address, proxy: Proxy | None) -> P:
+    def _forget_unused(self) -> None:
+        if len(self._origins) >= _MAX_TARGETS:
+            unused = [key for key, server in list(self._origins.items()) if key[3] and not server.busy]
+            for key in unused:
+                self._origins.pop(key, None)
+
+    def _pool(self, address: Address, proxy: Proxy | None, addresses: tuple[str, ...], max_idle: int) -> P:
         settings = self._settings
         secure = address.scheme == "https"
         return self._create_pool(
+            () if proxy is not None else addresses,
             ssl_context=ssl_context(settings) if secure else None,
             proxy=None if proxy is None else self._proxy(proxy),
             max_connections=settings.max_connections,
-            max_keepalive_connections=settings.max_idle_connections,
+            max_keepalive_connections=max_idle,
             keepalive_expiry=settings.keepalive_expiry,
             http2=settings.http2,
         )

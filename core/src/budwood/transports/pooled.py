@@ -26,6 +26,7 @@ from budwood.transports.origins import (
     Target,
     count_proxy_handshakes,
 )
+from budwood.transports.pinning import PinnedBackend
 from budwood.types import HTTPCall, ReplyHead, Timing
 from budwood.wire.bodies import BufferedBody
 from budwood.wire.compression import Decompressor
@@ -57,8 +58,12 @@ class PooledTransport:
     """
 
     def __init__(
-        self, settings: TransportSettings | None = None, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        settings: TransportSettings | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._backend = httpcore.SyncBackend()
         self._settings = settings or TransportSettings()
         self._monotonic = monotonic
         self._deadline = ThreadDeadline()
@@ -68,11 +73,10 @@ class PooledTransport:
             self._settings, self._pool
         )
 
-    def _pool(self, **arguments: Any) -> httpcore.ConnectionPool:  # noqa: ANN401 - those of httpcore
+    def _pool(self, addresses: tuple[str, ...], **arguments: Any) -> httpcore.ConnectionPool:  # noqa: ANN401 - those of httpcore
         handshakes = count_proxy_handshakes(arguments)
-        backend = DeadlineBackend(
-            httpcore.SyncBackend(), self._deadline, self._waiting, self._monotonic, handshakes=handshakes
-        )
+        sockets = PinnedBackend(addresses) if addresses else self._backend
+        backend = DeadlineBackend(sockets, self._deadline, self._waiting, self._monotonic, handshakes=handshakes)
         return httpcore.ConnectionPool(network_backend=backend, **arguments)
 
     def open(self, call: HTTPCall, timing: Timing) -> PooledExchange:
@@ -81,7 +85,7 @@ class PooledTransport:
         left = ends_at - (now := self._monotonic())
         if left <= 0:
             raise head_timeout_error(timing, now)
-        target = self._origins.targets.get(call.url) or self._origins.find_target(call)
+        target = (None if call.addresses else self._origins.targets.get(call.url)) or self._origins.find_target(call)
         request = self._request(call, target, timing)
         self._deadline.ends_at, self._deadline.idle = ends_at, None
         if not self._slots.acquire(timeout=left):

@@ -58,8 +58,8 @@ class AsyncPooledTransport:
             self._settings, self._pool
         )
 
-    def _pool(self, **arguments: Any) -> httpcore.AsyncConnectionPool:  # noqa: ANN401 - those of httpcore
-        backend = AsyncioBackend(handshakes=count_proxy_handshakes(arguments))
+    def _pool(self, addresses: tuple[str, ...], **arguments: Any) -> httpcore.AsyncConnectionPool:  # noqa: ANN401 - those of httpcore
+        backend = AsyncioBackend(handshakes=count_proxy_handshakes(arguments), addresses=addresses)
         return httpcore.AsyncConnectionPool(network_backend=backend, **arguments)
 
     async def open(self, call: HTTPCall, timing: Timing) -> AsyncPooledExchange:

@@ -30,10 +30,12 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
     Args:
         handshakes: How many TLS handshakes a connection through a proxy needs; until the last one, everything counts as
             connecting.
+        addresses: The addresses to connect to; see `budwood.types.HTTPCall`.
     """
 
-    def __init__(self, *, handshakes: int = 0) -> None:
+    def __init__(self, *, handshakes: int = 0, addresses: tuple[str, ...] = ()) -> None:
         self._handshakes = handshakes
+        self._addresses = addresses
 
     async def connect_tcp(
         self,
@@ -47,7 +49,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
-                sock = await connect_socket(host, port, local_address, socket_options or ())
+                sock = await connect_socket(self._addresses or (host,), port, local_address, socket_options or ())
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(str(error)) from error
         except OSError as error:

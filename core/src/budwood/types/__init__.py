@@ -13,14 +13,25 @@ from budwood.types.chat import (
     ToolDefinition,
 )
 from budwood.types.http import MAX_REPLY_BYTES, Body, BodyFile, HTTPCall, HTTPReply, ReplyHead, SavedReply, Timing
-from budwood.types.messages import Message, Role
-from budwood.types.models import Capability, ModelKind, ModelRules
-from budwood.types.parts import (
-    AccessToken,
+from budwood.types.media import (
+    AnyMedia,
+    Audio,
+    AudioPart,
     CacheLifetime,
-    Credential,
+    Document,
+    DocumentPart,
     Image,
     ImagePart,
+    MediaKind,
+    MediaPart,
+    Video,
+    VideoPart,
+)
+from budwood.types.messages import Message, Role
+from budwood.types.models import Capability, MediaLimits, ModelKind, ModelRules, StricterLimits
+from budwood.types.parts import (
+    AccessToken,
+    Credential,
     Part,
     ReasoningPart,
     RefusalPart,
@@ -35,6 +46,7 @@ from budwood.types.record import JSON, Record
 from budwood.types.usage import Adaptation, Answer, Attempt, Cost, RateLimits, Usage
 
 if TYPE_CHECKING:
+    from budwood.types.caches import CacheCounts, CachedItem, LeaseState
     from budwood.types.datasets import Cell, CellDraft, Dataset, Instruction, Row, SourcePassage, Turn
     from budwood.types.details import ModelDetails
     from budwood.types.embeddings import EmbeddingRequest, EmbeddingResponse
@@ -42,6 +54,9 @@ if TYPE_CHECKING:
     from budwood.types.events import (
         CONTENT_EVENTS,
         Finished,
+        MediaClosed,
+        MediaDelta,
+        MediaPreview,
         ReasoningClosed,
         ReasoningDelta,
         RefusalDelta,
@@ -57,7 +72,47 @@ if TYPE_CHECKING:
         UsageReported,
         VendorContent,
     )
+    from budwood.types.files import (
+        BatchInput,
+        BatchLimits,
+        BatchLineResult,
+        FileInfo,
+        FileUpload,
+    )
+    from budwood.types.generated import (
+        AudioDelta,
+        GeneratedAudio,
+        GeneratedImage,
+        GeneratedMedia,
+        GeneratedVideo,
+        ImageArrived,
+        ImageRequest,
+        ImageResponse,
+        MediaCompleted,
+        MediaEvent,
+        MediaRequest,
+        SegmentArrived,
+        SpeechRequest,
+        SpeechResponse,
+        TranscriptDelta,
+        TranscriptionRequest,
+        TranscriptionResponse,
+        TranscriptSegment,
+        TranscriptWord,
+        VideoDelta,
+        VideoRequest,
+        VideoResponse,
+    )
+    from budwood.types.jobs import (
+        BackgroundRequest,
+        JobCounts,
+        JobKind,
+        JobRef,
+        JobState,
+        JobStatus,
+    )
     from budwood.types.limits import BudgetState, Claim, Denial
+    from budwood.types.media_files import MediaFile
     from budwood.types.moderations import ModerationRequest, ModerationResponse, ModerationResult
     from budwood.types.observations import (
         AttemptFinished,
@@ -77,68 +132,45 @@ if TYPE_CHECKING:
         ToolStarted,
     )
     from budwood.types.prices import KnownFacts, LongInputPrices, ModelFacts, ModelPrices, TokenPrices
+    from budwood.types.records import CallFilter, CallRecord, RecordedFailure, UsageTotals
+    from budwood.types.responses import ServiceResponse
     from budwood.types.services import ModelInfo, PullProgress, TokenCount
 
-_HOMES = {
-    "AttemptFinished": "observations",
-    "AttemptQueued": "observations",
-    "AttemptStarted": "observations",
-    "BreakerChanged": "observations",
-    "BudgetState": "limits",
-    "CONTENT_EVENTS": "events",
-    "CacheFailed": "observations",
-    "CacheHit": "observations",
-    "Cell": "datasets",
-    "CellDraft": "datasets",
-    "Dataset": "datasets",
-    "Claim": "limits",
-    "Denial": "limits",
-    "EmbeddingRequest": "embeddings",
-    "EmbeddingResponse": "embeddings",
-    "EndpointFailed": "observations",
-    "EndpointState": "endpoints",
-    "Finished": "events",
-    "FirstToken": "observations",
-    "Instruction": "datasets",
-    "KeyState": "endpoints",
-    "KnownFacts": "prices",
-    "LongInputPrices": "prices",
-    "ModelDetails": "details",
-    "ModelFacts": "prices",
-    "ModelInfo": "services",
-    "ModelPrices": "prices",
-    "ModerationRequest": "moderations",
-    "ModerationResponse": "moderations",
-    "Observation": "observations",
-    "ParameterLearned": "observations",
-    "PullProgress": "services",
-    "ReasoningClosed": "events",
-    "ReasoningDelta": "events",
-    "RefusalDelta": "events",
-    "RequestFinished": "observations",
-    "RequestStarted": "observations",
-    "ResponseMetadata": "events",
-    "ResponseStarted": "events",
-    "Restarted": "events",
-    "RetryScheduled": "observations",
-    "Row": "datasets",
-    "SourcePassage": "datasets",
-    "StreamEvent": "events",
-    "TextClosed": "events",
-    "TextDelta": "events",
-    "TokenCount": "services",
-    "TokenPrices": "prices",
-    "ToolCallClosed": "events",
-    "ToolCallDelta": "events",
-    "ToolExecuted": "events",
-    "ToolFinished": "observations",
-    "ToolStarted": "observations",
-    "Turn": "datasets",
-    "UsageReported": "events",
-    "VendorContent": "events",
-    "ModerationResult": "moderations",
+_NAMES = {
+    "caches": "CacheCounts CachedItem LeaseState",
+    "datasets": "Cell CellDraft Dataset Instruction Row SourcePassage Turn",
+    "details": "ModelDetails",
+    "embeddings": "EmbeddingRequest EmbeddingResponse",
+    "endpoints": "EndpointState KeyState",
+    "events": """
+        CONTENT_EVENTS Finished MediaClosed MediaDelta MediaPreview ReasoningClosed ReasoningDelta RefusalDelta
+        ResponseMetadata ResponseStarted Restarted StreamEvent TextClosed TextDelta ToolCallClosed ToolCallDelta
+        ToolExecuted UsageReported VendorContent
+    """,
+    "files": "BatchInput BatchLimits BatchLineResult FileInfo FileUpload",
+    "generated": """
+        AudioDelta GeneratedAudio GeneratedImage GeneratedMedia GeneratedVideo ImageArrived ImageRequest
+        ImageResponse MediaCompleted MediaEvent MediaRequest SegmentArrived SpeechRequest SpeechResponse TranscriptDelta
+        TranscriptSegment TranscriptWord TranscriptionRequest TranscriptionResponse VideoDelta VideoRequest
+        VideoResponse
+    """,
+    "jobs": "BackgroundRequest JobCounts JobKind JobRef JobState JobStatus",
+    "limits": "BudgetState Claim Denial",
+    "media_files": "MediaFile",
+    "moderations": "ModerationRequest ModerationResponse ModerationResult",
+    "observations": """
+        AttemptFinished AttemptQueued AttemptStarted BreakerChanged CacheFailed CacheHit EndpointFailed
+        FirstToken Observation ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished
+        ToolStarted
+    """,
+    "prices": "KnownFacts LongInputPrices ModelFacts ModelPrices TokenPrices",
+    "records": "CallFilter CallRecord RecordedFailure UsageTotals",
+    "responses": "ServiceResponse",
+    "services": "ModelInfo PullProgress TokenCount",
 }
 """Names that `Client.ask` does not need, by module. They are imported when they are used."""
+
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "CONTENT_EVENTS",
@@ -147,17 +179,29 @@ __all__ = [
     "AccessToken",
     "Adaptation",
     "Answer",
+    "AnyMedia",
     "Attempt",
     "AttemptFinished",
     "AttemptQueued",
     "AttemptStarted",
+    "Audio",
+    "AudioDelta",
+    "AudioPart",
+    "BackgroundRequest",
+    "BatchInput",
+    "BatchLimits",
+    "BatchLineResult",
     "Body",
     "BodyFile",
     "BreakerChanged",
     "BudgetState",
+    "CacheCounts",
     "CacheFailed",
     "CacheHit",
     "CacheLifetime",
+    "CachedItem",
+    "CallFilter",
+    "CallRecord",
     "Capability",
     "Cell",
     "CellDraft",
@@ -168,21 +212,48 @@ __all__ = [
     "Credential",
     "Dataset",
     "Denial",
+    "Document",
+    "DocumentPart",
     "EmbeddingRequest",
     "EmbeddingResponse",
     "EndpointFailed",
     "EndpointState",
+    "FileInfo",
+    "FileUpload",
     "FinishReason",
     "Finished",
     "FirstToken",
+    "GeneratedAudio",
+    "GeneratedImage",
+    "GeneratedMedia",
+    "GeneratedVideo",
     "HTTPCall",
     "HTTPReply",
     "Image",
+    "ImageArrived",
     "ImagePart",
+    "ImageRequest",
+    "ImageResponse",
     "Instruction",
+    "JobCounts",
+    "JobKind",
+    "JobRef",
+    "JobState",
+    "JobStatus",
     "KeyState",
     "KnownFacts",
+    "LeaseState",
     "LongInputPrices",
+    "MediaClosed",
+    "MediaCompleted",
+    "MediaDelta",
+    "MediaEvent",
+    "MediaFile",
+    "MediaKind",
+    "MediaLimits",
+    "MediaPart",
+    "MediaPreview",
+    "MediaRequest",
     "Message",
     "ModelDetails",
     "ModelFacts",
@@ -205,6 +276,7 @@ __all__ = [
     "ReasoningEffort",
     "ReasoningPart",
     "Record",
+    "RecordedFailure",
     "RefusalDelta",
     "RefusalPart",
     "ReplyHead",
@@ -218,8 +290,13 @@ __all__ = [
     "Role",
     "Row",
     "SavedReply",
+    "SegmentArrived",
+    "ServiceResponse",
     "SourcePassage",
+    "SpeechRequest",
+    "SpeechResponse",
     "StreamEvent",
+    "StricterLimits",
     "TextClosed",
     "TextDelta",
     "TextPart",
@@ -235,12 +312,23 @@ __all__ = [
     "ToolFinished",
     "ToolResultPart",
     "ToolStarted",
+    "TranscriptDelta",
+    "TranscriptSegment",
+    "TranscriptWord",
+    "TranscriptionRequest",
+    "TranscriptionResponse",
     "Turn",
     "Usage",
     "UsageReported",
+    "UsageTotals",
     "VendorContent",
     "VendorPart",
     "VendorTool",
+    "Video",
+    "VideoDelta",
+    "VideoPart",
+    "VideoRequest",
+    "VideoResponse",
 ]
 
 

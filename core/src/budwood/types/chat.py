@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Generic, Literal, cast
 
 from pydantic import Field, SerializeAsAny, SkipValidation
 
+from budwood.types.media import AnyMedia, CacheLifetime
 from budwood.types.messages import Message
-from budwood.types.parts import CacheLifetime, ReasoningPart, ToolCallPart, VendorTool
+from budwood.types.parts import ReasoningPart, ToolCallPart, VendorTool
 from budwood.types.record import JSON, Record
 from budwood.types.usage import NO_PRICE, Adaptation, Answer, Attempt, RateLimits, Usage
 
@@ -69,6 +70,9 @@ class ChatRequest(Record):
     end of the request as described in `CacheLifetime`. ``extra`` contains parameters of the vendor, sent unchanged.
     """
 
+    is_background: ClassVar[bool] = False
+    """Whether the vendor answers it in the background; see `budwood.types.BackgroundRequest`."""
+
     model: str
     messages: tuple[Message, ...]
     temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -111,7 +115,8 @@ class ChatResponse(Answer, Record, Generic[T]):
         cost: US dollars for the tokens of all rounds, or None with the reason in ``cost_unknown``. From the cache, 0.
         provider: The instance that replied; ``model`` is the model that the vendor reports.
         id: The vendor's id of the reply; ``request_id`` is that of the HTTP request.
-        cached: Whether the reply came from the cache.
+        cached: Whether the replies of all rounds came from the cache, or from an equal call at the same time.
+        saved: US dollars that the cache has saved in all rounds; None if nothing, or if that is not known.
         partial: Whether the reply is incomplete, because the stream was left early or interrupted.
         attempts: Every request that was sent for this call.
         adaptations: Parameters that were not sent as passed.
@@ -134,6 +139,7 @@ class ChatResponse(Answer, Record, Generic[T]):
     request_id: str | None = None
     rate_limits: RateLimits | None = None
     cached: bool = False
+    saved: Decimal | None = None
     partial: bool = False
     attempts: tuple[Attempt, ...] = ()
     adaptations: tuple[Adaptation, ...] = ()
@@ -168,3 +174,8 @@ class ChatResponse(Answer, Record, Generic[T]):
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
         """The tool calls of the last message, which were not run."""
         return self.message.tool_calls
+
+    @property
+    def media(self) -> tuple[AnyMedia, ...]:
+        """The images and audio that the model returned."""
+        return self.message.media

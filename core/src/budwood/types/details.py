@@ -29,5 +29,5 @@ class ModelDetails(Record):
 
     @property
     def is_known(self) -> bool:
-        """Whether the catalog or the settings contain anything about the model."""
-        return self.rules != ModelRules() or self.facts != ModelFacts()
+        """Whether the catalog or the settings contain more about the model than the limits of media of its vendor."""
+        return self.rules.model_copy(update={"media": {}}) != ModelRules() or self.facts != ModelFacts()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from budwood.types.record import JSON, Record
-from budwood.types.usage import NO_PRICE, Answer, Attempt, Usage
+from budwood.types.responses import ServiceResponse
 
 Vectors = tuple[tuple[float, ...], ...]
 
@@ -28,18 +27,10 @@ class EmbeddingRequest(Record):
     extra: dict[str, JSON] = Field(default_factory=dict)
 
 
-class EmbeddingResponse(Answer, Record):
-    """One vector for each text, in order; ``cost`` is as in `ChatResponse`."""
+class EmbeddingResponse(ServiceResponse):
+    """One vector for each text, in order."""
 
     vectors: Annotated[Vectors, WrapValidator(_validate_vectors)] = Field(repr=False)
-    usage: Usage = Usage.model_construct()
-    provider: str = ""
-    model: str = ""
-    request_id: str | None = None
-    cost: Decimal | None = None
-    cost_unknown: str | None = NO_PRICE
-    attempts: tuple[Attempt, ...] = ()
-    raw: SkipValidation[JSON] = Field(default=None, repr=False)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """Yield the number of vectors and their length instead of the vectors."""

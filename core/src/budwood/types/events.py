@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from budwood.types.chat import FinishReason
+from budwood.types.media import AnyMedia, ImagePart
 from budwood.types.parts import ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart, VendorPart
 from budwood.types.record import JSON
 from budwood.types.usage import RateLimits, Usage
@@ -83,6 +84,39 @@ class ToolCallClosed:
 
 
 @dataclass(slots=True)
+class MediaDelta:
+    """
+    More of the audio number ``index``: bytes in the form of ``media_type``, or text of its transcript, or both.
+
+    Raw samples have the media type ``audio/pcm``; ``audio/pcm;rate=24000`` also has their rate.
+    """
+
+    index: int
+    data: bytes = b""
+    transcript: str = ""
+    media_type: str | None = None
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class MediaPreview:
+    """An unfinished state of the image number ``index``. Its finished state follows as `MediaClosed`."""
+
+    index: int
+    image: ImagePart
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class MediaClosed:
+    """The media number ``index`` are complete. The part replaces what the deltas contained."""
+
+    index: int
+    part: AnyMedia
+    choice: int = 0
+
+
+@dataclass(slots=True)
 class VendorContent:
     """Content that Budwood does not model."""
 
@@ -139,6 +173,9 @@ StreamEvent = (
     | TextClosed
     | ToolCallDelta
     | ToolCallClosed
+    | MediaDelta
+    | MediaPreview
+    | MediaClosed
     | VendorContent
     | UsageReported
     | Finished
@@ -156,6 +193,9 @@ CONTENT_EVENTS = (
     TextClosed,
     ToolCallDelta,
     ToolCallClosed,
+    MediaDelta,
+    MediaPreview,
+    MediaClosed,
     VendorContent,
 )
 """Events with content. After the first of them, a failed stream is not retried."""

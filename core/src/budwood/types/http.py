@@ -37,12 +37,14 @@ class BodyFile:
     Attributes:
         path: The file.
         offset: The first byte that is sent.
-        size: The number of bytes that are sent; None for all up to the end of the file.
+        size: The number of bytes that are read; None for all up to the end of the file.
+        base64: Whether they are sent in base64, as within JSON.
     """
 
     path: Path
     offset: int = 0
     size: int | None = None
+    base64: bool = False
 
 
 Body = bytes | tuple[bytes | BodyFile, ...]
@@ -68,6 +70,12 @@ class HTTPCall:
             anything fails. Other replies are not written to it. It must be a regular file or not exist, and its folder
             must exist: this is checked before anything is sent.
         max_file_bytes: Maximum size of a reply that is written to a file; None for no limit.
+        repeatable: Whether it may be sent again although the server may have received it. If it creates something that
+            is paid for, it may not, unless it carries an idempotency key that the vendor heeds.
+        delay: Seconds to wait before it is sent, as one of several steps.
+        addresses: The IP addresses to connect to, of which each was checked. The host is not looked up again, since a
+            second look-up could return another address; certificates are still those of the host. Empty to look it up.
+            A proxy looks up the host itself.
     """
 
     method: str
@@ -78,6 +86,9 @@ class HTTPCall:
     max_reply_bytes: int = MAX_REPLY_BYTES
     reply_to: Path | None = None
     max_file_bytes: int | None = None
+    repeatable: bool = True
+    delay: float = 0.0
+    addresses: tuple[str, ...] = ()
 
     def with_headers(self, headers: Mapping[str, str]) -> HTTPCall:
         """Return the same call with further headers, which override its own headers of the same names."""
@@ -90,6 +101,9 @@ class HTTPCall:
             max_reply_bytes=self.max_reply_bytes,
             reply_to=self.reply_to,
             max_file_bytes=self.max_file_bytes,
+            repeatable=self.repeatable,
+            delay=self.delay,
+            addresses=self.addresses,
         )
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from budwood.types.media import AnyMedia, MediaPart
 from budwood.types.parts import (
     Part,
     TextPart,
@@ -37,6 +38,11 @@ class Message(Record):
     def tool_results(self) -> tuple[ToolResultPart, ...]:
         """The results of tools."""
         return tuple(part for part in self.parts if isinstance(part, ToolResultPart))
+
+    @property
+    def media(self) -> tuple[AnyMedia, ...]:
+        """The images, audio, videos and documents of the message."""
+        return tuple([part for part in self.parts if isinstance(part, MediaPart)])
 
     @classmethod
     def system(cls, text: str) -> Message:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from pydantic import Field
 
-from pydantic import Field, SkipValidation
-
-from budwood.types.parts import ImagePart, TextPart
+from budwood.types.media import ImagePart
+from budwood.types.parts import TextPart
 from budwood.types.record import JSON, Record
-from budwood.types.usage import NO_PRICE, Answer, Attempt, Usage
+from budwood.types.responses import ServiceResponse
 
 
 class ModerationRequest(Record):
@@ -40,19 +39,10 @@ class ModerationResult(Record):
     applied_to: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class ModerationResponse(Answer, Record):
-    """One result for each content, in order; ``cost`` is as in `ChatResponse`."""
+class ModerationResponse(ServiceResponse):
+    """One result for each content, in order."""
 
     results: tuple[ModerationResult, ...]
-    usage: Usage = Usage.model_construct()
-    provider: str = ""
-    model: str = ""
-    id: str | None = None
-    request_id: str | None = None
-    cost: Decimal | None = None
-    cost_unknown: str | None = NO_PRICE
-    attempts: tuple[Attempt, ...] = ()
-    raw: SkipValidation[JSON] = Field(default=None, repr=False)
 
     @property
     def flagged(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from budwood.types.endpoints import BreakerState
     from budwood.types.usage import Answer, Attempt, RateLimits
@@ -23,6 +24,12 @@ class RequestStarted:
         provider: The first instance that is asked; ``model`` is the model.
         prompt: The last text of the user. It is content, which must not be logged unless the user enables that.
         label: The label of the call, or None without one.
+        request: The request before it is adapted to an endpoint: a `ChatRequest` for chats and completions, and
+            that of the service for others. It is content as well.
+        streamed: Whether the caller reads the reply as a stream.
+        conversation: The id of the conversation, or None outside of conversations.
+        url: The address of the provider, without user, password and query; None if the model runs in this process.
+        plugin: The name of the provider's plugin, such as ``"openai"`` for a provider that is named ``"work"``.
     """
 
     call: str
@@ -31,6 +38,11 @@ class RequestStarted:
     model: str
     prompt: str
     label: str | None = None
+    request: object = None
+    streamed: bool = False
+    conversation: str | None = None
+    url: str | None = None
+    plugin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +70,8 @@ class AttemptStarted:
     Attributes:
         number: The number of the attempt within the call, from 1. Concurrent attempts have different numbers.
         key: The label of the credential, or None without one; never the credential itself.
+        url: The address of the endpoint, as in `RequestStarted`. That of a backup differs from its provider's.
+        plugin: The name of the provider's plugin.
     """
 
     call: str
@@ -65,6 +79,8 @@ class AttemptStarted:
     provider: str
     model: str
     key: str | None
+    url: str | None = None
+    plugin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,18 +166,30 @@ class ParameterLearned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheHit:
-    """The cache answered; nothing was sent."""
+    """
+    The cache answered, or an equal call at the same time; nothing was sent.
+
+    Attributes:
+        saved: What the request would have cost, in US dollars; None if that is not known.
+    """
 
     call: str
     provider: str
     model: str
+    saved: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheFailed:
-    """A cache could not be read or written, and is skipped. ``reason`` is None if it could contain content."""
+    """
+    A cache could not be read or written, and is skipped.
+
+    ``cache`` is its name in the settings, or the class of an object; None if the fault is in the reply itself.
+    ``reason`` is None if it could contain content.
+    """
 
     call: str
+    cache: str | None = None
     operation: Literal["read", "write"]
     error: str
     reason: str | None
@@ -179,11 +207,16 @@ class FirstToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolStarted:
-    """A tool is about to run. ``arguments`` is the JSON that the model wrote, which is content."""
+    """
+    A tool is about to run. ``arguments`` is the JSON that the model wrote, which is content.
+
+    ``tool_call`` is the vendor's id of the tool call.
+    """
 
     call: str
     name: str
     arguments: str
+    tool_call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +224,8 @@ class ToolFinished:
     """
     A tool call has ended: it ran, was rejected, or was abandoned. Abandoned calls have ``failed``, without a result.
 
-    ``arguments`` and ``result`` are content. If the call was rejected, there is only this event.
+    ``arguments`` and ``result`` are content. If the call was rejected, there is only this event. ``tool_call`` is as in
+    `ToolStarted`.
     """
 
     call: str
@@ -200,6 +234,7 @@ class ToolFinished:
     seconds: float
     arguments: str
     result: str
+    tool_call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +245,7 @@ class RequestFinished:
     Attributes:
         provider: The instance that replied, or the last one that was asked.
         seconds: Duration of the request.
-        attempts: The number of entries in `attempts` of the response or the error.
+        attempts: The requests that were sent for it, and the replies from the cache, with what they cost.
         response: The reply, which has content; None without a reply, and for lists of models and token counts.
         error: The error, or None after success. For an abandoned stream it is not an `Exception`. It can have content.
         prompt: As in `RequestStarted`; ``label`` as well.
@@ -221,7 +256,7 @@ class RequestFinished:
     provider: str
     model: str
     seconds: float
-    attempts: int
+    attempts: Sequence[Attempt]
     response: Answer | None
     error: BaseException | None
     prompt: str

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from pydantic_core import from_json, to_json
 
+from budwood.types.media import AnyMedia, AudioPart, CacheLifetime, DocumentPart, ImagePart, MediaPart, VideoPart
 from budwood.types.record import JSON, Record
-
-CacheLifetime = Literal["default", "5m", "1h"]
-"""
-A mark for prompt caching: later requests begin with everything up to here, so the vendor may cache it for this long.
-
-It affects only price and speed. A provider that does not send it lists it in the adaptations.
-"""
 
 
 class TextPart(Record):
@@ -52,41 +45,6 @@ class RefusalPart(Record):
     text: str
     provider: str | None = None
     data: JSON = None
-
-
-class ImagePart(Record):
-    """
-    An image: either its bytes with their media type, or a URL that the vendor fetches.
-
-    ``detail`` is the resolution at which the model sees it (``"low"``, ``"high"``, ``"auto"``).
-    """
-
-    type: Literal["image"] = "image"
-    data: bytes | None = Field(default=None, repr=False)
-    media_type: str | None = None
-    url: str | None = None
-    detail: str | None = None
-    cache: CacheLifetime | None = None
-
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Self:
-        if (self.data is None) == (self.url is None):
-            raise ValueError("an image has either data, with its media_type, or a url")
-        return self
-
-    @property
-    def data_url(self) -> str:
-        """The URL of the image: its own, or ``data:…;base64,…``."""
-        if self.url is not None:
-            return self.url
-        encoded = base64.b64encode(self.data or b"").decode("ascii")
-        return f"data:{self.media_type or 'application/octet-stream'};base64,{encoded}"
-
-
-Image = ImagePart
-"""The short name of `ImagePart`."""
 
 
 class ToolCallPart(Record):
@@ -158,16 +116,21 @@ class VendorPart(Record):
     data: JSON
 
 
-ResultContent = str | tuple[Annotated[TextPart | ImagePart | VendorPart, Field(discriminator="type")], ...]
-"""The result of a tool: a text, or texts, images and content of a vendor, in order."""
+ResultPart = Annotated[
+    TextPart | ImagePart | AudioPart | VideoPart | DocumentPart | VendorPart, Field(discriminator="type")
+]
+"""A part of the result of a tool."""
+
+ResultContent = str | tuple[ResultPart, ...]
+"""The result of a tool: a text, or texts, media and content of a vendor, in order."""
 
 
 class ToolResultPart(Record):
     """
     The result of a tool, or its error.
 
-    ``content`` is a text, or a tuple of parts. A provider whose API accepts only text in results sends images
-    elsewhere and reports an adaptation, or refuses them.
+    ``content`` is a text, or a tuple of parts. A provider whose API accepts only text in results sends media elsewhere
+    and reports an adaptation, or refuses them.
     """
 
     type: Literal["tool_result"] = "tool_result"
@@ -185,14 +148,19 @@ class ToolResultPart(Record):
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
 
     @property
-    def parts(self) -> tuple[TextPart | ImagePart | VendorPart, ...]:
+    def parts(self) -> tuple[ResultPart, ...]:
         """The content as parts. A text becomes one part."""
         return (TextPart(text=self.content),) if isinstance(self.content, str) else self.content
 
     @property
     def images(self) -> tuple[ImagePart, ...]:
         """The images of the result."""
-        return () if isinstance(self.content, str) else tuple(p for p in self.content if isinstance(p, ImagePart))
+        return tuple(part for part in self.media if isinstance(part, ImagePart))
+
+    @property
+    def media(self) -> tuple[AnyMedia, ...]:
+        """The media of the result."""
+        return () if isinstance(self.content, str) else tuple(p for p in self.content if isinstance(p, MediaPart))
 
 
 class VendorTool(Record):
@@ -207,7 +175,16 @@ class VendorTool(Record):
 
 
 Part = Annotated[
-    TextPart | ReasoningPart | RefusalPart | ImagePart | ToolCallPart | ToolResultPart | VendorPart,
+    TextPart
+    | ReasoningPart
+    | RefusalPart
+    | ImagePart
+    | AudioPart
+    | VideoPart
+    | DocumentPart
+    | ToolCallPart
+    | ToolResultPart
+    | VendorPart,
     Field(discriminator="type"),
 ]
 """Any part of a message."""

@@ -9,10 +9,14 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from budwood.types.media_prices import MediaPriceName, cost_of_units, count_media_tokens, find_ambiguous_kind
 from budwood.types.record import JSON, Record
 from budwood.types.usage import NO_PRICE, Cost, Usage
 
 MILLION: Final = Decimal(1_000_000)
+
+BATCH_TIER: Final = "batch"
+"""The service tier of batches."""
 
 Dollars = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 """US dollars per million tokens."""
@@ -94,7 +98,7 @@ class ModelPrices(TokenPrices):
             return Cost(None, "the vendor reported no usage")
         dollars = Decimal(0)
         for name, count in _count_tokens(usage).items():
-            price = self._price(name, usage.input_tokens)
+            price = self.price_of(name, usage.input_tokens)
             if price is None and count:
                 return Cost(None, f"no price known for {name.replace('_', ' ')}")
             dollars += (price or 0) * count
@@ -104,13 +108,13 @@ class ModelPrices(TokenPrices):
         """Return the highest prices of a request with at most ``input_tokens``; None without a price of input."""
         sizes = (0, *(step.tokens + 1 for step in self.long_input if step.tokens < input_tokens))
         names = ("input", "cached_input", "cache_write", "cache_write_1h")
-        if any(self._price("input", size) is None for size in sizes):
+        if any(self.price_of("input", size) is None for size in sizes):
             return None
-        of_input = max(self._price(name, size) or Decimal(0) for name in names for size in sizes)
-        of_output = [self._price("output", size) for size in sizes]
+        of_input = max(self.price_of(name, size) or Decimal(0) for name in names for size in sizes)
+        of_output = [self.price_of("output", size) for size in sizes]
         return HighestPrices(of_input, max((price for price in of_output if price is not None), default=None))
 
-    def _price(self, name: str, input_tokens: int) -> Decimal | None:
+    def price_of(self, name: str, input_tokens: int) -> Decimal | None:
         """Return the price of a kind of tokens; if it has none, the price of the kind that it is part of."""
         price: Decimal | None = getattr(self, name)
         for step in self.long_input:
@@ -118,7 +122,7 @@ class ModelPrices(TokenPrices):
             if input_tokens > step.tokens and own is not None:
                 price = own
         if price is None and name in _BELONGS_TO:
-            return self._price(_BELONGS_TO[name], input_tokens)
+            return self.price_of(_BELONGS_TO[name], input_tokens)
         return price
 
 
@@ -147,8 +151,14 @@ class KnownFacts(Record):
     Attributes:
         context_window: Maximum number of input and output tokens together.
         prices: The prices of its tokens. If several apply at a time, the last one is used.
-        apart: Kinds of tokens without a known price, such as ``"audio"``: the cost of calls with such tokens is
-            unknown.
+        apart: Kinds of tokens with prices of their own, such as ``"audio"``. If ``media_prices`` lacks these, the cost
+            of calls with such tokens is unknown.
+        media_prices: Prices of media, such as ``output_image``, in US dollars per million tokens; ``characters`` is
+            that of a million characters to speak, and ``audio_hour`` that of an hour of audio. Without one for a
+            direction, the tokens have the price of other tokens.
+        media_tiers: The same for service tiers, such as ``"batch"``.
+        batch_share: What a batch costs as a share of the standard price, if the model has no prices of the tier
+            ``"batch"``.
         shutdown: The day on which the vendor shuts the model down; ``successor`` is its replacement.
         source: Where the facts are documented; ``as_of`` is the date of that.
     """
@@ -156,6 +166,9 @@ class KnownFacts(Record):
     context_window: Annotated[int, Field(ge=1)] | None = None
     prices: Annotated[tuple[ModelPrices, ...], BeforeValidator(_to_list)] = ()
     apart: frozenset[str] = frozenset()
+    media_prices: dict[MediaPriceName, Dollars] = Field(default_factory=dict)
+    media_tiers: dict[str, dict[MediaPriceName, Dollars]] = Field(default_factory=dict)
+    batch_share: Annotated[Decimal, Field(ge=0, le=1)] | None = None
     shutdown: date | None = None
     successor: str | None = None
     source: str | None = None
@@ -208,32 +221,73 @@ class ModelFacts(KnownFacts):
 
     def cost(self, usage: Usage, moment: datetime, service_tier: str | None = None) -> Cost:
         """
-        Return the cost of the tokens of a call, without other charges such as those for searches or storage.
+        Return the cost of the tokens, characters and audio of a call, without charges such as those for searches.
 
         Args:
             usage: The usage of the call.
             moment: The time of the call, with a time zone.
             service_tier: The tier of the call; None for the standard tier.
         """
-        if not self.prices:
-            return Cost(None, NO_PRICE)
+        media = self.media_tiers.get(service_tier, {}) if service_tier else self.media_prices
         prices = self.price(moment, service_tier)
+        units = cost_of_units(usage, media)
         if prices is None:
-            return Cost(None, f"no price known for the service tier {service_tier}" if service_tier else NO_PRICE)
-        for kind in sorted(self.apart):
-            if _mentions(usage.raw, kind):
+            return units or self._cost_without_prices(usage, moment, service_tier)
+        kinds = [kind for kind in sorted(self.apart) if _mentions(usage.raw, kind)]
+        tokens = self._cost_with_media(prices, media, usage, kinds) if kinds else prices.cost(usage)
+        if units is None or units.dollars is None or tokens.dollars is None:
+            return tokens
+        return Cost(tokens.dollars + units.dollars)
+
+    def _cost_without_prices(self, usage: Usage, moment: datetime, service_tier: str | None) -> Cost:
+        """Return the cost of a batch by its share of the standard price, or why the cost is unknown."""
+        has_own = any(prices.service_tier == service_tier for prices in self.prices)
+        if service_tier == BATCH_TIER and self.batch_share is not None and not has_own:
+            standard = self.cost(usage, moment)
+            return standard if standard.dollars is None else Cost(standard.dollars * self.batch_share)
+        is_tier = service_tier is not None and bool(self.prices)
+        return Cost(None, f"no price known for the service tier {service_tier}" if is_tier else NO_PRICE)
+
+    def _cost_with_media(
+        self, prices: ModelPrices, media: Mapping[MediaPriceName, Decimal], usage: Usage, kinds: list[str]
+    ) -> Cost:
+        """Return the cost of a call with tokens of kinds that have prices of their own."""
+        counts = count_media_tokens(usage.raw or {})
+        priced = {name.partition("_")[2] for name in media}
+        counted = {name.partition("_")[2] for name in counts}
+        for kind in kinds:
+            if kind not in priced or kind not in counted:
                 return Cost(None, f"no price known for {kind} tokens")
-        return prices.cost(usage)
+        if (ambiguous := find_ambiguous_kind(counts, usage)) is not None:
+            return Cost(None, f"the vendor does not report how many of the cached tokens are {ambiguous}")
+        cost = prices.cost(usage)
+        if cost.dollars is None:
+            return cost
+        return Cost(cost.dollars + _extra_cost(prices, media, usage, counts))
+
+
+def _extra_cost(
+    prices: ModelPrices, media: Mapping[MediaPriceName, Decimal], usage: Usage, counts: Mapping[str, int]
+) -> Decimal:
+    """Return what tokens of media cost beyond the same number of tokens of text."""
+    dollars = Decimal(0)
+    for name, price in media.items():
+        if name in counts:
+            direction = name.partition("_")[0]
+            usual = prices.price_of({"cached": "cached_input"}.get(direction, direction), usage.input_tokens or 0)
+            dollars += (price - (usual or 0)) * counts[name]
+    return dollars / MILLION
 
 
 def _mentions(raw: JSON, kind: str) -> bool:
     """
     Return whether the usage in the vendor's form counts tokens of a kind.
 
-    OpenAI names them ``audio_tokens``; Gemini lists ``{"modality": "AUDIO", "tokenCount": 5}``.
+    OpenAI names them ``audio_tokens``; Gemini lists ``{"modality": "AUDIO", "tokenCount": 5}``, and
+    in interactions ``{"modality": "audio", "tokens": 5}``.
     """
     match raw:
-        case {"modality": str(modality), "tokenCount": int(count)}:
+        case {"modality": str(modality), "tokenCount": int(count)} | {"modality": str(modality), "tokens": int(count)}:
             return count > 0 and modality.lower() == kind
         case dict():
             return any(

@@ -10,7 +10,7 @@ from pydantic import Field, SkipValidation
 
 from budwood.types.record import JSON, Record, short_repr
 
-N = TypeVar("N", int, Decimal)
+N = TypeVar("N", int, float, Decimal)
 
 NO_PRICE: Final = "no price known"
 """The reason for an unknown cost, if nothing more specific is known."""
@@ -22,7 +22,9 @@ class Usage(Record):
 
     ``input_tokens`` and ``output_tokens`` are totals: cached input and reasoning are part of them.
     ``cache_write_1h_tokens`` are those of ``cache_write_tokens`` that the cache keeps for an hour, if the vendor
-    reports them. ``reported_cost`` is what the vendor says it charges, in US dollars; most vendors report no cost.
+    reports them. ``characters`` are those of the text that was spoken, and ``audio_seconds`` the duration of audio
+    that was written down, in case the vendor charges by these. ``reported_cost`` is what the vendor says it charges,
+    in US dollars; most vendors report no cost.
     ``raw`` is the usage in the vendor's own form; a sum has none.
     """
 
@@ -33,6 +35,8 @@ class Usage(Record):
     cache_write_1h_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
+    characters: int | None = None
+    audio_seconds: float | None = None
     reported_cost: Decimal | None = None
     raw: SkipValidation[dict[str, JSON] | None] = Field(default=None, repr=False)
 
@@ -52,6 +56,8 @@ class Usage(Record):
             cache_write_1h_tokens=_add(self.cache_write_1h_tokens, other.cache_write_1h_tokens),
             output_tokens=_add(self.output_tokens, other.output_tokens),
             reasoning_tokens=_add(self.reasoning_tokens, other.reasoning_tokens),
+            characters=_add(self.characters, other.characters),
+            audio_seconds=_add(self.audio_seconds, other.audio_seconds),
             reported_cost=_add(self.reported_cost, other.reported_cost),
         )
 
@@ -99,9 +105,11 @@ class Attempt:
 
     ``status`` is the HTTP status, or None if no response headers arrived. ``duration``, ``delay`` before the attempt,
     and ``queued``, the time that it waited for a limit or a key, are in seconds; ``error`` is the class name of the
-    error; ``cached`` marks a reply from the cache, for which nothing was sent. ``cost`` is in US dollars, or None with
-    the reason in ``cost_unknown``. ``endpoint`` distinguishes the backups of a provider, as in `EndpointState.name`.
-    ``skipped`` says why an endpoint was not asked. ``hedge`` marks an attempt that lost against another one that ran at
+    error; ``cached`` marks a reply from the cache, or one that an equal call has received at the same time: nothing was
+    sent for it, and ``saved`` is what that would have cost. ``cost`` and ``saved`` are in US dollars; without a cost,
+    the reason is in ``cost_unknown``. ``endpoint`` distinguishes the backups of a provider, as in `EndpointState.name`.
+    ``skipped`` says why an endpoint was not asked. ``batch`` is the vendor's id of the batch in which it was sent.
+    ``hedge`` marks an attempt that lost against another one that ran at
     the same time.
     """
 
@@ -121,6 +129,8 @@ class Attempt:
     queued: float = 0.0
     skipped: str | None = None
     hedge: bool = False
+    saved: Decimal | None = None
+    batch: str | None = None
 
     def __repr__(self) -> str:
         return short_repr(self)

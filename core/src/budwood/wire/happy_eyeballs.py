@@ -18,12 +18,14 @@ _HEAD_START: Final = 0.25
 _Address = tuple[Any, ...]
 
 
-async def connect_socket(host: str, port: int, local_address: str | None, options: Iterable[Any]) -> socket.socket:
+async def connect_socket(
+    hosts: tuple[str, ...], port: int, local_address: str | None, options: Iterable[Any]
+) -> socket.socket:
     """
     Connect a socket.
 
     Args:
-        host: A name or an address.
+        hosts: A name, or addresses.
         port: The port.
         local_address: The address to connect from, or None.
         options: Arguments of `socket.socket.setsockopt`.
@@ -32,7 +34,8 @@ async def connect_socket(host: str, port: int, local_address: str | None, option
         OSError: No address answers.
     """
     loop = asyncio.get_running_loop()
-    addresses = _interleave(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    found = [each for host in hosts for each in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    addresses = _interleave(found)
     attempts: list[asyncio.Task[socket.socket]] = []
     winner: asyncio.Task[socket.socket] | None = None
     try:

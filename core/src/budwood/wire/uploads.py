@@ -8,22 +8,36 @@ from __future__ import annotations
 
 import os
 import stat
+from binascii import b2a_base64
 from collections.abc import AsyncIterator, Iterator
 from typing import Final, NamedTuple
 
 from budwood.errors import PromptError
 from budwood.types import Body, BodyFile
 
-BLOCK_SIZE: Final = 256 * 1024
-"""How many bytes of a file are in memory at a time. Async transports use a thread for each block."""
+BLOCK_SIZE: Final = 256 * 1024 - 1
+"""
+How many bytes of a file are in memory at a time. Async transports use a thread for each block.
+
+It is divisible by 3, so that blocks in base64 need no padding between them.
+"""
 
 
 class _FileState(NamedTuple):
-    """A file as it was when the call started; ``version`` changes when it is written to."""
+    """
+    A file as it was when the call started; ``version`` changes when it is written to.
+
+    ``size`` is the number of bytes that are read of it.
+    """
 
     file: BodyFile
     size: int
     version: tuple[int, int]
+
+    @property
+    def sent_size(self) -> int:
+        """The number of bytes that are sent: base64 has four for each three, and pads the last."""
+        return -(-self.size // 3) * 4 if self.file.base64 else self.size
 
 
 class Upload:
@@ -39,7 +53,7 @@ class Upload:
 
     def __init__(self, body: tuple[bytes | BodyFile, ...]) -> None:
         self._parts = tuple(part if isinstance(part, bytes) else _find(part) for part in body if part)
-        self.size = sum(len(part) if isinstance(part, bytes) else part.size for part in self._parts)
+        self.size = sum(len(part) if isinstance(part, bytes) else part.sent_size for part in self._parts)
 
     def __iter__(self) -> Iterator[bytes]:
         for part in self._parts:
@@ -47,7 +61,8 @@ class Upload:
                 yield part
                 continue
             for position in range(0, part.size, BLOCK_SIZE):
-                yield _read_block(part, position)
+                block = _read_block(part, position)
+                yield b2a_base64(block, newline=False) if part.file.base64 else block
 
 
 class AsyncUpload:
@@ -123,7 +138,7 @@ def _find(file: BodyFile) -> _FileState:
     try:
         if not stat.S_ISREG(os.stat(file.path).st_mode):  # noqa: PTH116 - opening a pipe waits for its other end
             raise PromptError(f"Cannot send {file.path}: it is not a regular file.", hint=_HINT)
-        with open(file.path, "rb", buffering=0) as stream:  # noqa: PTH123 - a path may be text
+        with open(file.path, "rb", buffering=0, opener=_open) as stream:
             found = os.fstat(stream.fileno())
     except OSError as error:
         raise _unreadable(file, error) from error
@@ -136,10 +151,15 @@ def _find(file: BodyFile) -> _FileState:
     return _FileState(file, size, (found.st_size, found.st_mtime_ns))
 
 
+def _open(path: str, flags: int) -> int:
+    """Open a file without waiting, since a pipe may have replaced it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _read_block(found: _FileState, position: int) -> bytes:
     count = min(BLOCK_SIZE, found.size - position)
     try:
-        with open(found.file.path, "rb") as stream:  # noqa: PTH123 - see `_find`
+        with open(found.file.path, "rb", opener=_open) as stream:
             now = os.fstat(stream.fileno())
             stream.seek(found.file.offset + position)
             block = stream.read(count)

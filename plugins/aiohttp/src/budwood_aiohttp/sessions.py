@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import weakref
+from contextvars import ContextVar
 from typing import Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
@@ -20,17 +23,22 @@ _MAX_UNSOLICITED: Final = 3
 """How many connections with unsolicited data are discarded for one call."""
 
 
-def create_session(settings: TransportSettings, owner: object) -> aiohttp.ClientSession:
+def create_session(
+    settings: TransportSettings, owner: object, *, addresses: ContextVar[tuple[str, ...]] | None = None
+) -> aiohttp.ClientSession:
     """
     Create a session on the running event loop.
 
     Args:
         settings: The settings of connections.
+        addresses: The addresses that each call connects to; None to look up hosts.
         owner: When it is garbage-collected, the session is closed, without a warning, as clients of httpx are.
     """
-    reuses_connections = settings.max_idle_connections > 0
+    reuses_connections = settings.max_idle_connections > 0 and addresses is None
     connector = _Connector(
         limit=0,
+        resolver=None if addresses is None else _Resolver(addresses),
+        use_dns_cache=addresses is None,
         force_close=not reuses_connections,
         keepalive_timeout=settings.keepalive_expiry if reuses_connections else None,
     )
@@ -69,6 +77,31 @@ class _Response(aiohttp.ClientResponse):
     def __del__(self, _warnings: object = None) -> None:
         if not self._loop.is_closed():  # otherwise aiohttp fails and prints an error
             super().__del__()
+
+
+class _Resolver(AbstractResolver):
+    """Returns the addresses of the call in place of looking up its host."""
+
+    def __init__(self, addresses: ContextVar[tuple[str, ...]]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses.get()
+        ]
+
+    async def close(self) -> None:
+        pass
 
 
 def _drop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from io import BytesIO
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -32,6 +33,10 @@ _CONNECTION_ERRORS: Final = (aiohttp.ClientError, OSError, ValueError, RuntimeEr
 
 _MAX_BYTES_BODY: Final = 1024 * 1024
 """aiohttp warns about larger bodies unless they are files, which it reads in blocks."""
+
+
+_addresses: Final[ContextVar[tuple[str, ...]]] = ContextVar("_addresses")
+"""The addresses to which the request of a task connects."""
 
 
 class _Target(NamedTuple):
@@ -76,6 +81,7 @@ class AiohttpTransport:
         self._targets: dict[str, _Target] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._pinned: aiohttp.ClientSession | None = None
         self.responses: set[aiohttp.ClientResponse] = set()
 
     def _start_session(self) -> aiohttp.ClientSession:
@@ -83,12 +89,21 @@ class AiohttpTransport:
         self._session = create_session(self._settings, self)
         return self._session
 
+    def _pin(self, addresses: tuple[str, ...]) -> aiohttp.ClientSession:
+        """Return the session that connects only to given addresses, for a request of this task."""
+        _addresses.set(addresses)
+        if self._pinned is None:
+            self._pinned = create_session(self._settings, self, addresses=_addresses)
+        return self._pinned
+
     async def open(self, call: HTTPCall, timing: Timing) -> AiohttpExchange:
         """Send the call and wait for the head of the reply."""
         left = check_head_deadline(timing, self.monotonic())
         target = self._targets.get(call.url) or self._target(call)
         headers = request_headers(call, target.address)
         session = self._session or self._start_session()
+        if call.addresses and target.proxy is None:
+            session = self._pin(call.addresses)
         proxied = target.arguments.get("proxy_headers") if target.address.scheme == "http" else None
         if proxied:  # aiohttp sends them with CONNECT only
             headers.update(proxied)
@@ -160,8 +175,8 @@ class AiohttpTransport:
         is_dead = self.deadlines.loop is not None and self.deadlines.loop.is_closed()
         for response in () if is_dead else self.responses:  # aiohttp does not wake a reader that got the head just now
             response.content.set_exception(aiohttp.ClientConnectionError("The transport is closed."))
-        if self._session is not None:
-            await self._session.close()
+        for session in filter(None, (self._session, self._pinned)):
+            await session.close()
 
 
 class AiohttpExchange(AsyncBody):

@@ -13,16 +13,17 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
-from budwood.errors import PromptError, UnsupportedError
+from budwood.errors import UnsupportedError
 from budwood.providing import (
     DROPPED_CALL_FIELDS,
     INVALID_ARGUMENTS,
     has_further_fields,
     has_invalid_arguments,
-    inline_image,
 )
 from budwood.types import (
     Adaptation,
+    AudioPart,
+    DocumentPart,
     ImagePart,
     Message,
     Part,
@@ -32,6 +33,7 @@ from budwood.types import (
     ToolCallPart,
     ToolResultPart,
     VendorPart,
+    VideoPart,
 )
 from budwood_anthropic.cache_control import with_cache_control
 from budwood_anthropic.decoding import VENDOR
@@ -138,8 +140,12 @@ class _Encoder:
                 return part.data if part.provider == VENDOR and isinstance(part.data, dict) else None
             case ReasoningPart():
                 return self.thinking(part)
-            case ImagePart() if message.role in ("user", "tool"):
-                return self.image(part)
+            case ImagePart() | DocumentPart() if message.role in ("user", "tool"):
+                return self.media(part)
+            case AudioPart() | VideoPart():
+                raise UnsupportedError(
+                    f"Claude takes no {part.type}.", hint="Use a model that does, or pass a transcript as text."
+                )
             case ToolCallPart() if message.role == "assistant":
                 return self.call(part)
             case ToolResultPart() if message.role in ("user", "tool"):
@@ -159,10 +165,12 @@ class _Encoder:
         text = {"thinking": part.text} if kind == "thinking" else {}
         return {"type": kind, **text, **part.data}
 
-    def image(self, part: ImagePart) -> Block:
-        if part.detail not in (None, "auto"):
+    def media(self, part: ImagePart | DocumentPart) -> Block:
+        if isinstance(part, ImagePart) and part.detail not in (None, "auto"):
             self.adapt("image.detail", "dropped", "the API has no parameter for the resolution of images")
-        return with_cache_control({"type": "image", "source": _source(part)}, part.cache)
+        from budwood_anthropic.media import encode_media  # most messages have no media
+
+        return with_cache_control(encode_media(part), part.cache)
 
     def call(self, part: ToolCallPart) -> Block:
         if has_invalid_arguments(part):
@@ -178,8 +186,8 @@ class _Encoder:
         block: Block = {"type": "tool_result", "tool_use_id": call_id}
         if content := self.result_content(part):
             block["content"] = content
-        if part.is_error and part.images:
-            self.adapt("messages", "changed", "an error takes only text: a result with images was sent as no error")
+        if part.is_error and part.media:
+            self.adapt("messages", "changed", "an error takes only text: a result with media was sent as no error")
         elif part.is_error:
             block["is_error"] = True
         return with_cache_control(block, part.cache)
@@ -223,12 +231,3 @@ def _shorten(blocks: list[Block]) -> Content:
     if not blocks:
         return ""
     return blocks[0]["text"] if len(blocks) == 1 and set(blocks[0]) == {"type", "text"} else blocks
-
-
-def _source(part: ImagePart) -> dict[str, str]:
-    image = inline_image(part)
-    if image is None:
-        return {"type": "url", "url": part.url or ""}
-    if image.media_type is None:
-        raise PromptError("An image has no media type.", hint='Pass one, such as media_type="image/png".')
-    return {"type": "base64", "media_type": image.media_type, "data": image.base64}

@@ -79,6 +79,13 @@ sources of many clients.
 _ORGANIZATION_ON_HOLD: Final = "organization_on_hold"
 """The code for a suspended organization, with status 400 (``OrganizationOnHoldError`` of the SDK)."""
 
+_CURES: Final[Mapping[str, str]] = {
+    "image_dimensions_too_large": "Scale images so that neither side is longer than {max_side_length_pixels} pixels.",
+    "file_not_downloadable": "Only files that Claude's tools created can be downloaded.",
+    "file_expired": "Upload the file again.",
+}
+"""What to do about errors with these codes, with fields of their details."""
+
 _PARAMETER: Final = re.compile(r"`?([a-z_]+)`?(?:[.\d]*[a-z_.\d]*: | is deprecated)")
 _OUR_NAMES: Final = {
     "stop_sequences": "stop",
@@ -153,7 +160,16 @@ def make_error(reply: HTTPReply, vendor_error: VendorError, *, in_success: bool 
     error = classify_error(classified, described, ERROR_CODES, in_success=in_success)
     error.status = reply.status
     error.code, error.param = vendor_error.code or vendor_error.type, vendor_error.param
+    error.hint = _find_cure(vendor_error) or error.hint
     return error
+
+
+def _find_cure(vendor_error: VendorError) -> str | None:
+    """Return the cure of an error with a code of its own."""
+    cure = _CURES.get(vendor_error.code or "")
+    details = vendor_error.details.get("details")
+    fields = details if isinstance(details, Mapping) else {}
+    return cure and cure.format_map({"max_side_length_pixels": "the allowed number of", **fields})
 
 
 def make_error_in_success(head: ReplyHead, body: Mapping[str, Any]) -> ProviderError:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic_core import to_json
-
-from budwood.contracts import PluginContext, StreamDecoder
-from budwood.errors import BadResponseError, ProviderError
+from budwood.contracts import StreamDecoder
+from budwood.errors import BadResponseError
 from budwood.providing import (
-    BaseProvider,
     describe_body,
     find_tier,
     make_missing_field_error,
     parse_count,
     parse_id,
-    parse_object,
     parse_request_id,
 )
 from budwood.types import (
@@ -24,16 +20,15 @@ from budwood.types import (
     Capability,
     ChatRequest,
     ChatResponse,
-    Credential,
     HTTPCall,
     HTTPReply,
     Message,
     ModelInfo,
     OutputSchema,
-    RateLimits,
     ReplyHead,
     Usage,
 )
+from budwood_anthropic.batches import MessageBatches
 from budwood_anthropic.decoding import (
     convert_finish_reason,
     decode_content,
@@ -42,14 +37,15 @@ from budwood_anthropic.decoding import (
     list_blocks,
     parse_stop_reason,
 )
-from budwood_anthropic.errors import make_error, make_error_in_success, parse_error, parse_request_id_in_body
-from budwood_anthropic.limits import parse_limits, parse_timestamp
-from budwood_anthropic.parameters import Body, encode_body
+from budwood_anthropic.errors import make_error_in_success
+from budwood_anthropic.files import AnthropicFiles
+from budwood_anthropic.limits import parse_timestamp
+from budwood_anthropic.parameters import encode_body
 from budwood_anthropic.schemas import is_recursive
-from budwood_anthropic.settings import AnthropicSettings
 from budwood_anthropic.stream_decoder import MessageStreamDecoder
 
-JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
+if TYPE_CHECKING:
+    from budwood.types import MediaKind, MediaRequest
 
 _COUNT_FIELDS: Final = frozenset("model messages system tools tool_choice thinking output_config cache_control".split())
 """The fields of a request to count tokens. Source: ``types/message_count_tokens_params.py`` of the SDK."""
@@ -57,6 +53,8 @@ _COUNT_FIELDS: Final = frozenset("model messages system tools tool_choice thinki
 _MAX_MODELS: Final = 1000
 """The largest page of the list of models."""
 
+_MEDIA_SOURCES: Final[frozenset[str]] = frozenset({"inline", "url", "file"})
+"""How a message contains images and documents. Source: docs.claude.com, "Vision", "PDF support"."""
 
 _TIER_FIELDS: Final = ("speed", "service_tier", "inference_geo")
 """The fields of a reply that determine its price. Source: docs.claude.com, "Data residency"."""
@@ -65,7 +63,7 @@ _STANDARD_TIERS: Final = frozenset({"standard", "auto", "default", "global", "no
 """The values with standard prices; the last two are regions."""
 
 
-class Anthropic(BaseProvider):
+class Anthropic(AnthropicFiles, MessageBatches):
     """
     Anthropic's API, and gateways that speak it.
 
@@ -81,16 +79,14 @@ class Anthropic(BaseProvider):
             Capability.TOOLS,
             Capability.JSON_SCHEMA,
             Capability.IMAGE_INPUT,
+            Capability.DOCUMENT_INPUT,
             Capability.REASONING,
             Capability.MODELS,
             Capability.COUNT_TOKENS,
+            Capability.FILES,
+            Capability.BATCHES,
         }
     )
-
-    def __init__(self, settings: AnthropicSettings, context: PluginContext) -> None:
-        super().__init__(context)
-        self._settings = settings
-        self._headers = {**JSON_HEADERS, "anthropic-version": settings.version, **settings.headers}
 
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Encode a request for a message."""
@@ -99,14 +95,7 @@ class Anthropic(BaseProvider):
             body.values.setdefault("service_tier", self._settings.service_tier)
         if stream:
             body.values["stream"] = True
-        return self._post("/v1/messages", body)
-
-    def authorize(self, call: HTTPCall, credential: Credential) -> HTTPCall:
-        """Add the header with the key."""
-        key = credential.secret.get_secret_value()
-        bearer = self._settings.authentication == "bearer"
-        header = {"authorization": f"Bearer {key}"} if bearer else {"x-api-key": key}
-        return call.with_headers(header)
+        return self._post("/v1/messages", body.values, body.betas, body.adaptations)
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Decode a message."""
@@ -136,12 +125,6 @@ class Anthropic(BaseProvider):
             make_error=lambda event: make_error_in_success(head, event),
         )
 
-    def error(self, reply: HTTPReply) -> ProviderError:
-        """Classify an error reply."""
-        error = make_error(reply, parse_error(reply))
-        error.request_id = error.request_id or parse_request_id_in_body(reply)
-        return error
-
     def price_tier(self, reply: Answer) -> str | None:
         """Return the speed, the service tier or the region of a reply if it has a price of its own."""
         return find_tier(reply, _TIER_FIELDS, _STANDARD_TIERS)
@@ -150,19 +133,19 @@ class Anthropic(BaseProvider):
         """Return whether a request asks to remove old content, or for a beta, which may enlarge the context window."""
         return any(request.extra.get(name) for name in ("context_management", "betas"))
 
+    def media_sources(self, request: MediaRequest, kind: MediaKind) -> frozenset[str]:
+        """Return how a request can contain media; see `budwood.contracts.MediaInputProvider`."""
+        return _MEDIA_SOURCES if kind in ("image", "document") else frozenset()
+
     def takes_schema(self, model: str, schema: OutputSchema) -> bool:
         """Return whether a schema is not recursive: structured outputs reject recursion."""
         return not is_recursive(schema.json_schema)
-
-    def rate_limits(self, head: ReplyHead) -> RateLimits | None:
-        """Parse the ``anthropic-ratelimit-…`` headers of a reply."""
-        return parse_limits(head.headers, self._context.clock.time())
 
     def encode_token_count(self, request: ChatRequest) -> HTTPCall:
         """Encode a request to count the tokens of a chat request."""
         body = encode_body(request, self.rules(request))
         counted = {name: value for name, value in body.values.items() if name in _COUNT_FIELDS}
-        return self._post("/v1/messages/count_tokens", Body(counted, body.betas, ()))
+        return self._post("/v1/messages/count_tokens", counted, body.betas)
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Decode the count."""
@@ -173,8 +156,7 @@ class Anthropic(BaseProvider):
 
     def encode_models(self) -> HTTPCall:
         """Encode a request for the list of models."""
-        url = f"{self._settings.base_url}/v1/models?limit={_MAX_MODELS}"
-        return HTTPCall(method="GET", url=url, headers=self._headers)
+        return self._call("GET", f"/v1/models?limit={_MAX_MODELS}")
 
     def decode_models(self, reply: HTTPReply) -> tuple[ModelInfo, ...]:
         """Decode the list of models."""
@@ -182,24 +164,6 @@ class Anthropic(BaseProvider):
         if not isinstance(rows, list):
             raise BadResponseError(f"The reply is not a list of models but {describe_body(reply.body)}.")
         return tuple(_model(row) for row in rows if isinstance(row, Mapping) and isinstance(row.get("id"), str))
-
-    def _post(self, path: str, body: Body) -> HTTPCall:
-        betas = dict.fromkeys((*self._settings.betas, *body.betas))
-        headers = {**self._headers, "anthropic-beta": ",".join(betas)} if betas else self._headers
-        return HTTPCall(
-            method="POST",
-            url=self._settings.base_url + path,
-            headers=headers,
-            body=to_json(body.values),
-            adaptations=body.adaptations,
-        )
-
-    def _parse(self, reply: HTTPReply) -> dict[str, Any]:
-        """Parse a JSON object; raise the error if it reports one."""
-        body = parse_object(reply)
-        if body.get("error"):
-            raise make_error_in_success(reply.head, body)
-        return body
 
 
 def _model(row: Mapping[str, Any]) -> ModelInfo:

@@ -28,7 +28,7 @@ _DEPLOYMENT_OPERATIONS: Final = frozenset(
 )
 """Operations whose path contains the deployment in the oldest form."""
 
-_OPERATION = re.compile(r"/(?:chat/completions|completions|embeddings|responses)$")
+_OPERATION = re.compile(r"/(?:chat/completions|completions|embeddings|responses|images/\w+|audio/\w+|videos|files)$")
 _DEPLOYMENT = re.compile(r"^(?P<root>.*?)/openai/deployments/(?P<name>[^/]+)$")
 
 

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from budwood.contracts import PluginContext, TokenSource
 from budwood.errors import ConfigurationError, ProviderError
-from budwood.types import Capability, ChatRequest, Credential, HTTPCall, HTTPReply, ModelRules, ReplyHead, Usage
+from budwood.types import (
+    Capability,
+    ChatRequest,
+    Credential,
+    HTTPCall,
+    HTTPReply,
+    ModelRules,
+    ReplyHead,
+    SpeechRequest,
+    Usage,
+)
 from budwood_azure.addresses import parse_address
 from budwood_azure.errors import refine_error
 from budwood_azure.settings import AzureSettings
 from budwood_azure.tokens import choose_token_source
-from budwood_openai_compatible import OpenAICompatible
+from budwood_openai_compatible import OpenAIBatches
+
+_VOICE: Final = "alloy"
+"""The voice for deployments whose model is not known; Azure requires one. Source: its API description 2025-03-01."""
+
+_NOT_OF_FOUNDRY: Final = frozenset(
+    {
+        Capability.MODELS,  # its /info describes only one model
+        Capability.COMPLETION,
+        Capability.BATCHES,
+        Capability.IMAGES,
+        Capability.IMAGE_EDITS,
+        Capability.SPEECH,
+        Capability.TRANSCRIPTION,
+        Capability.TRANSLATION,
+        Capability.FILES,
+        Capability.VIDEOS,
+        Capability.BACKGROUND,
+        Capability.BATCHES,
+    }
+)
+"""Capabilities that addresses of the form ``…/models/…`` do not have."""
 
 
-class AzureBase(OpenAICompatible):
+class AzureBase(OpenAIBatches):
     """
     Addresses, credentials, errors and model families of Azure: the base class of plugins for models with another API.
 
@@ -32,6 +63,10 @@ class AzureBase(OpenAICompatible):
 
     vendor: ClassVar[str] = "azure"
     max_call_id_length: ClassVar[int | None] = 40
+    purposes: ClassVar[Mapping[str, str]] = {"input": "assistants"}
+    takes_image_urls: ClassVar[bool] = False
+    batch_requests: ClassVar[int] = 100_000
+    poll_seconds: ClassVar[float | None] = 60.0
 
     def __init__(self, settings: AzureSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
@@ -50,7 +85,7 @@ class AzureBase(OpenAICompatible):
                 hint="Set OPENAI_API_VERSION, such as 2024-10-21, or use an endpoint that ends with /openai/v1.",
             )
         if self._form == "foundry":
-            self._capabilities -= {Capability.MODELS, Capability.COMPLETION}  # its /info describes only one model
+            self._capabilities -= _NOT_OF_FOUNDRY
         self._families = settings.model_family
         self._token_source = choose_token_source(settings, instance=context.instance)
 
@@ -82,6 +117,16 @@ class AzureBase(OpenAICompatible):
         secret = credential.secret.get_secret_value()
         header = {"authorization": f"Bearer {secret}"} if credential.kind == "token" else {"api-key": secret}
         return call.with_headers(header)
+
+    def encode_speech(self, request: SpeechRequest, *, stream: bool) -> HTTPCall:
+        """Return a request for speech, with a voice also if the catalog does not know the model."""
+        if request.voice is None and "voice" not in self.model_rules(request.model).defaults:
+            request = request.model_copy(update={"voice": _VOICE})
+        return super().encode_speech(request, stream=stream)
+
+    def encode_expiry(self, seconds: int) -> dict[str, str]:
+        """Return the fields for the time after which a file is deleted, whose names differ from OpenAI's."""
+        return {"expires_after.anchor": "created_at", "expires_after.seconds": str(seconds)}
 
     def limit_tokens(self, request: ChatRequest, expected: Usage, used: Usage | None) -> int | None:
         """

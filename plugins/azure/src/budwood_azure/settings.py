@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, SkipValidation, model_val
 
 from budwood.providing import parse_url
 from budwood_azure.addresses import Form
-from budwood_openai_compatible import OpenAICompatibleSettings
+from budwood_openai_compatible import OpenAICompatibleSettings, OptionalFeature
 
 SCOPE = "https://ai.azure.com/.default"
 """The scope of tokens. Older guides use ``https://cognitiveservices.azure.com/.default``."""
@@ -56,6 +56,9 @@ class AzureSettings(OpenAICompatibleSettings):
     form: Form | None = None
     model_family: str | dict[str, str] | None = None
     system_role: Literal["system", "developer"] | None = "system"
+    offers: frozenset[OptionalFeature] = frozenset(
+        {"audio_input", "document_input", "audio_output", "image_output", "files", "background"}
+    )
     extra_message_fields: frozenset[str] | None = frozenset()
     api: Literal["chat", "responses", "auto"] = "auto"
 

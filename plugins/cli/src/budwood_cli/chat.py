@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from budwood_cli import options, terminal
+from budwood_cli.call_options import Extra, Pairs, read_options
 from budwood_cli.errors import ArgumentError
 from budwood_cli.replies import write_stream
 
 if TYPE_CHECKING:
-    from budwood import ChatSession, Client
+    from budwood import AskOptions, ChatSession, Client
 
 COMMANDS: Final = """\
 /save FILE     save the conversation, to continue it with --load FILE; /save! FILE replaces a file
@@ -32,20 +33,25 @@ def chat(
     load: Annotated[
         Path | None, typer.Option("--load", metavar="FILE", help="Continue a conversation saved with /save.")
     ] = None,
+    further: Pairs = None,
+    extra: Extra = None,
 ) -> None:
     """Chat with a model. /help lists the commands."""
-    from budwood import Client
-    from budwood_cli.clients import client_for
+    from budwood import Client, Settings
+    from budwood_cli.clients import client_for, open_client
 
-    with client_for(model) if load is None else Client(model) as client:
-        session = _session(client, model, system, load)
+    chat_options = read_options(Client.chat, further, extra)
+    with client_for(model) if load is None else open_client(model, Settings.load()) as client:
+        session = _session(client, model, system, load, chat_options)
         client.capabilities(session.model)  # raises now, not after the first question, if the model cannot be used
         talk = Talk(session, interactive=terminal.is_terminal(sys.stdin), file=load)
         talk.run()
 
 
-def _session(client: Client, model: str | None, system: str | None, load: Path | None) -> ChatSession:
-    session = client.chat() if load is None else client.load_chat(load)
+def _session(
+    client: Client, model: str | None, system: str | None, load: Path | None, chat_options: AskOptions
+) -> ChatSession:
+    session = client.chat(**chat_options) if load is None else client.load_chat(load, **chat_options)
     session.model = model or session.model
     session.system = system or session.system
     return session

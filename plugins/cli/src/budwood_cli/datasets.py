@@ -88,7 +88,7 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
     terminal.write(
         f"rows          {len(plan.cells):,}, {terminal.format_count(plan.turns, 'turn')}\n"
         f"documents     {plan.documents:,}, {terminal.format_count(plan.passages, 'passage')}\n"
-        f"models        {', '.join(plan.models)}\n"
+        f"models        {', '.join(plan.models)}{', in batches' if plan.lane == 'batch' else ''}\n"
         f"calls         {_count_text(plan.estimate.calls)}\n"
         f"tokens sent   {_count_text(plan.estimate.input_tokens)}\n"
         f"tokens back   {_count_text(plan.estimate.output_tokens)}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from budwood import errors
 from budwood_cli import terminal
@@ -40,6 +40,10 @@ class PartialError(errors.BudwoodError):
     """Part of a batch failed. The finished part is saved."""
 
 
+class OutputError(errors.BudwoodError):
+    """A result cannot be written."""
+
+
 class ArgumentError(errors.BudwoodError):
     """An argument of a command is not valid."""
 
@@ -55,27 +59,42 @@ def status_of(error: Exception) -> int:
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), GENERAL)
 
 
-def report(error: Exception, *, command: str = "budwood") -> int:
+def report(error: Exception, *, command: str = "budwood", as_json: bool = False) -> int:
     """
-    Write an error and its hint to standard error, and return its exit status.
+    Write an error and its hint to standard error, as lines or as JSON, and return its exit status.
 
     With ``BUDWOOD_DEBUG=1`` the traceback is written too.
 
     Args:
         error: The error.
         command: The command that ran, such as ``budwood runs show``, for errors that do not name it.
+        as_json: Whether to write one line of JSON.
     """
     if os.environ.get("BUDWOOD_DEBUG", "0") not in ("", "0"):
         terminal.note("".join(traceback.format_exception(error)).rstrip())
     message, hint = _message_and_hint(error, command)
+    hints = [line for line in (hint, *getattr(error, "__notes__", ())) if line]
+    if as_json:
+        described = describe(error) | {"message": message, "hint": " ".join(hints) or None}
+        terminal.note(terminal.to_json({"error": described}))
+        return status_of(error)
     terminal.note(f"error: {message}")
-    for line in (hint, *getattr(error, "__notes__", ())):
-        if line:
-            terminal.note(f"hint: {line}")
+    for line in hints:
+        terminal.note(f"hint: {line}")
     request_id = getattr(error, "request_id", None)
     if request_id:
         terminal.note(f"request: {request_id}")
     return status_of(error)
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """Return what is known of an error, as JSON."""
+    is_usage_error = isinstance(error, _UsageError)  # the names of its classes depend on the version of typer
+    name = "UsageError" if is_usage_error else type(error).__name__
+    described: dict[str, Any] = {"type": name, "message": getattr(error, "message", str(error))}
+    if isinstance(error, errors.ProviderError):
+        described |= {"code": error.code, "status": error.status, "request_id": error.request_id}
+    return described
 
 
 def _message_and_hint(error: Exception, command: str) -> tuple[str, str | None]:
@@ -91,7 +110,7 @@ def _message_and_hint(error: Exception, command: str) -> tuple[str, str | None]:
         return message, f"`{command} --help` lists the arguments and options."
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}.", None
+        return f"{where}{error.strerror or error}".rstrip(".") + ".", None
     text = f": {error}" if str(error) else ""
     return f"{type(error).__name__}{text}", "This is a bug in Budwood. Set BUDWOOD_DEBUG=1 to see the traceback."
 

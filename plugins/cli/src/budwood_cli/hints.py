@@ -5,30 +5,58 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ARGUMENT: Final = re.compile(r'(?:\b(?P<verb>[Pp]ass) )?\b(?P<name>[a-z_]+)=(?:…|"(?P<value>[^"]*)")')
-"""An argument of a call in a hint: ``timeout=…``, ``on_unsupported="adapt"``."""
+_ARGUMENT: Final = re.compile(
+    r'(?:\b(?P<verb>[Pp]ass) )?\b(?P<name>[a-z_]+)=(?:…|"(?P<value>[^"]*)"|(?P<object>\{[^}]*\}))'
+)
+"""An argument of a call in a hint: ``timeout=…``, ``on_unsupported="adapt"``, ``extra={…}``."""
+
+_CALL: Final = re.compile(r"\b(?P<verb>[Cc])all client\.(?P<method>\w+)\(…\)")
+"""A call of the client in a hint."""
+
+_COMMANDS: Final = {
+    "ask": "ask",
+    "image": "image",
+    "edit_image": "image --edit FILE",
+    "speak": "speak",
+    "transcribe": "transcribe",
+    "translate_audio": "transcribe --translate",
+    "video": "video",
+}
+"""Methods of the client, and the commands that call them."""
 
 _FOR_PROGRAMS: Final = (
+    ": client.job(error.job)",
     " The attribute `response` of the error holds the partial reply.",
     ", or call client.reset_keys() once these can be used again",
 )
 """Parts of hints that are not useful at the command line."""
 
-_OPTIONS: Final = {"model": "-m", "max_tokens": "--max-tokens"}
+_OPTIONS: Final = {"cache": "--cache", "model": "-m", "max_tokens": "--max-tokens"}
 _OF_PROVIDERS: Final = frozenset({"api_key", "base_url"})
 
 
 def to_command_line(hint: str) -> str:
-    """Replace arguments of a call by options of the command, environment variables or keys of the settings."""
+    """Replace calls by commands, and arguments by options, environment variables or keys of the settings."""
     for text in _FOR_PROGRAMS:
         hint = hint.replace(text, "")
-    return _ARGUMENT.sub(_replacement, hint)
+    return _ARGUMENT.sub(_replacement, _CALL.sub(_name_command, hint))
+
+
+def _name_command(found: re.Match[str]) -> str:
+    command = _COMMANDS.get(found["method"])
+    if command is None:
+        return found[0]
+    return f"{'R' if found['verb'] == 'C' else 'r'}un `budwood {command}`"
 
 
 def _replacement(found: re.Match[str]) -> str:
-    from budwood.settings import Options
+    from budwood import Options
 
     name, value = found["name"], found["value"]
+    if name == "lane":
+        return _with_verb(found, "run", f"`budwood batch run --lane {value}`")
+    if name == "extra":
+        return _with_verb(found, "pass", f"--extra '{found['object'] or '{…}'}'")
     if name in _OPTIONS:
         return _with_verb(found, "pass", _OPTIONS[name] + (f" {value}" if value else ""))
     if name in Options.model_fields:

@@ -12,6 +12,11 @@ Model = Annotated[
     typer.Option("-m", "--model", metavar="PROVIDER/MODEL", help="The model. Default: the one in the settings."),
 ]
 System = Annotated[str | None, typer.Option("-s", "--system", metavar="TEXT", help="The system prompt.")]
+Files = Annotated[
+    list[str] | None,
+    typer.Option("-f", "--file", metavar="FILE", help="A text, image, PDF or other file, or - for standard input."),
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The folder of the run, or its output: a file or a URL.")]

@@ -9,7 +9,26 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from budwood_cli import ask, chat, generate, models, plugins, runs, states, terminal, tokens
+from budwood_cli import (
+    ask,
+    batches,
+    caches,
+    chat,
+    generate,
+    jobs,
+    media,
+    models,
+    plugins,
+    runs,
+    states,
+    telemetry,
+    terminal,
+    tokens,
+    transcribe,
+    usage,
+    video,
+)
+from budwood_cli.call_options import join_pairs
 from budwood_cli.errors import INTERRUPTED, USAGE, ArgumentError, report
 
 app = typer.Typer(
@@ -22,13 +41,22 @@ app = typer.Typer(
 )
 app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
+app.command("image")(media.image)
+app.command("speak")(media.speak)
+app.command("transcribe")(transcribe.transcribe)
+app.command("video")(video.video)
 app.command("tokens")(tokens.tokens)
 app.command("generate")(generate.generate)
+app.add_typer(batches.app, name="batch")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(runs.app, name="runs")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(models.app, name="models")
 app.add_typer(states.keys, name="keys")
 app.command("endpoints")(states.endpoints)
+app.add_typer(caches.app, name="cache")
+app.command("usage")(usage.usage)
+app.add_typer(telemetry.app, name="telemetry")
 
 
 @app.callback(invoke_without_command=True)
@@ -59,14 +87,14 @@ def run(arguments: Sequence[str]) -> int:
     program = get_command(app)
     try:
         _check_completion(arguments)
-        status = program(list(arguments), prog_name="budwood", standalone_mode=False)
+        status = program(join_pairs(arguments), prog_name="budwood", standalone_mode=False)
         terminal.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except terminal.OutputClosedError:
         return terminal.silence_output()
     except Exception as error:  # noqa: BLE001 - the user gets an error message, not a traceback
-        return report(error, command=_command_path(program, arguments))
+        return report(error, command=_command_path(program, arguments), as_json="--json" in arguments)
     return status if isinstance(status, int) else 0
 
 

@@ -9,7 +9,7 @@ from budwood_cli import terminal
 
 if TYPE_CHECKING:
     from budwood import ChatResponse, ChatStream
-    from budwood.types import Attempt
+    from budwood.types import Attempt, ServiceResponse
 
 
 def write_stream(stream: ChatStream) -> None:
@@ -38,14 +38,17 @@ def write_text(text: str) -> None:
     _end_line(text)
 
 
-def write_notes(response: ChatResponse) -> None:
+def write_notes(response: ChatResponse | ServiceResponse) -> None:
     """Note on standard error if a reply was refused, truncated or filtered, or if parameters were adapted."""
-    refusal = "".join(part.text for part in response.message.parts if part.type == "refusal")
-    if refusal:
+    from budwood import ChatResponse
+
+    parts = response.message.parts if isinstance(response, ChatResponse) else ()
+    finish_reason = getattr(response, "finish_reason", "stop")
+    if refusal := "".join(part.text for part in parts if part.type == "refusal"):
         terminal.note(f"note: the model refused: {refusal}")
-    elif response.finish_reason == "length":
-        terminal.note("note: the reply reached max_tokens and was truncated.")
-    elif response.finish_reason == "content_filter":
+    elif finish_reason == "length":
+        terminal.note("note: the reply reached the token limit and was truncated.")
+    elif finish_reason == "content_filter":
         terminal.note("note: the vendor's content filter stopped the reply.")
     for adaptation in response.adaptations:
         terminal.note(f"note: {adaptation.parameter} was {adaptation.action}: {adaptation.reason}")
@@ -75,12 +78,13 @@ def as_json(response: ChatResponse) -> dict[str, Any]:
         **details,
         "parsed": response.parsed,
         "reasoning": response.reasoning,
-        "attempts": [_attempt(attempt) for attempt in response.attempts],
+        "attempts": [attempt_as_json(attempt) for attempt in response.attempts],
         "adaptations": [asdict(adaptation) for adaptation in response.adaptations],
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def attempt_as_json(attempt: Attempt) -> dict[str, Any]:
+    """Return what is known of a request as JSON."""
     return {
         name: getattr(attempt, name)
         for name in (

@@ -11,6 +11,7 @@ import typer
 from budwood_cli import options, terminal
 from budwood_cli.errors import ArgumentError
 from budwood_cli.groups import new_group
+from budwood_cli.last_errors import add_last_errors
 
 if TYPE_CHECKING:
     from budwood import Client
@@ -32,17 +33,29 @@ keys = new_group("List the API keys in the settings, by their labels.")
 
 @keys.command("list")
 def list_keys(providers: Providers = None, *, line_format: Format = None, json_output: options.AsJSON = False) -> None:
-    """List labels, groups and limits of the keys. Neither keys nor parts of them are printed, and nothing is sent."""
+    """
+    List labels, groups and limits of the keys. Neither keys nor parts of them are printed, and nothing is sent.
+
+    If calls are recorded, the last error of each key is shown as well.
+    """
     rows = _collect(providers, lambda client, provider: client.keys(provider), "keys list")
+    columns = add_last_errors(
+        rows, lambda row, failure: (row["endpoint"], row["label"]) == (failure.endpoint, failure.key)
+    )
     if not rows:
         terminal.note("no keys: set api_key or keys in a provider's section of budwood.toml, or the vendor's variable.")
-    _write(rows, KEY_COLUMNS, line_format, json_output=json_output)
+    _write(rows, (*KEY_COLUMNS, *columns), line_format, json_output=json_output)
 
 
 def endpoints(providers: Providers = None, *, line_format: Format = None, json_output: options.AsJSON = False) -> None:
-    """List the endpoints in the settings: providers with their backups. Nothing is sent."""
+    """
+    List the endpoints in the settings. They are providers with their backups; nothing is sent.
+
+    If calls are recorded, the last error of each endpoint is shown as well.
+    """
     rows = _collect(providers, lambda client, provider: client.endpoints(provider), "endpoints")
-    _write(rows, ENDPOINT_COLUMNS, line_format, json_output=json_output)
+    columns = add_last_errors(rows, lambda row, failure: row["name"] == failure.endpoint)
+    _write(rows, (*ENDPOINT_COLUMNS, *columns), line_format, json_output=json_output)
 
 
 def _collect(

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -70,16 +71,37 @@ def write(text: str) -> None:
 
 def write_json(value: object) -> None:
     """Write a JSON value on one line."""
-    write(json.dumps(value, ensure_ascii=False, default=_as_json) + "\n")
+    write(to_json(value) + "\n")
 
 
-def write_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows in columns as wide as their longest cell."""
+def to_json(value: object) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, default=_as_json)
+
+
+def write_table(titles: Sequence[str], rows: Iterable[Sequence[object]], optional: Sequence[str] = ()) -> None:
+    """
+    Write rows in columns as wide as their longest cell.
+
+    Args:
+        titles: The titles of the columns.
+        rows: The cells.
+        optional: Columns that are left out, one after the other, at a terminal that is too narrow for all of them.
+    """
     cells = [list(titles), *([_format_cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
+    columns = {row[0]: row for row in map(list, zip(*cells, strict=True))}
+    for title in optional if is_terminal(sys.stdout) else ():
+        if _width(columns.values()) > shutil.get_terminal_size().columns:
+            del columns[title]
+    widths = [max(map(len, column)) for column in columns.values()]
+    for row in zip(*columns.values(), strict=True):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         write(line.rstrip() + "\n")
+
+
+def _width(columns: Iterable[Sequence[str]]) -> int:
+    """Return the width of a table."""
+    return sum(max(map(len, column)) + 2 for column in columns) - 2
 
 
 def note(text: str, *, end: str = "\n") -> None:

@@ -19,22 +19,20 @@ def tokens(
     *,
     model: options.Model = None,
     system: options.System = None,
-    files: Annotated[
-        list[str] | None, typer.Option("-f", "--file", metavar="FILE", help="A text or image file. Can be repeated.")
-    ] = None,
+    files: options.Files = None,
     offline: Annotated[bool, typer.Option("--offline", help="Count locally. Needs no key.")] = False,
     json_output: options.AsJSON = False,
 ) -> None:
     """Count the tokens of a prompt."""
     from budwood_cli.clients import client_for
-    from budwood_cli.prompts import build_prompt
+    from budwood_cli.prompts import build_prompt, open_files
 
     ask_options: AskOptions = {}
     if system is not None:
         ask_options["system"] = system
     if files:
-        ask_options["files"] = files
-    text = build_prompt(prompt)
+        ask_options["files"] = open_files(files)
+    text = build_prompt(prompt, files or ())
     with client_for(model) as client:
         count = client.count_tokens(text, offline=offline, **ask_options)
         details = client.model()

@@ -13,7 +13,10 @@ from pydantic_core import from_json
 
 from budwood.providing import reject_parts
 from budwood.types import (
+    AudioPart,
+    DocumentPart,
     ImagePart,
+    MediaPart,
     Message,
     Part,
     ReasoningPart,
@@ -22,17 +25,18 @@ from budwood.types import (
     ToolCallPart,
     ToolResultPart,
     VendorPart,
+    VideoPart,
 )
-from budwood_gemini.tool_results import encode_image, encode_moved_images, encode_result, id_field
-
-VENDOR: Final = "gemini"
-"""The provider of Gemini's own parts."""
+from budwood_gemini.media import VENDOR, Form, encode_media
+from budwood_gemini.tool_results import encode_moved_media, encode_result, id_field
 
 SOURCES: Final = ("groundingMetadata", "urlContextMetadata", "citationMetadata")
 """Fields of a candidate about its content: returned as vendor parts, and not sent in later requests."""
 
 _NO_SIGNATURE: Final = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 """``skip_thought_signature_validator`` in base64, which the API accepts for calls of other models."""
+
+_DEFAULT_FORM: Final = Form()
 
 _SYSTEM: Final = ("system", "developer")
 
@@ -42,7 +46,7 @@ def encode_instruction(messages: Iterable[Message]) -> dict[str, Any]:
     texts: list[str] = []
     for message in messages:
         if message.role in _SYSTEM:
-            reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
+            reject_parts(message, MediaPart, ToolCallPart, ToolResultPart)
             texts += (part.text for part in _texts(message) if part.text.strip())
     return {"systemInstruction": {"parts": [{"text": text} for text in texts]}} if texts else {}
 
@@ -53,7 +57,7 @@ def has_late_system_message(messages: Sequence[Message]) -> bool:
     return False in roles and True in roles[roles.index(False) :]
 
 
-def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[str, Any]]:
+def encode_contents(messages: Iterable[Message], form: Form = _DEFAULT_FORM) -> list[dict[str, Any]]:
     """
     Encode all messages except system messages.
 
@@ -62,8 +66,7 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
 
     Args:
         messages: The conversation.
-        signed: Whether the model is Gemini 3 or later, which rejects calls without a signature and takes images in
-            results of tools.
+        form: How they are encoded.
     """
     contents: list[dict[str, Any]] = []
     after_results = False
@@ -71,7 +74,7 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
     for message in messages:
         if message.role in _SYSTEM:
             continue
-        parts = list(_encode_parts(message, signed=signed))
+        parts = list(_encode_parts(message, form))
         if not parts:
             continue
         if after_results and message.role == "tool":
@@ -81,17 +84,18 @@ def encode_contents(messages: Iterable[Message], *, signed: bool) -> list[dict[s
                 contents[-1]["parts"].extend(moved)
                 moved = []
             contents.append({"role": "model" if message.role == "assistant" else "user", "parts": parts})
-        moved += encode_moved_images(message, multimodal=signed)
+        moved += encode_moved_media(message, form)
         after_results = message.role == "tool"
     if moved:
         contents[-1]["parts"].extend(moved)
     return contents
 
 
-def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]:
-    unsigned = signed  # only the first call of a turn needs a signature
+def _encode_parts(message: Message, form: Form) -> Iterator[dict[str, Any]]:
+    is_own = message.role == "assistant"
+    unsigned = form.signed  # only the first call of a turn needs a signature
     for part in message.parts:
-        encoded = _encode_part(part, multimodal=signed)
+        encoded = _encode_part(part, form, is_own=is_own)
         if encoded is None:
             continue
         if isinstance(part, ToolCallPart):
@@ -101,7 +105,7 @@ def _encode_parts(message: Message, *, signed: bool) -> Iterator[dict[str, Any]]
         yield encoded
 
 
-def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
+def _encode_part(part: Part, form: Form, *, is_own: bool) -> dict[str, Any] | None:
     """Encode a part; None if it is another vendor's."""
     match part:
         case TextPart() | RefusalPart():
@@ -111,15 +115,15 @@ def _encode_part(part: Part, *, multimodal: bool) -> dict[str, Any] | None:
                 return None
             data = _vendor_data(part)
             return {**({} if data and not part.text else {"text": part.text}), "thought": True, **data}
-        case ImagePart():
-            return encode_image(part)
+        case ImagePart() | AudioPart() | VideoPart() | DocumentPart():
+            return encode_media(part, form, is_own=is_own)
         case ToolCallPart():
             return {
                 "functionCall": {**id_field(part.id), "name": part.name, "args": from_json(part.json_arguments)},
                 **_vendor_data(part),
             }
         case ToolResultPart():
-            return encode_result(part, multimodal=multimodal)
+            return encode_result(part, form)
         case VendorPart():
             if part.provider != VENDOR or part.kind in SOURCES or not isinstance(part.data, dict):
                 return None

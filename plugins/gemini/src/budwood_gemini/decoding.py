@@ -13,8 +13,19 @@ from pydantic_core import to_json
 
 from budwood.errors import BadResponseError
 from budwood.providing import parse_count, parse_id, require_text
-from budwood.types import FinishReason, Message, Part, ReasoningPart, TextPart, ToolCallPart, Usage, VendorPart
-from budwood_gemini.content import SOURCES, VENDOR
+from budwood.types import (
+    AnyMedia,
+    FinishReason,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    Usage,
+    VendorPart,
+)
+from budwood_gemini.content import SOURCES
+from budwood_gemini.media import VENDOR, decode_media
 from budwood_gemini.tool_results import OUR_ID
 
 FILTERED: Final = frozenset(
@@ -33,6 +44,9 @@ FILTERED: Final = frozenset(
 )
 """The finish reasons of replies that a filter stopped."""
 
+NO_IMAGE: Final = frozenset({"NO_IMAGE", "IMAGE_OTHER"})
+"""The finish reasons of replies in which an image is missing, although no filter stopped it."""
+
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
@@ -42,6 +56,7 @@ _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "UNEXPECTED_TOOL_CALL": "error",
     "TOO_MANY_TOOL_CALLS": "error",
     "MISSING_THOUGHT_SIGNATURE": "error",
+    **dict.fromkeys(NO_IMAGE, "error"),
     **dict.fromkeys(FILTERED, "content_filter"),
 }
 
@@ -107,11 +122,15 @@ _OTHER_KINDS: Final = frozenset({"inlineData", "fileData", "functionResponse", "
 """The kinds of content besides text. Source: ai.google.dev/api/caching#Part, the union ``data``."""
 
 
-def decode_part(fields: Mapping[str, Any], new_id: str) -> TextPart | ReasoningPart | ToolCallPart | VendorPart | None:
+def decode_part(
+    fields: Mapping[str, Any], new_id: str
+) -> TextPart | ReasoningPart | ToolCallPart | AnyMedia | VendorPart | None:
     """
     Decode a part. Returns None for an empty text without a signature.
 
-    Other fields of texts, thoughts and calls, such as ``thoughtSignature``, are in ``data`` of the part: Gemini
+    An image among the model's thoughts is not part of the reply, and remains a vendor part.
+
+    Other fields of a part, such as ``thoughtSignature``, are in its ``data``, or the ``vendor_data`` of media: Gemini
     requires them back with the same part.
     """
     kinds = fields.keys() - {"thought", "thoughtSignature"}
@@ -119,6 +138,8 @@ def decode_part(fields: Mapping[str, Any], new_id: str) -> TextPart | ReasoningP
         return _decode_call(fields, new_id)
     if not kinds or ("text" in kinds and kinds.isdisjoint(_OTHER_KINDS)):
         return _decode_text(fields)
+    if "inlineData" in kinds and not fields.get("thought") and (media := decode_media(fields)) is not None:
+        return media
     kind = next(kind for kind in fields if kind in kinds)
     return VendorPart(provider=VENDOR, kind=kind, data=dict(fields))
 

@@ -24,17 +24,18 @@ from budwood.types import (
     JSON,
     Adaptation,
     ChatRequest,
-    ImagePart,
     ModelRules,
     NamedTool,
     ReasoningPart,
     ToolDefinition,
     VendorPart,
 )
-from budwood_gemini.content import VENDOR, encode_contents, encode_instruction, find_signature, has_late_system_message
+from budwood_gemini.content import encode_contents, encode_instruction, find_signature, has_late_system_message
+from budwood_gemini.media import VENDOR, Form
+from budwood_gemini.resolutions import choose_resolution
 from budwood_gemini.schemas import convert_schema
 from budwood_gemini.settings import GeminiSettings
-from budwood_gemini.tool_results import encode_moved_images
+from budwood_gemini.tool_results import has_moved_media
 
 THINKING_BUDGET: Final = "thinking_budget"
 """Trait of models that take a thinking budget instead of a level, and no signatures (2.5)."""
@@ -61,12 +62,6 @@ _BUDGETS: Final[Mapping[str, int]] = {
 }
 """The thinking budget of each effort; from "low" on those of Google's OpenAI-compatible API."""
 
-_RESOLUTIONS: Final = {
-    "low": "MEDIA_RESOLUTION_LOW",
-    "medium": "MEDIA_RESOLUTION_MEDIUM",
-    "high": "MEDIA_RESOLUTION_HIGH",
-}
-
 
 class Body(NamedTuple):
     """The body of a request, and its adaptations."""
@@ -78,11 +73,16 @@ class Body(NamedTuple):
 def encode_request(request: ChatRequest, rules: ModelRules, settings: GeminiSettings) -> Body:
     """Encode a request."""
     config, adaptations = _encode_generation(request, rules, settings)
+    signed = is_signed(rules)
+    resolution = choose_resolution(request, signed=signed)
+    form = Form(signed, settings.base_url, resolution.is_of_parts)
     body: dict[str, Any] = {
         **encode_instruction(request.messages),
-        "contents": encode_contents(request.messages, signed=THINKING_BUDGET not in rules.traits),
+        "contents": encode_contents(request.messages, form),
         **_encode_tools(request, rules),
     }
+    if resolution.level is not None:
+        config["mediaResolution"] = resolution.level
     if request.output_schema is not None:
         if request.tools and SCHEMA_OR_TOOLS in rules.traits:
             _request_in_words(body, request.output_schema.json_schema)
@@ -93,19 +93,28 @@ def encode_request(request: ChatRequest, rules: ModelRules, settings: GeminiSett
             config["responseJsonSchema"] = convert_schema(request.output_schema.json_schema)
     if config:
         body["generationConfig"] = config
-    if settings.safety_settings:
-        rows = settings.safety_settings.items()
-        body["safetySettings"] = [{"category": category, "threshold": threshold} for category, threshold in rows]
-    adaptations.extend(_other_adaptations(request, multimodal=THINKING_BUDGET not in rules.traits))
-    return Body(_merge(body, request.extra), tuple(adaptations))
+    body |= encode_safety_settings(settings)
+    adaptations += (*resolution.adaptations, *_other_adaptations(request, form))
+    return Body(merge_extra(body, request.extra), tuple(adaptations))
 
 
-def _merge(body: dict[str, Any], extra: Mapping[str, JSON]) -> dict[str, Any]:
+def is_signed(rules: ModelRules) -> bool:
+    """Return whether a model is Gemini 3 or later; see `Form`."""
+    return THINKING_BUDGET not in rules.traits
+
+
+def encode_safety_settings(settings: GeminiSettings) -> dict[str, Any]:
+    """Encode the thresholds of the settings, if there are any."""
+    rows = settings.safety_settings.items()
+    return {"safetySettings": [{"category": name, "threshold": threshold} for name, threshold in rows]} if rows else {}
+
+
+def merge_extra(body: dict[str, Any], extra: Mapping[str, JSON]) -> dict[str, Any]:
     """Merge the caller's `extra` into the body; objects such as ``generationConfig`` are merged, not replaced."""
     merged = dict(body)
     for name, value in extra.items():
         known = merged.get(name)
-        merged[name] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        merged[name] = merge_extra(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
     return merged
 
 
@@ -124,12 +133,6 @@ def _encode_generation(
         thinking["includeThoughts"] = True
     if thinking:
         config["thinkingConfig"] = thinking
-    details = {part.detail for message in request.messages for part in message.parts if isinstance(part, ImagePart)}
-    if known := [detail for detail in _RESOLUTIONS if detail in details]:
-        config["mediaResolution"] = _RESOLUTIONS[known[-1]]
-    if len(details) > 1 or details - {None, "auto", *_RESOLUTIONS}:
-        reason = "Gemini has three resolutions, and one per request: the highest of those requested was sent"
-        adaptations.append(Adaptation(parameter="detail", action="changed", reason=reason))
     return config, adaptations
 
 
@@ -185,14 +188,13 @@ def _request_in_words(body: dict[str, Any], schema: Mapping[str, JSON]) -> None:
     body.setdefault("systemInstruction", {"parts": []})["parts"].append({"text": words})
 
 
-def _other_adaptations(request: ChatRequest, *, multimodal: bool) -> Iterator[Adaptation]:
+def _other_adaptations(request: ChatRequest, form: Form) -> Iterator[Adaptation]:
     """Yield adaptations for what the API has no place for."""
     if has_late_system_message(request.messages):
         reason = "Gemini has one system instruction: later system messages were moved there"
         yield Adaptation(parameter="messages", action="changed", reason=reason)
-    if any(encode_moved_images(message, multimodal=multimodal) for message in request.messages):
-        where = "images with an address" if multimodal else "images"
-        reason = f"{where} in a tool's result are sent after it: the model takes none inside"
+    if any(has_moved_media(message, form) for message in request.messages):
+        reason = "media in a tool's result are sent after it, since the model does not take them inside"
         yield Adaptation(parameter="messages", action="changed", reason=reason)
     calls = [call for message in request.messages for call in message.tool_calls]
     if any(map(has_invalid_arguments, calls)):

@@ -23,7 +23,7 @@ from budwood.providing import (
     parse_json,
 )
 from budwood.types import HTTPReply, ModelRules, ReplyHead
-from budwood_gemini.decoding import FILTERED, convert_finish_reason, parse_finish_reason
+from budwood_gemini.decoding import FILTERED, NO_IMAGE, convert_finish_reason, parse_finish_reason
 from budwood_gemini.encoding import NAMES, SCHEMA_OR_TOOLS, THINKING_BUDGET
 from budwood_gemini.headers import parse_request_id
 
@@ -33,6 +33,8 @@ _UNKNOWN_PARAMETER: Final = "unknown parameter"
 
 _TRANSIENT: Final = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL"})
 """Finish reasons that another attempt may avoid: the model wrote something that Gemini cannot parse."""
+
+_NO_IMAGE_HINT: Final = "Say in the prompt that you want an image, and what it shows."
 
 _REFUSALS: Final = (r"Invalid JSON payload received\. Unknown name \"(\w+)\"",)
 """How the API rejects a parameter."""
@@ -238,6 +240,11 @@ def make_output_error(candidate: Mapping[str, Any]) -> ContentFilterError | None
     )
 
 
+def make_refusal_error(candidate: Mapping[str, Any], text: str) -> ContentFilterError | None:
+    """Return the error of a reply in which a filter has left only a text, which is part of the message."""
+    return make_output_error({"finishMessage": text.strip(), **candidate})
+
+
 def make_failure_error(candidate: Mapping[str, Any]) -> ServerError | None:
     """Return the error of a reply that the model could not finish, such as a malformed function call."""
     reason = parse_finish_reason(candidate) or ""
@@ -246,7 +253,7 @@ def make_failure_error(candidate: Mapping[str, Any]) -> ServerError | None:
     detail = candidate.get("finishMessage")
     return ServerError(
         f"The model ended its reply without content: {reason}{f' ({detail})' if detail else ''}.",
-        hint="Ask again. If it happens often, use fewer or simpler tools.",
+        hint=_NO_IMAGE_HINT if reason in NO_IMAGE else "Ask again. If it happens often, use fewer or simpler tools.",
         status=200,
         code=reason,
         retryable=reason in _TRANSIENT,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from budwood.providing import parse_base_url
+
+BASE_URL: Final = "https://generativelanguage.googleapis.com/v1beta"
+"""The address of Google's API."""
 
 
 def _parse_address(text: str) -> str:
@@ -33,7 +36,7 @@ class GeminiSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    base_url: Annotated[str, AfterValidator(_parse_address)] = "https://generativelanguage.googleapis.com/v1beta"
+    base_url: Annotated[str, AfterValidator(_parse_address)] = BASE_URL
     api_key: SecretStr | None = None
     headers: dict[str, str] = Field(default_factory=dict)
     safety_settings: dict[str, str] = Field(default_factory=dict)

@@ -12,8 +12,14 @@ from budwood.errors import BadResponseError, StreamInterruptedError
 from budwood.providing import BaseStreamDecoder, describe_body, parse_id, parse_json, parse_rate_limits
 from budwood.types import (
     JSON,
+    MAX_REPLY_BYTES,
     Finished,
     HTTPReply,
+    ImagePart,
+    MediaClosed,
+    MediaDelta,
+    MediaPart,
+    MediaPreview,
     ReasoningClosed,
     ReasoningDelta,
     ReasoningPart,
@@ -32,7 +38,6 @@ from budwood.types import (
     VendorPart,
 )
 from budwood.wire import ServerSentEvent, SSEDecoder
-from budwood_gemini.content import VENDOR
 from budwood_gemini.decoding import (
     convert_finish_reason,
     decode_candidate_metadata,
@@ -44,6 +49,7 @@ from budwood_gemini.decoding import (
     make_call_id,
     parse_finish_reason,
     parse_index,
+    select_other_fields,
 )
 from budwood_gemini.errors import (
     find_error,
@@ -53,6 +59,7 @@ from budwood_gemini.errors import (
     make_prompt_error,
 )
 from budwood_gemini.headers import parse_request_id
+from budwood_gemini.media import VENDOR, decode_inline, decode_media, is_audio, make_audio, parse_raw_audio
 from budwood_gemini.partial_arguments import add_partial_argument
 
 
@@ -62,6 +69,15 @@ class _OpenCall:
 
     part: ToolCallPart
     arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _OpenAudio:
+    """Audio that arrives in parts, with the other fields of these parts."""
+
+    media_type: str
+    chunks: list[bytes] = field(default_factory=list)
+    own: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -75,6 +91,8 @@ class _Candidate:
         text: The text since the last part of another kind.
         calls: The number of its calls.
         open_call: The call whose arguments are not complete.
+        media: The number of its media.
+        open_audio: The audio whose samples are not complete.
         sources: Vendor parts about the reply, reported at its end.
         finish_reason: Gemini's finish reason, once it has arrived.
     """
@@ -84,6 +102,8 @@ class _Candidate:
     text: list[str] = field(default_factory=list)
     calls: int = 0
     open_call: _OpenCall | None = None
+    media: int = 0
+    open_audio: _OpenAudio | None = None
     sources: list[VendorPart] = field(default_factory=list)
     finish_reason: str | None = None
 
@@ -92,6 +112,9 @@ class _Candidate:
         call = fields.get("functionCall")
         if self.open_call is not None and isinstance(call, Mapping) and "name" not in call:
             yield from self._add_arguments(self.open_call, call)
+            return
+        if is_audio(fields):
+            yield from self._add_audio(fields)
             return
         part = decode_part(fields, new_id)
         match part:
@@ -102,10 +125,16 @@ class _Candidate:
             case ToolCallPart():
                 yield from self.close()
                 yield from self._add_call(part, fields["functionCall"])
+            case MediaPart():
+                yield from self.close()
+                self.text.clear()
+                self.media += 1
+                yield MediaClosed(self.media - 1, part, self.index)
             case VendorPart():
                 yield from self.close()
                 self.text.clear()
                 yield VendorContent(part, self.index)
+                yield from self._preview(fields)
             case None:
                 pass
 
@@ -150,8 +179,30 @@ class _Candidate:
         if not call.get("willContinue"):
             yield from self._close_call()
 
+    def _add_audio(self, fields: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        media_type, data = decode_inline(fields)
+        if self.open_audio is None or self.open_audio.media_type != media_type:
+            yield from self.close()
+            self.text.clear()
+            self.media += 1
+            self.open_audio = _OpenAudio(media_type)
+        self.open_audio.chunks.append(data)
+        self.open_audio.own.update(select_other_fields(fields, "inlineData") or {})
+        raw = parse_raw_audio(media_type)
+        yield MediaDelta(self.media - 1, data, "", media_type if raw is None else raw.media_type, self.index)
+
+    def _preview(self, fields: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        """Report an image among the thoughts, a draft of the next image of the reply."""
+        draft = decode_media(fields) if "inlineData" in fields else None
+        if isinstance(draft, ImagePart):
+            yield MediaPreview(self.media, draft, self.index)
+
     def close(self) -> Iterator[StreamEvent]:
-        """Report the end of thoughts, and of a call whose arguments arrived in parts."""
+        """Report the end of thoughts, and of calls and audio that arrived in parts."""
+        audio, self.open_audio = self.open_audio, None
+        if audio is not None:
+            complete_audio = make_audio(audio.media_type, b"".join(audio.chunks), audio.own or None)
+            yield MediaClosed(self.media - 1, complete_audio, self.index)
         if self.thoughts:
             complete = ReasoningPart(text="".join(self.thoughts), provider=VENDOR)
             self.thoughts.clear()
@@ -176,7 +227,7 @@ class GeminiStreamDecoder(BaseStreamDecoder[ServerSentEvent]):
     """
 
     def __init__(self, head: ReplyHead, *, earlier: int = 0) -> None:
-        super().__init__(head, SSEDecoder(), decode_body=self._decode_list)
+        super().__init__(head, SSEDecoder(MAX_REPLY_BYTES), decode_body=self._decode_list)
         self._earlier = earlier
         self._has_started = False
         self._has_content = False

@@ -1,8 +1,8 @@
 """
-Encode results of tools as ``functionResponse``, with their images.
+Encode results of tools as ``functionResponse``, with their media.
 
 Source: ai.google.dev/gemini-api/docs/function-calling, "Multimodal function responses": models from Gemini 3 on take
-images inside a response, as inline data.
+images and documents inside a response.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from budwood.errors import PromptError
-from budwood.providing import inline_image
-from budwood.types import ImagePart, Message, ToolResultPart
+from budwood.types import Message, ToolResultPart
+from budwood_gemini.media import Form, encode_media, fits_result
 
 OUR_ID: Final = "budwood-"
 """The prefix of ids that Budwood makes for calls without one; they are not sent back."""
@@ -24,52 +23,33 @@ def id_field(call_id: str) -> dict[str, str]:
     return {} if call_id.startswith(OUR_ID) else {"id": call_id}
 
 
-def encode_result(result: ToolResultPart, *, multimodal: bool) -> dict[str, Any]:
-    """
-    Encode a result.
-
-    Args:
-        result: What the tool returned.
-        multimodal: Whether the model takes images in it.
-    """
+def encode_result(result: ToolResultPart, form: Form) -> dict[str, Any]:
+    """Encode what a tool returned. Media that do not fit into it are moved; see `encode_moved_media`."""
     response: dict[str, Any] = {**id_field(result.call_id), "name": result.name, "response": _response(result)}
-    if multimodal and (images := [encode_image(image) for image in result.images if inline_image(image)]):
-        response["parts"] = images
+    if media := [encode_media(part, form) for part in result.media if fits_result(part, form)]:
+        response["parts"] = media
     return {"functionResponse": response}
 
 
-def encode_moved_images(message: Message, *, multimodal: bool) -> list[dict[str, Any]]:
-    """
-    Encode the images that `encode_result` leaves out, each group after the name of its tool.
-
-    They follow all results of the turn. Without `multimodal` these are all images, otherwise those with an address.
-    """
+def encode_moved_media(message: Message, form: Form) -> list[dict[str, Any]]:
+    """Encode the media that `encode_result` leaves out, each group after the name of its tool."""
     moved: list[dict[str, Any]] = []
     for result in message.tool_results:
-        images = [encode_image(image) for image in result.images if not (multimodal and inline_image(image))]
-        if images:
-            moved += ({"text": f"Returned by {result.name}:"}, *images)
+        media = [encode_media(part, form) for part in result.media if not fits_result(part, form)]
+        if media:
+            moved += ({"text": f"Returned by {result.name}:"}, *media)
     return moved
 
 
-def encode_image(image: ImagePart) -> dict[str, Any]:
-    """
-    Encode an image's bytes, or the address from which Gemini fetches it.
-
-    Raises:
-        PromptError: The media type of the image is unknown.
-    """
-    inline = inline_image(image)
-    if inline is None:
-        kind = {"mimeType": image.media_type} if image.media_type else {}
-        return {"fileData": {**kind, "fileUri": image.url}}
-    if inline.media_type in (None, "application/octet-stream"):
-        raise PromptError("An image has no media type.", hint='Give media_type="image/png" with it.')
-    return {"inlineData": {"mimeType": inline.media_type, "data": inline.base64}}
+def has_moved_media(message: Message, form: Form) -> bool:
+    """Return whether a result has media that are sent after it."""
+    return any(not fits_result(part, form) for result in message.tool_results for part in result.media)
 
 
 def _response(result: ToolResultPart) -> dict[str, Any]:
     """Return the object that a result must be; a value of another type goes under ``output``, or ``error``."""
+    if result.media and not result.text:
+        return {}
     try:
         answer = from_json(result.text)
     except ValueError:

@@ -15,6 +15,7 @@ FREE_KEYS: Final = frozenset(
     {
         "attempts",
         "concurrency",
+        "conversation.lane",
         "documents.exclude",
         "documents.paths",
         "documents.strict",
@@ -22,6 +23,7 @@ FREE_KEYS: Final = frozenset(
         "patience",
         "pilot",
         "provenance",
+        "row.lane",
         "rows",
         "storage",
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from budwood import Client, check_schema
 from budwood.errors import ConfigurationError
@@ -29,6 +29,7 @@ from budwood_generation.documents import (
 from budwood_generation.estimates import Estimate, build_requests, estimate_run
 from budwood_generation.identity import identify
 from budwood_generation.journal import JOURNAL, Header, Stage, read_run_file
+from budwood_generation.lanes import choose_lane, with_batch_prices
 from budwood_generation.outputs import is_url
 from budwood_generation.placeholders import check_placeholders
 from budwood_generation.plugins import RunPlugins, build_plugins
@@ -63,6 +64,7 @@ class Plan:
         unused_exclusions: The patterns in ``documents.exclude`` that match nothing.
         skipped_files: Number of files that match the document patterns but cannot be read, by suffix.
         details: Details of the models that are called, by name.
+        lane: How the calls are sent: ``"live"`` or ``"batch"``. Prices in ``details`` are those of the lane.
         only: The name of an error: only rows that failed with it are created; None for all rows.
     """
 
@@ -77,6 +79,7 @@ class Plan:
     unused_exclusions: tuple[str, ...]
     skipped_files: Mapping[str, int]
     details: Mapping[str, ModelDetails]
+    lane: Literal["live", "batch"] = "live"
     only: str | None = None
 
     @cached_property
@@ -234,6 +237,9 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
     plugins = build_plugins(spec, settings)
     models = _check_models(spec.job, settings)
+    lane = choose_lane(spec.job.lane, models.values())
+    if lane == "batch":
+        models = with_batch_prices(models)
     corpus = _read_corpus(spec)
     identity = identify(spec, plugins, _PLAN_VERSION)
     earlier = find_earlier_stages(spec.run_folder, identity, spec.rows_to_create, corpus.documents)
@@ -256,6 +262,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         ),
         skipped_files=_count_skipped_files(spec),
         details=models,
+        lane=lane,
     )
 
 

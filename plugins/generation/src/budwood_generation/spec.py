@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from budwood_generation.lanes import Lane
 from budwood_generation.outputs import is_url, locate_output, parse_output, run_folder, strip_credentials
 from budwood_generation.placeholders import Template
 from budwood_generation.reasoning import ReasoningMode
@@ -195,6 +196,7 @@ class ConversationSpec(_Table):
             placeholders.
         asker_options: Parameters of the asker's calls.
         answerer_options: Parameters of the answerer's calls.
+        lane: How calls are sent; see `budwood_generation.lanes.Lane`. Each round of questions or answers is a batch.
     """
 
     turns: Annotated[tuple[int, int], BeforeValidator(_parse_turns)] = (1, 1)
@@ -205,6 +207,7 @@ class ConversationSpec(_Table):
     system: Template | None = None
     asker_options: Annotated[ModelOptions, AfterValidator(_refuse_reasoning)] = ModelOptions()
     answerer_options: ModelOptions = ModelOptions()
+    lane: Lane = "live"
 
 
 def _schema_of(value: object) -> object:
@@ -231,6 +234,7 @@ class RowSpec(_Table):
         modifiers: Plugins that change the messages. By default ``document-context`` if there are documents.
         system: The system message. Fields of seeds fill its placeholders.
         options: Parameters of the calls.
+        lane: How calls are sent; see `budwood_generation.lanes.Lane`.
     """
 
     model: _Text
@@ -240,6 +244,7 @@ class RowSpec(_Table):
     modifiers: tuple[Choice, ...] | None = None
     system: Template | None = None
     options: Annotated[ModelOptions, AfterValidator(_refuse_tags)] = ModelOptions()
+    lane: Lane = "live"
 
 
 class GenerationSpec(_Table):

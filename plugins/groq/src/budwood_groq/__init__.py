@@ -1,4 +1,4 @@
-"""Groq: Chat Completions and the list of models."""
+"""Groq: Chat Completions, speech, transcription and the list of models."""
 
 from collections.abc import Iterable
 from typing import Any

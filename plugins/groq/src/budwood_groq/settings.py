@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, model_validator
 
-from budwood_openai_compatible import BaseURL, OpenAICompatibleSettings
+from budwood_openai_compatible import BaseURL, OpenAICompatibleSettings, OptionalFeature
 
 ServiceTier = Literal["auto", "on_demand", "flex", "performance"]
 ReasoningFormat = Literal["parsed", "raw", "hidden"]
@@ -33,6 +33,7 @@ class GroqSettings(OpenAICompatibleSettings):
     base_url: Annotated[BaseURL, AfterValidator(_with_path)] = "https://api.groq.com/openai/v1"
     api_key: SecretStr | None = None
     max_tokens_parameter: str = "max_completion_tokens"
+    offers: frozenset[OptionalFeature] = frozenset({"files"})
     extra_message_fields: frozenset[str] | None = frozenset({"reasoning"})
     service_tier: ServiceTier | None = None
     reasoning_format: ReasoningFormat | None = None

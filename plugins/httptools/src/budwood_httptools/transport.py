@@ -45,9 +45,14 @@ _MAX_HEADS: Final = 16
 
 
 class _Server(NamedTuple):
-    """A server, with its idle connections and those with a request in flight."""
+    """
+    A server, with its idle connections and those with a request in flight.
 
-    host: str
+    ``hosts`` are what to connect to: its name, or the addresses of a call.
+    """
+
+    hosts: tuple[str, ...]
+    name: str
     port: int
     context: ssl.SSLContext | None
     idle: IdleConnections[Connection]
@@ -88,13 +93,13 @@ class HttptoolsTransport:
             raise _unsupported("does not support proxies")
         self.deadlines = Deadlines()
         self._slots = Slots(self._settings.max_connections)
-        self._servers: dict[tuple[str, str, int], _Server] = {}
+        self._servers: dict[tuple[str, str, int, tuple[str, ...]], _Server] = {}
         self._targets: dict[str, _Target] = {}
 
     async def open(self, call: HTTPCall, timing: Timing) -> HttptoolsExchange:
         """Send the call and wait for the head of the reply."""
         left = check_head_deadline(timing, self.monotonic())
-        target = self._targets.get(call.url) or self._target(call)
+        target = (None if call.addresses else self._targets.get(call.url)) or self._target(call)
         try:
             with Wait(self.deadlines, left):
                 body = call.body if isinstance(call.body, bytes) else await prepare_body_async(call.body)
@@ -120,18 +125,26 @@ class HttptoolsTransport:
 
     def _target(self, call: HTTPCall) -> _Target:
         address = parse_address(call)
-        key = (address.scheme, address.host, address.port)
+        key = (address.scheme, address.host, address.port, call.addresses)
         if key not in self._servers:
-            if proxy := self._proxies.find(*key):
-                raise _unsupported(f"does not support proxies, and {proxy.source} sets one for {address.host}")
-            context = ssl_context(self._settings) if address.scheme == "https" else None
-            idle = IdleConnections[Connection](self._settings.max_idle_connections)
-            self._servers[key] = _Server(address.host, address.port, context, idle, set())
+            self._servers[key] = self._create_server(address, call.addresses)
         target = _Target(self._servers[key], address, {})
+        if call.addresses:
+            return target
         if len(self._targets) >= _MAX_TARGETS:
             self._targets.clear()
         self._targets[call.url] = target
         return target
+
+    def _create_server(self, address: Address, addresses: tuple[str, ...]) -> _Server:
+        """Create a server; one at given addresses keeps no idle connections, since they change with each look-up."""
+        if proxy := self._proxies.find(address.scheme, address.host, address.port):
+            raise _unsupported(f"does not support proxies, and {proxy.source} sets one for {address.host}")
+        if len(self._servers) >= _MAX_TARGETS:
+            self._servers = {key: server for key, server in self._servers.items() if not key[3] or server.busy}
+        context = ssl_context(self._settings) if address.scheme == "https" else None
+        idle = IdleConnections[Connection](0 if addresses else self._settings.max_idle_connections)
+        return _Server(addresses or (address.host,), address.host, address.port, context, idle, set())
 
     async def _send(self, call: HTTPCall, timing: Timing, target: _Target, body: bytes | AsyncUpload) -> Connection:
         server = target.server
@@ -158,7 +171,7 @@ class HttptoolsTransport:
     async def _connect(self, call: HTTPCall, timing: Timing, server: _Server) -> Connection:
         try:
             async with asyncio.timeout(timing.connect_timeout):
-                sock = await connect_socket(server.host, server.port, None, ())
+                sock = await connect_socket(server.hosts, server.port, None, ())
                 return await self._start_connection(sock, server)
         except TimeoutError as error:
             raise connect_timeout_error(call, timing) from error
@@ -171,7 +184,7 @@ class HttptoolsTransport:
         """Use a socket for a connection, with TLS if the URL is https."""
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
-                Connection, sock=sock, ssl=server.context, server_hostname=server.host if server.context else None
+                Connection, sock=sock, ssl=server.context, server_hostname=server.name if server.context else None
             )
         except BaseException:
             sock.close()

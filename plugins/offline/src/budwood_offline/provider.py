@@ -9,15 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from budwood.contracts import PluginContext
-from budwood.errors import InvalidRequestError, NotFoundError
+from budwood.errors import InvalidRequestError
 from budwood.types import (
     JSON,
+    Adaptation,
     Capability,
     ChatRequest,
     Finished,
     FinishReason,
     Message,
     ModelInfo,
+    ModelRules,
     OutputSchema,
     ResponseMetadata,
     ResponseStarted,
@@ -27,13 +29,26 @@ from budwood.types import (
     UsageReported,
 )
 from budwood_offline.conversation import read_conversation
+from budwood_offline.media import KINDS, MediaRequest, OfflineMedia, check_model, list_media_adaptations
 from budwood_offline.questions import write_question
 from budwood_offline.ranking import select_sentences
 from budwood_offline.schemas import fill_schema
 from budwood_offline.tokens import count_tokens, split_tokens
 
 MODEL: Final = "extractive"
-CAPABILITIES: Final = frozenset({Capability.CHAT, Capability.STREAM, Capability.JSON_SCHEMA, Capability.MODELS})
+CAPABILITIES: Final = frozenset(
+    {
+        Capability.CHAT,
+        Capability.STREAM,
+        Capability.JSON_SCHEMA,
+        Capability.MODELS,
+        Capability.IMAGES,
+        Capability.IMAGE_EDITS,
+        Capability.SPEECH,
+        Capability.TRANSCRIPTION,
+        Capability.VIDEOS,
+    }
+)
 NO_CONTEXT: Final = (
     "The offline provider only returns parts of its input, and this conversation contains no text to answer from."
 )
@@ -54,8 +69,8 @@ class OfflineSettings(BaseModel):
     sentences: Annotated[int, Field(ge=1)] = 2
 
 
-class Offline:
-    """Answers from the text that a conversation contains."""
+class Offline(OfflineMedia):
+    """Answers from the text that a conversation contains, and returns media that contain what was asked."""
 
     def __init__(self, settings: OfflineSettings, context: PluginContext) -> None:
         self._settings = settings
@@ -67,20 +82,27 @@ class Offline:
         return CAPABILITIES
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """Return the only model."""
-        return (ModelInfo(id=MODEL, provider=self._context.instance, owned_by="budwood"),)
+        """Return the models."""
+        return tuple(ModelInfo(id=name, provider=self._context.instance, owned_by="budwood") for name in KINDS)
+
+    def model_rules(self, model: str) -> ModelRules:
+        """Return the rules of a model: its kind."""
+        rules = self._context.rules(model)
+        return rules.model_copy(update={"kind": KINDS[model]}) if model in KINDS else rules
+
+    def adaptations(self, request: ChatRequest | MediaRequest) -> tuple[Adaptation, ...]:
+        """Return the parameters of a request for media that are not used."""
+        return () if isinstance(request, ChatRequest) else tuple(list_media_adaptations(request))
 
     def stream(self, request: ChatRequest) -> Iterator[StreamEvent]:
         """
         Reply token by token. The seed of the request chooses among the questions about a passage.
 
         Raises:
-            NotFoundError: The model is not `extractive`.
+            NotFoundError: The model does not exist.
             InvalidRequestError: No value satisfies the schema.
         """
-        if request.model != MODEL:
-            hint = f"Use its only model, {self._context.instance}/{MODEL}."
-            raise NotFoundError(f"The offline provider has no model {request.model!r}.", hint=hint)
+        check_model(request.model, self._context.instance)
         return self._stream(request)
 
     def _stream(self, request: ChatRequest) -> Iterator[StreamEvent]:

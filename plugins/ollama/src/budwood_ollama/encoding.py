@@ -20,13 +20,16 @@ from budwood.providing import (
     has_cache_marks,
     has_further_fields,
     has_invalid_arguments,
-    inline_image,
+    inline_media,
     reject_parts,
 )
 from budwood.types import (
     Adaptation,
+    AnyMedia,
     ChatRequest,
     ImagePart,
+    MediaKind,
+    MediaPart,
     Message,
     ModelRules,
     NamedTool,
@@ -46,6 +49,14 @@ THINKING_LEVELS: Final = "thinking_levels"
 
 _UNSUPPORTED: Final = ("parallel_tool_calls",)
 """Our parameters that Ollama does not have."""
+
+
+_CURES: Final[Mapping[MediaKind, str]] = {
+    "audio": "Transcribe it with another provider, and pass the text.",
+    "video": "Pass some of its frames as images.",
+    "document": "Pass its text, or its pages as images.",
+}
+"""What to pass in place of media that Ollama does not take."""
 
 
 class ChatEncoder:
@@ -136,13 +147,13 @@ class ChatEncoder:
                 self._adapt("name", "dropped", "Ollama has no names of speakers")
             match message.role:
                 case "tool":
-                    reject_parts(message, ImagePart, ToolCallPart)
+                    reject_parts(message, MediaPart, ToolCallPart)
                     yield from self._encode_results(message)
                 case "assistant":
-                    reject_parts(message, ImagePart, ToolResultPart)
+                    reject_parts(message, MediaPart, ToolResultPart)
                     yield self._encode_assistant(message)
                 case "system" | "developer":
-                    reject_parts(message, ImagePart, ToolCallPart, ToolResultPart)
+                    reject_parts(message, MediaPart, ToolCallPart, ToolResultPart)
                     yield {"role": "system", "content": message.text}
                 case _:
                     yield self._encode_user(message)
@@ -151,8 +162,8 @@ class ChatEncoder:
         for result in message.tool_results:
             name = result.name or self._names.get(result.call_id, "")
             encoded: dict[str, Any] = {"role": "tool", "content": result.text}
-            if result.images:
-                encoded["images"] = [self._encode_image(part) for part in result.images]
+            if result.media:
+                encoded["images"] = [self._encode_media(part) for part in result.media]
             yield encoded | ({"tool_name": name} if name else {}) | {"tool_call_id": result.call_id}
 
     def _encode_assistant(self, message: Message) -> dict[str, Any]:
@@ -178,21 +189,25 @@ class ChatEncoder:
 
     def _encode_user(self, message: Message) -> dict[str, Any]:
         encoded: dict[str, Any] = {"role": "user", "content": message.text}
-        images = [self._encode_image(part) for part in message.parts if isinstance(part, ImagePart)]
+        images = [self._encode_media(part) for part in message.parts if isinstance(part, MediaPart)]
         for part in message.parts:
-            if not isinstance(part, TextPart | ImagePart | VendorPart):
+            if not isinstance(part, TextPart | MediaPart | VendorPart):
                 raise UnsupportedError(f"A user message cannot contain a part of type {part.type!r} here.")
         if _has_text_after_image(message):
             self._adapt("messages", "changed", "Ollama has images beside the text: their positions in it were not sent")
         return encoded | ({"images": images} if images else {}) | _vendor_fields(message)
 
-    def _encode_image(self, part: ImagePart) -> str:
+    def _encode_media(self, part: AnyMedia) -> str:
+        """Encode an image: Ollama takes no other media, and only their content."""
+        if not isinstance(part, ImagePart):
+            raise UnsupportedError(f"Ollama takes no {part.type}.", hint=_CURES[part.type])
         if part.detail is not None:
             self._adapt("detail", "dropped", "Ollama has no parameter for the resolution of images")
-        image = inline_image(part)
+        image = inline_media(part)
         if image is None:
             raise UnsupportedError(
-                "Ollama does not fetch images from URLs.", hint="Pass the image itself: files=[…], or its bytes."
+                "Ollama does not fetch images from URLs, and stores no files.",
+                hint="Pass the image itself: files=[…], or its bytes.",
             )
         return image.base64
 

@@ -39,6 +39,9 @@ _TOO_LONG: Final = re.compile(
 )
 _NO_MEMORY: Final = re.compile(r"^model requires more system memory")
 _LACKS_CAPABILITY: Final = re.compile(r"does not support (?P<what>[a-z]+)$")
+_NO_VISION: Final = re.compile(r"(?i)this model (?:does not support images|is missing data required for image input)$")
+"""A model without vision, or whose files lack it. Users report them (ollama/ollama#17065, #9967)."""
+
 _INVALID_LEVEL: Final = re.compile(r"^(?:invalid )?think value")
 
 _NOT_PUBLISHED: Final = re.compile(r"^pull model manifest: file does not exist$")
@@ -81,7 +84,7 @@ def _find_status(text: str) -> int:
         return 404
     if rejected := _PULL_REJECTED.match(text):
         return int(rejected["status"])
-    return 400 if _LACKS_CAPABILITY.search(text) else 500
+    return 400 if _LACKS_CAPABILITY.search(text) or _NO_VISION.search(text) else 500
 
 
 def _make_specific(message: str, status: int, generic: ProviderError) -> ProviderError | None:
@@ -95,6 +98,9 @@ def _make_specific(message: str, status: int, generic: ProviderError) -> Provide
     if _NO_MEMORY.match(message):
         hint = "Use a smaller model, or free memory: `ollama ps` lists loaded models."
         return ServerError(message, hint=hint, retryable=False)
+    if _NO_VISION.search(message):
+        hint = "Choose a model with vision: `ollama show NAME` lists the capabilities of a model."
+        return UnsupportedParameterError(message, hint=hint, param="messages")
     if status == 400 and (lack := _LACKS_CAPABILITY.search(message)):
         hint = "`ollama show NAME` lists the capabilities of a model."
         refusal = UnsupportedParameterError(message, hint=hint, param=_PARAMETERS.get(lack["what"]))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import count
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
-
-from pydantic_core import to_json
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError, ProviderError, UnsupportedError
@@ -15,6 +13,7 @@ from budwood.providing import (
     BaseProvider,
     count_tool_calls,
     describe_body,
+    encode_json,
     make_missing_field_error,
     parse_id,
     parse_object,
@@ -48,6 +47,9 @@ from budwood_ollama.models import decode_details, decode_summary
 from budwood_ollama.pull_decoder import PullDecoder
 from budwood_ollama.settings import OllamaSettings
 from budwood_ollama.stream_decoder import ChatStreamDecoder
+
+if TYPE_CHECKING:
+    from budwood.types import MediaKind, MediaRequest
 
 _HEADERS: Final = {"content-type": "application/json"}
 
@@ -127,6 +129,10 @@ class Ollama(BaseProvider):
         """Classify an error reply."""
         return make_error(reply)
 
+    def media_sources(self, request: MediaRequest, kind: MediaKind) -> frozenset[str]:
+        """Return how a request can contain media: images in base64; see `budwood.contracts.MediaInputProvider`."""
+        return frozenset({"inline"}) if kind == "image" else frozenset()
+
     def encode_embedding(self, request: EmbeddingRequest) -> HTTPCall:
         """Encode a request for embeddings."""
         body: dict[str, Any] = {"model": request.model, **self._encode_texts(request), **self._common}
@@ -192,7 +198,7 @@ class Ollama(BaseProvider):
             method="POST",
             url=self._settings.base_url + path,
             headers=self._headers,
-            body=to_json(body),
+            body=encode_json(body),
             adaptations=adaptations,
         )
 

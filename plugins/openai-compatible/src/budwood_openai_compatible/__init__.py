@@ -4,11 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from budwood.hooks import ProviderSpec, hookimpl
+from budwood_openai_compatible.batches import OpenAIBatches
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.provider import OpenAICompatible
-from budwood_openai_compatible.settings import BaseURL, OpenAICompatibleSettings, OptionalFeature
+from budwood_openai_compatible.settings import BaseURL, MissingFeature, OpenAICompatibleSettings, OptionalFeature
 
-__all__ = ["BaseURL", "Body", "OpenAICompatible", "OpenAICompatibleSettings", "OptionalFeature", "budwood_providers"]
+__all__ = [
+    "BaseURL",
+    "Body",
+    "MissingFeature",
+    "OpenAIBatches",
+    "OpenAICompatible",
+    "OpenAICompatibleSettings",
+    "OptionalFeature",
+    "budwood_providers",
+]
 
 
 @hookimpl

@@ -24,7 +24,12 @@ REASONING_DETAILS: Final = "reasoning_details"
 CONTENT_PART: Final = "content_part"
 """The key in `ReasoningPart.data` for reasoning in a content part. Otherwise the data is the name of the field."""
 
-MESSAGE_FIELDS: Final = frozenset({"role", "content", "refusal", "tool_calls", "function_call", *REASONING_FIELDS})
+TAGGED_REASONING: Final = "tagged_reasoning"
+"""The type of a content part with reasoning that the server sent between tags. It is not returned to the server."""
+
+MESSAGE_FIELDS: Final = frozenset(
+    {"role", "content", "refusal", "tool_calls", "function_call", "audio", "images", *REASONING_FIELDS}
+)
 
 EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
 """Values that count as absent."""
@@ -66,6 +71,8 @@ def decode_content_part(part: JSON, vendor: str) -> ContentPart | None:
         return TextPart(text=text)
     if text and kind in _REASONING_TYPES:
         return ReasoningPart(text=text, provider=vendor, data={CONTENT_PART: _remove_text(part)})
+    if kind == TAGGED_REASONING:
+        return ReasoningPart(text=text, provider=vendor) if text else None
     if kind == "refusal" and (refusal := extract_text(part.get("refusal"))):
         return RefusalPart(text=refusal)
     if (not kind or kind in _TEXT_TYPES) and all(part[name] in EMPTY for name in part if name != "type"):
@@ -129,7 +136,7 @@ def find_unknown_fields(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-_READABLE_FIELDS: Final = (*REASONING_FIELDS, "refusal", "tool_calls", "function_call")
+_READABLE_FIELDS: Final = (*REASONING_FIELDS, "refusal", "tool_calls", "function_call", "audio", "images")
 
 
 def _is_readable(name: str, value: JSON) -> bool:
@@ -138,4 +145,8 @@ def _is_readable(name: str, value: JSON) -> bool:
     if name in ("tool_calls", "function_call"):
         calls = value if isinstance(value, list) else [value]
         return all(call is None or isinstance(call, dict) for call in calls)
+    if name == "audio":
+        return isinstance(value, dict)
+    if name == "images":
+        return isinstance(value, list) and all(isinstance(image, dict) and "image_url" in image for image in value)
     return bool(extract_text(value))

@@ -43,6 +43,9 @@ from budwood_openai_compatible.tool_calls import decode_calls, list_calls
 REQUEST_ID_HEADERS: Final = ("apim-request-id", "x-ms-request-id")
 """Azure's headers with the request id. Some recorded replies have only the first."""
 
+_PAGE_HEAD: Final = 64
+"""Bytes by which an HTML page is recognized."""
+
 _FINISH_REASONS: Final[Mapping[str, FinishReason]] = {
     "stop": "stop",
     "eos": "stop",  # Together
@@ -240,9 +243,19 @@ def decode_message(
     parts.extend(part for raw in list_content_parts(content) if (part := decode_content_part(raw, vendor)) is not None)
     if refusal := extract_text(message.get("refusal")):
         parts.append(RefusalPart(text=refusal))
+    if isinstance(message.get("audio"), dict) or message.get("images"):
+        parts.extend(_decode_media(message, vendor, request))
     parts.extend(decode_calls(list_calls(message), vendor, reply_id, request))
     parts.extend(VendorPart(provider=vendor, kind=kind, data=data) for kind, data in find_unknown_fields(message))
     return Message(role="assistant", parts=tuple(parts))
+
+
+def _decode_media(message: Mapping[str, Any], vendor: str, request: ChatRequest | None) -> Iterable[Part]:
+    from budwood_openai_compatible.chat_media import decode_audio, decode_chat_images
+
+    if isinstance(audio := message.get("audio"), dict) and audio:
+        yield decode_audio(audio, vendor, request)
+    yield from decode_chat_images(message.get("images"))
 
 
 def _is_plain_text(message: Mapping[str, Any]) -> bool:
@@ -341,6 +354,24 @@ def is_unusual_error(reply: Mapping[str, Any]) -> bool:
         succeeded = isinstance(inner, Mapping) and inner.get("status_code") in _SUCCESS
         return not succeeded and not (reply.get("code") in _SUCCESS and "code" in reply)
     return False
+
+
+def reject_page(reply: HTTPReply, expected: str) -> None:
+    """
+    Check that a reply of any bytes or text is not an HTML page, such as the login of a proxy with status 200.
+
+    Raises:
+        BadResponseError: It is one.
+    """
+    head = reply.body[:_PAGE_HEAD].lstrip().lower()
+    is_page = reply.headers.get("content-type", "").lower().startswith("text/html")
+    if is_page or head.startswith((b"<!doctype html", b"<html")):
+        raise BadResponseError(
+            f"The reply is not {expected} but {describe_body(reply.body)}.",
+            hint="Check base_url: this is an address of web pages, or a proxy answers in place of the server.",
+            status=reply.status,
+            request_id=parse_request_id(reply.headers),
+        )
 
 
 def parse_request_id(headers: Mapping[str, str]) -> str | None:

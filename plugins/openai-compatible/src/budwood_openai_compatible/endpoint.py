@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic_core import to_json
-
 from budwood.contracts import PluginContext
 from budwood.errors import BadResponseError, NotFoundError, ProviderError
 from budwood.providing import (
@@ -15,6 +13,7 @@ from budwood.providing import (
     VendorError,
     classify_error,
     describe_body,
+    encode_json,
     find_tier,
     parse_body,
     parse_json,
@@ -41,14 +40,33 @@ from budwood_openai_compatible.errors import ERROR_CODES, infer_status, map_para
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
 
 if TYPE_CHECKING:
-    from budwood.types import EmbeddingRequest, EmbeddingResponse, ModelInfo, ModerationRequest, ModerationResponse
+    from budwood.types import (
+        EmbeddingRequest,
+        EmbeddingResponse,
+        ModelInfo,
+        ModerationRequest,
+        ModerationResponse,
+    )
 
 JSON_HEADERS: Final = {"content-type": "application/json", "accept": "application/json"}
 
 STANDARD_TIERS: Final = frozenset({"auto", "default", "standard", "on_demand"})
 """Values of ``service_tier`` in a reply that mean standard prices; ``on_demand`` is Groq's."""
 
-OPTIONAL_CAPABILITIES: Final = frozenset({Capability.COUNT_TOKENS, Capability.MODERATION})
+OPTIONAL_CAPABILITIES: Final = frozenset(
+    {
+        Capability.COUNT_TOKENS,
+        Capability.MODERATION,
+        Capability.AUDIO_INPUT,
+        Capability.VIDEO_INPUT,
+        Capability.DOCUMENT_INPUT,
+        Capability.AUDIO_OUTPUT,
+        Capability.IMAGE_OUTPUT,
+        Capability.FILES,
+        Capability.VIDEOS,
+        Capability.BACKGROUND,
+    }
+)
 """Capabilities that few servers have; an instance has them only if its settings list them."""
 
 
@@ -92,7 +110,11 @@ class OpenAIEndpoint(BaseProvider):
 
     def normalize(self, body: dict[str, Any]) -> dict[str, Any]:
         """Convert a reply or a chunk to OpenAI's form; a hook for vendors with fields in other places."""
-        return body
+        if self._settings.reasoning_tag is None:
+            return body
+        from budwood_openai_compatible.reasoning_tags import separate_reasoning  # few servers need it
+
+        return separate_reasoning(body, self._settings.reasoning_tag)
 
     def error(self, reply: HTTPReply) -> ProviderError:
         """Convert a reply whose status is not 2xx."""
@@ -191,7 +213,7 @@ class OpenAIEndpoint(BaseProvider):
             method="POST",
             url=self.url(path, body.get("model")),
             headers=self._headers,
-            body=to_json(body),
+            body=encode_json(body),
             adaptations=adaptations,
         )
 

@@ -100,6 +100,7 @@ ERROR_CODES: Final = ErrorCodes(
             "image_content_policy_violation",
             "misalignment_policy_violation",
             "moderation_blocked",
+            "contentFilter",
             _FLAGGED,
         }
     ),

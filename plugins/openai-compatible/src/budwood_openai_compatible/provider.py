@@ -7,7 +7,9 @@ first call 10 % slower.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import quote
 
 from budwood.contracts import PluginContext, StreamDecoder
 from budwood.errors import BadResponseError
@@ -20,25 +22,30 @@ from budwood_openai_compatible.encoding import (
     encode_messages,
     encode_output_schema,
     encode_tools,
-    report_dropped_call_fields,
+    report_changed_replies,
     report_dropped_reasoning,
     report_foreign_tools,
-    report_moved_images,
+    report_moved_media,
 )
-from budwood_openai_compatible.endpoint import OpenAIEndpoint
 from budwood_openai_compatible.settings import OpenAICompatibleSettings
+from budwood_openai_compatible.storage_endpoint import StorageEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from budwood.contracts import Steps
+    from budwood.types import AnyMedia, JobRef, JobState, MediaKind, MediaRequest
     from budwood_openai_compatible.responses import Api
 
 
 TRUNCATION_PARAMETERS: Final = ("truncation", "context_management", "transforms")
 """Parameters that allow a server to truncate the input: two of Responses, and one of OpenRouter."""
 
+_NOT_OF_RESPONSES: Final = frozenset({Capability.AUDIO_INPUT, Capability.VIDEO_INPUT, Capability.AUDIO_OUTPUT})
+"""Capabilities that only Chat Completions has."""
 
-class OpenAICompatible(OpenAIEndpoint):
+
+class OpenAICompatible(StorageEndpoint):
     """
     The provider for OpenAI's API and for compatible servers; the base class of providers for vendors with such an API.
 
@@ -57,12 +64,25 @@ class OpenAICompatible(OpenAIEndpoint):
             Capability.TOOLS,
             Capability.JSON_SCHEMA,
             Capability.IMAGE_INPUT,
+            Capability.AUDIO_INPUT,
+            Capability.VIDEO_INPUT,
+            Capability.DOCUMENT_INPUT,
+            Capability.AUDIO_OUTPUT,
+            Capability.IMAGE_OUTPUT,
             Capability.REASONING,
             Capability.EMBEDDINGS,
             Capability.MODELS,
             Capability.COMPLETION,
             Capability.MODERATION,
             Capability.COUNT_TOKENS,
+            Capability.IMAGES,
+            Capability.IMAGE_EDITS,
+            Capability.SPEECH,
+            Capability.TRANSCRIPTION,
+            Capability.TRANSLATION,
+            Capability.FILES,
+            Capability.VIDEOS,
+            Capability.BACKGROUND,
         }
     )
 
@@ -73,20 +93,26 @@ class OpenAICompatible(OpenAIEndpoint):
         super().__init__(settings, context)
         self.read_limits: ReadLimits = parse_rate_limits
         self._api = settings.api
+        if settings.api == "responses":
+            self._capabilities -= _NOT_OF_RESPONSES
         self._system_role = settings.system_role
         self._dialect = MessageDialect(
             vendor=self.vendor,
+            encode_media=self.encode_media,
             system_role=settings.system_role,
             image_results="image_results" in settings.offers,
             cache_control="cache_control" in settings.offers,
             extra_fields=settings.extra_message_fields,
             call_id_length=settings.call_id_length,
             max_call_id_length=self.max_call_id_length,
+            time=context.clock.time,
         )
         self._names = {"max_tokens": settings.max_tokens_parameter, **settings.renames}
 
     def api(self, request: ChatRequest) -> Api:
         """Return the API for a request: the one of the settings, or the one that the request needs."""
+        if request.is_background:
+            return "responses"
         if self._api != "auto":
             return self._api
         from budwood_openai_compatible.responses import choose_api
@@ -109,12 +135,10 @@ class OpenAICompatible(OpenAIEndpoint):
             "messages": encode_messages(request.messages, self._dialect),
             **parameters.values,
         }
-        if not self._dialect.image_results:
-            adaptations += report_moved_images(request.messages)
         if not self._dialect.cache_control and has_cache_marks(request.messages):
             adaptations += (DROPPED_CACHE_MARKS,)
-        adaptations += report_dropped_reasoning(request.messages, self._dialect)
-        adaptations += report_dropped_call_fields(request.messages, self._dialect)
+        if replies := [message for message in request.messages if message.role in ("assistant", "tool")]:
+            adaptations += report_changed_replies(replies, self._dialect)
         if request.tools or request.vendor_tools:
             body |= encode_tools(request, vendor=vendor, with_choice="tool_choice" not in self._settings.lacks)
             adaptations += report_foreign_tools(request, vendor)
@@ -137,8 +161,24 @@ class OpenAICompatible(OpenAIEndpoint):
         )
         if has_cache_marks(request.messages):
             adaptations += (DROPPED_CACHE_MARKS,)
-        no_fields = self._dialect._replace(extra_fields=frozenset())
+        no_fields = self._dialect._replace(extra_fields=frozenset(), image_results=True, keeps_images=True)
+        adaptations += report_moved_media(request.messages, no_fields)
         return Body(values, adaptations + report_dropped_reasoning(request.messages, no_fields))
+
+    def encode_media(self, part: AnyMedia) -> dict[str, Any]:
+        """Encode media as a content part of Chat Completions. Derived providers override this for other forms."""
+        from budwood_openai_compatible.chat_media import encode_media_part  # most messages have none
+
+        return encode_media_part(part)
+
+    def media_sources(self, request: MediaRequest, kind: MediaKind) -> frozenset[str]:
+        """Return how a request can contain media; see `budwood.contracts.MediaInputProvider`."""
+        from budwood_openai_compatible.media.sources import find_sources
+
+        if not isinstance(request, ChatRequest):
+            return self._find_service_sources(request, kind)
+        sources = find_sources(self.api(request), kind)
+        return sources if Capability.FILES in self.capabilities else sources - {"file"}
 
     def rate_limits(self, head: ReplyHead) -> RateLimits | None:
         """Parse the rate limits of a reply; see `budwood.contracts.RateLimitProvider`."""
@@ -220,7 +260,45 @@ class OpenAICompatible(OpenAIEndpoint):
             raise BadResponseError("The reply has no number of input tokens.")
         return tokens
 
+    def submit_response(self, request: ChatRequest) -> Steps[JobState]:
+        """
+        Submit a request to Responses, which answers it in the background.
+
+        It is not sent again after an ambiguous failure, since the API has no idempotency keys.
+        """
+        values, adaptations = self.build_responses_body(request, stream=False)
+        call = self._post("/responses", {**values, "background": True}, adaptations)
+        return self._decode_background_job((yield replace(call, repeatable=False)))
+
+    def poll_response(self, job: JobRef) -> Steps[JobState]:
+        """Ask for the state of a reply."""
+        return self._decode_background_job((yield self._get(_response_path(job))))
+
+    def cancel_response(self, job: JobRef) -> Steps[JobState]:
+        """Cancel a reply."""
+        return self._decode_background_job((yield replace(self._get(f"{_response_path(job)}/cancel"), method="POST")))
+
+    def fetch_response(self, job: JobRef) -> Steps[ChatResponse]:
+        """Return a reply that is complete."""
+        from budwood_openai_compatible.responses import decode_response
+
+        reply: HTTPReply = yield self._get(_response_path(job))
+        return decode_response(self._object(reply, "output"), reply, vendor=self.vendor)
+
+    def _decode_background_job(self, reply: HTTPReply) -> JobState:
+        """Decode the state of a job. That of a failed one contains its error, which does not raise."""
+        from budwood.providing import parse_object
+        from budwood_openai_compatible.responses.background import decode_background_job
+
+        body = parse_object(reply)
+        return decode_background_job(body if body.get("id") else self._object(reply, "id"))
+
     def _stream_options(self) -> dict[str, Any]:
         """Return the fields that request a stream, with usage at its end."""
         options = {} if "stream_options" in self._settings.lacks else {"stream_options": {"include_usage": True}}
         return {"stream": True, **options}
+
+
+def _response_path(job: JobRef) -> str:
+    """Return the path of a reply in the background."""
+    return f"/responses/{quote(job.id, safe='')}"

@@ -9,14 +9,39 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from budwood.providing import parse_base_url
 
 MissingFeature = Literal[
-    "tools", "tool_choice", "json_schema", "image_input", "stream_options", "embeddings", "models", "completion"
+    "tools",
+    "tool_choice",
+    "json_schema",
+    "image_input",
+    "stream_options",
+    "embeddings",
+    "models",
+    "completion",
+    "images",
+    "image_edits",
+    "speech",
+    "transcription",
+    "translation",
 ]
 """Features that some servers do not have, or fields that they reject."""
 
-OptionalFeature = Literal["count_tokens", "moderation", "image_results", "cache_control"]
+OptionalFeature = Literal[
+    "count_tokens",
+    "moderation",
+    "image_results",
+    "cache_control",
+    "audio_input",
+    "video_input",
+    "document_input",
+    "audio_output",
+    "image_output",
+    "files",
+    "videos",
+    "background",
+]
 """
-Features that few servers have: ``image_results`` are images in the results of tools, ``cache_control`` are marks for
-prompt caching in messages.
+Features that few servers have: ``image_results`` are media in the results of tools, ``cache_control`` are marks for
+prompt caching in messages, ``background`` are replies of Responses in the background.
 """
 
 
@@ -27,6 +52,11 @@ _ENDPOINTS: Final = (
     "/responses",
     "/embeddings",
     "/moderations",
+    "/images/generations",
+    "/images/edits",
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/audio/translations",
     "/v1/models",
 )
 
@@ -56,6 +86,8 @@ class OpenAICompatibleSettings(BaseModel):
             itself are always returned to it.
         call_id_length: The length of tool call ids, for servers that accept only letters and digits of one length, such
             as Mistral with 9.
+        reasoning_tag: The tag between which the server puts reasoning before the text, such as ``reasoning`` for
+            ``<reasoning>…</reasoning>``.
         api: The API to use: Chat Completions, Responses, or ``auto``, which chooses by model and request.
     """
 
@@ -71,4 +103,5 @@ class OpenAICompatibleSettings(BaseModel):
     offers: frozenset[OptionalFeature] = frozenset()
     extra_message_fields: frozenset[str] | None = None
     call_id_length: Annotated[int, Field(ge=1, le=40)] | None = None
+    reasoning_tag: Annotated[str, Field(pattern=r"^\w+$")] | None = None
     api: Literal["chat", "responses", "auto"] = "chat"

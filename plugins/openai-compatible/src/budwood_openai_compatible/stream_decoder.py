@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import BadResponseError, StreamInterruptedError
 from budwood.providing import count_tool_calls, is_end_mark, parse_count, parse_rate_limits
@@ -54,6 +54,9 @@ from budwood_openai_compatible.decoding import (
 from budwood_openai_compatible.event_decoder import ConvertError, DecodeBody, JSONEventDecoder
 from budwood_openai_compatible.tool_calls import list_calls
 
+if TYPE_CHECKING:
+    from budwood_openai_compatible.chat_media import StreamedMedia
+
 Normalize = Callable[[dict[str, Any]], dict[str, Any]]
 """Converts a chunk to OpenAI's form."""
 
@@ -67,6 +70,7 @@ class _Choice:
         calls: The tool calls.
         reasoning: Reasoning that is not followed by other content yet.
         origin: The field or the content part with the reasoning, for `ReasoningPart.data`.
+        media: The audio and images; None before the first.
         logprobs: The log probabilities of all tokens.
         channel: The channel of the last delta.
         has_messages: Whether the server sends ``message`` in place of ``delta``.
@@ -78,6 +82,7 @@ class _Choice:
     calls: CallFragments
     reasoning: list[str] = field(default_factory=list)
     origin: JSON = None
+    media: StreamedMedia | None = None
     logprobs: dict[str, JSON] = field(default_factory=dict)
     channel: JSON = None
     has_messages: bool = False
@@ -259,6 +264,8 @@ class ChatStreamDecoder(JSONEventDecoder):
     def _finish(self, state: _Choice, raw: str | None, index: int) -> Iterator[StreamEvent]:
         yield from self._close_reasoning(state, index)
         earlier = count_tool_calls(self._request) if self._request is not None else 0
+        if state.media is not None:
+            yield from state.media.close(index)
         yield from state.calls.close(self._id, earlier, self._vendor, index)
         state.is_finished = True
         if state.reason in (None, "stop"):  # of joined choices, one may have "stop"
@@ -280,6 +287,8 @@ class ChatStreamDecoder(JSONEventDecoder):
         if refusal := extract_text(delta.get("refusal")):
             yield from self._close_reasoning(state, index)
             yield RefusalDelta(refusal, index)
+        if delta.get("audio") or delta.get("images"):
+            yield from self._decode_media(delta, state, index)
         for call in list_calls(delta):
             yield from self._close_reasoning(state, index)
             yield state.calls.add(call, source, index)
@@ -299,6 +308,14 @@ class ChatStreamDecoder(JSONEventDecoder):
                     yield RefusalDelta(part.text, index)
                 case _:
                     yield VendorContent(part, index)
+
+    def _decode_media(self, delta: Mapping[str, Any], state: _Choice, index: int) -> Iterator[StreamEvent]:
+        from budwood_openai_compatible.chat_media import StreamedMedia
+
+        yield from self._close_reasoning(state, index)
+        if state.media is None:
+            state.media = StreamedMedia(self._vendor, self._request)
+        yield from state.media.add(delta, index)
 
     def _close_reasoning(self, state: _Choice, index: int) -> Iterator[StreamEvent]:
         """Complete reasoning, with the place where it was received, so that it can be returned there."""

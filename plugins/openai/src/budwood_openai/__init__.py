@@ -1,4 +1,4 @@
-"""OpenAI: Chat Completions, Responses, embeddings, moderations and token counts."""
+"""OpenAI: Chat Completions, Responses, embeddings, moderations, token counts, images, speech and files."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from budwood.contracts import PluginContext
 from budwood.hooks import ProviderSpec, hookimpl
-from budwood_openai_compatible import BaseURL, OpenAICompatible, OpenAICompatibleSettings, OptionalFeature
+from budwood_openai_compatible import BaseURL, OpenAIBatches, OpenAICompatibleSettings, OptionalFeature
 
 __all__ = ["OpenAI", "OpenAISettings", "budwood_providers"]
 
@@ -27,12 +27,23 @@ class OpenAISettings(OpenAICompatibleSettings):
     organization: str | None = None
     project: str | None = None
     system_role: Literal["system", "developer"] | None = None
-    offers: frozenset[OptionalFeature] = frozenset({"count_tokens", "moderation"})
+    offers: frozenset[OptionalFeature] = frozenset(
+        {
+            "count_tokens",
+            "moderation",
+            "audio_input",
+            "document_input",
+            "audio_output",
+            "image_output",
+            "files",
+            "background",
+        }
+    )
     extra_message_fields: frozenset[str] | None = frozenset()
     api: Literal["chat", "responses", "auto"] = "auto"
 
 
-class OpenAI(OpenAICompatible):
+class OpenAI(OpenAIBatches):
     """The provider for OpenAI's own API."""
 
     vendor: ClassVar[str] = "openai"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from budwood.contracts import PluginContext
-from budwood.errors import ConfigurationError
+from budwood.providing.redis import RedisServer, connect
 from budwood.types import Claim, Denial
 from budwood_redis_limiter.settings import RedisLimiterSettings
 
@@ -51,17 +45,16 @@ class RedisLimiter:
     answer was lost can be repeated.
 
     Args:
-        client: The client of the server.
+        server: The server.
         settings: The settings.
     """
 
-    def __init__(self, client: redis.Redis, settings: RedisLimiterSettings) -> None:
-        self._client = client
+    def __init__(self, server: RedisServer, settings: RedisLimiterSettings) -> None:
+        self._server = server
         self._prefix = settings.prefix
         self._lease = settings.lease
-        self._secrets = _list_secrets(client)
         self._reserve, self._settle, self._correct = (
-            client.register_script(_read("common") + _read(name)) for name in ("reserve", "settle", "correct")
+            server.client.register_script(_read("common") + _read(name)) for name in ("reserve", "settle", "correct")
         )
 
     def reserve(self, ticket: str, claims: Sequence[Claim]) -> Denial | None:
@@ -106,7 +99,7 @@ class RedisLimiter:
 
     def close(self) -> None:
         """Close the connections. It can be called repeatedly."""
-        self._client.close()
+        self._server.close()
 
     def _run(self, script: Script, ticket: str, claims: Sequence[Claim], *options: float | str) -> list[Any]:
         keys = [self._key(name) for name in ("alive", "tickets", "places")]
@@ -116,10 +109,7 @@ class RedisLimiter:
             kind = "own quota" if claim.kind == "quota" and not claim.is_lasting else claim.kind
             keys += [self._data_key(kind, claim), self._key("queues", claim.key)]
             arguments += [_encode(claim.key), kind, claim.limit, claim.amount, claim.period, claim.resets_at or 0]
-        try:
-            answer: list[Any] = script(keys=keys, args=[*arguments, *options])
-        except redis.RedisError as error:
-            raise OSError(errno.EIO, f"Redis: {self._redact(error)}") from None  # it may quote the URL
+        answer: list[Any] = self._server.run(lambda: script(keys=keys, args=[*arguments, *options]))
         return answer
 
     def _data_key(self, kind: str, claim: Claim) -> bytes:
@@ -131,12 +121,6 @@ class RedisLimiter:
     def _key(self, kind: str, name: str = "") -> bytes:
         return _encode(f"{self._prefix}:{kind}:{name}")
 
-    def _redact(self, error: Exception) -> str:
-        text = str(error) or type(error).__name__
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
 
 def build_redis_limiter(settings: RedisLimiterSettings, context: PluginContext) -> RedisLimiter:
     """
@@ -145,28 +129,8 @@ def build_redis_limiter(settings: RedisLimiterSettings, context: PluginContext) 
     Raises:
         ConfigurationError: The URL is not valid.
     """
-    connect = partial(
-        redis.Redis.from_url,
-        socket_connect_timeout=settings.timeout,
-        socket_timeout=settings.timeout,
-        retry=Retry(NoBackoff(), 1),  # a connection may be older than the server; a limiter has no time to wait
-        protocol=2,  # it is what all versions of the server understand
-    )
-    try:
-        client = connect(settings.url.get_secret_value())
-    except ValueError:
-        client = None
-    if client is None:  # not raised inside the handler: its error may quote the URL
-        raise ConfigurationError(
-            f"[limiters.{context.instance}] url: it is not a valid address of a Redis server.",
-            hint='Set it to an address such as "redis://:password@host:6379/0".',
-        )
-    return RedisLimiter(client, settings)
-
-
-def _list_secrets(client: redis.Redis) -> tuple[str, ...]:
-    options = client.connection_pool.connection_kwargs
-    return tuple(secret for name in ("password",) if (secret := options.get(name)))
+    server = connect(settings.url, settings.timeout, f"[limiters.{context.instance}] url")
+    return RedisLimiter(server, settings)
 
 
 def _read(name: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
-from urllib.parse import urlsplit
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-_SCHEMES: Final = ("redis", "rediss", "unix")
+from budwood.providing.redis import RedisURL
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -27,18 +26,7 @@ class RedisLimiterSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    url: RedisURL = SecretStr("redis://127.0.0.1:6379/0")
     prefix: Annotated[str, Field(min_length=1)] = "budwood"
     timeout: Seconds = 1.0
     lease: Seconds = 900.0
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, url: SecretStr) -> SecretStr:
-        try:
-            scheme = urlsplit(url.get_secret_value()).scheme
-        except ValueError:
-            scheme = ""
-        if scheme not in _SCHEMES:
-            raise ValueError(f"must begin with {', '.join(f'{name}://' for name in _SCHEMES[:-1])} or unix://")
-        return url

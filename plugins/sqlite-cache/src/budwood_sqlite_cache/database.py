@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from budwood.contracts import EmitLog
-from budwood.providing.sqlite import SharedFile
+from budwood.providing.sqlite import DamagedError, SharedFile
 from budwood_sqlite_cache import schema
 
 T = TypeVar("T")
@@ -36,11 +36,28 @@ class Database:
         Raises:
             OSError: The file cannot be used.
         """
-        if self._closed:
-            raise OSError(errno.EBADF, "The cache is closed", str(self.path))
+        self._check_open()
         return self._file.use(work)
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run a function that only reads, as `use` does, but leave a damaged file where it is.
+
+        Raises:
+            OSError: The file is damaged, or cannot be used.
+        """
+        self._check_open()
+        try:
+            return self._file.read(work)
+        except DamagedError as error:
+            message = f"{(error.strerror or '').rstrip('.')}. Remove the file, or rename it"
+            raise DamagedError(error.errno, message, str(self.path)) from error
 
     def close(self) -> None:
         """Close the connection permanently. It can be called repeatedly."""
         self._closed = True
         self._file.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise OSError(errno.EBADF, "The cache is closed", str(self.path))

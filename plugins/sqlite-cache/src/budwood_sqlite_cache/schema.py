@@ -9,7 +9,7 @@ from typing import Final
 
 from budwood.providing.sqlite import enable_wal
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of the format, stored in ``user_version``. Incompatible formats have different versions."""
 
 _APPLICATION_ID: Final = 0x42756463  # "Budc"
@@ -17,15 +17,30 @@ _APPLICATION_ID: Final = 0x42756463  # "Budc"
 _TABLES: Final = (
     """
     CREATE TABLE IF NOT EXISTS entries (
-        namespace TEXT NOT NULL,
-        key BLOB NOT NULL,
+        key BLOB NOT NULL PRIMARY KEY, -- keys and namespaces are UTF-8, which orders them as their code points do
         value BLOB NOT NULL,
         checksum INTEGER NOT NULL,
         expires REAL,
-        PRIMARY KEY (namespace, key)
+        used REAL NOT NULL -- when it was stored or last read, accurate to an hour
     )
     """,
     "CREATE INDEX IF NOT EXISTS entries_by_end ON entries (expires) WHERE expires IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS entries_by_use ON entries (used)",
+    """
+    CREATE TABLE IF NOT EXISTS counts (
+        namespace BLOB NOT NULL PRIMARY KEY,
+        hits INTEGER NOT NULL,
+        misses INTEGER NOT NULL,
+        saved INTEGER NOT NULL -- in 10⁻¹² dollars
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS leases (
+        key BLOB NOT NULL PRIMARY KEY,
+        owner BLOB, -- NULL after a release without a value
+        expires REAL NOT NULL
+    )
+    """,
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
@@ -46,6 +61,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             "The file is an SQLite database, but not a cache of this version. Remove it, or set another path",
             str(path),
         )
+    if not tables:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first write: it cannot be changed later
     enable_wal(connection)
     connection.execute(
         "PRAGMA synchronous = NORMAL"

@@ -13,13 +13,11 @@ class SQLiteCacheSettings(BaseModel):
     Settings of the SQLite cache.
 
     Attributes:
-        path: The file, on a local disk; by default ``replies.sqlite3`` in the user's cache folder.
-        namespace: The namespace; entries of one namespace are not visible in another.
-        ttl: The default ttl of entries in seconds; by default they do not expire.
+        path: The file, on a local disk; by default ``replies-2.sqlite3`` in the user's cache folder.
+        max_bytes: The size of the file, in bytes, from which on the least recently used entries are removed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     path: Path | None = None
-    namespace: Annotated[str, Field(min_length=1)] = "default"
-    ttl: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_bytes: Annotated[int, Field(ge=1024 * 1024)] = 1024 * 1024 * 1024

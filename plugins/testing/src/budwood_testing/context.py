@@ -21,6 +21,7 @@ def plugin_context(
     log: EmitLog | None = None,
     clock: Clock | None = None,
     cache_folder: Path | None = None,
+    data_folder: Path | None = None,
 ) -> PluginContext:
     """
     Create a `PluginContext` like the one that Budwood passes to a plugin.
@@ -32,6 +33,7 @@ def plugin_context(
         clock: The clock; by default a `FakeClock`, on which sleeping returns immediately.
         cache_folder: A folder for the plugin's files, such as pytest's ``tmp_path``. The default folder does not exist:
             a plugin that writes to it fails.
+        data_folder: The same for files that cannot be created again.
     """
     from budwood.contracts import PluginContext
 
@@ -48,6 +50,7 @@ def plugin_context(
         log=log or _discard,
         clock=clock or FakeClock(),
         cache_folder=cache_folder or Path("missing-cache-folder") / instance,
+        data_folder=data_folder or Path("missing-data-folder") / instance,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -19,6 +20,7 @@ from budwood.errors import (
 
 _LESS_MEMORY: Final = 'Use a smaller model, dtype = "bfloat16", a shorter prompt, or device = "cpu".'
 _MEMORY_MESSAGES: Final = ("out of memory", "not enough memory", "can't allocate memory")
+_REQUIRED_LIBRARY: Final = re.compile(r".*requires the ([\w-]+) library")  # of transformers' own ImportError
 
 
 @contextmanager
@@ -37,6 +39,8 @@ def convert_run_errors() -> Iterator[None]:
     """Convert errors of running a model."""
     try:
         yield
+    except ImportError as error:
+        raise _missing_library("The model", error) from error
     except (MemoryError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise _out_of_memory(error) from error
@@ -51,6 +55,17 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _out_of_memory(error: BaseException) -> CapacityError:
     return CapacityError(f"Not enough memory: {_first_line(error)}.", hint=_LESS_MEMORY, retryable=False)
+
+
+def _missing_library(model: str, error: ImportError) -> ConfigurationError:
+    message = _first_line(error)
+    if error.name is not None:
+        hint = f"pip install {error.name}"
+    elif stated := _REQUIRED_LIBRARY.search(message):
+        message, hint = stated[0], f"pip install {stated[1].lower()}, and keep the version of torch."
+    else:
+        hint = "Install it, or change the setting that requires it."
+    return ConfigurationError(f"{model} requires a library: {message}.", hint=hint)
 
 
 def _load_error(model: str, instance: str, error: Exception) -> BudwoodError:
@@ -74,8 +89,7 @@ def _load_error(model: str, instance: str, error: Exception) -> BudwoodError:
             hint="Use a model that generates text. A newer version of transformers may support it.",
         )
     if isinstance(error, ImportError):
-        hint = f"pip install {error.name}" if error.name else "Install it, or change the setting that requires it."
-        return ConfigurationError(f"{model} requires a library: {_first_line(error)}.", hint=hint)
+        return _missing_library(model, error)
     if "attn_implementation" in message:
         return ConfigurationError(
             f"{model} does not support this attention implementation: {_first_line(error)}.",
@@ -83,7 +97,8 @@ def _load_error(model: str, instance: str, error: Exception) -> BudwoodError:
         )
     return ConfigurationError(
         f"Cannot load {model}: {type(error).__name__}: {_first_line(error)}.",
-        hint="Check its files: it must have config.json, a tokenizer, and weights as safetensors.",
+        hint="Check its files: it must have config.json, a tokenizer, and weights as safetensors; a model that takes "
+        "images also needs processor_config.json or preprocessor_config.json.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -60,18 +61,19 @@ def generate_reply(
         BudwoodError: The request or the model is invalid.
     """
     reply_id = f"local-{secrets.token_hex(8)}"
-    prompt = encode_prompt(model.tokenizer, request)
-    limit, raw_limit = _limit(model, request, len(prompt), default_limit)
+    prompt = encode_prompt(model.encoder, request)
+    limit, raw_limit = _limit(model, request, len(prompt.tokens), default_limit)
     config, seed = _create_config(model, request, limit)
-    writer = _ReplyWriter(model, request, prompt, reply_id, emit=emit, is_cancelled=is_cancelled)
+    writer = _ReplyWriter(model, request, prompt.tokens, reply_id, emit=emit, is_cancelled=is_cancelled)
     emit(ResponseStarted(id=reply_id, model=request.model))
     with convert_run_errors(), torch.inference_mode():
-        input_ids = torch.tensor([prompt], device=model.weights.device)
+        input_ids = torch.tensor([prompt.tokens], device=model.weights.device)
         model.weights.generate(
             input_ids,
+            **prompt.tensors(model.weights.device, model.weights.dtype),
             attention_mask=torch.ones_like(input_ids),
             generation_config=config,
-            logits_processor=_processors(model, request, len(prompt), seed),
+            logits_processor=_processors(model, request, len(prompt.tokens), seed),
             stopping_criteria=[_TokenCallback(writer.add_token)],
         )
     if is_cancelled():
@@ -126,7 +128,7 @@ def end_tokens(model: LoadedModel) -> list[int]:
     """Return the end-of-sequence tokens of the model."""
     token_ids = model.weights.generation_config.eos_token_id
     if token_ids is None:
-        token_ids = model.tokenizer.eos_token_id
+        token_ids = model.encoder.tokenizer.eos_token_id
     if token_ids is None:
         return []
     return list(token_ids) if isinstance(token_ids, Iterable) else [token_ids]
@@ -177,8 +179,10 @@ class _ReplyWriter:
         self._reader = _create_reader(model, request, prompt, reply_id)
         # The template parser needs special tokens, which mark tool calls; plain text must not contain them.
         self._detokenizer = Detokenizer(
-            lambda tokens: str(
-                model.tokenizer.decode(tokens, skip_special_tokens=not has_template, clean_up_tokenization_spaces=False)
+            partial(
+                model.encoder.tokenizer.decode,
+                skip_special_tokens=not has_template,
+                clean_up_tokenization_spaces=False,
             )
         )
 
@@ -249,7 +253,7 @@ class _ReplyWriter:
 def _create_reader(model: LoadedModel, request: ChatRequest, prompt: list[int], reply_id: str) -> ReplyReader:
     if model.response_template is None:
         return PlainReader()
-    parser = model.tokenizer.get_response_parser(
+    parser = model.encoder.tokenizer.get_response_parser(
         model.response_template, prefix=prompt, tools=tools_for_template(request) or None
     )
     return TemplateReader(parser, reply_id)

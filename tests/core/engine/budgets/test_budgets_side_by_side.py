@@ -16,11 +16,15 @@ from budwood.clock import SystemClock
 from budwood.engine.budgets.worst_case import HIDDEN_TOKENS
 from budwood.errors import BudgetExceededError
 from tests.core.engine.budgets.billing_server import BillingServer
+from tests.servers import MAX_WAIT
 
 IN_FLIGHT = 256
 LIMIT = 40_000
 MILLION = 1_000_000
 MAX_TOKENS = 200
+PATIENCE = {"connect_timeout": MAX_WAIT, "idle_timeout": MAX_WAIT}
+"""On a busy machine hundreds of connections take a while."""
+
 MOST = HIDDEN_TOKENS + MAX_TOKENS + 200
 """More than the most tokens of a request."""
 
@@ -58,7 +62,7 @@ def ask_many_blocking(server, number, concurrency, budgets):
     """
     Ask from threads, and return the replies and the state of the budgets.
     """
-    options = {"settings": server.settings, "observers": [server], "clock": OwnClock(), "budgets": budgets}
+    options = {"settings": server.settings, "observers": [server], "clock": OwnClock(), "budgets": budgets, **PATIENCE}
     with Client("bills/m", **options) as client:
         replies = client.ask_many(["Hello"] * number, concurrency=concurrency, max_tokens=MAX_TOKENS)
         return replies, client.budgets()
@@ -68,7 +72,7 @@ def ask_many_async(server, number, concurrency, budgets):
     """
     Ask from tasks, and return the replies and the state of the budgets.
     """
-    options = {"settings": server.settings, "observers": [server], "clock": OwnClock(), "budgets": budgets}
+    options = {"settings": server.settings, "observers": [server], "clock": OwnClock(), "budgets": budgets, **PATIENCE}
 
     async def run():
         async with AsyncClient("bills/m", **options) as client:

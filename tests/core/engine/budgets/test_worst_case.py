@@ -15,8 +15,10 @@ from budwood import Client
 from budwood.engine.budgets.worst_case import HIDDEN_TOKENS, HIDDEN_TOKENS_OF_TOOLS, compute_worst_case
 from budwood.types import (
     Adaptation,
+    AudioPart,
     BodyFile,
     ChatRequest,
+    DocumentPart,
     EmbeddingRequest,
     ImagePart,
     Message,
@@ -24,12 +26,14 @@ from budwood.types import (
     ModelRules,
     ModerationRequest,
     ReasoningPart,
+    SpeechRequest,
     TextPart,
     ToolDefinition,
     ToolResultPart,
     Usage,
     VendorPart,
     VendorTool,
+    VideoPart,
 )
 
 MOMENT = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -162,6 +166,27 @@ def test_input_is_bounded_by_bytes_or_counted():
     assert worst_case(chat(), counted=7).dollars == Decimal(7 * 2 + 10 * 8) / 1_000_000
 
 
+def test_speech_by_characters_has_a_known_cost():
+    """
+    It costs the same, however long the audio is.
+    """
+    facts = ModelFacts(media_prices={"characters": 15})
+    computed = worst_case(SpeechRequest(model="m", text="Grüße"), facts=facts)
+
+    assert (computed.dollars, computed.unbounded, computed.no_price) == (Decimal(75) / 1_000_000, None, None)
+
+
+def test_voice_of_the_catalog_has_no_cost():
+    """
+    A default voice of the model is not a parameter of the caller that could raise the cost.
+    """
+    facts, rules = ModelFacts(media_prices={"characters": 15}), ModelRules(defaults={"voice": "alloy"})
+
+    assert worst_case(SpeechRequest(model="m", text="a"), facts=facts, rules=rules).unbounded is None
+    request = SpeechRequest(model="m", text="a", extra={"style": "slow"})
+    assert worst_case(request, facts=facts, rules=rules).unbounded == "style in extra= can raise the cost"
+
+
 def test_embeddings_have_no_output():
     """
     Only their input has a price, so that no price of output is needed.
@@ -236,6 +261,10 @@ def test_files_have_no_bound():
         (chat(ImagePart(url="https://example.org/a.png")), "images"),
         (chat(ImagePart(data=b"x", media_type="image/png")), "images"),
         (chat(ToolResultPart(call_id="c", name="t", content=(ImagePart(data=b"x"),))), "images"),
+        (chat(DocumentPart(data=b"%PDF-")), "documents"),
+        (chat(AudioPart(url="https://example.org/a.mp3")), "audio"),
+        (chat(VideoPart(file_id="files/abc")), "videos"),
+        (SpeechRequest(model="m", text="Hello"), "cost of such requests"),
         (chat(VendorPart(provider="v", kind="input_audio", data={})), "input_audio"),
         (chat(vendor_tools=(VendorTool(provider="v", data={}),)), "tools that run at the vendor"),
         (chat(tools=(ToolDefinition(name="t", parameters={}, extra={"type": "search"}),)), "extra of a tool"),

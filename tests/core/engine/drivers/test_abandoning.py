@@ -15,6 +15,7 @@ from budwood.engine.drivers.effects import (
     Abandoned,
     Invoke,
     Open,
+    Start,
     Wait,
 )
 from budwood.engine.drivers.latch import Latch
@@ -258,3 +259,33 @@ def test_abandoned_group_ends_the_groups_inside(driver):
     driver.close()
 
     assert cleaned in (["cleaned"], ["cleaned"] * 2)  # a flow that has not started does not clean up
+
+
+@pytest.mark.parametrize("kind", ["all", "first", "started"])
+def test_control_c_while_a_thread_starts_leaves_no_thread(clock, monkeypatch, kind):
+    """
+    The thread ends, although it gets no flow, or one that was abandoned.
+    """
+    start = threading.Thread.start
+
+    def start_and_interrupt(thread):
+        start(thread)
+        if thread.name == "budwood-flow":
+            patch.undo()
+            raise KeyboardInterrupt
+
+    def wait():
+        yield Wait(Latch(), math.inf)
+
+    def start_in_background():
+        yield Start(wait(), lambda: None)
+
+    flows = {"all": run_all([wait(), wait()]), "first": run_first(wait(), wait()), "started": start_in_background()}
+    driver = BlockingDriver(ScriptedTransport, clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            driver.run(flows[kind])
+
+    assert not driver.started
+    assert_no_threads_are_left()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
@@ -85,7 +87,7 @@ def test_events_of_a_call_are_in_order(make_client, scripted):
     assert [event.number for event in recorder.events if isinstance(event, AttemptStarted)] == [1, 2]
     started, finished = recorder.events[0], recorder.events[-1]
     assert (started.service, started.provider, started.model, started.prompt) == ("chat", "openai", "gpt-4o", "Hello")
-    assert (finished.response, finished.error, finished.attempts) == (reply, None, 2)
+    assert (finished.response, finished.error, finished.attempts) == (reply, None, reply.attempts)
 
 
 def test_failed_call_has_its_error(make_client, scripted):
@@ -351,3 +353,79 @@ def test_protocols_are_recognised():
     assert isinstance(observer, HeadersObserver)
     assert isinstance(observer, ToolObserver)
     assert not isinstance(Recorder(), HeadersObserver | ToolObserver)
+
+
+caller = contextvars.ContextVar("caller", default="nobody")
+
+
+class Listener:
+    """
+    Stores the value of `caller` at the start of each request.
+    """
+
+    event_types = (RequestStarted,)
+
+    def __init__(self):
+        self.callers = []
+
+    def observe(self, event):
+        self.callers.append(caller.get())
+
+
+def test_start_of_a_stream_is_reported_in_the_context_of_the_caller(make_client, scripted):
+    """
+    `RequestStarted` has the context variables of the code that called `stream`, also if another thread reads it.
+    """
+    listener = Listener()
+    scripted.reply(200, chunks=sse(*chat_chunks(["Hi"])))
+
+    with make_client(observers=[listener]) as client:
+        stream = contextvars.copy_context().run(lambda: (caller.set("the caller"), client.stream("Hello"))[1])
+        with stream, ThreadPoolExecutor(1) as pool:
+            assert pool.submit(lambda: "".join(stream.text_deltas())).result() == "Hi"
+
+    assert listener.callers == ["the caller"]
+
+
+def test_parallel_calls_are_reported_in_the_context_of_the_caller(make_client, scripted):
+    """
+    `ask_many` runs its calls in threads, which have the context variables of the code that called it.
+    """
+    listener = Listener()
+    scripted.reply(200, chat_reply("1")).reply(200, chat_reply("2"))
+
+    with make_client(observers=[listener]) as client:
+        contextvars.copy_context().run(lambda: (caller.set("the caller"), client.ask_many(["a", "b"])))
+
+    assert listener.callers == ["the caller", "the caller"]
+
+
+def test_address_is_that_of_the_endpoint(make_client, scripted):
+    """
+    Starts have the address of the endpoint, which is another one for a backup, without user and password.
+    """
+    recorder = Recorder()
+    scripted.reply(503, {"error": {"message": "down"}}).reply(200, chat_reply("Hi"))
+    backups = [{"base_url": "https://user:secret@second.example:8443/v1"}]
+
+    with make_client(observers=[recorder], backups=backups, retries=0) as client:
+        client.ask("Hello")
+
+    urls = [event.url for event in recorder.events if isinstance(event, RequestStarted | AttemptStarted)]
+    assert urls == ["https://api.openai.com/v1", "https://api.openai.com/v1", "https://second.example:8443/v1"]
+
+
+def test_request_is_reported_with_its_parameters(make_client, scripted):
+    """
+    `RequestStarted` has the request, whether it is streamed, and the conversation; tool events have the id of the call.
+    """
+    recorder = Recorder()
+    scripted.reply(200, make_tool_reply()).reply(200, chat_reply("3"))
+
+    with make_client(observers=[recorder]) as client:
+        client.ask("1 + 2?", tools=[add], temperature=0.5, conversation="talk-1")
+
+    started = recorder.events[0]
+    assert (started.request.temperature, started.streamed, started.conversation) == (0.5, False, "talk-1")
+    assert started.request.messages[-1].text == "1 + 2?"
+    assert {event.tool_call for event in recorder.events if isinstance(event, ToolStarted | ToolFinished)} == {"call_1"}

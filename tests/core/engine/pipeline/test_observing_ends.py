@@ -71,7 +71,7 @@ def test_stream_that_is_left_has_ended(make_client, scripted, recorder, read):
     (attempt,) = recorder.select_events(AttemptFinished)
     assert (attempt.attempt.error, attempt.attempt.status, attempt.attempt.cost) == ("Abandoned", 200, None)
     (finished,) = recorder.select_events(RequestFinished)
-    assert (type(finished.error), finished.response, finished.attempts) == (Abandoned, None, 1)
+    assert (type(finished.error), finished.response, len(finished.attempts)) == (Abandoned, None, 1)
 
 
 def test_stream_that_is_closed_twice_ends_once(make_client, scripted, recorder):

@@ -89,7 +89,7 @@ def test_key_is_never_written(scripted, monkeypatch):
 
 class FileSpy:
     """
-    A file that records the text written to it.
+    A file that records what is written to it.
     """
 
     def __init__(self, file, writes):
@@ -106,9 +106,13 @@ class FileSpy:
     def __getattr__(self, name):
         return getattr(self.file, name)
 
-    def write(self, text):
-        self.writes.append(text)
-        return self.file.write(text)
+    def write(self, content):
+        self.writes.append(content if isinstance(content, str) else content.decode())
+        return self.file.write(content)
+
+    def writelines(self, parts):
+        for part in parts:
+            self.write(part)
 
 
 def test_key_of_a_later_call_is_removed_from_earlier_ones(scripted):

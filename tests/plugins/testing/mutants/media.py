@@ -21,12 +21,13 @@ class Notes:
     Reads text and image files that begin with NOTE.
     """
 
-    def parts(self, name, data, media_type):
+    def parts(self, file):
+        data = file.read()
         if not data.startswith(b"NOTE"):
-            raise PromptError(f"{name} is no note.")
-        if media_type == "image/x-note":
-            return (ImagePart(data=data, media_type=media_type),)
-        return (TextPart(text=self.text(name, data)),)
+            raise PromptError(f"{file.name} is no note.")
+        if file.media_type == "image/x-note":
+            return (ImagePart(data=data, media_type=file.media_type),)
+        return (TextPart(text=self.text(file.name, data)),)
 
     def text(self, name, data):
         try:
@@ -78,8 +79,8 @@ class TestReturnsNoParts(Correct):
     caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            super().parts(name, data, media_type)
+        def parts(self, file):
+            super().parts(file)
             return ()
 
 
@@ -98,9 +99,9 @@ class TestReturnsToolResult(Correct):
     caught_by = ("test_valid_file_is_converted",)
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            super().parts(name, data, media_type)
-            return (ToolResultPart(call_id="1", name="read", content=str(data)),)
+        def parts(self, file):
+            super().parts(file)
+            return (ToolResultPart(call_id="1", name="read", content=str(file.read())),)
 
 
 class TestNumbersFiles(Correct):
@@ -115,20 +116,28 @@ class TestNumbersFiles(Correct):
 
 
 class TestOmitsMediaType(Correct):
-    caught_by = ("test_image_has_a_media_type",)
+    caught_by = ("test_media_have_a_media_type",)
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            (part,) = super().parts(name, data, media_type)
+        def parts(self, file):
+            (part,) = super().parts(file)
             return (part.model_copy(update={"media_type": None}) if isinstance(part, ImagePart) else part,)
+
+
+class TestReadsOnlyFilesInMemory(Correct):
+    caught_by = ("test_file_on_disk_gives_the_same_parts",)
+
+    class Mutant(Notes):
+        def parts(self, file):
+            return super().parts(file if file.data is not None else file.model_copy(update={"size": 6}))
 
 
 class TestPartCannotBeSerialized(Correct):
     caught_by = ("test_parts_can_be_serialized",)
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            (part,) = super().parts(name, data, media_type)
+        def parts(self, file):
+            (part,) = super().parts(file)
             return (part.model_copy(update={"provider": 7}) if isinstance(part, TextPart) else part,)
 
 
@@ -136,8 +145,9 @@ class TestReturnsSamePart(Correct):
     caught_by = ("test_different_files_give_different_parts",)
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            super().parts("holiday.file" if data.startswith(b"NOTE") else name, data, media_type)
+        def parts(self, file):
+            name = "holiday.file" if file.read().startswith(b"NOTE") else file.name
+            super().parts(file.model_copy(update={"name": name}))
             return (TextPart(text="A note."),)
 
 
@@ -145,26 +155,26 @@ class TestAcceptsInvalidFiles(Correct):
     caught_by = ("test_invalid_file_raises_prompt_error",)
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            return super().parts(name, data if data.startswith(b"NOTE") else b"NOTE", media_type)
+        def parts(self, file):
+            return super().parts(file if file.head(4) == b"NOTE" else file.model_copy(update={"data": b"NOTE"}))
 
 
 class TestErrorOmitsFileName(Correct):
     caught_by = ("test_invalid_file_raises_prompt_error",)
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            return super().parts("The file", data, media_type)
+        def parts(self, file):
+            return super().parts(file.model_copy(update={"name": "The file"}))
 
 
 class TestFailsForEmptyFiles(Correct):
     caught_by = ("test_any_bytes_give_parts_or_prompt_error", "test_damaged_file_gives_parts_or_prompt_error")
 
     class Mutant(Notes):
-        def parts(self, name, data, media_type):
-            if data[0] == 0:
-                raise PromptError(f"{name} is empty.")
-            return super().parts(name, data, media_type)
+        def parts(self, file):
+            if file.read()[0] == 0:
+                raise PromptError(f"{file.name} is empty.")
+            return super().parts(file)
 
 
 class TestFailsForDamagedFiles(Correct):

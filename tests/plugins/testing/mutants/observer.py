@@ -122,6 +122,21 @@ class TestDeclaresUnneededSettings(Correct):
     needs_settings = True
 
 
+class TestSelectsSomethingElse(Correct):
+    caught_by = ("test_event_types_are_events",)
+
+    class Mutant(Tally):
+        event_types = (RequestStarted, AttemptFinished, RequestFinished, dict)
+
+
+class TestSelectsNoEvent(Correct):
+    caught_by = ("test_event_types_are_events",)
+
+    class Mutant(Tally):
+        event_types = ()
+        attempt_headers = around_tool = None
+
+
 class TestRequiresUsage(Correct):
     caught_by = ("test_every_event_is_accepted", "test_works_with_a_client")
 

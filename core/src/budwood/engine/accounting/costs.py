@@ -16,6 +16,7 @@ from budwood.errors import (
     StreamInterruptedError,
 )
 from budwood.types import Answer, Attempt, Cost
+from budwood.types.prices import BATCH_TIER
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ UNFINISHED: Final = Cost(None, "the attempt was not finished, and its usage is n
 """The cost of a request whose reply was not read to its end."""
 
 
-def cost_of_reply(endpoint: Endpoint, requested: str, reply: Answer, now: float) -> Cost:
+def cost_of_reply(endpoint: Endpoint, requested: str, reply: Answer, now: float, *, batch: bool = False) -> Cost:
     """
     Return the cost of a reply: what the vendor reports, or else its tokens at the prices of the catalog.
 
@@ -37,6 +38,7 @@ def cost_of_reply(endpoint: Endpoint, requested: str, reply: Answer, now: float)
         requested: The requested model.
         reply: The reply, with its usage and its service tier.
         now: Seconds since 1970.
+        batch: Whether it is from a batch, which has a tier of its own, whatever the reply says.
     """
     if reply.usage.reported_cost is not None:
         return Cost(reply.usage.reported_cost)
@@ -44,7 +46,7 @@ def cost_of_reply(endpoint: Endpoint, requested: str, reply: Answer, now: float)
         return Cost(None, endpoint.no_price)
     facts = _find_facts(endpoint.facts, requested, reply.model)
     try:
-        tier = endpoint.price_tier(reply) if endpoint.price_tier else None
+        tier = BATCH_TIER if batch else endpoint.price_tier(reply) if endpoint.price_tier else None
     except PluginFaultError as error:  # the reply is complete and paid for
         return Cost(None, f"the plugin could not read the service tier: {error.message}")
     cost = facts.cost(reply.usage, datetime.fromtimestamp(now, UTC), tier)

@@ -11,6 +11,7 @@ from budwood.engine.accounting.calibration import Calibration
 from budwood.errors import ConfigurationError, PluginDisabledError, PluginError
 from budwood.hooks import TOKENIZER, TokenizerSpec
 from budwood.plugins import faults
+from budwood.settings import OFF
 from budwood.types import ChatRequest
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from budwood.engine.limits.tokens import OutputAverage
     from budwood.plugins import Instance, Instances
     from budwood.types import TokenCount
-
-OFF: Final = ("", "0", "false", "none", "off")
-"""Values of the setting `tokenizer` that disable tokenizers."""
 
 MAX_REMEMBERED: Final = 1000
 """The number of models, and of failures, that are remembered."""

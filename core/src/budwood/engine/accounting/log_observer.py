@@ -42,6 +42,7 @@ class LogObserver:
                     f"cache {event.operation} failed",
                     level="warning",
                     call=event.call,
+                    cache=event.cache,
                     error=event.error,
                     reason=event.reason,
                 )
@@ -91,7 +92,7 @@ def _log_request(event: RequestFinished) -> None:
         provider=event.provider,
         model=event.model,
         seconds=round(event.seconds, 6),
-        attempts=event.attempts,
+        attempts=len(event.attempts),
         cached=bool(reply and reply.cached),
         finish_reason=reply.finish_reason if reply else None,
         input_tokens=response.usage.input_tokens if response else None,

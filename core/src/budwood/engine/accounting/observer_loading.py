@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from budwood.contracts import ClosableObserver, Observer
 from budwood.engine.accounting.observer_faults import CONTAINED, report
@@ -23,8 +23,10 @@ def load_observers(
         ConfigurationError: An element is neither a name nor an observer, or a name occurs twice.
         PluginError: An observer does not exist or cannot be used.
     """
-    if isinstance(observers, str):
-        raise ConfigurationError("observers= must be a list; got str.", hint=f"Pass a list: observers=[{observers!r}].")
+    if isinstance(observers, str) or not isinstance(observers, Iterable):
+        raise ConfigurationError(
+            f"observers= must be a list; got {type(observers).__name__}.", hint="Pass a list: observers=[…]."
+        )
     loaded: list[Observer] = []
     created: dict[str, Observer] = {}
     try:
@@ -32,7 +34,7 @@ def load_observers(
             if isinstance(observer, str):
                 loaded.append(_build(instances, normalise(observer), created))
             else:
-                loaded.append(_check(observer))
+                loaded.append(_check(observer, loaded))
     except BaseException:
         close_observers(created.values())
         raise
@@ -54,7 +56,10 @@ def _build(instances: Instances, name: str, created: dict[str, Observer]) -> Obs
         raise ConfigurationError(f"observers= contains {name!r} twice.", hint="Remove one of them.")
     instance = instances.build(OBSERVER, name)
     observer: Observer = instance.implementation
-    if problem := _problem_of(observer):
+    problem = _problem_of(observer)
+    if problem is None and is_async(getattr(observer, "close", None)):
+        problem = "has an async close(): it must be a plain method"
+    if problem is not None:
         raise PluginInvalidError(
             f"Plugin {instance.source.label} returned a {type(observer).__name__} from build(), which {problem}.",
             hint=f"This is a fault in the plugin. Report it to {instance.source.authors}.",
@@ -63,7 +68,15 @@ def _build(instances: Instances, name: str, created: dict[str, Observer]) -> Obs
     return observer
 
 
-def _check(observer: Observer) -> Observer:
+def _check(observer: Observer, loaded: Sequence[Observer]) -> Observer:
+    if any(observer is other for other in loaded):
+        raise ConfigurationError(
+            f"observers= contains the same {type(observer).__name__} twice.", hint="Remove one of them."
+        )
+    if isinstance(observer, type):
+        raise ConfigurationError(
+            f"observers= contains the class {observer.__name__}.", hint=f"Pass an object: {observer.__name__}(…)."
+        )
     if problem := _problem_of(observer):
         raise ConfigurationError(
             f"The observer {type(observer).__name__} {problem}.",
@@ -76,4 +89,9 @@ def _problem_of(observer: object) -> str | None:
     observe = getattr(observer, "observe", None)
     if not callable(observe):
         return "has no method observe()"
-    return "has an async observe(): it must be a plain method" if is_async(observe) else None
+    if is_async(observe):
+        return "has an async observe(): it must be a plain method"
+    types = getattr(observer, "event_types", ())
+    if not isinstance(types, Collection) or not all(isinstance(kind, type) for kind in types):
+        return "has event_types that are not a collection of classes"
+    return None

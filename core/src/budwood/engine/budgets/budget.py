@@ -7,13 +7,14 @@ Money is counted in whole nanodollars, and costs are rounded up: sums are exact,
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
 from budwood.budget_settings import BudgetSettings
 from budwood.engine.limits.periods import period_of
-from budwood.settings import find_timezone
+from budwood.option_settings import find_timezone
 from budwood.types import BudgetState, Claim
 
 if TYPE_CHECKING:
@@ -74,6 +75,13 @@ class Budget:
     def for_call(self) -> Budget:
         """Return the budget of a new call: one per call starts empty, others are shared."""
         return Budget(self.name, self._settings) if self.per == "call" else self
+
+    def equals(self, other: Budget) -> bool:
+        """Tell whether it is the same budget, or both count a single call each and have the same left of it."""
+        return self is other or (self.per == other.per == "call" and self._key() == other._key())
+
+    def _key(self) -> tuple[object, ...]:
+        return self.name, self.unit, self.limit, self.label, self._spent
 
     def reserve(self, amount: int) -> int | None:
         """Take an amount if it fits; return None, or what is left if it does not fit."""
@@ -137,6 +145,11 @@ class Budget:
     def to_decimal(self, amount: int) -> Decimal:
         """Return an amount in dollars or tokens."""
         return Decimal(amount) if self.unit == "tokens" else Decimal(amount) / NANO
+
+
+def have_equal_limits(ours: Sequence[Budget], theirs: Sequence[Budget]) -> bool:
+    """Tell whether two calls have the same budgets, or budgets of their own with the same limits and spending."""
+    return len(ours) == len(theirs) and all(one.equals(other) for one, other in zip(ours, theirs, strict=True))
 
 
 def to_nanodollars(dollars: Decimal) -> int:

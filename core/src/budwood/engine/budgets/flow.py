@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.engine.accounting import costs
@@ -15,7 +16,7 @@ from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.sending import encode_again
 from budwood.errors import BudgetExceededError, ProviderError
-from budwood.types import Answer, ChatRequest, ChatResponse
+from budwood.types import Answer, ChatRequest, ChatResponse, Cost
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call
@@ -48,17 +49,50 @@ def _run(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, call: Call) -> 
         attempt.request = limit_output(call, attempt.target, attempt.request)
     worst_case = yield from _compute_worst_case(attempt)
     yield from _check_known(attempt, worst_case)
-    amounts = [(budget, _amount(budget, worst_case)) for budget in call.budgets]
-    ticket = f"{call.id}-{call.random.getrandbits(64):016x}"
-    reservation = Reservation(ticket, amounts, call.find_limiter, call.clock.time())
+    reservation = _reserve(call, {budget: _amount(budget, worst_case) for budget in call.budgets})
     try:
         _check_taken((yield from reservation.take()), attempt)
         result = yield from send(attempt)
     except BaseException as error:
         yield from reservation.end(_used_by_failure(attempt, error))
         raise
-    yield from reservation.end(_used_by(attempt, result))
+    yield from reservation.end(used_by(attempt, result))
     return result
+
+
+def check_room(attempt: Attempt) -> Flow[None]:
+    """
+    Check that the budgets of a call have room for a job. Nothing is reserved, since a job may outlast the process.
+
+    Raises:
+        BudgetExceededError: A budget has no room for the job, or its highest cost is not known.
+    """
+    call = attempt.round.call
+    if isinstance(attempt.request, ChatRequest):
+        worst_case = yield from _compute_worst_case(attempt)
+    else:
+        worst_case = WorstCase(0, Decimal(0), "the cost of such requests is not known")
+    yield from _check_known(attempt, worst_case)
+    reservation = _reserve(call, {budget: _amount(budget, worst_case) for budget in call.budgets})
+    try:
+        _check_taken((yield from reservation.take()), attempt)
+    finally:
+        yield from reservation.end(NOTHING)
+
+
+def charge(call: Call, used: Used) -> Flow[None]:
+    """Count what a job did cost that reserved nothing, although a budget may exceed its limit by it."""
+    for budget in call.budgets:
+        if not budget.is_lasting:
+            budget.settle(0, used[budget.unit] or 0)
+    reservation = _reserve(call, {budget: 0 for budget in call.budgets if budget.is_lasting})
+    yield from reservation.take()
+    yield from reservation.end(used)
+
+
+def _reserve(call: Call, amounts: Mapping[Budget, int]) -> Reservation:
+    ticket = f"{call.id}-{call.random.getrandbits(64):016x}"
+    return Reservation(ticket, list(amounts.items()), call.find_limiter, call.clock.time())
 
 
 def _compute_worst_case(attempt: Attempt) -> Flow[WorstCase]:
@@ -82,12 +116,18 @@ def _amount(budget: Budget, worst_case: WorstCase) -> int:
     return worst_case.tokens if budget.unit == "tokens" else to_nanodollars(worst_case.dollars)
 
 
-def _used_by(attempt: Attempt, result: Answer) -> Used:
+def used_by(attempt: Attempt, result: Answer) -> Used:
+    """Return what the budgets of a call count of a reply."""
+    now = attempt.round.call.clock.time()
+    return used_by_reply(result, costs.cost_of_reply(attempt.endpoint, attempt.model, result, now))
+
+
+def used_by_reply(result: Answer, cost: Cost) -> Used:
+    """Return what budgets count of a reply with a cost."""
     usage = result.usage
     tokens = usage.total_tokens
     if tokens is None and not isinstance(result, ChatResponse):  # it has no output
         tokens = usage.input_tokens
-    cost = costs.cost_of_reply(attempt.endpoint, attempt.model, result, attempt.round.call.clock.time())
     return {"dollars": None if cost.dollars is None else to_nanodollars(cost.dollars), "tokens": tokens}
 
 

@@ -18,10 +18,12 @@ from budwood.types import (
     ChatRequest,
     EmbeddingRequest,
     ImagePart,
+    MediaPart,
     ModelRules,
     ModerationRequest,
     ReasoningPart,
     ToolResultPart,
+    Usage,
     VendorPart,
 )
 
@@ -39,6 +41,9 @@ MIN_ENCRYPTED: Final = 64
 
 _NOT_IN_TEXT: Final = frozenset({"audio", "video"})
 """Kinds of tokens that only occur if the request contains such media or asks for them, which is refused itself."""
+
+
+_PLURALS: Final = {"image": "images", "audio": "audio", "video": "videos", "document": "documents"}
 
 
 class WorstCase(NamedTuple):
@@ -80,14 +85,15 @@ def compute_worst_case(
         adaptations: What the encoder changed.
         moment: The time, with a time zone.
     """
+    speech = _cost_of_speech(request, facts, moment)
     if isinstance(body, bytes):
-        unbounded = next(_find_unbounded(request, body, rules, facts), None)
+        unbounded = next(_find_unbounded(request, body, rules, facts, is_speech=speech is not None), None)
     else:
         body, unbounded = b"", "the tokens of files are not known"
     hidden, hidden_reason = _bound_hidden_reasoning(request, rules, body)
     tokens_in = (len(body) + _allowance(request) if counted is None else counted) + hidden
     tokens_out, output_reason = _bound_output(request, rules, adaptations)
-    dollars, no_price = _compute_cost(facts, moment, tokens_in, tokens_out)
+    dollars, no_price = (speech, None) if speech is not None else _compute_cost(facts, moment, tokens_in, tokens_out)
     return WorstCase(tokens_in + tokens_out, dollars, unbounded or hidden_reason or output_reason, no_price)
 
 
@@ -100,6 +106,14 @@ def _compute_cost(
     if facts is not None and (apart := sorted(facts.apart - _NOT_IN_TEXT)):
         return dollars or Decimal(0), f"no price is known for {apart[0]} tokens"
     return dollars or Decimal(0), "no price is known for the model" if dollars is None else None
+
+
+def _cost_of_speech(request: object, facts: ModelFacts | None, moment: datetime) -> Decimal | None:
+    """Return the cost of a text to speak, if its model is priced by characters alone."""
+    text = getattr(request, "text", None)
+    if facts is None or facts.prices or "characters" not in facts.media_prices or not isinstance(text, str):
+        return None
+    return facts.cost(Usage(characters=len(text)), moment).dollars
 
 
 def _allowance(request: object) -> int:
@@ -147,15 +161,18 @@ def _has_long_text(value: object) -> bool:
     return any(_has_long_text(each) for each in inner)
 
 
-def _find_unbounded(request: object, body: bytes, rules: ModelRules, facts: ModelFacts | None) -> Iterator[str]:
+def _find_unbounded(
+    request: object, body: bytes, rules: ModelRules, facts: ModelFacts | None, *, is_speech: bool
+) -> Iterator[str]:
     """Yield the contents of a request that can use more tokens, or cost more, than its text."""
-    yield from find_costly_parameters({**rules.defaults, **getattr(request, "extra", {})}, body, facts)
+    defaults = {} if is_speech else rules.defaults  # such as a voice: the price of the characters is the same
+    yield from find_costly_parameters({**defaults, **getattr(request, "extra", {})}, body, facts)
     if isinstance(request, ModerationRequest):
         if any(isinstance(part, ImagePart) for content in request.contents for part in content):
             yield "the tokens of images are not known"
     elif isinstance(request, ChatRequest):
         yield from _find_unbounded_chat(request)
-    elif not isinstance(request, EmbeddingRequest):
+    elif not isinstance(request, EmbeddingRequest) and not is_speech:
         yield "the cost of such requests is not known"
 
 
@@ -168,7 +185,7 @@ def _find_unbounded_chat(request: ChatRequest) -> Iterator[str]:
         for part in message.parts:
             contents = part.parts if isinstance(part, ToolResultPart) else (part,)
             for content in contents:
-                if isinstance(content, ImagePart):
-                    yield "the tokens of images are not known"
+                if isinstance(content, MediaPart):
+                    yield f"the tokens of {_PLURALS[content.type]} are not known"
                 elif isinstance(content, VendorPart):
                     yield f"the tokens of {content.kind} are not known"

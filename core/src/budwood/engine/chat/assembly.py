@@ -8,9 +8,14 @@ from typing import Any, Final
 
 from budwood.providing import make_call_id
 from budwood.types import (
+    AnyMedia,
+    AudioPart,
     ChatResponse,
     Finished,
     FinishReason,
+    MediaClosed,
+    MediaDelta,
+    MediaPreview,
     Message,
     Part,
     RateLimits,
@@ -68,6 +73,22 @@ class _OpenCall:
 
 
 @dataclass(slots=True)
+class _OpenMedia:
+    """Audio that is incomplete, unless ``complete`` is set."""
+
+    chunks: list[bytes] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    media_type: str | None = None
+    complete: AnyMedia | None = None
+
+    def build(self) -> Part:
+        if self.complete is not None:
+            return self.complete
+        text = "".join(self.words)
+        return AudioPart(data=b"".join(self.chunks), media_type=self.media_type, transcript=text or None)
+
+
+@dataclass(slots=True)
 class _CompletePart:
     """A part that arrived complete."""
 
@@ -81,8 +102,9 @@ class _CompletePart:
 class _Choice:
     """A message under construction. Its parts are in the order of their first events."""
 
-    slots: list[_OpenText | _OpenCall | _CompletePart] = field(default_factory=list)
+    slots: list[_OpenText | _OpenCall | _OpenMedia | _CompletePart] = field(default_factory=list)
     calls: dict[int, _OpenCall] = field(default_factory=dict)
+    media: dict[int, _OpenMedia] = field(default_factory=dict)
     reason: FinishReason | None = None
     raw_reason: str | None = None
 
@@ -106,6 +128,22 @@ class _Choice:
     def close_call(self, index: int, part: ToolCallPart) -> None:
         self.add_call(ToolCallDelta(index, part.id, part.name), None, 0)
         self.calls[index].complete = part
+
+    def add_media(self, delta: MediaDelta) -> None:
+        media = self._media(delta.index)
+        media.media_type = delta.media_type or media.media_type
+        media.chunks.append(delta.data)
+        media.words.append(delta.transcript)
+
+    def close_media(self, index: int, part: AnyMedia) -> None:
+        self._media(index).complete = part
+
+    def _media(self, index: int) -> _OpenMedia:
+        media = self.media.get(index)
+        if media is None:
+            media = self.media[index] = _OpenMedia()
+            self.slots.append(media)
+        return media
 
     def close_text(self, part: TextPart | RefusalPart) -> None:
         """Replace incomplete text by the complete part. Further events close the other texts that were open."""
@@ -149,6 +187,9 @@ class ResponseBuilder:
             TextClosed: lambda event: self._choice(event.choice).close_text(event.part),
             ToolCallDelta: lambda event: self._choice(event.choice).add_call(event, self._id, calls_before),
             ToolCallClosed: lambda event: self._choice(event.choice).close_call(event.index, event.part),
+            MediaDelta: lambda event: self._choice(event.choice).add_media(event),
+            MediaPreview: lambda event: None,  # noqa: ARG005 - the finished image follows
+            MediaClosed: lambda event: self._choice(event.choice).close_media(event.index, event.part),
             VendorContent: lambda event: self._choice(event.choice).slots.append(_CompletePart(event.part)),
             ResponseStarted: self._start,
             UsageReported: self._report,

@@ -11,16 +11,27 @@ Source: ``ChatCompletionRequestMessage`` in the description of that API. ``cache
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn, TypeVar, cast, get_args
+from typing import Any, Final, TypeVar, cast, get_args
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from budwood.engine.chat.dictionary_fields import (
+    CACHE_CONTROL,
+    USE_REPLY_MESSAGE,
+    UnknownFormError,
+    get_field,
+    get_text,
+    raise_wrong_type,
+    reject_unknown,
+)
+from budwood.engine.chat.media_dictionaries import MEDIA_FORMS, parse_media
 from budwood.errors import PromptError
 from budwood.providing import make_call_id
 from budwood.types import (
+    AnyMedia,
     CacheLifetime,
-    ImagePart,
+    MediaPart,
     Message,
     Part,
     ReasoningPart,
@@ -35,33 +46,18 @@ from budwood.types import (
 
 _ROLES: Final = (*get_args(Role), "function")
 _REASONING: Final = ("reasoning_content", "reasoning")
-_CACHE_CONTROL: Final = "cache_control"
 
-_COMMON: Final = frozenset({"role", "content", "name", _CACHE_CONTROL})
+_COMMON: Final = frozenset({"role", "content", "name", CACHE_CONTROL})
 _KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "assistant": _COMMON | {"tool_calls", "function_call", "refusal", "annotations", *_REASONING},
     "tool": _COMMON | {"tool_call_id"},
 }
-_KNOWN_IN_CALLS: Final = frozenset({"id", "index", "type", "function", _CACHE_CONTROL})
+_KNOWN_IN_CALLS: Final = frozenset({"id", "index", "type", "function", CACHE_CONTROL})
 
-_USE_REPLY_MESSAGE: Final = "Pass reply.message instead of a dictionary: it contains what the vendor needs back."
-_HINTS: Final = {
-    "audio": "Give its transcript as the content.",
-    "reasoning_details": _USE_REPLY_MESSAGE,
-    "thinking_blocks": _USE_REPLY_MESSAGE,
-}
-_AnyPart = TextPart | ImagePart | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | VendorPart
+_AnyPart = TextPart | AnyMedia | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | VendorPart
 
 
 P = TypeVar("P", bound=_AnyPart)
-
-
-class _UnknownFormError(Exception):
-    """A dictionary is not a valid message."""
-
-    def __init__(self, problem: str, hint: str | None = None) -> None:
-        super().__init__(problem)
-        self.hint = hint
 
 
 def parse_message(source: object, number: int, names: Mapping[str, str]) -> Message:
@@ -85,7 +81,7 @@ def parse_message(source: object, number: int, names: Mapping[str, str]) -> Mess
         source = cast("Mapping[str, Any]", dump(exclude_none=True))
     try:
         return Message.model_validate(source) if "parts" in source else _parse(source, number, names)
-    except _UnknownFormError as error:
+    except UnknownFormError as error:
         raise PromptError(f"Message {number}: {error}.", hint=error.hint) from None
     except ValidationError as error:
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
@@ -94,10 +90,10 @@ def parse_message(source: object, number: int, names: Mapping[str, str]) -> Mess
 
 
 def _parse(source: Mapping[str, Any], number: int, names: Mapping[str, str]) -> Message:
-    role = _get_field(source, "role")
+    role = get_field(source, "role")
     if role not in _ROLES:
-        raise _UnknownFormError(f"the role is {role!r}", f"Use one of {', '.join(_ROLES)}.")
-    _reject_unknown(source, _KNOWN.get(role, _COMMON))
+        raise UnknownFormError(f"the role is {role!r}", f"Use one of {', '.join(_ROLES)}.")
+    reject_unknown(source, _KNOWN.get(role, _COMMON))
     parts = _parse_content(source.get("content"))
     if role in ("tool", "function"):
         return Message.tool(_apply_cache_control(_parse_result(source, parts, names), source))
@@ -108,36 +104,13 @@ def _parse(source: Mapping[str, Any], number: int, names: Mapping[str, str]) -> 
     return Message(role=role, parts=parts, name=source.get("name") or None)
 
 
-def _reject_unknown(source: Mapping[str, Any], known: frozenset[str]) -> None:
-    for name, value in source.items():
-        if name not in known and value not in (None, "", [], {}, False):
-            raise _UnknownFormError(
-                f"the field {name!r} is not supported", _HINTS.get(name, "Remove it, or put its content into the text.")
-            )
-
-
-def _get_field(source: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - any JSON
-    if name not in source:
-        raise _UnknownFormError(f"the field {name!r} is missing")
-    return source[name]
-
-
-def _get_text(source: Mapping[str, Any], name: str) -> str:
-    value = _get_field(source, name)
-    return value if isinstance(value, str) else _raise_wrong_type(name, value, "a text")
-
-
-def _raise_wrong_type(name: str, value: object, expected: str) -> NoReturn:
-    raise _UnknownFormError(f"{name} is of the type {type(value).__name__}, not {expected}")
-
-
 def _parse_content(content: object) -> tuple[Part, ...]:
     if content is None:
         return ()
     if isinstance(content, str):
         return (TextPart(text=content),)
     if not isinstance(content, Sequence) or isinstance(content, bytes):
-        _raise_wrong_type("the content", content, "a text or a list of parts")
+        raise_wrong_type("the content", content, "a text or a list of parts")
     return tuple(_parse_part(part) for part in content)
 
 
@@ -147,33 +120,21 @@ def _parse_part(source: object) -> Part:
     if isinstance(source, _AnyPart):
         return source
     if not isinstance(source, Mapping):
-        _raise_wrong_type("a part of the content", source, "a dictionary")
-    part: TextPart | ImagePart | RefusalPart
+        raise_wrong_type("a part of the content", source, "a dictionary")
+    part: TextPart | AnyMedia | RefusalPart
     match kind := source.get("type"):
         case "text" | "input_text" | "output_text":
-            _reject_unknown(source, frozenset({"type", "text", "annotations", _CACHE_CONTROL}))
-            part = TextPart(text=_get_text(source, "text"))
+            reject_unknown(source, frozenset({"type", "text", "annotations", CACHE_CONTROL}))
+            part = TextPart(text=get_text(source, "text"))
         case "refusal":
-            _reject_unknown(source, frozenset({"type", "refusal"}))
-            part = RefusalPart(text=_get_text(source, "refusal"))
-        case "image_url" | "input_image":
-            part = _parse_image(source)
+            reject_unknown(source, frozenset({"type", "refusal"}))
+            part = RefusalPart(text=get_text(source, "refusal"))
+        case str() if kind in MEDIA_FORMS:
+            part = parse_media(source)
         case _:
-            hint = "Use text or images. Pass other files with files=[…]."
-            raise _UnknownFormError(f"content of the type {kind!r} is not supported", hint)
+            hint = "Use text or media. Pass other files with files=[…]."
+            raise UnknownFormError(f"content of the type {kind!r} is not supported", hint)
     return _apply_cache_control(part, source)
-
-
-def _parse_image(source: Mapping[str, Any]) -> ImagePart:
-    """Parse an image. Its URL is inside an object, or replaces the object."""
-    _reject_unknown(source, frozenset({"type", "image_url", "detail", _CACHE_CONTROL}))
-    image = _get_field(source, "image_url")
-    if isinstance(image, str):
-        return ImagePart(url=image, detail=source.get("detail"))
-    if not isinstance(image, Mapping):
-        _raise_wrong_type("image_url", image, "a dictionary with a url")
-    _reject_unknown(image, frozenset({"url", "detail"}))
-    return ImagePart(url=_get_text(image, "url"), detail=image.get("detail") or source.get("detail"))
 
 
 def _parse_result(source: Mapping[str, Any], parts: tuple[Part, ...], names: Mapping[str, str]) -> ToolResultPart:
@@ -181,44 +142,44 @@ def _parse_result(source: Mapping[str, Any], parts: tuple[Part, ...], names: Map
     name = source.get("name")
     if source["role"] == "function":
         call_id = next(
-            (call_id for call_id, tool in reversed([*names.items()]) if tool == _get_text(source, "name")), None
+            (call_id for call_id, tool in reversed([*names.items()]) if tool == get_text(source, "name")), None
         )
         if call_id is None:
-            raise _UnknownFormError(f"no earlier message calls the function {name!r}")
+            raise UnknownFormError(f"no earlier message calls the function {name!r}")
     else:
-        call_id = _get_text(source, "tool_call_id")
+        call_id = get_text(source, "tool_call_id")
     return ToolResultPart(call_id=call_id, name=name or names.get(call_id, "tool"), content=_join_result(parts))
 
 
 def _join_result(parts: tuple[Part, ...]) -> ResultContent:
-    """Join the texts of a result, unless it also contains images."""
+    """Join the texts of a result, unless it also contains media."""
     if all(isinstance(part, TextPart) and part.cache is None for part in parts):
         return "".join(part.text for part in parts if isinstance(part, TextPart))
-    content = tuple(part for part in parts if isinstance(part, TextPart | ImagePart | VendorPart))
+    content = tuple(part for part in parts if isinstance(part, TextPart | MediaPart | VendorPart))
     if len(content) < len(parts):
-        raise _UnknownFormError("a tool's result contains more than texts and images")
+        raise UnknownFormError("a tool's result contains more than texts and media")
     return content
 
 
 def _parse_reasoning(source: Mapping[str, Any]) -> list[Part]:
     """Parse reasoning. The part stores the name of the field in which servers expect it back."""
     field = next((name for name in _REASONING if source.get(name)), None)
-    return [ReasoningPart(text=_get_text(source, field), data=field)] if field else []
+    return [ReasoningPart(text=get_text(source, field), data=field)] if field else []
 
 
 def _parse_refusal(source: Mapping[str, Any]) -> list[Part]:
-    return [RefusalPart(text=_get_text(source, "refusal"))] if source.get("refusal") else []
+    return [RefusalPart(text=get_text(source, "refusal"))] if source.get("refusal") else []
 
 
 def _parse_calls(source: Mapping[str, Any], number: int) -> list[Part]:
     calls = source.get("tool_calls") or []
     if not isinstance(calls, Sequence) or isinstance(calls, str):
-        _raise_wrong_type("tool_calls", calls, "a list")
+        raise_wrong_type("tool_calls", calls, "a list")
     parts: list[Part] = [_parse_call(call) for call in calls]
     if function := source.get("function_call"):  # the older form without ids
         if not isinstance(function, Mapping):
-            _raise_wrong_type("function_call", function, "a dictionary")
-        name, arguments = _get_text(function, "name"), _encode_arguments(function)
+            raise_wrong_type("function_call", function, "a dictionary")
+        name, arguments = get_text(function, "name"), _encode_arguments(function)
         parts.append(
             ToolCallPart(id=make_call_id(f"message {number}", 0, name, arguments), name=name, arguments=arguments)
         )
@@ -230,19 +191,19 @@ def _parse_call(call: object) -> ToolCallPart:
     if isinstance(call, ToolCallPart):
         return call
     if not isinstance(call, Mapping):
-        _raise_wrong_type("a tool call", call, "a dictionary")
+        raise_wrong_type("a tool call", call, "a dictionary")
     if call.get("type", "function") != "function":
-        hint = "Use the type 'function'. " + _USE_REPLY_MESSAGE
-        raise _UnknownFormError(f"a tool call of the type {call['type']!r} is not supported", hint)
-    function = _get_field(call, "function")
+        hint = "Use the type 'function'. " + USE_REPLY_MESSAGE
+        raise UnknownFormError(f"a tool call of the type {call['type']!r} is not supported", hint)
+    function = get_field(call, "function")
     if not isinstance(function, Mapping):
-        _raise_wrong_type("function", function, "a dictionary")
+        raise_wrong_type("function", function, "a dictionary")
     data = {name: value for name, value in call.items() if name not in _KNOWN_IN_CALLS and value is not None}
     if more := {name: value for name, value in function.items() if name not in ("name", "arguments")}:
         data["function"] = more
     part = ToolCallPart(
-        id=_get_text(call, "id"),
-        name=_get_text(function, "name"),
+        id=get_text(call, "id"),
+        name=get_text(function, "name"),
         arguments=_encode_arguments(function),
         data=data or None,
     )
@@ -256,7 +217,7 @@ def _encode_arguments(function: Mapping[str, Any]) -> str:
 
 def _apply_cache_control(part: P, source: Mapping[str, Any]) -> P:
     """Apply the field ``cache_control`` of a dictionary to its part; see `CacheLifetime`."""
-    cache_control = source.get(_CACHE_CONTROL)
+    cache_control = source.get(CACHE_CONTROL)
     if cache_control is None:
         return part
     lifetime = (
@@ -265,12 +226,12 @@ def _apply_cache_control(part: P, source: Mapping[str, Any]) -> P:
         else None
     )
     if lifetime not in get_args(CacheLifetime):
-        raise _UnknownFormError(
-            f"{_CACHE_CONTROL} is {cache_control!r}", 'Use {"type": "ephemeral"}, optionally with "ttl": "5m" or "1h".'
+        raise UnknownFormError(
+            f"{CACHE_CONTROL} is {cache_control!r}", 'Use {"type": "ephemeral"}, optionally with "ttl": "5m" or "1h".'
         )
     if isinstance(part, ReasoningPart | RefusalPart | VendorPart):
-        raise _UnknownFormError(
-            f"{_CACHE_CONTROL} is not supported on {part.type}",
-            "Set it on a text, an image, a tool call or a tool result.",
+        raise UnknownFormError(
+            f"{CACHE_CONTROL} is not supported on {part.type}",
+            "Set it on a text, media, a tool call or a tool result.",
         )
     return cast("P", part.model_copy(update={"cache": lifetime}))

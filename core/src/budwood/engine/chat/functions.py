@@ -15,7 +15,8 @@ from pydantic_core import ArgsKwargs, to_json
 
 from budwood.engine.chat.json_schemas import add_items
 from budwood.errors import ConfigurationError
-from budwood.types import ImagePart, ResultContent, TextPart, ToolCallPart, ToolDefinition
+from budwood.types import MediaPart, ResultContent, TextPart, ToolCallPart, ToolDefinition
+from budwood.types.parts import ResultPart
 from budwood.types.record import JSON
 
 Function = Callable[..., Any]
@@ -133,7 +134,7 @@ def _not_runnable(*_: object) -> None:
     """Take the place of the function of a tool that has none."""
 
 
-def is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: object) -> bool:
     """Return whether a function or a callable object returns a coroutine."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - an object with async __call__
@@ -141,12 +142,13 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def format_result(value: object) -> ResultContent:
-    """Convert the result of a tool for the model: texts and images stay as they are, all else becomes JSON."""
+    """Convert the result of a tool for the model: texts and media stay as they are, all else becomes JSON."""
     parts = value if isinstance(value, list | tuple) else (value,)
-    if not any(isinstance(part, ImagePart) for part in parts):
+    if not any(isinstance(part, MediaPart) for part in parts):
         return _format_text(value)
     return tuple(
-        part if isinstance(part, TextPart | ImagePart) else TextPart(text=_format_text(part)) for part in parts
+        cast("ResultPart", part) if isinstance(part, TextPart | MediaPart) else TextPart(text=_format_text(part))
+        for part in parts
     )
 
 

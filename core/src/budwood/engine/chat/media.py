@@ -2,49 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from budwood import logs
-from budwood.errors import PluginError, PromptError
-from budwood.hooks import MEDIA_HANDLER, MediaHandlerSpec
-from budwood.plugins import Instance, Instances, faults
-from budwood.types import Part
+from budwood.engine.chat.files import (
+    Content,
+    Location,
+    RemoteFile,
+    Stream,
+    complete_part,
+    locate_file,
+    make_remote_part,
+    open_file,
+)
+from budwood.engine.chat.media_handlers import read_file
+from budwood.engine.drivers.effects import All, Flow, Invoke
+from budwood.engine.media_services import FILES
+from budwood.engine.pipeline.media import fetch_file
+from budwood.engine.pipeline.media_sources import list_sources, takes_url
+from budwood.engine.pipeline.offers import offers
+from budwood.errors import PromptError
+from budwood.plugins import Instances
+from budwood.types import AnyMedia, ChatRequest, MediaKind, MediaLimits, MediaPart, Message, Part
+
+if TYPE_CHECKING:
+    from budwood.engine.pipeline.call import Call
 
 
-def read_file(instances: Instances, name: str, data: bytes, media_type: str) -> tuple[Part, ...]:
+def add_files(
+    instances: Instances, call: Call, request: ChatRequest, files: Sequence[object]
+) -> Flow[tuple[Message, ...]]:
     """
-    Convert the content of a file into parts of a message.
+    Return the messages of a request, with files before the text of the last one.
 
     Raises:
-        PromptError: No handler supports the file, or its content does not match its type.
-        PluginFaultError: The handler failed.
+        PromptError: A file cannot be read or fetched, or no media handler supports its type.
     """
-    handler = find_media_handler(instances, name, media_type)
-    with faults.call_boundary(handler.source, "parts"):
-        return tuple(handler.implementation.parts(name, data, media_type))
+    if not request.messages or request.messages[-1].role != "user":
+        raise PromptError("No user message for the files.", hint="End the messages with a user message.")
+    known = call.target.endpoint.rules(call.target.model).media
+    limits = {kind: _limit_to_request(call, request, kind, each) for kind, each in known.items()}
+    located = [_locate(call, request, file, number) for number, file in enumerate(files, 1)]
+    fetched = iter((yield All([fetch_file(call, each) for each in located if isinstance(each, RemoteFile)])))
+    locations = [next(fetched) if isinstance(each, RemoteFile) else each for each in located]
+    parts: list[Part] = yield Invoke(lambda: [part for each in locations for part in _read(instances, each, limits)])
+    *before, last = request.messages
+    return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
 
 
-def find_media_handler(instances: Instances, name: str, media_type: str) -> Instance[MediaHandlerSpec[Any]]:
-    """
-    Return the handler of a media type. An exact media type takes precedence over a wildcard.
+def _limit_to_request(call: Call, request: ChatRequest, kind: MediaKind, limits: MediaLimits) -> MediaLimits:
+    """Return limits by which a file that cannot be uploaded is no larger than what a request contains, in base64."""
+    if limits.request_bytes is None:
+        return limits
+    if call.upload != "never" and offers(call.target, FILES) and "file" in list_sources(call.target, request, kind):
+        return limits
+    in_request = limits.request_bytes // 4 * 3
+    return limits.model_copy(update={"bytes": min(limits.bytes or in_request, in_request)})
 
-    Only handlers whose entry point states a matching media type are imported. One that cannot be used is skipped.
 
-    Raises:
-        PromptError: There is none that can be used; ``name`` is the file's, for the message.
-    """
-    failures: list[PluginError] = []
-    for candidate in instances.find_matching_names(MEDIA_HANDLER, media_type):
-        try:
-            return instances.build(MEDIA_HANDLER, candidate)
-        except PluginError as error:
-            logs.emit("media handler failed", level="warning", handler=candidate, reason=str(error))
-            failures.append(error)
-    if failures:
-        raise PromptError(
-            f"Cannot read {name}: no media handler for {media_type} can be used.", hint=" ".join(map(str, failures))
-        ) from failures[0]
-    supported = ", ".join(instances.list_patterns(MEDIA_HANDLER)) or "none"
-    raise PromptError(
-        f"Cannot read {name}: no installed media handler supports {media_type}.", hint=f"Supported types: {supported}."
-    )
+def _locate(call: Call, request: ChatRequest, file: object, number: int) -> Location:
+    """Return where a file is; media at a URL that the vendor fetches are a part already."""
+    location = locate_file(file, number)
+    if isinstance(location, RemoteFile) and (part := make_remote_part(location)) is not None:
+        return part if takes_url(call.target, request, part.type) else location
+    return location
+
+
+def _read(
+    instances: Instances, location: Path | Content | Stream | AnyMedia, limits: Mapping[MediaKind, MediaLimits]
+) -> tuple[Part, ...]:
+    if isinstance(location, MediaPart):
+        return (complete_part(location),)
+    return read_file(instances, open_file(location, limits))

@@ -3,134 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from pydantic import ValidationError
 
+from budwood.engine.caching.modes import MODES, CacheMode
 from budwood.engine.chat.functions import Approval, Function, make_tools
+from budwood.engine.chat.option_types import AskOptions, ClientOptions, CompletionOptions, ServiceOptions, Upload
 from budwood.engine.chat.prompts import File
-from budwood.engine.chat.schemas import ReplyType, parse_schema
+from budwood.engine.chat.schemas import parse_schema
 from budwood.engine.chat.structured import Output, SchemaMode
 from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean, join_names, normalise
-from budwood.settings import Options, validate_settings
-from budwood.types import CacheLifetime, ChatRequest, Message, NamedTool, ReasoningEffort, ToolDefinition, VendorTool
+from budwood.option_settings import Options
+from budwood.settings import validate_settings
+from budwood.types import ChatRequest, Message, NamedTool
 from budwood.types.record import JSON
 
 if TYPE_CHECKING:
     from budwood.budget_settings import BudgetSettings
-
-
-CallBudget = float | str | Decimal | Mapping[str, Any]
-"""The budget of a call: dollars, or ``{"dollars": …}``, or ``{"tokens": …}``."""
-
-
-class ClientOptions(TypedDict, total=False):
-    """Options of a client: the defaults of its calls. See `budwood.settings.Options`."""
-
-    retries: int
-    timeout: float
-    connect_timeout: float
-    idle_timeout: float
-    on_unsupported: Literal["adapt", "warn", "error"]
-    repairs: int
-    max_tool_rounds: int
-    max_retry_after: float
-    attempt_timeout: float
-    fallbacks: Sequence[str]
-    fallback_on: Sequence[str]
-    routing: Literal["ordered", "round-robin", "cheapest", "weighted", "fastest"]
-    weights: Mapping[str, float]
-    hedge: Literal["p95"] | float
-    on_stream_failure: Literal["raise", "restart"]
-    unknown_price: Literal["refuse", "ignore"]
-    assume_output: int
-
-
-class CompletionOptions(ClientOptions, total=False):
-    """
-    Options of a plain completion. All are optional.
-
-    Attributes:
-        model: ``provider/model``; by default the client's.
-        temperature: Randomness of the reply: 0 or more; most vendors accept up to 2.
-        top_p: Probability mass of the tokens to sample from, 0 to 1.
-        max_tokens: Maximum number of output tokens, including reasoning.
-        stop: Texts at which the model stops.
-        seed: Makes sampling repeatable, as far as the vendor supports it.
-        frequency_penalty: Penalty for tokens by how often they occurred.
-        presence_penalty: Penalty for tokens that occurred at all.
-        extra: Parameters of the vendor, sent unchanged.
-        label: The label under which budgets count the call, and by which observers can group it.
-        budget: The most that the call may cost, with all its attempts and rounds, in dollars: ``0.5`` or
-            ``{"dollars": "0.50"}``; or in tokens: ``{"tokens": 20000}``.
-    """
-
-    model: str
-    temperature: float
-    top_p: float
-    max_tokens: int
-    stop: str | Sequence[str]
-    seed: int
-    frequency_penalty: float
-    presence_penalty: float
-    extra: Mapping[str, JSON]
-    label: str
-    budget: CallBudget
-
-
-class OptionsWithoutSchema(CompletionOptions, total=False):
-    """
-    Options of a call: those of `CompletionOptions`, and these. All are optional.
-
-    Attributes:
-        system: The system prompt, sent before all messages.
-        files: Files to put before the text of the last message, as paths or as bytes.
-        reasoning_effort: How much the model reasons before it answers.
-        reasoning_budget: Maximum number of reasoning tokens, for vendors that support it.
-        schema_mode: How structured output is requested; by default the first mode that the model supports.
-        tools: Functions that the model may call. A dictionary, or a `ToolDefinition`, describes a tool that you run:
-            a reply that calls it is returned, with all its calls in ``response.tool_calls``.
-        tool_choice: ``"auto"``, ``"none"``, ``"required"``, or the name of the tool that must be called.
-        parallel_tool_calls: Whether the model may request several calls at once.
-        execute_tools: Whether Budwood runs the calls; if not, they are in ``response.tool_calls``.
-        approve: Called before each tool call. True allows it; False, or a reason for the model, rejects it.
-        vendor_tools: Tools that run at the vendor.
-        prompt_cache: How long the vendor may cache the prompt, because later requests begin with it.
-        cache: False bypasses the client's cache: nothing is read from it or stored in it.
-        conversation: Identifies the conversation that the request continues. It stays with one endpoint and group of
-            keys while they are available, so that the vendor's prompt cache can be used.
-    """
-
-    system: str
-    files: Sequence[File]
-    reasoning_effort: ReasoningEffort
-    reasoning_budget: int
-    schema_mode: SchemaMode
-    tools: Sequence[Function | ToolDefinition | Mapping[str, Any]]
-    tool_choice: str | Mapping[str, Any]
-    parallel_tool_calls: bool
-    execute_tools: bool
-    approve: Approval
-    vendor_tools: Sequence[VendorTool]
-    prompt_cache: CacheLifetime
-    cache: bool
-    conversation: str
-
-
-class AskOptions(OptionsWithoutSchema, total=False):
-    """
-    Options of a call: those of `OptionsWithoutSchema` and `CompletionOptions`, and this one. All are optional.
-
-    Attributes:
-        schema: Schema of structured output: a Pydantic model, another type such as ``list[Model]``, or a JSON schema.
-            The value is ``response.parsed``.
-    """
-
-    schema: ReplyType
 
 
 _ASK_OPTIONS: Final = frozenset(AskOptions.__optional_keys__)
@@ -138,6 +31,7 @@ _SECRETS: Final = frozenset(
     "api-key apikey x-api-key api-token access-token auth-token authorization bearer secret-key".split()
 )
 _COMPLETION_OPTIONS: Final = frozenset(CompletionOptions.__optional_keys__)
+_SERVICE_OPTIONS: Final = frozenset(ServiceOptions.__optional_keys__)
 _CLIENT_OPTIONS: Final = frozenset(ClientOptions.__optional_keys__)
 _PARSED_HERE: Final = frozenset({"model", "messages", "tools", "tool_choice", "stop", "extra"})
 _REQUEST_FIELDS: Final = frozenset(ChatRequest.model_fields) - _PARSED_HERE
@@ -155,10 +49,13 @@ class CallOptions(NamedTuple):
         parameters: Fields of the request.
         tools: The tools that the model may call.
         output: The structured output to request, or None.
-        use_cache: Whether the client's cache may be used.
+        cache_mode: How the client's cache is used; None for not at all.
+        sample: The number of the sample, or None.
         conversation: The conversation that the request continues, or None.
         label: The label of the call, or None for the client's.
         budget: The budget of the call, or None.
+        upload: Which media of messages are uploaded.
+        kind: The class of the request.
     """
 
     options: Options
@@ -168,10 +65,13 @@ class CallOptions(NamedTuple):
     parameters: Mapping[str, Any] = MappingProxyType({})
     tools: ToolConfig = ToolConfig()
     output: Output | None = None
-    use_cache: bool = True
+    cache_mode: CacheMode | None = "use"
+    sample: int | None = None
     conversation: str | None = None
     label: str | None = None
     budget: BudgetSettings | None = None
+    upload: Upload = "auto"
+    kind: type[ChatRequest] = ChatRequest
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
         """
@@ -181,7 +81,7 @@ class CallOptions(NamedTuple):
             ConfigurationError: A parameter has an invalid value.
         """
         try:
-            return ChatRequest(model=model, messages=messages, **self.parameters)
+            return self.kind(model=model, messages=messages, **self.parameters)
         except ValidationError as error:
             raise convert_error(error) from None
 
@@ -210,14 +110,16 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         options=override(defaults, overrides),
         model=_parse_text(supplied, "model"),
         system=_parse_text(supplied, "system"),
-        files=cast("Sequence[File]", _parse_list(supplied, "files", "paths")),
+        files=cast("Sequence[File]", _parse_list(supplied, "files", "files")),
         parameters=_parse_parameters(supplied, [tool.definition for tool in tools.values()]),
         tools=ToolConfig(tools, _parse_flag(supplied, "execute_tools"), _parse_approval(supplied)),
         output=_parse_output(supplied, tools),
-        use_cache=_parse_flag(supplied, "cache"),
+        cache_mode=_parse_cache(supplied),
+        sample=_parse_sample(supplied),
         conversation=_parse_text(supplied, "conversation"),
         label=label,
         budget=budget,
+        upload=_parse_upload(supplied.get("upload", "auto")),
     )
 
 
@@ -229,6 +131,17 @@ def parse_completion_options(options: CompletionOptions, defaults: Options) -> C
         ConfigurationError: An option is unknown or has an invalid value.
     """
     reject_unknown_options(options, _COMPLETION_OPTIONS)
+    return parse_options(cast("AskOptions", options), defaults)
+
+
+def parse_service_options(options: ServiceOptions, defaults: Options) -> CallOptions:
+    """
+    Parse the options of a service other than chat.
+
+    Raises:
+        ConfigurationError: An option is unknown or has an invalid value.
+    """
+    reject_unknown_options(options, _SERVICE_OPTIONS)
     return parse_options(cast("AskOptions", options), defaults)
 
 
@@ -331,6 +244,12 @@ def _parse_mode(mode: object) -> SchemaMode:
     return mode
 
 
+def _parse_upload(upload: object) -> Upload:
+    if upload not in ("auto", "never", "always"):
+        raise ConfigurationError(f"Invalid upload {upload!r}.", hint='Pass "auto", "never" or "always".')
+    return upload
+
+
 def _parse_text(options: Mapping[str, object], name: str) -> str | None:
     value = options.get(name)
     if value is not None and not isinstance(value, str):
@@ -372,9 +291,27 @@ def _parse_approval(options: Mapping[str, object]) -> Approval | None:
 def _parse_flag(options: Mapping[str, object], name: str) -> bool:
     value = options.get(name, True)
     if not isinstance(value, bool):
-        hint = "The cache itself is an argument of Client: Client(…, cache=…)." if name == "cache" else None
-        raise _wrong_type(name, value, "True or False", hint)
+        raise _wrong_type(name, value, "True or False")
     return value
+
+
+def _parse_cache(options: Mapping[str, object]) -> CacheMode | None:
+    value = options.get("cache", True)
+    if isinstance(value, bool):
+        return "use" if value else None
+    if value in MODES:
+        return value
+    raise ConfigurationError(
+        f"cache= of a call must be True, False, 'fresh', 'refresh' or 'only'; got {value!r}.",
+        hint="The cache itself is an argument of Client: Client(…, cache=…).",
+    )
+
+
+def _parse_sample(options: Mapping[str, object]) -> int | None:
+    value = options.get("sample")
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ConfigurationError(f"sample= must be a number of 0 or more; got {value!r}.")
 
 
 def _wrong_type(name: str, value: object, expected: str, hint: str | None = None) -> ConfigurationError:

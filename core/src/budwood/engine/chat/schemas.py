@@ -71,9 +71,11 @@ class ReplySchema(ABC):
 
     Attributes:
         schema: The JSON schema that the vendor gets.
+        is_wrapped: Whether it has an object around the value.
     """
 
     schema: OutputSchema
+    is_wrapped: bool = False
 
     def validate(self, text: str) -> Any:  # noqa: ANN401 - depends on the type
         """
@@ -131,6 +133,7 @@ class TypeSchema(ReplySchema):
             self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
             schema = with_typed_root(add_items(self._adapter.json_schema()))
             self._wrapper = None if is_object(schema) else _wrap(annotation, name)
+            self.is_wrapped = self._wrapper is not None
             if self._wrapper is not None:
                 schema = add_items(self._wrapper.model_json_schema())
         self.schema = _make_output_schema(name, schema)
@@ -166,7 +169,7 @@ class JSONSchema(ReplySchema):
         self._quick_check = compile_quick_check(schema)
         check_satisfiable(schema)  # before it is wrapped, so that errors have the caller's paths
         wrapped = wrap_root(schema, _WRAPPED)
-        self._is_wrapped = wrapped is not None
+        self.is_wrapped = wrapped is not None
         self.schema = _make_output_schema(str(schema.get("title", "output")), wrapped or schema)
 
     def parse(self, text: str) -> Any:  # noqa: ANN401 - see the base class
@@ -176,7 +179,7 @@ class JSONSchema(ReplySchema):
         except ValueError as error:
             raise SchemaMismatch([f"the reply: {error}"]) from None
         try:
-            if self._is_wrapped and isinstance(value, dict) and value.keys() == {_WRAPPED}:
+            if self.is_wrapped and isinstance(value, dict) and value.keys() == {_WRAPPED}:
                 inner = value[_WRAPPED]
                 if self._validator.is_valid(inner):
                     return inner
@@ -226,6 +229,15 @@ def _unwrap(schema: Mapping[str, Any]) -> Mapping[str, Any]:
             "'json_object' is not the type of a JSON schema.", hint='Pass schema={"type": "object"} for any object.'
         )
     return schema
+
+
+def restore_schema(json_schema: Mapping[str, Any], *, is_wrapped: bool) -> ReplySchema:
+    """Return what validates replies again, from the JSON schema that the vendor got. Values are those of JSON."""
+    if not is_wrapped:
+        return parse_schema(json_schema)
+    inner = dict(json_schema["properties"][_WRAPPED])
+    definitions = {name: json_schema[name] for name in ("$defs", "definitions") if name in json_schema}
+    return parse_schema(inner | definitions)
 
 
 def check_schema(schema: ReplyType) -> None:

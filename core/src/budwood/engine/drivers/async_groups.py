@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from budwood import logs
-from budwood.engine.drivers.effects import CLEANUP_SECONDS, Flow, join_errors
+from budwood.engine.drivers.effects import CLEANUP_SECONDS, Flow, join_errors, make_closed_error
 
 if TYPE_CHECKING:
     from budwood.engine.drivers.asynchronous import AsyncDriver
@@ -19,6 +19,8 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._flows: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
 
     def cancel(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
         """Cancel tasks, and let them clean up in the background."""
@@ -29,6 +31,31 @@ class BackgroundTasks:
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine in the background."""
         self._add(asyncio.create_task(work))
+
+    def start_flow(self, work: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], object]) -> StartedTask:
+        """
+        Run a flow in the background until it is cancelled, or until `close`.
+
+        Raises:
+            BudwoodError: The client is closed.
+        """
+        if self._is_closed:
+            raise make_closed_error()
+        task = asyncio.create_task(work())
+        self._add(task)
+        self._flows.add(task)
+        task.add_done_callback(self._flows.discard)
+        task.add_done_callback(lambda _: ended())
+        return StartedTask(task)
+
+    async def close(self) -> None:
+        """Cancel the flows that were started in this event loop, and wait for all tasks; see `wait`. Start no more."""
+        self._is_closed = True
+        loop = asyncio.get_running_loop()
+        for task in list(self._flows):
+            if task.get_loop() is loop:
+                task.cancel()
+        await self.wait()
 
     async def wait(self) -> None:
         """Wait until the tasks of this event loop have ended, at most `CLEANUP_SECONDS`."""
@@ -50,6 +77,22 @@ class BackgroundTasks:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # otherwise asyncio reports that it was never retrieved
+
+
+class StartedTask:
+    """The task of a flow that runs in the background."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+
+    def is_alive(self) -> bool:
+        """Tell whether it is performed: its event loop runs."""
+        return self._task.get_loop().is_running()
+
+    def cancel(self) -> None:
+        """Abandon the flow, from any thread."""
+        with contextlib.suppress(RuntimeError):  # its loop was closed, so that it has ended
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
 
 class Group:

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from budwood.contracts import AsyncExchange, AsyncTransport, Clock
-from budwood.engine.drivers.async_groups import BackgroundTasks, Group, Race
+from budwood.engine.drivers.async_groups import BackgroundTasks, Group, Race, StartedTask
 from budwood.engine.drivers.effects import (
     CLEANUP_SECONDS,
     Abandoned,
@@ -31,9 +31,11 @@ from budwood.engine.drivers.effects import (
     ReadAll,
     Save,
     Sleep,
+    Start,
     Wait,
     reject_emit,
 )
+from budwood.engine.drivers.threads import call_in_thread
 from budwood.engine.drivers.transport_faults import convert
 from budwood.plugins.faults import PluginSource
 
@@ -71,6 +73,7 @@ class AsyncDriver:
             Sleep: lambda effect: self._clock.sleep_async(effect.seconds),
             Invoke: _invoke,
             Wait: self._wait,
+            Start: self._start,
             All: self._run_all,
             First: self._run_first,
             Emit: _reject_emit,
@@ -123,8 +126,11 @@ class AsyncDriver:
         return effect
 
     async def close(self) -> None:
-        """Wait until abandoned flows of this event loop have ended, at most `CLEANUP_SECONDS`."""
-        await self.background.wait()
+        """Abandon the flows that run in the background, and wait for all abandoned ones of this event loop."""
+        await self.background.close()
+
+    async def _start(self, effect: Start) -> StartedTask:
+        return self.background.start_flow(lambda: self.run_member(effect.flow), effect.ended)
 
     async def _wait(self, effect: Wait) -> bool:
         latch = effect.latch
@@ -183,7 +189,7 @@ async def _save(effect: Save) -> SavedReply:
     from budwood.engine.drivers.reply_files import save_reply_async  # imported late: few programs save replies
 
     exchange = cast("AsyncExchange", effect.exchange)
-    return await save_reply_async(exchange, effect.path, effect.limit)
+    return await save_reply_async(exchange, effect.path, effect.limit, effect.kind)
 
 
 async def _invoke(effect: Invoke) -> object:
@@ -202,16 +208,8 @@ async def _invoke(effect: Invoke) -> object:
 async def _call_function(effect: Invoke) -> object:
     if effect.awaitable:
         return await effect.function()
-    result = effect.function() if effect.inline else await asyncio.to_thread(_call_in_thread, effect.function)
+    result = effect.function() if effect.inline else await call_in_thread(effect.function)
     return await result if inspect.isawaitable(result) else result  # a plain function may wrap an async one
-
-
-def _call_in_thread(function: Callable[[], object]) -> object:
-    """Call a function in a thread. A future rejects `StopIteration`, and awaiting it would never end."""
-    try:
-        return function()
-    except StopIteration as stop:
-        raise RuntimeError(f"StopIteration: {stop}") from stop
 
 
 class AsyncFlowEvents(Generic[E, T]):

@@ -27,7 +27,9 @@ from budwood.engine.drivers.effects import (
     ReadAll,
     Save,
     Sleep,
+    Start,
     Wait,
+    make_closed_error,
     reject_emit,
 )
 from budwood.engine.drivers.latch import wake_when_set
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from budwood.contracts import Exchange
     from budwood.engine.drivers.group_member import GroupMember
+    from budwood.engine.drivers.groups import StartedFlow
     from budwood.types import SavedReply
 
 E = TypeVar("E")
@@ -60,6 +63,7 @@ class BlockingDriver:
 
     Attributes:
         background: The abandoned flows that have not ended.
+        started: The flows that run in the background.
         transport_source: The plugin that the transport comes from; None before there is one, or if it was supplied.
     """
 
@@ -68,6 +72,8 @@ class BlockingDriver:
         self._clock = clock
         self.transport_source: PluginSource | None = None
         self.background: Final = Background()
+        self.started: Final[set[StartedFlow]] = set()
+        self._is_closed = False
         self._handlers: Final[_Handlers] = {
             Open: lambda effect: self._transport().open(effect.call, effect.timing),
             Read: lambda effect: effect.exchange.read(),
@@ -76,6 +82,7 @@ class BlockingDriver:
             Close: lambda effect: effect.exchange.close(),
             Sleep: lambda effect: self._clock.sleep(effect.seconds),
             Invoke: _invoke,
+            Start: self._start,
             Emit: reject_emit,
             **self._wait_handlers(None),
         }
@@ -145,8 +152,18 @@ class BlockingDriver:
         self._transport().interrupt(thread)
 
     def close(self) -> None:
-        """Wait until abandoned flows have ended, at most `CLEANUP_SECONDS`."""
+        """Abandon the flows that run in the background, and wait for all abandoned ones, at most `CLEANUP_SECONDS`."""
+        self._is_closed = True
+        for flow in self.started.copy():
+            flow.cancel()
         self.background.wait()
+
+    def _start(self, effect: Start) -> StartedFlow:
+        from budwood.engine.drivers.groups import StartedFlow  # imported late: only calls with a cache start flows
+
+        if self._is_closed:
+            raise make_closed_error()
+        return StartedFlow(self, effect)
 
     def _sleep(self, effect: Sleep, member: GroupMember) -> None:
         wake = threading.Event()
@@ -198,7 +215,7 @@ def _save(effect: Save) -> SavedReply:
     from budwood.engine.drivers.reply_files import save_reply  # imported late: few programs save replies
 
     exchange = cast("Exchange", effect.exchange)
-    return save_reply(exchange, effect.path, effect.limit)
+    return save_reply(exchange, effect.path, effect.limit, effect.kind)
 
 
 def _invoke(effect: Invoke) -> object:

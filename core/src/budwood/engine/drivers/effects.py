@@ -13,16 +13,17 @@ for at most `CLEANUP_SECONDS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Protocol, TypeVar
 
 from budwood.contracts import AsyncExchange, Exchange
 from budwood.engine.drivers.latch import Latch
+from budwood.errors import BudwoodError
 from budwood.types import HTTPCall, Timing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from budwood.types import PullProgress, StreamEvent
+    from budwood.types import JobState, MediaKind, PullProgress, StreamEvent, VideoDelta
 
 T = TypeVar("T")
 
@@ -65,12 +66,14 @@ class Save(NamedTuple):
     """
     Write a reply to a file of at most ``limit`` bytes, or of any size if that is None. Result: a `SavedReply`.
 
-    The file is replaced once the reply is complete. If anything fails, or the flow is abandoned, it is unchanged.
+    The file is replaced once the reply is complete, and is media of ``kind`` if that is set. If anything fails, or the
+    flow is abandoned, it is unchanged.
     """
 
     exchange: Exchange | AsyncExchange
     path: Path
     limit: int | None
+    kind: MediaKind | None = None
 
 
 class Close(NamedTuple):
@@ -105,6 +108,32 @@ class Wait(NamedTuple):
 
     latch: Latch
     deadline: float
+
+
+class Running(Protocol):
+    """A flow that runs in the background."""
+
+    def is_alive(self) -> bool:
+        """Tell whether it is performed: false if its event loop has stopped."""
+        ...
+
+    def cancel(self) -> None:
+        """End the flow early, from any thread. It is abandoned, and cleans up. It is no error if it has ended."""
+        ...
+
+
+class Start(NamedTuple):
+    """
+    Run a flow in the background, beyond the end of the flow that starts it. Result: a `Running`.
+
+    ``ended`` is called once when the flow has ended, also if it was cancelled before it began. Nobody receives the
+    result or the error of the flow. It is abandoned when the client is closed.
+
+    It raises `RuntimeError` if no thread can be started, and `BudwoodError` once the client is closed.
+    """
+
+    flow: Flow[None]
+    ended: Callable[[], object]
 
 
 class All(NamedTuple):
@@ -144,7 +173,7 @@ class Emit(NamedTuple):
     Only a main flow may yield it. In a flow of `All` or `First` it raises `RuntimeError`.
     """
 
-    events: Sequence[StreamEvent] | Sequence[PullProgress]
+    events: Sequence[StreamEvent] | Sequence[PullProgress] | Sequence[JobState] | Sequence[VideoDelta]
 
 
 class Ended(NamedTuple):
@@ -153,7 +182,7 @@ class Ended(NamedTuple):
     result: Any
 
 
-Effect = Open | Read | ReadAll | Save | Close | Sleep | Wait | Invoke | All | First | Emit
+Effect = Open | Read | ReadAll | Save | Close | Sleep | Wait | Invoke | Start | All | First | Emit
 
 Flow = Generator[Effect, Any, T]
 """A generator that yields effects, receives their results, and returns a value."""
@@ -162,6 +191,11 @@ Flow = Generator[Effect, Any, T]
 def close_exchange(exchange: Exchange | AsyncExchange) -> Flow[None]:
     """End an exchange that is not needed any more; for `First`."""
     yield Close(exchange)
+
+
+def make_closed_error() -> BudwoodError:
+    """Return the error for a flow that is started after the client was closed."""
+    return BudwoodError("This client is closed.", hint="Create a new one.")
 
 
 def reject_emit(_: Emit) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.engine.drivers.background import PAUSES
-from budwood.engine.drivers.effects import CLEANUP_SECONDS, Abandoned, Flow, join_errors
+from budwood.engine.drivers.effects import CLEANUP_SECONDS, Abandoned, Flow, Start, join_errors
 from budwood.engine.drivers.group_member import GroupMember
 from budwood.engine.drivers.latch import Latch, wake_when_set
 
@@ -92,9 +92,9 @@ class Group:
 
     def _start(self, member: GroupMember, running: int) -> None:
         if running > self._workers:
+            self._workers += 1  # before it starts, since Control-C may interrupt this thread as soon as it has
             # A daemon does not delay the end of the program if a tool is still running.
             threading.Thread(target=self._work, name="budwood-flow", daemon=True).start()
-            self._workers += 1
         with self._lock:
             self._members.add(member)
         self._started.put(member)
@@ -205,3 +205,37 @@ class Race(Group):
             self.driver.run(self._release(member.value))
         except Exception as error:  # noqa: BLE001 - no caller waits for it
             logs.emit("release failed", level="warning", error=str(error))
+
+
+class StartedFlow(Group):
+    """
+    A flow that runs in the background, in a thread of its own.
+
+    Args:
+        driver: Performs it.
+        effect: The flow, and what is called at its end.
+    """
+
+    def __init__(self, driver: BlockingDriver, effect: Start) -> None:
+        super().__init__(driver, None)
+        self._notify = effect.ended
+        driver.started.add(self)
+        try:
+            with self._abandon_on_error():  # the thread ends with the flow
+                self._start(GroupMember(self, 0, effect.flow), 1)
+        except BaseException:
+            driver.started.discard(self)
+            raise
+
+    def is_alive(self) -> bool:
+        """Tell whether it is performed. Its thread ends with it."""
+        return True
+
+    def cancel(self) -> None:
+        """Abandon the flow, from any thread."""
+        self._abandon()
+
+    def _end(self, member: GroupMember, *, is_late: bool = False) -> None:
+        super()._end(member, is_late=is_late)
+        self.driver.started.discard(self)
+        self._notify()

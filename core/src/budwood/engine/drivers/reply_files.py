@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 from budwood.contracts import AsyncExchange, Exchange
+from budwood.engine.content_checks import check_media
 from budwood.errors import ConfigurationError, ResponseTooLargeError
-from budwood.types import SavedReply
+from budwood.providing import HEAD_BYTES
+from budwood.types import MediaKind, SavedReply
 from budwood.wire.bodies import content_length
 
 T = TypeVar("T")
@@ -47,16 +49,17 @@ def check_target(path: Path) -> None:
                 raise _write_error(path, "it is not a regular file")
 
 
-def save_reply(exchange: Exchange, path: Path, limit: int | None) -> SavedReply:
+def save_reply(exchange: Exchange, path: Path, limit: int | None, kind: MediaKind | None = None) -> SavedReply:
     """
     Write the rest of a reply to a file, which is replaced once the reply is complete.
 
     Raises:
+        BadResponseError: The reply is not media of ``kind``.
         ConfigurationError: The file cannot be written.
         ResponseTooLargeError: The reply has more than ``limit`` bytes.
         ProviderError: The connection failed.
     """
-    part = _PartialFile(path, limit)
+    part = PartialFile(path, limit, kind)
     part.check(content_length(exchange.head.headers))
     try:
         part.create()
@@ -69,9 +72,11 @@ def save_reply(exchange: Exchange, path: Path, limit: int | None) -> SavedReply:
         raise
 
 
-async def save_reply_async(exchange: AsyncExchange, path: Path, limit: int | None) -> SavedReply:
+async def save_reply_async(
+    exchange: AsyncExchange, path: Path, limit: int | None, kind: MediaKind | None = None
+) -> SavedReply:
     """Write the rest of a reply to a file; see `save_reply`."""
-    part = _PartialFile(path, limit)
+    part = PartialFile(path, limit, kind)
     part.check(content_length(exchange.head.headers))
     try:
         await _run_in_thread(part.create)
@@ -85,16 +90,22 @@ async def save_reply_async(exchange: AsyncExchange, path: Path, limit: int | Non
         raise
 
 
-class _PartialFile:
+class PartialFile:
     """
     A temporary file next to the one that it will replace.
+
+    Args:
+        path: The file that it will replace.
+        limit: Its maximum size in bytes; None for none.
+        kind: The kind of media that it contains; None for any content.
 
     Attributes:
         buffered: How many received bytes are not written yet.
     """
 
-    def __init__(self, path: Path, limit: int | None) -> None:
+    def __init__(self, path: Path, limit: int | None, kind: MediaKind | None = None) -> None:
         self._path = path
+        self._kind = kind
         self._target = self._part = path
         self._limit = limit
         self._file: BinaryIO | None = None
@@ -103,6 +114,7 @@ class _PartialFile:
         self.buffered = 0
 
     def create(self) -> None:
+        """Create the temporary file."""
         check_target(self._path)
         self._target = Path(os.path.realpath(self._path))  # a symbolic link is not replaced
         self._part = self._target.with_name(f".budwood-{secrets.token_hex(8)}.part")
@@ -110,12 +122,19 @@ class _PartialFile:
             self._file = self._part.open("xb")
 
     def buffer(self, data: bytes) -> None:
+        """Keep received bytes until they are written."""
         self._size += len(data)
         self.check(self._size)
         self._blocks.append(data)
         self.buffered += len(data)
 
     def check(self, size: int) -> None:
+        """
+        Check the size against the limit.
+
+        Raises:
+            ResponseTooLargeError: It is larger.
+        """
         if self._limit is not None and size > self._limit:
             raise ResponseTooLargeError(
                 f"The reply is larger than the limit of {self._limit:,} bytes for {self._path}.",
@@ -123,23 +142,33 @@ class _PartialFile:
             )
 
     def write(self) -> None:
+        """Write the bytes that are kept."""
         blocks, self._blocks, self.buffered = self._blocks, [], 0
         if self._file is not None:
             with _convert_errors(self._path):
                 self._file.writelines(blocks)
 
     def replace_target(self) -> SavedReply:
-        """Replace the target, and keep its permissions."""
+        """
+        Replace the target, and keep its permissions.
+
+        Raises:
+            BadResponseError: The content is not media of the kind.
+        """
         self.write()
         with _convert_errors(self._path):
             if self._file is not None:
                 self._file.close()
+            if self._kind is not None:
+                with self._part.open("rb") as file:
+                    check_media(file.read(HEAD_BYTES), self._kind)
             with contextlib.suppress(FileNotFoundError):
                 self._part.chmod(stat.S_IMODE(self._target.stat().st_mode))
             self._part.replace(self._target)
         return SavedReply(self._path, self._size)
 
     def discard(self) -> None:
+        """Delete the temporary file."""
         if self._file is None:
             return
         with contextlib.suppress(OSError):  # the error that is being raised says more

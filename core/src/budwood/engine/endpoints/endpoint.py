@@ -11,6 +11,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from pydantic import SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError
 
 from budwood.catalog import LearnedRules
@@ -104,6 +105,8 @@ class Endpoint(NamedTuple):
         pool: Its keys, if there are several, or if they have groups or limits.
         key_record: What is known of its only key or token; None if there is none, or several.
         backups: Further endpoints with the same settings, in the order in which they are asked.
+        cache_identity: The identity of the endpoint whose cached replies it shares: its own, or, for a backup, that of
+            its provider.
         url: Its address, for reports; None if the model runs in this process.
         is_guarded: Whether it has limits or several keys.
     """
@@ -136,6 +139,7 @@ class Endpoint(NamedTuple):
     pool: KeyPool | None = None
     key_record: KeyRecord | None = None
     backups: tuple[Endpoint, ...] = ()
+    cache_identity: str = ""
     url: str | None = None
     is_guarded: bool = False
 
@@ -253,11 +257,13 @@ class Endpoints:
 
     def _create(self, instance: Instance[ProviderSpec[Any]]) -> Endpoint:
         rules = self._instances.learned_rules
-        backups = tuple(
+        endpoint = _endpoint(instance, rules, self.state, instance.name)
+        backups = (
             _endpoint(backup, rules, self.state, f"{instance.name}#{backup.endpoint_settings.label or number}")
             for number, backup in enumerate(instance.backups, 2)
         )
-        return _endpoint(instance, rules, self.state, instance.name)._replace(backups=backups)
+        shared = tuple(backup._replace(cache_identity=endpoint.identity) for backup in backups)
+        return endpoint._replace(backups=shared)
 
     def close(self) -> None:
         """Close the providers that have a method ``close``, and the limiter."""
@@ -302,6 +308,7 @@ def _endpoint(
         capabilities=capabilities if is_local else remembered,
         learned_rules=learned_rules,
         identity=identity,
+        cache_identity=identity,
         credential=credential,
         lease=Lease(credential) if credential is not None and pool is None else None,
         tokens=tokens,
@@ -366,8 +373,11 @@ def _find_url(instance: Instance[ProviderSpec[Any]]) -> str | None:
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:
+    # A key that is missing does not make another endpoint: its cached replies are found without one.
+    hidden = {name for name, value in instance.settings if value is None or isinstance(value, SecretStr | SecretBytes)}
     try:
-        identity = f"{instance.name}\n{instance.spec.name}\n{instance.settings.model_dump_json()}".encode()
+        settings = instance.settings.model_dump_json(exclude=hidden)
+        identity = f"{instance.name}\n{instance.spec.name}\n{settings}".encode()
     except (UnicodeEncodeError, PydanticSerializationError):
         identity = b""
     if not identity:  # not raised inside the handler: its error contains the settings

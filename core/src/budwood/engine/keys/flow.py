@@ -57,7 +57,7 @@ def _send_with_grant(send: Callable[[Attempt], Flow[Any]], attempt: Attempt, poo
     try:
         result = yield from send(attempt)
     except BaseException as error:
-        if not attempt.is_started:
+        if not attempt.has_used_key:
             pool.give_back(grant)
         elif isinstance(error, ProviderError):
             scrub(error, attempt.secrets())
@@ -172,7 +172,7 @@ def uses_another_key(attempt: Attempt, error: ProviderError) -> bool:
     This ends: each such error rests or removes a key, and a rate limit counts as a retry once no key succeeds any more.
     """
     pool, call = attempt.endpoint.pool, attempt.round.call
-    if pool is None or not attempt.is_started or call.clock.monotonic() >= call.timing.deadline:
+    if pool is None or not attempt.has_used_key or call.clock.monotonic() >= call.timing.deadline:
         return False
     if isinstance(error, AuthenticationError | QuotaExhaustedError):
         if not pool.is_spent():

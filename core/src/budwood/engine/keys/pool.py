@@ -92,6 +92,16 @@ class KeyPool:
         """Return a group of its keys."""
         return self._by_name.get(name)
 
+    def only(self, group: str) -> KeyPool:
+        """Return a pool of the keys of one group, with the same state but a queue of its own."""
+        return KeyPool(self.name, [key for key in self.keys if key.group.name == group], self._groups)
+
+    def next_group(self, now: float, tried: Sequence[str] = ()) -> str | None:
+        """Return the group that can be used first, of equal ones the least recently used; None if none is left."""
+        with self._groups.lock:
+            left = {key.group.name: key.group for key in self._accepted() if key.group.name not in tried}
+            return min(left, key=lambda name: (left[name].ready_at(now), left[name].used), default=None)
+
     def acquire(
         self,
         now: float,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood.engine.limits.periods import period_of
 from budwood.errors import RateLimitError
-from budwood.settings import find_timezone
+from budwood.option_settings import find_timezone
 from budwood.types import Claim
 
 if TYPE_CHECKING:

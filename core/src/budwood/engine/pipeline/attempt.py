@@ -27,6 +27,10 @@ STREAM_HEAD_SECONDS: Final = 60.0
 """The default of ``attempt_timeout`` for streams: the time until the response headers must arrive."""
 
 
+SHARED_SECONDS: Final = 86_400.0
+"""How much later the deadline of a request is that several calls share."""
+
+
 @dataclass(slots=True)
 class Attempt:
     """
@@ -48,6 +52,10 @@ class Attempt:
         has_lost: Whether another attempt that ran at the same time has answered.
         skipped: Why it was not sent; None if it was.
         has_other_keys: Whether a key of another group can be used if the limits of this one have no room.
+        has_lost_upload: Whether the vendor does not have an uploaded file any more that the request refers to.
+        batch: The vendor's id of the batch in which it was sent; None for a live call.
+        within: The attempt that needs this one before it is sent, and whose key it uses; None for others.
+        has_used_key: Whether a request with its key was sent: its own, or one within it.
     """
 
     round: Round
@@ -68,6 +76,10 @@ class Attempt:
     has_lost: bool = False
     skipped: str | None = None
     has_other_keys: bool = False
+    has_lost_upload: bool = False
+    batch: str | None = None
+    within: Attempt | None = None
+    has_used_key: bool = False
 
     @property
     def target(self) -> Target:
@@ -148,7 +160,7 @@ class Attempt:
         elif reply is not None:
             cost = costs.cost_of_reply(self.endpoint, self.model, reply, self.round.call.clock.time())
         status = 200 if self.endpoint.remote is not None else None  # a model inside this process has none
-        self._record(status, cost, reply=reply)
+        self.record(status, cost, reply=reply)
 
     def _succeed_for_others(self, reply: Answer | None) -> None:
         """End the race with another attempt, and let what continues this reply stay with the endpoint and its keys."""
@@ -177,7 +189,7 @@ class Attempt:
         cost = costs.FREE if self.is_unsent(error) else costs.cost_of_failure(error)
         if not self.is_started and self.endpoint.local is None:
             self.skipped = error.message
-        self._record(status, cost, error=error)
+        self.record(status, cost, error=error)
 
     def is_unsent(self, error: BaseException) -> bool:
         """Tell whether the server has certainly not received the request."""
@@ -194,7 +206,7 @@ class Attempt:
         if contender is not None:
             contender.record_loss()
         elif self.is_started:
-            self._record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
+            self.record(self.head.status if self.head is not None else None, costs.UNFINISHED, error=error)
 
     def report_breaker(self, state: BreakerState) -> None:
         """Notify observers that this attempt opened or closed the circuit breaker of its endpoint."""
@@ -206,7 +218,7 @@ class Attempt:
         """Record an attempt that is cancelled because another one has answered. What it costs is unknown."""
         if self.is_started:
             self.has_lost = True
-            self._record(self.head.status if self.head is not None else None, costs.UNFINISHED)
+            self.record(self.head.status if self.head is not None else None, costs.UNFINISHED)
 
     def _record_failure(self, error: BaseException) -> None:
         health, call = self.endpoint.health, self.round.call
@@ -221,14 +233,10 @@ class Attempt:
         if health.adaptive is not None or health.running:
             adaptive.record_failure(health, error, self.started, now, lambda: prevents_overload(*self.target, error))
 
-    def _record(
-        self,
-        status: int | None,
-        cost: Cost,
-        *,
-        reply: Answer | None = None,
-        error: BaseException | None = None,
+    def record(
+        self, status: int | None, cost: Cost, *, reply: Answer | None = None, error: BaseException | None = None
     ) -> None:
+        """Add the attempt to the ledger of its call, and notify observers."""
         call = self.round.call
         record = AttemptRecord(
             provider=self.endpoint.name,
@@ -246,6 +254,7 @@ class Attempt:
             queued=self.queued,
             hedge=self.has_lost,
             skipped=self.skipped,
+            batch=self.batch,
         )
         call.attempts.append(record)
         if call.observers is not None:
@@ -256,12 +265,14 @@ def attempt_timing(attempt: Attempt) -> Timing | None:
     """Return the limits of one attempt; None if only those of the call apply."""
     call = attempt.round.call
     bound, timing = call.options.attempt_timeout, call.timing
+    head, deadline = None, timing.deadline
+    if call.is_shared:  # each of the calls that share the request has a deadline, and leaves the request when it passes
+        deadline += SHARED_SECONDS
     if call.streamed:
         head = attempt.started + (STREAM_HEAD_SECONDS if bound is None else bound)
-        deadline = timing.deadline
     elif bound is not None:
-        head, deadline = None, min(timing.deadline, attempt.started + bound)
-    else:
+        deadline = min(deadline, attempt.started + bound)
+    elif not call.is_shared:
         return None
     return Timing(
         connect_timeout=timing.connect_timeout,

@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from budwood.contracts import Cache, Clock
+from budwood.contracts import Clock
 from budwood.engine.endpoints.endpoint import Target
 from budwood.engine.pipeline.service import Service
 from budwood.errors import RequestTimeoutError
-from budwood.plugins.faults import PluginSource
-from budwood.settings import Options
+from budwood.option_settings import Options
 from budwood.types import Adaptation, Attempt, ChatResponse, Timing
 
 if TYPE_CHECKING:
     from budwood.engine.accounting.counting import TokenCounter
     from budwood.engine.accounting.observers import Observers
     from budwood.engine.budgets.budget import Budget
+    from budwood.engine.caching.call_cache import CallCache
+    from budwood.engine.caching.events import TimedEvent
+    from budwood.engine.chat.option_types import Upload
     from budwood.engine.chat.structured import Output
     from budwood.engine.chat.tools import ToolConfig
     from budwood.engine.endpoints.shared_state import SharedState
     from budwood.engine.limits.client_limiter import ClientLimiter
+    from budwood.engine.pipeline.streamed_downloads import EmittedBytes
     from budwood.engine.routing.hedging import Contender
     from budwood.engine.routing.routes import Route
-
-
-class ReplyCache(NamedTuple):
-    """
-    The cache that a client uses.
-
-    Attributes:
-        store: Stores the replies.
-        inline: Whether it is fast enough to run in the event loop.
-        ttl: Seconds after which a stored reply expires; None for no limit.
-        owned: Whether the client created it, and therefore closes it.
-        source: The origin of its plugin, for `budwood.plugins.faults`.
-    """
-
-    store: Cache
-    inline: bool
-    ttl: float | None = None
-    owned: bool = True
-    source: PluginSource = PluginSource("cache")
+    from budwood.plugins import Instances
 
 
 @dataclass(slots=True)
@@ -59,10 +45,11 @@ class Call:
         target: The requested endpoint and model; after a reply, those that answered.
         timing: The limits of the whole call.
         counter: Counts tokens.
+        instances: Builds the media handlers that measure the media of its requests.
         find_limiter: Returns the limiter of the client.
         observers: The observers of the call; None if there are none.
         streamed: Whether the caller reads the reply as a stream of events.
-        cache: The cache of replies, if there is one.
+        cache: How it uses the cache of replies; None without one.
         attempts: Every request that was sent.
         adaptations: The adapted parameters, by name.
         partial: Returns the partial reply of a stream; None before its first content.
@@ -73,6 +60,9 @@ class Call:
         route: The endpoints that the call may use; None if there is only one.
         key_groups: The groups of keys that it used last, by the label of the endpoint.
         state: What clients share about endpoints, for calls that continue a conversation; None for others.
+        context: The context of the code that made the call, if that may differ from the one in which it is performed.
+        is_shared: Whether it sends a request for several calls; see `budwood.engine.caching.flights`.
+        upload: Which media of messages are uploaded.
     """
 
     id: str
@@ -82,10 +72,11 @@ class Call:
     random: random.Random
     timing: Timing
     counter: TokenCounter
+    instances: Instances
     find_limiter: Callable[[], ClientLimiter]
     observers: Observers | None = None
     streamed: bool = False
-    cache: ReplyCache | None = None
+    cache: CallCache | None = None
     attempts: list[Attempt] = field(default_factory=list)
     adaptations: dict[str, Adaptation] = field(default_factory=dict)
     partial: Callable[[], ChatResponse] | None = None
@@ -96,6 +87,19 @@ class Call:
     route: Route | None = None
     key_groups: dict[str, str] = field(default_factory=dict)
     state: SharedState | None = None
+    context: contextvars.Context | None = None
+    is_shared: bool = False
+    upload: Upload = "auto"
+
+    def check_credential(self) -> None:
+        """
+        Check that a credential is configured, if one is required. A reply from a cache needs none.
+
+        Raises:
+            CredentialError: It is missing.
+        """
+        if self.cache is None:
+            self.target.endpoint.check_credential()
 
     def seconds_left(self) -> float:
         """
@@ -119,8 +123,8 @@ class Call:
         error.attempts = tuple(self.attempts)
         return error
 
-    def record_cached(self, target: Target) -> None:
-        """Record that the reply came from the cache and nothing was sent."""
+    def record_cached(self, target: Target, saved: Decimal | None = None) -> None:
+        """Record that the reply came from the cache, or from another call, and what was saved."""
         self.attempts.append(
             Attempt(
                 provider=target.endpoint.name,
@@ -130,6 +134,7 @@ class Call:
                 duration=0.0,
                 cached=True,
                 cost=Decimal(0),
+                saved=saved,
                 endpoint=target.endpoint.label,
             )
         )
@@ -149,6 +154,10 @@ class Round:
         target: The endpoint that answers it; None for that of the call.
         adaptations: What was changed in the request for this endpoint.
         contender: The side of this round in a race of two requests; None without one.
+        missed: The key that was looked up without finding a reply; None if none was.
+        events: The events of the last attempt, if it is streamed and may be stored.
+        emitted: What a stream has emitted of a download, over all attempts.
+        has_lost_upload: Whether a file was uploaded again because the vendor did not have it any more.
     """
 
     call: Call
@@ -161,3 +170,7 @@ class Round:
     target: Target | None = None
     adaptations: tuple[Adaptation, ...] = ()
     contender: Contender | None = None
+    missed: str | None = None
+    events: list[TimedEvent] | None = None
+    emitted: EmittedBytes | None = None
+    has_lost_upload: bool = False

@@ -11,32 +11,30 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final
 
+from budwood.engine.caching.lookup import with_cache
+from budwood.engine.caching.sharing import with_sharing
 from budwood.engine.chat.structured import with_output
 from budwood.engine.chat.tools import with_tools
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.attempt import Attempt
-from budwood.engine.pipeline.caching import with_cache
 from budwood.engine.pipeline.call import Round
 from budwood.engine.pipeline.endpoint_choice import on_endpoint, with_failover
 from budwood.engine.pipeline.observing import with_observers
-from budwood.engine.pipeline.retries import with_retries
+from budwood.engine.pipeline.retries import when_guarded, with_retries
 from budwood.engine.pipeline.sending import send
 from budwood.engine.pipeline.window import within_window
+from budwood.providing import find_media, has_media
 
 
-def when_guarded(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
-    """Apply `budwood.engine.pipeline.guards` to attempts that have budgets, several keys, or limits."""
-    guarded: list[Callable[[Attempt], Flow[Any]]] = []
+def with_uploads(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
+    """Upload media that are too large to be sent within the request; see `budwood.engine.uploads`."""
 
     def run(attempt: Attempt) -> Flow[Any]:
-        endpoint = attempt.endpoint
-        if not endpoint.is_guarded and not attempt.round.call.budgets and endpoint.health.adaptive is None:
+        if not find_media(attempt.request):
             return send(attempt)
-        if not guarded:
-            from budwood.engine.pipeline.guards import guard  # only programs with guards need it
+        from budwood.engine.uploads.flow import send_with_uploads  # chat without media does not need it
 
-            guarded.append(guard(send))
-        return guarded[0](attempt)
+        return send_with_uploads(send, attempt)
 
     return run
 
@@ -47,35 +45,71 @@ CHAT: Final = (
     with_observers,  # notifies observers of each request of the user; completes the response
     with_output,  # validates structured output and requests repairs
     with_tools,  # runs tools in rounds
+    with_sharing,  # answers the request from the cache, or shares it with equal ones that are under way
     with_failover,  # asks the endpoints of the route one after the other
     on_endpoint,  # adapts the request to the endpoint
-    with_cache,  # looks up the request, stores the reply
+    with_cache,  # looks up the request of another endpoint than the first, stores the reply
     within_window,  # rejects requests that exceed the context window
     with_retries,  # retries transient errors; records every attempt
     when_guarded,  # applies budgets, keys and limits to attempts that have any
+    with_uploads,  # uploads media that do not fit into the request
     send,  # encodes, authorizes, sends, reads and decodes
 )
 
-SERVICE: Final = (with_observers, with_failover, on_endpoint, with_retries, when_guarded, send)
+SERVICE: Final = (
+    with_observers,
+    with_sharing,
+    with_failover,
+    on_endpoint,
+    with_cache,
+    with_retries,
+    when_guarded,
+    with_uploads,
+    send,
+)
 """Embeddings, moderation and the other services of `budwood.engine.services`."""
+
+
+_CACHING: Final = (with_sharing, with_cache)
+
+CACHED: Final = frozenset({"chat", "completion", "embeddings", "moderation", "token count"})
+"""The services whose replies are cached."""
 
 
 def answer_chat(round_: Round) -> Flow[Any]:
     """Answer one request of a chat, through the flows that it needs."""
     tools = round_.tools
+    has_tools = tools is not None and bool(tools.tools) and tools.execute  # their results may contain media
+    has_uploads = round_.call.upload != "never" and (has_tools or has_media(round_.request.messages))
     unneeded = (
         with_output if round_.output is None else None,
-        with_tools if tools is None or not tools.tools or not tools.execute else None,
-        with_cache if round_.call.cache is None else None,
+        None if has_tools else with_tools,
+        *(_CACHING if round_.call.cache is None else ()),
         with_failover if round_.call.route is None else None,
+        None if has_uploads else with_uploads,
     )
     return _compose(CHAT, unneeded, streamed=round_.call.streamed)(round_)
 
 
 def answer_service(round_: Round) -> Flow[Any]:
     """Answer one request to another service."""
-    unneeded = (with_failover,) if round_.call.route is None else ()
-    return _compose(SERVICE, unneeded, streamed=round_.call.streamed)(round_)
+    call = round_.call
+    unneeded = (
+        *(_CACHING if call.cache is None or round_.service.name not in CACHED else ()),
+        *((with_failover,) if call.route is None else ()),
+        *(() if round_.service.has_media else (with_uploads,)),
+    )
+    flow = _compose_media if round_.service.has_media else _compose
+    return flow(SERVICE, unneeded, streamed=call.streamed)(round_)
+
+
+def _compose_media(flows: Sequence[Any], unneeded: Sequence[Any], *, streamed: bool) -> Answer:
+    """Compose the flows of a service of media, whose streams have another innermost flow."""
+    if streamed:
+        from budwood.engine.pipeline.media_streams import send_media_stream  # few programs stream media
+
+        flows = (*flows[:-1], send_media_stream)
+    return _compose(flows, unneeded, streamed=False)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from threading import Lock
-from typing import get_args
+from typing import Any, get_args
 
 from budwood.contracts import LocalAdaptationProvider, LocalProvider
 from budwood.engine.chat.assembly import ResponseBuilder
@@ -27,6 +27,17 @@ def ask_local(attempt: Attempt, local: LocalProvider) -> Flow[ChatResponse]:
         return builder.build()
 
 
+def generate_local(attempt: Attempt, local: LocalProvider) -> Flow[Any]:
+    """Have a model inside the process generate or read media."""
+    service, endpoint = attempt.round.service, attempt.endpoint
+    _adapt(attempt, local)
+    attempt.is_started = True
+    if (observers := attempt.round.call.observers) is not None:
+        observers.start_attempt(attempt)
+    generate = faults.wrap(endpoint.source, service.local, getattr(local, service.local), (service.result,))
+    return (yield Invoke(lambda: generate(attempt.request), inline=endpoint.inline))
+
+
 def read_local(
     attempt: Attempt,
     local: LocalProvider,
@@ -39,10 +50,7 @@ def read_local(
 
     Unless `at_once`, events are read one by one, so that the model stops if the caller leaves in between.
     """
-    if isinstance(local, LocalAdaptationProvider):
-        with faults.call_boundary(attempt.endpoint.source, "adaptations"):
-            adaptations = local.adaptations(attempt.request)
-        attempt.adapt(adaptations)
+    _adapt(attempt, local)
     attempt.is_started = True
     if (observers := attempt.round.call.observers) is not None:
         observers.start_attempt(attempt)  # a local model has no headers
@@ -57,6 +65,13 @@ def read_local(
                 yield Emit(ready)
     finally:
         yield Invoke(events.leave, inline=inline)
+
+
+def _adapt(attempt: Attempt, local: LocalProvider) -> None:
+    if isinstance(local, LocalAdaptationProvider):
+        with faults.call_boundary(attempt.endpoint.source, "adaptations"):
+            adaptations = local.adaptations(attempt.request)
+        attempt.adapt(adaptations)
 
 
 def local_events(attempt: Attempt, local: LocalProvider) -> Generator[StreamEvent, None, None]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from budwood.engine.accounting import costs
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.call import Call, Round
 from budwood.errors import StreamInterruptedError, StructuredOutputError, ToolLoopError
-from budwood.types import Answer, ChatResponse
+from budwood.types import Answer, Attempt, ChatResponse
 
 
 def with_observers(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Flow[Any]]:
@@ -37,6 +38,17 @@ def with_observers(answer: Callable[[Round], Flow[Any]]) -> Callable[[Round], Fl
     return run
 
 
+def sum_saved(attempts: list[Attempt]) -> Decimal | None:
+    """Return what replies from the cache have saved, in US dollars; None if the cost of one is not known."""
+    total = Decimal(0)
+    for attempt in attempts:
+        if attempt.cached:
+            if attempt.saved is None:
+                return None
+            total += attempt.saved
+    return total
+
+
 def complete(call: Call, response: Any) -> Any:  # noqa: ANN401 - returns the type that it receives
     """Add provider, model, attempts, cost and adaptations to a response."""
     attempts = call.attempts
@@ -48,7 +60,10 @@ def complete(call: Call, response: Any) -> Any:  # noqa: ANN401 - returns the ty
         "cost": dollars,
         "cost_unknown": unknown,
     }
+    if [attempt for attempt in attempts if attempt.cached]:
+        update["saved"] = sum_saved(attempts)
+        update["cached"] = not [one for one in attempts if not (one.cached or one.error or one.skipped)]
     if isinstance(response, ChatResponse):
         update["messages"] = response.messages or (response.message,)
-        update["adaptations"] = tuple(call.adaptations.values())
+    update["adaptations"] = tuple(call.adaptations.values())
     return response.model_copy(update=update)

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from budwood.contracts import SchemaProvider
 from budwood.engine.endpoints.endpoint import Target
 from budwood.engine.pipeline.call import Round
-from budwood.engine.pipeline.service import Service
+from budwood.engine.pipeline.offers import check_service, satisfies
 from budwood.errors import UnsupportedError
 from budwood.plugins import faults
-from budwood.providing import check_capabilities, check_messages
+from budwood.providing import check_messages, find_media, has_media
 from budwood.types import Capability, ChatRequest, OutputSchema
-
-_OTHER_MODELS: Final[dict[str | None, tuple[str, str]]] = {
-    "completion": ("a completion model", "Call client.complete(…), or choose a chat model."),
-    "embedding": ("an embedding model", "Call client.embed(…), or choose a chat model."),
-    "moderation": ("a moderation model", "Call client.moderate(…), or choose a chat model."),
-    "image": ("an image model", "Choose a chat model."),
-    "video": ("a video model", "Choose a chat model."),
-    "speech": ("a speech model", "Choose a chat model."),
-    "transcription": ("a transcription model", "Choose a chat model."),
-    "realtime": ("a realtime model, which requires WebSockets", "Choose a chat model."),
-}
-"""Kinds of model other than chat, and what to do instead."""
 
 
 def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each service has requests of its own
     """
     Check that a model can answer a round, and return the request for that model.
+
+    The limits of media are not checked: a media handler may still convert them.
 
     Raises:
         PromptError: The messages are empty or not valid.
@@ -38,14 +27,16 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
     service, request = round_.service, round_.request
     if isinstance(request, ChatRequest):
         check_messages(request.messages)
-        if request.model != target.model:
-            request = request.model_copy(update={"model": target.model})
+    if getattr(request, "model", None) not in (None, target.model):
+        request = request.model_copy(update={"model": target.model})
     if service.capability is not Capability.CHAT:
         check_service(target, service)
         return request
     capabilities = check_chat(target)
-    if Capability.IMAGE_INPUT not in capabilities:
-        check_capabilities(request.messages, capabilities, target.address)
+    if has_media(request.messages):
+        from budwood.engine.pipeline.media_limits import check_media  # chat without media
+
+        check_media(target, request, capabilities)
     if request.tools and Capability.TOOLS not in capabilities:
         raise UnsupportedError(f"{target.address} does not support tools.", hint="Choose a model that does.")
     if round_.output is not None:
@@ -55,10 +46,21 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
     return request
 
 
+def checked_request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - see above
+    """Do the same for a request with complete media, and check these against the limits of the model."""
+    request = request_for(target, round_)
+    if has_media(request.messages) if isinstance(request, ChatRequest) else round_.service.has_media:
+        from budwood.engine.pipeline.media_limits import check_limits  # chat without media
+        from budwood.engine.uploads.choice import choose_uploads
+
+        check_limits(target, find_media(request), choose_uploads(target, request, round_.call.upload))
+    return request
+
+
 def _takes_schema(target: Target, schema: OutputSchema) -> bool:
     """Return whether the vendor takes a schema; one that it rejects is sent as a tool, or in words."""
     provider = target.endpoint.remote
-    if provider is None or not _satisfies(type(provider), SchemaProvider):
+    if provider is None or not satisfies(type(provider), SchemaProvider):
         return True
     with faults.call_boundary(target.endpoint.source, "takes_schema"):
         return cast("SchemaProvider", provider).takes_schema(target.model, schema)
@@ -74,35 +76,6 @@ def check_chat(target: Target) -> frozenset[Capability]:
     capabilities = target.capabilities()
     if Capability.CHAT in capabilities:
         return capabilities
-    kind = target.endpoint.rules(target.model).kind
-    if kind not in _OTHER_MODELS:
-        raise UnsupportedError(f"{target.address} does not support chat.", hint="Choose a model that does.")
-    description, hint = _OTHER_MODELS[kind]
-    raise UnsupportedError(f"{target.address} is {description}. It does not support chat.", hint=hint)
+    from budwood.engine.pipeline.refusals import make_chat_refusal  # only errors need it
 
-
-def check_service(target: Target, service: Service) -> None:
-    """
-    Check that an instance and its model offer a service.
-
-    Raises:
-        UnsupportedError: They do not. Nothing was sent.
-    """
-    if not offers(target, service):
-        raise UnsupportedError(f"{target.address} {service.refusal}.", hint=service.hint)
-
-
-def offers(target: Target, service: Service) -> bool:
-    """Tell whether an instance and its model offer a service."""
-    provider = target.endpoint.remote
-    return (
-        provider is not None
-        and service.capability in target.capabilities()
-        and _satisfies(type(provider), service.protocol)
-    )
-
-
-@lru_cache(maxsize=256)
-def _satisfies(provider: type, protocol: type) -> bool:
-    """Tell whether a provider's class has the methods of a Protocol. The check takes 10 µs, so it is cached."""
-    return issubclass(provider, protocol)
+    raise make_chat_refusal(target)

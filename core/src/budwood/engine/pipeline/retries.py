@@ -1,4 +1,4 @@
-"""Retry attempts that failed with a transient error."""
+"""Retry attempts that failed with a transient error, each with the guards that it needs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ BASE_SECONDS: Final = 0.5
 MAX_SECONDS: Final = 8.0
 """The delay is random between zero and 0.5 s, a limit that doubles with each failure up to 8 s ("full jitter")."""
 
+_REJECTIONS: Final = frozenset({503, 529})
+"""The statuses of server errors that say that the request was not carried out."""
+
+_UNCERTAIN: Final = frozenset({408, 409, 499})
+"""The statuses of client errors that do not say whether the request was carried out."""
+
 
 def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
     """Run ``send``, retrying transient errors; record every attempt."""
@@ -40,7 +46,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
             except ProviderError as error:
                 _set_retryable(attempt, error)
                 attempt.fail(error)
-                if _learn(attempt, error) or _uses_another_key(attempt, error):
+                if _learn(attempt, error) or _uses_another_key(attempt, error) or attempt.has_lost_upload:
                     attempt = attempt.next_attempt(0.0)
                     continue
                 failed_attempts += 1
@@ -55,6 +61,23 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 return result
             yield from _pause(attempt, delay)
             attempt = attempt.next_attempt(delay)
+
+    return run
+
+
+def when_guarded(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Flow[Any]]:
+    """Apply `budwood.engine.pipeline.guards` to attempts that have budgets, several keys, or limits."""
+    guarded: list[Callable[[Attempt], Flow[Any]]] = []
+
+    def run(attempt: Attempt) -> Flow[Any]:
+        endpoint = attempt.endpoint
+        if not endpoint.is_guarded and not attempt.round.call.budgets and endpoint.health.adaptive is None:
+            return send(attempt)
+        if not guarded:
+            from budwood.engine.pipeline.guards import guard  # only programs with guards need it
+
+            guarded.append(guard(send))
+        return guarded[0](attempt)
 
     return run
 
@@ -76,6 +99,9 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
         failed_attempts: The number of failed attempts, including this one.
     """
     call = attempt.round.call
+    if attempt.encoded is not None and not attempt.encoded.repeatable and _may_be_accepted(attempt, error):
+        mark_as_accepted(error)
+        return None
     if not error.retryable or failed_attempts > call.options.retries or attempt.skipped is not None:
         return None
     if call.route is not None and _leaves_endpoint(call, error):
@@ -84,6 +110,22 @@ def delay_before_retry(attempt: Attempt, error: ProviderError, failed_attempts: 
     if delay is None or delay >= call.timing.deadline - call.clock.monotonic():
         return None
     return delay if _has_retry_budget(attempt, error) else None
+
+
+def mark_as_accepted(error: ProviderError) -> None:
+    """Say in an error that the server may have carried out the request, which is then not sent again."""
+    error.may_be_accepted, error.retryable = True, False
+    error.hint = (
+        "The server may have accepted the request, so it is not sent again. Look for the result at the vendor "
+        "before you repeat the call."
+    )
+
+
+def _may_be_accepted(attempt: Attempt, error: ProviderError) -> bool:
+    """Tell whether the server may have carried out a request that failed."""
+    if error.status is not None and 400 <= error.status < 500:
+        return error.status in _UNCERTAIN
+    return not attempt.is_unsent(error) and error.status not in _REJECTIONS
 
 
 def _has_retry_budget(attempt: Attempt, error: ProviderError) -> bool:
@@ -107,7 +149,8 @@ def _leaves_endpoint(call: Call, error: ProviderError) -> bool:
 
 def _delay(attempt: Attempt, error: ProviderError, failed_attempts: int) -> float | None:
     call, pool = attempt.round.call, attempt.endpoint.pool
-    if pool is not None and pool.has_several_quotas and attempt.is_started and isinstance(error, RateLimitError):
+    chooses_key = pool is not None and pool.has_several_quotas and attempt.within is None
+    if chooses_key and attempt.is_started and isinstance(error, RateLimitError):
         return 0.0  # the next attempt waits for a key
     return backoff(call, error, failed_attempts)
 
@@ -145,7 +188,7 @@ def _learn(attempt: Attempt, error: ProviderError) -> bool:
 
 
 def _uses_another_key(attempt: Attempt, error: ProviderError) -> bool:
-    if attempt.endpoint.pool is None:
+    if attempt.endpoint.pool is None or attempt.within is not None:
         return False
     from budwood.engine.keys.flow import uses_another_key  # only endpoints with several keys need it
 

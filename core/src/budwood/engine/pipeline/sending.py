@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from budwood.contracts import AsyncExchange, ConnectionHintProvider, Exchange, RemoteProvider
 from budwood.engine.drivers.effects import Close, Flow, Invoke, Open, Read, ReadAll, Save
 from budwood.engine.pipeline.attempt import Attempt
+from budwood.engine.pipeline.offers import streams
 from budwood.errors import BadResponseError, ConnectionFailedError, ProviderError, UnsupportedError
 from budwood.plugins import faults
 from budwood.types import Credential, HTTPCall, HTTPReply
@@ -26,8 +27,10 @@ def send(attempt: Attempt) -> Flow[Any]:
         ProviderError: The request failed.
     """
     if attempt.endpoint.local is not None:
-        from budwood.engine.pipeline.local import ask_local
+        from budwood.engine.pipeline.local import ask_local, generate_local
 
+        if attempt.round.service.local:
+            return (yield from generate_local(attempt, attempt.endpoint.local))
         return (yield from ask_local(attempt, attempt.endpoint.local))
     encoded = encode(attempt)
     if encoded.reply_to is not None:
@@ -67,11 +70,15 @@ def encode(attempt: Attempt) -> HTTPCall:
 def encode_again(attempt: Attempt) -> HTTPCall:
     """Encode the request by the current rules, without recording adaptations."""
     service, source = attempt.round.service, attempt.endpoint.source
+    if not service.encode:  # one of several steps
+        step: HTTPCall = attempt.request
+        return step
     encode_request = getattr(remote_provider(attempt), service.encode)
     encoded: object
     try:
         if service.takes_stream:
-            encoded = encode_request(attempt.request, stream=attempt.round.call.streamed)
+            stream = attempt.round.call.streamed and streams(attempt.target, service)
+            encoded = encode_request(attempt.request, stream=stream)
         elif attempt.request is None:
             encoded = encode_request()
         else:
@@ -87,6 +94,8 @@ def encode_again(attempt: Attempt) -> HTTPCall:
 def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has its own result type
     """Decode a complete reply."""
     service, endpoint = attempt.round.service, attempt.endpoint
+    if not service.decode:  # one of several steps, whose reply the provider reads
+        return reply
     read = getattr(endpoint.remote, service.decode)
     try:
         result = read(reply) if attempt.request is None else read(attempt.request, reply)
@@ -103,21 +112,22 @@ def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each se
     return result
 
 
-def open_exchange(attempt: Attempt, encoded: HTTPCall) -> Flow[Exchange | AsyncExchange]:
-    """Authorize and send a request, and wait for the response headers. Connection errors get the provider's hint."""
+def open_exchange(attempt: Attempt, encoded: HTTPCall, *, is_authorized: bool = True) -> Flow[Exchange | AsyncExchange]:
+    """Send a request, with the credential unless it goes to another host, and wait for the response headers."""
     endpoint, call = attempt.endpoint, attempt.round.call
-    endpoint.check_credential()
+    if endpoint.missing_credential is not None:
+        endpoint.check_credential()
     lease = endpoint.lease if attempt.lease is None else attempt.lease
     if endpoint.tokens is not None:
         lease = yield from endpoint.tokens.lease(call)
     attempt.lease = lease
-    if lease is not None:
+    if lease is not None and is_authorized:
         encoded = _authorize(attempt, encoded, lease.credential)
-    attempt.is_started = True
-    if call.observers is not None and (headers := call.observers.start_attempt(attempt)):
+    attempt.is_started = attempt.has_used_key = True
+    if call.observers is not None and not attempt.number and (headers := call.observers.start_attempt(attempt)):
         from budwood.engine.accounting.observers import add_headers
 
-        encoded = add_headers(encoded, headers)
+        encoded = add_headers(encoded, headers) if is_authorized else encoded
     try:
         exchange: Exchange | AsyncExchange = yield Open(encoded, attempt.timing or call.timing)
     except ConnectionFailedError as error:
@@ -153,7 +163,11 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
     Raises:
         ProviderError: The error of the provider for this status and body.
     """
-    reply = HTTPReply(exchange.head, (yield from _read_error_body(exchange)))
+    raise make_reply_error(attempt, HTTPReply(exchange.head, (yield from _read_error_body(exchange))))
+
+
+def make_reply_error(attempt: Attempt, reply: HTTPReply) -> ProviderError:
+    """Return the provider's error for a reply whose status is not 2xx."""
     source = attempt.endpoint.source
     error: object
     try:
@@ -164,7 +178,7 @@ def raise_for_status(attempt: Attempt, exchange: Exchange | AsyncExchange) -> Fl
         raise
     if not isinstance(error, ProviderError):
         raise faults.wrong_result(source, "error", error, ProviderError)
-    raise error
+    return error
 
 
 def _read_error_body(exchange: Exchange | AsyncExchange) -> Flow[bytes]:

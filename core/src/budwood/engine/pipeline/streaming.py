@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from budwood.contracts import StreamDecoder
 from budwood.engine.chat.assembly import ResponseBuilder
@@ -17,6 +17,9 @@ from budwood.plugins import faults
 from budwood.plugins.faults import PluginSource
 from budwood.providing import count_tool_calls
 from budwood.types import CONTENT_EVENTS, ChatResponse, StreamEvent
+
+if TYPE_CHECKING:
+    from budwood.engine.caching.events import TimedEvent
 
 
 def send_streamed(attempt: Attempt) -> Flow[ChatResponse | None]:
@@ -57,10 +60,15 @@ class EventReader:
         self.is_committed = False
         self._attempt = attempt
         self._buffer: list[StreamEvent] = []
+        self._recorded: list[TimedEvent] | None = [] if attempt.round.call.cache is not None else None
+        attempt.round.events = self._recorded
 
     def collect(self, events: list[StreamEvent]) -> list[StreamEvent]:
         """Collect events; return those that can be emitted now."""
         self.builder.add(events)
+        if self._recorded is not None:
+            seconds = self._attempt.round.call.clock.monotonic() - self._attempt.started
+            self._recorded.extend((seconds, event) for event in events)
         if self.is_committed:
             return events
         self._buffer.extend(events)
@@ -108,18 +116,18 @@ class EventReader:
 
 
 def _emit_events(attempt: Attempt, reader: EventReader) -> Flow[None]:
-    ready = yield from _read(attempt, reader.collect)
+    ready = yield from read_stream(attempt, reader.collect)
     if not reader.builder.finished:
         raise StreamInterruptedError("The stream ended without a finish reason.")
     yield Emit(ready or reader.release())
 
 
 def _emit_progress(attempt: Attempt) -> Flow[None]:
-    if ready := (yield from _read(attempt, list)):
+    if ready := (yield from read_stream(attempt, list)):
         yield Emit(ready)
 
 
-def _read(attempt: Attempt, collect: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
+def read_stream(attempt: Attempt, collect: Callable[[Any], Sequence[Any]]) -> Flow[Sequence[Any]]:
     """Read a stream to its end and emit what `collect` returns; return what is left to emit after the end."""
     service, source = attempt.round.service, attempt.endpoint.source
     encoded = encode(attempt)

@@ -49,6 +49,23 @@ def within_window(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], F
     return run
 
 
+def check_window(attempt: Attempt) -> None:
+    """
+    Do the same for a request that is sent later, in a batch. It may count tokens, so call it in a thread.
+
+    Raises:
+        ContextLengthError: The request cannot fit.
+    """
+    attempt.request = request = _within_output_limit(attempt, attempt.request)
+    endpoint, window = attempt.endpoint, context_window(attempt)
+    output = request.max_tokens or 0 if endpoint.counts_output else 0
+    if window is None or not _may_exceed(request, window - output) or _may_truncate(endpoint, request):
+        return
+    least = attempt.round.call.counter.least(endpoint, request)
+    if least + output > window:
+        raise _too_long(attempt, least, output, window)
+
+
 def context_window(attempt: Attempt) -> int | None:
     """Return the context window by the settings, the provider or the catalog, in this order, or None."""
     endpoint, model = attempt.endpoint, attempt.model

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from budwood.engine.endpoints.endpoint import Endpoint, Endpoints
     from budwood.engine.endpoints.shared_state import SharedState
     from budwood.engine.pipeline.call import Call, Round
-    from budwood.settings import Options
+    from budwood.option_settings import Options
 
 EXPLORATION: Final = 0.05
 """How often ``"fastest"`` asks another endpoint first, so that its latency stays known."""
@@ -156,7 +156,7 @@ class Route:
     """
 
     def __init__(self, targets: tuple[Target, ...], state: SharedState) -> None:
-        self._targets = targets
+        self.targets = targets
         self._state = state
         self._ordered: list[Target] = []
         self._waiting: list[Target] = []
@@ -167,7 +167,7 @@ class Route:
     @property
     def first(self) -> Target:
         """The endpoint and model that the user asked for."""
-        return self._targets[0]
+        return self.targets[0]
 
     def check(self, round_: Round) -> None:
         """
@@ -177,7 +177,7 @@ class Route:
             UnsupportedError: None can: the error of the first one.
         """
         self._round = round_
-        if not any(self._takes_round(target) for target in self._targets):
+        if not any(self._takes_round(target) for target in self.targets):
             request_for(self.first, round_)
 
     def start(self, round_: Round, *, is_tied: bool) -> None:
@@ -202,21 +202,21 @@ class Route:
     def _find_author(self, round_: Round) -> Target:
         previous = find_previous_response(round_.request)
         known = self._state.responses.get(previous) if previous is not None else None
-        return next((target for target in self._targets if known and target.name == known.endpoint), self.first)
+        return next((target for target in self.targets if known and target.name == known.endpoint), self.first)
 
     @property
     def has_several(self) -> bool:
         """Whether the call has more than one endpoint."""
-        return len(self._targets) > 1
+        return len(self.targets) > 1
 
     def _usable(self, round_: Round) -> list[Target]:
         """Return the targets that a service can use: fallbacks with other models only serve texts."""
         service = round_.service
         if service.takes_stream:
-            return list(self._targets)
+            return list(self.targets)
         if service.decoder:
             return [self.first]
-        return [target for target in self._targets if target.address == self.first.address]
+        return [target for target in self.targets if target.address == self.first.address]
 
     def take(self, call: Call) -> Target | None:
         """Return the next endpoint to ask, or None. Those whose circuit breakers are open come last."""

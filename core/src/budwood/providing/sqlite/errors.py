@@ -31,6 +31,7 @@ _HINTS: Final = {
     errno.ETIMEDOUT: "Another process has locked it for too long.",
     errno.EIO: "Check the disk, or set another path.",
 }
+_CANNOT_OPEN: Final = "Check that it is a file that this user may read and write, or set another path."
 
 
 class DamagedError(OSError):
@@ -48,4 +49,5 @@ def to_os_error(error: sqlite3.Error, path: Path, purpose: str) -> OSError:
     kind = DamagedError if code in _DAMAGE else OSError
     number = _ERRNO.get(code, errno.EIO)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    return kind(number, f"Cannot use the {purpose}: {error} ({name}). {_HINTS.get(number, '')}".rstrip(), str(path))
+    hint = _CANNOT_OPEN if code == sqlite3.SQLITE_CANTOPEN else _HINTS.get(number, "")
+    return kind(number, f"Cannot use the {purpose}: {error} ({name}). {hint}".rstrip(), str(path))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
+from budwood.errors import ConfigurationError
 from budwood.providing.sqlite.errors import to_os_error
 
 BUSY_SECONDS: Final = 5.0
@@ -20,6 +22,22 @@ FileIdentity = tuple[int, int]
 _creating = threading.Lock()
 
 
+def absolute_path(path: Path, setting: str) -> Path:
+    """
+    Return the absolute path of a file in the settings, in which ``~`` is the home directory.
+
+    Raises:
+        ConfigurationError: The home directory is not known, or the path contains a null character.
+    """
+    if "\0" in str(path):
+        raise ConfigurationError(f"{setting} contains a null character.", hint="Remove it.")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        message = f"{setting}: the home directory of {path.parts[0]} is not known."
+        raise ConfigurationError(message, hint="Write an absolute path.") from None
+
+
 def file_identity(path: Path) -> FileIdentity | None:
     """Return the identity of the file at a path, or None if there is none."""
     try:
@@ -27,6 +45,28 @@ def file_identity(path: Path) -> FileIdentity | None:
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
+
+
+def check_not_a_folder(path: Path, *, setting: str, file_name: str) -> None:
+    """
+    Check the path of a file in the settings. It need not exist.
+
+    Args:
+        path: The path.
+        setting: What sets it, for the error, such as ``[caches.sqlite] path``.
+        file_name: A name for the file, for the hint.
+
+    Raises:
+        ConfigurationError: The path is a folder.
+    """
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return  # reported on first use: the file may exist by then
+    if is_folder:
+        raise ConfigurationError(
+            f"{setting}: {path} is a folder.", hint=f"Set it to a file, such as {path / file_name}."
+        )
 
 
 def create(path: Path) -> None:

@@ -63,6 +63,17 @@ class SharedFile:
                 self._replace_file(damage)
             return self._try(work)
 
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run a function that only reads, as `use` does, but leave a damaged file where it is.
+
+        Raises:
+            DamagedError: The file is damaged. The next `use` replaces it.
+            OSError: The file cannot be used.
+        """
+        with self._lock:
+            return self._try(work)
+
     def close(self) -> None:
         """Close the connection. The next use opens it again."""
         with self._lock:

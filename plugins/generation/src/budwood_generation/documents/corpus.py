@@ -9,9 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from platformdirs import user_cache_path
-
 from budwood.errors import ConfigurationError
+from budwood.settings import user_folder
 from budwood_generation.documents.cache import PassageCache, Summary, summarize
 from budwood_generation.documents.exclusion import Exclusion
 from budwood_generation.documents.files import find_files, make_document_name
@@ -73,7 +72,7 @@ class Corpus:
 
 def open_user_cache() -> PassageCache:
     """Return the cache of the user. Its file is created on first use."""
-    return PassageCache(user_cache_path("budwood") / "documents" / _FILE_NAME)
+    return PassageCache(user_folder("cache") / "documents" / _FILE_NAME)
 
 
 def read_corpus(

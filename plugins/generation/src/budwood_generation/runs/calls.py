@@ -20,6 +20,7 @@ from budwood_generation.journal import CallDone
 from budwood_generation.prompts import ModelRequest
 from budwood_generation.randomness import request_seed
 from budwood_generation.runs.answer_text import AnswerText, split_reasoning
+from budwood_generation.runs.batch_lane import BatchLane
 
 MAX_RETRY_AFTER: Final = 5.0
 """
@@ -91,10 +92,14 @@ class Caller:
         client: Sends the requests.
         seed: The seed of the run.
         options: Options of every call, which those of a model override.
+        lane: Sends the calls in batches; None to send them one by one.
     """
 
-    def __init__(self, client: AsyncClient, seed: int, options: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, client: AsyncClient, seed: int, options: dict[str, Any] | None = None, lane: BatchLane | None = None
+    ) -> None:
         self._client = client
+        self._lane = lane
         self._seed = seed
         self._options = options or {}
 
@@ -113,7 +118,7 @@ class Caller:
         started, clock = time.time(), time.monotonic()
         invalid: BudwoodError | None = None
         try:
-            response = await self._client.ask(list(request.messages), **self._parameters(call, attempt))
+            response = await self._ask(call, attempt)
         except StructuredOutputError as error:
             if error.response is None:
                 raise
@@ -133,6 +138,13 @@ class Caller:
             **_content_fields(response, content, request, failure),
         )
         return Reply(done, failure, is_final=response.finish_reason in _FILTERED)
+
+    async def _ask(self, call: Call, attempt: int) -> ChatResponse:
+        messages, parameters = list(call.request.messages), self._parameters(call, attempt)
+        key = f"{call.cell.id}/{call.turn}/{call.request.purpose}/{attempt}/{call.digest}"
+        if self._lane is not None and self._lane.takes(key):
+            return await self._lane.ask(key, messages, parameters)
+        return await self._client.ask(messages, **parameters)
 
     def _parameters(self, call: Call, attempt: int) -> dict[str, Any]:
         request = call.request

@@ -12,6 +12,7 @@ from budwood.settings import Settings
 from budwood_generation.journal import Journal, RowFailed
 from budwood_generation.plan import Plan
 from budwood_generation.replicates import AskedQuestions
+from budwood_generation.runs.batch_lane import FOLDER, SLOTS, BatchLane
 from budwood_generation.runs.calls import MAX_RETRY_AFTER, Caller
 from budwood_generation.runs.connections import allow_connections
 from budwood_generation.runs.interrupts import Interrupted, Interrupts
@@ -34,9 +35,11 @@ async def create_rows(
     spec = plan.spec
     failures = journal.failures() if plan.only is None else _failed_with(plan.only, journal.failures())
     missing = len(plan.cells) - meter.before.rows if plan.only is None else len(failures)
-    limits = RunLimits(slots=spec.concurrency, rows=missing, attempts=spec.attempts, patience=spec.patience)
+    slots = SLOTS if plan.lane == "batch" else spec.concurrency
+    limits = RunLimits(slots=slots, rows=missing, attempts=spec.attempts, patience=spec.patience)
     async with AsyncClient(settings=allow_connections(settings, spec.concurrency)) as client:
-        caller = Caller(client, spec.seed, _call_options(settings, plan.models))
+        lane = _open_lane(client, plan)
+        caller = Caller(client, spec.seed, _call_options(settings, plan.models), lane)
         runner = Runner(
             _row_opener(plan, journal),
             caller,
@@ -48,8 +51,19 @@ async def create_rows(
             find_previous=plan.cells.find_previous,
         )
         stopping = interrupts.stopping_by(lambda: runner.stop(Interrupted())) if interrupts else None
-        with stopping or contextlib.nullcontext():
-            await runner.run(journal.finished().missing() if plan.only is None else iter(failures), failures)
+        async with contextlib.aclosing(lane) if lane is not None else contextlib.nullcontext():
+            with stopping or contextlib.nullcontext():
+                await runner.run(journal.finished().missing() if plan.only is None else iter(failures), failures)
+            if lane is not None:
+                lane.finish()
+
+
+def _open_lane(client: AsyncClient, plan: Plan) -> BatchLane | None:
+    """Return what sends calls in batches, also for a run that has left batches at the vendor."""
+    submits = plan.lane == "batch"
+    if not submits and not (plan.run_folder / FOLDER).is_dir():
+        return None
+    return BatchLane(client, plan.run_folder, submits=submits)
 
 
 def _failed_with(name: str, failures: Mapping[int, RowFailed]) -> dict[int, RowFailed]:

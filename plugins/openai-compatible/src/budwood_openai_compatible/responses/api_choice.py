@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from budwood.types import ChatRequest, ModelRules, Part, ReasoningPart, VendorPart, VendorTool
+from budwood.types import (
+    AudioPart,
+    ChatRequest,
+    DocumentPart,
+    ImagePart,
+    MediaPart,
+    ModelRules,
+    Part,
+    ReasoningPart,
+    ToolResultPart,
+    VendorPart,
+    VendorTool,
+)
 from budwood_openai_compatible.responses.encoding import MISSING_PARAMETERS
 
 Api = Literal["chat", "responses"]
@@ -88,6 +100,7 @@ def _needs_chat(request: ChatRequest, vendor: str) -> bool:
         not _CHAT_FIELDS.isdisjoint(request.extra)
         or any(getattr(request, name) not in (None, ()) for name in MISSING_PARAMETERS)
         or any(tool.provider == vendor for tool in request.vendor_tools)
+        or any(_contains_audio(part) for message in request.messages for part in message.parts)
     )
 
 
@@ -98,7 +111,28 @@ def _is_tool_of_chat(tool: VendorTool) -> bool:
 
 def _is_item(part: Part, vendor: str) -> bool:
     """Return whether a part can only be sent to Responses: an item, or a content part in its form."""
+    if isinstance(part, MediaPart):
+        return _is_media_of_responses(part, vendor)
     if not isinstance(part, ReasoningPart | VendorPart) or part.provider != vendor:
         return False
     kind = part.kind if isinstance(part, VendorPart) else "reasoning"
     return isinstance(part.data, dict) and part.data.get("type") == kind and kind not in _CHAT_CONTENT
+
+
+def _contains_audio(part: Part) -> bool:
+    """Return whether a part is audio, or the result of a tool with audio, which only Chat Completions takes."""
+    if isinstance(part, ToolResultPart):
+        return any(isinstance(media, AudioPart) for media in part.media)
+    return isinstance(part, AudioPart)
+
+
+def _is_media_of_responses(part: MediaPart, vendor: str) -> bool:
+    """Return whether only Responses takes media: stored images, documents other than PDF, and those at a URL."""
+    match part:
+        case ImagePart():
+            return part.file_id is not None or part.provider == vendor
+        case DocumentPart():
+            is_pdf = part.media_type in (None, "application/pdf")
+            return (part.url is not None and not part.url.startswith("data:")) or not is_pdf
+        case _:
+            return False

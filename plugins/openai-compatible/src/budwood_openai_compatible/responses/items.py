@@ -16,7 +16,10 @@ from typing import Any, Final
 from budwood.errors import UnsupportedError
 from budwood.providing import fit_call_id, reject_parts
 from budwood.types import (
+    AnyMedia,
+    AudioPart,
     ImagePart,
+    MediaPart,
     Message,
     Part,
     ReasoningPart,
@@ -27,6 +30,7 @@ from budwood.types import (
     VendorPart,
 )
 from budwood_openai_compatible.content import extract_text
+from budwood_openai_compatible.encoding import list_returned_media
 from budwood_openai_compatible.tool_calls import serialize_arguments
 
 CALLS: Final[Mapping[str, str]] = {"function_call": "arguments", "custom_tool_call": "input"}
@@ -46,6 +50,11 @@ def decode_item(item: Mapping[str, Any], vendor: str) -> list[Part]:
         return [ReasoningPart(text=get_reasoning_text(item), provider=vendor, data=dict(item))]
     if kind in CALLS:
         return [_decode_call(item, kind, vendor)]
+    if kind == "image_generation_call":
+        from budwood_openai_compatible.responses.media import decode_image_call  # most replies have none
+
+        if (image := decode_image_call(item, vendor)) is not None:
+            return [image]
     parts = item.get("content")
     if kind == "message" and parts and all(part.get("type") in _TEXT_FIELDS for part in parts):
         return [_decode_content_part(part, item, vendor) for part in parts]
@@ -108,9 +117,12 @@ class InputEncoder:
     def add(self, messages: Iterable[Message]) -> None:
         """Encode further messages."""
         for message in messages:
-            if message.role in ("assistant", "tool"):
-                reject_parts(message, ImagePart)
+            if message.role == "tool":
+                reject_parts(message, MediaPart)
                 self._add_parts(message)
+            elif message.role == "assistant":
+                self._add_parts(message)
+                self._add_returned_media(message)
             else:
                 self._add_prompt(message)
 
@@ -121,6 +133,13 @@ class InputEncoder:
         if content or not parts:
             self.items.append({"role": role, "content": _encode_content(content)})
         self.items.extend(part.data for part in parts if isinstance(part, VendorPart) and _is_item(part))
+
+    def _add_returned_media(self, message: Message) -> None:
+        """Send images of other servers in a user message, since an assistant message cannot contain them."""
+        if any(isinstance(part, MediaPart) for part in message.parts):
+            media = [*list_returned_media(message, except_of=self.vendor)]
+            if media:
+                self.items.append({"role": "user", "content": _encode_content(media)})
 
     def _add_parts(self, message: Message) -> None:
         current: dict[str, Any] | None = None
@@ -162,6 +181,10 @@ class InputEncoder:
                     yield data
                 else:
                     self.omitted.add("reasoning")
+            case AudioPart(transcript=str(transcript)):
+                yield {"role": "assistant", "content": transcript}
+            case MediaPart(provider=self.vendor):
+                yield from self._encode_image_call(part)
             case ToolCallPart():
                 yield self._encode_call(part)
             case ToolResultPart():
@@ -172,8 +195,14 @@ class InputEncoder:
             case _:
                 pass  # parts of other vendors, or reasoning without data
 
+    def _encode_image_call(self, part: AnyMedia) -> Iterator[Any]:
+        from budwood_openai_compatible.responses.media import encode_image_call, is_image_call
+
+        if is_image_call(part, self.vendor) and isinstance(part, ImagePart):
+            yield encode_image_call(part)
+
     def _encode_output(self, result: ToolResultPart) -> str | list[Any]:
-        """Encode what a tool returned: a text, or a list of ``input_text`` and ``input_image``."""
+        """Encode what a tool returned: a text, or a list of ``input_text``, ``input_image`` and ``input_file``."""
         return _encode_content([part for part in result.parts if _is_for(part, self.vendor)])
 
     def _encode_call(self, part: ToolCallPart) -> dict[str, Any]:
@@ -223,7 +252,9 @@ def _encode_content_part(part: Part) -> Any:  # noqa: ANN401 - a vendor's own pa
             return part.data
         case TextPart():
             return {"type": "input_text", "text": part.text}
-        case ImagePart():
-            return {"type": "input_image", "image_url": part.data_url, "detail": part.detail or "auto"}
+        case MediaPart():
+            from budwood_openai_compatible.responses.media import encode_media_part  # most messages have none
+
+            return encode_media_part(part)
         case _:
             raise UnsupportedError(f"A user message cannot contain a part of the type {part.type!r}.")

@@ -17,6 +17,10 @@ from budwood.errors import StreamInterruptedError
 from budwood.providing import parse_count, parse_rate_limits
 from budwood.types import (
     Finished,
+    ImagePart,
+    MediaClosed,
+    MediaPart,
+    MediaPreview,
     Part,
     ReasoningClosed,
     ReasoningDelta,
@@ -78,6 +82,7 @@ class ResponsesStreamDecoder(JSONEventDecoder):
             "response.custom_tool_call_input.delta": self._arguments,
             "response.function_call_arguments.done": self._arguments_done,
             "response.custom_tool_call_input.done": self._arguments_done,
+            "response.image_generation_call.partial_image": self._partial_image,
             "response.output_item.done": self._item_done,
             "response.completed": self._ended,
             "response.done": self._ended,
@@ -162,6 +167,15 @@ class ResponsesStreamDecoder(JSONEventDecoder):
         if arguments and self._index(event) not in self._streamed:
             yield from self._arguments({**event, "delta": serialize_arguments(arguments)})
 
+    def _partial_image(self, event: Event) -> Iterator[StreamEvent]:
+        from budwood_openai_compatible.responses.media import decode_image_call
+
+        item = {"result": event.get("partial_image_b64"), "output_format": event.get("output_format")}
+        image = decode_image_call(item, self._vendor)
+        if image is not None:
+            preview = ImagePart(data=image.data, media_type=image.media_type)
+            yield MediaPreview(self._index(event), preview)
+
     def _item_done(self, event: Event) -> Iterator[StreamEvent]:
         yield from self._close(self._index(event), event["item"])
 
@@ -222,5 +236,7 @@ def _make_closing_event(part: Part, index: int) -> StreamEvent:
             return ToolCallClosed(index, part)
         case VendorPart():
             return VendorContent(part)
+        case MediaPart():
+            return MediaClosed(index, part)
         case _:
             raise TypeError(f"an item cannot become a {type(part).__name__}")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final
 
 from budwood.types import FinishReason, ToolCallPart, Usage
 from budwood_testing.examples.frames import server_sent
-from budwood_testing.examples.wire import Frames, WireBody, WireExamples, WireReply
+from budwood_testing.examples.openai_media import OpenAIMediaExamples
+from budwood_testing.examples.wire import Frames, WireBody, WireReply
 
 _KINDS: Final[Mapping[int, tuple[str, str]]] = {
     401: ("invalid_request_error", "invalid_api_key"),
@@ -17,9 +18,9 @@ _KINDS: Final[Mapping[int, tuple[str, str]]] = {
 """Types and codes of errors that have both. Source: OpenAI's guide to error codes."""
 
 
-class OpenAIChatExamples(WireExamples):
+class OpenAIChatExamples(OpenAIMediaExamples):
     """
-    Replies of Chat Completions. Subclasses override methods for vendors that differ.
+    Replies of Chat Completions and, by the base class, of media, files and jobs. Subclasses override what differs.
 
     Source: OpenAI's API description, ``CreateChatCompletionResponse`` and ``CreateChatCompletionStreamResponse``; the
     field ``reasoning`` is that of vLLM, Groq and OpenRouter.

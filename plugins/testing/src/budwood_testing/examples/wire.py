@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from budwood.types import FinishReason, ToolCallPart, Usage
+from budwood.types import FileInfo, FinishReason, JobRef, JobState, ToolCallPart, Usage
 
 WireBody = bytes | str | Mapping[str, Any] | Sequence[Any]
 """The body of a reply: bytes, text, or a JSON value."""
@@ -22,6 +22,10 @@ class WireReply:
     status: int = 200
     body: WireBody = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Replies = Sequence[WireBody | WireReply]
+"""The replies to the requests of a method that returns `Steps`, in order."""
 
 
 class WireExamples:
@@ -170,4 +174,69 @@ class WireExamples:
 
     def completion(self, text: str) -> WireBody | None:
         """Return a completion (``COMPLETION``)."""
+        return None
+
+    def images(self, images: Sequence[bytes]) -> WireBody | None:
+        """Return a reply with these images, which are PNGs (``IMAGES``)."""
+        return None
+
+    def image_stream(self, partial: bytes, image: bytes) -> Frames | None:
+        """Return a stream with an unfinished image and a finished one, if the plugin is an `ImageStreamProvider`."""
+        return None
+
+    def speech(self, audio: bytes) -> WireBody | WireReply | None:
+        """Return a reply with this WAV file, which has 24,000 samples a second and one channel (``SPEECH``)."""
+        return None
+
+    def speech_stream(self, chunks: Sequence[bytes]) -> Frames | None:
+        """
+        Return a stream of events with such a file in these chunks, if the plugin is a `SpeechStreamProvider`.
+
+        The first chunk starts with its header of 44 bytes. A vendor that streams the audio itself has no such example.
+        """
+        return None
+
+    def transcription(self, text: str) -> WireBody | WireReply | None:
+        """Return a transcript (``TRANSCRIPTION`` and ``TRANSLATION``)."""
+        return None
+
+    def transcription_stream(self, chunks: Sequence[str]) -> Frames | None:
+        """Return a streamed transcript in these chunks, if the plugin is a `TranscriptionStreamProvider`."""
+        return None
+
+    def files(self, method: str, files: Sequence[FileInfo]) -> Replies | None:
+        """
+        Return the replies to the requests of a method of `FileProvider` (``FILES``).
+
+        Args:
+            method: The name of the method, such as ``"upload_file"``.
+            files: The file, with id, name, size and media type. Those of ``"list_files"`` are several, each on a page
+                of its own, unless the vendor has no pages.
+        """
+        return None
+
+    def job(self, method: str, state: JobState) -> Replies | None:
+        """
+        Return the replies to the requests of a method that submits, polls or cancels a job.
+
+        Args:
+            method: The name of the method of ``VIDEOS``, ``BACKGROUND`` or ``BATCHES``, such as ``"submit_video"``.
+            state: The state of the job after the last request, with its id and status, and the error of a failed one.
+                Return None for a status that the vendor does not have.
+        """
+        return None
+
+    def job_result(self, method: str, job: JobRef, content: bytes) -> Replies | None:
+        """
+        Return the replies to the requests that fetch the result of a job.
+
+        Args:
+            method: ``"fetch_video"``, ``"fetch_response"`` or ``"fetch_batch"``.
+            job: The job, with the data of its last state.
+            content: The video, the text of the reply in UTF-8, or the lines of `batch_line`.
+        """
+        return None
+
+    def batch_line(self, line_id: str, body: WireBody | None) -> bytes | None:
+        """Return a line of the result of a batch: with the body of a reply, or None for a request that expired."""
         return None

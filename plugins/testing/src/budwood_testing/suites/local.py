@@ -30,16 +30,17 @@ from budwood.types import (
 )
 from budwood_testing.clock import FakeClock
 from budwood_testing.suites.isolation import no_io
-from budwood_testing.suites.plugin import Build, PluginSuite
+from budwood_testing.suites.local_media import LocalMediaTests
+from budwood_testing.suites.plugin import Build
 from budwood_testing.suites.properties import HOSTILE_TEXTS, check_error, for_all, texts
 
 _THREADS: Final = 2
 _ALLOWED_AFTER_FINISHED: Final = (Finished, UsageReported, ResponseMetadata)
 
 
-class LocalProviderSuite(PluginSuite):
+class LocalProviderSuite(LocalMediaTests):
     """
-    Tests a provider that runs a model in the process: what it streams, and that it releases what it uses.
+    Tests a provider that runs a model in the process: what it streams and generates, and that it releases what it uses.
 
     .. code-block:: python
 
@@ -54,10 +55,11 @@ class LocalProviderSuite(PluginSuite):
             if the same request with the same seed gives the same answer.
         extra: Parameters of its own that the provider accepts in ``extra``.
         max_tokens: The limit for every answer, so that tests of a slow model finish.
+        media_models: The models for ``IMAGES``, ``SPEECH`` and ``TRANSCRIPTION``, if the provider has them.
+        recording: A WAV file to write down; by default speech that the provider generates itself.
     """
 
     kind: ClassVar[Kind[Any]] = PROVIDER
-    model: ClassVar[str]
     prompt: ClassVar[str] = "What is this?\n\n<passage>\nThis is a test. It asks for two sentences.\n</passage>"
     heeds: ClassVar[frozenset[str]] = frozenset({"max_tokens", "stop", "seed"})
     extra: ClassVar[Mapping[str, Any]] = MappingProxyType({"own": [1]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Final, get_args
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from budwood.contracts import MediaHandler
 from budwood.errors import PromptError
 from budwood.hooks import MEDIA_HANDLER, Kind, MediaHandlerSpec
-from budwood.types import ImagePart, Part, RefusalPart, ToolCallPart, ToolResultPart
+from budwood.types import MediaFile, MediaPart, Part, RefusalPart, ToolCallPart, ToolResultPart
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build, PluginSuite
 from budwood_testing.suites.properties import HOSTILE_TEXTS, error_of, for_all
@@ -68,37 +69,52 @@ class MediaHandlerSuite(PluginSuite):
     def test_valid_file_is_converted(self, handler: MediaHandler) -> None:
         """A valid file becomes parts of a user message, without I/O and the same every time."""
         for media_type, data in self.samples().items():
+            file = _file("sample", data, media_type)
             with no_io():
-                parts = handler.parts("sample", data, media_type)
+                parts = handler.parts(file)
 
             assert isinstance(parts, tuple)
             assert parts, f"parts() returned no parts for the sample of {media_type}"
             assert all(isinstance(part, _PARTS) for part in parts)
-            assert handler.parts("sample", data, media_type) == parts
+            assert handler.parts(_file("sample", data, media_type)) == parts
 
-    def test_image_has_a_media_type(self, handler: MediaHandler) -> None:
-        """An image with data has a media type, which vendors require."""
+    def test_media_have_a_media_type(self, handler: MediaHandler) -> None:
+        """Media have a media type, which vendors require."""
         for media_type, data in self.samples().items():
-            images = [part for part in handler.parts("sample", data, media_type) if isinstance(part, ImagePart)]
+            media = [part for part in handler.parts(_file("sample", data, media_type)) if isinstance(part, MediaPart)]
 
-            assert [image for image in images if image.data is not None and not image.media_type] == []
+            assert [part for part in media if not part.media_type] == []
+
+    def test_file_on_disk_gives_the_same_parts(self, handler: MediaHandler, tmp_path: Path) -> None:
+        """A file that is passed by its path gives the same content as one in memory."""
+        path = tmp_path / "sample"
+        for media_type, data in self.samples().items():
+            path.write_bytes(data)
+            stored = MediaFile(name="sample", media_type=media_type, size=len(data), path=path)
+
+            read = handler.parts(stored)
+
+            expected = handler.parts(_file("sample", data, media_type))
+            assert [_content(part) for part in read] == [_content(part) for part in expected]
 
     def test_parts_can_be_serialized(self, handler: MediaHandler) -> None:
         """Parts can be written as JSON and read back unchanged."""
         for media_type, data in self.samples().items():
-            for part in handler.parts("sample", data, media_type):
+            for part in handler.parts(_file("sample", data, media_type)):
                 assert type(part).model_validate_json(part.model_dump_json()) == part
 
     def test_different_files_give_different_parts(self, handler: MediaHandler) -> None:
         """Files with different content give different parts."""
-        read = [handler.parts("sample", data, media_type) for media_type, data in self.samples().items()]
+        read = [handler.parts(_file("sample", data, media_type)) for media_type, data in self.samples().items()]
 
         assert all(one != other for place, one in enumerate(read) for other in read[:place])
 
     def test_invalid_file_raises_prompt_error(self, handler: MediaHandler) -> None:
         """An invalid file raises a PromptError that names the file."""
         for media_type in self.samples():
-            message = error_of(partial(handler.parts, "holiday.file", self.junk, media_type), PromptError, "parts()")
+            message = error_of(
+                partial(handler.parts, _file("holiday.file", self.junk, media_type)), PromptError, "parts()"
+            )
 
             assert message, f"parts() must raise PromptError for a file that is not {media_type}: it raised nothing"
             assert "holiday.file" in message, f"the PromptError must name the file; its message was: {message}"
@@ -128,9 +144,20 @@ class MediaHandlerSuite(PluginSuite):
                 _attempt(handler, name, data, kind)
 
 
+def _file(name: str, data: bytes, media_type: str) -> MediaFile:
+    return MediaFile(name=name, media_type=media_type, size=len(data), data=data)
+
+
+def _content(part: Part) -> object:
+    """Return what is in a part, wherever its content is."""
+    if not isinstance(part, MediaPart):
+        return part
+    return part.read(), part.model_copy(update={"data": None, "path": None})
+
+
 def _attempt(handler: MediaHandler, name: str, data: bytes, kind: str) -> None:
     def convert() -> None:
-        parts = handler.parts(name, data, kind)
+        parts = handler.parts(_file(name, data, kind))
         assert isinstance(parts, tuple), f"parts() must return a tuple, not {type(parts).__name__}"
 
     error_of(convert, PromptError, "parts()")

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, get_args
 
 import pytest
 import structlog
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from budwood import Client
-from budwood.contracts import ClosableObserver, HeadersObserver, Observer, ToolObserver
+from budwood.contracts import ClosableObserver, HeadersObserver, Observer, SelectiveObserver, ToolObserver
 from budwood.errors import ConfigurationError, ServerError
 from budwood.hooks import OBSERVER, Kind
 from budwood.plugins import Instances
@@ -97,6 +97,13 @@ class ObserverSuite(PluginSuite):
         observe: Any = observer.observe
         for event in (*observations(), *rare_observations()):
             assert observe(event) is None, f"observe() returned something for {type(event).__name__}"
+
+    def test_event_types_are_events(self, observer: Observer) -> None:
+        """The kinds of events that it receives, if it selects some, are classes of events."""
+        if not isinstance(observer, SelectiveObserver):
+            pytest.skip(f"{self.plugin} receives all events")
+        assert set(observer.event_types) <= set(get_args(Observation)), "event_types has a class that is no event"
+        assert observer.event_types or isinstance(observer, HeadersObserver | ToolObserver), "it receives nothing"
 
     def test_unknown_event_is_ignored(self, observer: Observer) -> None:
         """Events of an unknown class are ignored: later versions of Budwood may add some."""

@@ -3,9 +3,11 @@
 from typing import ClassVar
 
 from budwood.hooks import PROVIDER, ProviderSpec
-from budwood_openai_compatible import OpenAICompatible, OpenAICompatibleSettings
+from budwood_openai_compatible import OpenAIBatches, OpenAICompatible, OpenAICompatibleSettings
 from budwood_testing import OpenAIChatExamples, ProviderSuite
 from tests.plugins.testing.mutants.registering import registry_of
+
+OFFERS = ["count_tokens", "moderation", "audio_input", "document_input", "files", "videos", "background"]
 
 
 class Correct(ProviderSuite):
@@ -27,15 +29,15 @@ class Correct(ProviderSuite):
             "build": cls.Mutant,
             "requires_api": (2, 0),
             "summary": "A vendor.",
-            "capabilities": OpenAICompatible.all_capabilities,
+            "capabilities": OpenAIBatches.all_capabilities,
             "needs_credential": True,
             **cls.changes,
         }
         cls.registry = registry_of(PROVIDER, ProviderSpec(**says), "acme")
 
     def settings(self, folder):
-        return {"base_url": "https://acme.example/v1", "offers": ["count_tokens", "moderation"]}
+        return {"base_url": "https://acme.example/v1", "offers": OFFERS}
 
 
 class TestCorrect(Correct):
-    pass
+    Mutant: ClassVar = OpenAIBatches

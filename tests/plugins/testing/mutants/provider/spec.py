@@ -57,6 +57,13 @@ class TestClaimsMissingMethods(Correct):
         encode_embedding = None
 
 
+class TestLacksServicesOfMedia(Correct):
+    caught_by = ("test_capabilities_have_their_methods",)
+
+    class Mutant(OpenAICompatible):
+        decode_image = None
+
+
 class TestLacksAMethod(Correct):
     caught_by = ("test_implements_provider",)
 

@@ -1,9 +1,11 @@
 """Transports with defects in reusing connections."""
 
+from dataclasses import replace
+
 from budwood.errors import ConnectionFailedError
 from budwood.transports import pooled
 from budwood.transports.pooled import PooledTransport
-from tests.plugins.testing.mutants.transport.correct import Correct, Wrapper
+from tests.plugins.testing.mutants.transport.correct import Correct, ModifyingTransport, Wrapper
 
 
 class TestNeverReusesConnections(Correct):
@@ -56,3 +58,25 @@ class TestAcceptsTrailingData(Correct):
                 super().release(active)
             finally:
                 pooled.has_trailing_data = original
+
+
+class TestLooksUpHosts(Correct):
+    caught_by = (
+        "test_host_of_a_call_with_addresses_is_not_looked_up",
+        "test_second_address_is_tried",
+        "test_no_other_address_is_connected_to",
+        "test_connection_to_other_addresses_is_not_reused",
+        "test_certificate_is_that_of_the_host",
+    )
+
+    class Mutant(ModifyingTransport):
+        def call(self, call):
+            return replace(call, addresses=())
+
+
+class TestVerifiesTheAddress(Correct):
+    caught_by = ("test_certificate_is_that_of_the_host", "test_certificate_of_the_address_is_rejected")
+
+    class Mutant(ModifyingTransport):
+        def call(self, call):
+            return replace(call, url=call.url.replace("storage.invalid", "127.0.0.1"), addresses=())

@@ -13,7 +13,7 @@ import pytest
 from budwood import AsyncClient, Client
 from budwood.engine.chat.assembly import ResponseBuilder
 from budwood.hooks import ProviderSpec
-from budwood.plugins import Instance, Registry
+from budwood.plugins import Instance, Registry, faults
 from budwood.settings import Settings
 from budwood.types import (
     Capability,
@@ -25,7 +25,7 @@ from budwood.types import (
     StreamEvent,
 )
 from budwood_testing.clock import FakeClock
-from budwood_testing.examples.wire import Frames, WireBody, WireExamples, WireReply
+from budwood_testing.examples.wire import WireBody, WireExamples, WireReply
 from budwood_testing.scripted import ScriptedTransport
 from budwood_testing.suites.untested import ReportUntested
 
@@ -75,14 +75,14 @@ class Bench:
         if missing:
             pytest.skip(f"{self.instance.name} does not have the capability {', '.join(missing)}")
 
-    def frames(self, example: Frames | None, name: str, capability: Capability) -> Frames:
-        """Return a stream example that a capability requires, or fail without it."""
+    def body(self, example: WireBody | None, name: str, capability: Capability) -> WireBody:
+        """Return a body example that a capability requires, or fail without it."""
         if example is None:
             self._fail_without(name, capability)
         return example
 
-    def body(self, example: WireBody | None, name: str, capability: Capability) -> WireBody:
-        """Return a body example that a capability requires, or fail without it."""
+    def required(self, example: T | None, name: str, capability: Capability) -> T:
+        """Return an example that a capability requires, or fail without it."""
         if example is None:
             self._fail_without(name, capability)
         return example
@@ -123,6 +123,10 @@ class Bench:
         events = [event for chunk in chunks for event in decoder.feed(chunk)]
         events.extend(decoder.close())
         return Read(events, build_response(events))
+
+    def decoding(self, method: str) -> faults.Boundary:
+        """Return the boundary within which the engine decodes: it converts what parsing raises."""
+        return faults.decoding_boundary(self.instance.source, method)
 
     def client(self, script: ScriptedTransport, **options: Any) -> Client:  # noqa: ANN401 - any option of clients
         """Create a client for a script; it does not retry by default."""

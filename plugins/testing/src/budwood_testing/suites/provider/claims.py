@@ -7,12 +7,19 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from budwood.contracts import (
+    BackgroundProvider,
+    BatchProvider,
     CompletionProvider,
     EmbeddingProvider,
+    FileProvider,
+    ImageProvider,
     ModelListProvider,
     ModerationProvider,
     Provider,
+    SpeechProvider,
     TokenCountProvider,
+    TranscriptionProvider,
+    VideoProvider,
 )
 from budwood.hooks import ProviderSpec
 from budwood.types import Capability
@@ -25,6 +32,15 @@ _PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.COUNT_TOKENS: TokenCountProvider,
     Capability.MODERATION: ModerationProvider,
     Capability.COMPLETION: CompletionProvider,
+    Capability.IMAGES: ImageProvider,
+    Capability.IMAGE_EDITS: ImageProvider,
+    Capability.SPEECH: SpeechProvider,
+    Capability.TRANSCRIPTION: TranscriptionProvider,
+    Capability.TRANSLATION: TranscriptionProvider,
+    Capability.VIDEOS: VideoProvider,
+    Capability.FILES: FileProvider,
+    Capability.BATCHES: BatchProvider,
+    Capability.BACKGROUND: BackgroundProvider,
 }
 
 

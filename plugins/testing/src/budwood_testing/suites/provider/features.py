@@ -174,7 +174,7 @@ class FeatureTests(ProviderUnderTest):
         bench.claims(Capability.STREAM)
         complete = bench.decode(_reasoning_body(bench))
         frames = bench.examples.reasoning_stream("Let me see.", "Forty-two.")
-        read = bench.read(bench.frames(frames, "reasoning_stream", Capability.REASONING))
+        read = bench.read(bench.required(frames, "reasoning_stream", Capability.REASONING))
 
         assert comparable_content(read.response) == comparable_content(complete)
 
@@ -193,7 +193,7 @@ def _calls(bench: Bench) -> WireBody:
 
 def _call_frames(bench: Bench) -> Frames:
     bench.claims(Capability.STREAM)
-    return bench.frames(bench.examples.tool_call_stream(CALLS), "tool_call_stream", Capability.TOOLS)
+    return bench.required(bench.examples.tool_call_stream(CALLS), "tool_call_stream", Capability.TOOLS)
 
 
 def _reasoning_body(bench: Bench) -> WireBody:

@@ -187,7 +187,7 @@ def _reply(bench: Bench, usage: Usage | None = None) -> WireBody:
 
 def _frames(bench: Bench, usage: Usage | None = None) -> Frames:
     bench.claims(Capability.CHAT, Capability.STREAM)
-    return bench.frames(bench.examples.stream(("Hel", "lo."), usage), "stream", Capability.STREAM)
+    return bench.required(bench.examples.stream(("Hel", "lo."), usage), "stream", Capability.STREAM)
 
 
 def _usage(bench: Bench) -> Usage:

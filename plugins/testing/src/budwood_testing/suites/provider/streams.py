@@ -59,7 +59,7 @@ class StreamTests(ProviderUnderTest):
     def test_truncated_stream_has_finish_reason_length(self, bench: Bench) -> None:
         """A stream that reached ``max_tokens`` has the finish reason ``length``."""
         _frames(bench)
-        frames = bench.frames(bench.examples.stream(("Hello",), None, "length"), "stream", Capability.STREAM)
+        frames = bench.required(bench.examples.stream(("Hello",), None, "length"), "stream", Capability.STREAM)
 
         assert bench.read(frames).response.finish_reason == "length"
 
@@ -86,7 +86,7 @@ class StreamTests(ProviderUnderTest):
         _frames(bench)
 
         def check(text: str) -> None:
-            frames = bench.frames(bench.examples.stream((text, "|", text), None), "stream", Capability.STREAM)
+            frames = bench.required(bench.examples.stream((text, "|", text), None), "stream", Capability.STREAM)
             assert bench.read(frames).response.text == f"{text}|{text}"
 
         for_all(texts(), check, always=HOSTILE_TEXTS)
@@ -207,7 +207,7 @@ class StreamTests(ProviderUnderTest):
 
 def _frames(bench: Bench, texts: tuple[str, ...] = CHUNKS, usage: Usage | None = USAGE) -> Frames:
     bench.claims(Capability.CHAT, Capability.STREAM)
-    return bench.frames(bench.examples.stream(texts, usage), "stream", Capability.STREAM)
+    return bench.required(bench.examples.stream(texts, usage), "stream", Capability.STREAM)
 
 
 def _is_finished(bench: Bench, frames: Frames) -> bool:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from budwood_testing.suites.provider.batches import BatchTests
 from budwood_testing.suites.provider.claims import ClaimTests
 from budwood_testing.suites.provider.consistency import ConsistencyTests
 from budwood_testing.suites.provider.conversations import ConversationTests
 from budwood_testing.suites.provider.credentials import CredentialTests
 from budwood_testing.suites.provider.errors import ErrorTests
 from budwood_testing.suites.provider.features import FeatureTests
+from budwood_testing.suites.provider.media_input import MediaInputTests
+from budwood_testing.suites.provider.media_replies import MediaReplyTests
+from budwood_testing.suites.provider.media_requests import MediaRequestTests
+from budwood_testing.suites.provider.media_streams import MediaStreamTests
 from budwood_testing.suites.provider.metadata import MetadataTests
 from budwood_testing.suites.provider.replies import ReplyTests
 from budwood_testing.suites.provider.requests import RequestTests
 from budwood_testing.suites.provider.services import ServiceTests
+from budwood_testing.suites.provider.steps import StepTests
 from budwood_testing.suites.provider.streams import StreamTests
 from budwood_testing.suites.provider.values import ValueTests
 
@@ -29,6 +35,12 @@ class ProviderSuite(
     ErrorTests,
     FeatureTests,
     ServiceTests,
+    MediaInputTests,
+    MediaRequestTests,
+    MediaReplyTests,
+    MediaStreamTests,
+    StepTests,
+    BatchTests,
 ):
     """
     Tests a provider that calls a vendor's API: directly, and through both clients over a scripted transport.

@@ -11,6 +11,7 @@ from budwood.errors import UnsupportedError
 from budwood_testing.loopback import LoopbackServer, reply
 from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.plugin import Build
+from budwood_testing.suites.transport.addresses import AddressTests
 from budwood_testing.suites.transport.bench import Make, call, fetch, timing
 from budwood_testing.suites.transport.cancellation import CancellationTests
 from budwood_testing.suites.transport.certificates import CertificateTests
@@ -37,6 +38,7 @@ class TransportSuite(
     ErrorTests,
     ProxyTests,
     CertificateTests,
+    AddressTests,
 ):
     """
     Tests a transport against real servers on loopback, including TLS, which requires the package trustme.

@@ -1,0 +1,1 @@
+"""Batches: many chat requests that a vendor answers within a day, at a lower price."""

@@ -1,0 +1,1 @@
+"""Replies from caches, and requests that equal calls share."""

@@ -1,0 +1,1 @@
+"""Media of messages that are uploaded once, and reused by their content."""

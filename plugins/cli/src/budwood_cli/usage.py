@@ -1,0 +1,161 @@
+"""``budwood usage``: what calls used and cost, by model, label, day and so on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from budwood_cli import options, terminal
+from budwood_cli.errors import ArgumentError
+from budwood_cli.moments import parse_moment
+
+if TYPE_CHECKING:
+    from budwood.types import UsageTotals
+
+COLUMNS: Final = ("calls", "errors", "cached", "input", "output", "cost", "saved")
+FIELDS: Final = (
+    "calls",
+    "errors",
+    "cached",
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "unknown_costs",
+    "saved",
+    "seconds",
+)
+GROUPS: Final = "model, provider, label, key, service, error, day, hour"
+FORMATS: Final = ("table", "json", "csv", "bars")
+_BAR: Final = "█"
+_MIN_BAR: Final = 10
+_MAX_NAME: Final = 40
+"""Characters of a name beside a bar."""
+
+Since = Annotated[str, typer.Option("--since", metavar="TIME", help="Calls since then: 24h, 7d, or a date.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Calls before then.")]
+Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help="Calls to this provider.")]
+ModelName = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="Calls to this model, also as PROVIDER/MODEL.")
+]
+Label = Annotated[str | None, typer.Option("--label", metavar="TEXT", help="Calls with this label.")]
+
+
+def usage(
+    *,
+    since: Since = "24h",
+    until: Until = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", metavar="NAME", help=f"What to group by, once or several times: {GROUPS}."),
+    ] = None,
+    provider: Provider = None,
+    model: ModelName = None,
+    label: Label = None,
+    form: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, csv, or bars.")] = "table",
+    json_output: options.AsJSON = False,
+) -> None:
+    """Show calls, tokens and costs from the usage store. Costs are in US dollars."""
+    from budwood.types import CallFilter
+    from budwood_cli.usage_store import note_no_calls, open_store
+
+    form = "json" if json_output else form
+    if form not in FORMATS:
+        raise ArgumentError(f"--format {form!r} is not known.", hint=f"The formats are {', '.join(FORMATS)}.")
+    now = time.time()
+    where = CallFilter(
+        since=parse_moment(since, now, option="--since"),
+        until=None if until is None else parse_moment(until, now, option="--until"),
+        provider=provider,
+        model=model,
+        label=label,
+    )
+    groups = list(dict.fromkeys(name.strip() for names in by or ["model"] for name in names.split(",")))
+    with open_store() as store:
+        totals, sums = _read(store, groups, where)
+        dropped = store.dropped()
+    if form == "json":
+        terminal.write_json([_fields(each, groups) for each in totals])
+    elif form == "csv":
+        terminal.write(_csv(totals, groups))
+    elif form == "bars":
+        _write_bars(totals)
+    else:
+        _write_table(totals, sums, groups)
+    if not totals and form in ("table", "bars"):
+        note_no_calls()
+    if dropped:
+        count = terminal.format_count(dropped, "call")
+        terminal.note(f"{count} could not be recorded, because the store could not be written.")
+
+
+def _read(store: Any, groups: Sequence[str], where: Any) -> tuple[Sequence[UsageTotals], Sequence[UsageTotals]]:  # noqa: ANN401 - contracts of the core
+    try:
+        return store.totals(groups, where), store.totals((), where)
+    except ValueError as error:
+        raise ArgumentError(f"--by: {error}") from None
+
+
+def _fields(totals: UsageTotals, groups: Sequence[str]) -> dict[str, Any]:
+    return dict(zip(groups, totals.group, strict=True)) | {name: getattr(totals, name) for name in FIELDS}
+
+
+def _csv(totals: Sequence[UsageTotals], groups: Sequence[str]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*groups, *FIELDS], lineterminator="\n")
+    writer.writeheader()
+    for each in totals:
+        fields = _fields(each, groups)
+        writer.writerow(fields | {name: format(fields[name], "f") for name in ("cost", "saved")})
+    return text.getvalue()
+
+
+def _write_table(totals: Sequence[UsageTotals], sums: Sequence[UsageTotals], groups: Sequence[str]) -> None:
+    if not totals:
+        return
+    rows = [[*(name or "-" for name in each.group), *_cells(each)] for each in totals]
+    if len(totals) > 1:
+        rows += [["total", *[""] * (len(groups) - 1), *_cells(each)] for each in sums]
+    terminal.write_table([*groups, *COLUMNS], rows, optional=("saved", "cached", "errors", "input"))
+    if any(each.unknown_costs for each in sums):
+        count = terminal.format_count(sum(each.unknown_costs for each in sums), "call")
+        terminal.note(f"+ after a cost: the cost of some calls is not known ({count}).")
+        terminal.note("hint: `budwood telemetry view --json` shows why, as cost_unknown.")
+
+
+def _cells(totals: UsageTotals) -> list[str]:
+    return [
+        f"{totals.calls:,}",
+        f"{totals.errors:,}",
+        f"{totals.cached:,}",
+        f"{totals.input_tokens:,}",
+        f"{totals.output_tokens:,}",
+        f"{totals.cost:.6f}{'+' if totals.unknown_costs else ''}",
+        f"{totals.saved:.6f}",
+    ]
+
+
+def _write_bars(totals: Sequence[UsageTotals]) -> None:
+    """Write a bar for each group: its cost, or its calls if no cost is known."""
+    costs = [each.cost for each in totals]
+    amounts = [float(each.cost if any(costs) else each.calls) for each in totals]
+    texts = [f"{each:.6f}" for each in costs] if any(costs) else [f"{each.calls:,}" for each in totals]
+    names = [_shorten(" ".join(name or "-" for name in each.group)) for each in totals]
+    taken = max(map(len, names), default=0) + max(map(len, texts), default=0) + 4
+    width = max(shutil.get_terminal_size().columns - taken, _MIN_BAR)
+    highest = max(amounts, default=0) or 1
+    for name, amount, text in zip(names, amounts, texts, strict=True):
+        bar = _BAR * max(round(width * amount / highest), 1 if amount else 0)
+        terminal.write(f"{name:<{max(map(len, names))}}  {text:>{max(map(len, texts))}}  {bar}\n")
+
+
+def _shorten(name: str) -> str:
+    """Return a name on one line that leaves room for a bar."""
+    line = " ".join(name.split())
+    return line if len(line) <= _MAX_NAME else f"{line[: _MAX_NAME - 1]}…"

@@ -1,0 +1,1 @@
+"""The codecs of the services that generate, read or store media."""

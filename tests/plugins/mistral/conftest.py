@@ -1,0 +1,26 @@
+"""Mistral's provider, which does no I/O."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.catalog import Catalog
+from budwood.contracts import PluginContext
+from budwood_mistral import Mistral, MistralSettings
+from budwood_testing import FakeClock
+
+
+@pytest.fixture
+def provider(tmp_path):
+    """
+    The provider with the catalog's rules.
+    """
+    context = PluginContext(
+        instance="mistral",
+        rules=lambda model: Catalog().rules("mistral", "mistral", model),
+        log=lambda _event, **_fields: None,
+        clock=FakeClock(),
+        cache_folder=tmp_path,
+        data_folder=tmp_path,
+    )
+    return Mistral(MistralSettings(), context)

@@ -1,0 +1,26 @@
+"""OpenRouter's provider, which does no I/O."""
+
+from __future__ import annotations
+
+import pytest
+
+from budwood.catalog import Catalog
+from budwood.contracts import PluginContext
+from budwood_openrouter import OpenRouter, OpenRouterSettings
+from budwood_testing import FakeClock
+
+
+@pytest.fixture
+def provider(tmp_path):
+    """
+    The provider with the catalog's rules.
+    """
+    context = PluginContext(
+        instance="openrouter",
+        rules=lambda model: Catalog().rules("openrouter", "openrouter", model),
+        log=lambda _event, **_fields: None,
+        clock=FakeClock(),
+        cache_folder=tmp_path,
+        data_folder=tmp_path,
+    )
+    return OpenRouter(OpenRouterSettings(), context)

@@ -1,0 +1,65 @@
+"""A Redis server, and caches that use it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from budwood_redis_cache import RedisCacheSettings
+from budwood_redis_cache.cache import build_redis_cache
+from budwood_testing import plugin_context
+from tests.redis_server import RedisServer
+
+prefixes = (f"test-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def server():
+    """
+    A server for the tests of a module.
+    """
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_server():
+    """
+    A server that the test may kill.
+    """
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def prefix():
+    """
+    A prefix that no other test has.
+    """
+    return next(prefixes)
+
+
+@pytest.fixture
+def make_cache(prefix, clock):
+    """
+    Make caches with the same prefix.
+    """
+    created = []
+
+    def make(url, **changes):
+        settings = RedisCacheSettings(**{"url": url, "prefix": prefix, **changes})
+        created.append(build_redis_cache(settings, plugin_context("redis", clock=clock)))
+        return created[-1]
+
+    yield make
+    for cache in created:
+        cache.close()
+
+
+@pytest.fixture
+def cache(make_cache, server):
+    """
+    A cache with a prefix of its own.
+    """
+    return make_cache(server.url)
