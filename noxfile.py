@@ -7,6 +7,7 @@ requirements have gigabytes sets ``heavy = true`` in its ``[tool.budwood]``; onl
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.10.14"
 nox.options.sessions = ["lint", "types", "tests"]
@@ -57,6 +59,10 @@ DATASETS: Final = [
 ]
 """The tests of long runs."""
 IN_PARALLEL: Final = ["--numprocesses=auto", "--maxprocesses=8"]  # each process imports and collects all tests
+SECOND_TRIES: Final = 3
+"""The number of failed tests that run once more in CI. If more fail, the cause is not the load of the machine."""
+SECOND_TRIES_LOG: Final = Path(".nox", "second-tries.txt")
+"""The tests that passed only in the second try; CI prints it."""
 DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment, because tests also build distributions
@@ -150,9 +156,32 @@ def enter_checkout(session: nox.Session) -> str:
 
 
 def pytest(session: nox.Session, python: str, *folders: str, options: Sequence[str] = ()) -> None:
-    """Run pytest on folders with options, or on the paths under tests/ on the command line instead."""
+    """
+    Run pytest on folders with options, or on the paths under tests/ on the command line instead.
+
+    In CI, up to ``SECOND_TRIES`` failed tests run once more, without the others: many tests have threads, processes and
+    real servers, and a failure can depend on the load of the machine. A test that fails twice fails the session.
+    """
     has_paths = any(argument.startswith("tests/") for argument in session.posargs)
-    session.run(python, "-m", "pytest", *(() if has_paths else (*folders, *options)), *session.posargs, external=True)
+    failures = Path(".nox", "failures", session.name).resolve()
+    command = [python, "-m", "pytest", "-o", f"cache_dir={failures}"]
+    selected = session.posargs if has_paths else [*folders, *options, *session.posargs]
+    try:
+        session.run(*command, *selected, external=True)
+    except CommandFailed:
+        failed = read_failures(failures)
+        if "CI" not in os.environ or not 0 < len(failed) <= SECOND_TRIES:
+            raise
+        session.warn("These tests failed. They run once more: " + ", ".join(failed))
+        session.run(*command, *options, *failed, external=True)
+        with SECOND_TRIES_LOG.open("a", encoding="utf-8") as log:
+            log.writelines(f"{session.name}: {test}\n" for test in failed)
+
+
+def read_failures(cache: Path) -> list[str]:
+    """Return the tests that failed in the last run, from the cache directory of pytest."""
+    file = cache / "v" / "cache" / "lastfailed"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
 
 
 @nox.session
