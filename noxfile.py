@@ -164,6 +164,7 @@ def pytest(session: nox.Session, python: str, *folders: str, options: Sequence[s
     """
     has_paths = any(argument.startswith("tests/") for argument in session.posargs)
     failures = Path(".nox", "failures", session.name).resolve()
+    shutil.rmtree(failures, ignore_errors=True)
     command = [python, "-m", "pytest", "-o", f"cache_dir={failures}"]
     selected = session.posargs if has_paths else [*folders, *options, *session.posargs]
     try:
