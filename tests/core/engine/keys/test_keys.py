@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
 from budwood.errors import AuthenticationError, ConnectionFailedError, QuotaExhaustedError, RateLimitError
-from budwood_testing import ManualClock, ScriptedReply, ScriptedTransport, chat_chunks, chat_reply, sse
+from budwood_testing import ScriptedReply, chat_chunks, chat_reply, sse
 
 KEYS = ["sk-the-first-key", "sk-the-second-key", "sk-the-third-key"]
 HELLO = chat_reply("hello")
@@ -369,32 +368,6 @@ def test_a_call_with_another_endpoint_does_not_wait_for_a_key(make_ask, scripted
     ]
     assert "rate limited" in reply.attempts[2].skipped
     assert clock.slept == []
-
-
-def test_a_hedge_does_not_wait_for_a_key(make_client):
-    """
-    It fails without having been sent, and the first request waits on.
-    """
-    clock = ManualClock()
-    scripted = ScriptedTransport(clock=clock)
-    for seconds in (30, 60):
-        scripted.reply(429, make_error(), headers={"retry-after": str(seconds)})
-    scripted.reply(body=HELLO)
-    client = make_client(api_key=KEYS[:2], transport=scripted, clock=clock, hedge=5.0)
-    with ThreadPoolExecutor() as threads:
-        asked = threads.submit(client.ask, "hi")
-        clock.wait_for_sleepers(3)  # the sleep and the wait for a key, and the wait for the hedge
-        clock.advance(5.0)
-        clock.wait_for_sleepers(2)
-        clock.advance(25.0)
-
-    attempts = asked.result().attempts
-    assert [(attempt.key, attempt.status, attempt.queued) for attempt in attempts] == [
-        ("key-1", 429, 0.0),
-        ("key-2", 429, 0.0),
-        (None, None, 0.0),
-        ("key-1", 200, 30.0),
-    ]
 
 
 def test_one_key_with_a_group_is_retried_like_one_without(make_ask, scripted, clock):
