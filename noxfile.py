@@ -101,6 +101,7 @@ TEST: Final = [
     "openapi-schema-validator",  # with referencing and pyyaml: to read the vendors' API descriptions
     "opentelemetry-sdk>=1.30",
     "pandas>=2.2",
+    "pexpect>=4.9; sys_platform != 'win32'",  # commands at a pseudo-terminal
     "pillow-heif>=1",  # the extra heic of budwood-media-pillow
     "pproxy>=2.7",  # with proxy.py: real proxies; socksio is the client for SOCKS
     "proxy.py>=2.4.10",

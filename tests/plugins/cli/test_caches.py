@@ -70,9 +70,11 @@ def test_a_namespace_is_cleared(budwood, asked):
     Only its entries are removed, and without a choice nothing is.
     """
     unclear = budwood("cache", "clear")
-    other = budwood("cache", "clear", "--namespace", "tea")
-    cleared = budwood("cache", "clear", "--namespace", "team")
+    unconfirmed = budwood("cache", "clear", "--namespace", "team")
+    other = budwood("cache", "clear", "--namespace", "tea", "--yes")
+    cleared = budwood("cache", "clear", "--namespace", "team", "--yes")
 
+    assert (unconfirmed.returncode, unconfirmed.stderr.splitlines()[-1]) == (2, "hint: Pass --yes.")
     assert (unclear.returncode, "--all" in unclear.stderr) == (2, True)
     assert other.stderr == "removed 0 entries\n"
     assert cleared.stderr == "removed 1 entry\n"
@@ -84,7 +86,7 @@ def test_entries_can_be_moved_to_another_cache(budwood, asked):
     An exported entry answers after its import.
     """
     budwood("cache", "export", "replies.jsonl")
-    budwood("cache", "clear", "--all")
+    budwood("cache", "clear", "--all", "--yes")
 
     run = budwood("cache", "import", "replies.jsonl")
 

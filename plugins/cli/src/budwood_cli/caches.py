@@ -113,13 +113,18 @@ def clear(
     name: Name = None,
     namespace: Namespace = None,
     every: Annotated[bool, typer.Option("--all", help="Remove the entries of all namespaces.")] = False,
+    yes: options.Yes = False,
 ) -> None:
     """Remove the entries of a namespace, or all of them."""
     from budwood_cli.cache_store import open_cache
+    from budwood_cli.questions import confirm
 
     if (namespace is None) is not every:
         raise ArgumentError("What should be removed?", hint="Pass --namespace NAME, or --all.")
     with open_cache(name) as cache:
+        subject = "all entries of the cache" if namespace is None else f"the entries of the namespace {namespace!r}"
+        if not confirm(f"Remove {subject}?", yes=yes):
+            raise ArgumentError("No entry was removed.")
         count = cache.managed().clear(_prefix(namespace))
     terminal.note(f"removed {_entries(count)}")
 

@@ -50,7 +50,7 @@ def _resume(path: str, only: str | None, *, json_output: bool, quiet: bool) -> N
 def remove(
     path: options.Run,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: options.Yes = False,
     json_output: options.AsJSON = False,
 ) -> None:
     """Remove the journal of a run. Its output stays."""
@@ -60,8 +60,7 @@ def remove(
     import budwood_generation
 
     run = budwood_generation.show_run(path)
-    if not yes:
-        _confirm(run)
+    _confirm(run, yes=yes)
     folder = budwood_generation.remove_run(path)
     if json_output:
         terminal.write_json({"removed": folder})
@@ -78,22 +77,19 @@ def _note_output(run: RunInfo) -> None:
         terminal.note(f"{short_path(run.output)} stays; before a new run with this output, move or delete it")
 
 
-def _confirm(run: RunInfo) -> None:
+def _confirm(run: RunInfo, *, yes: bool) -> None:
     """
     Ask whether to remove a run.
 
     Raises:
         ArgumentError: The answer is not yes, or there is no terminal to ask at.
     """
-    import sys
+    from budwood_cli.questions import confirm
 
-    if not terminal.is_terminal(sys.stdin):
-        raise ArgumentError("Removing a run needs a confirmation.", hint="Pass --yes.")
     calls, rows = terminal.format_count(run.calls, "call"), terminal.format_count(run.rows_done, "row")
     numbers = "" if run.problem else f", {rows}, {calls}"  # they are not known
-    terminal.note(f"{short_path(run.run_folder)}: {run.state}{numbers}.")
-    terminal.note("The journal is lost. The output stays. Remove the run? [y/N] ", end="")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    details = f"{short_path(run.run_folder)}: {run.state}{numbers}.\nThe journal is lost. The output stays."
+    if not confirm("Remove the run?", yes=yes, details=details):
         raise ArgumentError("The run was not removed.")
 
 
