@@ -335,6 +335,7 @@ MESSAGES = st.builds(
     role=st.sampled_from(["system", "developer", "user", "assistant", "tool"]),
     parts=st.lists(PARTS, max_size=4).map(tuple),
     name=st.none() | TEXTS,
+    partial=st.sampled_from([None, True]),
 )
 
 

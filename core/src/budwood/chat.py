@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol, TypeVar, Unpack, overload
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar, Unpack, overload
 
 from budwood.engine import AskOptions, OptionsWithoutSchema, Prompt
 from budwood.engine.chat.conversation import Conversation
+from budwood.engine.chat.prompts import parse_prompt
+from budwood.errors import PromptError
 from budwood.streams import AsyncChatStream, ChatStream
 from budwood.types import ChatResponse, Message
 
@@ -46,8 +49,25 @@ class _Session:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The messages so far, without the system prompt."""
+        """
+        The messages so far, without the system prompt.
+
+        Assign a list to replace them: messages, or dictionaries in the form of Chat Completions. It is copied.
+
+        Raises:
+            PromptError: An assigned value is not a list of messages.
+        """
         return tuple(self._conversation.messages)
+
+    @messages.setter
+    def messages(self, messages: Sequence[Message | Mapping[str, Any]]) -> None:
+        if isinstance(messages, str | Message):
+            raise PromptError(
+                f"The messages are of the type {type(messages).__name__}.", hint="Assign a list of messages: [{…}, …]."
+            )
+        parsed = parse_prompt(messages)
+        self._conversation.messages = list(parsed)
+        self._conversation.unanswered = ()
 
     @property
     def system(self) -> str | None:
@@ -67,12 +87,41 @@ class _Session:
     def model(self, address: str | None) -> None:
         self._conversation.model = address
 
+    def undo(self) -> tuple[Message, ...]:
+        """
+        Remove the last prompt and the reply to it, with its rounds of tools, and return the prompt.
+
+        ``chat.ask(chat.undo())`` asks again. If there is no prompt, the result is empty.
+        """
+        return self._conversation.undo()
+
+    def reset(self) -> None:
+        """Remove all messages. Model, system prompt and options stay."""
+        self._conversation.reset()
+
+    def keep(self, reply: ChatResponse) -> None:
+        """
+        Add the last prompt and an incomplete reply to the history, so that the conversation continues with both.
+
+        The message has ``partial`` set to true. Only its text is kept: vendors reject incomplete tool calls and
+        reasoning.
+
+        Args:
+            reply: ``stream.response`` of a stream that was left early, or ``error.response`` of a
+                `StreamInterruptedError`.
+
+        Raises:
+            PromptError: The reply to the last prompt is complete, or the incomplete one has no text.
+        """
+        self._conversation.keep(reply.message)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save model, system prompt and messages as JSON. The file is replaced atomically."""
         self._conversation.save(path)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(model={self.model!r}, messages={len(self._conversation.messages)})"
+        model = "" if self.model is None else f"model={self.model!r}, "
+        return f"{type(self).__name__}({model}messages={len(self._conversation.messages)})"
 
     def _merged(self, options: AskOptions) -> AskOptions:
         return {**self._options, **options}
@@ -83,7 +132,7 @@ class ChatSession(_Session):
     A conversation.
 
     Messages are added to the history only when a reply is complete: after an error, or a stream that was left early,
-    the history is unchanged. Threads must not share a session.
+    the history is unchanged, unless you `keep` what arrived. Threads must not share a session.
     """
 
     def __init__(self, client: Asker, conversation: Conversation, options: AskOptions) -> None:

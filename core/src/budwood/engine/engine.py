@@ -136,11 +136,12 @@ class Engine:
     def _talk(
         self, conversation: Conversation, new: tuple[Message, ...], parsed: CallOptions, call: Call
     ) -> Flow[ChatResponse]:
-        new = yield from self._read(call, new, parsed)
+        conversation.unanswered = new = yield from self._read(call, new, parsed)
         system = conversation.system if parsed.system is None else parsed.system
         history = (*((Message.system(system),) if system else ()), *conversation.messages, *new)
         response = yield from self._ask(call, history, parsed)
         conversation.messages.extend((*new, *response.messages))
+        conversation.unanswered = ()
         return response
 
     def check(self, options: AskOptions) -> None:

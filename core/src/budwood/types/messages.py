@@ -18,11 +18,20 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 class Message(Record):
-    """One turn of a conversation."""
+    """
+    One turn of a conversation.
+
+    Attributes:
+        role: Who wrote it.
+        parts: Its content, in order.
+        name: The name of the speaker, for vendors that support it.
+        partial: True if it is the beginning of a reply that was interrupted. It is saved, and not sent.
+    """
 
     role: Role
     parts: tuple[Part, ...]
     name: str | None = None
+    partial: Literal[True] | None = None
 
     @property
     def text(self) -> str:

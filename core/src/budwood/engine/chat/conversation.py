@@ -11,9 +11,9 @@ from typing import Final, Self
 
 from pydantic import ValidationError
 
-from budwood.errors import ConfigurationError
+from budwood.errors import ConfigurationError, PromptError
 from budwood.providing import write_file_atomically
-from budwood.types import Message, Record
+from budwood.types import Message, Record, TextPart
 
 FORMAT: Final = "budwood-chat-1"
 
@@ -27,8 +27,19 @@ class _SavedConversation(Record):
     messages: tuple[Message, ...]
 
 
+_OF_REPLIES: Final = frozenset({"assistant", "tool"})
+_OF_PROMPTS: Final = frozenset({"user", "system", "developer"})
+
+
 def _make_id() -> str:
     return secrets.token_hex(8)
+
+
+def _end_before(messages: list[Message], end: int, roles: frozenset[str]) -> int:
+    """Return where the last messages before ``end`` that all have one of the roles begin."""
+    while end and messages[end - 1].role in roles:
+        end -= 1
+    return end
 
 
 @dataclass(slots=True)
@@ -40,16 +51,49 @@ class Conversation:
 
     Attributes:
         id: Identifies it within the process, so that it stays with one endpoint; forks have the same id.
+        unanswered: The prompt of the last call while it has no complete reply. It is not part of the messages.
     """
 
     model: str | None = None
     system: str | None = None
     messages: list[Message] = field(default_factory=list)
     id: str = field(default_factory=_make_id)
+    unanswered: tuple[Message, ...] = ()
 
     def fork(self) -> Conversation:
         """Return a second conversation with the same history."""
         return Conversation(self.model, self.system, list(self.messages), self.id)
+
+    def undo(self) -> tuple[Message, ...]:
+        """Remove the last prompt and all messages after it, and return the prompt; without one, do nothing."""
+        end = _end_before(self.messages, len(self.messages), _OF_REPLIES)
+        start = _end_before(self.messages, end, _OF_PROMPTS)
+        prompt = tuple(self.messages[start:end])
+        if prompt:
+            del self.messages[start:]
+        self.unanswered = ()
+        return prompt
+
+    def reset(self) -> None:
+        """Remove all messages. The next one begins a conversation with an id of its own."""
+        self.messages.clear()
+        self.unanswered = ()
+        self.id = _make_id()
+
+    def keep(self, reply: Message) -> None:
+        """
+        Add the unanswered prompt, and what arrived of the reply to it: its text.
+
+        Raises:
+            PromptError: The last prompt has a complete reply, or nothing was asked, or the reply has no text.
+        """
+        if not self.unanswered:
+            raise PromptError("There is no incomplete reply to keep.", hint="Complete replies are in the history.")
+        texts = tuple(part for part in reply.parts if isinstance(part, TextPart) and part.text)
+        if not any(part.text.strip() for part in texts):
+            raise PromptError("The incomplete reply has no text to keep.", hint="Send the prompt again.")
+        self.messages += [*self.unanswered, Message(role="assistant", parts=texts, partial=True)]
+        self.unanswered = ()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """
