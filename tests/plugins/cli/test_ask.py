@@ -30,13 +30,43 @@ def test_standard_input_is_the_prompt(budwood, vendor):
     assert vendor.prompts == ["Why is the sky blue?"]
 
 
-def test_standard_input_is_appended_to_the_argument(budwood, vendor):
+@pytest.mark.parametrize("command", ["ask", "run"])
+def test_standard_input_comes_before_the_argument(budwood, vendor, command):
     """
-    The argument comes first.
+    The instruction follows the text that it is about. `run` is the same command as `ask`.
     """
-    budwood("ask", "Summarise:", stdin="Long text – with an ä.\n")
+    run = budwood(command, "Summarise it.", stdin="Long text – with an ä.\n")
 
-    assert vendor.prompts == ["Summarise:\n\nLong text – with an ä."]
+    assert (run.returncode, run.stdout) == (0, "Hello there.\n")
+    assert vendor.prompts == ["Long text – with an ä.\n\nSummarise it."]
+
+
+def test_a_dash_is_standard_input(budwood, vendor):
+    """
+    As the prompt, it is the text of the pipe.
+    """
+    assert budwood("ask", "-", stdin="Why?\n").returncode == 0
+
+    assert vendor.prompts == ["Why?"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "message"),
+    [
+        ([], "", "No prompt given: standard input is empty."),
+        (["-"], "\n", "No prompt given: standard input is empty."),
+        ([""], "", "The prompt is empty."),
+        (["-f", "-"], "", "No prompt given."),
+    ],
+)
+def test_a_missing_prompt_is_a_usage_error(budwood, vendor, arguments, stdin, message):
+    """
+    The message says whether standard input was read.
+    """
+    run = budwood("ask", *arguments, stdin=stdin)
+
+    assert (run.returncode, run.stdout, vendor.requests) == (2, "", [])
+    assert run.stderr.startswith(f"error: {message}\nhint: ")
 
 
 def test_options_reach_the_vendor(budwood, vendor, tmp_path):

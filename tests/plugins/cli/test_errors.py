@@ -43,7 +43,7 @@ def test_every_error_has_an_exit_status():
     ("arguments", "status", "expected"),
     [
         (["ask", "--nonsense"], 2, "error: No such option"),
-        (["ask"], 2, "error: No prompt given."),
+        (["ask"], 2, "error: No prompt given: standard input is empty."),
         (["ask", "Hi", "-t", "warm"], 2, "error: Invalid value for '-t' / '--temperature'"),
         (["ask", "Hi", "-f", "missing.txt"], 2, "error: Cannot read missing.txt: No such file or directory."),
         (["nonsense"], 2, "error: No such command 'nonsense'."),

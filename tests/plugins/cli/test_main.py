@@ -82,7 +82,8 @@ def test_help_imports_only_typer(budwood):
     [
         ["ask"],
         ["chat"],
-        ["tokens"],
+        ["run"],
+        ["count"],
         ["generate"],
         ["runs"],
         ["runs", "list"],

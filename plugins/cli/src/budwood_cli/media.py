@@ -114,7 +114,9 @@ def _stream_image(
 
 
 def speak(
-    text: Annotated[str | None, typer.Argument(help="The text. Standard input, if any, is appended to it.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(help="The text, or - for standard input. Piped input precedes it.")
+    ] = None,
     *,
     output: Output,
     model: options.Model = None,

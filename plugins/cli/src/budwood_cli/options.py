@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-Prompt = Annotated[str | None, typer.Argument(help="The prompt. Standard input, if any, is appended to it.")]
+Prompt = Annotated[str | None, typer.Argument(help="The prompt; - for standard input. Piped input comes before it.")]
 Model = Annotated[
     str | None,
     typer.Option("-m", "--model", metavar="PROVIDER/MODEL", help="The model. Default: the one in the settings."),

@@ -14,6 +14,7 @@ from budwood_cli import (
     batches,
     caches,
     chat,
+    count,
     generate,
     jobs,
     media,
@@ -23,7 +24,6 @@ from budwood_cli import (
     states,
     telemetry,
     terminal,
-    tokens,
     transcribe,
     usage,
     video,
@@ -40,12 +40,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("ask")(ask.ask)
+app.command("run", help="The same as `budwood ask`.")(ask.ask)
 app.command("chat")(chat.chat)
 app.command("image")(media.image)
 app.command("speak")(media.speak)
 app.command("transcribe")(transcribe.transcribe)
 app.command("video")(video.video)
-app.command("tokens")(tokens.tokens)
+app.command("count")(count.count)
 app.command("generate")(generate.generate)
 app.add_typer(batches.app, name="batch")
 app.add_typer(jobs.app, name="jobs")

@@ -19,7 +19,7 @@ STDIN: Final = "-"
 
 def build_prompt(argument: str | None, files: Sequence[str] = ()) -> str:
     """
-    Build the prompt: the argument, then standard input unless it is a terminal. The argument ``-`` is standard input.
+    Build the prompt: standard input unless it is a terminal, then the argument. The argument ``-`` is standard input.
 
     Args:
         argument: The argument of the command.
@@ -32,10 +32,23 @@ def build_prompt(argument: str | None, files: Sequence[str] = ()) -> str:
     if [argument, *files].count(STDIN) > 1:
         raise ArgumentError("Standard input can only be read once.", hint="Pass - for one argument.")
     text = None if argument == STDIN else _checked(argument)
-    parts = [part for part in (text, "" if STDIN in files else _standard_input()) if part and part.strip()]
+    piped = None if STDIN in files else _standard_input()
+    parts = [part for part in (piped, text) if part and part.strip()]
     if not parts:
-        raise PromptError("No prompt given.", hint="Pass it as an argument, or through standard input.")
+        raise _make_missing_error(argument, piped)
     return "\n\n".join(parts)
+
+
+def _make_missing_error(argument: str | None, piped: str | None) -> PromptError:
+    if argument == STDIN and piped is None:
+        return PromptError(
+            "Standard input is a terminal, and - reads the prompt from it.", hint="Redirect a file or a pipe to it."
+        )
+    if argument is not None and argument != STDIN:
+        return PromptError("The prompt is empty.", hint="Pass a text, or pipe one to standard input.")
+    if piped is not None:
+        return PromptError("No prompt given: standard input is empty.", hint="Pass a prompt as an argument.")
+    return PromptError("No prompt given.", hint="Pass it as an argument, or through standard input.")
 
 
 def open_file(name: str) -> str | BinaryIO:
@@ -104,9 +117,10 @@ def _checked(argument: str | None) -> str | None:
     return argument
 
 
-def _standard_input() -> str:
+def _standard_input() -> str | None:
+    """Return the text of standard input; None if that is a terminal or closed."""
     if sys.stdin is None or terminal.is_terminal(sys.stdin):
-        return ""
+        return None
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:

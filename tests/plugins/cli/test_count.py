@@ -13,7 +13,7 @@ def test_only_the_number_goes_to_standard_output(budwood, vendor):
     """
     The method goes to standard error. The model is not called.
     """
-    run = budwood("tokens", "Why is the sky blue?", "-s", "Be brief.", BUDWOOD_MODELS=PRICES)
+    run = budwood("count", "Why is the sky blue?", "-s", "Be brief.", BUDWOOD_MODELS=PRICES)
 
     assert run.returncode == 0
     assert 10 < int(run.stdout) < 30
@@ -29,9 +29,9 @@ def test_a_longer_prompt_has_more_tokens(budwood, vendor, tmp_path):
     (tmp_path / "note.txt").write_text("A note of some length. " * 20)
 
     counts = [
-        int(budwood("tokens", stdin="Hello").stdout),
-        int(budwood("tokens", "Hello", stdin="A text of some length. " * 20).stdout),
-        int(budwood("tokens", "Hello", "-f", "note.txt").stdout),
+        int(budwood("count", stdin="Hello").stdout),
+        int(budwood("count", "Hello", stdin="A text of some length. " * 20).stdout),
+        int(budwood("count", "Hello", "-f", "note.txt").stdout),
     ]
 
     assert counts[0] < 20
@@ -42,8 +42,8 @@ def test_json_has_bounds_source_and_cost(budwood, vendor):
     """
     The output is one object, and unknown values are null.
     """
-    known = json.loads(budwood("tokens", "Hello", "--json", BUDWOOD_MODELS=PRICES).stdout)
-    unknown = json.loads(budwood("tokens", "Hello", "--json").stdout)
+    known = json.loads(budwood("count", "Hello", "--json", BUDWOOD_MODELS=PRICES).stdout)
+    unknown = json.loads(budwood("count", "Hello", "--json").stdout)
 
     assert known["low"] <= known["input_tokens"] <= known["high"]
     assert (known["exact"], known["source"], known["provider"], known["model"]) == (False, "estimate", "local", "tiny")
@@ -55,9 +55,9 @@ def test_offline_needs_no_key(budwood):
     """
     Without --offline, the vendor would be called, which needs a key.
     """
-    assert budwood("tokens", "-m", "anthropic/claude-sonnet-4-5", "Hello").returncode == 4
+    assert budwood("count", "-m", "anthropic/claude-sonnet-4-5", "Hello").returncode == 4
 
-    run = budwood("tokens", "-m", "anthropic/claude-sonnet-4-5", "--offline", "Hello")
+    run = budwood("count", "-m", "anthropic/claude-sonnet-4-5", "--offline", "Hello")
 
     assert run.returncode == 0
     assert "estimated" in run.stderr
@@ -67,7 +67,7 @@ def test_the_hint_says_how_to_count_exactly(budwood):
     """
     If the plugin has no vocabulary, the hint says how to install it.
     """
-    run = budwood("tokens", "-m", "openai/gpt-4o", "--offline", "Hello")
+    run = budwood("count", "-m", "openai/gpt-4o", "--offline", "Hello")
 
     assert "Set download = true in [tokenizers.tiktoken]" in run.stderr
 
@@ -76,4 +76,4 @@ def test_a_missing_prompt_is_an_error(budwood, vendor):
     """
     As for `ask`.
     """
-    assert budwood("tokens").returncode == 2
+    assert budwood("count").returncode == 2

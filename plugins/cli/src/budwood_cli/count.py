@@ -1,4 +1,4 @@
-"""``budwood tokens``: count the tokens of a prompt, and estimate its cost."""
+"""``budwood count``: count the tokens of a prompt, and estimate its cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from budwood.types import ModelDetails, TokenCount
 
 
-def tokens(
+def count(
     prompt: options.Prompt = None,
     *,
     model: options.Model = None,
@@ -34,14 +34,14 @@ def tokens(
         ask_options["files"] = open_files(files)
     text = build_prompt(prompt, files or ())
     with client_for(model) as client:
-        count = client.count_tokens(text, offline=offline, **ask_options)
+        counted = client.count_tokens(text, offline=offline, **ask_options)
         details = client.model()
-    dollars = _input_cost(count.input_tokens, details)
+    dollars = _input_cost(counted.input_tokens, details)
     if json_output:
-        terminal.write_json({**count.model_dump(), "cost": dollars, "context_window": details.facts.context_window})
+        terminal.write_json({**counted.model_dump(), "cost": dollars, "context_window": details.facts.context_window})
         return
-    terminal.write(f"{count.input_tokens}\n")
-    terminal.note(_describe_count(count, dollars))
+    terminal.write(f"{counted.input_tokens}\n")
+    terminal.note(_describe_count(counted, dollars))
 
 
 def _input_cost(tokens: int, details: ModelDetails) -> Decimal | None:
