@@ -50,9 +50,9 @@ with budwood.Client("openai-compatible/m", **options) as client:
     "async, 32 in flight": """
 async def main():
     async with budwood.AsyncClient("openai-compatible/m", **options) as client:
-        await client.ask_many(["Hi"] * 64, concurrency=32)
+        await client.ask_many(["Hi"] * 64, concurrency=32).in_order()
         start = time.process_time()
-        await client.ask_many(["Hi"] * 960, concurrency=32)
+        await client.ask_many(["Hi"] * 960, concurrency=32).in_order()
         print(time.process_time() - start)
 asyncio.run(main())
 """,

@@ -321,7 +321,7 @@ def test_tasks_share_an_async_client(async_client, scripted, echo):
 
     async def run_scenario():
         alone = await asyncio.gather(*(async_client.ask(str(number)) for number in range(20)))
-        together = await async_client.ask_many(["trouble", *map(str, range(19))], concurrency=5)
+        together = await async_client.ask_many(["trouble", *map(str, range(19))], concurrency=5).in_order()
         return alone, together
 
     alone, (failed, *others) = asyncio.run(run_scenario())

@@ -22,7 +22,7 @@ def test_replies_are_in_the_order_of_the_prompts(make_client, echo):
     for _ in prompts:
         transport.answer(echo)
 
-    replies = make_client(transport=transport).ask_many(iter(prompts), concurrency=4)
+    replies = make_client(transport=transport).ask_many(iter(prompts), concurrency=4).in_order()
 
     assert len(replies) == 40
     for prompt, reply in zip(prompts, replies, strict=True):
@@ -40,7 +40,7 @@ def test_few_prompts_are_accepted(client, scripted, prompts, echo):
     """
     scripted.answer(echo)
 
-    assert [reply.text for reply in client.ask_many(prompts)] == [f"you said {prompt}" for prompt in prompts]
+    assert [reply.text for reply in client.ask_many(prompts).in_order()] == [f"you said {prompt}" for prompt in prompts]
 
 
 def test_invalid_prompts_fail_alone(client, scripted, echo):
@@ -49,7 +49,7 @@ def test_invalid_prompts_fail_alone(client, scripted, echo):
     """
     scripted.answer(echo)
 
-    empty, fine = client.ask_many(["", "fine"])
+    empty, fine = client.ask_many(["", "fine"]).in_order()
 
     assert isinstance(empty, PromptError)
     assert fine.text == "you said fine"
@@ -62,7 +62,7 @@ def test_unexpected_exceptions_fail_one_item(client, scripted, echo):
     fault = ZeroDivisionError("a bug of somebody's")
     scripted.answer(echo).fail(fault).answer(echo)
 
-    first, failed, last = client.ask_many(["1", "2", "3"], concurrency=1)
+    first, failed, last = client.ask_many(["1", "2", "3"], concurrency=1).in_order()
 
     assert (first.text, last.text) == ("you said 1", "you said 3")
     assert isinstance(failed, BudwoodError)
@@ -76,7 +76,7 @@ def test_concurrency_is_at_least_one(client):
     """
     for concurrency in (0, "8", 1.5):
         with pytest.raises(ConfigurationError, match=f"concurrency must be .*got {concurrency!r}"):
-            client.ask_many(["a"], concurrency=concurrency)
+            client.ask_many(["a"], concurrency=concurrency).in_order()
 
 
 def test_prompts_run_concurrently_up_to_the_limit(make_client, echo):
@@ -100,7 +100,7 @@ def test_prompts_run_concurrently_up_to_the_limit(make_client, echo):
     for _ in range(9):
         transport.answer(reply_together)
 
-    replies = make_client(transport=transport).ask_many(map(str, range(9)), concurrency=3)
+    replies = make_client(transport=transport).ask_many(map(str, range(9)), concurrency=3).in_order()
 
     assert [reply.text for reply in replies] == [f"you said {number}" for number in range(9)]
     assert most == 3

@@ -433,7 +433,9 @@ def test_rules_are_learned_from_a_real_server():
         return None
 
     with ChatServer(fault=fault) as server, Client("local/tiny", settings=server.settings, cache=False) as client:
-        replies = client.ask_many([f"Say {n}" for n in range(4)], concurrency=1, max_tokens=5, temperature=0.2)
+        replies = client.ask_many(
+            [f"Say {n}" for n in range(4)], concurrency=1, max_tokens=5, temperature=0.2
+        ).in_order()
 
     assert [len(reply.attempts) for reply in replies] == [3, 1, 1, 1]
     assert [body.get("max_completion_tokens") for body in server.requests] == [None, 5, 5, 5, 5, 5]

@@ -147,7 +147,7 @@ def test_unknown_timestamps_are_refused(client, timestamps):
         lambda client: client.stream("Hi"),
         lambda client: client.chat().stream("Hi"),
         lambda client: client.check(),
-        lambda client: client.ask_many(["Hi"]),
+        lambda client: client.ask_many(["Hi"]).in_order(),
         lambda client: client.stream_completion("Hi"),
         lambda client: client.stream_speech("Hi"),
     ],

@@ -101,7 +101,7 @@ def test_a_failed_prompt_does_not_affect_others(make_client, scripted):
     """
     scripted.reply(200, chat_reply("yes"))
 
-    failed, reply = make_client().ask_many([5, "hi"])
+    failed, reply = make_client().ask_many([5, "hi"]).in_order()
 
     assert isinstance(failed, PromptError)
     assert reply.text == "yes"

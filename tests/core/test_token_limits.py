@@ -46,7 +46,7 @@ def test_streams_and_many_and_async_calls_are_checked(small, scripted, make_asyn
     """
     with pytest.raises(ContextLengthError), small.stream(LONG) as stream:
         list(stream)
-    (failed,) = small.ask_many([LONG])
+    (failed,) = small.ask_many([LONG]).in_order()
     assert isinstance(failed, ContextLengthError)
 
     async def run_scenario():

@@ -105,7 +105,7 @@ def ask(settings, calls):
     Ask side by side with a blocking client; return the replies.
     """
     with Client("local/tiny", settings=settings) as client:
-        return client.ask_many(["Hi"] * calls, concurrency=IN_FLIGHT)
+        return client.ask_many(["Hi"] * calls, concurrency=IN_FLIGHT).in_order()
 
 
 def ask_async(settings, calls):
@@ -115,6 +115,6 @@ def ask_async(settings, calls):
 
     async def run():
         async with AsyncClient("local/tiny", settings=settings) as client:
-            return await client.ask_many(["Hi"] * calls, concurrency=IN_FLIGHT)
+            return await client.ask_many(["Hi"] * calls, concurrency=IN_FLIGHT).in_order()
 
     return asyncio.run(run())

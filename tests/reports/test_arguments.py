@@ -65,7 +65,7 @@ class Person(BaseModel):
         ("extra_body", "Pass extra=…"),
         ("temprature", "Did you mean temperature"),
         ("top_k", r"extra=\{\"top_k\": …\}"),
-        ("progress", r"client\.ask_as_completed"),
+        ("progress", r"client\.ask_many"),
         ("max_workers", r"concurrency=… to client\.ask_many"),
         ("flavour", r"extra=\{…\}"),
     ],

@@ -294,10 +294,10 @@ def test_tasks_share_the_fetch_of_a_token(make_azure_client, scripted, clock):
     source = Tokens(clock)
     client = make_azure_client(source)
 
-    assert all(isinstance(one.text, str) for one in asyncio.run(client.ask_many(["Hi"] * 8)))
+    assert all(isinstance(one.text, str) for one in asyncio.run(client.ask_many(["Hi"] * 8).in_order()))
     assert list_tokens(scripted) == {"Bearer token-1"}
     clock.now += 4000
-    asyncio.run(client.ask_many(["Hi"] * 8))
+    asyncio.run(client.ask_many(["Hi"] * 8).in_order())
     assert source.asked == 2
     assert list_tokens(scripted) == {"Bearer token-1", "Bearer token-2"}
 
@@ -310,7 +310,7 @@ def test_tasks_share_the_failure_of_a_token_source(make_azure_client, scripted, 
     source = Tokens(clock, failures=1)
     client = make_azure_client(source)
 
-    errors = asyncio.run(client.ask_many(["Hi"] * 4))
+    errors = asyncio.run(client.ask_many(["Hi"] * 4).in_order())
 
     assert source.asked == 1
     assert all(isinstance(error, CredentialError) and isinstance(error.__cause__, OSError) for error in errors)

@@ -41,12 +41,13 @@ MISTAKES = [
     (b"a", {}, ConfigurationError, r"list of prompts"),
     ({"role": "user", "content": "a"}, {}, ConfigurationError, r"list of prompts"),
     (7, {}, ConfigurationError, r"list of prompts"),
+    (["a"], {"progress": 7}, ConfigurationError, "progress"),
+    (["a"], {"progress": asyncio.sleep}, ConfigurationError, "progress"),
 ]
 
 
-@pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_errors_of_all_prompts_are_raised(scripted, mistake, method):
+def test_errors_of_all_prompts_are_raised(scripted, mistake):
     """
     Errors that concern all prompts are raised before anything is sent.
     """
@@ -54,14 +55,13 @@ def test_errors_of_all_prompts_are_raised(scripted, mistake, method):
     client = Client("openai/gpt-4o", api_key="sk-test", transport=scripted, settings=make_settings_without_schemas())
 
     with client, pytest.raises(error, match=text):
-        getattr(client, method)(prompts, **options)
+        client.ask_many(prompts, **options)
 
     assert scripted.calls == []
 
 
-@pytest.mark.parametrize("method", ["ask_many", "ask_as_completed"])
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_errors_of_all_prompts_are_raised_by_the_async_client(scripted, mistake, method):
+def test_errors_of_all_prompts_are_raised_by_the_async_client(scripted, mistake):
     """
     The async client raises the same errors.
     """
@@ -71,7 +71,7 @@ def test_errors_of_all_prompts_are_raised_by_the_async_client(scripted, mistake,
     )
 
     with pytest.raises(error, match=text):
-        asyncio.run(call(client, method, prompts, options))
+        asyncio.run(call(client, prompts, options))
 
     assert scripted.calls == []
 
@@ -85,12 +85,11 @@ def make_settings_without_schemas():
     return make_settings_without(Capability.JSON_SCHEMA)
 
 
-async def call(client, method, prompts, options):
+async def call(client, prompts, options):
     """
-    Call a method of an async client, which is a coroutine function or a plain function.
+    Call `ask_many` of an async client, which raises before anything is awaited.
     """
-    result = getattr(client, method)(prompts, **options)
-    return await result if asyncio.iscoroutine(result) else result
+    client.ask_many(prompts, **options)
 
 
 def test_a_missing_model_is_raised():
@@ -98,7 +97,7 @@ def test_a_missing_model_is_raised():
     A client without a model raises the error instead of returning it for each prompt.
     """
     with Client() as client, pytest.raises(ConfigurationError, match="No model"):
-        client.ask_many(["a", "b"])
+        client.ask_many(["a", "b"]).in_order()
 
 
 def test_with_a_cache_no_key_is_required(scripted, clock):
@@ -106,7 +105,7 @@ def test_with_a_cache_no_key_is_required(scripted, clock):
     With a cache, a missing key is only an error of prompts that are not cached.
     """
     with Client("openai/gpt-4o", transport=scripted, clock=clock, cache="memory") as client:
-        (error,) = client.ask_many(["a"])
+        (error,) = client.ask_many(["a"]).in_order()
 
     assert isinstance(error, CredentialError)
 
@@ -117,7 +116,7 @@ def test_an_invalid_prompt_does_not_affect_others(client, scripted):
     """
     scripted.reply(body=chat_reply("fine"))
 
-    empty, odd, fine = client.ask_many(["", 7, "a"], concurrency=1)
+    empty, odd, fine = client.ask_many(["", 7, "a"], concurrency=1).in_order()
 
     assert isinstance(empty, PromptError)
     assert isinstance(odd, PromptError)
@@ -132,7 +131,7 @@ def test_replies_are_read_as_they_complete(make_transport):
     transport = make_transport({"slow": gate})
 
     client = Client("openai/gpt-4o", api_key="sk-test", transport=transport)
-    with client, client.ask_as_completed(["slow", "quick"]) as replies:
+    with client, client.ask_many(["slow", "quick"]) as replies:
         first = next(replies)
         gate.set()
         second = next(replies)
@@ -181,7 +180,7 @@ def test_an_iterator_of_prompts_has_no_total(client, scripted):
     for number in range(5):
         scripted.reply(body=chat_reply(str(number)))
 
-    with client.ask_as_completed(prompts(), concurrency=1) as replies:
+    with client.ask_many(prompts(), concurrency=1) as replies:
         first = next(replies)
         read_at_first = list(read)
         last = list(replies)[-1]
@@ -196,7 +195,7 @@ def test_errors_are_yielded(client, scripted):
     """
     scripted.reply(400, body={"error": {"message": "no"}}).reply(body=chat_reply("fine"))
 
-    with client.ask_as_completed(["a", "b"], concurrency=1) as replies:
+    with client.ask_many(["a", "b"], concurrency=1) as replies:
         failed, fine = replies
 
     assert isinstance(failed.reply, InvalidRequestError)
@@ -210,7 +209,7 @@ def test_leaving_the_loop_cancels_running_requests(client, scripted):
     for _ in range(2):
         scripted.reply(body=chat_reply("a"))
 
-    with client.ask_as_completed(map(str, range(100)), concurrency=1) as replies:
+    with client.ask_many(map(str, range(100)), concurrency=1) as replies:
         for _ in replies:
             break
     replies.close()
@@ -227,7 +226,7 @@ def test_async_replies_are_read_as_they_complete(async_client, scripted):
         scripted.reply(body=chat_reply(str(number)))
 
     async def read():
-        async with async_client.ask_as_completed(["a", "b", "c", "d"], concurrency=1) as replies:
+        async with async_client.ask_many(["a", "b", "c", "d"], concurrency=1) as replies:
             first = await anext(replies)
             second = await anext(replies)
         assert [done async for done in replies] == []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from budwood.client.shared import run_async as run_async
     from budwood.client.shared import session as session
     from budwood.client.shared import session_async as session_async
+    from budwood.completed import AskProgress as AskProgress
     from budwood.completed import AsyncCompletedReplies as AsyncCompletedReplies
     from budwood.completed import CompletedReplies as CompletedReplies
     from budwood.completed import CompletedReply as CompletedReply
@@ -169,7 +170,7 @@ _NAMES = {
     "budwood.client.asynchronous": "AsyncClient",
     "budwood.client.blocking": "Client",
     "budwood.client.shared": "ask ask_async run run_async session session_async",
-    "budwood.completed": "AsyncCompletedReplies CompletedReplies CompletedReply",
+    "budwood.completed": "AskProgress AsyncCompletedReplies CompletedReplies CompletedReply",
     "budwood.engine.batches.requests": "BatchRequest",
     "budwood.engine.chat.option_types": "AskOptions ClientOptions CompletionOptions",
     "budwood.engine.chat.prompts": "File Prompt",

@@ -43,7 +43,7 @@ class Client:
                 yield text
 
     async def async_many(self, count: int, in_flight: int) -> list[str]:
-        replies = await self.asynchronous.ask_many([QUESTION] * count, concurrency=in_flight)
+        replies = await self.asynchronous.ask_many([QUESTION] * count, concurrency=in_flight).in_order()
         return [reply.text if isinstance(reply, budwood.ChatResponse) else str(reply) for reply in replies]
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ def test_transports_work_on_uvloop(loopback_server, transport):
         async with budwood.AsyncClient(
             "openai-compatible/any", base_url=address, cache=False, transport=transport
         ) as client:
-            replies = await client.ask_many(["Hi", "Ho"])
+            replies = await client.ask_many(["Hi", "Ho"]).in_order()
             return [one.text for one in replies if isinstance(one, budwood.ChatResponse)]
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

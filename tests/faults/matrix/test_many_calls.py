@@ -44,7 +44,7 @@ def make_server(endpoint: str) -> LoopbackServer:
 def ask_many(options) -> tuple[list[object], list[object]]:
     """Return the results of all prompts, and the states of the endpoints."""
     with Client("first/tiny", **options) as client:
-        return client.ask_many(PROMPTS, concurrency=64), client.endpoints()
+        return client.ask_many(PROMPTS, concurrency=64).in_order(), client.endpoints()
 
 
 def ask_many_async(options) -> tuple[list[object], list[object]]:
@@ -52,7 +52,7 @@ def ask_many_async(options) -> tuple[list[object], list[object]]:
 
     async def ask() -> tuple[list[object], list[object]]:
         async with AsyncClient("first/tiny", **options) as client:
-            return await client.ask_many(PROMPTS, concurrency=64), client.endpoints()
+            return await client.ask_many(PROMPTS, concurrency=64).in_order(), client.endpoints()
 
     return asyncio.run(ask())
 

@@ -272,7 +272,7 @@ def test_concurrent_calls_fetch_one_token(make_client, scripted, clock):
     for _ in range(8):
         scripted.reply(200, chat_reply("Hi"))
     with make_client(token_source=fetch) as client:
-        replies = client.ask_many(["Hello"] * 8, concurrency=8)
+        replies = client.ask_many(["Hello"] * 8, concurrency=8).in_order()
 
     assert [reply.text for reply in replies] == ["Hi"] * 8
     assert source.calls == 1

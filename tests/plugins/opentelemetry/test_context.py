@@ -95,7 +95,7 @@ def test_parallel_calls_belong_to_their_caller(telemetry, open_client, scripted)
         scripted.reply(200, chat_reply(str(number)))
 
     with telemetry.tracer.start_as_current_span("caller"):
-        open_client(telemetry).ask_many([str(number) for number in range(8)])
+        open_client(telemetry).ask_many([str(number) for number in range(8)]).in_order()
 
     assert parents(telemetry, "chat") == ["caller"] * 8
     assert telemetry.open_spans.ids == set()

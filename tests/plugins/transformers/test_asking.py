@@ -150,8 +150,12 @@ def test_many_threads_share_one_model(model):
     """
     with Client(model) as client:
         alone = [client.ask(f"hi {number}", seed=number, max_tokens=8).text for number in range(6)]
-        together = client.ask_many([f"hi {number}" for number in range(6)], seed=None, max_tokens=8, temperature=0)
-        again = client.ask_many([f"hi {number}" for number in range(6)], seed=None, max_tokens=8, temperature=0)
+        together = client.ask_many(
+            [f"hi {number}" for number in range(6)], seed=None, max_tokens=8, temperature=0
+        ).in_order()
+        again = client.ask_many(
+            [f"hi {number}" for number in range(6)], seed=None, max_tokens=8, temperature=0
+        ).in_order()
 
     assert len(alone) == 6
     assert [reply.text for reply in together] == [reply.text for reply in again]

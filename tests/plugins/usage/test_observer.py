@@ -154,7 +154,7 @@ def test_calls_that_share_a_request_are_charged_once(observer, ask, scripted):
     Equal calls at the same time send one request: one of them has its cost, the others have what they saved.
     """
     scripted.reply(200, chat_reply("Hello", usage={"prompt_tokens": 1000, "completion_tokens": 10}))
-    replies = ask(observer, cache="memory").ask_many(["Hi"] * 4, temperature=0, concurrency=4)
+    replies = ask(observer, cache="memory").ask_many(["Hi"] * 4, temperature=0, concurrency=4).in_order()
 
     record(observer)
     [totals] = observer.totals((), EVERYTHING)

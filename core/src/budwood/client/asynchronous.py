@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
@@ -34,7 +34,6 @@ from budwood.engine import (
 )
 from budwood.engine.drivers.effects import make_closed_error
 from budwood.engine.drivers.threads import run_in_own_thread
-from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
 from budwood.types import ChatResponse
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     import httpx
 
     from budwood.chat import AsyncChatSession
-    from budwood.completed import AsyncCompletedReplies
+    from budwood.completed import AsyncCompletedReplies, OnProgress
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import (
@@ -135,20 +134,30 @@ class AsyncClient(AsyncMediaMethods, AsyncBatchMethods):
         reply = self._engine.stream(prompt, options)
         return AsyncChatStream(self._driver.stream(reply.flow), reply.partial)
 
-    async def ask_many(
-        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
-    ) -> list[ChatResponse | BudwoodError]:
-        """Ask many prompts side by side, and wait for all replies; see `Client.ask_many`."""
-        return await self._driver.run(self._engine.ask_many(prompts, options, concurrency))
-
-    def ask_as_completed(
-        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+    def ask_many(
+        self,
+        prompts: Iterable[Prompt] | AsyncIterable[Prompt],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        progress: OnProgress | None = None,
+        **options: Unpack[AskOptions],
     ) -> AsyncCompletedReplies:
-        """Ask many prompts side by side, and read each reply when it is complete; see `Client.ask_as_completed`."""
-        from budwood.completed import AsyncCompletedReplies
+        """
+        Ask many prompts side by side, and read each reply as soon as it is complete; see `Client.ask_many`.
 
-        flows = self._engine.ask_each(prompts, options, concurrency)
-        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
+        The prompts may come from an async iterable, too. ``await client.ask_many(prompts).in_order()`` waits for all.
+        """
+        from budwood.completed import AsyncCompletedReplies, PromptLog
+        from budwood.engine.many import check_many
+
+        check_many(prompts, concurrency, progress, takes_async=True)
+        log = PromptLog(count_prompts(prompts), progress)
+        flows = (
+            self._engine.ask_each_async(log.watch_async(prompts), options)
+            if isinstance(prompts, AsyncIterable)
+            else self._engine.ask_each(log.watch(prompts), options)
+        )
+        return AsyncCompletedReplies(self._driver.as_completed(flows, concurrency), log)
 
     def chat(self, **options: Unpack[AskOptions]) -> AsyncChatSession:
         """Start a conversation; see `Client.chat`."""

@@ -40,7 +40,6 @@ from budwood.engine import (
 )
 from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.engine.drivers.effects import make_closed_error
-from budwood.errors import BudwoodError
 from budwood.plugins import Registry
 from budwood.settings import Settings
 from budwood.types import ChatResponse
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     import httpx
 
     from budwood.chat import ChatSession
-    from budwood.completed import CompletedReplies
+    from budwood.completed import CompletedReplies, OnProgress
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
     from budwood.types import (
@@ -168,52 +167,44 @@ class Client(MediaMethods, BatchMethods):
         return ChatStream(self._driver.stream(reply.flow), reply.partial)
 
     def ask_many(
-        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
-    ) -> list[ChatResponse | BudwoodError]:
-        """
-        Ask many prompts side by side, and wait for all replies.
-
-        Args:
-            prompts: Each is as for `ask`. An iterator is read as the requests are sent.
-            concurrency: How many requests run at once.
-            **options: As for `ask`; they hold for all prompts.
-
-        Returns:
-            The replies in the order of the prompts; in the place of a failed one is its error.
-
-        Raises:
-            ConfigurationError: An option is wrong, no model is given, or its key is missing. Nothing was sent.
-            UnsupportedError: The model cannot do what the options need. Nothing was sent.
-        """
-        return self._driver.run(self._engine.ask_many(prompts, options, concurrency))
-
-    def ask_as_completed(
-        self, prompts: Iterable[Prompt], *, concurrency: int = DEFAULT_CONCURRENCY, **options: Unpack[AskOptions]
+        self,
+        prompts: Iterable[Prompt],
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        progress: OnProgress | None = None,
+        **options: Unpack[AskOptions],
     ) -> CompletedReplies:
         """
         Ask many prompts side by side, and read each reply as soon as it is complete.
 
         .. code-block:: python
 
-            with client.ask_as_completed(prompts) as replies:
-                for done in replies:
-                    print(f"{done.completed} of {done.total}: prompt {done.index}: {done.reply}")
+            for done in client.ask_many(prompts):
+                print(done.index, done.prompt, done.reply)
 
-        Nothing is sent before the first reply is read. At most ``concurrency`` replies wait to be read: after that,
-        further prompts are not sent.
+            replies = client.ask_many(prompts).in_order()
+
+        If a call fails, ``done.reply`` is its error. Nothing is sent before the first reply is read. At most
+        ``concurrency`` replies wait to be read: after that, further prompts are not sent. Leaving the loop ends the
+        requests that run.
 
         Args:
-            prompts: As for `ask_many`.
+            prompts: Each is as for `ask`. An iterator is read as the requests are sent, never further.
             concurrency: How many requests run at once.
+            progress: Called with an `AskProgress` after each reply.
             **options: As for `ask`; they hold for all prompts.
 
         Raises:
-            BudwoodError: As for `ask_many`.
+            ConfigurationError: An option is wrong, no model is given, or its key is missing. Nothing was sent.
+            UnsupportedError: The model cannot do what the options need. Nothing was sent.
         """
-        from budwood.completed import CompletedReplies
+        from budwood.completed import CompletedReplies, PromptLog
+        from budwood.engine.many import check_many
 
-        flows = self._engine.ask_each(prompts, options, concurrency)
-        return CompletedReplies(self._driver.as_completed(flows, concurrency), count_prompts(prompts))
+        check_many(prompts, concurrency, progress, takes_async=False)
+        log = PromptLog(count_prompts(prompts), progress)
+        flows = self._engine.ask_each(log.watch(prompts), options)
+        return CompletedReplies(self._driver.as_completed(flows, concurrency), log)
 
     def chat(self, **options: Unpack[AskOptions]) -> ChatSession:
         """Start a conversation. The options are defaults of its calls."""

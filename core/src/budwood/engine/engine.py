@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import random
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from budwood.engine.chat.options import CallOptions, parse_options
 from budwood.engine.chat.prompts import Prompt, parse_prompt
 from budwood.engine.drivers.effects import Flow, make_closed_error
 from budwood.engine.endpoints.endpoint import Endpoint, Endpoints, Target
-from budwood.engine.many import check_many, error_as_result, run_all
+from budwood.engine.many import error_as_result
 from budwood.engine.pipeline.call import Call, Round
 from budwood.engine.pipeline.flows import answer_chat
 from budwood.engine.pipeline.requests import request_for
@@ -96,28 +96,30 @@ class Engine:
         check_stream(call, messages, parsed)
         return StreamedReply(self._ask_with_files(call, messages, parsed), call)
 
-    def ask_many(
-        self, prompts: Iterable[Prompt], options: AskOptions, concurrency: int
-    ) -> Flow[list[ChatResponse | BudwoodError]]:
-        """Ask many prompts concurrently. The result of a failed one is its error."""
-        return run_all(self.ask_each(prompts, options, concurrency), concurrency)
-
-    def ask_each(
-        self, prompts: Iterable[Prompt], options: AskOptions, concurrency: int
-    ) -> Iterator[Flow[ChatResponse | BudwoodError]]:
+    def ask_each(self, prompts: Iterable[Prompt], options: AskOptions) -> Iterator[Flow[ChatResponse | BudwoodError]]:
         """
         Return a flow for each prompt, which returns the reply or its error.
 
         Raises:
-            ConfigurationError: An argument is not valid. Nothing was sent.
+            ConfigurationError: An option is not valid. Nothing was sent.
         """
-        check_many(prompts, concurrency)
+        return map(self._prepare_each(options), prompts)
+
+    def ask_each_async(
+        self, prompts: AsyncIterable[Prompt], options: AskOptions
+    ) -> AsyncIterator[Flow[ChatResponse | BudwoodError]]:
+        """Return a flow for each prompt of an async iterable; see `ask_each`."""
+        prepare = self._prepare_each(options)
+        return (prepare(prompt) async for prompt in prompts)
+
+    def _prepare_each(self, options: AskOptions) -> Callable[[Prompt], Flow[ChatResponse | BudwoodError]]:
         self._check_request(options)
         if self.cache is None or "sample" in options or options.get("temperature") == 0:
-            return (error_as_result(partial(self.ask, prompt, options)) for prompt in prompts)
-        from budwood.engine.caching.samples import number_samples  # few programs have a cache
+            return lambda prompt: error_as_result(partial(self.ask, prompt, options))
+        from budwood.engine.caching.samples import SampleNumbers  # few programs have a cache
 
-        return (error_as_result(partial(self.ask, *item)) for item in number_samples(prompts, options))
+        number = SampleNumbers()
+        return lambda prompt: error_as_result(partial(self.ask, prompt, number(prompt, options)))
 
     def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask in a conversation. Its history changes only when the reply is complete."""

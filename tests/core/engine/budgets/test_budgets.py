@@ -395,7 +395,7 @@ def test_view_labels_all_kinds_of_calls(make_client, scripted):
     with view.stream("Hello") as stream:
         list(stream)
     view.chat().ask("Hello")
-    view.ask_many(["Hello"])
+    view.ask_many(["Hello"]).in_order()
     view.embed("Hello")
 
     assert spent(client) == [3 * 1100 + 7]

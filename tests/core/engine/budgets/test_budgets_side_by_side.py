@@ -64,7 +64,7 @@ def ask_many_blocking(server, number, concurrency, budgets):
     """
     options = {"settings": server.settings, "observers": [server], "clock": OwnClock(), "budgets": budgets, **PATIENCE}
     with Client("bills/m", **options) as client:
-        replies = client.ask_many(["Hello"] * number, concurrency=concurrency, max_tokens=MAX_TOKENS)
+        replies = client.ask_many(["Hello"] * number, concurrency=concurrency, max_tokens=MAX_TOKENS).in_order()
         return replies, client.budgets()
 
 
@@ -76,7 +76,9 @@ def ask_many_async(server, number, concurrency, budgets):
 
     async def run():
         async with AsyncClient("bills/m", **options) as client:
-            replies = await client.ask_many(["Hello"] * number, concurrency=concurrency, max_tokens=MAX_TOKENS)
+            replies = await client.ask_many(
+                ["Hello"] * number, concurrency=concurrency, max_tokens=MAX_TOKENS
+            ).in_order()
             return replies, await client.budgets()
 
     return asyncio.run(run())
@@ -135,7 +137,7 @@ from budwood import Client
 settings = json.loads(sys.argv[1])
 with Client("bills/m", settings=settings, budgets={"shared": {"tokens": int(sys.argv[2]), "per": "month"}}) as client:
     number, concurrency = int(sys.argv[3]), int(sys.argv[4])
-    replies = client.ask_many(["Hello"] * number, concurrency=concurrency, max_tokens=200)
+    replies = client.ask_many(["Hello"] * number, concurrency=concurrency, max_tokens=200).in_order()
 print(sum(not isinstance(reply, Exception) for reply in replies))
 """
 

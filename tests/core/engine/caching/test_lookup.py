@@ -147,7 +147,7 @@ def test_a_stored_reply_is_found_without_a_key_and_with_several(make_client, scr
         list(stream)
 
     assert (client.ask("Hello").text, stream.response.text) == ("Hi", "Hi")
-    assert [reply.text for reply in client.ask_many(["Hello"])] == ["Hi"]
+    assert [reply.text for reply in client.ask_many(["Hello"]).in_order()] == ["Hi"]
 
 
 def test_calls_with_a_budget_share_replies_with_one_another(make_client, scripted):

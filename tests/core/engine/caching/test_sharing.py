@@ -94,9 +94,9 @@ def test_equal_prompts_of_one_list_share_a_request_at_temperature_0(server, clie
     Without a temperature of 0 they are samples, each with a reply of its own.
     """
     server.opened.set()
-    same = client.ask_many(["Hello"] * 5, temperature=0)
+    same = client.ask_many(["Hello"] * 5, temperature=0).in_order()
     count = len(server.requests)
-    samples = client.ask_many(["Hello"] * 5)
+    samples = client.ask_many(["Hello"] * 5).in_order()
 
     assert (count, len(server.requests)) == (1, 6)
     assert len({reply.text for reply in same}) == 1

@@ -133,11 +133,11 @@ def test_parallel_calls_are_retried(client, async_client, scripted, clock):
         for _ in range(3):
             scripted.reply(200, chat_reply("yes"))
 
-    replies = client.ask_many(["a", "b", "c"])
+    replies = client.ask_many(["a", "b", "c"]).in_order()
     assert [reply.text for reply in replies] == ["yes"] * 3
     assert clock.slept == [7.0]
 
-    replies = asyncio.run(async_client.ask_many(["a", "b", "c"]))
+    replies = asyncio.run(async_client.ask_many(["a", "b", "c"]).in_order())
     assert [reply.text for reply in replies] == ["yes"] * 3
     assert clock.slept == [7.0, 7.0]
 

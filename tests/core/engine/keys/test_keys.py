@@ -435,7 +435,7 @@ def test_a_key_is_revoked_in_the_middle_of_parallel_calls(make_client, scripted)
     with structlog.testing.capture_logs() as logs, make_client(api_key=KEYS) as client:
         structlog.configure()
         try:
-            replies = client.ask_many(["hi"] * 64, concurrency=32)
+            replies = client.ask_many(["hi"] * 64, concurrency=32).in_order()
         finally:
             structlog.reset_defaults()
 

@@ -62,8 +62,8 @@ def ask_many(request, make_client, make_async_client):
 
     def run(**options):
         if request.param == "blocking":
-            return make_client(**options).ask_many(["hi"] * CALLS, concurrency=16)
-        return asyncio.run(make_async_client(**options).ask_many(["hi"] * CALLS, concurrency=16))
+            return make_client(**options).ask_many(["hi"] * CALLS, concurrency=16).in_order()
+        return asyncio.run(make_async_client(**options).ask_many(["hi"] * CALLS, concurrency=16).in_order())
 
     run.kind = request.param
     return run

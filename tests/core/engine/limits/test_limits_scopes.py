@@ -259,7 +259,7 @@ def test_overload_limits_the_concurrency():
         reset_all()
         section = {"plugin": "openai-compatible", "base_url": f"{server.url}/v1", "api_key": SECRET}
         with Client("local/m", settings={"providers": {"local": section}}, cache=False, retries=30) as client:
-            replies = client.ask_many(["hi"] * 400, concurrency=24)
+            replies = client.ask_many(["hi"] * 400, concurrency=24).in_order()
             (state,) = client.endpoints()
 
     assert [type(reply).__name__ for reply in replies] == ["ChatResponse"] * 400

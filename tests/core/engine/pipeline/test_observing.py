@@ -395,7 +395,7 @@ def test_parallel_calls_are_reported_in_the_context_of_the_caller(make_client, s
     scripted.reply(200, chat_reply("1")).reply(200, chat_reply("2"))
 
     with make_client(observers=[listener]) as client:
-        contextvars.copy_context().run(lambda: (caller.set("the caller"), client.ask_many(["a", "b"])))
+        contextvars.copy_context().run(lambda: (caller.set("the caller"), client.ask_many(["a", "b"]).in_order()))
 
     assert listener.callers == ["the caller", "the caller"]
 

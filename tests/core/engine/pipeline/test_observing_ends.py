@@ -245,7 +245,7 @@ def test_many_that_are_interrupted_have_ended(make_client, scripted, recorder):
 
     scripted.answer(wait_for_interrupt).answer(interrupt)
     with make_client(observers=[recorder]) as client, pytest.raises(KeyboardInterrupt):
-        client.ask_many(["a", "b", "c", "d"], concurrency=2)
+        client.ask_many(["a", "b", "c", "d"], concurrency=2).in_order()
 
     assert set(recorder.count_pairs().values()) == {1}
     assert len(recorder.select_events(RequestStarted)) == len(recorder.select_events(RequestFinished))
@@ -259,7 +259,7 @@ def test_many_prompts_are_separate_calls(make_client, scripted, recorder, echo):
         scripted.answer(echo)
 
     with make_client(observers=[recorder]) as client:
-        client.ask_many([str(number) for number in range(8)], concurrency=4)
+        client.ask_many([str(number) for number in range(8)], concurrency=4).in_order()
 
     assert_paired(recorder, requests=8)
 
@@ -272,7 +272,7 @@ def test_many_of_a_cancelled_task_have_ended(make_async_client, recorder):
     async def run():
         transport = StalledTransport()
         async with make_async_client(observers=[recorder], transport=transport) as client:
-            task = asyncio.create_task(client.ask_many(["a", "b", "c"], concurrency=2))
+            task = asyncio.create_task(client.ask_many(["a", "b", "c"], concurrency=2).in_order())
             await transport.is_open.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -176,7 +176,7 @@ def test_many_prompts_are_asked_if_one_endpoint_can_take_them(make_asker, endpoi
     asker = make_asker(settings=settings)
 
     def ask_many(**options):
-        replies = asker.client.ask_many(["Hi"], tools=[now], **options)
+        replies = asker.client.ask_many(["Hi"], tools=[now], **options).in_order()
         return asker.runner.run(replies) if asker.is_async else replies
 
     (reply,) = ask_many(fallbacks=["three/n"])

@@ -298,9 +298,9 @@ def test_threads_can_share_a_cassette(scripted):
     for number in range(20):
         scripted.reply(200, chat_reply(f"Reply {number}"))
     with create_client(RecordingTransport(CASSETTE, scripted)) as client:
-        live = client.ask_many([f"Prompt {number}" for number in range(20)], concurrency=8)
+        live = client.ask_many([f"Prompt {number}" for number in range(20)], concurrency=8).in_order()
     with create_client(ReplayTransport(CASSETTE)) as client:
-        again = client.ask_many([f"Prompt {number}" for number in range(20)], concurrency=8)
+        again = client.ask_many([f"Prompt {number}" for number in range(20)], concurrency=8).in_order()
 
     assert [one.text for one in again] == [one.text for one in live]
 

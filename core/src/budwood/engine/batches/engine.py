@@ -23,7 +23,7 @@ from budwood.engine.chat.option_types import AskOptions
 from budwood.engine.chat.prompts import Prompt, parse_prompt
 from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.keys.accounts import account_of, on_one_account, select_account
-from budwood.engine.many import error_as_result
+from budwood.engine.many import check_concurrency, error_as_result
 from budwood.engine.media_services import BATCHES
 from budwood.engine.pipeline.call import Call, Round
 from budwood.engine.pipeline.offers import check_service, offers
@@ -108,7 +108,7 @@ class BatchEngine:
     read_files: Callable[[Call, tuple[Message, ...], CallOptions], Flow[tuple[Message, ...]]]
     set_account: Callable[[Call, str | None, None], None]
     ask_one: Callable[[Prompt, AskOptions], Flow[ChatResponse]]
-    ask_each: Callable[[Iterable[Prompt], AskOptions, int], Iterator[Flow[Result]]]
+    ask_each: Callable[[Iterable[Prompt], AskOptions], Iterator[Flow[Result]]]
     has_account: bool
 
     def choose_lane(self, lane: Lane, options: AskOptions) -> Lane:
@@ -171,6 +171,7 @@ class BatchEngine:
             ConfigurationError: An argument is not valid.
         """
         check_requests(requests)
+        check_concurrency(concurrency)
         items = list(requests)
         live = cast("AskOptions", {**options, "execute_tools": False} if options.get("tools") else options)
         target = self.check_request(live).target
@@ -186,7 +187,7 @@ class BatchEngine:
 
         prompts = [item for item in items if not isinstance(item, BatchRequest)]
         is_plain = len(prompts) == len(items)
-        flows = self.ask_each(prompts, live, concurrency) if is_plain else ask_again(range(len(items)))
+        flows = self.ask_each(prompts, live) if is_plain else ask_again(range(len(items)))
         return LiveCalls(flows, ask_again, facts)
 
     def cancel(self, ref: JobRef, options: AskOptions | None = None) -> Flow[JobState]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from typing import cast
 
 from pydantic_core import to_json
@@ -14,14 +13,18 @@ from budwood.engine.chat.prompts import Prompt, parse_prompt
 from budwood.errors import BudwoodError
 
 
-def number_samples(prompts: Iterable[Prompt], options: AskOptions) -> Iterator[tuple[Prompt, AskOptions]]:
-    """Yield each prompt with its options. The second of equal prompts is sample 1, the third sample 2, and so on."""
-    counts: Counter[bytes] = Counter()
-    for prompt in prompts:
+class SampleNumbers:
+    """Numbers the samples of equal prompts: the second is sample 1, the third sample 2, and so on."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[bytes] = Counter()
+
+    def __call__(self, prompt: Prompt, options: AskOptions) -> AskOptions:
+        """Return the options of a prompt."""
         digest = _digest(prompt)
-        number = counts[digest]
-        counts[digest] += 1
-        yield prompt, cast("AskOptions", {**options, "sample": number}) if number else options
+        number = self._counts[digest]
+        self._counts[digest] += 1
+        return cast("AskOptions", {**options, "sample": number}) if number else options
 
 
 def _digest(prompt: Prompt) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from budwood import logs
@@ -95,6 +95,47 @@ class StartedTask:
             self._task.get_loop().call_soon_threadsafe(self._task.cancel)
 
 
+class NextFlow:
+    """
+    Reads flows from an async iterator, one at a time.
+
+    Attributes:
+        task: Reads the next flow; None if none is being read.
+    """
+
+    def __init__(self, flows: AsyncIterator[Flow[Any]]) -> None:
+        self._flows = flows
+        self._has_ended = False
+        self.task: asyncio.Task[Flow[Any] | None] | None = None
+
+    def read(self) -> None:
+        """Start to read the next flow, unless one is being read or there is none."""
+        if self.task is None and not self._has_ended:
+            self.task = asyncio.create_task(self._next())
+
+    def take(self) -> Flow[Any] | None:
+        """Return the flow that was read, if there is one."""
+        task = self.task
+        if task is None or not task.done():
+            return None
+        self.task = None
+        flow = task.result()
+        self._has_ended = flow is None
+        return flow
+
+    async def cancel(self) -> None:
+        """Stop reading."""
+        task, self.task = self.task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # otherwise asyncio reports that it was never retrieved
+
+    async def _next(self) -> Flow[Any] | None:
+        return await anext(self._flows, None)
+
+
 class Group:
     """The flows of an `All`, which run in parallel."""
 
@@ -122,6 +163,35 @@ class Group:
         except BaseException as error:
             await self._leave(error)
             raise
+
+    async def completed_from(
+        self, flows: AsyncIterable[Flow[Any]], limit: int
+    ) -> AsyncGenerator[tuple[int, Any], None]:
+        """Perform flows of an async iterable as `completed` does. Results do not wait for the next flow."""
+        waiting = NextFlow(aiter(flows))
+        started = 0
+        try:
+            while True:
+                if len(self._running) < limit:
+                    waiting.read()
+                if not await self._wait_with(waiting.task):
+                    return
+                if (flow := waiting.take()) is not None:
+                    self._start(started, self._driver.run_member(flow))
+                    started += 1
+                for task in sorted(filter(asyncio.Task.done, self._running), key=self._running.__getitem__):
+                    yield self._running.pop(task), task.result()
+        except BaseException as error:
+            await waiting.cancel()
+            await self._leave(error)
+            raise
+
+    async def _wait_with(self, reading: asyncio.Task[Any] | None) -> bool:
+        """Wait until a flow has ended or the next one was read; return whether there was any to wait for."""
+        tasks = [*self._running, *(() if reading is None else (reading,))]
+        if tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return bool(tasks)
 
     def _start(self, index: int, work: Coroutine[Any, Any, Any]) -> None:
         self._running[asyncio.create_task(work)] = index

@@ -8,7 +8,7 @@ import inspect
 import warnings
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -92,8 +92,12 @@ class AsyncDriver:
                 return result
             error = None
 
-    def as_completed(self, flows: Iterable[Flow[T]], limit: int) -> AsyncGenerator[tuple[int, T], None]:
+    def as_completed(
+        self, flows: Iterable[Flow[T]] | AsyncIterable[Flow[T]], limit: int
+    ) -> AsyncGenerator[tuple[int, T], None]:
         """Perform flows in parallel; yield the index and result of each, in the order in which they end."""
+        if isinstance(flows, AsyncIterable):
+            return Group(self).completed_from(flows, limit)
         return Group(self).completed(flows, limit)
 
     async def run_member(self, flow: Flow[T]) -> T:
