@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from importlib import resources
@@ -277,6 +278,18 @@ def test_preset_is_valid(name):
     assert set(preset.environment) <= set(model.model_fields)
     assert PRESETS[name]["source"]
     assert preset.needs_credential <= ("api_key" in preset.environment)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_that_needs_a_key_says_where_to_get_one(name):
+    """
+    It has the page of the vendor, and what a key looks like is a regular expression.
+    """
+    preset = load_presets()[name]
+
+    assert preset.key_page.startswith("https://") or not preset.needs_credential
+    assert re.compile(preset.key_pattern)
+    assert preset.key_check in ("", "models") or preset.key_check.startswith("/")
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -55,6 +55,9 @@ The version of the plugin API: `budwood.errors`, `types`, `contracts`, `hooks`, 
 A plugin that requires (2, 2) works with (2, 2), (2, 3) and so on, but not with (2, 1) or (3, 0).
 """
 
+MODELS_CHECK: Final = "models"
+"""The value of `ProviderSpec.key_check` for vendors whose list of models requires a valid key."""
+
 hookspec = pluggy.HookspecMarker("budwood")
 hookimpl = pluggy.HookimplMarker("budwood")
 
@@ -98,6 +101,12 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
         catalog_of: Further plugins whose catalog rows apply to its models, if it has none of its own.
         counts_output: Whether it rejects a request whose input and ``max_tokens`` together exceed the context window.
         inline: For a `LocalProvider`: whether it is fast enough for async code to call it without a thread.
+        key_page: The URL of the page on which users create an API key; empty if there are no keys.
+        key_pattern: A regular expression that every key of the vendor matches as a whole; empty unless the vendor
+            documents the form. A key that does not match is reported, but not rejected.
+        key_check: The request that checks a key without cost: `MODELS_CHECK` if the list of models requires a valid
+            key, or the path of another GET request below the setting ``base_url``, such as ``"/key"``; empty without
+            one.
     """
 
     capabilities: frozenset[Capability] = frozenset()
@@ -107,6 +116,9 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
     catalog_of: tuple[str, ...] = ()
     counts_output: bool = False
     inline: bool = False
+    key_page: str = ""
+    key_pattern: str = ""
+    key_check: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

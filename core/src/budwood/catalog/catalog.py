@@ -30,12 +30,16 @@ class Preset(NamedTuple):
         settings: Its default settings.
         environment: The environment variables, by the key that they fill.
         needs_credential: Whether the service requires a key.
+        key_page: As in `budwood.hooks.ProviderSpec`; ``key_pattern`` and ``key_check`` likewise.
     """
 
     plugin: str
     settings: Mapping[str, Any]
     environment: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     needs_credential: bool = False
+    key_page: str = ""
+    key_pattern: str = ""
+    key_check: str = ""
 
 
 class Catalog:
@@ -240,6 +244,9 @@ def _preset(row: Table) -> Preset:
         settings=settings,
         environment={key: tuple(names) for key, names in row.get("environment", {}).items()},
         needs_credential=row.get("needs_credential", False),
+        key_page=row.get("key_page", ""),
+        key_pattern=row.get("key_pattern", ""),
+        key_check=row.get("key_check", ""),
     )
 
 

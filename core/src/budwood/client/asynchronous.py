@@ -213,6 +213,10 @@ class AsyncClient(AsyncMediaMethods, AsyncBatchMethods):
         """List the models of a provider; see `Client.models`."""
         return await self._driver.run(self._engine.models(provider))
 
+    async def check_key(self, provider: str | None = None) -> None:
+        """Check that a server accepts the API key of a provider; see `Client.check_key`."""
+        await self._driver.run(self._engine.check_key(provider))
+
     def pull(
         self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
     ) -> AsyncPullStream:

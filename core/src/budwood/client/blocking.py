@@ -288,6 +288,20 @@ class Client(MediaMethods, BatchMethods):
         """List the models of a provider; by default that of the client's model."""
         return self._driver.run(self._engine.models(provider))
 
+    def check_key(self, provider: str | None = None) -> None:
+        """
+        Check that a server accepts the API key of a provider, by a request that costs nothing.
+
+        Args:
+            provider: The provider; by default that of the client's model.
+
+        Raises:
+            CredentialError: There is no key.
+            ProviderError: The server rejects the key, or cannot be reached.
+            UnsupportedError: The provider has no such request.
+        """
+        self._driver.run(self._engine.check_key(provider))
+
     def pull(
         self, model: str | None = None, *, timeout: float = PULL_SECONDS, idle_timeout: float = PULL_IDLE_SECONDS
     ) -> PullStream:

@@ -90,6 +90,12 @@ class ClientEngine(FileEngine):
 
         return services.list_models(self._new_call(Target(self._provider(provider), ""), self.options))
 
+    def check_key(self, provider: str | None) -> Flow[None]:
+        """Check the key of a provider by a request that costs nothing."""
+        from budwood.engine.key_checks import check_key
+
+        return check_key(self._new_call(Target(self._provider(provider), ""), self.options))
+
     def pull(self, model: str | None, timeout: float, idle_timeout: float) -> Flow[None]:
         """Have a server download a model, and emit its progress."""
         from budwood.engine import services

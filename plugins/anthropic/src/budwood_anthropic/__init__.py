@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_anthropic.provider import Anthropic
 from budwood_anthropic.settings import AnthropicSettings
 
@@ -23,5 +23,8 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             capabilities=Anthropic.all_capabilities,
             environment={"api_key": ("ANTHROPIC_API_KEY",), "base_url": ("ANTHROPIC_BASE_URL",)},
             needs_credential=True,
+            key_page="https://platform.claude.com/settings/keys",
+            key_pattern="sk-ant-.+",
+            key_check=MODELS_CHECK,
         )
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_azure.provider import Azure, AzureBase
 from budwood_azure.settings import AzureSettings
 
@@ -37,5 +37,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             counts_output=True,
             catalog_of=("openai",),
             exclusive=AUTHENTICATION_SETTINGS,
+            key_page="https://portal.azure.com",
+            key_check=MODELS_CHECK,
         )
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_gemini.provider import Gemini
 from budwood_gemini.settings import GeminiSettings
 
@@ -26,5 +26,8 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
                 "base_url": ("GOOGLE_GEMINI_BASE_URL",),
             },
             needs_credential=True,
+            key_page="https://aistudio.google.com/apikey",
+            key_pattern=r"(?:AIza|AQ\.).+",
+            key_check=MODELS_CHECK,
         )
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_groq.provider import Groq
 from budwood_groq.settings import GroqSettings
 
@@ -23,5 +23,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             capabilities=Groq.all_capabilities,
             environment={"api_key": ("GROQ_API_KEY",), "base_url": ("GROQ_BASE_URL",)},
             needs_credential=True,
+            key_page="https://console.groq.com/keys",
+            key_check=MODELS_CHECK,
         )
     ]

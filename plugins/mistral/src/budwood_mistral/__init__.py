@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_mistral.provider import Mistral
 from budwood_mistral.settings import MistralSettings
 
@@ -23,5 +23,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             capabilities=Mistral.all_capabilities,
             environment={"api_key": ("MISTRAL_API_KEY",), "base_url": ("MISTRAL_BASE_URL",)},
             needs_credential=True,
+            key_page="https://console.mistral.ai/api-keys",
+            key_check=MODELS_CHECK,
         )
     ]

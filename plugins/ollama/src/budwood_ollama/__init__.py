@@ -22,5 +22,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             summary="Ollama, by its native API.",
             capabilities=Ollama.all_capabilities,
             environment={"base_url": ("OLLAMA_HOST",), "api_key": ("OLLAMA_API_KEY",)},
+            key_page="https://ollama.com/settings/keys",
         )
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_openai_compatible.batches import OpenAIBatches
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.provider import OpenAICompatible
@@ -33,5 +33,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             summary="Servers that implement OpenAI's API.",
             capabilities=OpenAICompatible.all_capabilities,
             environment={"base_url": ("OPENAI_COMPATIBLE_BASE_URL",), "api_key": ("OPENAI_COMPATIBLE_API_KEY",)},
+            key_check=MODELS_CHECK,
         )
     ]

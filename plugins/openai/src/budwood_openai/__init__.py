@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import SecretStr
 
 from budwood.contracts import PluginContext
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_openai_compatible import BaseURL, OpenAIBatches, OpenAICompatibleSettings, OptionalFeature
 
 __all__ = ["OpenAI", "OpenAISettings", "budwood_providers"]
@@ -76,5 +76,8 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             },
             needs_credential=True,
             counts_output=True,
+            key_page="https://platform.openai.com/settings/organization/api-keys",
+            key_pattern="sk-.+",
+            key_check=MODELS_CHECK,
         )
     ]

@@ -23,5 +23,8 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             capabilities=OpenRouter.all_capabilities,
             environment={"api_key": ("OPENROUTER_API_KEY",), "base_url": ("OPENROUTER_BASE_URL",)},
             needs_credential=True,
+            key_page="https://openrouter.ai/settings/keys",
+            key_pattern="sk-or-.+",
+            key_check="/key",
         )
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from budwood.hooks import ProviderSpec, hookimpl
+from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
 from budwood_xai.provider import XAI
 from budwood_xai.settings import XAISettings
 
@@ -23,5 +23,8 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             capabilities=XAI.all_capabilities,
             environment={"api_key": ("XAI_API_KEY",), "base_url": ("XAI_BASE_URL",)},
             needs_credential=True,
+            key_page="https://console.x.ai",
+            key_pattern="xai-.+",
+            key_check=MODELS_CHECK,
         )
     ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pydantic import SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError
@@ -28,6 +28,7 @@ from budwood.contracts import (
     TokenProvider,
 )
 from budwood.endpoint_settings import NO_ENDPOINT_SETTINGS, EndpointSettings
+from budwood.engine.endpoints.addresses import find_key_check, find_url
 from budwood.engine.endpoints.credentials import Lease, TokenCache
 from budwood.engine.endpoints.health import Health
 from budwood.engine.endpoints.shared_state import SharedState
@@ -108,6 +109,7 @@ class Endpoint(NamedTuple):
         cache_identity: The identity of the endpoint whose cached replies it shares: its own, or, for a backup, that of
             its provider.
         url: Its address, for reports; None if the model runs in this process.
+        key_check: The request that checks its key: `MODELS_CHECK`, or a URL; empty if there is none.
         is_guarded: Whether it has limits or several keys.
     """
 
@@ -141,6 +143,7 @@ class Endpoint(NamedTuple):
     backups: tuple[Endpoint, ...] = ()
     cache_identity: str = ""
     url: str | None = None
+    key_check: str = ""
     is_guarded: bool = False
 
     def check_credential(self) -> None:
@@ -328,7 +331,8 @@ def _endpoint(
         pool=pool,
         key_record=KeyRecord() if pool is None and (credential or tokens) else None,
         is_guarded=instance.endpoint_settings is not NO_ENDPOINT_SETTINGS,
-        url=_find_url(instance),
+        url=find_url(instance),
+        key_check=find_key_check(instance),
     )
 
 
@@ -358,18 +362,6 @@ def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     if host in ("localhost", "::1") or host.startswith("127."):
         return f"{NO_PRICE}: it runs on this machine"
     return NO_PRICE
-
-
-def _find_url(instance: Instance[ProviderSpec[Any]]) -> str | None:
-    """Return the address of a provider without user, password and query, which may be secrets."""
-    url = str(getattr(instance.settings, "base_url", None) or "")
-    if isinstance(instance.implementation, LocalProvider) or not url:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # not an address, which is reported when it is used
-        return None
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _identity(instance: Instance[ProviderSpec[Any]]) -> str:

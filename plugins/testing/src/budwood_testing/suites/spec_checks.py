@@ -7,8 +7,9 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
-from budwood.hooks import Spec
+from budwood.hooks import MODELS_CHECK, ProviderSpec, Spec
 from budwood.names import normalise
+from budwood.types import Capability
 
 _SECRET_NAME: Final = re.compile(r"(?:^|_)(?:key|secret|token|password|passphrase|credential)$")
 _UNKNOWN: Final = "no_such_setting"
@@ -51,6 +52,25 @@ def check_secrets(spec: Spec[Any, Any]) -> None:
         if _SECRET_NAME.search(name) and _is_plain_text(info.annotation)
     ]
     assert not bare, f"the settings of {spec.name} store {', '.join(bare)} as plain text: use pydantic.SecretStr"
+
+
+def check_key_data(spec: ProviderSpec[Any]) -> None:
+    """Check the page for keys, the pattern of keys and the request that checks a key."""
+    assert not spec.key_page or spec.key_page.startswith("https://"), (
+        f"key_page of {spec.name} is not a URL with https: {spec.key_page!r}"
+    )
+    try:
+        re.compile(spec.key_pattern)
+    except re.error as error:
+        raise AssertionError(f"key_pattern of {spec.name} is not a regular expression: {error}") from None
+    if spec.key_check == MODELS_CHECK:
+        assert Capability.MODELS in spec.capabilities, (
+            f"key_check of {spec.name} is the list of models, which is not among its capabilities"
+        )
+    else:
+        assert not spec.key_check or spec.key_check.startswith("/"), (
+            f"key_check of {spec.name} is neither {MODELS_CHECK!r} nor a path that begins with a slash"
+        )
 
 
 def _is_plain_text(annotation: object) -> bool:

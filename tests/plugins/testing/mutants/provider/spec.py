@@ -76,6 +76,16 @@ class TestVariableWithoutSetting(Correct):
     changes = {"environment": {"apikey": ("ACME_API_KEY",)}}
 
 
+class TestPatternOfKeysIsInvalid(Correct):
+    caught_by = ("test_key_data_are_valid",)
+    changes = {"key_pattern": "sk-(.+"}
+
+
+class TestKeyCheckIsNoPath(Correct):
+    caught_by = ("test_key_data_are_valid",)
+    changes = {"key_check": "key"}
+
+
 class TestClaimWithoutExample(Correct):
     caught_by = ("test_tool_calls_are_decoded", "test_tool_loop_completes")
 

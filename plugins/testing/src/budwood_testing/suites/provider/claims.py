@@ -25,6 +25,7 @@ from budwood.hooks import ProviderSpec
 from budwood.types import Capability
 from budwood_testing.suites.provider.bench import Bench
 from budwood_testing.suites.provider.under_test import ProviderUnderTest
+from budwood_testing.suites.spec_checks import check_key_data
 
 _PROTOCOLS: Final[dict[Capability, type[Any]]] = {
     Capability.EMBEDDINGS: EmbeddingProvider,
@@ -80,3 +81,7 @@ class ClaimTests(ProviderUnderTest):
             assert not spec.needs_credential, "needs_credential is set, but the settings have no api_key: add the field"
         else:
             assert "SecretStr" in str(field.annotation), f"the type of api_key must be {SecretStr.__name__}"
+
+    def test_key_data_are_valid(self, spec: ProviderSpec[Any]) -> None:
+        """The page for keys is a URL, the pattern of keys a regular expression, and the check a request."""
+        check_key_data(spec)
