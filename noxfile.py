@@ -69,6 +69,7 @@ BUILD: Final = ["build", "editables", "hatchling"]  # in each environment, becau
 LINT: Final = ["ruff==0.17.5"]  # pinned, because all rules are selected and a release may add some
 TYPES: Final = [
     "hypothesis",
+    "keyring>=25.5",
     "mypy==2.4.1",
     "pytest>=9",
     "socksio",
@@ -94,6 +95,7 @@ TEST: Final = [
     "hypercorn>=0.18",
     "hypothesis",
     "jsonschema",
+    "keyring>=25.5",
     "mistralai>=3",
     "moto[s3]>=5.2",  # without the extra `server`, which brings 240 MB for other services
     "ollama>=0.6",

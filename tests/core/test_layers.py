@@ -10,8 +10,9 @@ from tests.core.imports import CORE, REPOSITORY, Import, is_module, list_source_
 
 LAYERS = (
     "errors names logs atomic_files types contracts clock hooks settings_sources option_settings settings "
-    "endpoint_settings budget_settings catalog wire providing plugins transports engine event_streams streams "
-    "stream_files media_streams completed jobs batches live_batches files chat client caching limiting media"
+    "credential_store endpoint_settings budget_settings catalog wire providing plugins transports engine "
+    "event_streams streams stream_files media_streams completed jobs batches live_batches files chat client caching "
+    "limiting media"
 ).split()
 """The layers in order: a layer imports only from itself and from those before it."""
 
@@ -25,7 +26,7 @@ SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 """The layers that plugins may import; `requires_api` versions them."""
 
 APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_server"}
-FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "plugins", "logs", "names"}
+FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "credential_store", "plugins", "logs", "names"}
 """Applications use the public names, which have no layer, may provide plugins, suggest names, and write to the log."""
 
 LIBRARIES = {"budwood_openai_compatible"}

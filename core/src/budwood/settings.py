@@ -1,6 +1,8 @@
 """
 Settings: explicit argument > environment > ``.env`` > ``budwood.toml`` > the user's ``budwood.toml`` > default.
 
+A key that none of them has may be among the stored ones, see `budwood.credential_store`.
+
 .. code-block:: toml
 
     model = "work/gpt-5.1"              # the default model
@@ -116,9 +118,14 @@ class Settings:
     Args:
         sources: The sources, in order of precedence.
 
+    Attributes:
+        key_folder: The folder with the keys that the user has stored; None for settings that were not loaded.
+
     Raises:
         ConfigurationError: A key is unknown or a value is not valid. The message names the source.
     """
+
+    key_folder: Path | None = None
 
     def __init__(self, *sources: Source) -> None:
         self.sources = sources
@@ -167,15 +174,18 @@ class Settings:
                 hint="To read them from the files of a folder, pass settings=Settings.load(folder=…).",
             )
         folder = Path.cwd() if folder is None else folder
+        user_file = user_folder("config") / FILE_NAME if user_file is None else user_file
         sections = _Root.model_fields
         sources = [
             Source("arguments", normalise_instances(dict(explicit or {}))),
             environment_source("environment", os.environ if environment is None else environment, sections),
             *dotenv_source(folder / ".env", sections),
             *file_source(folder / FILE_NAME),
-            *file_source(user_folder("config") / FILE_NAME if user_file is None else user_file),
+            *file_source(user_file),
         ]
-        return cls(*sources)
+        settings = cls(*sources)
+        settings.key_folder = user_file.parent
+        return settings
 
     def instance_names(self, section: str) -> list[str]:
         """List the instances in a section, such as ``"providers"``."""
@@ -298,11 +308,15 @@ def user_folder(purpose: Literal["cache", "config", "data"]) -> Path:
     """
     Return Budwood's folder of a purpose for the current user. It may not exist.
 
+    The variable ``BUDWOOD_CONFIG_DIR`` replaces the configuration directory.
+
     A user without a home folder, such as a number without a name in a container, has ``/`` as home, as in containers
     that set ``HOME``. Files that cannot be created there are faults of what needs them, not of the client.
     """
     from platformdirs import PlatformDirs
 
+    if purpose == "config" and os.environ.get("BUDWOOD_CONFIG_DIR"):
+        return Path(os.environ["BUDWOOD_CONFIG_DIR"]).absolute()
     try:
         folder: Path = getattr(PlatformDirs("budwood"), f"user_{purpose}_path")
     except RuntimeError:  # platformdirs since 4.14; before, the path begins with "~"

@@ -25,7 +25,16 @@ SECONDS_PER_PLUGIN: Final = 10.0
 MAX_PROCESSES: Final = 4
 """The maximum number of plugins that are examined at the same time."""
 
-_HOMES: Final = ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
+_HOMES: Final = (
+    "HOME",
+    "USERPROFILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "BUDWOOD_CONFIG_DIR",
+)
 """Variables for the folders of a user's files. They are set to a temporary folder while a plugin is examined."""
 
 _STEPS: Final = {"import": "importing its module", "build": "build()", "settings": "settings()", "close": "close()"}

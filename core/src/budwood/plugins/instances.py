@@ -32,6 +32,8 @@ from budwood.settings import Exclusive, Settings, override_settings, user_folder
 from budwood.types import ModelRules
 
 if TYPE_CHECKING:
+    from budwood.credential_store import StoredKeys
+    from budwood.settings_sources import Table
     from budwood.types import ModelFacts
 
 T = TypeVar("T", bound=Spec[Any, Any])
@@ -85,6 +87,7 @@ class Instances:
         self.catalog = Catalog(settings.model_rows)
         self.learned_rules = LearnedRules()
         self._clock = clock or SystemClock()
+        self._stored_keys: StoredKeys | None = None
 
     def build(self, kind: Kind[T], name: str, explicit: Mapping[str, Any] | None = None) -> Instance[T]:
         """
@@ -116,6 +119,8 @@ class Instances:
         where = f"[{kind.section}.{name}]"
         around = NO_ENDPOINT_SETTINGS
         if isinstance(spec, ProviderSpec):
+            if not any(key in values for group in exclusive if "api_key" in group for key in group):
+                values |= self._find_stored_keys(spec, source, name, variables)
             values, around = parse_endpoint_settings(values, where=where)
         context = self._make_context(kind, name, plugin, spec)
         facts = self._make_facts_lookup(name, plugin, spec, preset)
@@ -206,6 +211,18 @@ class Instances:
             if error.hint is None:
                 error.hint = f"Install a plugin that provides the {kind.label} {name!r}, or check the name."
             raise
+
+    def _find_stored_keys(
+        self, spec: ProviderSpec[Any], source: PluginSource, name: str, variables: Mapping[str, tuple[str, ...]]
+    ) -> Table:
+        """Return the keys that the user has stored for an instance, in the form of its section."""
+        if self.settings.key_folder is None or "api_key" not in settings_model(spec, source).model_fields:
+            return {}
+        from budwood.credential_store import StoredKeys, key_variables  # only programs without another key need it
+
+        if self._stored_keys is None:
+            self._stored_keys = StoredKeys(self.settings.key_folder)
+        return self._stored_keys.settings_of(name, key_variables(name, variables.get("api_key", ())))
 
     def _vendor_variables(
         self, spec: Spec[Any, Any], name: str, plugin: str, preset: Preset | None

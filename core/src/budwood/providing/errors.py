@@ -31,6 +31,9 @@ RETRYABLE_STATUSES: Final = frozenset({408, 409, 425})
 """Statuses below 500, besides 429, after which the same request may succeed."""
 
 
+CHECK_KEY: Final = "Check the API key."
+"""The hint of a rejected key. If none was configured, the engine replaces it."""
+
 _FATAL_ERRORS: Final = (AuthenticationError, PermissionDeniedError, ContentFilterError, QuotaExhaustedError)
 """Errors that are not retried, whatever ``x-should-retry`` says."""
 
@@ -170,7 +173,7 @@ def _quota_exhausted(message: str) -> QuotaExhaustedError:
 
 def _by_status(status: int, message: str, *, is_credential: bool) -> ProviderError:
     if status == 401 or is_credential:
-        return AuthenticationError(f"The credential was rejected: {message}", hint="Check the API key.")
+        return AuthenticationError(f"The credential was rejected: {message}", hint=CHECK_KEY)
     if status == 402:
         return _quota_exhausted(message)
     if status == 403:

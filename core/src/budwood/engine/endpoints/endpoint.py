@@ -32,7 +32,13 @@ from budwood.engine.endpoints.addresses import find_key_check, find_url
 from budwood.engine.endpoints.credentials import Lease, TokenCache
 from budwood.engine.endpoints.health import Health
 from budwood.engine.endpoints.shared_state import SharedState
-from budwood.engine.keys.from_settings import find_credential, find_pool, list_secrets, missing_credential
+from budwood.engine.keys.from_settings import (
+    describe_missing_key,
+    find_credential,
+    find_pool,
+    list_secrets,
+    missing_credential,
+)
 from budwood.engine.keys.record import KeyRecord
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
@@ -96,6 +102,7 @@ class Endpoint(NamedTuple):
         lease: The credential as a lease, created once.
         tokens: The tokens that replace a key, if the provider has a source of tokens.
         missing_credential: The hint of the error if a required credential is missing; None if it is not.
+        no_key_hint: Returns the hint for a server that requires a key although none is configured; None if one is.
         secrets: Returns the secrets in its settings, which errors must not contain.
         inline: Whether a local provider may run on the event loop.
         counts_output: Whether input and ``max_tokens`` together have to fit the context window.
@@ -126,6 +133,7 @@ class Endpoint(NamedTuple):
     lease: Lease | None = None
     tokens: TokenCache | None = None
     missing_credential: str | None = None
+    no_key_hint: Callable[[], str] | None = None
     secrets: Callable[[], tuple[str, ...]] = tuple
     inline: bool = False
     counts_output: bool = False
@@ -300,6 +308,7 @@ def _endpoint(
     learned_rules.on_change(remembered.cache_clear)
     identity = _identity(instance)
     pool = find_pool(instance, credential, identity, state, label)
+    has_no_key = credential is None and tokens is None
     is_local = isinstance(provider, LocalProvider)  # its capabilities may change, as when a model is downloaded
     return Endpoint(
         name=instance.name,
@@ -315,7 +324,8 @@ def _endpoint(
         credential=credential,
         lease=Lease(credential) if credential is not None and pool is None else None,
         tokens=tokens,
-        missing_credential=missing_credential(instance) if credential is None and tokens is None else None,
+        missing_credential=missing_credential(instance) if has_no_key else None,
+        no_key_hint=partial(describe_missing_key, instance) if has_no_key and not list_secrets(instance) else None,
         secrets=partial(list_secrets, instance),
         inline=instance.spec.inline,
         counts_output=instance.spec.counts_output,

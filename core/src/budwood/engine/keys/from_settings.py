@@ -84,10 +84,17 @@ def missing_credential(instance: Instance[ProviderSpec[Any]]) -> str | None:
     preset = instance.preset
     if not (preset.needs_credential if preset else instance.spec.needs_credential):
         return None
+    return describe_missing_key(instance)
+
+
+def describe_missing_key(instance: Instance[ProviderSpec[Any]]) -> str:
+    """Return the hint for a key that is missing."""
+    from budwood.credential_store import describe_cures, key_variables  # only programs without a key need it
+
+    preset = instance.preset
     environment = preset.environment if preset else instance.spec.environment
-    own = f"BUDWOOD_PROVIDERS__{instance.name.upper().replace('-', '_')}__API_KEY"
     variables = environment.get("api_key", ()) if preset or instance.name == instance.spec.name else ()
-    return f"Set {' or '.join((*variables, own))}, or pass api_key=…."
+    return describe_cures(instance.name, key_variables(instance.name, variables))
 
 
 def fingerprint(secret: SecretStr) -> str:

@@ -16,6 +16,7 @@ from budwood.errors import (
     RequestTimeoutError,
     UnsupportedParameterError,
 )
+from budwood.providing.errors import CHECK_KEY
 
 BASE_SECONDS: Final = 0.5
 MAX_SECONDS: Final = 8.0
@@ -169,6 +170,8 @@ def _set_retryable(attempt: Attempt, error: ProviderError) -> None:
         tokens = attempt.endpoint.tokens
         if tokens is not None and attempt.lease is not None:
             error.retryable = tokens.discard(attempt.lease)  # a token may be revoked before it expires
+        if attempt.endpoint.no_key_hint is not None and error.hint in (None, CHECK_KEY):
+            error.hint = attempt.endpoint.no_key_hint()
     elif isinstance(error, RequestTimeoutError) and error.phase == "deadline":
         call = attempt.round.call
         if attempt.timing is not None and call.clock.monotonic() < call.timing.deadline:

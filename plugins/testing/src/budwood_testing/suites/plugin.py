@@ -20,7 +20,16 @@ from budwood_testing.suites.isolation import no_io
 from budwood_testing.suites.spec_checks import check_name, check_secrets, check_summary, check_unknown_keys
 from budwood_testing.suites.untested import ReportUntested, make_untested
 
-_HOMES: Final = ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA")
+_HOMES: Final = (
+    "HOME",
+    "USERPROFILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "BUDWOOD_CONFIG_DIR",
+)
 
 Build = Callable[..., Instance[Any]]
 """Builds the plugin from its settings; keyword arguments override settings."""
