@@ -26,7 +26,16 @@ SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 """The layers that plugins may import; `requires_api` versions them."""
 
 APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_server"}
-FOR_APPLICATIONS = SURFACE | {"", "settings", "settings_sources", "credential_store", "plugins", "logs", "names"}
+FOR_APPLICATIONS = SURFACE | {
+    "",
+    "settings",
+    "settings_sources",
+    "endpoint_settings",
+    "credential_store",
+    "plugins",
+    "logs",
+    "names",
+}
 """Applications use the public names, which have no layer, may provide plugins, suggest names, and write to the log."""
 
 LIBRARIES = {"budwood_openai_compatible"}

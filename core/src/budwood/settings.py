@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from budwood.errors import ConfigurationError
@@ -58,6 +58,8 @@ OFF: Final = ("", "0", "false", "none", "off")
 
 _LENGTH: Final = re.compile(r"^\w+ should (have .+) after validation, not (.+)$")  # in the words of Pydantic
 
+_ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?$")
+
 _IN_HOME: Final = {"cache": ".cache", "config": ".config", "data": ".local/share"}
 """Where a home folder has the folders of the XDG Base Directory Specification by default."""
 
@@ -84,8 +86,19 @@ def _parse_cache(value: object) -> object:
     return value
 
 
-class _Root(BaseModel):
-    """The top level of a settings file."""
+def _check_address(value: str | None) -> str | None:
+    """Check the address of a server, which has no password: it is shown."""
+    if value is not None and not _ADDRESS.match(value):
+        raise ValueError("must be an address such as 'https://budwood.example.org', without user and password")
+    return value
+
+
+class RootSettings(BaseModel):
+    """
+    The top level of a settings file.
+
+    ``server_url`` is the address of a Budwood server, for the command line.
+    """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
@@ -95,6 +108,7 @@ class _Root(BaseModel):
     transport: str | None = None
     limiter: str | None = None
     observers: tuple[str, ...] = ()
+    server_url: Annotated[str | None, AfterValidator(_check_address)] = None
     options: Options = Options.model_construct()
     plugins: PluginSettings = PluginSettings.model_construct()
     providers: dict[str, Table] = Field(default_factory=dict)
@@ -131,11 +145,11 @@ class Settings:
         self.sources = sources
         for source in sources:
             check_depth(source.tree, where=source.name)
-        parsed = [validate_settings(_Root, source.tree, where=source.name) for source in sources if source.tree]
+        parsed = [validate_settings(RootSettings, source.tree, where=source.name) for source in sources if source.tree]
         merged: Table = {}
         for source in reversed(sources):
             _merge(merged, source.tree)
-        root = validate_settings(_Root, merged, where="settings") if merged else _Root.model_construct()
+        root = validate_settings(RootSettings, merged, where="settings") if merged else RootSettings.model_construct()
         self.model = root.model
         self.cache = root.cache
         self.tokenizer = root.tokenizer
@@ -175,7 +189,7 @@ class Settings:
             )
         folder = Path.cwd() if folder is None else folder
         user_file = user_folder("config") / FILE_NAME if user_file is None else user_file
-        sections = _Root.model_fields
+        sections = RootSettings.model_fields
         sources = [
             Source("arguments", normalise_instances(dict(explicit or {}))),
             environment_source("environment", os.environ if environment is None else environment, sections),
