@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import find_port
+
 
 def find_redis_server():
     """
@@ -35,9 +37,7 @@ class RedisServer:
     def __init__(self, *options):
         self._program = find_redis_server()
         self._folder = Path(tempfile.mkdtemp(prefix="redis-"))  # the path of a socket must be short
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = find_port()
         self.url = f"unix://{self._folder / 'socket'}"
         self._options = options
         self._process = None

@@ -20,6 +20,7 @@ from budwood.errors import UnsupportedError
 from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch, fetch_async, timing
 from budwood_testing.suites.transport.tls import TLSBench, certified
+from tests.ports import find_port
 from tests.servers import KEEP_ALIVE, MAX_WAIT, reply
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -39,8 +40,7 @@ def http2_server(tmp_path_factory):
     certificate = certified("127.0.0.1")
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     certificate.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = find_port()
     certificate_options = ["--certfile", folder / "certificate.pem", "--keyfile", folder / "key.pem"]
     command = [sys.executable, "-W", "ignore", "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", *certificate_options]
     with subprocess.Popen([*command, "echo_app:app"], cwd=PROGRAMS, stderr=subprocess.DEVNULL) as process:

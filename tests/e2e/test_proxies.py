@@ -20,6 +20,7 @@ from budwood.transports.pooled_async import AsyncPooledTransport
 from budwood_testing.suites.transport.bench import call, fetch
 from budwood_testing.suites.transport.cancellation import check_cancelling
 from budwood_testing.suites.transport.tls import TLSBench, certified
+from tests.ports import find_port
 from tests.servers import KEEP_ALIVE, MAX_WAIT, reply
 
 WITHOUT_UVLOOP = """
@@ -68,20 +69,12 @@ def require_module(module: str, package: str) -> None:
         pytest.skip(f"{package} is not installed: pip install {package}")
 
 
-def find_free_port() -> int:
-    """
-    Find an unused port.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def start_proxy_py(*options: str):
     """
     Start proxy.py.
     """
     require_module("proxy", "proxy.py")
-    port = find_free_port()
+    port = find_port()
     base_options = ("--hostname", "127.0.0.1", "--port", str(port), "--num-workers", "1", "--num-acceptors", "1")
     return start_proxy("proxy", *base_options, *options, port=port)
 
@@ -91,7 +84,7 @@ def start_pproxy(*, user: str = ""):
     Start a SOCKS proxy.
     """
     require_module("pproxy", "pproxy")
-    port = find_free_port()
+    port = find_port()
     return start_proxy("pproxy", "-l", f"socks5://127.0.0.1:{port}{user and '#' + user}", port=port)
 
 
@@ -235,7 +228,7 @@ class ProxyBench(TLSBench):
         A tunnel to an unused port raises an error of Budwood.
         """
         with pytest.raises((ConnectionFailedError, RequestTimeoutError)):
-            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{find_free_port()}"), total=MAX_WAIT)
+            fetch(make(proxy=f"http://{open_proxy}"), call(f"https://127.0.0.1:{find_port()}"), total=MAX_WAIT)
 
     def test_proxies_of_the_environment(self, make, both_servers, authority_file, open_proxy, monkeypatch):
         """

@@ -17,6 +17,7 @@ from budwood.engine.endpoints.health import FIRST_REST, JITTER
 from budwood.errors import BudwoodError, StreamInterruptedError
 from budwood_testing import FakeClock
 from tests.faults.matrix.cells import BACKUP, FIRST
+from tests.ports import find_port
 
 PROGRAM = Path(__file__).parent / "programs" / "chat_process.py"
 PROMPTS = [
@@ -29,8 +30,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 class ServerProcess:
     """A server in a process of its own."""
 
-    def __init__(self, what: str, port: int = 0) -> None:
-        self.process = subprocess.Popen([sys.executable, PROGRAM, str(port), what], stdout=subprocess.PIPE, text=True)
+    def __init__(self, what: str, port: int | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, PROGRAM, str(port or find_port()), what], stdout=subprocess.PIPE, text=True
+        )
         self.port = int(self.process.stdout.readline())
         self.url = f"http://127.0.0.1:{self.port}/v1"
 

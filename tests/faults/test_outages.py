@@ -12,6 +12,7 @@ from budwood_generation import generate, resume
 from budwood_generation.runs import gate, recovery
 from tests.chat_server import ChatServer, failure
 from tests.datasets import conversation_spec
+from tests.ports import find_port
 
 JOB = {"answerer": "local/tiny", "turns": [1, 3], "answerer_options": {"retries": 1}, "asker_options": {"retries": 1}}
 SLOTS = 8
@@ -167,11 +168,10 @@ class RestartableServer(ChatServer):
     A server that stops after a number of requests, and can be started again at the same port.
     """
 
-    def __init__(self, *, stop_after=None, port=0):
+    def __init__(self, *, stop_after=None, port=None):
         super().__init__(fault=self._count)
-        if port:
-            self._server.server_close()
-            self.listen(self._server.RequestHandlerClass, port)
+        self._server.server_close()
+        self.listen(self._server.RequestHandlerClass, port or find_port())
         self.on_stop = lambda: None
         self._stop_after = stop_after
         self._is_stopped = False

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from budwood.errors import ConfigurationError
 from budwood.providing.redis import MAX_CONNECTIONS, RedisURL, connect
+from tests.ports import find_port
 from tests.redis_server import RedisServer
 
 SECRET = "p4ssw0rd-that-never-shows"
@@ -144,9 +145,7 @@ def test_server_with_tls(open_server, tmp_path):
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     certificate = authority.issue_cert("127.0.0.1")
     certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_port()
     files = {name: str(tmp_path / "server.pem") for name in ("--tls-cert-file", "--tls-key-file")}
     options = {"--tls-port": str(port), **files, "--tls-ca-cert-file": str(tmp_path / "ca.pem")}
     with RedisServer(*itertools.chain(*options.items()), "--tls-auth-clients", "no"):

@@ -16,6 +16,7 @@ from budwood_prometheus import PrometheusObserver
 from budwood_prometheus.server import Endpoint
 from budwood_testing import chat_reply
 from tests.forking import run_in_child
+from tests.ports import find_port
 
 LOOPBACK = "127.0.0.1"
 
@@ -25,9 +26,7 @@ def port():
     """
     A free port.
     """
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return free.getsockname()[1]
+    return find_port()
 
 
 @pytest.fixture(autouse=True)
