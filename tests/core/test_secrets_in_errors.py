@@ -75,10 +75,9 @@ def test_the_error_of_a_refused_connection_does_not_contain_the_key(get_error_fr
     """
     Neither the error nor its causes reference the request and its headers.
     """
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-
-    error = get_error_from(f"http://127.0.0.1:{port}")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        error = get_error_from(f"http://127.0.0.1:{closed.getsockname()[1]}")
 
     assert isinstance(error, ConnectionFailedError)
     assert error.__cause__ is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
@@ -111,9 +112,11 @@ def test_a_closed_port_has_a_hint(clock):
     """
     Over the real transport, for a call, a stream and a list.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with Client("ollama/qwen3", base_url=f"127.0.0.1:{port}", clock=clock, retries=0, cache=False) as client:
+    with contextlib.ExitStack() as stack:
+        closed = stack.enter_context(socket.socket())
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        base_url = f"127.0.0.1:{closed.getsockname()[1]}"
+        client = stack.enter_context(Client("ollama/qwen3", base_url=base_url, clock=clock, retries=0, cache=False))
         with pytest.raises(ConnectionFailedError, match="ollama serve"):
             client.ask("Hello")
         with pytest.raises(ConnectionFailedError, match="ollama serve"), client.stream("Hello") as stream:

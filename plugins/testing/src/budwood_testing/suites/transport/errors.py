@@ -69,11 +69,11 @@ class ErrorTests(TransportTestBase):
 
     def test_refused_connection_names_the_address(self, transport: Transport) -> None:
         """A refused connection raises a retryable error that names the address, with a hint to start the server."""
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-
-        with pytest.raises(ConnectionFailedError, match=f"127.0.0.1:{port}") as caught:
-            fetch(transport, call(f"http://127.0.0.1:{port}/v1"))
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))  # bound and not listening
+            port = closed.getsockname()[1]
+            with pytest.raises(ConnectionFailedError, match=f"127.0.0.1:{port}") as caught:
+                fetch(transport, call(f"http://127.0.0.1:{port}/v1"))
 
         assert "running" in (caught.value.hint or "")
         assert caught.value.retryable
