@@ -15,7 +15,7 @@ import pytest
 from budwood import AsyncClient, Client, RequestTimeoutError
 from budwood.clock import SystemClock
 from budwood.engine.caching.leases import Lease
-from budwood_testing import chat_reply
+from budwood_testing import ManualClock, chat_reply
 from tests.chat_server import ChatServer, failure
 from tests.core.engine.caching.held_cache import LeasingCache
 from tests.held_server import HeldServer, wait_for_members
@@ -165,9 +165,13 @@ def test_after_a_call_that_was_given_up_one_of_those_that_wait_takes_over(server
     """
     They do not all send requests.
     """
-    cache = LeasingCache()
-    with connect(server, cache) as client, pytest.raises(RequestTimeoutError):
-        client.ask("Hello", timeout=0.1)
+    cache, clock = LeasingCache(), ManualClock(time.monotonic())  # the transport uses the time of the system
+    with connect(server, cache, clock=clock) as client, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.ask, "Hello", timeout=10)
+        server.arrived.acquire()
+        clock.advance(10)
+        with pytest.raises(RequestTimeoutError):
+            asked.result()
 
     assert cache.calls[-1] == ("release", True, 5.0)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from budwood import AsyncClient, Client, RateLimitError, RequestTimeoutError, TextDelta
+from budwood_testing import ManualClock
 from tests.held_server import HeldServer, wait_for_members
 
 THREADS = 50
@@ -26,6 +28,14 @@ def server():
     """
     with HeldServer() as server:
         yield server
+
+
+@pytest.fixture
+def clock():
+    """
+    A clock that the test advances. The transport uses the time of the system, so it begins there.
+    """
+    return ManualClock(time.monotonic())
 
 
 @pytest.fixture
@@ -256,15 +266,25 @@ def test_the_request_ends_when_the_last_stream_is_closed(server, client):
     assert client._engine.cache.flights._flights == {}
 
 
-def test_each_call_has_its_own_deadline(server, client):
+@pytest.fixture
+def timed(server, clock):
+    """
+    A client with a memory cache whose calls wait on a clock that the test advances.
+    """
+    with Client("local/tiny", cache="memory", settings=server.settings, retries=0, clock=clock) as client:
+        yield client
+
+
+def test_each_call_has_its_own_deadline(server, timed, clock):
     """
     The deadline of the call that sends the request does not bind the others.
     """
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(client.ask, "Hello", timeout=0.3)
+        first = pool.submit(timed.ask, "Hello", timeout=10)
         server.arrived.acquire()
-        second = pool.submit(client.ask, "Hello", timeout=30)
-        wait_for_members(client, 2)
+        second = pool.submit(timed.ask, "Hello", timeout=30)
+        wait_for_members(timed, 2)
+        clock.advance(10)
         with pytest.raises(RequestTimeoutError) as caught:
             first.result()
         server.opened.set()
@@ -274,12 +294,16 @@ def test_each_call_has_its_own_deadline(server, client):
     assert len(server.requests) == 1
 
 
-def test_a_single_call_times_out_as_without_a_cache(server, client):
+def test_a_single_call_times_out_as_without_a_cache(server, timed, clock):
     """
     The error has the attempt.
     """
-    with pytest.raises(RequestTimeoutError) as caught:
-        client.ask("Hello", timeout=0.2)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(timed.ask, "Hello", timeout=10)
+        server.arrived.acquire()
+        clock.advance(10)
+        with pytest.raises(RequestTimeoutError) as caught:
+            asked.result()
 
     assert caught.value.phase == "deadline"
     assert [attempt.error for attempt in caught.value.attempts] == ["RequestTimeoutError"]
