@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import time
@@ -15,21 +16,20 @@ class HeldServer(ChatServer):
     """
 
     def __init__(self, status: int = 200):
-        super().__init__(fault=lambda _number, _body: self.reply)
+        super().__init__(fault=lambda number, body: functools.partial(self.reply, number, body))
         self.opened = threading.Event()
         self.arrived = threading.Semaphore(0)
         self.lost = threading.Semaphore(0)
         self.status = status
 
-    def reply(self, handler):
-        body = self.requests[-1]
+    def reply(self, number, body, handler):
         self.arrived.release()
         if body.get("stream"):
             self.stream(handler, body)
             return
         self.opened.wait(300)
         if self.status == 200:
-            handler.send(200, completion(body["model"], f"Reply {len(self.requests)}"))
+            handler.send(200, completion(body["model"], f"Reply {number}"))
         else:
             handler.send(self.status, {"error": {"message": "no"}}, **NOW)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
-import time
 
 import pytest
 from opentelemetry.trace import StatusCode
@@ -12,6 +12,7 @@ from opentelemetry.trace import StatusCode
 from budwood import AsyncClient
 from budwood_testing import chat_reply
 from tests.chat_server import ChatServer, completion
+from tests.held_server import wait_for_members
 
 
 class HeldServer(ChatServer):
@@ -20,12 +21,11 @@ class HeldServer(ChatServer):
     """
 
     def __init__(self):
-        super().__init__(fault=lambda _number, _body: self.reply)
+        super().__init__(fault=lambda _number, body: functools.partial(self.reply, body))
         self.opened = threading.Event()
         self.arrived = threading.Semaphore(0)
 
-    def reply(self, handler):
-        body = self.requests[-1]
+    def reply(self, body, handler):
         self.arrived.release()
         self.opened.wait(30)
         handler.send(200, completion(body["model"], "Hi"))
@@ -68,15 +68,6 @@ async def follow(client, count):
     tasks = [asyncio.create_task(client.ask("Hello")) for _ in range(count)]
     await asyncio.to_thread(wait_for_members, client, count)
     return tasks
-
-
-def wait_for_members(client, count):
-    """
-    Wait until a number of calls share one request.
-    """
-    flights = client._engine.cache.flights._flights
-    while sum(len(flight._members) for flight in flights.values()) != count:
-        time.sleep(0.001)
 
 
 def test_shared_request_has_one_attempt(run, server, telemetry):
