@@ -49,11 +49,12 @@ class SlowServer:
         connection.settimeout(SECONDS)
         with connection, contextlib.suppress(OSError):
             data = b""
-            while not data.endswith(b"}"):
-                data += connection.recv(65536)
+            while not data.endswith(b"}") and (received := connection.recv(65536)):
+                data += received
             if is_first:
-                if connection.recv(1) == b"":
-                    self.closed.set()
+                while connection.recv(65536):
+                    pass
+                self.closed.set()
                 return
             streamed = b'"stream":true' in data
             body = (
