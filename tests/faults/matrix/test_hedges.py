@@ -8,7 +8,9 @@ from tests.faults.matrix.cells import BACKUP, FIRST, run, start_servers
 from tests.faults.matrix.misbehaving_server import ANSWER
 from tests.faults.matrix.table import FAULTS
 
-HEDGE = 0.1
+HEDGE = 0.5
+"""Seconds: long enough for the first request to be sent on a busy machine."""
+
 BY_NAME = {fault.name: fault for fault in FAULTS}
 HANGS = [BY_NAME[name] for name in ("hang before the head", "hang in the head", "hang in the body")]
 
@@ -41,7 +43,7 @@ def test_both_requests_fail(fault, mode, blocking):
 
     The first one fails long after the second request is due.
     """
-    patience = dict.fromkeys(fault.options, 10 * HEDGE)
+    patience = dict.fromkeys(fault.options, 4 * HEDGE)
     with start_servers(fault, mode, (FIRST, BACKUP), ()) as servers:
         outcome = run(fault, mode, servers, blocking=blocking, hedge=HEDGE, retries=0, **patience)
 
@@ -71,7 +73,7 @@ def test_no_answer_before_the_deadline(mode, blocking):
     At the deadline of the call, both requests end.
     """
     with start_servers(HANGS[0], mode, (FIRST,), ()) as servers:
-        outcome = run(HANGS[0]._replace(options={}), mode, servers, blocking=blocking, hedge=HEDGE, timeout=0.3)
+        outcome = run(HANGS[0]._replace(options={}), mode, servers, blocking=blocking, hedge=HEDGE, timeout=4 * HEDGE)
 
     assert outcome.error.phase == "deadline"
     assert outcome.requests == {FIRST: 2}
