@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -289,3 +291,22 @@ def test_control_c_while_a_thread_starts_leaves_no_thread(clock, monkeypatch, ki
 
     assert not driver.started
     assert_no_threads_are_left()
+
+
+UNREAD_REPLIES = """
+import budwood
+
+client = budwood.Client("offline/extractive")
+replies = client.ask_many(["What grows? A tree grows."] * 200, concurrency=2)
+next(iter(replies))
+print("left")
+"""
+
+
+def test_program_ends_although_replies_were_not_read():
+    """
+    A program that ends with calls under way, whose results nothing reads, ends at once.
+    """
+    run = subprocess.run([sys.executable, "-c", UNREAD_REPLIES], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, "left\n", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Final, Protocol
 
@@ -33,6 +34,8 @@ class Background:
 
     def add(self, group: Interruptible) -> None:
         """Interrupt the flows of a group until they have ended."""
+        if sys.is_finalizing():  # all threads have ended; starting one would block forever on Python 3.11
+            return
         with self._changed:
             self._groups.add(group)
             self._interrupts = 0
