@@ -117,6 +117,11 @@ TEST: Final = [
     "socksio",
     "trustme>=1.2",  # certificates for servers on loopback
 ]
+SITE: Final = [
+    "mkdocstrings-python==2.0.11",  # with zensical: they change often, and the site is looked at with these releases
+    "playwright>=1.60",  # for a Chromium that is installed; it downloads none
+    "zensical==0.0.73",
+]
 PYTHONS: Final = ["3.11", "3.12", "3.13"]
 OTHER_PYTHONS: Final = [version for version in PYTHONS if version != f"{sys.version_info[0]}.{sys.version_info[1]}"]
 LANGCHAIN: Final = ["langchain-tests==1.1.9", "hypothesis", "trustme>=1.2"]  # its requirements are plugins of pytest
@@ -146,7 +151,7 @@ def enter_checkout(session: nox.Session) -> str:
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
     python = str(scripts / "python")
     session.env["PATH"] = os.pathsep.join([str(scripts), os.environ["PATH"]])
-    requirements = list(dict.fromkeys([*BUILD, *LINT, *TYPES, *TEST]))
+    requirements = list(dict.fromkeys([*BUILD, *LINT, *TYPES, *TEST, *SITE]))
     projects = [Path(project).read_text(encoding="utf-8") for project in PROJECTS]
     stamp = folder / "requirements.txt"  # written last, so that an interrupted installation is repeated
     contents = "\n".join([sys.version, *requirements, *DISTRIBUTIONS, *projects])
@@ -326,8 +331,19 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def reference(session: nox.Session) -> None:
-    """Generate docs/reference/plugins.md from docstrings; pass --check to test that it is up to date."""
-    session.run(enter_checkout(session), "docs/reference/generate.py", *session.posargs, external=True)
+    """Generate parts of the docs from docstrings and benchmarks; pass --check to test that they are up to date."""
+    python = enter_checkout(session)
+    for script in ("generate.py", "cache_key.py", "figures.py"):
+        session.run(python, f"docs/reference/{script}", *session.posargs, external=True)
+
+
+@nox.session(python=False)
+def site(session: nox.Session) -> None:
+    """Build the documentation site in build/site/html, test it, and look at it in Chromium; ``-- --serve`` shows it."""
+    python = enter_checkout(session)
+    session.run(python, "docs/site/build.py", *session.posargs, external=True)
+    if not session.posargs:
+        session.run(python, "-m", "pytest", "tests/site", external=True)
 
 
 @nox.session(python=False)

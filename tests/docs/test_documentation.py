@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.vendor_server import VendorServer
 from tests.media_server import MediaServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +84,21 @@ def studio(page, monkeypatch):
         yield
 
 
-@pytest.mark.usefixtures("studio")
+@pytest.fixture
+def vendor(page, monkeypatch):
+    """
+    A server in place of OpenAI, for the pages that say so in a comment.
+    """
+    if "<!-- tested with a server in place of OpenAI -->" not in page.read_text("utf-8"):
+        yield
+        return
+    with VendorServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.origin}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "no-key")
+        yield
+
+
+@pytest.mark.usefixtures("studio", "vendor")
 @pytest.mark.parametrize("page", with_blocks("python"))
 def test_python_runs_as_printed(page, tmp_path):
     """
@@ -175,7 +190,8 @@ def test_files_of_the_architecture_exist():
     """
     Every source file that docs/architecture.md names exists.
     """
-    files = [path.as_posix() for folder in ("core", "plugins", "tests") for path in (ROOT / folder).rglob("*.py")]
+    folders = ("core", "docs", "plugins", "tests")
+    files = [path.as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py")]
     named = SOURCE.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
 
     assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []

@@ -1,4 +1,4 @@
-"""The reference for authors of plugins matches the docstrings."""
+"""The generated parts of the documentation match the code and the benchmarks."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 
-@pytest.mark.parametrize("script", ["generate.py", "cache_key.py"])
+@pytest.mark.parametrize("script", ["generate.py", "cache_key.py", "figures.py"])
 def test_reference_is_up_to_date(script):
     """
     The page in the repository equals the generated one, for any order of sets.
