@@ -35,6 +35,8 @@ CONFIGURATION: Final = HERE / "zensical.toml"
 LINK: Final = re.compile(r"(?<=\]\()(?!https?:|#)([^)#\s]+)")
 FENCE: Final = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 NAME: Final = re.compile(r"^- `(budwood(?:\.\w+)+)`$", re.MULTILINE)
+ERRORS: Final = "    options:\n      inherited_members: false\n      show_bases: true\n"
+"""Options for classes of errors, whose attributes are those of `BudwoodError` and `ProviderError`."""
 COMMANDS: Final = "<!-- generated: commands -->"
 WIDE: Final = {"docs/index.md": "---\nhide:\n  - navigation\n  - toc\n---\n\n"}
 """Metadata of pages without lists at their sides; a code host would show them as a table."""
@@ -93,7 +95,7 @@ def _add_reference(text: str) -> str:
         from commands import render_commands
 
         text = text.replace(COMMANDS, render_commands())
-    return NAME.sub(lambda match: f"::: {match[1]}\n", text)
+    return NAME.sub(lambda match: f"::: {match[1]}\n{ERRORS if match[1].endswith('Error') else ''}", text)
 
 
 def pages_in_navigation() -> Iterator[str]:
