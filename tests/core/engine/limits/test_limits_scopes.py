@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import json
 
 import pytest
 
-from budwood import Client
+from budwood import AsyncClient, Client
 from budwood.endpoint_settings import EndpointSettings, Limits
-from budwood.engine.endpoints.shared_state import reset_all
 from budwood.engine.limits.claims import Scope, build_claims, quota_name
 from budwood.errors import RateLimitError
-from budwood_testing import chat_reply
-from tests.servers import LoopbackServer
+from budwood_testing import ScriptedReply, ScriptedTransport, chat_reply
+from budwood_testing.scripted import AsyncScriptedExchange, AsyncScriptedTransport
+from tests.rate_limited_server import VirtualClock, run_simulated
 
 SECRET = "sk-test-secret"
 SETTLED = {"usage": {"prompt_tokens": 5, "completion_tokens": 5}}
@@ -234,46 +235,43 @@ def test_failed_limiter_is_no_limit_of_the_vendor(make_client, clock):
     assert (state.state, state.failures, state.concurrency, state.in_flight) == ("closed", 0, None, 0)
 
 
+class CrowdedTransport(AsyncScriptedTransport):
+    """
+    A transport to a vendor in simulated time, which rejects requests while it answers 6 others.
+    """
+
+    def __init__(self, clock):
+        super().__init__(ScriptedTransport(clock=clock))
+        self._running = 0
+
+    async def open(self, call, timing):
+        if self._running == 6:
+            return self._reply(429, {"error": {"message": "Too many."}})
+        self._running += 1
+        await asyncio.sleep(0.05)
+        self._running -= 1
+        return self._reply(200, chat_reply("hi"))
+
+    def _reply(self, status, body):
+        return AsyncScriptedExchange(self.script.start(ScriptedReply(status, {}, (json.dumps(body).encode(),))))
+
+
 def test_overload_limits_the_concurrency():
     """
     After rejections at high concurrency, a client asks as many at a time as the server answers, and shows that number.
     """
-    lock, running, most, rejected = threading.Lock(), [0], [0], [0]
-    gate = threading.Semaphore(6)
 
-    def answer(_):
-        with lock:
-            most[0] = max(most[0], running[0])
-        if not gate.acquire(blocking=False):
-            with lock:
-                rejected[0] += 1
-            return make_reply(429, b'{"error": {"message": "Too many."}}')
-        try:
-            server.stopping.wait(0.05)
-            return make_reply(200, CHAT)
-        finally:
-            gate.release()
+    async def run():
+        clock = VirtualClock()
+        settings = {"providers": {"openai": {"api_key": SECRET}}}
+        options = {"settings": settings, "transport": CrowdedTransport(clock), "clock": clock, "cache": False}
+        async with AsyncClient("openai/gpt-4o", retries=30, **options) as client:
+            replies = await client.ask_many(["hi"] * 400, concurrency=24).in_order()
+            return replies, client.endpoints()
 
-    with LoopbackServer() as server:
-        server.answer = answer
-        reset_all()
-        section = {"plugin": "openai-compatible", "base_url": f"{server.url}/v1", "api_key": SECRET}
-        with Client("local/m", settings={"providers": {"local": section}}, cache=False, retries=30) as client:
-            replies = client.ask_many(["hi"] * 400, concurrency=24).in_order()
-            (state,) = client.endpoints()
+    replies, (state,) = run_simulated(run)
 
     assert [type(reply).__name__ for reply in replies] == ["ChatResponse"] * 400
     assert state.concurrency is not None
     assert state.concurrency <= 10
     assert state.in_flight == 0
-
-
-CHAT = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}'
-
-
-def make_reply(status, body):
-    """
-    Return the bytes of a reply.
-    """
-    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body

@@ -179,7 +179,8 @@ def test_throughput_in_real_time(ask, reject, real_seconds):
     """
     What holds in simulated time holds with threads and tasks at a server, for a few seconds.
 
-    A busy machine cannot use the limit, so only the session ``throughput`` checks how much is used.
+    A busy machine cannot use the limit, and requests that it delays arrive together, so only the session ``throughput``
+    checks how much is used, and how many requests exceed the limit.
     """
     tokens = 600_000
     vendor = LimitedVendor(tokens_per_minute=tokens, reject=reject, latency=(0.05, 0.2))
@@ -189,5 +190,6 @@ def test_throughput_in_real_time(ask, reject, real_seconds):
         start = ask(real_seconds, 16, settings)
 
     used = vendor.throughput(start + BURST, start + real_seconds)
+    assert vendor.served
     assert used >= (0.95 if not reject else 0.8 * 0.95) or real_seconds < 60
-    assert vendor.limited_share < 0.02
+    assert vendor.limited_share < 0.02 or real_seconds < 60
