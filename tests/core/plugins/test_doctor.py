@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -96,7 +97,6 @@ def test_error_of_settings_is_a_finding(write_source, make_distribution, finding
         ("raise SystemExit(3)", "failed in build(): SystemExit: 3"),
         ("import nobody_has_it", "requires a library that is not installed"),
         ("import os; os._exit(7)", "build() ended its process with status 7"),
-        ("import threading; threading.Event().wait()", "build() did not finish within 3 seconds"),
     ],
 )
 def test_error_of_build_is_a_finding(body, problem, write_source, make_distribution, findings):
@@ -105,11 +105,36 @@ def test_error_of_build_is_a_finding(body, problem, write_source, make_distribut
     """
     make_distribution(source=write_source("acme").replace("self.context = context", body))
 
-    finding = findings(timeout=3.0 if "wait" in body else 60.0)["acme-plugin"]
+    finding = findings()["acme-plugin"]
 
     assert (finding.state, finding.method) == ("broken", "build")
     assert problem in finding.problem
     assert "'acme' (acme-plugin 1.2.3)" in finding.problem
+    assert finding.hint
+
+
+def test_build_that_does_not_finish_is_a_finding(write_source, make_distribution, findings, monkeypatch):
+    """
+    The finding says how far the plugin came before the timeout.
+    """
+
+    def run_until_build(command, *, timeout, env, cwd, **options):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=cwd) as process:
+            process.stdin.write(options["input"])
+            process.stdin.close()
+            lines = [next(line for line in process.stdout if b'"build"' in line)]
+            process.kill()
+        raise subprocess.TimeoutExpired(command, timeout, output=b"".join(lines))
+
+    make_distribution(
+        source=write_source("acme").replace("self.context = context", "import threading; threading.Event().wait()")
+    )
+    monkeypatch.setattr(subprocess, "run", run_until_build)
+
+    finding = findings()["acme-plugin"]
+
+    assert (finding.state, finding.method) == ("broken", "build")
+    assert "'acme' (acme-plugin 1.2.3): build() did not finish within 60 seconds" in finding.problem
     assert finding.hint
 
 
