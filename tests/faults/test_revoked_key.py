@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections import Counter
@@ -19,7 +20,7 @@ IN_FLIGHT = 32
 KEYS = [f"sk-the-key-number-{number}" for number in (1, 2, 3, 4)]
 REVOKED, REVOKED_AFTER = KEYS[1], 10
 QUOTA, PERIOD = 12, 0.2
-"""Requests of each key in a period of this many seconds."""
+"""The requests of each key after which it rests, and the seconds that it rests from its first refusal on."""
 
 
 class Quotas:
@@ -36,8 +37,8 @@ class Quotas:
         self.answered: Counter[str] = Counter()
         self.refusals: Counter[tuple[str, int]] = Counter()
         self.again: set[str] = set()
-        self._periods: Counter[tuple[str, int]] = Counter()
-        self._limited: dict[str, int] = {}
+        self._left: Counter[str] = Counter(dict.fromkeys(KEYS, QUOTA))
+        self._resets: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def fault(self, _number, body):
@@ -49,18 +50,20 @@ class Quotas:
     def _answer(self, handler, body):
         key = handler.headers["authorization"].removeprefix("Bearer ")
         with self._lock:
-            period, passed = divmod(time.monotonic(), PERIOD)
+            now = time.monotonic()
+            if now >= self._resets.get(key, math.inf):
+                del self._resets[key]
+                self._left[key] = QUOTA
+                self.again.add(key)
             if key == REVOKED and self.answered[key] >= REVOKED_AFTER:
                 status, headers = 401, {}
-            elif self._periods[key, period] >= QUOTA:
-                status, headers = 429, {"retry-after-ms": f"{1000 * (PERIOD - passed):.0f}"}
-                self._limited[key] = period
-            else:
+            elif self._left[key] > 0:
                 status, headers = 200, {}
-                self._periods[key, period] += 1
+                self._left[key] -= 1
                 self.answered[key] += 1
-                if self._limited.get(key, period) < period:
-                    self.again.add(key)
+            else:
+                delay = self._resets.setdefault(key, now + PERIOD) - now
+                status, headers = 429, {"retry-after-ms": f"{1000 * delay:.0f}"}
             if status != 200:
                 self.refusals[key, status] += 1
         reply = {"error": {"message": f"{key} was refused"}} if status != 200 else completion(body["model"], "hi")
