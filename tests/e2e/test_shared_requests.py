@@ -49,7 +49,7 @@ def shared(request, server, tmp_path):
         yield "sqlite", {**settings, "caches": {"sqlite": {"path": str(tmp_path / "replies.sqlite3")}}}
         return
     with RedisServer() as redis:
-        yield "redis", {**settings, "caches": {"redis": {"url": redis.url}}}
+        yield "redis", {**settings, "caches": {"redis": {"url": redis.url, "timeout": 60}}}
 
 
 class Process:

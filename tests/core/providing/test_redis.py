@@ -14,6 +14,7 @@ from budwood.errors import ConfigurationError
 from budwood.providing.redis import MAX_CONNECTIONS, RedisURL, connect
 from tests.ports import find_port
 from tests.redis_server import RedisServer
+from tests.servers import MAX_WAIT
 
 SECRET = "p4ssw0rd-that-never-shows"
 
@@ -31,7 +32,7 @@ def open_server():
     """
     servers = []
 
-    def open_one(url, timeout=1.0):
+    def open_one(url, timeout=MAX_WAIT):
         servers.append(connect(SecretStr(url), timeout, "[caches.redis] url"))
         return servers[-1]
 

@@ -10,6 +10,7 @@ from budwood_redis_cache import RedisCacheSettings
 from budwood_redis_cache.cache import build_redis_cache
 from budwood_testing import plugin_context
 from tests.redis_server import RedisServer
+from tests.servers import MAX_WAIT
 
 prefixes = (f"test-{number}" for number in itertools.count())
 
@@ -48,7 +49,7 @@ def make_cache(prefix, clock):
     created = []
 
     def make(url, **changes):
-        settings = RedisCacheSettings(**{"url": url, "prefix": prefix, **changes})
+        settings = RedisCacheSettings(**{"url": url, "prefix": prefix, "timeout": MAX_WAIT, **changes})
         created.append(build_redis_cache(settings, plugin_context("redis", clock=clock)))
         return created[-1]
 

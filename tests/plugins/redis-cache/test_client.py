@@ -35,7 +35,7 @@ def make_client(prefix, scripted, clock):
     clients = []
 
     def make(server, transport=None, **options):
-        settings = {"caches": {"redis": {"url": server.url, "prefix": prefix}}}
+        settings = {"caches": {"redis": {"url": server.url, "prefix": prefix, "timeout": 60}}}
         options = {"cache": "redis", "settings": settings, "api_key": "sk-test", "clock": clock, **options}
         clients.append(Client("openai/gpt-4o", transport=transport or scripted, **options))
         return clients[-1]
@@ -70,7 +70,7 @@ def test_async_client_uses_the_cache(make_client, server, scripted, clock, prefi
     """
     Tasks read and write it side by side.
     """
-    settings = {"caches": {"redis": {"url": server.url, "prefix": prefix}}}
+    settings = {"caches": {"redis": {"url": server.url, "prefix": prefix, "timeout": 60}}}
     for number in range(20):
         scripted.reply(body=chat_reply(f"Reply {number}"))
 

@@ -10,6 +10,7 @@ from budwood_redis_limiter import RedisLimiterSettings
 from budwood_redis_limiter.limiter import build_redis_limiter
 from budwood_testing import plugin_context
 from tests.redis_server import RedisServer
+from tests.servers import MAX_WAIT
 
 prefixes = (f"test-{number}" for number in itertools.count())
 
@@ -48,7 +49,7 @@ def make_limiter(server, prefix):
     created = []
 
     def make(**changes):
-        settings = RedisLimiterSettings(**{"url": server.url, "prefix": prefix, **changes})
+        settings = RedisLimiterSettings(**{"url": server.url, "prefix": prefix, "timeout": MAX_WAIT, **changes})
         created.append(build_redis_limiter(settings, plugin_context("redis")))
         return created[-1]
 

@@ -20,7 +20,7 @@ def make_client(server, prefix):
     """
     settings = {
         "limiter": "redis",
-        "limiters": {"redis": {"url": server.url, "prefix": prefix}},
+        "limiters": {"redis": {"url": server.url, "prefix": prefix, "timeout": 60}},
         "providers": {"work": {"plugin": "openai-compatible", "base_url": "http://vendor.example/v1"}},
         "models": {"work/*": {"prices": {"input": "0.0375", "output": "0.15"}}},
         "budgets": {"monthly": {"dollars": "12345.678901234", "per": "month"}, "daily": {"tokens": 4000, "per": "day"}},

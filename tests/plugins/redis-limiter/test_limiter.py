@@ -158,7 +158,7 @@ def test_calls_survive_the_loss_of_the_server(own_server, scripted, log):
     clock = PresentClock()
     settings = {
         "limiter": "redis",
-        "limiters": {"redis": {"url": own_server.url}},
+        "limiters": {"redis": {"url": own_server.url, "timeout": 60}},
         "providers": {"openai": {"api_key": "sk-test-secret", "limits": {"requests_per_day": 100}}},
     }
     scripted.reply(body=chat_reply("one")).reply(body=chat_reply("two")).reply(body=chat_reply("two")).reply(
