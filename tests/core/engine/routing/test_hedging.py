@@ -142,10 +142,10 @@ def test_error_of_the_first_is_raised_if_both_fail(make_asker, endpoints, advanc
     """
     Further endpoints are asked before.
     """
-    endpoints.script("one", ScriptedReply(500, {}, (b"{}",), delay=3)).script("two", 503)
-    endpoints.script("three", 500)
+    endpoints.script("one", ScriptedReply(500, {}, (b"{}",), delay=5))
+    endpoints.script("two", ScriptedReply(503, {}, (b"{}",), delay=5)).script("three", 500)
     asker = make_asker(fallbacks=["three/n"], **HEDGED)
-    advance(2, 1)
+    advance(2, 2, 2, 1)
 
     with pytest.raises((ServerError, CapacityError)) as caught:
         asker.ask()
