@@ -391,3 +391,20 @@ def test_context_of_the_program_is_part_of_each_event(capsys):
         emit("one")
 
     assert json.loads(capsys.readouterr().err)["order"] == "o-1"
+
+
+def test_tracebacks_have_no_colors_and_no_local_variables(capsys):
+    """
+    This also holds for events of the program, whose structlog Budwood configures, and if rich is installed.
+    """
+    local_secret = SECRET
+    configure_logging()
+    try:
+        int("x" * bool(local_secret))
+    except ValueError:
+        structlog.get_logger("program").exception("failed")
+
+    written = capsys.readouterr().err
+    assert "ValueError: invalid literal" in written
+    assert "\x1b" not in written
+    assert SECRET not in written

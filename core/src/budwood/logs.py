@@ -42,7 +42,11 @@ def configure_logging(
 
     global _logs_content  # noqa: PLW0603 - process-wide, as structlog's own configuration is
     _logs_content = content
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=_has_colors())
+    for_people = structlog.dev.ConsoleRenderer(
+        colors=_has_colors(),
+        exception_formatter=structlog.dev.plain_traceback,  # the default has colors in files, and local variables
+    )
+    renderer = structlog.processors.JSONRenderer() if json else for_people
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

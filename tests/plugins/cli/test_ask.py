@@ -56,7 +56,7 @@ def test_a_dash_is_standard_input(budwood, vendor):
         ([], "", "No prompt given: standard input is empty."),
         (["-"], "\n", "No prompt given: standard input is empty."),
         ([""], "", "The prompt is empty."),
-        (["-f", "-"], "", "No prompt given."),
+        (["-f", "-"], "A text.", "No prompt given."),
     ],
 )
 def test_a_missing_prompt_is_a_usage_error(budwood, vendor, arguments, stdin, message):
@@ -239,3 +239,28 @@ def test_a_prompt_that_is_not_utf8_is_rejected(started, vendor):
     assert process.returncode == 2
     assert b"hint: To send an image, use --file." in errors
     assert vendor.requests == []
+
+
+def test_one_address_seed_and_timeout_hold_for_a_call(budwood, vendor):
+    """
+    --base-url replaces the address of the provider, --seed reaches the vendor, and --timeout limits the call.
+    """
+    run = budwood(
+        *("ask", "Hi", "--base-url", vendor.url, "--seed", "7", "--timeout", "50"),
+        BUDWOOD_PROVIDERS__LOCAL__BASE_URL="http://127.0.0.1:9/v1",
+    )
+
+    assert (run.returncode, run.stdout) == (0, "Hello there.\n")
+    assert vendor.requests[0]["seed"] == 7
+
+
+def test_a_timeout_ends_with_6(budwood, vendor):
+    """
+    The option is that of the client.
+    """
+    vendor.gate = threading.Event()
+
+    run = budwood("ask", "Hi", "--no-stream", "--timeout", "0.3")
+
+    assert run.returncode == 6
+    assert "longer than its timeout.\nhint: Raise --timeout (or BUDWOOD_OPTIONS__TIMEOUT)" in run.stderr

@@ -32,7 +32,11 @@ def test_every_error_has_an_exit_status():
         if isinstance(kind, type) and issubclass(kind, errors.BudwoodError)
     }
 
-    found = {name: status_of(kind.__new__(kind)) for name, kind in kinds.items()}
+    found = {}
+    for name, kind in kinds.items():
+        error = kind.__new__(kind)
+        error.status = 404  # a vendor has replied
+        found[name] = status_of(error)
 
     assert found == {name: status for status, names in EXPECTED.items() for name in names.split()}
     assert status_of(PartialError("Rows are missing.")) == 7
@@ -51,6 +55,25 @@ def test_every_error_has_an_exit_status():
         ([], 2, "Usage: budwood"),
         (["ask", "Hi", "-m", "nobody/tiny"], 3, "error: No provider 'nobody' is installed"),
         (["ask", "Hi", "-m", "tiny"], 3, "error: Invalid model 'tiny'"),
+        (["ask", "Hi", "-m", "offline/nonsense"], 3, "error: offline: The offline provider has no model 'nonsense'."),
+        (["ask", "Hi", "-m", "openai/gpt-4o", "--base-url", "nonsense"], 3, "error: [providers.openai]: 'base_url'"),
+        (["ask", "Hi", "-O", "temprature", "1"], 2, "error: -O: Unknown option 'temprature'."),
+        (["ask", "Hi", "-O", "retries", "-5"], 2, "error: -O: options: 'retries': input should be greater"),
+        (["ask", "Hi", "--extra", "{"], 2, "error: --extra is not JSON"),
+        (["ask", "Hi", "--timeout", "0"], 2, "error: Invalid value for '--timeout'"),
+        (["ask", "Hi", "--cache", "what"], 2, "error: --cache 'what' is not a mode."),
+        (["ask", "Hi", "--format", "yaml"], 2, "error: --format 'yaml' is not known."),
+        (
+            ["ask", "Hi", "--format", "plain", "--jsonl"],
+            2,
+            "error: The reply cannot have two formats: plain and jsonl.",
+        ),
+        (["ask", "Hi", "--format", "table"], 2, "error: --format table needs a schema."),
+        (["ask", "Hi", "-c"], 2, "error: There is no conversation to continue."),
+        (["ask", "Hi", "--conversation", "7"], 2, "error: No conversation has an id that begins with '7'."),
+        (["ask", "Hi", "-o", "nowhere/reply.txt"], 2, "error: The folder nowhere does not exist."),
+        (["ask", "Hi", "-f", "-"], 2, "error: Standard input is empty, and - reads a file from it."),
+        (["models", "list", "nobody"], 3, "error: No provider 'nobody' is installed"),
         (["ask", "Hi", "-m", "openai/gpt-4o"], 4, "error: openai: no API key."),
     ],
 )

@@ -8,7 +8,10 @@ from budwood_cli.hints import to_command_line
 @pytest.mark.parametrize(
     ("hint", "expected"),
     [
-        ("Raise timeout=… if the model needs the time.", "Raise BUDWOOD_OPTIONS__TIMEOUT if the model needs the time."),
+        (
+            "Raise timeout=… if the model needs the time.",
+            "Raise --timeout (or BUDWOOD_OPTIONS__TIMEOUT) if the model needs the time.",
+        ),
         (
             'Leave them out, or pass on_unsupported="adapt".',
             "Leave them out, or set BUDWOOD_OPTIONS__ON_UNSUPPORTED=adapt.",

@@ -218,7 +218,7 @@ def test_text_may_come_from_a_file(budwood, tmp_path):
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     assert (twice.returncode, empty.returncode) == (2, 2)
     assert "given twice" in twice.stderr
-    assert "Standard input has no text" in empty.stderr
+    assert "Standard input is empty" in empty.stderr
 
 
 def test_a_file_of_another_format_is_noted(budwood):

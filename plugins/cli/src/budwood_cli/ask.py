@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from budwood_cli import options, terminal
-from budwood_cli.call_options import Extra, Pairs, read_options
+from budwood_cli import options
+from budwood_cli.call_options import Extra, Pairs, option_errors, read_options
 from budwood_cli.errors import ArgumentError
-from budwood_cli.replies import as_json, write_notes, write_stream, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from budwood import ChatSession, Client
+    from budwood_cli.conversations import StoredConversation
+
+_LAST: Final = ""
+"""In place of the id of a conversation: the last one."""
 
 
 def ask(
@@ -20,31 +27,56 @@ def ask(
     model: options.Model = None,
     system: options.System = None,
     files: options.Files = None,
+    continues: Annotated[bool, typer.Option("-c", "--continue", help="Continue the last conversation.")] = False,
+    conversation: Annotated[
+        str | None, typer.Option("--conversation", metavar="ID", help="Continue this conversation.")
+    ] = None,
+    save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the conversation, for -c.")] = True,
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="SCHEMA",
+            help="The form of the reply: FILE.json, JSON, MODULE:TYPE, or 'name, age int'.",
+        ),
+    ] = None,
     temperature: Annotated[
         float | None, typer.Option("-t", "--temperature", min=0.0, help="The sampling temperature.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Maximum tokens of output.")] = None,
+    seed: options.Seed = None,
     budget: Annotated[
         float | None, typer.Option("--budget", metavar="DOLLARS", min=0.0, help="The most that the call may cost.")
     ] = None,
-    schema: Annotated[
-        Path | None, typer.Option("--schema", metavar="FILE.json", help="JSON schema for the reply.")
-    ] = None,
+    timeout: options.Timeout = None,
+    base_url: options.BaseURL = None,
     cache: Annotated[
         str | None,
         typer.Option("--cache", metavar="MODE", help="off, refresh (store a new reply), or only (send nothing)."),
     ] = None,
+    stale: Annotated[bool, typer.Option("--stale", help="Print a stored reply also if it is stale.")] = False,
     further: Pairs = None,
     extra: Extra = None,
-    stale: Annotated[bool, typer.Option("--stale", help="Print a stored reply also if it is stale.")] = False,
-    json_output: options.AsJSON = False,
+    output: options.Output = None,
+    force: options.Force = False,
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="plain, table (of a schema), json or jsonl.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document, with usage and cost.")] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--jsonl", help="Print each event as a line of JSON as it arrives; the last is the reply.")
+    ] = False,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Write the text as it arrives.")] = True,
 ) -> None:
     """Send a prompt to a model, and print the reply."""
     from budwood import Client
-    from budwood_cli.clients import client_for
+    from budwood_cli.conversations import keep
     from budwood_cli.prompts import build_prompt, open_files
+    from budwood_cli.reply_outputs import ReplyOutput
+    from budwood_cli.reply_schemas import read_schema
 
+    flags = [name for name, is_given in (("json", json_output), ("jsonl", json_lines)) if is_given]
+    target = ReplyOutput(output, form=form, flags=flags, has_schema=schema is not None, force=force)
     ask_options = read_options(
         Client.ask,
         further,
@@ -53,23 +85,46 @@ def ask(
         files=open_files(files or ()) or None,
         temperature=temperature,
         max_tokens=max_tokens,
+        seed=seed,
         budget=budget,
-        schema=None if schema is None else _schema(schema),
+        timeout=timeout,
+        schema=None if schema is None else read_schema(schema),
         cache=_cache_mode(cache, stale=stale),
     )
     text = build_prompt(prompt, files or ())
-    with client_for(model) as client:
-        if stream and not json_output and schema is None:
-            write_stream(client.stream(text, **ask_options))
-            return
-        response = client.ask(text, **ask_options)
-    if json_output:
-        terminal.write_json(as_json(response))
-    elif schema is not None:
-        terminal.write_json(response.parsed)
-    else:
-        write_text(response.text)
-        write_notes(response)
+    continued = _LAST if conversation is None and continues else conversation
+    opened = _open_session(model, base_url, continued, ask_options)
+    with option_errors(further), opened as (client, session, stored):
+        response = target.receive(session, text, stream=stream)
+        kept = keep(client, session, stored) if save else None
+    target.finish(response, kept, is_written=stream and target.can_stream)
+
+
+@contextmanager
+def _open_session(
+    model: str | None, base_url: str | None, continued: str | None, ask_options: dict[str, Any]
+) -> Iterator[tuple[Client, ChatSession, StoredConversation]]:
+    """
+    Yield a client, and the conversation in which it asks.
+
+    Args:
+        model: The value of ``-m``, if any.
+        base_url: The value of ``--base-url``, if any.
+        continued: The id of a stored conversation, or `_LAST`; None for a new one.
+        ask_options: The options of the call.
+    """
+    from budwood_cli.clients import client_for
+    from budwood_cli.conversations import find_conversation, new_conversation, open_session
+
+    if continued is None:
+        with client_for(model, base_url=base_url) as client:
+            yield client, client.chat(**ask_options), new_conversation()
+        return
+    stored = find_conversation(continued or None)
+    with client_for(model or stored.model, base_url=base_url) as client:
+        session = open_session(client, stored, **ask_options)
+        session.model = model or session.model
+        yield client, session, stored
 
 
 def _cache_mode(mode: str | None, *, stale: bool) -> bool | str:
@@ -84,16 +139,3 @@ def _cache_mode(mode: str | None, *, stale: bool) -> bool | str:
         f"--cache {mode!r} is not a mode.",
         hint="The modes are off, refresh and only. The cache itself is `cache` in budwood.toml, or BUDWOOD_CACHE.",
     )
-
-
-def _schema(path: Path) -> dict[str, Any]:
-    """Read a JSON schema from a file; errors are usage errors."""
-    try:
-        schema = json.loads(path.read_bytes())
-    except OSError as error:
-        raise typer.BadParameter(f"{path}: {error.strerror}.", param_hint="--schema") from error
-    except ValueError as error:
-        raise typer.BadParameter(f"{path} is not valid JSON: {error}.", param_hint="--schema") from error
-    if not isinstance(schema, dict):
-        raise typer.BadParameter(f"{path} does not contain a JSON object.", param_hint="--schema")
-    return schema

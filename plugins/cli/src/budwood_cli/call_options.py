@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
@@ -70,6 +72,20 @@ def read_options(method: Callable[..., object], pairs: Sequence[str] | None, ext
         )
         given[key] = _parse_value(value)
     return given
+
+
+@contextmanager
+def option_errors(pairs: Sequence[str] | None) -> Iterator[None]:
+    """Turn the client's errors about a value of ``-O`` into errors of usage: such an option is no setting."""
+    from budwood.errors import ConfigurationError
+
+    try:
+        yield
+    except ConfigurationError as error:
+        keys = [pair.partition("=")[0].strip().replace("-", "_") for pair in pairs or ()]
+        if any(re.search(rf"\b{re.escape(key)}\b", error.message) for key in keys if key):
+            raise ArgumentError(f"-O: {error.message}", hint=error.hint) from error
+        raise
 
 
 def _check(key: str, *, has_value: bool, is_taken: bool, is_given: bool) -> None:

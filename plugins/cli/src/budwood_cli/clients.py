@@ -18,9 +18,14 @@ MODEL_HINT: Final = (
 )
 
 
-def client_for(model: str | None, *, hint: str = MODEL_HINT) -> Client:
+def client_for(model: str | None, *, hint: str = MODEL_HINT, base_url: str | None = None) -> Client:
     """
     Create a client for a model, by default the one in the settings.
+
+    Args:
+        model: The value of ``-m``, if any.
+        hint: How to name a model.
+        base_url: The address of the model's provider, if it is not the usual one.
 
     Raises:
         ConfigurationError: No model is given. The hint names the option of the command.
@@ -28,13 +33,13 @@ def client_for(model: str | None, *, hint: str = MODEL_HINT) -> Client:
     settings = Settings.load()
     if model is None and settings.model is None:
         raise ConfigurationError("No model given.", hint=hint)
-    return open_client(model, settings)
+    return open_client(model, settings, base_url=base_url)
 
 
-def open_client(model: str | None, settings: Settings) -> Client:
+def open_client(model: str | None, settings: Settings, *, base_url: str | None = None) -> Client:
     """Create a client that notes on standard error if its cache fails."""
     notes = [CacheNotes()] if settings.cache else []
-    return Client(model, settings=settings, observers=[*settings.observers, *notes])
+    return Client(model, settings=settings, base_url=base_url, observers=[*settings.observers, *notes])
 
 
 class CacheNotes:

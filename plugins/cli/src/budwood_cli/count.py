@@ -20,6 +20,8 @@ def count(
     model: options.Model = None,
     system: options.System = None,
     files: options.Files = None,
+    timeout: options.Timeout = None,
+    base_url: options.BaseURL = None,
     offline: Annotated[bool, typer.Option("--offline", help="Count locally. Needs no key.")] = False,
     json_output: options.AsJSON = False,
 ) -> None:
@@ -32,8 +34,10 @@ def count(
         ask_options["system"] = system
     if files:
         ask_options["files"] = open_files(files)
+    if timeout is not None:
+        ask_options["timeout"] = timeout
     text = build_prompt(prompt, files or ())
-    with client_for(model) as client:
+    with client_for(model, base_url=base_url) as client:
         counted = client.count_tokens(text, offline=offline, **ask_options)
         details = client.model()
     dollars = _input_cost(counted.input_tokens, details)

@@ -56,6 +56,8 @@ def status_of(error: Exception) -> int:
         return USAGE
     if isinstance(error, _UsageError):
         return error.exit_code
+    if isinstance(error, errors.NotFoundError) and error.status is None:  # no vendor was asked
+        return CONFIGURATION
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), GENERAL)
 
 

@@ -57,6 +57,8 @@ def _replacement(found: re.Match[str]) -> str:
         return _with_verb(found, "run", f"`budwood batch run --lane {value}`")
     if name == "extra":
         return _with_verb(found, "pass", f"--extra '{found['object'] or '{…}'}'")
+    if name == "timeout":  # an option only of commands that send one call
+        return _with_verb(found, "pass", "--timeout (or BUDWOOD_OPTIONS__TIMEOUT)")
     if name in _OPTIONS:
         return _with_verb(found, "pass", _OPTIONS[name] + (f" {value}" if value else ""))
     if name in Options.model_fields:

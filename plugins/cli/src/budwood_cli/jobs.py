@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("id", "kind", "model", "status", "submitted", "prompt")
 _MAX_PROMPT: Final = 40
-_A_DAY: Final = 86_400.0
+A_DAY: Final = 86_400.0
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="The id of the job, or its beginning.")]
 Output = Annotated[
@@ -76,7 +76,7 @@ def wait(
     *,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0, show_default=False, help="Seconds to wait. Default: a day.")
-    ] = _A_DAY,
+    ] = A_DAY,
     quiet: options.Quiet = False,
     json_output: options.AsJSON = False,
 ) -> None:
@@ -117,7 +117,7 @@ def result(
             write = partial(_write_texts, job, path, json_output=json_output)
         if no_wait and not job.poll().is_ended:
             raise ArgumentError(f"The job {job.id} has not ended.", hint="Leave out --no-wait to wait for it.")
-        _wait(job, _A_DAY, quiet=quiet or json_output)
+        _wait(job, A_DAY, quiet=quiet or json_output)
         write()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 import typer
 
 from budwood_cli import options, terminal
-from budwood_cli.call_options import Extra, Pairs, read_options
+from budwood_cli.call_options import Extra, Pairs, option_errors, read_options
 from budwood_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def image(
     ] = None,
     quality: Annotated[str | None, typer.Option("--quality", metavar="NAME", help="Such as high.")] = None,
     count: Annotated[int | None, typer.Option("-n", min=1, help="The number of images: FILE-1, FILE-2, …")] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="The same seed repeats an image, if the vendor supports it.")
-    ] = None,
+    seed: options.Seed = None,
     image_format: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="png, jpeg or webp. Default: that of FILE.")
     ] = None,
@@ -53,6 +51,8 @@ def image(
         str | None, typer.Option("--mask", metavar="FILE", help="An image whose transparent areas may change.")
     ] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Also write unfinished images as they arrive.")] = False,
+    timeout: options.Timeout = None,
+    base_url: options.BaseURL = None,
     force: options.Force = False,
     further: Pairs = None,
     extra: Extra = None,
@@ -78,10 +78,11 @@ def image(
         format=image_format or _IMAGE_FORMATS.get(target.suffix),
         background=background,
         mask=None if mask is None else open_file(mask),
+        timeout=timeout,
     )
     text = build_prompt(prompt, [*(edit or ()), *([] if mask is None else [mask])])
     changed = open_files(edit) if edit else None
-    with client_for(model, hint=_MODEL_HINT.format("image")) as client:
+    with option_errors(further), client_for(model, hint=_MODEL_HINT.format("image"), base_url=base_url) as client:
         if stream:
             files = [] if target.is_stdout else target.paths(count or 1)
             response = _stream_image(client, text, changed, image_options, files)
@@ -135,6 +136,8 @@ def speak(
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="The language of the text, such as en.")
     ] = None,
+    timeout: options.Timeout = None,
+    base_url: options.BaseURL = None,
     force: options.Force = False,
     further: Pairs = None,
     extra: Extra = None,
@@ -157,9 +160,10 @@ def speak(
         speed=speed,
         instructions=instructions,
         language=language,
+        timeout=timeout,
     )
     spoken = build_text(text, file)
-    with client_for(model, hint=_MODEL_HINT.format("speech")) as client:
+    with option_errors(further), client_for(model, hint=_MODEL_HINT.format("speech"), base_url=base_url) as client:
         if target.is_pipe:
             with client.stream_speech(spoken, **speech_options) as stream:
                 for data in stream.audio():

@@ -16,6 +16,21 @@ Files = Annotated[
     list[str] | None,
     typer.Option("-f", "--file", metavar="FILE", help="A text, image, PDF or other file, or - for standard input."),
 ]
+BaseURL = Annotated[
+    str | None,
+    typer.Option("--base-url", metavar="URL", help="The address of the provider, instead of the usual one."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", min=0.001, help="The most that the call may take, with all retries."),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="NUMBER", help="The same seed repeats a result, if the vendor supports it."),
+]
+Output = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write, instead of printing.")
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -57,11 +58,14 @@ def open_file(name: str) -> str | BinaryIO:
 
     Raises:
         ArgumentError: Standard input is a terminal.
+        PromptError: Standard input is empty.
     """
     if name != STDIN:
         return name
     if sys.stdin is None or terminal.is_terminal(sys.stdin):
         raise ArgumentError("Standard input is a terminal, and - reads a file from it.", hint="Redirect a file to it.")
+    if isinstance(sys.stdin.buffer, BufferedReader) and not sys.stdin.buffer.peek(1):
+        raise PromptError("Standard input is empty, and - reads a file from it.", hint="Redirect a file to it.")
     return sys.stdin.buffer
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from budwood.types import Attempt, ServiceResponse
 
 
-def write_stream(stream: ChatStream) -> None:
-    """Write the text of a reply as it arrives, then the notes."""
+def write_stream(stream: ChatStream) -> ChatResponse:
+    """Write the text of a reply as it arrives, then the notes, and return the reply."""
     from budwood.types import Restarted, TextDelta
 
     last = ""
@@ -30,6 +30,7 @@ def write_stream(stream: ChatStream) -> None:
         finally:
             _end_line(last)
         write_notes(stream.response)
+        return stream.response
 
 
 def write_text(text: str) -> None:
@@ -76,11 +77,18 @@ def as_json(response: ChatResponse) -> dict[str, Any]:
         "usage": response.usage.model_dump(mode="json", exclude={"raw"}),
         "cost": response.cost,
         **details,
-        "parsed": response.parsed,
+        "parsed": _value_as_json(response.parsed),
         "reasoning": response.reasoning,
         "attempts": [attempt_as_json(attempt) for attempt in response.attempts],
         "adaptations": [asdict(adaptation) for adaptation in response.adaptations],
     }
+
+
+def _value_as_json(value: object) -> object:
+    """Return the value of a reply as JSON; it may be an object of any class that Pydantic validates."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value, bytes_mode="base64")
 
 
 def attempt_as_json(attempt: Attempt) -> dict[str, Any]:

@@ -88,15 +88,22 @@ def write_table(titles: Sequence[str], rows: Iterable[Sequence[object]], optiona
         rows: The cells.
         optional: Columns that are left out, one after the other, at a terminal that is too narrow for all of them.
     """
+    write(format_table(titles, rows, optional))
+
+
+def format_table(titles: Sequence[str], rows: Iterable[Sequence[object]], optional: Sequence[str] = ()) -> str:
+    """Return the lines that `write_table` writes."""
     cells = [list(titles), *([_format_cell(value) for value in row] for row in rows)]
     columns = {row[0]: row for row in map(list, zip(*cells, strict=True))}
     for title in optional if is_terminal(sys.stdout) else ():
         if _width(columns.values()) > shutil.get_terminal_size().columns:
             del columns[title]
     widths = [max(map(len, column)) for column in columns.values()]
-    for row in zip(*columns.values(), strict=True):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        write(line.rstrip() + "\n")
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in zip(*columns.values(), strict=True)
+    )
+    return "".join(line.rstrip() + "\n" for line in lines)
 
 
 def _width(columns: Iterable[Sequence[str]]) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from budwood_cli import options, terminal
-from budwood_cli.call_options import Extra, Pairs, read_options
+from budwood_cli.call_options import Extra, Pairs, option_errors, read_options
 from budwood_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ def transcribe(
     file: Annotated[str | None, typer.Argument(metavar="FILE", help="The audio; - for standard input.")] = None,
     *,
     audio: Annotated[str | None, typer.Option("-f", "--file", metavar="FILE", help="The same as FILE.")] = None,
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write, instead of printing.")
-    ] = None,
+    output: options.Output = None,
     model: options.Model = None,
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", help="The language of the audio, such as en.")
@@ -37,6 +35,8 @@ def transcribe(
     ] = None,
     diarize: Annotated[bool, typer.Option("--diarize", help="Identify speakers.")] = False,
     translate: Annotated[bool, typer.Option("--translate", help="Translate the text into English.")] = False,
+    timeout: options.Timeout = None,
+    base_url: options.BaseURL = None,
     force: options.Force = False,
     further: Pairs = None,
     extra: Extra = None,
@@ -62,9 +62,10 @@ def transcribe(
         prompt=prompt,
         timestamps=times or None,
         diarize=diarize or None,
+        timeout=timeout,
     )
     hint = "Pass -m PROVIDER/MODEL, such as offline/transcription. `budwood plugins list` shows the providers."
-    with client_for(model, hint=hint) as client:
+    with option_errors(further), client_for(model, hint=hint, base_url=base_url) as client:
         if form == "text" and path is None and not (diarize or translate):
             _write_stream(client.stream_transcription(source, **given))
             return

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from budwood_cli import options
-from budwood_cli.call_options import Extra, Pairs, read_options
+from budwood_cli.call_options import Extra, Pairs, option_errors, read_options
 from budwood_cli.media import Output
 
 _MODEL_HINT: Final = (
@@ -26,13 +26,15 @@ def video(
         typer.Option("--size", metavar="SIZE", help="WIDTHxHEIGHT, a ratio such as 16:9, or a name such as 720p."),
     ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="The duration of the video.")] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="The same seed repeats a video, if the vendor supports it.")
-    ] = None,
+    seed: options.Seed = None,
     images: Annotated[
         list[str] | None, typer.Option("-f", "--image", metavar="FILE", help="An image to start from. Can be repeated.")
     ] = None,
     edit: Annotated[str | None, typer.Option("--edit", metavar="FILE", help="A video to edit or to extend.")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to wait for the video. Default: a day."),
+    ] = None,
     force: options.Force = False,
     further: Pairs = None,
     extra: Extra = None,
@@ -44,7 +46,7 @@ def video(
     from budwood_cli.clients import client_for
     from budwood_cli.interrupts import hold_interrupts
     from budwood_cli.job_progress import show_progress
-    from budwood_cli.jobs import continuing, write_video
+    from budwood_cli.jobs import A_DAY, continuing, write_video
     from budwood_cli.media_outputs import MediaOutput
     from budwood_cli.prompts import build_prompt, open_file, open_files
 
@@ -60,10 +62,10 @@ def video(
         images=open_files(images) if images else None,
         video=None if edit is None else open_file(edit),
     )
-    with client_for(model, hint=_MODEL_HINT) as client, hold_interrupts() as release:
+    with option_errors(further), client_for(model, hint=_MODEL_HINT) as client, hold_interrupts() as release:
         job = client.submit_video(text, **video_options)
         with continuing(job, text):
             release()
             with show_progress(quiet=quiet or json_output) as progress:
-                job.wait(progress=progress)
+                job.wait(timeout=timeout or A_DAY, progress=progress)
             write_video(job, target, quiet=quiet, json_output=json_output)
