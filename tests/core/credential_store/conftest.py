@@ -1,50 +1,10 @@
-"""Keyrings of the test's own process."""
+"""A keyring for each test."""
 
 from __future__ import annotations
 
-import keyring
 import pytest
-from keyring.backend import KeyringBackend
-from keyring.errors import KeyringLocked, NoKeyringError, PasswordDeleteError
 
-
-class FakeKeyring(KeyringBackend):
-    """
-    A keyring in memory.
-
-    Attributes:
-        state: ``"open"``, ``"locked"``, ``"missing"``, or ``"forgetful"``: it keeps nothing.
-    """
-
-    priority = 1
-
-    def __init__(self):
-        super().__init__()
-        self.secrets = {}
-        self.state = "open"
-        self.reads = 0
-
-    def get_password(self, service, username):
-        self._check()
-        self.reads += 1
-        return self.secrets.get((service, username))
-
-    def set_password(self, service, username, password):
-        self._check()
-        if self.state != "forgetful":
-            self.secrets[service, username] = password
-
-    def delete_password(self, service, username):
-        self._check()
-        if (service, username) not in self.secrets:
-            raise PasswordDeleteError("no such password")
-        del self.secrets[service, username]
-
-    def _check(self):
-        if self.state == "locked":
-            raise KeyringLocked("sk-secret is locked")
-        if self.state == "missing":
-            raise NoKeyringError("no backend")
+from tests.fake_keyring import use_fake_keyring
 
 
 @pytest.fixture
@@ -52,8 +12,5 @@ def system_keyring():
     """
     Replace the keyring of the system for one test.
     """
-    before = keyring.get_keyring()
-    fake = FakeKeyring()
-    keyring.set_keyring(fake)
-    yield fake
-    keyring.set_keyring(before)
+    with use_fake_keyring() as fake:
+        yield fake

@@ -132,6 +132,7 @@ class Vendor:
     def __init__(self, url):
         self.url = url
         self.requests = []
+        self.authorizations = []
         self.words = ["Hello", " there", "."]
         self.finish_reason = "stop"
         self.status = 200
@@ -180,6 +181,7 @@ class Handler(BaseHTTPRequestHandler):
         vendor = self.server.vendor
         request = json.loads(self.rfile.read(int(self.headers["content-length"])))
         vendor.requests.append(request)
+        vendor.authorizations.append(self.headers["authorization"])
         vendor.arrived.release()
         if vendor.status >= 400:
             self.reply(vendor.status, {"error": vendor.error})

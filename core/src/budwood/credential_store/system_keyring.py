@@ -80,6 +80,7 @@ def _open_keyring() -> Iterator[keyring.backend.KeyringBackend]:
     """Return the keyring, and describe its errors, whose classes depend on the backend."""
     try:
         import keyring
+        from keyring.backends import null
         from keyring.errors import NoKeyringError
     except ImportError:
         raise KeyringUnavailableError(
@@ -87,13 +88,16 @@ def _open_keyring() -> Iterator[keyring.backend.KeyringBackend]:
         ) from None
     try:
         backend = keyring.get_keyring()
-        yield backend
+        if not isinstance(backend, null.Keyring):  # it discards what it is given
+            yield backend
+            return
+        problem = ""
     except NoKeyringError:
         raise _missing("This system has no keyring, or it is not running") from None
     except Exception as error:  # noqa: BLE001 - backends raise errors of their own libraries, which may contain secrets
         problem = type(error).__name__
-    else:
-        return
+    if not problem:
+        raise _missing("The keyring of this system is turned off")
     raise KeyringUnavailableError(
         f"The keyring of this system is locked or does not answer ({problem}).",
         hint="Unlock it, for example by logging in to the desktop.",

@@ -24,6 +24,7 @@ from budwood_cli import (
     states,
     telemetry,
     terminal,
+    tokens,
     transcribe,
     usage,
     video,
@@ -54,6 +55,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(models.app, name="models")
 app.add_typer(states.keys, name="keys")
+app.add_typer(tokens.app, name="tokens")
 app.command("endpoints")(states.endpoints)
 app.add_typer(caches.app, name="cache")
 app.command("usage")(usage.usage)

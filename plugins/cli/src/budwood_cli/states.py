@@ -43,7 +43,10 @@ def list_keys(providers: Providers = None, *, line_format: Format = None, json_o
         rows, lambda row, failure: (row["endpoint"], row["label"]) == (failure.endpoint, failure.key)
     )
     if not rows:
-        terminal.note("no keys: set api_key or keys in a provider's section of budwood.toml, or the vendor's variable.")
+        terminal.note(
+            "no keys: store one with `budwood tokens add`, or set the vendor's variable, or api_key or keys in a "
+            "provider's section of budwood.toml."
+        )
     _write(rows, (*KEY_COLUMNS, *columns), line_format, json_output=json_output)
 
 

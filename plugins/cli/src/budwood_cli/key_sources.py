@@ -1,0 +1,119 @@
+"""Where keys of providers come from, and what they look like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood.hooks import PROVIDER
+from budwood.names import did_you_mean, normalise
+from budwood.plugins import Instances
+from budwood.plugins.first_party import first_party_names
+from budwood.settings import Settings
+from budwood_cli import terminal
+from budwood_cli.errors import ArgumentError
+
+
+class KeyFacts(NamedTuple):
+    """
+    What is known about the keys of a provider.
+
+    Attributes:
+        variables: The environment variables of the vendor that the instance reads.
+        fields: The settings with credentials, of which one is enough.
+        page: The URL of the page on which users create keys.
+        pattern: A regular expression that all keys match.
+    """
+
+    variables: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ("api_key", "keys")
+    page: str = ""
+    pattern: str = ""
+
+
+def check_provider(name: str) -> str:
+    """
+    Return the normalised name of a provider.
+
+    Raises:
+        ArgumentError: No provider has this name, here or in a plugin that can be installed.
+    """
+    name = normalise(name.strip())
+    known = {*first_party_names(PROVIDER), *_instances().list_names(PROVIDER)}
+    if name not in known:
+        raise ArgumentError(
+            f"No provider is named {name!r}.",
+            hint=did_you_mean(name, known) or f"Describe it first, in [providers.{name or 'NAME'}] of budwood.toml.",
+        )
+    return name
+
+
+def describe_unusual_key(provider: str, token: str) -> str | None:
+    """Return a warning if a key does not look like those of its vendor."""
+    facts = find_key_facts(provider)
+    if not facts.pattern or re.fullmatch(facts.pattern, token):
+        return None
+    page = f" {facts.page} lists your keys." if facts.page else ""
+    return f"this does not look like a key of {provider}.{page}"
+
+
+def find_override(provider: str) -> str | None:
+    """Return the variable or the file that has a key for a provider, and takes precedence over stored ones."""
+    facts = find_key_facts(provider)
+    for source in _settings().sources:
+        section = source.tree.get(PROVIDER.section, {}).get(provider, {})
+        field = next((field for field in facts.fields if field in section), None)
+        is_file = not source.variables and source.name != "environment"
+        if field is not None:
+            return (
+                terminal.short_path(Path(source.name)) if is_file else _own_variable(provider, field, source.variables)
+            )
+        for variable in facts.variables:
+            if found := next(
+                (each for each in (f"{variable}S", variable) if source.variables.get(each, "").strip()), None
+            ):
+                return found
+    return None
+
+
+def find_key_facts(provider: str) -> KeyFacts:
+    """Return what is known about the keys of a provider; nothing if its plugin cannot be loaded."""
+    instances = _instances()
+    section = instances.settings.instance_settings(PROVIDER.section, provider)
+    try:
+        spec = instances.spec(PROVIDER, provider)
+    except BudwoodError:
+        return KeyFacts()
+    preset = None if "plugin" in section else instances.catalog.preset(provider)
+    if preset is not None and provider != spec.name:
+        return KeyFacts(tuple(preset.environment.get("api_key", ())), page=preset.key_page, pattern=preset.key_pattern)
+    fields = ("api_key", "keys", *(spec.exclusive if "api_key" in spec.exclusive else ()))
+    if provider != spec.name:
+        return KeyFacts(fields=fields)
+    return KeyFacts(tuple(spec.environment.get("api_key", ())), fields, spec.key_page, spec.key_pattern)
+
+
+def _own_variable(provider: str, field: str, variables: Mapping[str, str]) -> str:
+    """Return the variable of Budwood that has a field; several keys may be in ``API_KEYS``."""
+    prefix = f"BUDWOOD_PROVIDERS__{provider.upper().replace('-', '_')}__"
+    names = [f"{prefix}{field.upper()}", f"{prefix}API_KEYS"]
+    return next((name for name in names if variables.get(name)), names[0])
+
+
+@cache
+def _settings() -> Settings:
+    """Return the settings; without those that cannot be read, so that keys can still be changed."""
+    try:
+        return Settings.load()
+    except ConfigurationError as error:
+        terminal.note(f"warning: {error.message} It is not known which keys take precedence.")
+        return Settings()
+
+
+@cache
+def _instances() -> Instances:
+    return Instances(_settings())

@@ -1,0 +1,235 @@
+"""``budwood tokens``: keep the API keys of vendors on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from budwood_cli import options, terminal
+from budwood_cli.errors import ArgumentError
+from budwood_cli.groups import new_group
+
+if TYPE_CHECKING:
+    from budwood.credential_store import Place, StoredKey
+    from budwood_cli.stored_keys import Change
+
+COLUMNS: Final = ("provider", "label", "key", "stored in", "overridden by")
+_DEFAULT: Final = "default"
+
+Provider = Annotated[
+    str | None, typer.Option("--provider", "-p", metavar="NAME", help="The provider, as in PROVIDER/MODEL.")
+]
+Label = Annotated[
+    str | None, typer.Option("--label", "-l", metavar="TEXT", help="The name of the key, if the provider has several.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", metavar="-", help="- reads the key from standard input. Default: ask for it, hidden."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="keyring|file", help="Where to store the key. Default: the keyring, or ask."),
+]
+
+app = new_group("Keep the API keys of vendors on this machine, in the keyring or in a file.")
+
+
+@app.command("add")
+def add(
+    *,
+    provider: Provider = None,
+    label: Label = None,
+    token: Token = None,
+    store: Store = None,
+    yes: options.Yes = False,
+    json_output: options.AsJSON = False,
+) -> None:
+    """
+    Store a key. Calls use it if neither an argument, nor a variable, nor a settings file has one.
+
+    Several keys of one provider, each with its own label, are used in turn.
+    """
+    from budwood_cli.key_sources import check_provider
+    from budwood_cli.stored_keys import store_key
+
+    name = check_provider(_provider(provider))
+    secret = _read_token(name, token)
+    place = _choose_place(store, yes=yes)
+    _report("stored", store_key(name, secret, place, label or _DEFAULT), json_output=json_output)
+
+
+@app.command("list")
+def list_tokens(*, provider: Provider = None, json_output: options.AsJSON = False) -> None:
+    """
+    List the stored keys by their last characters. A variable or a file that takes precedence is named.
+
+    The keyring is not opened.
+    """
+    from budwood_cli.stored_keys import list_keys
+
+    rows = [_describe(key) for key in list_keys(provider)]
+    if json_output:
+        terminal.write_json(rows)
+        return
+    if not rows:
+        terminal.note("no stored keys: `budwood tokens add --provider NAME` stores one.")
+        return
+    cells = [(row["provider"], row["label"], row["key"], row["store"], row["overridden_by"]) for row in rows]
+    terminal.write_table(COLUMNS, cells)
+
+
+@app.command("rm")
+def remove(
+    *, provider: Provider = None, label: Label = None, yes: options.Yes = False, json_output: options.AsJSON = False
+) -> None:
+    """Remove a stored key. The vendor still accepts it: revoke it there if others may know it."""
+    from budwood_cli.questions import confirm
+    from budwood_cli.stored_keys import remove_key
+
+    key = _choose_key(_provider(provider), label)
+    if not confirm(f"Remove the key {key.label!r} of {key.provider} ({_ending(key)})?", flag="--yes", yes=yes):
+        raise typer.Exit(1)
+    _report("removed", remove_key(*key.name), json_output=json_output)
+
+
+@app.command("rotate")
+def rotate(
+    *,
+    provider: Provider = None,
+    label: Label = None,
+    token: Token = None,
+    store: Store = None,
+    yes: options.Yes = False,
+    json_output: options.AsJSON = False,
+) -> None:
+    """Replace a stored key by a new one. All other keys stay as they are."""
+    from budwood_cli.stored_keys import replace_key
+
+    key = _choose_key(_provider(provider), label)
+    secret = _read_token(key.provider, token)
+    place = _choose_place(store or ("file" if key.place == "file" else None), yes=yes)
+    _report("replaced", replace_key(key.provider, secret, place, key.label), json_output=json_output)
+
+
+def _provider(name: str | None) -> str:
+    from budwood_cli.questions import ask_text
+
+    return name or ask_text("Provider, as in PROVIDER/MODEL", flag="--provider NAME")
+
+
+def _choose_key(provider: str, label: str | None) -> StoredKey:
+    """
+    Return the stored key of a provider with a label, or its only one. If there are several, ask.
+
+    Raises:
+        ArgumentError: There is no such key.
+    """
+    from budwood.names import normalise
+    from budwood_cli.questions import choose
+    from budwood_cli.stored_keys import list_keys, missing_key
+
+    keys = {key.label: key for key in list_keys(provider)}
+    if label is None and len(keys) > 1:
+        described = {key.label: f"{_ending(key)} in the {key.place}" for key in keys.values()}
+        label = choose(f"Which key of {normalise(provider)}?", described, flag="--label TEXT")
+    chosen = label or next(iter(keys), _DEFAULT)
+    if chosen not in keys:
+        raise missing_key(normalise(provider), chosen, list(keys.values()))
+    return keys[chosen]
+
+
+def _read_token(provider: str, token: str | None) -> str:
+    """Return the key from the option, from standard input, or from the terminal."""
+    from budwood_cli.key_sources import describe_unusual_key
+    from budwood_cli.questions import ask_secret
+    from budwood_cli.stored_keys import clean_token
+
+    if token is None:
+        secret = clean_token(ask_secret(f"API key of {provider} (hidden)", flag="--token -"))
+    elif token == "-":  # noqa: S105 - standard input
+        secret = clean_token(_read_input())
+    else:
+        secret = clean_token(token)
+        terminal.note(
+            "warning: the key is now in the history of your shell, and was in the list of processes. "
+            "`--token -` reads it from standard input, and without --token it is asked for."
+        )
+    if unusual := describe_unusual_key(provider, secret):
+        terminal.note(f"warning: {unusual}")
+    return secret
+
+
+def _read_input() -> str:
+    """Read the key from standard input; at a terminal it is one line."""
+    stream = sys.stdin
+    if stream is None:
+        return ""
+    data = stream.buffer.readline() if terminal.is_terminal(stream) else stream.buffer.read()
+    return data.decode("utf-8", "replace")
+
+
+def _choose_place(store: str | None, *, yes: bool) -> Place:
+    """
+    Return where to store a key. Without a keyring, the user has to agree to a file.
+
+    Raises:
+        ArgumentError: The option is not valid, or no question can be asked.
+    """
+    from budwood_cli.questions import confirm
+    from budwood_cli.stored_keys import find_place, stored_keys_path
+
+    if store is not None:
+        if store not in {"keyring", "file"}:
+            raise ArgumentError(f"Invalid value for --store: {store!r}.", hint="Pass keyring or file.")
+        return "file" if store == "file" else "keyring"
+    place = find_place()
+    if place is not None:
+        return place
+    file = terminal.short_path(stored_keys_path())
+    details = f"There is no keyring that keeps the key. {_keyring_hint()}"
+    question = f"Store it in {file}, as text that only you may read?"
+    if not confirm(question, flag="--store file", yes=yes, details=details):
+        raise typer.Exit(1)
+    return "file"
+
+
+def _keyring_hint() -> str:
+    from importlib.util import find_spec
+
+    from budwood.credential_store import INSTALL_HINT
+
+    return f"For one: {INSTALL_HINT}." if find_spec("keyring") is None else "Start one, such as gnome-keyring, for one."
+
+
+def _report(action: str, change: Change, *, json_output: bool) -> None:
+    row = _describe(change.key)
+    if json_output:
+        terminal.write_json({"action": action, **row, "note": change.note or None})
+        return
+    where = "the keyring" if change.key.place == "keyring" else terminal.short_path(Path(row["path"]))
+    terminal.note(f"{action}: the key {row['label']!r} of {row['provider']} ({row['key']}), in {where}")
+    if change.note:
+        terminal.note(f"note: {change.note}")
+    if row["overridden_by"] and action != "removed":
+        terminal.note(f"note: {row['overridden_by']} has a key too, which takes precedence")
+
+
+def _describe(key: StoredKey) -> dict[str, Any]:
+    from budwood_cli.key_sources import find_override
+    from budwood_cli.stored_keys import stored_keys_path
+
+    return {
+        "provider": key.provider,
+        "label": key.label,
+        "key": _ending(key),
+        "store": key.place,
+        "path": str(stored_keys_path()) if key.place == "file" else None,
+        "overridden_by": find_override(key.provider),
+    }
+
+
+def _ending(key: StoredKey) -> str:
+    return f"…{key.ending}"
