@@ -109,6 +109,7 @@ TEST: Final = [
     "proxy.py>=2.4.10",
     "psycopg[binary]>=3.2",
     "pyarrow>=20",
+    "pyte>=0.8.2",  # emulates the terminal of commands
     "pypdfium2>=5",  # the extra pdf of budwood-generation
     "pytest>=9",
     "pytest-xdist>=3.8",

@@ -83,7 +83,15 @@ def isolated(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"):
+    for name in (
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_CACHE_HOME",
+        "XDG_DATA_HOME",
+        "XDG_STATE_HOME",
+        "APPDATA",
+        "LOCALAPPDATA",
+    ):
         monkeypatch.setenv(name, str(home))
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(home))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")

@@ -60,7 +60,7 @@ _LENGTH: Final = re.compile(r"^\w+ should (have .+) after validation, not (.+)$"
 
 _ADDRESS: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?$")
 
-_IN_HOME: Final = {"cache": ".cache", "config": ".config", "data": ".local/share"}
+_IN_HOME: Final = {"cache": ".cache", "config": ".config", "data": ".local/share", "state": ".local/state"}
 """Where a home folder has the folders of the XDG Base Directory Specification by default."""
 
 
@@ -318,7 +318,7 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
-def user_folder(purpose: Literal["cache", "config", "data"]) -> Path:
+def user_folder(purpose: Literal["cache", "config", "data", "state"]) -> Path:
     """
     Return Budwood's folder of a purpose for the current user. It may not exist.
 

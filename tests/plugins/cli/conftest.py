@@ -124,6 +124,7 @@ class Vendor:
         status: The HTTP status. From 400 on, the body contains `error`.
         rejected_text: A request that contains this text gets status 400.
         interruptions: The number of streams that end after their first word.
+        usage: The usage at the end of streams; None for none.
         gate: If not None, an event that replies wait for: streams after their first word, complete replies after
             `free` requests.
         arrived: A semaphore that is released for each request.
@@ -140,6 +141,7 @@ class Vendor:
         self.headers = {"x-request-id": "req-7"}
         self.rejected_text = None
         self.interruptions = 0
+        self.usage = None
         self.gate = None
         self.free = 0
         self.arrived = threading.Semaphore(0)
@@ -157,7 +159,7 @@ class Vendor:
                 return
             if self.gate is not None:
                 self.gate.wait()
-        yield _chunk({"delta": {}, "finish_reason": self.finish_reason})
+        yield _chunk({"delta": {}, "finish_reason": self.finish_reason}, usage=self.usage)
         yield b"data: [DONE]\n\n"
 
     def body(self):
@@ -168,8 +170,8 @@ class Vendor:
         return {"id": "chat-1", "model": "tiny-1", "choices": [choice], "usage": usage}
 
 
-def _chunk(choice):
-    body = {"id": "chat-1", "model": "tiny-1", "choices": [{"index": 0, **choice}]}
+def _chunk(choice, **fields):
+    body = {"id": "chat-1", "model": "tiny-1", "choices": [{"index": 0, **choice}], **fields}
     return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
@@ -345,4 +347,24 @@ def terminal():
 
     yield start
     for item in terminals:
+        item.close()
+
+
+@pytest.fixture
+def emulator():
+    """
+    Start the command at an emulated terminal.
+    """
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo terminals of this kind")
+    from tests.plugins.cli.emulator import Emulator
+
+    emulators = []
+
+    def start(*arguments, **options):
+        emulators.append(Emulator(*arguments, **options))
+        return emulators[-1]
+
+    yield start
+    for item in emulators:
         item.close()

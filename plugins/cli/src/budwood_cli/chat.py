@@ -2,172 +2,123 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from budwood_cli import options, terminal
 from budwood_cli.call_options import Extra, Pairs, read_options
 from budwood_cli.errors import ArgumentError
-from budwood_cli.replies import write_stream
 
 if TYPE_CHECKING:
-    from budwood import AskOptions, ChatSession, Client
+    from budwood import ChatSession, Client
+    from budwood_cli.chats.keeping import Keeper
+    from budwood_cli.chats.readers import Reader
 
-COMMANDS: Final = """\
-/save FILE     save the conversation, to continue it with --load FILE; /save! FILE replaces a file
-/system TEXT   change the system prompt; without TEXT, show it
-/history       show the conversation
-/help          show this list
-/quit          leave; so does Ctrl-D
-Ctrl-C stops a reply; a stopped reply is not part of the conversation."""
+WELCOME: Final = "/help lists the commands; Ctrl-D leaves."
 
 
 def chat(
     *,
     model: options.Model = None,
     system: options.System = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="FILE", help="A file that goes with the first message. Can be repeated."),
+    ] = None,
+    continues: Annotated[bool, typer.Option("-c", "--continue", help="Continue the last conversation.")] = False,
     load: Annotated[
         Path | None, typer.Option("--load", metavar="FILE", help="Continue a conversation saved with /save.")
     ] = None,
+    save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the conversation, for -c.")] = True,
+    seed: options.Seed = None,
+    timeout: options.Timeout = None,
+    base_url: options.BaseURL = None,
     further: Pairs = None,
     extra: Extra = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Show replies as they are, not rendered as Markdown.")] = False,
 ) -> None:
     """Chat with a model. /help lists the commands."""
-    from budwood import Client, Settings
+    from budwood import Client
+    from budwood_cli.chats.commands import check_file
+    from budwood_cli.chats.conversation import Conversation
+    from budwood_cli.chats.display import choose_display
+    from budwood_cli.chats.loop import run_chat
+
+    if continues and load is not None:
+        raise ArgumentError("-c and --load both name a conversation.", hint="Pass one of them.")
+    chat_options = read_options(Client.chat, further, extra, timeout=timeout, seed=seed)
+    attached = [check_file(name) for name in files or ()]
+    interactive = terminal.is_terminal(sys.stdin)
+    opened = _continue(model, base_url, chat_options) if continues else _open(model, load, base_url, chat_options)
+    with opened as (client, session, keeper):
+        session.model = model or session.model
+        session.system = system or session.system
+        client.capabilities(session.model)  # raises now, not after the first question, if the model cannot be used
+        keeper.is_enabled = save
+        display = choose_display(plain=plain)
+        conversation = Conversation(client, session, chat_options, display, keeper, interactive, attached, load)
+        run_chat(conversation, _choose_reader(interactive=interactive))
+
+
+@contextmanager
+def _open(
+    model: str | None, load: Path | None, base_url: str | None, chat_options: dict[str, Any]
+) -> Iterator[tuple[Client, ChatSession, Keeper]]:
+    """Begin a conversation, or continue the one in a file."""
+    from budwood import Settings
+    from budwood_cli.chats.keeping import Keeper
     from budwood_cli.clients import client_for, open_client
 
-    chat_options = read_options(Client.chat, further, extra)
-    with client_for(model) if load is None else open_client(model, Settings.load()) as client:
-        session = _session(client, model, system, load, chat_options)
-        client.capabilities(session.model)  # raises now, not after the first question, if the model cannot be used
-        talk = Talk(session, interactive=terminal.is_terminal(sys.stdin), file=load)
-        talk.run()
+    if load is None:
+        with client_for(model, base_url=base_url) as client:
+            yield client, client.chat(**chat_options), Keeper(client)
+    else:
+        with open_client(model, Settings.load(), base_url=base_url) as client:
+            yield client, client.load_chat(load, **chat_options), Keeper(client)
 
 
-def _session(
-    client: Client, model: str | None, system: str | None, load: Path | None, chat_options: AskOptions
-) -> ChatSession:
-    session = client.chat(**chat_options) if load is None else client.load_chat(load, **chat_options)
-    session.model = model or session.model
-    session.system = system or session.system
-    return session
+@contextmanager
+def _continue(
+    model: str | None, base_url: str | None, chat_options: dict[str, Any]
+) -> Iterator[tuple[Client, ChatSession, Keeper]]:
+    """Continue the last conversation."""
+    from budwood_cli.chats.keeping import Keeper
+    from budwood_cli.clients import client_for
+    from budwood_cli.conversations import find_conversation, open_session
+
+    stored = find_conversation()
+    with client_for(model or stored.model, base_url=base_url) as client:
+        yield client, open_session(client, stored, **chat_options), Keeper(client, stored)
 
 
-class Talk:
-    """
-    The loop of a conversation.
+def _choose_reader(*, interactive: bool) -> Reader:
+    """Return what reads the messages; for a person, after a welcome."""
+    from budwood_cli.chats.readers import PipedReader, PlainReader
 
-    At a terminal, an error ends the turn. Through a pipe it ends the chat: the next line may depend on the reply.
+    if not interactive:
+        return PipedReader()
+    terminal.note(WELCOME)
+    if os.environ.get("TERM") == "dumb" or not (terminal.is_terminal(sys.stdout) or terminal.is_terminal(sys.stderr)):
+        return PlainReader()
+    from budwood.settings import user_folder
+    from budwood_cli.chats.commands import list_commands, list_path_commands
+    from budwood_cli.chats.editor import ChatCompleter, Editor
 
-    Args:
-        session: The conversation.
-        interactive: Whether input comes from a terminal.
-        file: The file that the conversation was loaded from, which ``/save`` may replace.
-    """
-
-    def __init__(self, session: ChatSession, *, interactive: bool, file: Path | None = None) -> None:
-        self._session = session
-        self._interactive = interactive
-        self._file = file
-
-    def run(self) -> None:
-        """Read and answer lines until the input ends or a line is ``/quit``."""
-        if self._interactive:
-            _prepare_line_editing()
-            terminal.note("/help lists the commands; Ctrl-D leaves.")
-        while (line := self._next_line()) is not None:
-            if line.split()[:1] in (["/quit"], ["/exit"]):
-                return
-            self._handle(line)
-
-    def _next_line(self) -> str | None:
-        """Return the next line, or None at the end."""
-        if not self._interactive:
-            return _piped_line()
-        while True:
-            try:
-                return _typed_line()
-            except KeyboardInterrupt:
-                terminal.note("")  # discards the current line, as in a shell
-            except EOFError:
-                terminal.note("")
-                return None
-
-    def _handle(self, line: str) -> None:
-        from budwood import BudwoodError
-        from budwood_cli.errors import report
-
-        try:
-            _check(line)
-            self._run_command(line) if line.startswith("/") else self._send(line)
-        except (BudwoodError, OSError) as error:
-            if not self._interactive:
-                raise
-            report(error)
-
-    def _send(self, line: str) -> None:
-        if not line.strip():
-            return
-        try:
-            write_stream(self._session.stream(line))
-        except KeyboardInterrupt:
-            terminal.note("(stopped)")
-
-    def _run_command(self, line: str) -> None:
-        name, _, argument = line.partition(" ")
-        match name, argument.strip():
-            case (("/save" | "/save!"), ""):
-                terminal.note(f"error: {name} needs the name of a file.")
-            case (("/save" | "/save!"), path):
-                self._save(Path(path), replace=name == "/save!")
-            case "/system", "":
-                terminal.note(self._session.system or "No system prompt is set.")
-            case "/system", text:
-                self._session.system = text
-            case "/history", _:
-                for message in self._session.messages:
-                    terminal.note(f"{message.role}: {message.text}")
-            case "/help", _:
-                terminal.note(COMMANDS)
-            case _:
-                terminal.note(f"error: unknown command {name}; /help lists the commands.")
-
-    def _save(self, path: Path, *, replace: bool) -> None:
-        if path.exists() and path != self._file and not replace:
-            raise ArgumentError(f"{path} exists.", hint=f"/save! {path} replaces it.")
-        self._session.save(path)
-        self._file = path
-        terminal.note(f"saved: {path}")
+    words: dict[str, Callable[[str], Iterable[str]]] = {"/model": _list_models}
+    completer = ChatCompleter(list_commands(), list_path_commands(), words)
+    return Editor(user_folder("state") / "chat_history", completer)
 
 
-def _prepare_line_editing() -> None:
-    """Give `input` a history and editing keys, if this Python supports them."""
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401 - importing it is enough
+def _list_models(_incomplete: str) -> Iterable[str]:
+    """Return the providers of the settings, those of installed plugins, and presets, each with a slash."""
+    from budwood import Settings
+    from budwood.hooks import PROVIDER
+    from budwood.plugins import Instances
 
-
-def _typed_line() -> str:
-    if terminal.is_terminal(sys.stdout):
-        return input("> ")
-    terminal.note("> ", end="")
-    return input()
-
-
-def _piped_line() -> str | None:
-    if sys.stdin is None:
-        return None
-    line = sys.stdin.buffer.readline()
-    return line.decode("utf-8-sig", "surrogateescape").rstrip("\r\n") if line else None
-
-
-def _check(line: str) -> None:
-    """Check that a line is valid text."""
-    from budwood.errors import PromptError
-    from budwood_cli.prompts import is_text
-
-    if not is_text(line):
-        raise PromptError("The line is not valid UTF-8.", hint="Convert it with `iconv -t UTF-8`.")
+    return [f"{name}/" for name in Instances(Settings.load()).list_names(PROVIDER)]
