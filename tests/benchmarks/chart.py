@@ -14,7 +14,7 @@ from tests.benchmarks.results import Results
 from tests.benchmarks.roster import ROSTER
 
 WIDTH: Final = 760
-LEFT: Final = 150
+LEFT: Final = 200
 """The left edge of the bars; the names are on the left of it."""
 
 RIGHT: Final = 660

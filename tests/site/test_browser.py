@@ -79,3 +79,18 @@ def test_copy_button_copies_the_code(visit):
     page.locator("button[data-md-type=copy], .md-code__button").first.click()
 
     page.wait_for_function("navigator.clipboard.readText().then(text => text.includes('pip install'))")
+
+
+def test_charts_follow_the_button(visit):
+    """
+    A chart has the colours of the site, also if the system prefers others.
+    """
+    page = visit("benchmarks/")
+    chart = page.locator("img[src$='chart.svg']")
+    light = chart.screenshot()
+
+    page.locator("header label[for^=__palette]:not([hidden])").first.click()
+
+    page.wait_for_function("getComputedStyle(document.querySelector('article img')).colorScheme === 'dark'")
+    assert chart.screenshot() != light
+    assert chart.screenshot() == visit("benchmarks/", scheme="dark").locator("img[src$='chart.svg']").screenshot()
