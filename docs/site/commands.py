@@ -9,19 +9,14 @@ from typing import Any
 
 def render_commands() -> str:
     """Return a section for each command, and one for each subcommand of a group."""
-    program = _program()
-    return "\n".join(line for name, command in _commands(program) for line in _render(f"budwood {name}", command, 2))
+    from budwood_cli.command_table import COMMANDS
+    from budwood_cli.loading import load_command
+
+    loaded = ((command.name, load_command(command.name)) for command in COMMANDS)
+    return "\n".join(line for name, command in loaded for line in _render(f"budwood {name}", command, 2))
 
 
-def _program() -> Any:  # noqa: ANN401 - a command of click, whose classes typer does not re-export
-    from typer.main import get_command
-
-    from budwood_cli.program import app
-
-    return get_command(app)
-
-
-def _commands(group: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - the same
+def _commands(group: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a command of click, which typer does not export
     """Yield the visible commands of a group, in the order of its help."""
     context = group.make_context(group.name or "budwood", [], resilient_parsing=True)
     for name in group.list_commands(context):

@@ -66,7 +66,7 @@ def test_every_error_has_an_exit_status():
         (
             ["ask", "Hi", "--format", "plain", "--jsonl"],
             2,
-            "error: The reply cannot have two formats: plain and jsonl.",
+            '{"error": {',
         ),
         (["ask", "Hi", "--format", "table"], 2, "error: --format table needs a schema."),
         (["ask", "Hi", "-c"], 2, "error: There is no conversation to continue."),

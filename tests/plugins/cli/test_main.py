@@ -47,10 +47,10 @@ def test_an_interrupt_before_the_command_starts_is_no_traceback(monkeypatch):
     Ctrl-C while the commands are being set up ends the program with status 130.
     """
 
-    def interrupt(_app):
+    def interrupt(_name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("budwood_cli.program.get_command", interrupt)
+    monkeypatch.setattr("budwood_cli.program.load_command", interrupt)
     monkeypatch.setattr("sys.argv", ["budwood", "runs", "list"])
 
     assert main() == 130

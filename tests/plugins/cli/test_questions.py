@@ -176,7 +176,7 @@ def test_no_input_makes_questions_errors(ask, call):
     """
     With --no-input no question is asked, also at a terminal.
     """
-    child = ask(f"setattr(questions.SWITCHES, 'no_input', True) or {call}")
+    child = ask(f"setattr(questions.ANSWERS, 'no_input', True) or {call}")
 
     child.expect("ArgumentError: .* needs an answer, but --no-input is set")
 
@@ -187,5 +187,5 @@ def test_yes_confirms_without_a_question(monkeypatch):
     """
     assert questions.confirm("Remove it?", yes=True)
 
-    monkeypatch.setattr(questions.SWITCHES, "yes", True)
+    monkeypatch.setattr(questions.ANSWERS, "yes", True)
     assert questions.confirm("Remove it?")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from budwood_cli import options, terminal
 from budwood_cli.groups import new_group
+
+if TYPE_CHECKING:
+    from budwood_cli.details import KnownModel
 
 COLUMNS: Final = ("model", "context", "input", "cached", "output")
 
@@ -32,6 +36,7 @@ def list_models(
     hint = "Name a provider: `budwood models list PROVIDER`. `budwood plugins list` lists the providers."
     with Client() if provider else client_for(None, hint=hint) as client:
         models = [look_up(client, model) for model in client.models(provider)]
+    _save(models)
     if json_output:
         terminal.write_json([model.as_json() for model in models])
     elif details:
@@ -39,6 +44,14 @@ def list_models(
     else:
         for model in models:
             terminal.write(f"{model.address}\n")
+
+
+def _save(models: Sequence[KnownModel]) -> None:
+    """Save the names for completion."""
+    from budwood_cli.model_lists import save_model_list
+
+    if models:
+        save_model_list(models[0].info.provider, [model.info.id for model in models])
 
 
 @app.command("show")

@@ -1,122 +1,153 @@
-"""The program: all commands, and the handling of their errors."""
+"""The program: reads what is before the command, runs the command, and handles its error."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from typing import Annotated
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-import typer
-from typer.main import get_command
-
-from budwood_cli import (
-    ask,
-    batches,
-    caches,
-    chat,
-    count,
-    generate,
-    jobs,
-    media,
-    models,
-    plugins,
-    runs,
-    states,
-    telemetry,
-    terminal,
-    tokens,
-    transcribe,
-    usage,
-    video,
-)
-from budwood_cli.call_options import join_pairs
+from budwood_cli import terminal
 from budwood_cli.errors import INTERRUPTED, USAGE, ArgumentError, report
-
-app = typer.Typer(
-    help="Use any language model: ask, chat, create datasets.",
-    epilog="`budwood COMMAND --help` describes each command. Exit statuses: 0 success, 1 general error, 2 usage, "
-    "3 configuration, 4 credentials, 5 limit or budget, 6 vendor or network, 7 part of a batch failed, "
-    "130 interrupted.",
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("ask")(ask.ask)
-app.command("run", help="The same as `budwood ask`.")(ask.ask)
-app.command("chat")(chat.chat)
-app.command("image")(media.image)
-app.command("speak")(media.speak)
-app.command("transcribe")(transcribe.transcribe)
-app.command("video")(video.video)
-app.command("count")(count.count)
-app.command("generate")(generate.generate)
-app.add_typer(batches.app, name="batch")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(runs.app, name="runs")
-app.add_typer(plugins.app, name="plugins")
-app.add_typer(models.app, name="models")
-app.add_typer(states.keys, name="keys")
-app.add_typer(tokens.app, name="tokens")
-app.command("endpoints")(states.endpoints)
-app.add_typer(caches.app, name="cache")
-app.command("usage")(usage.usage)
-app.add_typer(telemetry.app, name="telemetry")
+from budwood_cli.loading import HELP_NAMES, load_command
+from budwood_cli.switches import SWITCHES, find_switch, reset_switches
 
 
-@app.callback(invoke_without_command=True)
-def budwood(
-    context: typer.Context,
-    *,
-    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Print tracebacks of errors. Same as BUDWOOD_DEBUG=1.")
-    ] = False,
-) -> None:
-    """Handle the options before the command. Print the help if no command is given."""
-    if debug:
-        os.environ["BUDWOOD_DEBUG"] = "1"
-    if version:
-        from budwood import __version__
+@dataclass
+class Invocation:
+    """
+    What the arguments say.
 
-        terminal.write(f"budwood {__version__}\n")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        terminal.note(context.get_help())
-        raise typer.Exit(USAGE)
+    Attributes:
+        option: An option of ``budwood`` itself that replaces a command, such as ``--version``.
+        command: The name of the command.
+        arguments: The arguments after it.
+    """
+
+    option: str | None = None
+    command: str | None = None
+    arguments: list[str] = field(default_factory=list)
+
+
+_OPTIONS = (*HELP_NAMES, "--version", "-V", "--show-completion", "--install-completion", "--complete")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command, print its error if there is one, and return the exit status."""
     terminal.configure_streams()
-    program = get_command(app)
+    reset_switches()
+    run_command = _Run(arguments)
     try:
-        _check_completion(arguments)
-        status = program(join_pairs(arguments), prog_name="budwood", standalone_mode=False)
+        status = run_command()
         terminal.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except terminal.OutputClosedError:
         return terminal.silence_output()
     except Exception as error:  # noqa: BLE001 - the user gets an error message, not a traceback
-        return report(error, command=_command_path(program, arguments), as_json="--json" in arguments)
-    return status if isinstance(status, int) else 0
+        return report(error, command=run_command.path(), as_json=wants_json(arguments))
+    return status
 
 
-def _check_completion(arguments: Sequence[str]) -> None:
-    """Reject the name of a shell, which would be ignored: the script is always for the shell that is running."""
-    if len(arguments) > 1 and arguments[0] in ("--show-completion", "--install-completion"):
-        raise ArgumentError(
-            f"{arguments[0]} takes no value: it detects the shell.",
-            hint=f"Run it within {arguments[1]}, without a value.",
+class _Run:
+    """
+    Runs the arguments of a process.
+
+    Args:
+        arguments: The arguments.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = arguments
+        self._invocation = Invocation()
+        self._command: object = None
+
+    def __call__(self) -> int:
+        self._invocation = found = parse(self._arguments)
+        if found.option is not None:
+            return _run_option(found.option, found.arguments)
+        if found.command is None:
+            from budwood_cli.help_page import format_help
+
+            terminal.note(format_help())
+            return USAGE
+        return self._run_command(found.command, found.arguments)
+
+    def path(self) -> str:
+        """Return the command that the arguments name, such as ``budwood runs show``."""
+        path, command = "budwood", self._command
+        if command is None:
+            return path
+        path = f"budwood {self._invocation.command}"
+        for argument in self._invocation.arguments:
+            if not argument.startswith("-"):
+                command = getattr(command, "commands", {}).get(argument)
+                if command is None:
+                    break
+                path = f"{path} {argument}"
+        return path
+
+    def _run_command(self, name: str, arguments: Sequence[str]) -> int:
+        from budwood_cli.call_options import join_pairs
+
+        command = self._command = load_command(name)
+        status = command.main(
+            args=join_pairs(arguments),
+            prog_name=f"budwood {name}",
+            standalone_mode=False,
+            help_option_names=list(HELP_NAMES),
         )
+        return status if isinstance(status, int) else 0
 
 
-def _command_path(program: object, arguments: Sequence[str]) -> str:
-    """Return the command that the arguments name, such as ``budwood runs show``."""
-    path = "budwood"
-    for argument in arguments:
+def parse(arguments: Sequence[str]) -> Invocation:
+    """
+    Turn on the switches before the command, and find the command.
+
+    Raises:
+        ArgumentError: An option is not known.
+    """
+    for number, argument in enumerate(arguments):
+        rest = list(arguments[number + 1 :])
         if not argument.startswith("-"):
-            program = getattr(program, "commands", {}).get(argument)
-            if program is None:
-                break
-            path = f"{path} {argument}"
-    return path
+            return Invocation(command=argument, arguments=rest)
+        if argument in _OPTIONS:
+            return Invocation(option=argument, arguments=rest)
+        switch = find_switch(argument)
+        if switch is None:
+            raise _unknown_option(argument)
+        switch.turn_on()
+    return Invocation()
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Tell whether errors are printed as JSON. The arguments may not be valid, so they are only searched."""
+    before = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    if not {"--json", "--jsonl", "--format=json", "--format=jsonl"}.isdisjoint(before):
+        return True
+    return any(pair in (("--format", "json"), ("--format", "jsonl")) for pair in pairwise(before))
+
+
+def _unknown_option(name: str) -> ArgumentError:
+    from difflib import get_close_matches
+
+    switches = [name for switch in SWITCHES for name in switch.names]
+    known = [option for option in (*_OPTIONS, *switches) if option != "--complete"]
+    close = get_close_matches(name, known)
+    suggestion = f" Did you mean {' or '.join(close)}?" if close else ""
+    return ArgumentError(f"No such option: {name}.{suggestion}", hint="`budwood --help` lists the options.")
+
+
+def _run_option(name: str, arguments: Sequence[str]) -> int:
+    if name in HELP_NAMES:
+        from budwood_cli.help_page import format_help
+
+        terminal.write(format_help() + "\n")
+    elif name in ("--version", "-V"):
+        from budwood import __version__
+
+        terminal.write(f"budwood {__version__}\n")
+    else:
+        from budwood_cli import completion_scripts
+
+        completion_scripts.run(name, arguments)
+    return 0

@@ -18,9 +18,9 @@ from budwood_cli.errors import ArgumentError
 
 
 @dataclass
-class Switches:
+class Answers:
     """
-    The switches of the running command.
+    How questions of the running command are answered.
 
     Attributes:
         no_input: Whether questions are errors (``--no-input``).
@@ -31,12 +31,12 @@ class Switches:
     yes: bool = False
 
 
-SWITCHES: Final = Switches()
+ANSWERS: Final = Answers()
 
 
 def is_interactive() -> bool:
     """Tell whether questions can be asked."""
-    return not SWITCHES.no_input and _missing_terminal() is None
+    return not ANSWERS.no_input and _missing_terminal() is None
 
 
 def confirm(
@@ -55,7 +55,7 @@ def confirm(
     Raises:
         ArgumentError: No question can be asked.
     """
-    if yes or SWITCHES.yes:
+    if yes or ANSWERS.yes:
         return True
     _require_terminal(question, flag)
     if details is not None:
@@ -167,7 +167,7 @@ def _require_terminal(question: str, flag: str) -> None:
     Raises:
         ArgumentError: It cannot; the hint names the option that answers it.
     """
-    reason = "--no-input is set" if SWITCHES.no_input else _missing_terminal()
+    reason = "--no-input is set" if ANSWERS.no_input else _missing_terminal()
     if reason is not None:
         raise ArgumentError(f"{question!r} needs an answer, but {reason}.", hint=f"Pass {flag}.")
 
