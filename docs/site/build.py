@@ -38,6 +38,7 @@ NAME: Final = re.compile(r"^- `(budwood(?:\.\w+)+)`$", re.MULTILINE)
 ERRORS: Final = "    options:\n      inherited_members: false\n      show_bases: true\n"
 """Options for classes of errors, whose attributes are those of `BudwoodError` and `ProviderError`."""
 COMMANDS: Final = "<!-- generated: commands -->"
+SWITCHES: Final = "<!-- generated: switches -->"
 WIDE: Final = {"docs/index.md": "---\nhide:\n  - navigation\n  - toc\n---\n\n"}
 """Metadata of pages without lists at their sides; a code host would show them as a table."""
 
@@ -92,9 +93,9 @@ def _adapt_links(text: str, source: str, paths: dict[str, str]) -> str:
 def _add_reference(text: str) -> str:
     """Replace names by their documentation, and the comment in the page of the commands by the commands."""
     if COMMANDS in text:
-        from commands import render_commands
+        from commands import render_commands, render_switches
 
-        text = text.replace(COMMANDS, render_commands())
+        text = text.replace(COMMANDS, render_commands()).replace(SWITCHES, render_switches())
     return NAME.sub(lambda match: f"::: {match[1]}\n{ERRORS if match[1].endswith('Error') else ''}", text)
 
 

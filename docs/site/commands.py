@@ -4,32 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+TYPE: Final = re.compile(r"<(\w+)(?: range)?>")
+TYPES: Final = {"int": "INTEGER", "float": "NUMBER", "str": "TEXT", "text": "TEXT", "path": "PATH", "filename": "FILE"}
+"""How an option without a name for its value is shown, by the type of the value."""
 
 
 def render_commands() -> str:
-    """Return a section for each command, and one for each subcommand of a group."""
+    """Return a part for each section of the table of commands, with a section for each command and subcommand."""
     from budwood_cli.command_table import COMMANDS
     from budwood_cli.loading import load_command
 
-    loaded = ((command.name, load_command(command.name)) for command in COMMANDS)
-    return "\n".join(line for name, command in loaded for line in _render(f"budwood {name}", command, 2))
+    lines: list[str] = []
+    for section in dict.fromkeys(command.section for command in COMMANDS):
+        lines.append(f"## {section}\n")
+        for command in COMMANDS:
+            if command.section == section:
+                aliases = "".join(f" Also `budwood {alias}`." for alias in command.aliases)
+                lines += _render(f"budwood {command.name}", load_command(command.name), 3, aliases)
+    return "\n".join(lines)
 
 
-def _commands(group: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a command of click, which typer does not export
+def render_switches() -> str:
+    """Return a table of the switches that every command has."""
+    from budwood_cli.switches import SWITCHES
+
+    rows = "\n".join(f"| `{', '.join(switch.names)}` | {_escape(switch.help)} |" for switch in SWITCHES)
+    return f"| switch | |\n|---|---|\n{rows}\n"
+
+
+def _subcommands(group: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a command of click; typer has a copy of it
     """Yield the visible commands of a group, in the order of its help."""
-    context = group.make_context(group.name or "budwood", [], resilient_parsing=True)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if command is not None and not command.hidden:
+    for name, command in group.commands.items():
+        if not command.hidden:
             yield name, command
 
 
-def _render(path: str, command: Any, level: int) -> Iterator[str]:  # noqa: ANN401 - the same
+def _render(path: str, command: Any, level: int, note: str = "") -> Iterator[str]:  # noqa: ANN401 - the same
     yield f"{'#' * level} `{path}`\n"
-    yield f"{_prose(command.help or '')}\n"
-    if hasattr(command, "list_commands"):
-        for name, subcommand in _commands(command):
+    yield f"{_prose(command.help or '')}{note}\n"
+    if hasattr(command, "commands"):
+        for name, subcommand in _subcommands(command):
             yield from _render(f"{path} {name}", subcommand, level + 1)
         return
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
@@ -68,5 +84,5 @@ def _option_rows(command: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - t
     context = command.make_context(command.name, [], resilient_parsing=True)
     for option in command.params:
         if option.param_type_name == "option" and (record := option.get_help_record(context)):
-            names = record[0].replace("<float range>", "NUMBER").replace("<int range>", "INTEGER")
+            names = TYPE.sub(lambda match: TYPES[match[1]], record[0])
             yield f"`{names.replace('|', chr(92) + '|')}`", _escape(record[1])

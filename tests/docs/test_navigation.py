@@ -8,16 +8,17 @@ import re
 from pathlib import Path
 
 import budwood
+from budwood_cli.command_table import COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAME = re.compile(r"^- `budwood\.(\w+)`$", re.MULTILINE)
 
 
-def load_build():
+def load_script(name):
     """
-    Import ``docs/site/build.py``, which is a script.
+    Import a script of ``docs/site``.
     """
-    spec = importlib.util.spec_from_file_location("site_build", DOCS / "site" / "build.py")
+    spec = importlib.util.spec_from_file_location(f"site_{name}", DOCS / "site" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -27,7 +28,7 @@ def test_navigation_lists_every_page_once():
     """
     Every page of docs/ and every README of a plugin is in the navigation of docs/site/zensical.toml, once.
     """
-    build = load_build()
+    build = load_script("build")
     pages = {target for target in build.sources().values() if target.endswith(".md")}
 
     listed = collections.Counter(build.pages_in_navigation())
@@ -50,9 +51,22 @@ def test_links_are_adapted_to_the_site():
     """
     Links to files keep their anchors and lead to the page of the site. Code and other links stay unchanged.
     """
-    build = load_build()
+    build = load_script("build")
     text = "[a](../../plugins/s3-storage/README.md#x) [b](https://c.example/README.md) [d](#e)\n```\n[f](g.md)\n```\n"
 
     adapted = build._adapt_links(text, "docs/guides/datasets.md", build.sources())
 
     assert adapted == text.replace("../../plugins/s3-storage/README.md#x", "../plugins/s3-storage.md#x")
+
+
+def test_commands_are_rendered_from_the_program():
+    """
+    The page of commands has a section for each command of the table and each subcommand, with the options.
+    """
+    page = load_script("commands").render_commands()
+
+    headings = re.findall(r"^#+ `budwood (.+)`$", page, re.MULTILINE)
+    assert [command.name for command in COMMANDS if command.name not in headings] == []
+    assert "runs resume" in headings
+    assert re.search(r"^\| `-m, --model PROVIDER/MODEL` \| .+ \|$", page, re.MULTILINE)
+    assert not re.search(r"^\|.*`[^`]*<\w+( range)?>", page, re.MULTILINE)
