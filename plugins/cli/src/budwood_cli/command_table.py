@@ -67,6 +67,9 @@ COMMANDS: Final = (
     _datasets("runs", "List, show, export and change runs of `budwood generate`.", "budwood_cli.runs:app"),
     Command("batch", "Send many requests as a batch.", "budwood_cli.batches:app", "Batches and jobs"),
     Command("jobs", "Show jobs, and fetch their results.", "budwood_cli.jobs:app", "Batches and jobs"),
+    Command(
+        *("setup", "Choose a provider and a model, and check its key.", "budwood_cli.setup.command:setup", "Set-up"),
+    ),
     Command("models", "List, show and pull models.", "budwood_cli.models:app", "Set-up"),
     Command("plugins", "List, check and create plugins.", "budwood_cli.plugins:app", "Set-up"),
     Command("keys", "List the API keys in the settings, by their labels.", "budwood_cli.states:keys", "Set-up"),

@@ -1,0 +1,188 @@
+"""The questions of ``budwood setup``, in order. Nothing is written before the last one is answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from budwood.errors import CredentialError
+from budwood.names import did_you_mean, normalise
+from budwood_cli import questions, terminal
+from budwood_cli.errors import ArgumentError
+from budwood_cli.setup.checks import Checked, check_provider, open_client
+from budwood_cli.setup.key_storage import KeyChange, choose_place
+from budwood_cli.setup.keys import Key, ask_key, find_key
+from budwood_cli.setup.model_choice import propose_models, strip_provider
+from budwood_cli.setup.saving import Choice, Plan, edit_settings, make_notes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from budwood import Client, Settings
+    from budwood_cli.setup.answers import Answers
+    from budwood_cli.setup.candidates import Candidate, Findings
+
+MOST_TRIES: Final = 3
+"""How often a key can be typed."""
+
+MODEL_FLAG: Final = "--model NAME"
+PROVIDER_FLAG: Final = "--provider NAME"
+_OTHER: Final = "another"
+
+
+def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
+    """
+    Ask what is not answered, check the provider, and return what will be changed.
+
+    Raises:
+        ArgumentError: A question cannot be asked.
+        BudwoodError: The key is wrong, or the provider cannot be reached.
+    """
+    from budwood_cli.settings_files import project_file, user_file
+
+    candidate = _choose_provider(answers, settings, findings)
+    base_url = _choose_address(answers, candidate)
+    key, checked = _check_key(answers, settings, candidate, base_url)
+    with open_client(settings, candidate.name, api_key=key.text, base_url=base_url) as client:
+        proposed = {} if answers.model else _propose(settings, candidate, client, checked)
+    model = _choose_model(answers, candidate, proposed, is_listed=checked.models is not None)
+    choice = Choice(candidate, model, base_url, key, checked)
+    place = None
+    if key.text is not None:
+        place = choose_place(candidate.name, answers.store, ask=not answers.dry_run)
+    change = None
+    if place is not None and key.text is not None:
+        change = KeyChange(candidate.name, key.text, place)
+    path = project_file() if answers.for_project else user_file()
+    return Plan(choice, edit_settings(choice, path), change, make_notes(choice, settings, path, change))
+
+
+def _choose_provider(answers: Answers, settings: Settings, findings: Findings) -> Candidate:
+    name = answers.named_provider
+    if name is None:
+        offered = {candidate.name: candidate.describe() for candidate in findings.offered}
+        current = normalise((settings.model or "").partition("/")[0])
+        found = (each.name for each in findings.offered if each.key is not None or each.server is not None)
+        default = current if current in offered else next(found, None)
+        name = questions.choose("Which provider?", offered, flag=PROVIDER_FLAG, default=default)
+    if (candidate := findings.candidates.get(normalise(name))) is None:
+        near = did_you_mean(name, set(findings.names))
+        raise ArgumentError(f"There is no provider {name!r}.", hint=near or f"Providers: {', '.join(findings.names)}.")
+    return candidate
+
+
+def _choose_address(answers: Answers, candidate: Candidate) -> str | None:
+    """Return the address to write: one that the provider does not find without a setting."""
+    if answers.base_url is not None:
+        if candidate.is_local:
+            problem = f"{candidate.name} has no address: it runs in this process."
+            raise ArgumentError(problem, hint="Leave --base-url out.")
+        return answers.base_url.rstrip("/")
+    if candidate.server is not None and not candidate.server.is_default:
+        return candidate.server.url
+    if candidate.needs_address:
+        return questions.ask_text("Address of the server", flag="--base-url URL").rstrip("/")
+    return None
+
+
+def _check_key(answers: Answers, settings: Settings, candidate: Candidate, base_url: str | None) -> tuple[Key, Checked]:
+    """
+    Get the key and check it. One that was typed and is wrong is asked for again.
+
+    Raises:
+        CredentialError: The key is wrong.
+        ProviderError: The provider cannot be reached, and the user does not want to save without a check.
+    """
+    key = find_key(candidate, answers)
+    for tries_left in reversed(range(MOST_TRIES)):
+        checked = _check(answers, settings, candidate, base_url, key)
+        if checked.state != "rejected":
+            return key, checked
+        if not (tries_left and key.can_be_replaced and candidate.takes_key and questions.is_interactive()):
+            raise _rejection(candidate, key, checked)
+        terminal.note(f"{candidate.name}: {checked.reason}")
+        key = ask_key(candidate)
+    raise AssertionError("the last try returns or raises")
+
+
+def _check(answers: Answers, settings: Settings, candidate: Candidate, base_url: str | None, key: Key) -> Checked:
+    if not answers.check:
+        return Checked("skipped")
+    with open_client(settings, candidate.name, api_key=key.text, base_url=base_url) as client:
+        checked = check_provider(client, candidate, has_key=key.exists)
+    if checked.state == "accepted":
+        terminal.note(_describe_success(candidate, key, checked))
+    elif checked.state == "skipped":
+        terminal.note(f"{candidate.name}: not checked, since it has no request that is free of charge.")
+    elif checked.state in ("unreachable", "unknown"):
+        _ask_to_save_unchecked(candidate, checked)
+    return checked
+
+
+def _ask_to_save_unchecked(candidate: Candidate, checked: Checked) -> None:
+    """
+    Ask whether to save although the check failed.
+
+    Raises:
+        ProviderError: The user does not want to, or cannot be asked.
+    """
+    error = checked.error
+    if error is None:
+        return
+    if not questions.is_interactive():
+        error.hint = " ".join(filter(None, (error.hint, "Pass --no-check to save without a check.")))
+        raise error
+    details = "\n".join(filter(None, (f"{candidate.name}: the check failed: {checked.reason}", error.hint)))
+    if not questions.confirm("Save without a check?", flag="--no-check", details=details):
+        raise error
+
+
+def _describe_success(candidate: Candidate, key: Key, checked: Checked) -> str:
+    models = "" if checked.models is None else f", with {terminal.format_count(len(checked.models), 'model')}"
+    return f"{candidate.name}: {'the key works' if key.exists else 'it works'}{models}."
+
+
+def _rejection(candidate: Candidate, key: Key, checked: Checked) -> CredentialError:
+    """Return the error for a key that is wrong, which says what to do about it."""
+    hint = f"Create a key at {candidate.key_page}." if candidate.key_page else "Check the key."
+    if key.configured is not None and key.configured.kind != "stored":
+        hint = f"Set {key.configured.place} to a valid key, or remove it, and run `budwood setup` again."
+    return CredentialError(f"{candidate.name}: {checked.reason}", hint=hint)
+
+
+def _choose_model(answers: Answers, candidate: Candidate, proposed: Mapping[str, str], *, is_listed: bool) -> str:
+    """
+    Return the vendor's name of the model.
+
+    Raises:
+        ArgumentError: No model is known, and the question cannot be asked.
+    """
+    if answers.model is not None:
+        return strip_provider(answers.model, candidate.name)
+    default = next(iter(proposed), None)
+    if default is not None and not questions.is_interactive():
+        return default
+    if default is not None:
+        choices = {**proposed, _OTHER: "type its name"}
+        chosen = questions.choose("Which model?", choices, flag=MODEL_FLAG, default=default)
+        if chosen != _OTHER:
+            return chosen
+    elif is_listed:
+        terminal.note(f"{candidate.name} lists no model for chat.")
+    return strip_provider(questions.ask_text("Model", flag=MODEL_FLAG), candidate.name)
+
+
+def _propose(settings: Settings, candidate: Candidate, client: Client, checked: Checked) -> Mapping[str, str]:
+    """Return the models to choose from, the default first."""
+    from budwood.plugins import list_known_models
+
+    owner, _, model = (settings.model or "").partition("/")
+    current = model if normalise(owner) == candidate.name else None
+    return propose_models(client, candidate.name, checked.models, list_known_models(settings, candidate.name), current)
+
+
+def with_defaults(answers: Answers, settings: Settings) -> Answers:
+    """Return the answers of a run without questions: the provider of the settings is kept."""
+    if answers.provider is None and answers.model is None and settings.model:
+        return replace(answers, provider=settings.model.partition("/")[0])
+    return answers
