@@ -94,7 +94,8 @@ def find_key_facts(provider: str) -> KeyFacts:
     fields = ("api_key", "keys", *(spec.exclusive if "api_key" in spec.exclusive else ()))
     if provider != spec.name:
         return KeyFacts(fields=fields)
-    return KeyFacts(tuple(spec.environment.get("api_key", ())), fields, spec.key_page, spec.key_pattern)
+    variables = dict.fromkeys(variable for field in fields for variable in spec.environment.get(field, ()))
+    return KeyFacts(tuple(variables), fields, spec.key_page, spec.key_pattern)
 
 
 def _own_variable(provider: str, field: str, variables: Mapping[str, str]) -> str:
