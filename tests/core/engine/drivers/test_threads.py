@@ -62,9 +62,10 @@ def test_function_of_a_cancelled_task_is_not_started():
     """
     A function that waits for a free thread is dropped with its task; one that has started continues.
     """
-    release, ended, dropped = threading.Event(), threading.Semaphore(0), []
+    release, started, ended, dropped = threading.Event(), threading.Semaphore(0), threading.Semaphore(0), []
 
     def occupy():
+        started.release()
         release.wait(60)
         ended.release()
 
@@ -72,7 +73,8 @@ def test_function_of_a_cancelled_task_is_not_started():
         count = min(32, (os.cpu_count() or 1) + 4) + 1
         busy = [asyncio.create_task(call_in_thread(occupy)) for _ in range(count)]
         late = asyncio.create_task(call_in_thread(lambda: dropped.append("called")))
-        await asyncio.sleep(0)
+        for _ in range(count - 1):  # one more than there are threads
+            await asyncio.to_thread(started.acquire)
         late.cancel()
         busy[0].cancel()
         await asyncio.gather(late, busy[0], return_exceptions=True)
@@ -90,15 +92,16 @@ def test_loop_that_was_closed_ignores_the_result():
     """
     A function may end after the loop of the task.
     """
-    release, ended = threading.Event(), threading.Event()
+    release, started, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work():
+        started.set()
         release.wait(60)
         ended.set()
 
     async def run():
         task = asyncio.create_task(call_in_thread(work))
-        await asyncio.sleep(0)
+        await asyncio.to_thread(started.wait)
         task.cancel()
 
     asyncio.run(run())
