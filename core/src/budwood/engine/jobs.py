@@ -16,7 +16,7 @@ from budwood.engine.media_services import BACKGROUND, BATCHES, VIDEOS
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Call, Round
 from budwood.engine.pipeline.observing import with_observers
-from budwood.engine.pipeline.requests import checked_request_for
+from budwood.engine.pipeline.requests import request_for
 from budwood.engine.pipeline.service import Service
 from budwood.engine.pipeline.steps import run_steps, step_of
 from budwood.engine.services import CHAT
@@ -160,7 +160,7 @@ def submit_video(call: Call, reading: Flow[VideoRequest]) -> Flow[tuple[JobRef, 
         from budwood.engine.pipeline.media import complete_media
 
         yield from complete_media(round_)
-    return (yield from submit(call, "video", checked_request_for(call.target, round_)))
+    return (yield from submit(call, "video", request_for(call.target, round_, is_complete=True)))
 
 
 def poll(call: Call, ref: JobRef, deadline: float = math.inf) -> Flow[JobState]:
@@ -221,7 +221,7 @@ def submit_chat(call: Call, request: ChatRequest, tools: ToolConfig) -> Flow[tup
         from budwood.engine.pipeline.media import complete_media  # chat without media needs none
 
         yield from complete_media(round_)
-    return (yield from submit(call, "response", checked_request_for(call.target, round_)))
+    return (yield from submit(call, "response", request_for(call.target, round_, is_complete=True)))
 
 
 def parse_job(job: object) -> JobRef:

@@ -8,7 +8,7 @@ from typing import Any
 from budwood.engine.drivers.effects import Flow
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.call import Round
-from budwood.engine.pipeline.requests import checked_request_for
+from budwood.engine.pipeline.requests import request_for
 from budwood.errors import StreamInterruptedError
 from budwood.providing import has_media
 from budwood.types import ChatRequest, ChatResponse
@@ -56,7 +56,7 @@ def prepare(round_: Round) -> Attempt:
         UnsupportedError: The endpoint or its model cannot take it.
     """
     endpoint, model = target = round_.target or round_.call.target
-    attempt = Attempt(round_, endpoint, model, checked_request_for(target, round_))
+    attempt = Attempt(round_, endpoint, model, request_for(target, round_, is_complete=True))
     if round_.adaptations:
         attempt.adapt(round_.adaptations)
     if isinstance(attempt.request, ChatRequest) and len(attempt.request.messages) > 1:

@@ -14,11 +14,11 @@ from budwood.providing import check_messages, find_media, has_media
 from budwood.types import Capability, ChatRequest, OutputSchema
 
 
-def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each service has requests of its own
+def request_for(target: Target, round_: Round, *, is_complete: bool = False) -> Any:  # noqa: ANN401 - of any service
     """
     Check that a model can answer a round, and return the request for that model.
 
-    The limits of media are not checked: a media handler may still convert them.
+    Media that are complete are checked against the limits of the model. Before that, a media handler may convert them.
 
     Raises:
         PromptError: The messages are empty or not valid.
@@ -29,14 +29,22 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
         check_messages(request.messages)
     if getattr(request, "model", None) not in (None, target.model):
         request = request.model_copy(update={"model": target.model})
-    if service.capability is not Capability.CHAT:
-        check_service(target, service)
-        return request
+    if service.capability is Capability.CHAT:
+        return _chat_request_for(target, round_, request, is_complete=is_complete)
+    check_service(target, service)
+    if is_complete and service.has_media:
+        _check_limits(target, round_, request)
+    return request
+
+
+def _chat_request_for(target: Target, round_: Round, request: ChatRequest, *, is_complete: bool) -> ChatRequest:
     capabilities = check_chat(target)
     if has_media(request.messages):
         from budwood.engine.pipeline.media_limits import check_media  # chat without media
 
         check_media(target, request, capabilities)
+        if is_complete:
+            _check_limits(target, round_, request)
     if request.tools and Capability.TOOLS not in capabilities:
         raise UnsupportedError(f"{target.address} does not support tools.", hint="Choose a model that does.")
     if round_.output is not None:
@@ -46,15 +54,11 @@ def request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - each se
     return request
 
 
-def checked_request_for(target: Target, round_: Round) -> Any:  # noqa: ANN401 - see above
-    """Do the same for a request with complete media, and check these against the limits of the model."""
-    request = request_for(target, round_)
-    if has_media(request.messages) if isinstance(request, ChatRequest) else round_.service.has_media:
-        from budwood.engine.pipeline.media_limits import check_limits  # chat without media
-        from budwood.engine.uploads.choice import choose_uploads
+def _check_limits(target: Target, round_: Round, request: Any) -> None:  # noqa: ANN401 - see above
+    from budwood.engine.pipeline.media_limits import check_limits  # requests without media need none
+    from budwood.engine.uploads.choice import choose_uploads
 
-        check_limits(target, find_media(request), choose_uploads(target, request, round_.call.upload))
-    return request
+    check_limits(target, find_media(request), choose_uploads(target, request, round_.call.upload))
 
 
 def _takes_schema(target: Target, schema: OutputSchema) -> bool:
