@@ -13,7 +13,7 @@ import pytest
 from budwood.errors import BadResponseError
 from budwood.providing import make_wave_header
 from budwood.types import TranscriptionResponse, TranscriptSegment, TranscriptWord
-from budwood_cli.subtitles import to_srt, to_vtt
+from budwood_cli.subtitles import to_lines, to_srt, to_vtt
 from tests.plugins.cli.conftest import COMMAND
 
 TEXT = "One two. Three?"
@@ -150,6 +150,38 @@ def test_subtitles_need_times():
         to_srt(TranscriptionResponse(text="Hello"))
 
     assert to_srt(TranscriptionResponse(text="")) == ""
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"), [(["word"], "b c"), (["segment"], "a b c"), (["segment", "word"], "b c")]
+)
+def test_text_has_the_times_that_were_asked_for(times, expected):
+    """
+    A line for each word, else for each segment.
+    """
+    response = TranscriptionResponse(
+        text="a b c",
+        segments=(TranscriptSegment(text="a\nb c", start=0.0, end=1.5),),
+        words=tuple(TranscriptWord(word=word, start=1.0, end=1.25) for word in "bc"),
+    )
+
+    lines = to_lines(response, times).splitlines()
+
+    assert " ".join(line.partition("  ")[2] for line in lines) == expected
+    assert {line.partition("  ")[0] for line in lines} == {
+        "00:00:01.000 --> 00:00:01.250" if "word" in times else "00:00:00.000 --> 00:00:01.500"
+    }
+
+
+@pytest.mark.one_python
+def test_times_without_json_are_printed(budwood, speech):
+    """
+    What was asked for, and paid for, is shown.
+    """
+    run = budwood(*TRANSCRIBE, speech, "--timestamps", "word")
+
+    assert run.returncode == 0
+    assert [line.partition("  ")[2] for line in run.stdout.splitlines()] == TEXT.split()
 
 
 @pytest.mark.one_python

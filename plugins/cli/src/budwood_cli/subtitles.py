@@ -7,7 +7,7 @@ Sources: the format of SubRip, and WebVTT (W3C), section 4.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood.errors import BadResponseError
@@ -46,6 +46,16 @@ def to_vtt(response: TranscriptionResponse) -> str:
     return "WEBVTT\n" + "".join(cues)
 
 
+def to_lines(response: TranscriptionResponse, times: Collection[str]) -> str:
+    """Return a line with its times for each word, if ``times`` has them, else for each segment."""
+    words = [Cue(word.start, word.end, word.word.strip()) for word in response.words] if "word" in times else []
+    lines = (
+        f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}  {' '.join(cue.text.split())}\n"
+        for cue in words or list_cues(response)
+    )
+    return "".join(lines)
+
+
 def list_cues(response: TranscriptionResponse) -> list[Cue]:
     """
     Return the subtitles of a transcript: its segments, or its words in groups.
@@ -61,8 +71,8 @@ def list_cues(response: TranscriptionResponse) -> list[Cue]:
     cues = cues or _group_words([Cue(word.start, word.end, word.word.strip()) for word in response.words])
     if not cues and response.text.strip():
         raise BadResponseError(
-            "The reply has no times, which subtitles need. Its text is on standard output.",
-            hint="Choose a model that returns times, or pass --format text.",
+            "The reply has no times, which were asked for. Its text is on standard output.",
+            hint="Choose a model that returns times, or pass --format text without --timestamps.",
         ).add_target(response.provider, response.model)
     return [cue for cue in cues if cue.text]
 

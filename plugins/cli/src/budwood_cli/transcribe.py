@@ -31,7 +31,8 @@ def transcribe(
         str | None, typer.Option("--prompt", metavar="TEXT", help="Words that occur in the audio.")
     ] = None,
     timestamps: Annotated[
-        list[str] | None, typer.Option("--timestamps", metavar="KIND", help="segment or word. Can be repeated.")
+        list[str] | None,
+        typer.Option("--timestamps", metavar="KIND", help="Show the times: segment or word."),
     ] = None,
     diarize: Annotated[bool, typer.Option("--diarize", help="Identify speakers.")] = False,
     translate: Annotated[bool, typer.Option("--translate", help="Translate the text into English.")] = False,
@@ -66,21 +67,21 @@ def transcribe(
     )
     hint = "Pass -m PROVIDER/MODEL, such as offline/transcription. `budwood plugins list` shows the providers."
     with option_errors(further), client_for(model, hint=hint, base_url=base_url) as client:
-        if form == "text" and path is None and not (diarize or translate):
+        if form == "text" and path is None and not (diarize or translate or times):
             _write_stream(client.stream_transcription(source, **given))
             return
         send = client.translate_audio if translate else client.transcribe
         response = send(source, **given)
-    write_text_output(path, _format_or_print(response, form))
+    write_text_output(path, _format_or_print(response, form, times))
     write_notes(response)
 
 
-def _format_or_print(response: TranscriptionResponse, form: str) -> str:
+def _format_or_print(response: TranscriptionResponse, form: str, times: list[str]) -> str:
     """Return a transcript in a format; if it has no times for that, print its text, and raise the error."""
     from budwood.errors import BadResponseError
 
     try:
-        return _format(response, form)
+        return _format(response, form, times)
     except BadResponseError:
         terminal.write(_by_speaker(response))
         raise
@@ -126,8 +127,8 @@ def _write_stream(stream: MediaStream[TranscriptDelta | SegmentArrived, Transcri
     write_notes(response)
 
 
-def _format(response: TranscriptionResponse, form: str) -> str:
-    """Return a transcript in a format."""
+def _format(response: TranscriptionResponse, form: str, times: list[str]) -> str:
+    """Return a transcript in a format; the text with the times that were asked for."""
     from budwood_cli import subtitles
 
     match form:
@@ -138,7 +139,7 @@ def _format(response: TranscriptionResponse, form: str) -> str:
         case "json":
             return terminal.to_json(_as_json(response)) + "\n"
         case _:
-            return _by_speaker(response)
+            return subtitles.to_lines(response, times) if times else _by_speaker(response)
 
 
 def _by_speaker(response: TranscriptionResponse) -> str:
