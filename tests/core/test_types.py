@@ -470,3 +470,22 @@ def test_invalid_values_are_refused(values):
     """
     with pytest.raises(ValidationError):
         ChatRequest(model="m", messages=(), **values)
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_several_results_are_saved_to_numbered_files(tmp_path, kind):
+    """
+    None is left out; a single one gets the name itself.
+    """
+    image = kind == "image"
+    media = [(GeneratedImage if image else GeneratedVideo)(data=data, media_type=f"{kind}/x") for data in (b"a", b"b")]
+    reply = ImageResponse(images=tuple(media)) if image else VideoResponse(videos=tuple(media))
+    one = ImageResponse(images=(media[0],)) if image else VideoResponse(videos=(media[0],))
+
+    assert reply.save(tmp_path / "boat.bin") == tmp_path / "boat-1.bin"
+    assert one.save(tmp_path / "one.bin") == tmp_path / "one.bin"
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.bin")} == {
+        "boat-1.bin": b"a",
+        "boat-2.bin": b"b",
+        "one.bin": b"a",
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -216,8 +216,12 @@ class ImageResponse(GeneratedResponse):
         return self.images[0]
 
     def save(self, path: str | Path) -> Path:
-        """Write the first image to a file; see `MediaPart.save`."""
-        return self.image.save(path)
+        """
+        Write the image to a file, or several to ``boat-1.png``, ``boat-2.png`` and so on; see `MediaPart.save`.
+
+        Returns the path of the first.
+        """
+        return _save_all(self.images, path)
 
 
 class SpeechResponse(GeneratedResponse):
@@ -281,8 +285,22 @@ class VideoResponse(ServiceResponse):
         return self.videos[0]
 
     def save(self, path: str | Path) -> Path:
-        """Write the first video to a file; see `MediaPart.save`."""
-        return self.video.save(path)
+        """
+        Write the video to a file, or several to ``boat-1.mp4``, ``boat-2.mp4`` and so on; see `MediaPart.save`.
+
+        Returns the path of the first.
+        """
+        return _save_all(self.videos, path)
+
+
+def _save_all(media: Sequence[GeneratedMedia], path: str | Path) -> Path:
+    if len(media) == 1:
+        return media[0].save(path)
+    target = Path(path)
+    saved = [
+        each.save(target.with_name(f"{target.stem}-{number}{target.suffix}")) for number, each in enumerate(media, 1)
+    ]
+    return saved[0]
 
 
 @dataclass(slots=True)
