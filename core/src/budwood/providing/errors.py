@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from budwood.errors import (
     AuthenticationError,
@@ -115,7 +116,10 @@ def classify_error(
         in_success: Whether the error was inside a reply with status 200. `reply` then has the status that fits the
             error, and the message does not show it.
     """
-    error = _classify(reply.status, vendor_error, error_codes, in_success=in_success)
+    if 300 <= reply.status < 400:
+        error: ProviderError = _redirected(reply)
+    else:
+        error = _classify(reply.status, vendor_error, error_codes, in_success=in_success)
     error.status = reply.status or None
     error.code = vendor_error.code or vendor_error.type
     error.param = vendor_error.param
@@ -171,6 +175,18 @@ def _quota_exhausted(message: str) -> QuotaExhaustedError:
     )
 
 
+def _redirected(reply: HTTPReply) -> BadResponseError:
+    """Return the error for a redirect. Only the host of its target is named: the rest could have secrets."""
+    try:
+        host = urlsplit(reply.headers.get("location", "")).hostname
+    except ValueError:
+        host = None
+    target = f" to {host}" if host else ""
+    return BadResponseError(
+        f"The server sent a redirect{target} (HTTP {reply.status}), which is not followed.", hint="Check base_url."
+    )
+
+
 def _by_status(status: int, message: str, *, is_credential: bool) -> ProviderError:
     if status == 401 or is_credential:
         return AuthenticationError(f"The credential was rejected: {message}", hint=CHECK_KEY)
@@ -186,6 +202,4 @@ def _by_status(status: int, message: str, *, is_credential: bool) -> ProviderErr
         return CapacityError(message)
     if status >= 500:
         return ServerError(message)
-    if 300 <= status < 400:
-        return BadResponseError(f"The server sent a redirect (HTTP {status}), not followed.", hint="Check base_url.")
     return InvalidRequestError(message)

@@ -58,10 +58,13 @@ def check_head_deadline(timing: Timing, now: float) -> float:
     return left
 
 
-def deadline_error() -> RequestTimeoutError:
-    """Create the error for a call that exceeded its timeout."""
+def deadline_error(timeout: float | None = None) -> RequestTimeoutError:
+    """Create the error for a call that exceeded its timeout of some seconds, if they are known."""
+    seconds = "" if timeout is None else f" of {timeout:g} s"
     return RequestTimeoutError(
-        "The call took longer than its timeout.", phase="deadline", hint="Raise timeout=… if the model needs more time."
+        f"The call took longer than its timeout{seconds}.",
+        phase="deadline",
+        hint="Raise timeout=… if the model needs more time.",
     )
 
 
@@ -118,7 +121,7 @@ def connection_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
     """Create the error for a server that cannot be reached."""
     return _unsent(
         ConnectionFailedError(
-            f"No connection to {origin(call.url)}: {reason}.",
+            f"No connection to {origin(call.url)}: {reason.rstrip('.')}.",
             hint="Check that the server is running, and that base_url is right.",
         )
     )
@@ -149,7 +152,7 @@ def proxy_connection_error(call: HTTPCall, proxy: Proxy, reason: str) -> Connect
     """Create the error for a proxy that cannot be reached."""
     return _unsent(
         ConnectionFailedError(
-            f"No connection to {origin(call.url)} through the proxy {proxy.url}: {reason}.",
+            f"No connection to {origin(call.url)} through the proxy {proxy.url}: {reason.rstrip('.')}.",
             hint=f"Check that the proxy is running, and that {proxy.source} is right.",
         )
     )
@@ -190,7 +193,7 @@ def proxy_rejection_error(proxy: Proxy, reason: str) -> ConnectionFailedError:
 def broken_connection_error(call: HTTPCall, reason: str) -> ConnectionFailedError:
     """Create the error for a connection that was lost before the end of the reply."""
     return ConnectionFailedError(
-        f"The connection to {origin(call.url)} was lost: {reason}.",
+        f"The connection to {origin(call.url)} was lost: {reason.rstrip('.')}.",
         hint="Try again. If it happens often, check the server, and any proxy in between.",
     )
 

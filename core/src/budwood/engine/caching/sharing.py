@@ -245,7 +245,7 @@ class _Sharing:
                 flight.check_running()
                 continue
             if not flight.leave(call, is_overdue=True):
-                raise deadline_error()
+                raise deadline_error(call.options.timeout)
             yield Wait(flight.ended, call.clock.monotonic() + CLEANUP_SECONDS)
 
     def _result(self, flight: Flight) -> Any:  # noqa: ANN401 - the reply of any service
@@ -290,7 +290,7 @@ class _Sharing:
         """
         call = self._call
         if call.clock.monotonic() >= call.timing.deadline:
-            raise deadline_error()
+            raise deadline_error(call.options.timeout)
         if not self._seen:
             return
         if call.options.on_stream_failure == "raise":

@@ -116,7 +116,7 @@ class Call:
     def deadline_error(self) -> RequestTimeoutError:
         """Create the error for a call that exceeded its deadline outside of requests, such as in a tool."""
         error = RequestTimeoutError(
-            "The call, with its tools, took longer than its timeout.",
+            f"The call, with its tools, took longer than its timeout of {self.options.timeout:g} s.",
             phase="deadline",
             hint="Raise timeout=… if the tools need the time.",
         )

@@ -9,6 +9,7 @@ from budwood.engine.drivers.effects import Flow, Sleep
 from budwood.engine.endpoints.health import is_failure
 from budwood.engine.pipeline.attempt import Attempt, attempt_timing
 from budwood.engine.pipeline.call import Call
+from budwood.engine.pipeline.error_details import complete_error
 from budwood.errors import (
     AuthenticationError,
     ProviderError,
@@ -16,7 +17,6 @@ from budwood.errors import (
     RequestTimeoutError,
     UnsupportedParameterError,
 )
-from budwood.providing.errors import CHECK_KEY
 
 BASE_SECONDS: Final = 0.5
 MAX_SECONDS: Final = 8.0
@@ -45,7 +45,7 @@ def with_retries(send: Callable[[Attempt], Flow[Any]]) -> Callable[[Attempt], Fl
                 result = yield from send(attempt)
                 attempt.succeed(result)
             except ProviderError as error:
-                _set_retryable(attempt, error)
+                _complete(attempt, error)
                 attempt.fail(error)
                 if _learn(attempt, error) or _uses_another_key(attempt, error) or attempt.has_lost_upload:
                     attempt = attempt.next_attempt(0.0)
@@ -164,14 +164,17 @@ def backoff(call: Call, error: ProviderError, failed_attempts: int) -> float | N
     return call.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
 
 
+def _complete(attempt: Attempt, error: ProviderError) -> None:
+    _set_retryable(attempt, error)
+    complete_error(attempt, error)
+
+
 def _set_retryable(attempt: Attempt, error: ProviderError) -> None:
     """Decide whether to retry an error, in the cases that neither the plugin nor the transport can decide."""
     if isinstance(error, AuthenticationError):
         tokens = attempt.endpoint.tokens
         if tokens is not None and attempt.lease is not None:
             error.retryable = tokens.discard(attempt.lease)  # a token may be revoked before it expires
-        if attempt.endpoint.no_key_hint is not None and error.hint in (None, CHECK_KEY):
-            error.hint = attempt.endpoint.no_key_hint()
     elif isinstance(error, RequestTimeoutError) and error.phase == "deadline":
         call = attempt.round.call
         if attempt.timing is not None and call.clock.monotonic() < call.timing.deadline:
