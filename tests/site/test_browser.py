@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+CONTRAST = Path(__file__).with_name("contrast.js")
 PAGES = [
     "",
     "tutorials/first-call/",
@@ -94,3 +97,14 @@ def test_charts_follow_the_button(visit):
     page.wait_for_function("getComputedStyle(document.querySelector('article img')).colorScheme === 'dark'")
     assert chart.screenshot() != light
     assert chart.screenshot() == visit("benchmarks/", scheme="dark").locator("img[src$='chart.svg']").screenshot()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["", "guides/costs/", "reference/clients/", "migrating/openai/"])
+def test_text_has_enough_contrast(visit, path, scheme):
+    """
+    Texts, code and navigation can be read, in light and dark.
+    """
+    page = visit(path, scheme=scheme)
+
+    assert page.evaluate(CONTRAST.read_text("utf-8")) == []

@@ -118,7 +118,8 @@ def test_nothing_is_loaded_from_another_host(html, pages):
     No script, style, font or image has the address of another host.
     """
     loaded = [(address, one) for address, page in pages.items() for one in page.loaded]
-    styles = [match for file in html.rglob("*.css") for match in EXTERNAL_CSS.findall(file.read_text("utf-8"))]
+    styled = [*html.rglob("*.css"), *html.rglob("*.svg")]
+    styles = [match for file in styled for match in EXTERNAL_CSS.findall(file.read_text("utf-8"))]
 
     assert [one for one in loaded if re.match(r"(?:https?:)?//", one[1])] == []
     assert styles == []
