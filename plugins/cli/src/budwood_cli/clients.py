@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from budwood.types import Observation
 
 MODEL_HINT: Final = (
-    "Pass -m PROVIDER/MODEL, or set `model` in budwood.toml or BUDWOOD_MODEL. "
+    "Run `budwood setup`, pass -m PROVIDER/MODEL, or set `model` in budwood.toml or BUDWOOD_MODEL. "
     "`budwood plugins list` shows the providers."
 )
 

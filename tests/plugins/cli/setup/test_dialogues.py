@@ -57,6 +57,20 @@ def test_bad_key_is_asked_for_again(machine, openai):
     assert [key for _, _, key in openai.requests] == [BAD_KEY, GOOD_KEY]
 
 
+def test_text_that_is_no_key_is_asked_for_again(machine, openai):
+    """
+    It is not sent, and does not count as a try.
+    """
+    child = machine.start("--provider", "openai", "--model", "gpt-6.1-sol", "--yes")
+    answer(child, KEY, "two words")
+    child.expect_exact("The key has characters that no key has")
+    answer(child, KEY, GOOD_KEY)
+    _, status = finish(child)
+
+    assert status == 0
+    assert [key for _, _, key in openai.requests] == [GOOD_KEY]
+
+
 def test_third_bad_key_is_an_error(machine, openai):
     """
     Nothing is saved.

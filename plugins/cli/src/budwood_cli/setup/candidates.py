@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from budwood.credential_store import key_variables
 from budwood.errors import BudwoodError
@@ -161,7 +162,7 @@ def _describe(name: str, instances: Instances, settings: Settings, stored: Colle
     has_address = bool(section.get("base_url") or section.get("endpoint") or (preset and preset.settings))
     return Candidate(
         name=name,
-        summary=_summarize(name, spec, is_preset=preset is not None),
+        summary=_summarize(name, spec, None if preset is None else preset.settings),
         takes_key="api_key" in fields,
         needs_key=bool(described.needs_credential),
         needs_address=address is not None and not has_address and (address.is_required() or not address.default),
@@ -174,11 +175,12 @@ def _describe(name: str, instances: Instances, settings: Settings, stored: Colle
     )
 
 
-def _summarize(name: str, spec: ProviderSpec[Any], *, is_preset: bool) -> str:
+def _summarize(name: str, spec: ProviderSpec[Any], preset: Mapping[str, Any] | None) -> str:
+    """Return what a provider is: its summary, or the host in the settings of its preset."""
     if name in LOCAL_PROVIDERS:
         return "on this machine"
-    if is_preset:
-        return ""
+    if preset is not None:
+        return urlsplit(str(preset.get("base_url", ""))).hostname or ""
     return "any server with OpenAI's API" if name == ANY_SERVER else spec.summary.rstrip(".")
 
 

@@ -73,14 +73,18 @@ def find_key(candidate: Candidate, answers: Answers) -> Key:
     return Key(configured=candidate.key)
 
 
-def ask_key(candidate: Candidate) -> Key:
+def ask_key(candidate: Candidate, *, again: bool = False) -> Key:
     """
     Ask for a key, which is not shown.
+
+    Args:
+        candidate: The provider.
+        again: Whether the user was told already where to create a key.
 
     Raises:
         ArgumentError: The question cannot be asked.
     """
-    if candidate.key_page and questions.is_interactive():
+    if candidate.key_page and not again and questions.is_interactive():
         terminal.note(f"Create a key at {candidate.key_page}")
     while True:
         flag = f"{TOKEN_FLAG}, or set {candidate.variables[0]}"
@@ -88,7 +92,7 @@ def ask_key(candidate: Candidate) -> Key:
         try:
             secret = clean_token(secret)
         except ArgumentError as error:
-            terminal.note(f"{error} {error.hint}")
+            terminal.note(str(error))
             continue
         _note_unusual(candidate, secret)
         return Key(SecretStr(secret), is_typed=True)

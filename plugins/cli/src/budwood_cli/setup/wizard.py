@@ -101,7 +101,7 @@ def _check_key(answers: Answers, settings: Settings, candidate: Candidate, base_
         if not (tries_left and key.can_be_replaced and candidate.takes_key and questions.is_interactive()):
             raise _rejection(candidate, key, checked)
         terminal.note(f"{candidate.name}: {checked.reason}")
-        key = ask_key(candidate)
+        key = ask_key(candidate, again=key.is_typed)
     raise AssertionError("the last try returns or raises")
 
 
