@@ -13,6 +13,9 @@ import pytest
 MAX_WAIT = 120.0
 """Seconds without output after which a command is killed."""
 
+INTERRUPT_INTERVAL = 3.0
+"""Seconds between two interrupts."""
+
 
 class _Screen(pyte.HistoryScreen):
     """A screen that answers the questions of programs, such as that for the position of the cursor."""
@@ -100,6 +103,17 @@ class Emulator:
     def wait_for(self, text, count=1):
         """Read until a text is shown a number of times."""
         self.wait_until(lambda self: self.text.count(text) >= count, f"{text!r} {count} times")
+
+    def interrupt(self, text):
+        """Press Ctrl-C until the command reacts, and wait for a text; see the fixture ``interrupt``."""
+        self.process.send("\x03")
+        while text not in self.text:
+            try:
+                self._feed(self.process.read_nonblocking(65536, timeout=INTERRUPT_INTERVAL))
+            except pexpect.TIMEOUT:
+                self.process.send("\x03")
+            except pexpect.EOF:
+                pytest.fail(f"the command ended before {text!r} was shown:\n{self.text}")
 
     def wait_for_prompt(self):
         """Read until the last row is an empty prompt."""

@@ -58,8 +58,12 @@ class LiveMarkdown:
         self._thread = threading.Thread(target=self._draw_frames, name="budwood-markdown", daemon=True)
 
     def __enter__(self) -> Self:
-        self._live.start(refresh=True)
-        self._thread.start()
+        try:
+            self._live.start(refresh=True)
+            self._thread.start()
+        except BaseException:
+            self._live.stop()  # shows the cursor again
+            raise
         return self
 
     def __exit__(
