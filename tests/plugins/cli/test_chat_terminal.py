@@ -360,9 +360,13 @@ def test_commands_and_paths_are_completed(emulator, vendor, tmp_path):
 
 def test_models_are_completed(emulator, vendor):
     """
-    Tab completes the provider of a model, also from the settings.
+    Tab completes providers, also from the settings, and models of the catalog.
     """
     screen = emulator("chat")
+    screen.wait_for_prompt()
+    screen.type("/model openai/gpt-4o-mini-tr\t")
+    screen.wait_for("/model openai/gpt-4o-mini-transcribe")
+    screen.type("\x03")
     screen.wait_for_prompt()
     screen.type("/model loca\t")
     screen.wait_for("/model local/")

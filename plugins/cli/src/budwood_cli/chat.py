@@ -115,10 +115,8 @@ def _choose_reader(*, interactive: bool) -> Reader:
     return Editor(user_folder("state") / "chat_history", completer)
 
 
-def _list_models(_incomplete: str) -> Iterable[str]:
-    """Return the providers of the settings, those of installed plugins, and presets, each with a slash."""
-    from budwood import Settings
-    from budwood.hooks import PROVIDER
-    from budwood.plugins import Instances
+def _list_models(incomplete: str) -> Iterable[str]:
+    """Return the models that complete a text, from what is known without asking a vendor."""
+    from budwood_cli.completion_values import list_models
 
-    return [f"{name}/" for name in Instances(Settings.load()).list_names(PROVIDER)]
+    return [candidate.value for candidate in list_models(incomplete)]

@@ -50,7 +50,7 @@ def values_of(param: Any, incomplete: str) -> Values:  # noqa: ANN401 - an optio
     metavar = param.metavar or (param.name.upper() if param.param_type_name == "argument" else "")
     kinds = {metavar}.union(*(_NAMES.get(name, ()) for name in param.opts))
     if not kinds.isdisjoint(_MODELS):
-        return Values(tuple(_models(incomplete)))
+        return Values(tuple(list_models(incomplete)))
     if not kinds.isdisjoint(_PROVIDERS):
         return Values(tuple(map(Candidate, _list_providers())))
     return Values(are_files=kind is Path or not kinds.isdisjoint(_FILES))
@@ -68,7 +68,7 @@ def _type_of(param: Any) -> object:  # noqa: ANN401 - see above
     return Path if param.type.name in ("path", "file", "filename") else None
 
 
-def _models(incomplete: str) -> Iterable[Candidate]:
+def list_models(incomplete: str) -> Iterable[Candidate]:
     """Yield providers, and after the slash the models of one."""
     provider, slash, _ = incomplete.partition("/")
     if not slash:
