@@ -72,6 +72,7 @@ COMMANDS: Final = (
     ),
     Command("models", "List, show and pull models.", "budwood_cli.models:app", "Set-up"),
     Command("plugins", "List, check and create plugins.", "budwood_cli.plugins:app", "Set-up"),
+    Command("config", "Show, change and check the settings.", "budwood_cli.config:app", "Set-up"),
     Command("keys", "List the API keys in the settings, by their labels.", "budwood_cli.states:keys", "Set-up"),
     Command("tokens", "Keep the API keys of vendors on this machine.", "budwood_cli.tokens:app", "Set-up"),
     Command("endpoints", "List the endpoints in the settings.", "budwood_cli.states:endpoints", "Set-up"),

@@ -11,7 +11,8 @@ from budwood.names import normalise
 from budwood.settings_sources import MAX_DEPTH
 from budwood_cli.errors import ArgumentError
 
-Path = tuple[str, ...]
+Steps = tuple[str, ...]
+"""The parts of a dotted key."""
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+$")
 _LEAF: Final = "value of a key"
@@ -20,7 +21,7 @@ _WITHOUT_NAMES: Final = frozenset({"options", "plugins", "models", "budgets"})
 """Sections in which ``-`` and ``_`` differ."""
 
 
-def parse_key(text: str) -> Path:
+def parse_key(text: str) -> Steps:
     """
     Parse a dotted key as in TOML; parts with other characters are in quotes: ``models."work/large".prices``.
 
@@ -56,7 +57,7 @@ def format_key(path: Sequence[str | int]) -> str:
     return text
 
 
-def find_key(table: Mapping[str, Any], step: str, above: Path) -> str:
+def find_key(table: Mapping[str, Any], step: str, above: Steps) -> str:
     """Return the key of a table that means the same as ``step``: names of instances are compared normalised."""
     if step in table or len(above) != 1 or above[0] in _WITHOUT_NAMES:
         return step
