@@ -5,6 +5,7 @@ import pytest
 from budwood_cli import loading
 from budwood_cli.command_table import COMMANDS, Command, find_command
 from budwood_cli.help_page import format_help
+from budwood_cli.questions import ANSWERS
 
 NAMES = [command.name for command in COMMANDS]
 
@@ -97,6 +98,23 @@ def test_switches_work_before_and_after_the_command(budwood, arguments):
 
     assert run.returncode == 4
     assert run.stderr.startswith("Traceback (most recent call last):")
+
+
+def test_a_switch_after_the_command_turns_on_nothing_else(monkeypatch):
+    """
+    Its value is neither that of another switch nor that of a parameter with an ordinary name.
+    """
+    values = []
+
+    def command(value: str) -> None:
+        values.append((value, ANSWERS.no_input))
+
+    monkeypatch.setenv("BUDWOOD_DEBUG", "0")
+    monkeypatch.setattr(ANSWERS, "no_input", False)
+
+    loading._to_click("x", command).main(["text", "--debug"], standalone_mode=False)
+
+    assert values == [("text", False)]
 
 
 @pytest.mark.parametrize(

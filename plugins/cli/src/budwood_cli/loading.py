@@ -130,6 +130,8 @@ def _create_switches() -> list[Any]:
 
         app = typer.Typer(add_completion=False)
         app.command()(declare)
-        return next(param for param in get_command(app).params if switch.names[0] in param.opts)
+        found = next(param for param in get_command(app).params if switch.names[0] in param.opts)
+        found.name = f"switch {switch.names[0]}"  # unlike that of any parameter of a command, and of other switches
+        return found
 
     return [create(switch) for switch in SWITCHES if switch.is_for_all]
