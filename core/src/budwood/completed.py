@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from budwood.errors import BudwoodError
 from budwood.types import ChatResponse
+from budwood.types.record import short_repr
 
 if TYPE_CHECKING:
     from budwood.engine.chat.prompts import Prompt
@@ -33,6 +34,8 @@ class AskProgress:
     total: int | None
     errors: int
     cost: Decimal | None
+
+    __repr__ = short_repr
 
 
 OnProgress = Callable[[AskProgress], object]
@@ -58,6 +61,8 @@ class CompletedReply:
     total: int | None
     prompt: Prompt = field(repr=False)
 
+    __repr__ = short_repr
+
 
 class PromptLog:
     """
@@ -80,6 +85,9 @@ class PromptLog:
         for prompt in prompts:
             self._add(prompt)
             yield prompt
+
+    def __str__(self) -> str:
+        return f"{self._done} done" if self._total is None else f"{self._done} of {self._total} done"
 
     async def watch_async(self, prompts: AsyncIterable[Prompt]) -> AsyncIterator[Prompt]:
         """Yield the prompts, and keep them."""
@@ -124,6 +132,9 @@ class CompletedReplies:
         self._results = results
         self._log = log
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._log})"
+
     def __enter__(self) -> Self:
         return self
 
@@ -164,6 +175,9 @@ class AsyncCompletedReplies:
     def __init__(self, results: AsyncGenerator[tuple[int, Result], None], log: PromptLog) -> None:
         self._results = results
         self._log = log
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._log})"
 
     async def __aenter__(self) -> Self:
         return self

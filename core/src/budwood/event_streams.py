@@ -20,6 +20,9 @@ class EventStream(Generic[E, R]):
     def __init__(self, events: FlowEvents[E, R]) -> None:
         self._events = events
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'ended' if self._events.is_ended else 'open'})"
+
     def __enter__(self) -> Self:
         return self
 
@@ -41,6 +44,9 @@ class AsyncEventStream(Generic[E, R]):
 
     def __init__(self, events: AsyncFlowEvents[E, R]) -> None:
         self._events = events
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'ended' if self._events.is_ended else 'open'})"
 
     async def __aenter__(self) -> Self:
         return self

@@ -59,7 +59,8 @@ class JobHandle(Generic[R]):
         return self.ref.model_dump_json()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.kind} {self.ref.provider}/{self.ref.model} {self.id}: {self.status}>"
+        status = "" if self.status is None else f": {self.status}"
+        return f"<{type(self).__name__} {self.kind} {self.ref.provider}/{self.ref.model} {self.id}{status}>"
 
     def _update(self, state: JobState) -> JobState:
         self.state = state

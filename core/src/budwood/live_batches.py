@@ -42,6 +42,9 @@ class LiveResults:
         self._total = total
         self._has_ended = False
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.ref.provider}/{self.ref.model}: {self.status}>"
+
     @property
     def state(self) -> JobState:
         """The state of the job."""

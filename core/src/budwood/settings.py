@@ -322,15 +322,15 @@ def user_folder(purpose: Literal["cache", "config", "data", "state"]) -> Path:
     """
     Return Budwood's folder of a purpose for the current user. It may not exist.
 
-    The variable ``BUDWOOD_CONFIG_DIR`` replaces the configuration directory.
+    The variables ``BUDWOOD_CACHE_DIR``, ``BUDWOOD_CONFIG_DIR`` and ``BUDWOOD_DATA_DIR`` replace these folders.
 
     A user without a home folder, such as a number without a name in a container, has ``/`` as home, as in containers
     that set ``HOME``. Files that cannot be created there are faults of what needs them, not of the client.
     """
     from platformdirs import PlatformDirs
 
-    if purpose == "config" and os.environ.get("BUDWOOD_CONFIG_DIR"):
-        return Path(os.environ["BUDWOOD_CONFIG_DIR"]).absolute()
+    if named := os.environ.get(f"BUDWOOD_{purpose.upper()}_DIR"):
+        return Path(named).absolute()
     try:
         folder: Path = getattr(PlatformDirs("budwood"), f"user_{purpose}_path")
     except RuntimeError:  # platformdirs since 4.14; before, the path begins with "~"

@@ -220,3 +220,17 @@ def test_user_without_a_home_folder_has_the_root_folder_as_home(monkeypatch):
     assert Settings.load(environment={}).model is None
     assert user_folder("cache") == Path("/.cache/budwood")
     assert user_folder("data") == Path("/.local/share/budwood")
+
+
+@pytest.mark.parametrize("purpose", ["cache", "config", "data"])
+def test_a_variable_replaces_each_folder_of_the_user(purpose, monkeypatch, tmp_path):
+    """
+    The others stay. A relative path is one in the current folder.
+    """
+    others = {"cache", "config", "data"} - {purpose}
+    usual = {other: user_folder(other) for other in others}
+
+    monkeypatch.setenv(f"BUDWOOD_{purpose.upper()}_DIR", "here")
+
+    assert user_folder(purpose) == tmp_path / "here"
+    assert {other: user_folder(other) for other in others} == usual

@@ -135,6 +135,15 @@ def test_no_key_is_stored_and_only_the_user_can_read(budwood, vendor, stored):
         assert [stat.S_IMODE(each.stat().st_mode) for each in (file, file.parent)] == [0o600, 0o700]
 
 
+def test_a_variable_names_the_folder(budwood, vendor, tmp_path):
+    """
+    BUDWOOD_DATA_DIR replaces the user's data folder.
+    """
+    budwood("ask", "Hi", BUDWOOD_DATA_DIR=str(tmp_path / "here"))
+
+    assert len([*(tmp_path / "here" / "conversations").glob("*.json")]) == 1
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"model": "local/tiny"}', '{"model": null, "messages": 7}'])
 def test_a_damaged_file_is_set_aside(budwood, vendor, stored, content):
     """

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import unicodedata
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +92,72 @@ def test_a_terminal_is_not_read_for_a_prompt(terminal, vendor):
 
     assert screen.end() == 2
     assert "error: No prompt given." in screen.shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ask", "-"], "error: Standard input is a terminal, and - reads the prompt from it."),
+        (["ask", "Hi", "-f", "-"], "error: Standard input is a terminal, and - reads a file from it."),
+    ],
+)
+def test_a_terminal_is_not_read_in_place_of_a_pipe(terminal, vendor, arguments, message):
+    """
+    The command does not wait for input that the user does not expect to type.
+    """
+    screen = terminal(*arguments, NO_COLOR="1")
+
+    assert screen.end() == 2
+    assert message in screen.shown
+    assert vendor.requests == []
+
+
+def test_an_argument_is_the_whole_prompt_at_a_terminal(terminal, vendor):
+    """
+    Standard input is not read. The conversation continues in another command.
+    """
+    first = terminal("ask", "One?", NO_COLOR="1")
+    assert first.end() == 0
+    assert first.shown == "Hello there.\r\n"
+    assert terminal("ask", "-c", "Two?", "-o", "reply.txt", NO_COLOR="1").end() == 0
+
+    assert [message["content"] for message in vendor.requests[-1]["messages"]] == ["One?", "Hello there.", "Two?"]
+    assert Path("reply.txt").read_text("utf-8") == "Hello there.\n"
+
+
+def test_lines_of_json_are_safe_at_a_terminal(terminal, vendor):
+    """
+    They are JSON also if the text has control characters.
+    """
+    vendor.words = ["safe \x9b2J"]
+    screen = terminal("ask", "Hi", "--jsonl", NO_COLOR="1")
+
+    assert screen.end() == 0
+    assert "\x9b" not in screen.shown
+    assert json.loads(screen.shown.splitlines()[-1])["text"] == "safe \x9b2J"
+
+
+def test_an_interrupted_reply_is_not_kept(terminal, vendor):
+    """
+    Ctrl-C ends the command with status 130 and no traceback, and -c has nothing to continue.
+    """
+    vendor.gate = threading.Event()
+    screen = terminal("ask", "One?", NO_COLOR="1")
+    screen.wait_for("Hello")
+
+    screen.interrupt()
+
+    assert screen.end() == 130
+    assert "Traceback" not in screen.shown
+    assert "There is no conversation to continue." in run_to_the_end(terminal("ask", "-c", "Two?", NO_COLOR="1"))
+
+
+def run_to_the_end(screen):
+    """
+    Return what a command shows.
+    """
+    screen.end()
+    return screen.shown
 
 
 def test_paths_are_relative_if_that_is_shorter(tmp_path, monkeypatch):

@@ -33,7 +33,9 @@ _HOMES: Final = (
     "XDG_DATA_HOME",
     "APPDATA",
     "LOCALAPPDATA",
+    "BUDWOOD_CACHE_DIR",
     "BUDWOOD_CONFIG_DIR",
+    "BUDWOOD_DATA_DIR",
 )
 """Variables for the folders of a user's files. They are set to a temporary folder while a plugin is examined."""
 

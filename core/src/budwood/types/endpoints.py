@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from budwood.types.record import short_repr
+
 BreakerState = Literal["closed", "open", "half-open"]
 KeyStatus = Literal["ready", "limited", "exhausted", "rejected"]
 
@@ -48,6 +50,8 @@ class EndpointState:
     concurrency: int | None = None
     limits: Mapping[str, int | str] = field(default_factory=dict, hash=False)
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyState:
@@ -77,3 +81,5 @@ class KeyState:
     last_error: str | None
     ready_in: float | None = None
     limits: Mapping[str, int | str] = field(default_factory=dict, hash=False)
+
+    __repr__ = short_repr

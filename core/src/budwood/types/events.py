@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from budwood.types.chat import FinishReason
 from budwood.types.media import AnyMedia, ImagePart
 from budwood.types.parts import ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart, VendorPart
-from budwood.types.record import JSON
+from budwood.types.record import JSON, short_repr
 from budwood.types.usage import RateLimits, Usage
 
 
@@ -18,6 +18,8 @@ class ResponseStarted:
     id: str | None = None
     model: str | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class TextDelta:
@@ -25,6 +27,8 @@ class TextDelta:
 
     text: str
     choice: int = 0
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -34,6 +38,8 @@ class ReasoningDelta:
     text: str
     choice: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class ReasoningClosed:
@@ -42,6 +48,8 @@ class ReasoningClosed:
     part: ReasoningPart
     choice: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class RefusalDelta:
@@ -49,6 +57,8 @@ class RefusalDelta:
 
     text: str
     choice: int = 0
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -60,6 +70,8 @@ class ToolCallDelta:
     name: str | None = None
     arguments: str = ""
     choice: int = 0
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -73,6 +85,8 @@ class TextClosed:
     part: TextPart | RefusalPart
     choice: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class ToolCallClosed:
@@ -81,6 +95,8 @@ class ToolCallClosed:
     index: int
     part: ToolCallPart
     choice: int = 0
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -97,6 +113,8 @@ class MediaDelta:
     media_type: str | None = None
     choice: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class MediaPreview:
@@ -105,6 +123,8 @@ class MediaPreview:
     index: int
     image: ImagePart
     choice: int = 0
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -115,6 +135,8 @@ class MediaClosed:
     part: AnyMedia
     choice: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class VendorContent:
@@ -123,12 +145,16 @@ class VendorContent:
     part: VendorPart
     choice: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class UsageReported:
     """The usage of the reply so far. A later event replaces an earlier one."""
 
     usage: Usage
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -139,6 +165,8 @@ class Finished:
     raw: str | None = None
     choice: int = 0
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class ResponseMetadata:
@@ -148,6 +176,8 @@ class ResponseMetadata:
     rate_limits: RateLimits | None = None
     request_id: str | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class ToolExecuted:
@@ -156,12 +186,16 @@ class ToolExecuted:
     call: ToolCallPart
     result: ToolResultPart
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class Restarted:
     """All content since the start, or since the last such event, is void: the reply starts again."""
 
     reason: str
+
+    __repr__ = short_repr
 
 
 StreamEvent = (

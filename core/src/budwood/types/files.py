@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ConfigDict, Field
 
 from budwood.types.http import HTTPReply
-from budwood.types.record import JSON, Record
+from budwood.types.record import JSON, Record, short_repr
 from budwood.types.usage import Adaptation
 
 
@@ -130,3 +130,5 @@ class BatchLineResult:
     status: str = "answered"
     error: str | None = None
     code: str | None = None
+
+    __repr__ = short_repr

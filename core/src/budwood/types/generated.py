@@ -12,7 +12,7 @@ from pydantic import Field
 from budwood.errors import BadResponseError, BudwoodError, UnsupportedError
 from budwood.types.chat import ChatRequest, FinishReason
 from budwood.types.media import AudioPart, ImagePart, MediaPart, VideoPart
-from budwood.types.record import JSON, Record
+from budwood.types.record import JSON, Record, short_repr
 from budwood.types.responses import ServiceResponse
 
 
@@ -311,12 +311,16 @@ class ImageArrived:
     index: int = 0
     partial: bool = False
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class AudioDelta:
     """The next bytes of audio in a stream, in the format of the reply."""
 
     data: bytes
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -325,12 +329,16 @@ class TranscriptDelta:
 
     text: str
 
+    __repr__ = short_repr
+
 
 @dataclass(slots=True)
 class SegmentArrived:
     """A complete segment of a transcript."""
 
     segment: TranscriptSegment
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)
@@ -339,6 +347,8 @@ class VideoDelta:
 
     data: bytes
     total: int | None = None
+
+    __repr__ = short_repr
 
 
 @dataclass(slots=True)

@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from budwood.types.record import short_repr
+
 ClaimKind = Literal["rate", "concurrency", "quota"]
 BudgetPeriod = Literal["call", "client", "day", "month"]
 BudgetUnit = Literal["dollars", "tokens"]
@@ -76,3 +78,5 @@ class BudgetState:
     spent: Decimal
     left: Decimal
     resets_at: datetime | None
+
+    __repr__ = short_repr

@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 JSON = JsonValue
 """Any value that JSON can express."""
+
+MAX_REPR_BYTES: Final = 40
+"""How many bytes of content a repr shows."""
 
 
 class Record(BaseModel):
@@ -31,9 +34,19 @@ class Record(BaseModel):
 
 
 def short_repr(record: object) -> str:
-    """Return the repr of a dataclass without the fields that have their default."""
+    """Return the repr of a dataclass without the fields that are None or have their default, and without contents."""
     fields: Iterable[dataclasses.Field[Any]] = dataclasses.fields(record)  # type: ignore[arg-type]
-    values = [(field.name, getattr(record, field.name)) for field in fields if field.repr]
-    defaults = {field.name: field.default for field in fields}
-    shown = ", ".join(f"{name}={value!r}" for name, value in values if value is not None and value != defaults[name])
+    values = [(field, getattr(record, field.name)) for field in fields if field.repr]
+    known = ((field.name, value) for field, value in values if value is not None and value != _default(field))
+    shown = ", ".join(f"{name}={_short_value(value)}" for name, value in known)
     return f"{type(record).__name__}({shown})"
+
+
+def _default(field: dataclasses.Field[Any]) -> object:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _short_value(value: object) -> str:
+    if isinstance(value, bytes) and len(value) > MAX_REPR_BYTES:
+        return f"<{len(value):,} bytes>"
+    return repr(value)

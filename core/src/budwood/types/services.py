@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from budwood.types.record import JSON, Record
+from budwood.types.record import JSON, Record, short_repr
 
 
 class ModelInfo(Record):
@@ -37,6 +37,8 @@ class PullProgress:
     digest: str | None = None
     completed: int | None = None
     total: int | None = None
+
+    __repr__ = short_repr
 
 
 CountSource = Literal["vendor", "tokenizer", "calibrated", "estimate"]

@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from platformdirs import user_data_path
-
 from budwood import BudwoodError
 from budwood.providing import write_file_atomically
+from budwood.settings import user_folder
 from budwood.types import JobRef
 from budwood_cli import terminal
 from budwood_cli.errors import ArgumentError
@@ -128,7 +127,7 @@ def _parse(text: str) -> SavedJob:
 
 
 def _folder() -> Path:
-    return user_data_path("budwood") / "jobs"
+    return user_folder("data") / "jobs"
 
 
 def _path(ref: JobRef) -> Path:

@@ -257,6 +257,11 @@ class AsyncFlowEvents(Generic[E, T]):
                 self.result = outcome.result
         return bool(self.ready)
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether the flow has ended, or was left early."""
+        return self._flow is None
+
     def _end(self) -> None:
         self._flow = None
         if self._finalizer is not None:

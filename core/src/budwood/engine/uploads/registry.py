@@ -8,11 +8,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from platformdirs import user_data_path
-
 from budwood import logs
 from budwood.engine.drivers.latch import Latch
 from budwood.providing.sqlite import SharedFile, enable_wal
+from budwood.settings import user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +149,7 @@ _registries: dict[Path, UploadRegistry] = {}
 
 def find_registry() -> UploadRegistry:
     """Return the registry in the user's data folder, which all clients of the process share."""
-    path = user_data_path("budwood") / FILE_NAME
+    path = user_folder("data") / FILE_NAME
     registry = _registries.get(path)
     return _registries.setdefault(path, UploadRegistry(path)) if registry is None else registry
 

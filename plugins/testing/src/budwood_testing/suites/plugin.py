@@ -28,7 +28,9 @@ _HOMES: Final = (
     "XDG_DATA_HOME",
     "APPDATA",
     "LOCALAPPDATA",
+    "BUDWOOD_CACHE_DIR",
     "BUDWOOD_CONFIG_DIR",
+    "BUDWOOD_DATA_DIR",
 )
 
 Build = Callable[..., Instance[Any]]
