@@ -22,6 +22,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+HANGS = 240_000
+"""Milliseconds after which a page that shows nothing new is given up, also on a machine with much other work."""
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +71,7 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS, timeout=HANGS)
         yield browser
         browser.close()
 
@@ -83,6 +85,7 @@ def visit(chromium, origin):
 
     def visit(path: str, *, width: int = 1440, scheme: str = "light"):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context.set_default_timeout(HANGS)
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: requests.append(request.url))
