@@ -314,6 +314,19 @@ def test_server_with_any_address(machine):
         }
 
 
+def test_deployment_has_to_be_named(machine, openai):
+    """
+    Azure lists models, but a model is called by the name of its deployment.
+    """
+    arguments = ("--provider", "azure", "--base-url", f"{openai.root}/openai/v1", *FROM_STDIN[2:])
+    unanswered = machine.run(*arguments, stdin=GOOD_KEY)
+    found = machine.run_json(*arguments, "--model", "mine", stdin=GOOD_KEY)
+
+    assert (unanswered.returncode, found["model"], found["notes"]) == (2, "azure/mine", [])
+    assert "Pass --model NAME." in unanswered.stderr
+    assert found["check"]["state"] == "accepted"
+
+
 @pytest.mark.parametrize(
     ("model", "notes"),
     [("extractive", []), ("echo", ["offline does not list the model 'echo'."])],

@@ -58,7 +58,7 @@ class Vendor:
             return 401, {"error": {"message": REASON, "code": "invalid_api_key"}}
         if self.status != 200:
             return self.status, {"error": {"message": "Out of order."}}
-        if path == "/v1/models":
+        if path.endswith("/v1/models"):
             return 200, {"data": [{"id": name, "owned_by": self.owner, "created": 1} for name in self.models]}
         if path == "/api/tags":
             return 200, {"models": [{"name": name, "model": name} for name in self.models]}
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer()
 
     def answer(self):
-        key = self.headers.get("authorization", "").removeprefix("Bearer ") or None
+        key = self.headers.get("authorization", "").removeprefix("Bearer ") or self.headers.get("api-key")
         self.rfile.read(int(self.headers.get("content-length") or 0))
         status, body = self.server.vendor.reply(self.command, self.path, key)
         data = json.dumps(body).encode()

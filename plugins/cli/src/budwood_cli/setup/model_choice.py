@@ -11,7 +11,7 @@ from budwood.types import Capability
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from budwood import Client, ModelDetails, ModelInfo
+    from budwood import Client, ModelDetails, ModelInfo, Settings
 
 MOST_PROPOSED: Final = 9
 
@@ -20,6 +20,16 @@ def strip_provider(model: str, provider: str) -> str:
     """Return the vendor's name of a model, which may be written with or without its provider."""
     owner, slash, name = model.partition("/")
     return name if slash and owner == provider else model
+
+
+def has_names_of_users(settings: Settings, provider: str, *, api_key: str | None, base_url: str | None) -> bool:
+    """Tell whether users choose the names of a provider's models, as those of deployments on Azure."""
+    from budwood.contracts import CatalogNameProvider
+    from budwood.hooks import PROVIDER
+    from budwood.plugins import Instances
+
+    instance = Instances(settings).build(PROVIDER, provider, {"api_key": api_key, "base_url": base_url})
+    return isinstance(instance.implementation, CatalogNameProvider)
 
 
 def propose_models(

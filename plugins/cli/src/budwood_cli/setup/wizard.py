@@ -12,11 +12,11 @@ from budwood_cli.errors import ArgumentError
 from budwood_cli.setup.checks import Checked, check_provider, open_client
 from budwood_cli.setup.key_storage import KeyChange, choose_place
 from budwood_cli.setup.keys import Key, ask_key, find_key
-from budwood_cli.setup.model_choice import propose_models, strip_provider
+from budwood_cli.setup.model_choice import has_names_of_users, propose_models, strip_provider
 from budwood_cli.setup.saving import Choice, Plan, edit_settings, make_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from budwood import Client, Settings
     from budwood_cli.setup.answers import Answers
@@ -38,13 +38,19 @@ def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
         ArgumentError: A question cannot be asked.
         BudwoodError: The key is wrong, or the provider cannot be reached.
     """
+    from budwood.plugins import list_known_models
     from budwood_cli.settings_files import project_file, user_file
 
     candidate = _choose_provider(answers, settings, findings)
     base_url = _choose_address(answers, candidate)
     key, checked = _check_key(answers, settings, candidate, base_url)
+    known: Sequence[str] = ()
+    if has_names_of_users(settings, candidate.name, api_key=key.text, base_url=base_url):
+        checked = replace(checked, models=None)  # those of the vendor, which are not the names of the deployments
+    else:
+        known = list_known_models(settings, candidate.name)
     with open_client(settings, candidate.name, api_key=key.text, base_url=base_url) as client:
-        proposed = {} if answers.model else _propose(settings, candidate, client, checked)
+        proposed = {} if answers.model else _propose(settings, candidate, client, checked, known)
     model = _choose_model(answers, candidate, proposed, is_listed=checked.models is not None)
     choice = Choice(candidate, model, base_url, key, checked)
     place = None
@@ -172,13 +178,13 @@ def _choose_model(answers: Answers, candidate: Candidate, proposed: Mapping[str,
     return strip_provider(questions.ask_text("Model", flag=MODEL_FLAG), candidate.name)
 
 
-def _propose(settings: Settings, candidate: Candidate, client: Client, checked: Checked) -> Mapping[str, str]:
+def _propose(
+    settings: Settings, candidate: Candidate, client: Client, checked: Checked, known: Sequence[str]
+) -> Mapping[str, str]:
     """Return the models to choose from, the default first."""
-    from budwood.plugins import list_known_models
-
     owner, _, model = (settings.model or "").partition("/")
     current = model if normalise(owner) == candidate.name else None
-    return propose_models(client, candidate.name, checked.models, list_known_models(settings, candidate.name), current)
+    return propose_models(client, candidate.name, checked.models, known, current)
 
 
 def with_defaults(answers: Answers, settings: Settings) -> Answers:
