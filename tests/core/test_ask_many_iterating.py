@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from budwood import AskProgress, AsyncClient
+from budwood import AskProgress, AsyncClient, BatchRequest
 from budwood.errors import ConfigurationError, InvalidRequestError
 from budwood_testing import ScriptedReply, ScriptedTransport, chat_reply
 
@@ -304,3 +304,20 @@ def test_replies_of_the_async_client_are_scripted(scripted):
 
     assert isinstance(failed, InvalidRequestError)
     assert fine.text == "fine"
+
+
+def test_prompts_may_have_options_of_their_own(make_client, echo):
+    """
+    A `BatchRequest` overrides the options of the call, and is the prompt of its reply.
+    """
+    transport = ScriptedTransport()
+    for _ in range(3):
+        transport.answer(echo)
+    request = BatchRequest("a", max_tokens=3)
+    client = make_client(transport=transport, cache="memory")
+
+    replies = list(client.ask_many([request, "a", request], concurrency=1, max_tokens=9))
+
+    assert [done.prompt for done in replies] == [request, "a", request]
+    sent = [json.loads(call.body) for call in transport.calls]
+    assert [body["max_tokens"] for body in sent] == [3, 9, 3]  # equal prompts are samples of their own

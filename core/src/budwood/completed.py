@@ -13,6 +13,7 @@ from budwood.types import ChatResponse
 from budwood.types.record import short_repr
 
 if TYPE_CHECKING:
+    from budwood.engine.batches.requests import BatchRequest
     from budwood.engine.chat.prompts import Prompt
 
 Result = ChatResponse | BudwoodError
@@ -59,7 +60,7 @@ class CompletedReply:
     reply: Result
     completed: int
     total: int | None
-    prompt: Prompt = field(repr=False)
+    prompt: Prompt | BatchRequest = field(repr=False)
 
     __repr__ = short_repr
 
@@ -76,11 +77,11 @@ class PromptLog:
     def __init__(self, total: int | None, progress: OnProgress | None) -> None:
         self._total = total
         self._report = progress
-        self._prompts: dict[int, Prompt] = {}
+        self._prompts: dict[int, Prompt | BatchRequest] = {}
         self._read = self._done = self._errors = 0
         self._cost: Decimal | None = None
 
-    def watch(self, prompts: Iterable[Prompt]) -> Iterator[Prompt]:
+    def watch(self, prompts: Iterable[Prompt | BatchRequest]) -> Iterator[Prompt | BatchRequest]:
         """Yield the prompts, and keep them."""
         for prompt in prompts:
             self._add(prompt)
@@ -89,7 +90,7 @@ class PromptLog:
     def __str__(self) -> str:
         return f"{self._done} done" if self._total is None else f"{self._done} of {self._total} done"
 
-    async def watch_async(self, prompts: AsyncIterable[Prompt]) -> AsyncIterator[Prompt]:
+    async def watch_async(self, prompts: AsyncIterable[Prompt | BatchRequest]) -> AsyncIterator[Prompt | BatchRequest]:
         """Yield the prompts, and keep them."""
         async for prompt in prompts:
             self._add(prompt)
@@ -107,7 +108,7 @@ class PromptLog:
             self._report(AskProgress(self._done, self._total, self._errors, self._cost))
         return done
 
-    def _add(self, prompt: Prompt) -> None:
+    def _add(self, prompt: Prompt | BatchRequest) -> None:
         self._prompts[self._read] = prompt
         self._read += 1
 

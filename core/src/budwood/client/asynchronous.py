@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from budwood.chat import AsyncChatSession
     from budwood.completed import AsyncCompletedReplies, OnProgress
+    from budwood.engine.batches.requests import BatchRequest
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import AsyncChatStream, AsyncPullStream
     from budwood.types import (
@@ -136,7 +137,7 @@ class AsyncClient(AsyncMediaMethods, AsyncBatchMethods):
 
     def ask_many(
         self,
-        prompts: Iterable[Prompt] | AsyncIterable[Prompt],
+        prompts: Iterable[Prompt | BatchRequest] | AsyncIterable[Prompt | BatchRequest],
         *,
         concurrency: int = DEFAULT_CONCURRENCY,
         progress: OnProgress | None = None,

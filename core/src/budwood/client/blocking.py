@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from budwood.chat import ChatSession
     from budwood.completed import CompletedReplies, OnProgress
+    from budwood.engine.batches.requests import BatchRequest
     from budwood.engine.chat.conversation import Conversation
     from budwood.streams import ChatStream, PullStream
     from budwood.types import (
@@ -168,7 +169,7 @@ class Client(MediaMethods, BatchMethods):
 
     def ask_many(
         self,
-        prompts: Iterable[Prompt],
+        prompts: Iterable[Prompt | BatchRequest],
         *,
         concurrency: int = DEFAULT_CONCURRENCY,
         progress: OnProgress | None = None,
@@ -189,7 +190,8 @@ class Client(MediaMethods, BatchMethods):
         requests that run.
 
         Args:
-            prompts: Each is as for `ask`. An iterator is read as the requests are sent, never further.
+            prompts: Each is as for `ask`, or a `BatchRequest` with options of its own. An iterator is read as the
+                requests are sent, never further.
             concurrency: How many requests run at once.
             progress: Called with an `AskProgress` after each reply.
             **options: As for `ask`; they hold for all prompts.

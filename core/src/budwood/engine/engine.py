@@ -36,6 +36,7 @@ from budwood.types import ChatResponse, Message, Timing
 if TYPE_CHECKING:
     from budwood.budget_settings import BudgetSettings
     from budwood.engine.accounting.observers import Observers
+    from budwood.engine.batches.requests import BatchRequest
     from budwood.engine.budgets.budget import Budget
     from budwood.engine.caching.call_cache import CallCache, ClientCache
     from budwood.engine.chat.conversation import Conversation
@@ -96,7 +97,9 @@ class Engine:
         check_stream(call, messages, parsed)
         return StreamedReply(self._ask_with_files(call, messages, parsed), call)
 
-    def ask_each(self, prompts: Iterable[Prompt], options: AskOptions) -> Iterator[Flow[ChatResponse | BudwoodError]]:
+    def ask_each(
+        self, prompts: Iterable[Prompt | BatchRequest], options: AskOptions
+    ) -> Iterator[Flow[ChatResponse | BudwoodError]]:
         """
         Return a flow for each prompt, which returns the reply or its error.
 
@@ -106,20 +109,24 @@ class Engine:
         return map(self._prepare_each(options), prompts)
 
     def ask_each_async(
-        self, prompts: AsyncIterable[Prompt], options: AskOptions
+        self, prompts: AsyncIterable[Prompt | BatchRequest], options: AskOptions
     ) -> AsyncIterator[Flow[ChatResponse | BudwoodError]]:
         """Return a flow for each prompt of an async iterable; see `ask_each`."""
         prepare = self._prepare_each(options)
         return (prepare(prompt) async for prompt in prompts)
 
-    def _prepare_each(self, options: AskOptions) -> Callable[[Prompt], Flow[ChatResponse | BudwoodError]]:
+    def _prepare_each(
+        self, options: AskOptions
+    ) -> Callable[[Prompt | BatchRequest], Flow[ChatResponse | BudwoodError]]:
+        from budwood.engine.batches.requests import split_request  # few programs send many prompts
+
         self._check_request(options)
-        if self.cache is None or "sample" in options or options.get("temperature") == 0:
-            return lambda prompt: error_as_result(partial(self.ask, prompt, options))
-        from budwood.engine.caching.samples import SampleNumbers  # few programs have a cache
+        if self.cache is None:
+            return lambda item: error_as_result(partial(self.ask, *split_request(item, options)))
+        from budwood.engine.caching.samples import SampleNumbers
 
         number = SampleNumbers()
-        return lambda prompt: error_as_result(partial(self.ask, prompt, number(prompt, options)))
+        return lambda item: error_as_result(partial(self.ask, *number(*split_request(item, options))))
 
     def talk(self, conversation: Conversation, prompt: Prompt, options: AskOptions) -> Flow[ChatResponse]:
         """Ask in a conversation. Its history changes only when the reply is complete."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 
-from budwood.engine.chat.prompts import Prompt
 from budwood.engine.drivers.effects import Flow
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.types import ChatResponse, Message
@@ -12,9 +11,7 @@ from budwood.types import ChatResponse, Message
 Result = ChatResponse | BudwoodError
 
 
-def check_many(
-    prompts: Iterable[Prompt] | AsyncIterable[Prompt], concurrency: object, progress: object, *, takes_async: bool
-) -> None:
+def check_many(prompts: object, concurrency: object, progress: object, *, takes_async: bool) -> None:
     """
     Check the arguments of `Client.ask_many` that apply to all prompts.
 

@@ -108,7 +108,7 @@ class BatchEngine:
     read_files: Callable[[Call, tuple[Message, ...], CallOptions], Flow[tuple[Message, ...]]]
     set_account: Callable[[Call, str | None, None], None]
     ask_one: Callable[[Prompt, AskOptions], Flow[ChatResponse]]
-    ask_each: Callable[[Iterable[Prompt], AskOptions], Iterator[Flow[Result]]]
+    ask_each: Callable[[Iterable[Prompt | BatchRequest], AskOptions], Iterator[Flow[Result]]]
     has_account: bool
 
     def choose_lane(self, lane: Lane, options: AskOptions) -> Lane:
@@ -185,10 +185,7 @@ class BatchEngine:
         def ask_again(indices: Iterable[int]) -> Iterator[Flow[Result]]:
             return (error_as_result(partial(self.ask_one, *split_request(items[index], live))) for index in indices)
 
-        prompts = [item for item in items if not isinstance(item, BatchRequest)]
-        is_plain = len(prompts) == len(items)
-        flows = self.ask_each(prompts, live) if is_plain else ask_again(range(len(items)))
-        return LiveCalls(flows, ask_again, facts)
+        return LiveCalls(self.ask_each(items, live), ask_again, facts)
 
     def cancel(self, ref: JobRef, options: AskOptions | None = None) -> Flow[JobState]:
         """Cancel those parts of a job that have not ended."""

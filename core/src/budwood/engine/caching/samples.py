@@ -14,17 +14,23 @@ from budwood.errors import BudwoodError
 
 
 class SampleNumbers:
-    """Numbers the samples of equal prompts: the second is sample 1, the third sample 2, and so on."""
+    """
+    Numbers the samples of equal prompts: the second is sample 1, the third sample 2, and so on.
+
+    With a temperature of 0, or with ``sample`` among the options, all are the same sample.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[bytes] = Counter()
 
-    def __call__(self, prompt: Prompt, options: AskOptions) -> AskOptions:
-        """Return the options of a prompt."""
+    def __call__(self, prompt: Prompt, options: AskOptions) -> tuple[Prompt, AskOptions]:
+        """Return a prompt, and its options with the number."""
+        if "sample" in options or options.get("temperature") == 0:
+            return prompt, options
         digest = _digest(prompt)
         number = self._counts[digest]
         self._counts[digest] += 1
-        return cast("AskOptions", {**options, "sample": number}) if number else options
+        return prompt, cast("AskOptions", {**options, "sample": number}) if number else options
 
 
 def _digest(prompt: Prompt) -> bytes:
