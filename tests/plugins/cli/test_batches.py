@@ -51,7 +51,7 @@ def test_run_prints_the_results_in_order(budwood, requests, server):
     """
     One line for each request, with its id if it has one; the file of the job is removed at the end.
     """
-    run = budwood("batch", "run", requests, "--quiet")
+    run = budwood("batch", "run", requests, "--lane", "batch", "--quiet")
 
     assert (run.returncode, run.stderr) == (0, "")
     rows = read(run.stdout)
@@ -92,14 +92,14 @@ def test_interrupted_run_continues(budwood, requests, server):
     assert server.count("POST /batches") == 1
 
 
-@pytest.mark.parametrize("command", ["run", "submit"])
+@pytest.mark.parametrize("command", [["run", "--lane", "batch"], ["submit"]])
 def test_batch_that_the_vendor_may_have_is_not_submitted_again(budwood, requests, server, command):
     """
     Neither a reply nor the list has its id: further commands say so, until the file about it is deleted.
     """
     server.hook = server.lose_batches
-    lost = budwood("batch", command, requests)
-    again = budwood("batch", command, requests)
+    lost = budwood("batch", *command, requests)
+    again = budwood("batch", *command, requests)
     count = server.count("POST /batches")
     server.hook = lambda _line, **_is_done: False
     requests.with_name("requests.jsonl.job.json.creating").unlink()
@@ -108,7 +108,7 @@ def test_batch_that_the_vendor_may_have_is_not_submitted_again(budwood, requests
     assert "may have created the batch" in lost.stderr
     assert (again.returncode, count) == (2, 1)
     assert "delete the file" in again.stderr
-    assert budwood("batch", "run", requests).returncode == 0
+    assert budwood("batch", "run", requests, "--lane", "batch").returncode == 0
     assert sorted(path.name for path in requests.parent.glob("requests*")) == ["requests.jsonl"]
 
 
@@ -119,7 +119,7 @@ def test_rejected_batch_can_be_submitted_again(budwood, requests, server):
     server.faults = {"/batches": [400]}
 
     assert budwood("batch", "submit", requests).returncode != 0
-    assert budwood("batch", "run", requests).returncode == 0
+    assert budwood("batch", "run", requests, "--lane", "batch").returncode == 0
 
 
 def test_failed_requests_are_lines_with_errors(budwood, requests, server):
@@ -128,11 +128,12 @@ def test_failed_requests_are_lines_with_errors(budwood, requests, server):
     """
     server.handle = lambda line: expire(line) if line["custom_id"].startswith("1-") else succeed(line)
 
-    run = budwood("batch", "run", requests)
+    run = budwood("batch", "run", requests, "--lane", "batch")
 
     assert run.returncode == 7
     rows = read(run.stdout)
     assert rows[1]["error"]["type"] == "BatchItemError"
+    assert (rows[1]["error"]["reason"], rows[1]["error"]["retryable"]) == ("expired", True)
     assert "1 of 3 requests failed" in run.stderr
 
 
@@ -142,7 +143,7 @@ def test_models_of_lines_are_those_of_the_provider(budwood, requests, server):
     """
     requests.write_text(json.dumps({"model": "gpt-4.1-nano", "messages": [{"role": "user", "content": "Hi"}]}))
 
-    assert budwood("batch", "run", requests).returncode == 0
+    assert budwood("batch", "run", requests, "--lane", "batch").returncode == 0
     assert server.lines()[0]["body"]["model"] == "gpt-4.1-nano"
 
 
@@ -183,7 +184,8 @@ def test_wrong_lines_are_named(budwood, requests, line, problem):
     ("arguments", "message"),
     [
         (("-o", "."), "is a folder"),
-        (("-O", "lane", "live"), "-O cannot set lane"),
+        (("-O", "concurrency", "3"), "-O cannot set concurrency"),
+        (("--lane", "batch", "--limit", "1", "--retry-failed"), "--retry-failed, --limit: not with a batch"),
         (("-o", "none/results.jsonl"), "does not exist"),
         (("--lane", "fast"), "is not one of 'auto', 'batch', 'live'"),
     ],
@@ -225,11 +227,11 @@ def test_requests_come_from_a_file_that_has_some(budwood, requests):
     """
     requests.write_text("\n")
 
-    empty, stdin = budwood("batch", "run", requests), budwood("batch", "run", "-", stdin='"one"\n')
+    empty, stdin = budwood("batch", "run", requests), budwood("batch", "run", "-", "--lane", "batch", stdin='"one"\n')
 
     assert (empty.returncode, stdin.returncode) == (2, 2)
     assert "has no requests" in empty.stderr
-    assert "Write them to a file first" in stdin.stderr
+    assert "Write the requests to a file first" in stdin.stderr
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def test_existing_files_are_replaced_with_force(budwood, tmp_path, command, name
     replaced = budwood(*command, "-o", name, "--force")
 
     assert (refused.returncode, kept) == (2, b"old")
-    assert f"error: The output {name} exists.\nhint: Pass --force" in refused.stderr
+    assert f"error: The output {name} exists" in refused.stderr
+    assert "hint: Pass --force" in refused.stderr
     assert replaced.returncode == 0, replaced.stderr
     assert (tmp_path / name).read_bytes() != b"old"
 
@@ -244,8 +245,8 @@ def test_a_batch_whose_file_cannot_be_written_is_stored_elsewhere(tmp_path, monk
         patch.setenv("OPENAI_BASE_URL", vendor.url)
         with monkeypatch.context() as full:
             full.setattr(batch_files, "write_job", fail)
-            failed = program.run(["batch", "run", "requests.jsonl"]), capsys.readouterr().err
-        again = program.run(["batch", "run", "requests.jsonl"]), capsys.readouterr().err
+            failed = program.run(["batch", "run", "requests.jsonl", "--lane", "batch"]), capsys.readouterr().err
+        again = program.run(["batch", "run", "requests.jsonl", "--lane", "batch"]), capsys.readouterr().err
         fetched = program.run(["jobs", "result", "batch_1", "-q"]), capsys.readouterr().out
 
         assert vendor.count("POST /batches") == 1
@@ -255,25 +256,6 @@ def test_a_batch_whose_file_cannot_be_written_is_stored_elsewhere(tmp_path, monk
     assert again[0] == 2
     assert "An earlier command ended while the vendor created this batch" in again[1]
     assert (fetched[0], json.loads(fetched[1])["text"]) == (0, "ONE")
-
-
-def test_an_interrupt_of_ordinary_calls_writes_their_replies(started, interrupt, vendor, tmp_path):
-    """
-    The other requests have errors in their places.
-    """
-    (tmp_path / "requests.jsonl").write_text('"one"\n"two"\n"three"\n')
-    vendor.gate, vendor.free = threading.Event(), 1
-    process = started("batch", "run", "requests.jsonl", "--lane", "live", "--concurrency", "1", "-o", "out.jsonl", "-q")
-    process.stdin.close()
-    for _ in range(2):
-        vendor.arrived.acquire()
-
-    assert b"Stopping. The replies so far are written." in interrupt(process, process.stderr)
-    vendor.gate.set()
-
-    assert process.wait() == 130
-    first, second, third = map(json.loads, (tmp_path / "out.jsonl").read_text("utf-8").splitlines())
-    assert (first["text"], second["text"], third["error"]["type"]) == ("Hello there.", "Hello there.", "BatchItemError")
 
 
 def test_several_processes_use_the_store_at_once(started, server):

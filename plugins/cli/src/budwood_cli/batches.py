@@ -18,15 +18,13 @@ from budwood_cli.job_progress import describe_state, show_progress
 from budwood_cli.jobs import store_job
 
 if TYPE_CHECKING:
-    from budwood import BatchJob, BatchRequest, Client, LiveBatch
-    from budwood.errors import BudwoodError
-    from budwood.types import ChatResponse, JobRef, JobState
+    from budwood import BatchJob, BatchRequest, Client
+    from budwood.types import JobRef, JobState
+    from budwood_cli.batch_runs.command import BatchCommand
 
-app = new_group("Send many requests from a file at once: later at a lower price, or now.")
+app = new_group("Send many requests from a file side by side, or as a batch of the vendor at a lower price.")
 
-Requests = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Requests, one a line: JSON texts, or objects in OpenAI's form.")
-]
+Requests = Annotated[Path, typer.Argument(metavar="FILE", help="Requests, one a line: JSON, or plain texts.")]
 JobFile = Annotated[Path, typer.Argument(metavar="FILE", help="The file with the requests, or FILE.job.json.")]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Maximum tokens of each output.")]
 Output = Annotated[
@@ -37,46 +35,100 @@ Output = Annotated[
 
 @app.command("run")
 def run(
-    file: Requests,
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="Requests, one a line: JSON, or plain texts; - for standard input."),
+    ],
     *,
     model: options.Model = None,
     system: options.System = None,
+    temperature: Annotated[
+        float | None, typer.Option("-t", "--temperature", min=0.0, help="The sampling temperature.")
+    ] = None,
     max_tokens: MaxTokens = None,
-    lane: Annotated[
-        Literal["auto", "batch", "live"],
-        typer.Option("--lane", metavar="LANE", help="auto, batch, or live (ordinary calls at once)."),
+    seed: options.Seed = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            metavar="SCHEMA",
+            help="The form of each reply: FILE.json, JSON, MODULE:TYPE, or 'name, age int'.",
+        ),
+    ] = None,
+    output: Output = None,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests at once.")] = 32,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Send only the first N requests.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Send requests of the output again that have failed.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Start again: delete the results that the output has.")
+    ] = False,
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", metavar="DOLLARS", min=0.0, help="The most that all requests may cost together."),
+    ] = None,
+    timeout: options.Timeout = None,
+    base_url: options.BaseURL = None,
+    input_format: Annotated[
+        Literal["auto", "jsonl", "text"],
+        typer.Option("--input-format", metavar="FORM", help="What the lines are: jsonl, text, or auto."),
     ] = "auto",
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Ordinary calls at once.")] = 32,
+    lane: Annotated[
+        Literal["auto", "batch", "live"] | None,
+        typer.Option(
+            "--lane",
+            metavar="LANE",
+            help="live (ordinary calls, the default), batch (a batch of the vendor), or auto (that if it has batches).",
+            show_default=False,
+        ),
+    ] = None,
     further: Pairs = None,
     extra: Extra = None,
-    output: Output = None,
-    force: options.Force = False,
     quiet: options.Quiet = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print no progress, and with -o a summary as JSON.")
+    ] = False,
 ) -> None:
     """
-    Send requests, wait, and print their results.
+    Send many prompts side by side, and write their results in order, one a line.
 
-    The results have the order of the requests, one a line. A batch is stored in FILE.job.json while it runs. If the
-    command is interrupted, run it again: it continues.
+    With -o FILE nothing is lost: if the command is interrupted, run it again, and it sends what has no result yet.
     """
     from budwood import Client
-    from budwood_cli.batch_files import check_failed, find_job_file, list_ids, write_results
-    from budwood_cli.media_outputs import find_text_output
+    from budwood_cli.batch_runs.command import BatchCommand, run_live
+    from budwood_cli.reply_schemas import read_schema
 
-    path = find_text_output(output, force=force)
-    ask_options = read_options(Client.submit_batch, further, extra, system=system, max_tokens=max_tokens)
-    saved = find_job_file(file)
-    with _open(file, model) as (client, requests), _continuing(file):
-        if saved.exists():
-            job: BatchJob | LiveBatch = _load(client, file)
-        else:
-            job = _submit(client, requests, saved, lane=lane, concurrency=concurrency, **ask_options)
-        results, is_stopped = _wait_for_results(job, quiet=quiet)
-    failed = write_results(results, list_ids(file, len(results)), path)
-    if is_stopped:
-        raise KeyboardInterrupt
-    saved.unlink(missing_ok=True)
-    check_failed(failed, len(results))
+    ask_options = read_options(
+        Client.ask_many,
+        further,
+        extra,
+        system=system,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        seed=seed,
+        timeout=timeout,
+        schema=None if schema is None else read_schema(schema),
+    )
+    live = BatchCommand(
+        file=file,
+        input_format=input_format,
+        model=model,
+        base_url=base_url,
+        options=ask_options,
+        output=output,
+        concurrency=concurrency,
+        limit=limit,
+        retry_failed=retry_failed,
+        force=force,
+        budget=budget,
+        quiet=quiet,
+        json_output=json_output,
+    )
+    if lane == "live" or (lane is None and not _has_job(file)) or not _run_batch(live, is_required=lane != "auto"):
+        run_live(live)
 
 
 @app.command("submit")
@@ -90,7 +142,7 @@ def submit(
     extra: Extra = None,
     json_output: options.AsJSON = False,
 ) -> None:
-    """Submit requests as a batch. The job is stored in FILE.job.json."""
+    """Submit requests as a batch of the vendor. The job is stored in FILE.job.json."""
     from budwood import Client
     from budwood_cli.batch_files import find_job_file, write_job
 
@@ -113,7 +165,7 @@ def submit(
 
 @app.command("status")
 def status(file: JobFile, *, json_output: options.AsJSON = False) -> None:
-    """Ask for the state of a batch."""
+    """Ask the vendor for the state of a batch."""
     with _client() as client:
         job = _load(client, file)
         _print_state(job, job.poll(), json_output=json_output)
@@ -122,7 +174,7 @@ def status(file: JobFile, *, json_output: options.AsJSON = False) -> None:
 
 @app.command("cancel")
 def cancel(file: JobFile, *, json_output: options.AsJSON = False) -> None:
-    """Cancel a batch. What it has answered by then remains."""
+    """Cancel a batch of the vendor. What it has answered by then remains."""
     with _client() as client:
         job = _load(client, file)
         _print_state(job, job.cancel(), json_output=json_output)
@@ -138,7 +190,7 @@ def results(
     force: options.Force = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print the results of a batch, one a line, in the order of the requests."""
+    """Wait for a batch of the vendor, and print its results, one a line, in the order of the requests."""
     from budwood_cli.batch_files import check_failed, list_ids, write_results
     from budwood_cli.media_outputs import find_text_output
 
@@ -183,19 +235,40 @@ def _submit(client: Client, requests: Sequence[BatchRequest], saved: Path, **arg
     return job
 
 
-def _wait_for_results(job: BatchJob | LiveBatch, *, quiet: bool) -> tuple[list[ChatResponse | BudwoodError], bool]:
-    """Return the results, and whether an interrupt has stopped ordinary calls: then, those that were made."""
-    from budwood import BatchJob
+def _has_job(file: str) -> bool:
+    """Tell whether the vendor has a batch of these requests, or may have it."""
+    from budwood_cli.batch_files import find_creation_file, find_job_file
 
-    try:
-        with show_progress(quiet=quiet) as progress:
-            return job.result(progress=progress), False
-    except KeyboardInterrupt:
-        if isinstance(job, BatchJob):
-            raise
-        terminal.note("Stopping. The replies so far are written. Press Ctrl-C again to stop at once, without them.")
-        job.cancel()
-        return job.result(), True
+    saved = find_job_file(Path(file))
+    return saved.exists() or find_creation_file(saved).exists()
+
+
+def _run_batch(command: BatchCommand, *, is_required: bool) -> bool:
+    """Submit a batch or continue with it, wait, and print the results; return False if the vendor has no batches."""
+    from budwood.errors import UnsupportedError
+    from budwood_cli.batch_files import check_failed, find_job_file, list_ids, write_results
+    from budwood_cli.media_outputs import find_text_output
+
+    command.check_for_batch()
+    file = Path(command.file)
+    path = find_text_output(command.output, force=command.force)
+    saved = find_job_file(file)
+    with _open(file, command.model) as (client, requests), _continuing(file):
+        if saved.exists():
+            job = _load(client, file)
+        else:
+            try:
+                job = _submit(client, requests, saved, **command.options)
+            except UnsupportedError:
+                if is_required:
+                    raise
+                return False
+        with show_progress(quiet=command.is_quiet) as progress:
+            found = job.result(progress=progress)
+    failed = write_results(found, list_ids(file, len(found)), path)
+    saved.unlink(missing_ok=True)
+    check_failed(failed, len(found))
+    return True
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood import Client, Settings
 from budwood.errors import ConfigurationError
@@ -10,6 +10,8 @@ from budwood.types import CacheFailed
 from budwood_cli import terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from budwood.types import Observation
 
 MODEL_HINT: Final = (
@@ -36,10 +38,16 @@ def client_for(model: str | None, *, hint: str = MODEL_HINT, base_url: str | Non
     return open_client(model, settings, base_url=base_url)
 
 
-def open_client(model: str | None, settings: Settings, *, base_url: str | None = None) -> Client:
+def open_client(
+    model: str | None,
+    settings: Settings,
+    *,
+    base_url: str | None = None,
+    budgets: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Client:
     """Create a client that notes on standard error if its cache fails."""
     notes = [CacheNotes()] if settings.cache else []
-    return Client(model, settings=settings, base_url=base_url, observers=[*settings.observers, *notes])
+    return Client(model, settings=settings, base_url=base_url, budgets=budgets, observers=[*settings.observers, *notes])
 
 
 class CacheNotes:

@@ -65,7 +65,12 @@ COMMANDS: Final = (
     Command("video", "Generate a video from a prompt, and wait for it.", "budwood_cli.video:video", "Media"),
     _datasets("generate", "Create a dataset from a specification.", "budwood_cli.generate:generate"),
     _datasets("runs", "List, show, export and change runs of `budwood generate`.", "budwood_cli.runs:app"),
-    Command("batch", "Send many requests as a batch.", "budwood_cli.batches:app", "Batches and jobs"),
+    Command(
+        "batch",
+        "Send many prompts from a file.",
+        "budwood_cli.batches:app",
+        "Batches and jobs",
+    ),
     Command("jobs", "Show jobs, and fetch their results.", "budwood_cli.jobs:app", "Batches and jobs"),
     Command(
         *("setup", "Choose a provider and a model, and check its key.", "budwood_cli.setup.command:setup", "Set-up"),
