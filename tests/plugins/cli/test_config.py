@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.small_disk import mount_disk
 
 KEY = "sk-0123456789abcdef"
 TEXT = f"""\
@@ -360,3 +363,27 @@ def test_interrupt_keeps_the_text(terminal, user_file, editor):
 
     assert [kept.read_text() for kept in user_file.parent.glob("budwood.toml.edited-*")] == ["modl = 1"] * 2
     assert user_file.read_text() == TEXT
+
+
+def test_full_disk_loses_neither_the_file_nor_the_text(budwood, tmp_path, editor):
+    """
+    The file is as before, and what the editor wrote is where there is room.
+    """
+    long = "# " + "x" * 100_000
+    with mount_disk(tmp_path / "disk") as disk:
+        path = disk.folder / "budwood.toml"
+        path.write_text(TEXT)
+        disk.leave(0)
+        folder = {"BUDWOOD_CONFIG_DIR": str(disk.folder)}
+
+        changed = budwood("config", "set", "model", "-", stdin="work/" + "m" * 20_000, **folder)
+        edited = budwood("config", "edit", **folder, **editor(f"path.write_text({long!r})"))
+
+        assert (changed.returncode, edited.returncode) == (1, 1)
+        assert "No space left on device" in changed.stderr
+        assert "No space left on device" in edited.stderr
+        kept = Path(edited.stderr.partition("your text is in ")[2].splitlines()[0])
+        assert kept.read_text() == long
+        assert path.read_text() == TEXT
+        assert [entry.name for entry in disk.folder.iterdir() if ".part" in entry.name or "edited" in entry.name] == []
+    shutil.rmtree(kept.parent)

@@ -339,3 +339,22 @@ def test_entry_without_a_secret_can_be_removed(state, folder):
 
     assert ("still there" in change.note) == (state == "missing")
     assert list_labels(folder) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+def test_file_that_others_could_read_is_mended(add, budwood, folder):
+    """
+    A warning says so, without the line of code that raised it.
+    """
+    add("openai")
+    path = folder / "credentials.json"
+    path.chmod(0o644)
+
+    done = budwood("tokens", "list")
+
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        f"warning: {path}: other users could read the stored keys (its mode was 0644, and now is 0600)"
+    )
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -26,10 +27,26 @@ class OutputClosedError(Exception):
 
 
 def configure_streams() -> None:
-    """Escape characters that the encoding of a stream does not have, instead of failing."""
+    """Escape characters that the encoding of a stream does not have, instead of failing; show warnings as lines."""
+    warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _show_warning(  # noqa: PLR0917 - the signature of the standard library
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 - that of the standard library, which it never passes
+    line: str | None = None,
+) -> None:
+    """Write a warning for the user without the line of code that raised it."""
+    if issubclass(category, UserWarning):
+        note(f"warning: {message}")
+    else:
+        note(warnings.formatwarning(message, category, filename, lineno, line), end="")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
