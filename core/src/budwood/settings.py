@@ -322,7 +322,8 @@ def user_folder(purpose: Literal["cache", "config", "data", "state"]) -> Path:
     """
     Return Budwood's folder of a purpose for the current user. It may not exist.
 
-    The variables ``BUDWOOD_CACHE_DIR``, ``BUDWOOD_CONFIG_DIR`` and ``BUDWOOD_DATA_DIR`` replace these folders.
+    A variable replaces each of them: ``BUDWOOD_CACHE_DIR``, ``BUDWOOD_CONFIG_DIR``, ``BUDWOOD_DATA_DIR`` and
+    ``BUDWOOD_STATE_DIR``.
 
     A user without a home folder, such as a number without a name in a container, has ``/`` as home, as in containers
     that set ``HOME``. Files that cannot be created there are faults of what needs them, not of the client.

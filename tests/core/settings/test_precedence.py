@@ -222,12 +222,12 @@ def test_user_without_a_home_folder_has_the_root_folder_as_home(monkeypatch):
     assert user_folder("data") == Path("/.local/share/budwood")
 
 
-@pytest.mark.parametrize("purpose", ["cache", "config", "data"])
+@pytest.mark.parametrize("purpose", ["cache", "config", "data", "state"])
 def test_a_variable_replaces_each_folder_of_the_user(purpose, monkeypatch, tmp_path):
     """
     The others stay. A relative path is one in the current folder.
     """
-    others = {"cache", "config", "data"} - {purpose}
+    others = {"cache", "config", "data", "state"} - {purpose}
     usual = {other: user_folder(other) for other in others}
 
     monkeypatch.setenv(f"BUDWOOD_{purpose.upper()}_DIR", "here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 
 import pytest
@@ -209,3 +210,18 @@ def test_a_wrong_schema_sends_nothing(budwood, vendor, schema, message):
     assert (run.returncode in (2, 3), run.stdout, vendor.requests) == (True, "", [])
     assert message in run.stderr
     assert "\nhint: " in run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permissions of this kind")
+def test_a_new_file_has_usual_permissions(budwood, vendor, tmp_path):
+    """
+    Others may read it if they may read other files of the user. A file that is replaced keeps its permissions.
+    """
+    (tmp_path / "usual.txt").touch()
+    (tmp_path / "own.txt").touch(mode=0o600)
+
+    for name in ("reply.txt", "own.txt"):
+        assert budwood("ask", "Hi", "-o", name, "--force").returncode == 0
+
+    usual, new, own = ((tmp_path / f"{name}.txt").stat().st_mode for name in ("usual", "reply", "own"))
+    assert (new, own & 0o777) == (usual, 0o600)

@@ -36,6 +36,7 @@ _HOMES: Final = (
     "BUDWOOD_CACHE_DIR",
     "BUDWOOD_CONFIG_DIR",
     "BUDWOOD_DATA_DIR",
+    "BUDWOOD_STATE_DIR",
 )
 """Variables for the folders of a user's files. They are set to a temporary folder while a plugin is examined."""
 

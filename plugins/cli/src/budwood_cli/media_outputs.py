@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood import BudwoodError
-from budwood.providing import write_file_atomically
+from budwood.providing import replace_file
 from budwood_cli import terminal
 from budwood_cli.errors import ArgumentError, OutputError
 from budwood_cli.replies import attempt_as_json, write_notes
@@ -108,7 +108,14 @@ def write_text_output(path: Path | None, text: str) -> None:
     if path is None:
         terminal.write(text)
     else:
-        _write_or_keep(path, lambda file: write_file_atomically(file, text))
+        _write_or_keep(path, lambda file: _write_text(file, text))
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write a text. A new file has the permissions that the process gives to its files."""
+    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
+    with replace_file(path, part), part.open("xb") as file:
+        file.write(text.encode())
 
 
 def _write_or_keep(path: Path, write: Callable[[Path], object]) -> None:

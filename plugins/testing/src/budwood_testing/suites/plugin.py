@@ -31,6 +31,7 @@ _HOMES: Final = (
     "BUDWOOD_CACHE_DIR",
     "BUDWOOD_CONFIG_DIR",
     "BUDWOOD_DATA_DIR",
+    "BUDWOOD_STATE_DIR",
 )
 
 Build = Callable[..., Instance[Any]]
