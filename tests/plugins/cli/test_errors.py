@@ -146,7 +146,7 @@ def test_a_missing_model_is_explained_for_the_command_line(budwood):
     run = budwood("ask", "Hi")
 
     assert run.returncode == 3
-    assert run.stderr.startswith("error: No model given.\nhint: Pass -m PROVIDER/MODEL")
+    assert run.stderr.startswith("error: No model given.\nhint: Run `budwood setup`, pass -m PROVIDER/MODEL")
 
 
 @pytest.mark.parametrize(("flags", "environment"), [(["--debug"], {}), ([], {"BUDWOOD_DEBUG": "1"})])

@@ -34,7 +34,11 @@ def show(
     origin: Annotated[bool, typer.Option("--origin", help="Also show defaults, and where each value is from.")] = False,
     json_output: options.AsJSON = False,
 ) -> None:
-    """Show the settings that apply in this folder. Secrets are hidden but for their last characters."""
+    """
+    Show the settings of this folder.
+
+    They are from all sources. Secrets are hidden but for their last characters.
+    """
     from budwood.settings import Settings
     from budwood_cli.setting_origins import collect_values
 
@@ -54,7 +58,11 @@ def show(
 
 @app.command("get")
 def get(key: Key, *, user: User = False, project: Project = False, json_output: options.AsJSON = False) -> None:
-    """Print one value or table: the one that applies, or with --user or --project that of the file."""
+    """
+    Print one value, or the values of a table.
+
+    Without --user or --project, those that apply in this folder.
+    """
     from budwood_cli.setting_keys import parse_key
 
     path = parse_key(key)
@@ -82,9 +90,10 @@ def set_value(
     json_output: options.AsJSON = False,
 ) -> None:
     """
-    Set a key in the user's file, or with --project in that of the current folder.
+    Set a key, and show the change.
 
-    The change is checked, and the former file is kept as budwood.toml.bak.
+    It is set in the user's file, or with --project in that of the current folder. The change is checked, and the
+    former file is kept as budwood.toml.bak.
     """
     from budwood_cli.setting_keys import parse_key
     from budwood_cli.setting_secrets import is_secret
@@ -109,7 +118,11 @@ def unset(
     dry_run: DryRun = False,
     json_output: options.AsJSON = False,
 ) -> None:
-    """Remove a key or a table from the user's file, or with --project from that of the current folder."""
+    """
+    Remove a key or a table.
+
+    It is removed from the user's file, or with --project from that of the current folder.
+    """
     file = _open_file(user=user, project=project)
     if not file.unset(key):
         raise _not_set(key, file.path)
@@ -118,7 +131,11 @@ def unset(
 
 @app.command("path")
 def path(*, user: User = False, project: Project = False, json_output: options.AsJSON = False) -> None:
-    """Print the path of the user's file, or with --project that of the current folder. It may not exist."""
+    """
+    Print the path of the settings file.
+
+    It is the user's, or with --project that of the current folder. It may not exist.
+    """
     from budwood_cli.settings_files import project_file, user_file
     from budwood_cli.stored_keys import stored_keys_path
 
@@ -132,9 +149,10 @@ def path(*, user: User = False, project: Project = False, json_output: options.A
 @app.command("edit")
 def edit(*, user: User = False, project: Project = False, json_output: options.AsJSON = False) -> None:
     """
-    Open the user's file in your editor (VISUAL or EDITOR), or with --project that of the current folder.
+    Change the settings in your editor.
 
-    The file is replaced when the text is valid. Otherwise the text is kept beside it.
+    The editor of VISUAL or EDITOR opens the user's file, or with --project that of the current folder. The file is
+    replaced when the text is valid. Otherwise the text is kept beside it.
     """
     from budwood_cli.settings_editor import edit_file
     from budwood_cli.settings_files import read_bytes
@@ -155,9 +173,10 @@ def edit(*, user: User = False, project: Project = False, json_output: options.A
 @app.command("validate")
 def validate(*, json_output: options.AsJSON = False) -> None:
     """
-    Check all settings: files, .env, variables and stored keys. Each mistake is listed with its file and line.
+    List all mistakes in the settings.
 
-    The exit status is 3 if there are any.
+    Files, .env, variables and stored keys are checked. Each mistake is listed with its file and line. The exit
+    status is 3 if there are any.
     """
     from budwood_cli.settings_check import check_all
 
