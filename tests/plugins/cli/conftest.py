@@ -272,7 +272,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=os.environ | {"TERM": "xterm", "INPUTRC": os.devnull} | environment,
+            env=os.environ | {"TERM": "xterm", "NO_COLOR": "1", "INPUTRC": os.devnull} | environment,
             start_new_session=True,
         )
         os.close(slave)

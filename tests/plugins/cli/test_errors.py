@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
 
 from budwood import errors
-from budwood_cli.errors import STATUSES, PartialError, status_of
+from budwood_cli.errors import STATUSES, ArgumentError, NoModelError, PartialError, code_of, status_of
 
 EXPECTED = {
     1: "BudwoodError CacheMissError UnsupportedError StructuredOutputError ToolLoopError",
@@ -41,6 +42,101 @@ def test_every_error_has_an_exit_status():
     assert found == {name: status for status, names in EXPECTED.items() for name in names.split()}
     assert status_of(PartialError("Rows are missing.")) == 7
     assert set(STATUSES) <= set(kinds.values())
+
+
+CODES = {
+    "BudwoodError": "budwood",
+    "CredentialError": "no_credentials",
+    "AuthenticationError": "authentication",
+    "RateLimitError": "rate_limited",
+    "QuotaExhaustedError": "quota_exhausted",
+    "RequestTimeoutError": "timeout",
+    "ConnectionFailedError": "connection_failed",
+    "ServerError": "server_error",
+    "NotFoundError": "not_found",
+    "PluginNotFoundError": "plugin_not_found",
+    "ConfigurationError": "configuration",
+    "BudgetExceededError": "budget_exceeded",
+}
+
+
+def test_every_error_has_a_code():
+    """
+    It depends on the class alone, and is a word in lower case.
+    """
+    kinds = [vars(errors)[name] for names in EXPECTED.values() for name in names.split()]
+    found = {kind.__name__: code_of(kind.__new__(kind)) for kind in kinds}
+
+    assert {name: found[name] for name in CODES} == CODES
+    assert len(set(found.values())) == len(found)
+    assert all(code.replace("_", "").islower() for code in found.values())
+    assert code_of(ArgumentError("Which one?")) == "usage"
+    assert code_of(NoModelError("No model given.")) == "no_model"
+    assert code_of(FileNotFoundError(2, "No such file")) == "system"
+    assert code_of(ZeroDivisionError()) == "internal"
+
+
+@pytest.mark.parametrize("switch", [["--json"], ["--jsonl"], ["--format", "json"], ["--format=json"]])
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--no-such-option"], {"code": "usage"}),
+        (["-m", "nobody/tiny"], {"code": "plugin_not_found"}),
+        ([], {"code": "rate_limited", "status": 429, "request_id": "req-7", "vendor_code": "slow_down"}),
+    ],
+)
+def test_errors_are_json_if_the_output_is(budwood, vendor, switch, arguments, error):
+    """
+    They are one line on standard error, with a code, a message and a hint.
+    """
+    vendor.status, vendor.error = 429, {"message": "Slower.", "code": "slow_down"}
+
+    run = budwood("ask", "Hi", *arguments, *switch)
+
+    found = json.loads(run.stderr)["error"]
+    assert (run.stdout, run.stderr.count("\n")) == ("", 1)
+    assert found["message"]
+    assert list(found)[:3] == ["code", "message", "hint"]
+    assert found | error == found
+
+
+def test_errors_of_an_unknown_command_are_json_too(budwood):
+    """
+    Also what no command reads is searched for --json.
+    """
+    run = budwood("nonsense", "--json")
+
+    assert json.loads(run.stderr)["error"]["code"] == "unknown_command"
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "is_colored"),
+    [
+        ({"TERM": "xterm"}, [], True),
+        ({"TERM": "dumb"}, [], False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, [], False),
+        ({"TERM": "xterm"}, ["--no-color"], False),
+        ({"TERM": "xterm", "FORCE_COLOR": "1"}, ["--no-color"], False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, [], True),
+    ],
+)
+def test_labels_of_errors_have_colors_at_a_terminal(terminal, environment, arguments, is_colored):
+    """
+    The usual variables and --no-color decide.
+    """
+    screen = terminal(*arguments, "nonsense", **{"NO_COLOR": "", "FORCE_COLOR": ""} | environment)
+
+    assert screen.end() == 2
+    assert ("\x1b[1;31merror:" in screen.shown) is is_colored
+    assert ("\x1b" in screen.shown) is is_colored
+
+
+def test_a_pipe_has_colors_only_if_they_are_forced(budwood):
+    """
+    FORCE_COLOR is for pipes whose reader shows colours.
+    """
+    assert "\x1b" not in budwood("nonsense", NO_COLOR="", FORCE_COLOR="").stderr
+    assert "\x1b" in budwood("nonsense", NO_COLOR="", FORCE_COLOR="1").stderr
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood import Client, Settings
-from budwood.errors import ConfigurationError
 from budwood.types import CacheFailed
 from budwood_cli import terminal
+from budwood_cli.errors import NoModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,11 +30,11 @@ def client_for(model: str | None, *, hint: str = MODEL_HINT, base_url: str | Non
         base_url: The address of the model's provider, if it is not the usual one.
 
     Raises:
-        ConfigurationError: No model is given. The hint names the option of the command.
+        NoModelError: No model is given. The hint names the option of the command.
     """
     settings = Settings.load()
     if model is None and settings.model is None:
-        raise ConfigurationError("No model given.", hint=hint)
+        raise NoModelError("No model given.", hint=hint)
     return open_client(model, settings, base_url=base_url)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Mapping
 from typing import Any, Final, Protocol, runtime_checkable
@@ -36,6 +37,16 @@ STATUSES: Final[Mapping[type[errors.BudwoodError], int]] = {
 """Exit statuses by class of error; a class that is not listed has the status of its nearest base class."""
 
 
+CODES: Final[Mapping[type[errors.BudwoodError], str]] = {
+    errors.CredentialError: "no_credentials",
+    errors.PromptError: "invalid_prompt",
+    errors.RateLimitError: "rate_limited",
+    errors.RequestTimeoutError: "timeout",
+    errors.ServerError: "server_error",
+}
+"""Codes of errors that differ from the name of the class, which is otherwise the code: ``not_found``."""
+
+
 class PartialError(errors.BudwoodError):
     """Part of a batch failed. The finished part is saved."""
 
@@ -46,6 +57,14 @@ class OutputError(errors.BudwoodError):
 
 class ArgumentError(errors.BudwoodError):
     """An argument of a command is not valid."""
+
+    error_code = "usage"
+
+
+class NoModelError(errors.ConfigurationError):
+    """No model is given, neither as an option nor in the settings."""
+
+    error_code = "no_model"
 
 
 def status_of(error: Exception) -> int:
@@ -77,12 +96,12 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False)
     message, hint = _message_and_hint(error, command)
     hints = [line for line in (hint, *getattr(error, "__notes__", ())) if line]
     if as_json:
-        described = describe(error) | {"message": message, "hint": " ".join(hints) or None}
-        terminal.note(terminal.to_json({"error": described}))
+        described = {"code": code_of(error), "message": message, "hint": " ".join(hints) or None}
+        terminal.note(terminal.to_json({"error": described | describe(error) | described}))
         return status_of(error)
-    terminal.note(f"error: {message}")
+    terminal.note(message, label="error:")
     for line in hints:
-        terminal.note(f"hint: {line}")
+        terminal.note(line, label="hint:")
     request_id = getattr(error, "request_id", None)
     if request_id:
         terminal.note(f"request: {request_id}")
@@ -93,10 +112,31 @@ def describe(error: Exception) -> dict[str, Any]:
     """Return what is known of an error, as JSON."""
     is_usage_error = isinstance(error, _UsageError)  # the names of its classes depend on the version of typer
     name = "UsageError" if is_usage_error else type(error).__name__
-    described: dict[str, Any] = {"type": name, "message": getattr(error, "message", str(error))}
+    described: dict[str, Any] = {
+        "code": code_of(error),
+        "type": name,
+        "message": getattr(error, "message", str(error)),
+    }
     if isinstance(error, errors.ProviderError):
-        described |= {"code": error.code, "status": error.status, "request_id": error.request_id}
+        known = {"status": error.status, "request_id": error.request_id, "vendor_code": error.code}
+        described |= {key: value for key, value in known.items() if value is not None}
     return described
+
+
+def code_of(error: Exception) -> str:
+    """Return the code of an error: a word that does not change with its message, such as ``rate_limited``."""
+    if isinstance(error, _UsageError):
+        return ArgumentError.error_code
+    for kind in type(error).__mro__:
+        if "error_code" in vars(kind):
+            return str(vars(kind)["error_code"])
+        if issubclass(kind, errors.BudwoodError):
+            return CODES.get(kind) or _to_snake_case(kind.__name__.removesuffix("Error"))
+    return "system" if isinstance(error, OSError) else "internal"
+
+
+def _to_snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _message_and_hint(error: Exception, command: str) -> tuple[str, str | None]:

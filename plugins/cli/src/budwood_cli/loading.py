@@ -19,9 +19,13 @@ SWITCHES_NOTE: Final = "--debug, --no-color and --no-input: see `budwood --help`
 class MissingDistributionError(ConfigurationError):
     """A command needs a distribution that is not installed."""
 
+    error_code = "missing_distribution"
+
 
 class UnknownCommandError(ArgumentError):
     """No command has this name."""
+
+    error_code = "unknown_command"
 
 
 def load_command(name: str) -> Any:  # noqa: ANN401 - a command of click, which typer has as a private copy

@@ -22,6 +22,10 @@ _CLOSED_PIPE: Final = (errno.EPIPE, errno.EINVAL)
 """Errors of a write to a closed pipe; the second on Windows."""
 
 
+_STYLES: Final = {"error:": "1;31", "hint:": "36"}
+"""Colours of labels: bold red, and cyan."""
+
+
 class OutputClosedError(Exception):
     """The reader of standard output closed it, as ``head`` does."""
 
@@ -128,9 +132,20 @@ def _width(columns: Iterable[Sequence[str]]) -> int:
     return sum(max(map(len, column)) + 2 for column in columns) - 2
 
 
-def note(text: str, *, end: str = "\n") -> None:
-    """Write a message to standard error, if it is open."""
+def has_color(stream: TextIO | None) -> bool:
+    """Tell whether to write colours: to a terminal that has some, unless ``NO_COLOR`` or ``FORCE_COLOR`` is set."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (is_terminal(stream) and os.environ.get("TERM") != "dumb")
+
+
+def note(text: str, *, label: str | None = None, end: str = "\n") -> None:
+    """Write a message to standard error, if it is open. A label is written before it, in colour if there are any."""
     with contextlib.suppress(OSError, AttributeError):  # closed, or None if the process started without it
+        if label is not None:
+            style = _STYLES.get(label)
+            colored = f"\x1b[{style}m{label}\x1b[0m" if style and has_color(sys.stderr) else label
+            sys.stderr.write(f"{colored} ")
         sys.stderr.write(escape(text) + end)
         sys.stderr.flush()
 
