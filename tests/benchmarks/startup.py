@@ -21,6 +21,7 @@ SLOW_ROUNDS = 3
 """The rounds of slow programs, which take seconds and are far from every bound."""
 
 VERSION = "import sys; sys.argv = ['budwood', '--version']; from budwood_cli.main import main; main()"
+HELP = VERSION.replace("--version", "--help")
 OFFLINE = (
     "from budwood_offline.questions import write_question\n"
     "from budwood_offline.schemas import fill_schema\n"
@@ -57,7 +58,7 @@ LONG, SHORT = (
 TITLES = {
     "import": "Import, in a new process",
     "first-call": "From the start of a process to the first completed call",
-    "version": "`budwood --version`, in a new process",
+    "version": "`budwood --version` and `budwood --help`, in new processes",
     "offline": "Offline: 20 passages, of each an answer, a question and a row, in a new process",
     "endless": "Offline: as many characters of anything, in long and in short texts, in a new process",
 }
@@ -92,6 +93,7 @@ def create_programs(contenders: Sequence[Contender], address: str) -> Iterator[P
         if contender.name == "budwood":
             yield Program("import", BARE, "pass", python)
     yield Program("version", "budwood", VERSION, suite)
+    yield Program("version", "budwood --help", HELP, suite)
     yield Program("version", "import typer", "import typer", suite)
     yield Program("offline", "budwood", OFFLINE + PASSAGES, suite, SLOW_ROUNDS)
     yield Program("offline", "its imports", OFFLINE, suite, SLOW_ROUNDS)

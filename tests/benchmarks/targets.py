@@ -235,6 +235,12 @@ TARGETS: Final = (
         bound=1.3,
     ),
     Target(
+        name="`budwood --help`, to `import typer`",
+        value=Figure("version", "budwood --help", "cpu_ms"),
+        against=Figure("version", "import typer", "cpu_ms"),
+        bound=1.3,
+    ),
+    Target(
         name="offline, 20 passages: an answer, a question, a row, over the imports",
         value=Figure("offline", "budwood", "cpu_ms"),
         against=Figure("offline", "its imports", "cpu_ms"),

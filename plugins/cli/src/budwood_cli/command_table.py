@@ -8,14 +8,12 @@ distributions are in `other_commands`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 BUDWOOD_CLI: Final = "budwood-cli"
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """
     A command.
 

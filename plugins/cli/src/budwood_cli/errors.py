@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import traceback
 from collections.abc import Mapping
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -92,6 +91,8 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False)
         as_json: Whether to write one line of JSON.
     """
     if os.environ.get("BUDWOOD_DEBUG", "0") not in ("", "0"):
+        import traceback
+
         terminal.note("".join(traceback.format_exception(error)).rstrip())
     message, hint = _message_and_hint(error, command)
     hints = [line for line in (hint, *getattr(error, "__notes__", ())) if line]

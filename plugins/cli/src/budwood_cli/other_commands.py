@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Final, NamedTuple
 
 from budwood.errors import PluginConflictError, PluginInvalidError, PluginLoadError
 from budwood_cli.command_table import find_command
@@ -16,8 +15,7 @@ GROUP: Final = "budwood.commands"
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
-@dataclass(frozen=True)
-class OtherCommand:
+class OtherCommand(NamedTuple):
     """
     A command of another distribution.
 

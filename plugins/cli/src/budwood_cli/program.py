@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from budwood_cli import terminal
 from budwood_cli.errors import INTERRUPTED, USAGE, ArgumentError, report
@@ -12,8 +12,7 @@ from budwood_cli.loading import HELP_NAMES, load_command
 from budwood_cli.switches import SWITCHES, find_switch, reset_switches
 
 
-@dataclass
-class Invocation:
+class Invocation(NamedTuple):
     """
     What the arguments say.
 
@@ -25,7 +24,7 @@ class Invocation:
 
     option: str | None = None
     command: str | None = None
-    arguments: list[str] = field(default_factory=list)
+    arguments: Sequence[str] = ()
 
 
 _OPTIONS = (*HELP_NAMES, "--version", "-V", "--show-completion", "--install-completion", "--complete")
@@ -87,9 +86,9 @@ class _Run:
         return path
 
     def _run_command(self, name: str, arguments: Sequence[str]) -> int:
-        from budwood_cli.call_options import join_pairs
-
         command = self._command = load_command(name)
+        from budwood_cli.call_options import join_pairs  # it imports typer, which unknown commands do not need
+
         status = command.main(
             args=join_pairs(arguments),
             prog_name=f"budwood {name}",

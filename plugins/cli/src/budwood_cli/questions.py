@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from budwood_cli import terminal
 from budwood_cli.errors import ArgumentError
 
 
-@dataclass
 class Answers:
     """
     How questions of the running command are answered.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from budwood_cli.questions import ANSWERS
 
 
-@dataclass(frozen=True)
-class Switch:
+class Switch(NamedTuple):
     """
     A switch.
 
