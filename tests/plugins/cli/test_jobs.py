@@ -7,8 +7,9 @@ import json
 import pytest
 
 from budwood import Client, JobCounts, JobState
-from budwood_cli.job_progress import ProgressLines, describe_state
+from budwood_cli.job_progress import SECONDS_BETWEEN_LINES, as_step, describe_state
 from budwood_cli.job_store import KEPT_SECONDS, find_job, list_jobs, save_job
+from budwood_cli.progress_display import StepLines
 from tests.media_server import BLOCK
 
 pytestmark = pytest.mark.one_python
@@ -182,11 +183,11 @@ def test_progress_is_noted_when_it_changes():
     Otherwise it is every 30 s.
     """
     lines, now = [], [0.0]
-    show = ProgressLines(lines.append, lambda: now[0])
+    show = StepLines(SECONDS_BETWEEN_LINES, lines.append, lambda: now[0])
 
     for seconds in (0, 10, 29, 31):
         now[0] = seconds
-        show(JobState(id="1", status="running", progress=seconds / 100))
+        show(as_step(JobState(id="1", status="running", progress=seconds / 100)))
 
     assert lines == ["running, 0%", "running, 31%"]
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from budwood_cli import terminal
+from budwood_cli.progress_display import start_bars
 
 SECONDS_BETWEEN_LINES: Final = 5.0
 SECONDS_BETWEEN_UPDATES: Final = 0.5
@@ -71,10 +72,9 @@ class _Bar:
 
 @contextmanager
 def _progress_bar() -> Iterator[OnRow]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
     columns = (BarColumn(bar_width=16), MofNCompleteColumn(), TextColumn("rows"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with start_bars(*columns) as bars:
         task = bars.add_task("rows", total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)

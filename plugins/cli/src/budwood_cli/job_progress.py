@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from budwood_cli import terminal
+from budwood_cli.progress_display import Step, show_steps
 
 if TYPE_CHECKING:
     from budwood import JobState
@@ -20,38 +19,13 @@ OnState = Callable[["JobState"], None]
 @contextmanager
 def show_progress(*, quiet: bool) -> Iterator[OnState | None]:
     """Yield the function that shows the state of a job, or None if ``quiet``."""
-    if quiet:
-        yield None
-    elif terminal.is_live():
-        with _progress_bar() as show:
-            yield show
-    else:
-        yield ProgressLines()
+    with show_steps(quiet=quiet, start="submitted", seconds=SECONDS_BETWEEN_LINES) as show:
+        yield None if quiet else lambda state: show(as_step(state))
 
 
-class ProgressLines:
-    """
-    Notes the state of a job whenever its status changes, and every 30 s.
-
-    Args:
-        write: Called with each line.
-        monotonic: Returns the time in seconds.
-    """
-
-    def __init__(
-        self, write: Callable[[str], None] = terminal.note, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._write = write
-        self._monotonic = monotonic
-        self._status: str | None = None
-        self._due = 0.0
-
-    def __call__(self, state: JobState) -> None:
-        """Write a line if the status changed, or if one is due."""
-        now = self._monotonic()
-        if state.status != self._status or now >= self._due:
-            self._status, self._due = state.status, now + SECONDS_BETWEEN_LINES
-            self._write(describe_state(state))
+def as_step(state: JobState) -> Step:
+    """Return what is shown of the state of a job. A new status is shown at once."""
+    return Step(describe_state(state), find_share(state), state.status)
 
 
 def describe_state(state: JobState) -> str:
@@ -75,27 +49,5 @@ def find_share(state: JobState) -> float | None:
 @contextmanager
 def show_download(*, quiet: bool) -> Iterator[None]:
     """Show at a terminal that a result is being downloaded."""
-    if quiet or not terminal.is_live():
+    with show_steps(quiet=quiet, start="downloading"):
         yield
-    else:
-        with _progress_bar("downloading"):
-            yield
-
-
-@contextmanager
-def _progress_bar(description: str = "submitted") -> Iterator[OnState]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.table import Column
-
-    text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
-    columns = (BarColumn(bar_width=16), TimeElapsedColumn(), text)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(description, total=None)
-
-        def show(state: JobState) -> None:
-            share = find_share(state)
-            text = terminal.escape(describe_state(state))
-            bars.update(task, description=text, total=None if share is None else 1.0, completed=share or 0.0)
-
-        yield show

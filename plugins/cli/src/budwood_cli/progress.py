@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from budwood_cli import terminal
+from budwood_cli.progress_display import start_bars
 
 if TYPE_CHECKING:
     from budwood_generation import Progress, RunInfo, RunReport
@@ -112,14 +113,12 @@ def _details(progress: Progress) -> list[str]:
 
 @contextmanager
 def _progress_bar() -> Iterator[OnProgress]:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bars
     from rich.table import Column
 
     text = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="fold"))
     columns = (BarColumn(bar_width=16), MofNCompleteColumn(), text)  # on a narrow terminal the text takes two lines
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+    with start_bars(*columns) as bars:
         task = bars.add_task("planning", total=None)
         write_notes = _NotesOnce(lambda text: bars.console.print(text, markup=False, highlight=False))
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from budwood_cli import terminal
+from budwood_cli.progress_display import start_bars
 
 if TYPE_CHECKING:
     from budwood.types import PullProgress
@@ -74,11 +75,10 @@ def _format_size(count: int) -> str:
 
 @contextmanager
 def _progress_bars() -> Iterator[Show]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with start_bars(*columns) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(step: PullProgress) -> None:
