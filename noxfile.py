@@ -339,6 +339,12 @@ def reference(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def renderings(session: nox.Session) -> None:
+    """Draw the terminals in the documentation again; name some of chat, generate, setup and usage for these only."""
+    session.run(enter_checkout(session), "docs/images/render.py", *session.posargs, external=True)
+
+
+@nox.session(python=False)
 def site(session: nox.Session) -> None:
     """Build the documentation site in build/site/html, test it, and look at it in Chromium; ``-- --serve`` shows it."""
     python = enter_checkout(session)

@@ -73,6 +73,12 @@ class Emulator:
         return "\n".join(self.rows).rstrip()
 
     @property
+    def cells(self):
+        """The characters of all rows with their styles; see `pyte.screens.Char`."""
+        rows = (*self._screen.history.top, *(self._screen.buffer[line] for line in range(self.lines)))
+        return [[row[column] for column in range(self.columns)] for row in rows]
+
+    @property
     def is_cursor_visible(self):
         """Whether the cursor is shown."""
         return not self._screen.cursor.hidden
