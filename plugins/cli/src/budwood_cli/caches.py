@@ -33,16 +33,16 @@ app = new_group("Show, remove, export and import the replies in a cache.")
 
 
 @app.command("stats")
-def stats(*, name: Name = None, json_output: options.AsJSON = False) -> None:
+def stats(*, name: Name = None, layout: options.Format = None, json_output: options.AsJSON = False) -> None:
     """Show entries, bytes, hit rate and savings of each namespace. Savings are in US dollars."""
     from budwood_cli.cache_store import open_cache
 
     with open_cache(name) as cache:
         rows = _stats(cache)
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json(rows)
     elif rows:
-        terminal.write_table(STATS_COLUMNS, [_stats_cells(row) for row in rows])
+        terminal.write_table(STATS_COLUMNS, [_stats_cells(row) for row in rows], layout=layout)
     else:
         terminal.note("the cache is empty")
 
@@ -53,6 +53,7 @@ def list_entries(
     name: Name = None,
     namespace: Namespace = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The maximum number of entries.")] = 50,
+    layout: options.Format = None,
     json_output: options.AsJSON = False,
 ) -> None:
     """List entries: key, model, size, and until when they are fresh. Nothing of replies is printed."""
@@ -65,10 +66,10 @@ def list_entries(
                 terminal.note(f"there are more than {_entries(limit)}: raise --limit")
                 break
             rows.append(_describe(item, read_value(cache.store, item.key)))
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json(rows)
     elif rows:
-        terminal.write_table(LIST_COLUMNS, [_list_cells(row) for row in rows])
+        terminal.write_table(LIST_COLUMNS, [_list_cells(row) for row in rows], layout=layout)
     else:
         terminal.note("no entries")
 

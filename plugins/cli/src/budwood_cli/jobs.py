@@ -36,12 +36,12 @@ app = new_group("Show, await and cancel the jobs that vendors work on, and fetch
 
 
 @app.command("list")
-def list_saved(*, json_output: options.AsJSON = False) -> None:
+def list_saved(*, layout: options.Format = None, json_output: options.AsJSON = False) -> None:
     """List the jobs of this machine, with their last known status. Nothing is sent."""
     from budwood_cli.job_store import list_jobs
 
     saved = list_jobs()
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json(
             [job.ref.model_dump(mode="json") | {"status": job.status, "prompt": job.prompt} for job in saved]
         )
@@ -57,7 +57,7 @@ def list_saved(*, json_output: options.AsJSON = False) -> None:
             ]
             for job in saved
         ]
-        terminal.write_table(COLUMNS, rows, optional=("prompt", "submitted", "model"))
+        terminal.write_table(COLUMNS, rows, optional=("prompt", "submitted", "model"), layout=layout)
     else:
         terminal.note("no jobs")
 

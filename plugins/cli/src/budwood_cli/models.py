@@ -26,6 +26,7 @@ def list_models(
     ] = None,
     *,
     details: Annotated[bool, typer.Option("--long", "-l", help="Add context window and prices, if known.")] = False,
+    layout: options.Format = None,
     json_output: options.AsJSON = False,
 ) -> None:
     """List the models of a provider, one per line."""
@@ -37,10 +38,10 @@ def list_models(
     with Client() if provider else client_for(None, hint=hint) as client:
         models = [look_up(client, model) for model in client.models(provider)]
     _save(models)
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json([model.as_json() for model in models])
-    elif details:
-        terminal.write_table(COLUMNS, [as_row(model) for model in models])
+    elif details or layout is terminal.Layout.TABLE:
+        terminal.write_table(COLUMNS, [as_row(model) for model in models], layout=layout)
     else:
         for model in models:
             terminal.write(f"{model.address}\n")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from budwood_cli.terminal import Layout
+
 Prompt = Annotated[str | None, typer.Argument(help="The prompt; - for standard input. Piped input comes before it.")]
 Model = Annotated[
     str | None,
@@ -30,6 +32,10 @@ Seed = Annotated[
 ]
 Output = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write, instead of printing.")
+]
+Format = Annotated[
+    Layout | None,
+    typer.Option("--format", metavar="FORMAT", help="table, json, or plain: tabs between the cells, and no titles."),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an existing output.")]

@@ -22,17 +22,17 @@ app = new_group("List, check and create plugins.")
 
 
 @app.command("list")
-def list_plugins(*, json_output: options.AsJSON = False) -> None:
+def list_plugins(*, layout: options.Format = None, json_output: options.AsJSON = False) -> None:
     """List installed plugins and presets. No plugin is imported."""
     survey, registry = _survey()
     rows = [_row(plugin, _state(plugin, registry), survey.copy_of(plugin)) for plugin in registry.inventory.all()]
     for copy in survey.list_shadowed():
         rows += [_row(plugin, "shadowed", copy) for plugin in copy.plugins]
     rows += _presets(survey, registry)
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json(rows)
     else:
-        terminal.write_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
+        terminal.write_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows], layout=layout)
 
 
 def _state(plugin: InstalledPlugin, registry: Registry) -> str:
@@ -78,6 +78,7 @@ def doctor(
     timeout: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit for each plugin.")
     ] = SECONDS_PER_PLUGIN,
+    layout: options.Format = None,
     json_output: options.AsJSON = False,
 ) -> None:
     """Check that every plugin works. Each is imported and built in a process of its own."""
@@ -88,11 +89,13 @@ def doctor(
 
     survey, registry = _survey()
     findings = list(examine(registry, survey, timeout=timeout))
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json([asdict(finding) for finding in findings])
     else:
         columns = (*COLUMNS, "problem")
-        terminal.write_table(columns, [[getattr(finding, column) for column in columns] for finding in findings])
+        terminal.write_table(
+            columns, [[getattr(finding, column) for column in columns] for finding in findings], layout=layout
+        )
         for finding in findings:
             if finding.hint:
                 terminal.note(f"hint: {finding.name}: {finding.hint}")

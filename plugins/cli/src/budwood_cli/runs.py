@@ -34,6 +34,7 @@ app.command("rm")(run_changes.remove)
 def list_runs(
     folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The folder to search.")] = Path(),
     *,
+    layout: options.Format = None,
     json_output: options.AsJSON = False,
 ) -> None:
     """List the runs in a folder."""
@@ -43,14 +44,14 @@ def list_runs(
     import budwood_generation
 
     runs = budwood_generation.list_runs(folder)
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json([_as_json(run) for run in runs])
         return
     if not runs:
         where = "the current folder" if folder == Path() else str(folder)
         terminal.note(f"No run of `budwood generate` is in {where}.")
         return
-    terminal.write_table(("state", "rows", "failed", "run"), map(_as_row, runs))
+    terminal.write_table(("state", "rows", "failed", "run"), map(_as_row, runs), layout=layout)
 
 
 def _as_row(run: RunInfo) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ Providers = Annotated[
 ]
 Format = Annotated[
     str | None,
-    typer.Option("--format", metavar="TEXT", help='Print a line for each, such as "{label} {state}".'),
+    typer.Option("--format", metavar="FORMAT", help='table, json, plain, or a line for each: "{label} {state}".'),
 ]
 
 keys = new_group("List the API keys in the settings, by their labels.")
@@ -100,12 +100,13 @@ def _write(
     Raises:
         ArgumentError: The format is not valid, or names a field that does not exist.
     """
-    if json_output:
+    if json_output or line_format == terminal.Layout.JSON:
         terminal.write_json(rows)
         return
     cells = [{name: _cell(value) for name, value in row.items()} for row in rows]
-    if line_format is None:
-        terminal.write_table(columns, [[row[column] for column in columns] for row in cells])
+    if line_format is None or line_format in set(terminal.Layout):
+        layout = None if line_format is None else terminal.Layout(line_format)
+        terminal.write_table(columns, [[row[column] for column in columns] for row in cells], layout=layout)
         return
     for row in cells:
         try:

@@ -45,6 +45,7 @@ def view(
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The maximum number of calls.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for new calls, until Ctrl-C.")] = False,
+    layout: options.Format = None,
     json_output: options.AsJSON = False,
 ) -> None:
     """Show calls, the newest first, with times, tokens, costs and errors."""
@@ -61,12 +62,15 @@ def view(
     )
     with open_store() as store:
         records = store.calls(where, limit=limit)
+        json_output = json_output or layout is terminal.Layout.JSON
         if follow:
             _follow(store, where, records, json_output=json_output)
         elif json_output:
             terminal.write_json([asdict(record) for record in records])
         elif records:
-            terminal.write_table(COLUMNS, [_row(record) for record in records], optional=("cost", "tokens", "seconds"))
+            terminal.write_table(
+                COLUMNS, [_row(record) for record in records], optional=("cost", "tokens", "seconds"), layout=layout
+            )
         else:
             note_no_calls()
 

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -24,6 +25,17 @@ _CLOSED_PIPE: Final = (errno.EPIPE, errno.EINVAL)
 
 _STYLES: Final = {"error:": "1;31", "hint:": "36"}
 """Colours of labels: bold red, and cyan."""
+
+
+_MIN_COLUMN: Final = 8
+
+
+class Layout(StrEnum):
+    """How rows are printed: as JSON, as a table, or with tabs between the cells."""
+
+    JSON = "json"
+    TABLE = "table"
+    PLAIN = "plain"
 
 
 class OutputClosedError(Exception):
@@ -100,16 +112,26 @@ def to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=_as_json)
 
 
-def write_table(titles: Sequence[str], rows: Iterable[Sequence[object]], optional: Sequence[str] = ()) -> None:
+def write_table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    optional: Sequence[str] = (),
+    *,
+    layout: Layout | None = None,
+) -> None:
     """
-    Write rows in columns as wide as their longest cell.
+    Write rows in columns as wide as their longest cell. At a terminal that is too narrow, long cells are cut.
 
     Args:
         titles: The titles of the columns.
         rows: The cells.
         optional: Columns that are left out, one after the other, at a terminal that is too narrow for all of them.
+        layout: For `Layout.PLAIN`, all cells are written with tabs between them, without titles.
     """
-    write(format_table(titles, rows, optional))
+    if layout is Layout.PLAIN:
+        write("".join("\t".join(map(_format_cell, row)) + "\n" for row in rows))
+    else:
+        write(format_table(titles, rows, optional))
 
 
 def format_table(titles: Sequence[str], rows: Iterable[Sequence[object]], optional: Sequence[str] = ()) -> str:
@@ -120,11 +142,23 @@ def format_table(titles: Sequence[str], rows: Iterable[Sequence[object]], option
         if _width(columns.values()) > shutil.get_terminal_size().columns:
             del columns[title]
     widths = [max(map(len, column)) for column in columns.values()]
+    if is_terminal(sys.stdout):
+        _narrow(widths, shutil.get_terminal_size().columns)
     lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        "  ".join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in zip(*columns.values(), strict=True)
     )
     return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _narrow(widths: list[int], available: int) -> None:
+    """Make the widest columns narrower until a table fits, but none narrower than a few characters."""
+    while sum(widths) + 2 * (len(widths) - 1) > available and max(widths) > _MIN_COLUMN:
+        widths[widths.index(max(widths))] -= 1
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"
 
 
 def _width(columns: Iterable[Sequence[str]]) -> int:

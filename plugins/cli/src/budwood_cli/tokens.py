@@ -62,7 +62,9 @@ def add(
 
 
 @app.command("list")
-def list_tokens(*, provider: Provider = None, json_output: options.AsJSON = False) -> None:
+def list_tokens(
+    *, provider: Provider = None, layout: options.Format = None, json_output: options.AsJSON = False
+) -> None:
     """
     List the stored keys by their last characters. A variable or a file that takes precedence is named.
 
@@ -71,14 +73,14 @@ def list_tokens(*, provider: Provider = None, json_output: options.AsJSON = Fals
     from budwood_cli.stored_keys import list_keys
 
     rows = [_describe(key) for key in list_keys(provider)]
-    if json_output:
+    if json_output or layout is terminal.Layout.JSON:
         terminal.write_json(rows)
         return
     if not rows:
         terminal.note("no stored keys: `budwood tokens add --provider NAME` stores one.")
         return
     cells = [(row["provider"], row["label"], row["key"], row["store"], row["overridden_by"]) for row in rows]
-    terminal.write_table(COLUMNS, cells)
+    terminal.write_table(COLUMNS, cells, layout=layout)
 
 
 @app.command("rm")

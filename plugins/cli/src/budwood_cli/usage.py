@@ -32,7 +32,7 @@ FIELDS: Final = (
     "seconds",
 )
 GROUPS: Final = "model, provider, label, key, service, error, day, hour"
-FORMATS: Final = ("table", "json", "csv", "bars")
+FORMATS: Final = ("table", "json", "plain", "csv", "bars")
 _BAR: Final = "█"
 _MIN_BAR: Final = 10
 _MAX_NAME: Final = 40
@@ -58,7 +58,7 @@ def usage(
     provider: Provider = None,
     model: ModelName = None,
     label: Label = None,
-    form: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, csv, or bars.")] = "table",
+    form: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, plain, csv, or bars.")] = "table",
     json_output: options.AsJSON = False,
 ) -> None:
     """Show calls, tokens and costs from the usage store. Costs are in US dollars."""
@@ -86,6 +86,9 @@ def usage(
         terminal.write(_csv(totals, groups))
     elif form == "bars":
         _write_bars(totals)
+    elif form == "plain":
+        rows = [[*each.group, *_cells(each)] for each in totals]
+        terminal.write_table([*groups, *COLUMNS], rows, layout=terminal.Layout.PLAIN)
     else:
         _write_table(totals, sums, groups)
     if not totals and form in ("table", "bars"):
