@@ -74,6 +74,7 @@ TYPES: Final = [
     "pytest>=9",
     "socksio",
     "trustme>=1.2",
+    "types-Pygments",
     "types-docutils",
     "types-jsonschema",
 ]

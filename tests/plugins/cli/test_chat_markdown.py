@@ -61,6 +61,9 @@ def test_complete_blocks_stay_as_they_are(text, data):
     ("text", "shown"),
     [
         ("a\nb", "a\nb"),
+        ("```python\nx = 1\n```", "x = 1"),
+        ("```one word\nx = 1\n```", "one word\nx = 1"),
+        ("```[w](http://u.v)", "[w](http://u.v)"),
         ("# Title\n\ntext", "Title\n\ntext"),
         ("<b>bold</b>", "<b>bold</b>"),
         ("<div>\nraw\n</div>", "<div>\nraw\n</div>"),

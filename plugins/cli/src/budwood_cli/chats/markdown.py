@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from pygments.lexers import find_lexer_class_by_name
+from pygments.util import ClassNotFound
 from rich import box
 from rich.markdown import CodeBlock, Markdown, MarkdownElement, TableElement
 from rich.syntax import Syntax
@@ -75,11 +77,21 @@ def _convert(tokens: Iterable[Token], lines: list[str], width: int) -> Iterator[
         if not is_skipping:
             if token.tag == "h1":
                 token.tag = "h2"  # rich centers titles
+            if token.type == "fence" and not _is_language(token.info.strip()):
+                token.content, token.info = f"{token.info.strip()}\n{token.content}", ""  # rich would drop the info
             if token.children:
                 token.children = list(_convert_inlines(token.children))
             yield token
         if token.type == "table_close":
             is_skipping = False
+
+
+def _is_language(info: str) -> bool:
+    """Return whether the text after the mark of a code block is only the name of a language, or empty."""
+    try:
+        return not info or find_lexer_class_by_name(info) is not None
+    except ClassNotFound:
+        return False
 
 
 def _count_columns(lines: list[str], table: Token) -> int:
