@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 import sys
 
@@ -80,3 +81,45 @@ def test_missing_folder_is_an_error_that_names_the_file(tmp_path):
         write_file_atomically(path, "new")
 
     assert caught.value.filename == str(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_only_a_regular_file_is_replaced(tmp_path, make):
+    """
+    A device, a pipe or a folder stays as it is, and the block, which may cost time, does not begin.
+    """
+    path = tmp_path / "out"
+    make(path)
+    before = path.stat()
+
+    with pytest.raises(OSError, match=r"out"), replace_file(path, tmp_path / ".part"):
+        pytest.fail("the block began")
+    with pytest.raises(OSError, match=r"out"):
+        write_file_atomically(path, "new")
+
+    assert (path.stat().st_ino, path.stat().st_mode) == (before.st_ino, before.st_mode)
+    assert not list(tmp_path.glob(".*"))
+
+
+def write_then_make_pipe(path, part):
+    """
+    Write a file while another program makes a pipe at its path.
+    """
+    with replace_file(path, part):
+        part.write_text("new")
+        os.mkfifo(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_path_that_becomes_a_pipe_is_not_replaced(tmp_path):
+    """
+    The path is checked again before the file is replaced: writing it may take long.
+    """
+    path, part = tmp_path / "out", tmp_path / ".part"
+
+    with pytest.raises(OSError, match="not a regular file"):
+        write_then_make_pipe(path, part)
+
+    assert path.is_fifo()
+    assert not part.exists()

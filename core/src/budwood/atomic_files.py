@@ -21,19 +21,29 @@ def replace_file(path: Path, part: Path) -> Iterator[None]:
         part: The temporary file that the block writes, in the same folder. It is removed if anything fails.
 
     Raises:
-        OSError: The file cannot be replaced; the old file is unchanged.
+        OSError: The file cannot be replaced; the old file is unchanged. Devices and pipes never are: replacing
+            ``/dev/null`` would break the machine.
     """
+    _check_replaceable(path)
     try:
         yield
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         if path.exists():
+            _check_replaceable(path)  # it may have been created meanwhile
             part.chmod(stat.S_IMODE(path.stat().st_mode))
         part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def _check_replaceable(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def write_file_atomically(path: Path, content: str | bytes | Iterable[str]) -> None:
@@ -49,6 +59,7 @@ def write_file_atomically(path: Path, content: str | bytes | Iterable[str]) -> N
     """
     import tempfile  # imported here because few programs write files
 
+    _check_replaceable(path)
     try:
         handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:  # it names the temporary file

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 
@@ -100,6 +101,23 @@ def test_a_wrong_command_ends_a_piped_chat(budwood, vendor, line, expected):
     assert run.returncode in (2, 3)
     assert (run.stdout, vendor.requests) == ("", [])
     assert run.stderr.startswith(expected)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("command", ["/save", "/save!"])
+def test_only_a_regular_file_is_saved_over(budwood, vendor, tmp_path, command):
+    """
+    Neither /save nor /save! replaces a pipe, which would also be the end of ``/dev/null``, or a folder.
+    """
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    pipe = budwood("chat", stdin=f"{command} {tmp_path / 'pipe'}\n")
+    folder = budwood("chat", stdin=f"{command} {tmp_path / 'folder'}\n")
+
+    assert (pipe.returncode, folder.returncode) == (2, 2)
+    assert "exists, and is not a regular file.\nhint: Write /save FILE" in pipe.stderr
+    assert "is a folder.\nhint: Write /save FILE" in folder.stderr
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("line", [" /save", "/usr/bin/env", "//", "/Save it"])

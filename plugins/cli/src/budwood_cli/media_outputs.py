@@ -143,14 +143,21 @@ def _keep(name: str, write: Callable[[Path], object]) -> Path | None:
     return folder / name
 
 
-def _check_path(path: Path, *, force: bool) -> None:
+def check_replaceable(path: Path, *, hint: str) -> None:
+    """
+    Check that a path is that of a regular file, or of none yet: a device or a pipe is never replaced.
+
+    Raises:
+        ArgumentError: It is a folder, a device or a pipe.
+    """
     if path.is_dir():
-        raise ArgumentError(f"The output {path} is a folder.", hint="Pass -o with the name of a file.")
+        raise ArgumentError(f"The output {path} is a folder.", hint=hint)
     if path.exists() and not path.is_file():
-        raise ArgumentError(
-            f"The output {path} exists, and is not a regular file.",
-            hint="Pass another file, or -o - to write to standard output.",
-        )
+        raise ArgumentError(f"The output {path} exists, and is not a regular file.", hint=hint)
+
+
+def _check_path(path: Path, *, force: bool) -> None:
+    check_replaceable(path, hint="Pass -o with the name of a file, or -o - to write to standard output.")
     if path.exists() and not force:
         raise ArgumentError(f"The output {path} exists.", hint="Pass --force to replace it, or another file.")
     if not path.parent.is_dir():

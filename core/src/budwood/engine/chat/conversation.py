@@ -16,6 +16,7 @@ from budwood.providing import write_file_atomically
 from budwood.types import Message, Record, TextPart
 
 FORMAT: Final = "budwood-chat-1"
+_LOAD_HINT: Final = "chat.save(path), and /save in `budwood chat`, write such a file."
 
 
 class _SavedConversation(Record):
@@ -106,7 +107,10 @@ class Conversation:
         try:
             write_file_atomically(Path(path), saved.model_dump_json(indent=1) + "\n")
         except OSError as error:
-            raise ConfigurationError(f"Cannot write {path}: {error.strerror or error}.") from error
+            raise ConfigurationError(
+                f"Cannot write {path}: {error.strerror or error}.",
+                hint="Name a file in a writable folder.",
+            ) from error
         except (TypeError, ValueError) as error:  # a path with a null byte, or none at all; text that JSON cannot hold
             raise ConfigurationError(f"Cannot write {path!r}: {error}.") from error
 
@@ -121,14 +125,17 @@ class Conversation:
         try:
             saved = _SavedConversation.model_validate_json(Path(path).read_bytes().removeprefix(BOM_UTF8))
         except OSError as error:
-            raise ConfigurationError(f"Cannot read {path}: {error.strerror or error}.") from error
+            raise ConfigurationError(f"Cannot read {path}: {error.strerror or error}.", hint=_LOAD_HINT) from error
         except ValidationError as error:
             detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
             raise ConfigurationError(
-                f"{path} is not a saved chat: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}."
+                f"{path} is not a saved chat: {'.'.join(map(str, detail['loc'])) or 'the file'}: {detail['msg']}.",
+                hint=_LOAD_HINT,
             ) from None
         except (TypeError, ValueError) as error:  # a path with a null byte, or none at all
             raise ConfigurationError(f"Cannot read {path!r}: {error}.") from error
         if saved.format != FORMAT:
-            raise ConfigurationError(f"{path} has the format {saved.format!r}; supported is {FORMAT!r}.")
+            raise ConfigurationError(
+                f"{path} has the format {saved.format!r}; supported is {FORMAT!r}.", hint=_LOAD_HINT
+            )
         return cls(saved.model, saved.system, list(saved.messages))

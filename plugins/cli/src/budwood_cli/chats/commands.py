@@ -155,7 +155,7 @@ def _retry(chat: Conversation, _argument: str) -> None:
 
 
 def _save(chat: Conversation, text: str) -> None:
-    path = _to_path(text)
+    path = _find_output(text)
     if path.exists() and path != chat.path:
         if not chat.interactive:
             raise ArgumentError(f"{path} exists.", hint=f"/save! {text} replaces it.")
@@ -167,8 +167,17 @@ def _save(chat: Conversation, text: str) -> None:
     _save_over(chat, text)
 
 
-def _save_over(chat: Conversation, text: str) -> None:
+def _find_output(text: str) -> Path:
+    """Return the path of a file to write."""
+    from budwood_cli.media_outputs import check_replaceable
+
     path = _to_path(text)
+    check_replaceable(path, hint="Write /save FILE with the name of a file.")
+    return path
+
+
+def _save_over(chat: Conversation, text: str) -> None:
+    path = _find_output(text)
     chat.save(path)
     terminal.note(f"saved: {path}")
 
