@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from budwood import errors
-from budwood_cli.errors import STATUSES, ArgumentError, NoModelError, PartialError, code_of, status_of
+from budwood_cli.errors import STATUSES, ArgumentError, NoModelError, PartialError, code_of, report, status_of
 
 EXPECTED = {
     1: "BudwoodError CacheMissError UnsupportedError StructuredOutputError ToolLoopError",
@@ -264,3 +264,19 @@ def test_errors_escape_control_characters(budwood, vendor):
     run = budwood("ask", "Hi", "-f", "\x1b]0;mine\x07")
 
     assert run.stderr.startswith(r"error: Cannot read \u001b]0;mine\u0007: ")
+
+
+def test_notes_are_no_hints(capsys):
+    """
+    What was added to an error is a note, on lines or as JSON. Its hint says what to do.
+    """
+    error = errors.BudwoodError("It failed.", hint="Try again.")
+    error.add_note("Another attempt failed too.")
+
+    report(error)
+    report(error, as_json=True)
+
+    lines, document = capsys.readouterr().err.split("{", 1)
+    assert lines == "error: It failed.\nnote: Another attempt failed too.\nhint: Try again.\n"
+    found = json.loads("{" + document)["error"]
+    assert (found["hint"], found["notes"]) == ("Try again.", ["Another attempt failed too."])

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from budwood.errors import ConfigurationError
+from budwood.errors import BudwoodError, ConfigurationError
 from budwood_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from budwood.contracts import Cache, ManagedCache
     from budwood.providing.cached_values import CachedValue
     from budwood.types import CacheCounts
+
+
+class CacheConnectionError(BudwoodError):
+    """The server of a cache cannot be reached."""
 
 
 class OpenCache(NamedTuple):
@@ -51,7 +55,7 @@ def open_cache(name: str | None) -> Iterator[OpenCache]:
     Raises:
         ConfigurationError: The settings have no cache.
         PluginError: It cannot be used.
-        ConnectionError: Its server cannot be reached. A note names its settings.
+        CacheConnectionError: Its server cannot be reached.
     """
     from budwood.hooks import CACHE
     from budwood.plugins import Instances
@@ -71,9 +75,13 @@ def open_cache(name: str | None) -> Iterator[OpenCache]:
     try:
         yield OpenCache(chosen, store)
     except ConnectionError as error:
-        if not isinstance(error, BrokenPipeError):  # that is standard output
-            error.add_note(f"Check [caches.{chosen}] in the settings, or pass --cache NAME.")
-        raise
+        if isinstance(error, BrokenPipeError):  # that is standard output
+            raise
+        reason = str(error.strerror or error).rstrip(".")
+        raise CacheConnectionError(
+            f"The cache {chosen!r} cannot be reached: {reason}.",
+            hint=f"Check [caches.{chosen}] in the settings, or pass --cache NAME.",
+        ) from error
     finally:
         store.close()
 

@@ -81,7 +81,7 @@ def status_of(error: Exception) -> int:
 
 def report(error: Exception, *, command: str = "budwood", as_json: bool = False) -> int:
     """
-    Write an error and its hint to standard error, as lines or as JSON, and return its exit status.
+    Write an error, its notes and its hint to standard error, as lines or as JSON, and return its exit status.
 
     With ``BUDWOOD_DEBUG=1`` the traceback is written too.
 
@@ -95,14 +95,16 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False)
 
         terminal.note("".join(traceback.format_exception(error)).rstrip())
     message, hint = _message_and_hint(error, command)
-    hints = [line for line in (hint, *getattr(error, "__notes__", ())) if line]
+    notes = getattr(error, "__notes__", [])
     if as_json:
-        described = {"code": code_of(error), "message": message, "hint": " ".join(hints) or None}
+        described = {"code": code_of(error), "message": message, "hint": hint} | ({"notes": notes} if notes else {})
         terminal.note(terminal.to_json({"error": described | describe(error) | described}))
         return status_of(error)
     terminal.note(message, label="error:")
-    for line in hints:
-        terminal.note(line, label="hint:")
+    for line in notes:
+        terminal.note(line, label="note:")
+    if hint:
+        terminal.note(hint, label="hint:")
     request_id = getattr(error, "request_id", None)
     if request_id:
         terminal.note(f"request: {request_id}")
