@@ -84,7 +84,9 @@ def test_an_interrupt_waits_for_the_requests_in_flight(budwood, started, interru
     notes = process.stderr.read().decode()
 
     assert process.wait() == 130
-    assert "6 requests have results. The same command continues." in notes
+    assert notes.endswith(
+        "stopped: out.jsonl has the results of 6 of 10 requests.\nhint: Run the same command again to send the rest.\n"
+    )
     assert texts(folder / "out.jsonl") == TEXTS[:6]
 
     assert budwood(*RUN).returncode == 0
@@ -103,6 +105,9 @@ def test_a_second_interrupt_ends_at_once(started, interrupt, server, folder):
     process.send_signal(signal.SIGINT)
 
     assert process.wait() == 130
+    assert (
+        b"stopped: out.jsonl has the results of 5 of 10 requests.\nhint: Run the same command" in process.stderr.read()
+    )
     assert texts(folder / "out.jsonl") == TEXTS[:5]
 
 

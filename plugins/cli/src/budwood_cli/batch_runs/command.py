@@ -30,7 +30,7 @@ _WITHOUT_EFFECT: Final = frozenset(
 )
 """Options that do not change what the model is asked."""
 
-_CONTINUE: Final = "The same command continues."
+_CONTINUE: Final = "Run the same command again to send the rest."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def run_live(command: BatchCommand) -> None:
             is_stopped = _send(command, settings, model, requests, rows)
     _report(command, rows, path)
     if is_stopped:
-        _note_rest(rows, path)
+        _note_rest(rows, command, path)
         raise KeyboardInterrupt
     check_failed(rows.failed, rows.done, "The results say why. The same command with --retry-failed sends them again.")
 
@@ -128,7 +128,11 @@ def _send(command: BatchCommand, settings: Settings, model: str, requests: Reque
                 show()
 
             show()
-            calls.send(finish)
+            try:
+                calls.send(finish)
+            except KeyboardInterrupt:  # the second Ctrl-C: the requests in flight have no result
+                if not calls.is_stopping:
+                    raise
         advance(len(rows))
     return calls.is_stopping and calls.remaining > 0
 
@@ -151,8 +155,8 @@ def _naming_the_rest(command: BatchCommand, rows: ResultRows, calls: BatchCalls)
         if isinstance(error, BudgetExceededError):
             error.hint = "Pass a higher --budget, with which the same command continues."
         total = rows.done + calls.remaining
-        kept = f" They are in {command.output}. {_CONTINUE}" if not _is_printed(command) and rows.done else ""
-        error.add_note(f"{rows.done:,} of {terminal.format_count(total, 'request')} have results.{kept}")
+        kept = f", which are in {command.output}. {_CONTINUE}" if not _is_printed(command) and rows.done else "."
+        error.add_note(f"{rows.done:,} of {terminal.format_count(total, 'request')} have results{kept}")
         raise
 
 
@@ -168,11 +172,14 @@ def _report(command: BatchCommand, rows: ResultRows, path: Path | None) -> None:
         terminal.note(summarize(rows))
 
 
-def _note_rest(rows: ResultRows, path: Path | None) -> None:
-    if path is not None:
-        terminal.note(f"{terminal.format_count(rows.done, 'request')} have results. {_CONTINUE}")
+def _note_rest(rows: ResultRows, command: BatchCommand, path: Path | None) -> None:
+    total = terminal.format_count(len(rows), "request")
+    if path is None:
+        terminal.note(f"stopped: {rows.done:,} of {total} have results.")
+        terminal.note("Pass -o FILE to keep results, so that the same command continues.", label="hint:")
     else:
-        terminal.note("hint: With -o FILE, the same command continues.")
+        terminal.note(f"stopped: {command.output} has the results of {rows.done:,} of {total}.")
+        terminal.note(_CONTINUE, label="hint:")
 
 
 def _budget(command: BatchCommand, rows: ResultRows) -> dict[str, dict[str, Any]] | None:
