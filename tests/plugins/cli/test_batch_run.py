@@ -234,7 +234,7 @@ def test_force_starts_again(budwood, folder, server):
     kept = texts(folder / "out.jsonl")
     again = budwood(*command, "--force", "-s", "Be brief.")
 
-    assert (wrong.returncode, kept, again.returncode) == (3, ["ONE"], 0)
+    assert (wrong.returncode, kept, again.returncode) == (2, ["ONE"], 0)
     assert len(server.requests) == 2
 
 

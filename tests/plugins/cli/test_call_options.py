@@ -69,15 +69,19 @@ def test_unsuitable_options_are_usage_errors(pairs, extra, message):
 
 
 @pytest.mark.one_python
-@pytest.mark.parametrize("command", [("ask",), ("chat",), ("image", "-o", "a.png"), ("speak", "-o", "a.wav")])
+@pytest.mark.parametrize(
+    "command", [("ask",), ("chat",), ("batch", "run", "-"), ("image", "-o", "a.png"), ("speak", "-o", "a.wav")]
+)
 def test_unknown_options_name_extra(budwood, command):
     """
-    Every command hands -O to the client, whose hint becomes one of the command line.
+    Every command hands -O to the client, whose error is one of usage, and whose hint becomes one of the command line.
     """
     run = budwood(*command, "-m", "offline/extractive", "-O", "loudness", "7", stdin="Hi\n")
 
-    assert run.returncode == 3
-    assert run.stderr == ("error: Unknown option 'loudness'.\nhint: Pass parameters of the vendor in --extra '{…}'.\n")
+    assert run.returncode == 2
+    assert run.stderr == (
+        "error: -O: Unknown option 'loudness'.\nhint: Pass parameters of the vendor in --extra '{…}'.\n"
+    )
 
 
 @pytest.mark.one_python

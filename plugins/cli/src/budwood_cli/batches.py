@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from budwood_cli import options, terminal
-from budwood_cli.call_options import Extra, Pairs, read_options
+from budwood_cli.call_options import Extra, Pairs, option_errors, read_options
 from budwood_cli.errors import ArgumentError, OutputError
 from budwood_cli.groups import new_group
 from budwood_cli.job_progress import describe_state, show_progress
@@ -127,8 +127,9 @@ def run(
         quiet=quiet,
         json_output=json_output,
     )
-    if lane == "live" or (lane is None and not _has_job(file)) or not _run_batch(live, is_required=lane != "auto"):
-        run_live(live)
+    with option_errors(further):
+        if lane == "live" or (lane is None and not _has_job(file)) or not _run_batch(live, is_required=lane != "auto"):
+            run_live(live)
 
 
 @app.command("submit")
@@ -153,7 +154,7 @@ def submit(
             f"{saved} exists: the requests were submitted.",
             hint=f"`budwood batch results {file}` fetches the results. Delete the file to submit them again.",
         )
-    with _open(file, model) as (client, requests), _continuing(file):
+    with option_errors(further), _open(file, model) as (client, requests), _continuing(file):
         job = _submit(client, requests, saved, **ask_options)
         write_job(saved, job.ref)
         store_job(job, f"{terminal.format_count(len(requests), 'request')} in {file.name}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from budwood_cli import options, terminal
-from budwood_cli.call_options import Extra, Pairs, read_options
+from budwood_cli.call_options import Extra, Pairs, option_errors, read_options
 from budwood_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def chat(
     attached = [check_file(name) for name in files or ()]
     interactive = terminal.is_terminal(sys.stdin)
     opened = _continue(model, base_url, chat_options) if continues else _open(model, load, base_url, chat_options)
-    with opened as (client, session, keeper):
+    with option_errors(further), opened as (client, session, keeper):
         session.model = model or session.model
         session.system = system or session.system
         client.capabilities(session.model)  # raises now, not after the first question, if the model cannot be used
