@@ -112,7 +112,10 @@ def read_job(path: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise ArgumentError(f"{file}: {error.strerror}.", hint=f"Submit it: budwood batch submit {path}.") from error
+        hint = "Pass the file with the requests, or FILE.job.json."
+        if file != path and path.is_file():
+            hint = f"Submit the requests: `budwood batch submit {path}`."
+        raise ArgumentError(f"{file}: {error.strerror}.", hint=hint) from error
 
 
 def list_rows(results: Iterable[ChatResponse | BudwoodError], ids: Iterable[str | None]) -> Iterator[dict[str, Any]]:

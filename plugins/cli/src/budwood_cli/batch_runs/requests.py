@@ -162,7 +162,9 @@ def open_requests(name: str, form: InputFormat = "auto") -> Iterator[RequestFile
             file = stack.enter_context(Path(name).open("rb")) if name != STDIN else _standard_input()
             is_regular = name != STDIN and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
         except OSError as error:
-            raise ArgumentError(f"{name}: {error.strerror}.", hint=FORMS) from error
+            raise ArgumentError(
+                f"{name}: {error.strerror}.", hint="Pass a file with requests, one a line, or - for standard input."
+            ) from error
         if not is_regular:
             file = stack.enter_context(_store(file))
         yield RequestFile(file, "standard input" if name == STDIN else name, form)
