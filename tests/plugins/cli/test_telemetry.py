@@ -50,9 +50,9 @@ def test_calls_are_listed_newest_first(budwood, calls):
     assert run.returncode == 0, run.stderr
     assert [line.split()[2:] if number else line.split() for number, line in enumerate(run.stdout.splitlines())] == [
         ["time", "model", "seconds", "tokens", "cost", "result"],
-        ["openai/gpt-4.1", "0.00", "0+0", "0.000000", "cached"],
-        ["openai/gpt-5", "1.00", "?+?", "0.000000+", "RateLimitError"],
-        ["openai/gpt-4.1", "12.00", "1,000+20", "0.250000", "ok"],
+        ["openai/gpt-4.1", "0.00", "0+0", "$0", "cached"],
+        ["openai/gpt-5", "1.00", "?+?", "$0+", "RateLimitError"],
+        ["openai/gpt-4.1", "12.00", "1,000+20", "$0.25", "ok"],
     ]
     assert run.stdout.splitlines()[1].split()[1].endswith("Z")
     assert "secret" not in run.stdout + run.stderr

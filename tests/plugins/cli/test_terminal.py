@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import threading
 import unicodedata
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budwood_cli.terminal import escape, short_path, write_json, write_table
+from budwood_cli.terminal import escape, format_dollars, format_table, short_path, write_json, write_table
 
 
 @given(st.text())
@@ -172,3 +173,29 @@ def test_paths_are_relative_if_that_is_shorter(tmp_path, monkeypatch):
     assert short_path(tmp_path / "runs" / "x") == str(Path("..", "x"))
     assert short_path(Path(tmp_path.anchor, "x")) == str(Path(tmp_path.anchor, "x"))
     assert short_path("s3://bucket/x") == "s3://bucket/x"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("0", "$0"),
+        ("0.000000000001", "<$0.000001"),
+        ("0.000123", "$0.000123"),
+        ("0.25", "$0.25"),
+        ("1234", "$1,234.00"),
+    ],
+)
+def test_dollars_have_a_unit_and_no_needless_zeros(amount, text):
+    """
+    At least two decimals, and at most six.
+    """
+    assert format_dollars(Decimal(amount)) == text
+
+
+def test_numbers_of_a_table_are_aligned_on_the_right():
+    """
+    The title is, too.
+    """
+    table = format_table(("model", "calls"), [("a", "7"), ("b", "1,000")], numbers=("calls",))
+
+    assert table == "model  calls\na          7\nb      1,000\n"

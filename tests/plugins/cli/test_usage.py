@@ -53,9 +53,9 @@ def test_table_sums_up_calls_by_model(budwood, calls):
     assert run.returncode == 0, run.stderr
     assert [line.split() for line in run.stdout.splitlines()] == [
         ["model", "calls", "errors", "cached", "input", "output", "cost", "saved"],
-        ["gpt-4.1", "2", "0", "1", "1,000", "20", "0.250000", "0.250000"],
-        ["gpt-5", "2", "1", "0", "1,000", "20", "0.000000+", "0.000000"],
-        ["total", "4", "1", "1", "2,000", "40", "0.250000+", "0.250000"],
+        ["gpt-4.1", "2", "0", "1", "1,000", "20", "$0.25", "$0.25"],
+        ["gpt-5", "2", "1", "0", "1,000", "20", "<$0.000001+", "$0"],
+        ["total", "4", "1", "1", "2,000", "40", "$0.25+", "$0.25"],
     ]
     assert "the cost of some calls is not known (1 call)" in run.stderr
     assert "`budwood telemetry view --json` shows why" in run.stderr
@@ -95,7 +95,7 @@ def test_bars_are_as_wide_as_the_terminal(budwood, calls):
     run = budwood("usage", "--by", "model", "--format", "bars", COLUMNS="60")
 
     first, second = run.stdout.splitlines()
-    assert (first.split()[:2], second.split()[:2]) == (["gpt-4.1", "0.250000"], ["gpt-5", "0.000000"])
+    assert (first.split()[:2], second.split()[:2]) == (["gpt-4.1", "$0.25"], ["gpt-5", "<$0.000001"])
     assert len(first) == 60
     assert second.count("█") == 1
 

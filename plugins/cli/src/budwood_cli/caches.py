@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -42,7 +44,9 @@ def stats(*, name: Name = None, layout: options.Format = None, json_output: opti
     if json_output or layout is terminal.Layout.JSON:
         terminal.write_json(rows)
     elif rows:
-        terminal.write_table(STATS_COLUMNS, [_stats_cells(row) for row in rows], layout=layout)
+        format_cost = "{:f}".format if layout is terminal.Layout.PLAIN else terminal.format_dollars
+        cells = [_stats_cells(row, format_cost) for row in rows]
+        terminal.write_table(STATS_COLUMNS, cells, numbers=STATS_COLUMNS[1:], layout=layout)
     else:
         terminal.note("the cache is empty")
 
@@ -69,7 +73,7 @@ def list_entries(
     if json_output or layout is terminal.Layout.JSON:
         terminal.write_json(rows)
     elif rows:
-        terminal.write_table(LIST_COLUMNS, [_list_cells(row) for row in rows], layout=layout)
+        terminal.write_table(LIST_COLUMNS, [_list_cells(row) for row in rows], numbers=("bytes",), layout=layout)
     else:
         terminal.note("no entries")
 
@@ -198,11 +202,11 @@ def _stats(cache: OpenCache) -> list[dict[str, Any]]:
     return rows
 
 
-def _stats_cells(row: dict[str, Any]) -> list[str]:
+def _stats_cells(row: dict[str, Any], format_cost: Callable[[Decimal], str]) -> list[str]:
     asked = row["hits"] + row["misses"]
     rate = f"{row['hits'] / asked:.1%}" if asked else "-"
     numbers = [f"{row[name]:,}" for name in ("entries", "bytes", "hits", "misses")]
-    return [row["namespace"], *numbers, rate, f"{row['saved']:.6f}"]
+    return [row["namespace"], *numbers, rate, format_cost(row["saved"])]
 
 
 def _describe(item: CachedItem, value: CachedValue | None) -> dict[str, Any]:

@@ -51,7 +51,9 @@ def list_runs(
         where = "the current folder" if folder == Path() else str(folder)
         terminal.note(f"No run of `budwood generate` is in {where}.")
         return
-    terminal.write_table(("state", "rows", "failed", "run"), map(_as_row, runs), layout=layout)
+    terminal.write_table(
+        ("state", "rows", "failed", "run"), map(_as_row, runs), numbers=("rows", "failed"), layout=layout
+    )
 
 
 def _as_row(run: RunInfo) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
     from budwood.types import CallFilter, CallRecord
 
 COLUMNS: Final = ("time", "model", "seconds", "tokens", "cost", "result")
+NUMBERS: Final = ("seconds", "tokens", "cost")
 FOLLOW_SECONDS: Final = 0.5
 """Seconds between two looks for new calls."""
 
 _BATCH: Final = 1000
-_EXAMPLE: Final = ("2026-03-31 18:00:05Z", "provider/model-name", "10.00", "1,000+1,000", "0.000000", "ok")
+_EXAMPLE: Final = ("2026-03-31 18:00:05Z", "provider/model-name", "10.00", "1,000+1,000", "$0.000000", "ok")
 """The usual widths, for calls that are not known yet."""
 
 app = new_group("Show single calls from the usage store.")
@@ -68,9 +70,9 @@ def view(
         elif json_output:
             terminal.write_json([asdict(record) for record in records])
         elif records:
-            terminal.write_table(
-                COLUMNS, [_row(record) for record in records], optional=("cost", "tokens", "seconds"), layout=layout
-            )
+            format_cost = "{:f}".format if layout is terminal.Layout.PLAIN else terminal.format_dollars
+            rows = [_row(record, format_cost) for record in records]
+            terminal.write_table(COLUMNS, rows, ("cost", "tokens", "seconds"), numbers=NUMBERS, layout=layout)
         else:
             note_no_calls()
 
@@ -106,17 +108,21 @@ def _make_writer(rows: Sequence[Sequence[str]]) -> Callable[[CallRecord], None]:
     """Write the titles, and return a function that writes a call in columns as wide as those of some rows."""
     widths = [max(map(len, column)) for column in zip(COLUMNS, _EXAMPLE, *rows, strict=True)]
 
+    align = [str.rjust if title in NUMBERS else str.ljust for title in COLUMNS]
+
     def write(cells: Sequence[str]) -> None:
-        terminal.write("  ".join(map(str.ljust, cells, widths)).rstrip() + "\n")
+        terminal.write(
+            "  ".join(put(cell, width) for put, cell, width in zip(align, cells, widths, strict=True)).rstrip() + "\n"
+        )
 
     write(COLUMNS)
     return lambda record: write(_row(record))
 
 
-def _row(record: CallRecord) -> list[str]:
+def _row(record: CallRecord, format_cost: Callable[[Decimal], str] = terminal.format_dollars) -> list[str]:
     known = (record.input_tokens, record.output_tokens)
     tokens = "+".join("?" if number is None else f"{number:,}" for number in known)
-    cost = f"{record.cost:.6f}{'+' if record.cost_unknown else ''}"
+    cost = format_cost(record.cost) + ("+" if record.cost_unknown else "")
     result = record.error or ("cached" if record.cached else "ok")
     if record.attempts > 1:
         result = f"{result} ({record.attempts} attempts)"

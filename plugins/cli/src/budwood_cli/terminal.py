@@ -9,8 +9,9 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +29,9 @@ _STYLES: Final = {"error:": "1;31", "hint:": "36"}
 
 
 _MIN_COLUMN: Final = 8
+_FIELD_GAP: Final = 3
+_LEAST_DOLLARS: Final = Decimal("0.000001")
+"""The smallest amount that is shown."""
 
 
 class Layout(StrEnum):
@@ -117,6 +121,7 @@ def write_table(
     rows: Iterable[Sequence[object]],
     optional: Sequence[str] = (),
     *,
+    numbers: Sequence[str] = (),
     layout: Layout | None = None,
 ) -> None:
     """
@@ -126,15 +131,21 @@ def write_table(
         titles: The titles of the columns.
         rows: The cells.
         optional: Columns that are left out, one after the other, at a terminal that is too narrow for all of them.
+        numbers: Columns that are aligned on the right.
         layout: For `Layout.PLAIN`, all cells are written with tabs between them, without titles.
     """
     if layout is Layout.PLAIN:
         write("".join("\t".join(map(_format_cell, row)) + "\n" for row in rows))
     else:
-        write(format_table(titles, rows, optional))
+        write(format_table(titles, rows, optional, numbers))
 
 
-def format_table(titles: Sequence[str], rows: Iterable[Sequence[object]], optional: Sequence[str] = ()) -> str:
+def format_table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    optional: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+) -> str:
     """Return the lines that `write_table` writes."""
     cells = [list(titles), *([_format_cell(value) for value in row] for row in rows)]
     columns = {row[0]: row for row in map(list, zip(*cells, strict=True))}
@@ -144,11 +155,26 @@ def format_table(titles: Sequence[str], rows: Iterable[Sequence[object]], option
     widths = [max(map(len, column)) for column in columns.values()]
     if is_terminal(sys.stdout):
         _narrow(widths, shutil.get_terminal_size().columns)
+    align = [str.rjust if title in numbers else str.ljust for title in columns]
     lines = (
-        "  ".join(_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True))
+        "  ".join(put(_cut(cell, width), width) for put, cell, width in zip(align, row, widths, strict=True))
         for row in zip(*columns.values(), strict=True)
     )
     return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def write_fields(fields: Mapping[str, object]) -> None:
+    """Write a name and a value a line. At a terminal, lines break between words, and values stay in one column."""
+    indent = max(map(len, fields)) + _FIELD_GAP
+    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else sys.maxsize
+    for name, value in fields.items():
+        write(f"{_wrap(f'{name:<{indent}}{value}', width, indent)}\n")
+
+
+def _wrap(text: str, width: int, indent: int) -> str:
+    if len(text) <= width:
+        return text
+    return textwrap.fill(text, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _narrow(widths: list[int], available: int) -> None:
@@ -187,6 +213,16 @@ def note(text: str, *, label: str | None = None, end: str = "\n") -> None:
 def format_count(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 row``, ``2 rows``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def format_dollars(amount: Decimal) -> str:
+    """Return an amount of money: ``$0``, ``$0.25``, or with up to six decimals ``$0.000123``."""
+    if not amount:
+        return "$0"
+    if amount < _LEAST_DOLLARS:
+        return f"<${_LEAST_DOLLARS:f}"
+    whole, _, decimals = f"{amount:,.6f}".partition(".")
+    return f"${whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def short_path(path: Path | str) -> str:

@@ -6,7 +6,8 @@ import csv
 import io
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -87,7 +88,7 @@ def usage(
     elif form == "bars":
         _write_bars(totals)
     elif form == "plain":
-        rows = [[*each.group, *_cells(each)] for each in totals]
+        rows = [[*each.group, *_cells(each, "{:f}".format)] for each in totals]
         terminal.write_table([*groups, *COLUMNS], rows, layout=terminal.Layout.PLAIN)
     else:
         _write_table(totals, sums, groups)
@@ -125,22 +126,22 @@ def _write_table(totals: Sequence[UsageTotals], sums: Sequence[UsageTotals], gro
     rows = [[*(name or "-" for name in each.group), *_cells(each)] for each in totals]
     if len(totals) > 1:
         rows += [["total", *[""] * (len(groups) - 1), *_cells(each)] for each in sums]
-    terminal.write_table([*groups, *COLUMNS], rows, optional=("saved", "cached", "errors", "input"))
+    terminal.write_table([*groups, *COLUMNS], rows, ("saved", "cached", "errors", "input"), numbers=COLUMNS)
     if any(each.unknown_costs for each in sums):
         count = terminal.format_count(sum(each.unknown_costs for each in sums), "call")
         terminal.note(f"+ after a cost: the cost of some calls is not known ({count}).")
         terminal.note("hint: `budwood telemetry view --json` shows why, as cost_unknown.")
 
 
-def _cells(totals: UsageTotals) -> list[str]:
+def _cells(totals: UsageTotals, format_cost: Callable[[Decimal], str] = terminal.format_dollars) -> list[str]:
     return [
         f"{totals.calls:,}",
         f"{totals.errors:,}",
         f"{totals.cached:,}",
         f"{totals.input_tokens:,}",
         f"{totals.output_tokens:,}",
-        f"{totals.cost:.6f}{'+' if totals.unknown_costs else ''}",
-        f"{totals.saved:.6f}",
+        format_cost(totals.cost) + ("+" if totals.unknown_costs else ""),
+        format_cost(totals.saved),
     ]
 
 
@@ -148,7 +149,7 @@ def _write_bars(totals: Sequence[UsageTotals]) -> None:
     """Write a bar for each group: its cost, or its calls if no cost is known."""
     costs = [each.cost for each in totals]
     amounts = [float(each.cost if any(costs) else each.calls) for each in totals]
-    texts = [f"{each:.6f}" for each in costs] if any(costs) else [f"{each.calls:,}" for each in totals]
+    texts = [terminal.format_dollars(each) for each in costs] if any(costs) else [f"{each.calls:,}" for each in totals]
     names = [_shorten(" ".join(name or "-" for name in each.group)) for each in totals]
     taken = max(map(len, names), default=0) + max(map(len, texts), default=0) + 4
     width = max(shutil.get_terminal_size().columns - taken, _MIN_BAR)
