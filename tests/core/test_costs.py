@@ -311,8 +311,8 @@ def test_input_without_any_price_is_not_free():
 @pytest.mark.parametrize(
     ("base_url", "reason"),
     [
-        ("http://localhost:8000/v1", "no price known: it runs on this machine"),
-        ("http://127.0.0.1:8000/v1", "no price known: it runs on this machine"),
+        ("http://localhost:8000/v1", "no price known, because it runs on this machine"),
+        ("http://127.0.0.1:8000/v1", "no price known, because it runs on this machine"),
         ("https://example.com/v1", "no price known"),
     ],
 )
@@ -334,7 +334,7 @@ def test_model_inside_the_process_has_no_price(make_client):
     """
     reply = make_client("offline/extractive", api_key=None).ask("What?\n\n<passage>The shoot gives fruit.</passage>")
 
-    assert (reply.cost, reply.cost_unknown) == (None, "no price known: it runs in this process")
+    assert (reply.cost, reply.cost_unknown) == (None, "no price known, because it runs in this process")
 
 
 def test_section_with_a_presets_name_is_not_that_vendor(make_client, scripted):

@@ -77,7 +77,7 @@ def test_a_dry_run_sends_and_writes_nothing(budwood, vendor, spec, tmp_path):
     assert (plan["rows"], plan["turns"], plan["calls"], plan["models"]) == (4, 4, 4, ["local/tiny"])
     assert plan["input_tokens"] > 0
     assert plan["output_tokens"] > 0
-    assert "cost          unknown: local/tiny: no price known: it runs on this machine\n" in table
+    assert "cost          unknown: no price known, because it runs on this machine (local/tiny)\n" in table
     assert plan["cost"] is None
     assert vendor.requests == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("talks")] == []

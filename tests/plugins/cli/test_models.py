@@ -67,7 +67,7 @@ def test_an_unknown_price_is_explained(budwood, vendor):
     """
     The reason is shown instead of prices.
     """
-    assert "prices          no price known: it runs on this machine\n" in budwood("models", "show").stdout
+    assert "prices          no price known, because it runs on this machine\n" in budwood("models", "show").stdout
 
 
 def test_a_missing_provider_is_explained(budwood):

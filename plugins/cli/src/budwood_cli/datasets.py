@@ -85,16 +85,18 @@ def write_plan(plan: Plan, *, json_output: bool) -> None:
         found = {"rows": len(plan.cells), "rows_finished": finished, "problem": problem}
         terminal.write_json(found | pick_fields(plan, PLAN_FIELDS) | _estimate_json(plan))
         return
-    terminal.write(
-        f"rows          {len(plan.cells):,}, {terminal.format_count(plan.turns, 'turn')}\n"
-        f"documents     {plan.documents:,}, {terminal.format_count(plan.passages, 'passage')}\n"
-        f"models        {', '.join(plan.models)}{', in batches' if plan.lane == 'batch' else ''}\n"
-        f"calls         {_count_text(plan.estimate.calls)}\n"
-        f"tokens sent   {_count_text(plan.estimate.input_tokens)}\n"
-        f"tokens back   {_count_text(plan.estimate.output_tokens)}\n"
-        f"cost          {_cost_text(plan)}\n"
-        f"output        {terminal.short_path(plan.output)}\n"
-        f"run folder    {terminal.short_path(plan.run_folder)}\n"
+    terminal.write_fields(
+        {
+            "rows": f"{len(plan.cells):,}, {terminal.format_count(plan.turns, 'turn')}",
+            "documents": f"{plan.documents:,}, {terminal.format_count(plan.passages, 'passage')}",
+            "models": f"{', '.join(plan.models)}{', in batches' if plan.lane == 'batch' else ''}",
+            "calls": _count_text(plan.estimate.calls),
+            "tokens sent": _count_text(plan.estimate.input_tokens),
+            "tokens back": _count_text(plan.estimate.output_tokens),
+            "cost": _cost_text(plan),
+            "output": terminal.short_path(plan.output),
+            "run folder": terminal.short_path(plan.run_folder),
+        }
     )
     if plan.without_passages:
         terminal.note(f"note: no passages in {', '.join(plan.without_passages)}")

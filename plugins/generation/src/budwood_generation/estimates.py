@@ -178,9 +178,9 @@ def _unknown_price(model: ModelDetails) -> str | None:
     """Return why the cost of a call is unknown, or None if it is known."""
     address = f"{model.provider}/{model.model}"
     if model.price is None:
-        return f"{address}: {model.price_unknown}"
+        return f"{model.price_unknown} ({address})"
     unknown = model.price.cost(Usage(input_tokens=1, output_tokens=1)).unknown
-    return f"{address}: {unknown}" if unknown else None
+    return f"{unknown} ({address})" if unknown else None
 
 
 def _requests(spec: GenerationSpec, plugins: RunPlugins, cell: Cell) -> Iterator[tuple[ModelRequest, int]]:

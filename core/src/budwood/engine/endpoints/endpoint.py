@@ -364,13 +364,13 @@ def _facts(instance: Instance[ProviderSpec[Any]]) -> Callable[[str], ModelFacts]
 def _no_price(instance: Instance[ProviderSpec[Any]]) -> str:
     """Return the reason for a missing cost if the catalog has no price."""
     if isinstance(instance.implementation, LocalProvider):
-        return f"{NO_PRICE}: it runs in this process"
+        return f"{NO_PRICE}, because it runs in this process"
     try:
         host = urlsplit(str(getattr(instance.settings, "base_url", None) or "")).hostname or ""
     except ValueError:  # not an address, which is reported when it is used
         return NO_PRICE
     if host in ("localhost", "::1") or host.startswith("127."):
-        return f"{NO_PRICE}: it runs on this machine"
+        return f"{NO_PRICE}, because it runs on this machine"
     return NO_PRICE
 
 
