@@ -433,7 +433,7 @@ def test_a_new_run_names_the_run_that_it_repeats(tmp_path):
     first.run_folder.rename(tmp_path / "other.jsonl.run")
 
     assert note.startswith("data.jsonl.run has finished calls of this plan")
-    assert note.endswith("stop, and rename it to other.jsonl.run.")
+    assert note.endswith("rename that folder to other.jsonl.run before the run.")
     assert (note in plan.warnings, note in notes[0]) == (True, True)
     assert make_plan(other).notes_on_output == ()
     assert make_plan(spec.model_copy(update={"seed": 8})).notes_on_output == ()

@@ -112,8 +112,8 @@ class Plan:
         found = find_run_of_plan(self.run_folder, self.identity, len(self.cells), digests)
         if found is None:
             return ()
-        text = f"{found.name} has finished calls of this plan, which are repeated for another output."
-        return (f"{text} To continue it with this output instead, stop, and rename it to {self.run_folder.name}.",)
+        text = f"{found.name} has finished calls of the same plan. This run has another output, and sends them again."
+        return (f"{text} To use them instead, rename that folder to {self.run_folder.name} before the run.",)
 
     @property
     def notes_on_speed(self) -> tuple[str, ...]:
