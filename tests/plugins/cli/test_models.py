@@ -33,9 +33,9 @@ def test_models_with_windows_and_prices(budwood, vendor, monkeypatch):
     )
 
     assert budwood("models", "list", "--long").stdout.splitlines() == [
-        "model        context  input  cached  output",
-        "local/tiny   4,096    0      -       1",
-        "local/large  -        -      -       -",
+        "model        context  input $/M  cached $/M  output $/M",
+        "local/tiny     4,096          0           -           1",
+        "local/large        -          -           -           -",
     ]
 
 
@@ -48,8 +48,21 @@ def test_a_model_is_shown(budwood):
     assert "context window  200,000 tokens\n" in shown
     assert "prices          input $3, cached input $0.3, " in shown
     assert "over 200,000 tokens of input: input $6" in shown
+    assert "output $15 per million tokens" in shown
     assert "shutdown date   2026-11-30\n" in shown
     assert "source          genai-prices " in shown
+
+
+def test_a_model_that_the_catalog_does_not_know_is_marked(budwood):
+    """
+    Its capabilities are those of similar names, or of the provider.
+    """
+    similar = "The catalog does not know this model. The capabilities are those of models with similar names."
+
+    assert similar in budwood("models", "show", "openai/gpt-99").stdout
+    assert "The capabilities are those of openai." in budwood("models", "show", "openai/new").stdout
+    assert "does not know" not in budwood("models", "show", "openai/whisper-1").stdout
+    assert "does not know" not in budwood("models", "show", "offline/extractive").stdout
 
 
 def test_a_model_as_json(budwood):

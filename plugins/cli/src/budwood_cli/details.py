@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +51,21 @@ def as_row(model: KnownModel) -> tuple[object, ...]:
     return model.address, f"{window:,}" if window else "-", *("-" if value is None else value for value in prices)
 
 
-def description_lines(details: ModelDetails) -> Iterator[tuple[str, str]]:
-    """Yield names and values that describe a model; unknown values are left out."""
+def description_lines(details: ModelDetails, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """
+    Yield names and values that describe a model; unknown values are left out.
+
+    Args:
+        details: What is known of it.
+        known: The models of its provider that the catalog names.
+    """
     facts, rules = details.facts, details.rules
     yield "model", f"{details.provider}/{details.model}"
     yield "purpose", rules.kind or "unknown"
     if not details.is_known:
-        yield "", f"This model is not in the catalog. The capabilities are those of {details.provider}."
+        yield "", f"The catalog does not know this model. The capabilities are those of {details.provider}."
+    elif known and details.model not in known and not facts.source and not facts.own:
+        yield "", "The catalog does not know this model. The capabilities are those of models with similar names."
     if facts.context_window:
         yield "context window", f"{facts.context_window:,} tokens"
     if rules.max_output_tokens:
@@ -103,7 +111,7 @@ def _format_prices(prices: TokenPrices) -> str:
         "output": "output",
     }
     values = ((label, getattr(prices, name)) for name, label in names.items())
-    text = ", ".join(f"{label} ${value}" for label, value in values if value is not None)
+    text = ", ".join(f"{label} ${value}" for label, value in values if value is not None) + " per million tokens"
     since = getattr(prices, "since", None)
     hours = getattr(prices, "hours", None)
     text += f", since {since}" if since else ""

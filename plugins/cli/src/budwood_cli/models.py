@@ -14,7 +14,8 @@ from budwood_cli.groups import new_group
 if TYPE_CHECKING:
     from budwood_cli.details import KnownModel
 
-COLUMNS: Final = ("model", "context", "input", "cached", "output")
+COLUMNS: Final = ("model", "context", "input $/M", "cached $/M", "output $/M")
+"""Prices are in US dollars per million tokens."""
 
 app = new_group("List, show and pull models.")
 
@@ -41,7 +42,7 @@ def list_models(
     if json_output or layout is terminal.Layout.JSON:
         terminal.write_json([model.as_json() for model in models])
     elif details or layout is terminal.Layout.TABLE:
-        terminal.write_table(COLUMNS, [as_row(model) for model in models], layout=layout)
+        terminal.write_table(COLUMNS, [as_row(model) for model in models], numbers=COLUMNS[1:], layout=layout)
     else:
         for model in models:
             terminal.write(f"{model.address}\n")
@@ -64,6 +65,8 @@ def show_model(
     json_output: options.AsJSON = False,
 ) -> None:
     """Show limits, capabilities and prices of a model. Nothing is sent."""
+    from budwood import Settings
+    from budwood.plugins import list_known_models
     from budwood_cli.clients import client_for
     from budwood_cli.details import description_lines
 
@@ -72,7 +75,7 @@ def show_model(
     if json_output:
         terminal.write_json(details.model_dump(mode="json"))
         return
-    for name, value in description_lines(details):
+    for name, value in description_lines(details, list_known_models(Settings.load(), details.provider)):
         terminal.write(f"{name:<16}{value}\n")
 
 

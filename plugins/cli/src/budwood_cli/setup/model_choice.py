@@ -86,7 +86,7 @@ def _describe(details: ModelDetails | None) -> str:
         parts.append(f"{details.facts.context_window // 1000:,}k context")
     price = details.price
     if price is not None and price.input is not None and price.output is not None:
-        parts.append(f"${price.input.normalize():f} in, ${price.output.normalize():f} out")
+        parts.append(f"${price.input.normalize():f} in, ${price.output.normalize():f} out per million tokens")
     if details.facts.shutdown is not None:
         is_past = details.facts.shutdown <= datetime.now(UTC).date()
         parts.append(f"{'shut down' if is_past else 'until'} {details.facts.shutdown}")
