@@ -34,7 +34,8 @@ class Block:
     """
     A block of code. A note ``not run: …`` before it gives the reason why the tests do not run it.
 
-    With a note ``file: NAME``, it is the content of a file that the commands after it need.
+    With a note ``file: NAME``, it is the content of a file that the commands after it need. With the note ``output is
+    compared``, the lines after a command are what it prints.
     """
 
     language: str
@@ -48,6 +49,13 @@ class Block:
         Whether the tests run the block.
         """
         return not self.note.startswith("not run:")
+
+    def output_of(self, command: str) -> str:
+        """
+        Return the lines after a command if they are compared, or none.
+        """
+        text = self.code.partition(f"{command}\n")[2].partition("$ ")[0]
+        return text if self.note == "output is compared" else ""
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
@@ -134,7 +142,7 @@ def test_all_python_compiles(page):
 @pytest.mark.parametrize("page", with_blocks("console"))
 def test_commands_succeed(page, tmp_path):
     """
-    Every `budwood` command on the page exits with status 0.
+    Every `budwood` command on the page exits with status 0, and prints what a block says whose output is compared.
     """
     for block in blocks(page, *FILES, "console"):
         if block.note.startswith("file: "):
@@ -148,6 +156,7 @@ def test_commands_succeed(page, tmp_path):
                     command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False, input=""
                 )
                 assert run.returncode == 0, f"{line}\n{run.stderr}"
+                assert run.stdout == (block.output_of(line) or run.stdout)
 
 
 @pytest.mark.parametrize("page", with_blocks("toml"))
