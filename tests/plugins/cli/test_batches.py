@@ -247,3 +247,21 @@ def test_damaged_job_file_is_named(budwood, requests, server, content):
 
     assert run.returncode == 2
     assert "requests.jsonl.job.json is damaged" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("run", "lost.jsonl"), "Pass a file with requests, one a line, or - for standard input."),
+        (("run", "."), "Pass a file with requests, one a line, or - for standard input."),
+        (("results", "lost.jsonl"), "Pass the file with the requests, or FILE.job.json."),
+    ],
+)
+def test_hints_fit_a_file_that_is_not_there(budwood, requests, arguments, hint):
+    """
+    They neither describe the lines of a file, nor advise to submit one that does not exist.
+    """
+    run = budwood("batch", *arguments)
+
+    assert run.returncode == 2
+    assert run.stderr.endswith(f"\nhint: {hint}\n")
