@@ -19,7 +19,7 @@ def list_results():
     """
     List the public dataclasses whose fields may be unknown.
     """
-    named = [getattr(module, name, None) for module in (budwood, types) for name in dir(module)]
+    named = [getattr(module, name, None) for module in (budwood, types) for name in module.__all__]
     for kind in sorted({each for each in named if inspect.isclass(each)}, key=lambda kind: kind.__name__):
         is_result = dataclasses.is_dataclass(kind) and not kind.__module__.endswith(".http")
         if is_result and any(field.default is None or "None" in str(field.type) for field in dataclasses.fields(kind)):

@@ -324,7 +324,7 @@ def test_progress_is_live_at_a_terminal(terminal, vendor, spec):
     The bar is updated during the run. Only the output and the summary remain.
     """
     vendor.gate, vendor.free = threading.Event(), 2
-    screen = terminal("generate", "spec.toml", COLUMNS="120")
+    screen = terminal("generate", "spec.toml", COLUMNS="120", NO_COLOR="")
 
     screen.wait_for("2/4")
     screen.wait_for(" calls")

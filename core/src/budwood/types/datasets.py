@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from budwood.types.messages import Message
-from budwood.types.record import JSON
+from budwood.types.record import JSON, short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class SourcePassage:
     document: str
     headings: tuple[str, ...]
     text: str
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class CellDraft:
     material: dict[str, JSON] = field(default_factory=dict)
     max_turns: int | None = None
     after: int | None = None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class Cell:
     after: int | None = None
     asked: tuple[str, ...] = ()
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -72,6 +78,8 @@ class Turn:
 
     question: str
     answer: str
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +93,8 @@ class Instruction:
     text: str | None = None
     ask: tuple[Message, ...] = ()
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -97,6 +107,8 @@ class Row:
     id: str
     index: int
     data: dict[str, JSON]
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +131,5 @@ class Dataset:
     content: Literal["messages", "value"]
     schema: dict[str, JSON]
     rows: int
+
+    __repr__ = short_repr

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from budwood.types.record import short_repr
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
@@ -44,6 +46,8 @@ class RequestStarted:
     url: str | None = None
     plugin: str = ""
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptQueued:
@@ -60,6 +64,8 @@ class AttemptQueued:
     model: str
     limit: str
     delay: float | None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +88,8 @@ class AttemptStarted:
     url: str | None = None
     plugin: str = ""
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
@@ -102,6 +110,8 @@ class AttemptFinished:
     attempt: Attempt
     rate_limits: RateLimits | None = None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryScheduled:
@@ -112,6 +122,8 @@ class RetryScheduled:
     model: str
     delay: float
     error: str
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +148,8 @@ class BreakerChanged:
     next_probe: float | None
     error: str | None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFailed:
@@ -153,6 +167,8 @@ class EndpointFailed:
     endpoint: str
     error: str
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterLearned:
@@ -162,6 +178,8 @@ class ParameterLearned:
     provider: str
     model: str
     parameters: Sequence[str]
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +195,8 @@ class CacheHit:
     provider: str
     model: str
     saved: Decimal | None = None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +214,8 @@ class CacheFailed:
     error: str
     reason: str | None
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstToken:
@@ -203,6 +225,8 @@ class FirstToken:
     provider: str
     model: str
     seconds: float
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +241,8 @@ class ToolStarted:
     name: str
     arguments: str
     tool_call: str = ""
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +261,8 @@ class ToolFinished:
     arguments: str
     result: str
     tool_call: str = ""
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +289,8 @@ class RequestFinished:
     error: BaseException | None
     prompt: str
     label: str | None = None
+
+    __repr__ = short_repr
 
 
 Observation = (

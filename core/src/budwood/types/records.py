@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from budwood.types.record import short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedFailure:
@@ -20,6 +22,8 @@ class RecordedFailure:
     endpoint: str | None
     key: str | None
     error: str
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,8 @@ class CallRecord:
     error: str | None
     failures: tuple[RecordedFailure, ...] = ()
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFilter:
@@ -101,6 +107,8 @@ class CallFilter:
     error: str | None = None
     slower_than: float | None = None
     has_failures: bool = False
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,3 +138,5 @@ class UsageTotals:
     unknown_costs: int
     saved: Decimal
     seconds: float
+
+    __repr__ = short_repr
