@@ -175,6 +175,7 @@ def test_errors_are_in_their_places(budwood, folder, server):
     assert error["hint"].startswith("Correct the request")
     assert rows[1]["attempts"][0]["status"] == 400
     assert retried.returncode == 0
+    assert "2/3 requests" in retried.stderr
     assert server.prompts[3:] == ["two"]
     assert texts(folder / "out.jsonl") == ["ONE", "TWO", "THREE"]
 

@@ -79,7 +79,7 @@ def test_the_progress_of_a_batch_has_rate_cost_errors_and_time():
     """
     rows = SimpleNamespace(done=10, failed=1, spent=Decimal("0.5"), has_cost=True)
     remaining, now = [90], [100.0]
-    meter = Meter(rows, lambda: remaining[0], lambda: now[0])
+    meter = Meter(rows, 100, lambda: remaining[0], lambda: now[0])
     first = meter.step()
     rows.done, remaining[0], now[0] = 30, 70, 110.0
     later = meter.step(is_stopping=True)

@@ -48,6 +48,7 @@ class BatchCalls:
         retry_failed: Whether to send failed requests again.
 
     Attributes:
+        total: How many requests had a result, or had to be sent, at the start. Failed ones are counted once.
         is_stopping: Whether no more requests are sent.
         error: The error that ends the batch.
     """
@@ -72,6 +73,7 @@ class BatchCalls:
         self._due = bytearray(
             index < self._limit and rows.is_due(index, retry_failed=retry_failed) for index in range(len(requests))
         )
+        self.total = sum(due or rows.has(index) for index, due in enumerate(self._due))
         self._succeeded = rows.done - rows.failed
         self._running: set[int] = set()
         self.is_stopping = False

@@ -141,7 +141,7 @@ def _send(command: BatchCommand, settings: Settings, model: str, requests: Reque
 def _showing(command: BatchCommand, rows: ResultRows, calls: BatchCalls) -> Iterator[Any]:
     """Yield the function that shows the progress. Results that are printed at a terminal are shown instead of it."""
     is_shown = not command.is_quiet and not (_is_printed(command) and terminal.is_terminal(sys.stdout))
-    meter = Meter(rows, lambda: calls.remaining)
+    meter = Meter(rows, calls.total, lambda: calls.remaining)
     with show_steps(quiet=not is_shown or not calls.remaining) as show:
         yield lambda: show(meter.step(is_stopping=calls.is_stopping))
 
@@ -154,9 +154,9 @@ def _naming_the_rest(command: BatchCommand, rows: ResultRows, calls: BatchCalls)
     except BudwoodError as error:
         if isinstance(error, BudgetExceededError):
             error.hint = "Pass a higher --budget, with which the same command continues."
-        total = rows.done + calls.remaining
+        done = calls.total - calls.remaining
         kept = f", which are in {command.output}. {_CONTINUE}" if not _is_printed(command) and rows.done else "."
-        error.add_note(f"{rows.done:,} of {terminal.format_count(total, 'request')} have results{kept}")
+        error.add_note(f"{done:,} of {terminal.format_count(calls.total, 'request')} have results{kept}")
         raise
 
 

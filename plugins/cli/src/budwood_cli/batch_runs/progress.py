@@ -17,14 +17,20 @@ class Meter:
 
     Args:
         rows: The results.
-        remaining: Returns how many requests have no result yet.
+        total: How many requests there are.
+        remaining: Returns how many of them have to be sent, those that failed and are sent again included.
         monotonic: Returns the time in seconds.
     """
 
     def __init__(
-        self, rows: ResultRows, remaining: Callable[[], int], monotonic: Callable[[], float] = time.monotonic
+        self,
+        rows: ResultRows,
+        total: int,
+        remaining: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rows = rows
+        self._total = total
         self._remaining = remaining
         self._monotonic = monotonic
         self._started = monotonic()
@@ -33,8 +39,8 @@ class Meter:
     def step(self, *, is_stopping: bool = False) -> Step:
         """Return what is shown."""
         remaining = self._remaining()
-        done = self._rows.done
-        total = done + remaining
+        total = self._total
+        done = total - remaining
         parts = [f"{done:,}/{total:,} requests", *self._speed(remaining), format_cost(self._rows)]
         parts.append(terminal.format_count(self._rows.failed, "error"))
         if is_stopping:
