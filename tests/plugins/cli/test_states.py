@@ -94,6 +94,26 @@ def test_keys_of_the_environment_are_listed(budwood):
     )
 
 
+@pytest.mark.parametrize("model", [None, "offline/extractive"])
+def test_keys_are_found_whatever_the_settings_name(budwood, tmp_path, model):
+    """
+    Keys that are stored and keys of vendors' variables are listed if the settings name another provider, or none.
+    """
+    environment = {"BUDWOOD_CONFIG_DIR": str(tmp_path / "config"), "GROQ_API_KEY": "gsk_0123456789"}
+    environment |= {} if model is None else {"BUDWOOD_MODEL": model}
+    stored = budwood(
+        *("tokens", "add", "--provider", "openai", "--token", "-", "--store", "file"),
+        stdin="sk-0123456789",
+        **environment,
+    )
+    run = budwood("keys", "list", "--format", "{endpoint}", **environment)
+    endpoints = budwood("endpoints", "--format", "{name}", **environment)
+
+    assert stored.returncode == 0, stored.stderr
+    assert (run.stdout.splitlines(), run.stderr) == (["groq", "openai"], "")
+    assert {"groq", "openai"} <= set(endpoints.stdout.splitlines())
+
+
 def test_without_any_provider_the_hint_says_how_to_name_one(budwood):
     """
     It is an error of the configuration; a provider without a key is none.

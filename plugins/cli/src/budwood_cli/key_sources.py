@@ -80,6 +80,14 @@ def find_override(provider: str) -> str | None:
     return None
 
 
+def list_providers_with_keys() -> list[str]:
+    """Return the providers that have a key in a variable, in a settings file or among the stored keys."""
+    from budwood_cli.stored_keys import list_keys
+
+    names = {*_instances().list_names(PROVIDER), *_settings().instance_names(PROVIDER.section)}
+    return sorted({name for name in names if find_override(name)} | {key.provider for key in list_keys()})
+
+
 def find_key_facts(provider: str) -> KeyFacts:
     """Return what is known about the keys of a provider; nothing if its plugin cannot be loaded."""
     instances = _instances()

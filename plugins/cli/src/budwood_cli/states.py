@@ -14,14 +14,16 @@ from budwood_cli.groups import new_group
 from budwood_cli.last_errors import add_last_errors
 
 if TYPE_CHECKING:
-    from budwood import Client
+    from budwood import Client, Settings
 
 KEY_COLUMNS: Final = ("endpoint", "label", "group", "state", "limits")
 ENDPOINT_COLUMNS: Final = ("name", "provider", "url", "state", "limits")
 
 Providers = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[PROVIDER]...", help="Providers, as in PROVIDER/MODEL. Default: those in the settings."),
+    typer.Argument(
+        metavar="[PROVIDER]...", help="Providers, as in PROVIDER/MODEL. Default: those with a key or in the settings."
+    ),
 ]
 Format = Annotated[
     str | None,
@@ -75,13 +77,12 @@ def _collect(
     from budwood.errors import BudwoodError, ConfigurationError
 
     settings = Settings.load()
-    models = [model for model in (settings.model, *settings.options.fallbacks) if model]
-    known = [*(model.partition("/")[0] for model in models), *settings.instance_names("providers")]
-    if not (providers or known):
+    names = providers or _list_configured(settings)
+    if not names:
         raise ConfigurationError("No provider is configured.", hint=f"Name one: `budwood {command} PROVIDER`.")
     rows: list[dict[str, Any]] = []
     with Client(settings=settings) as client:
-        for provider in providers or dict.fromkeys(known):
+        for provider in names:
             try:
                 rows += [asdict(state) for state in states(client, provider)]
             except BudwoodError as error:
@@ -89,6 +90,15 @@ def _collect(
                     raise
                 terminal.note(f"{provider}: {error}")
     return rows
+
+
+def _list_configured(settings: Settings) -> list[str]:
+    """Return the providers of the models in the settings, those with a section, and those with a key."""
+    from budwood_cli.key_sources import list_providers_with_keys
+
+    models = [model for model in (settings.model, *settings.options.fallbacks) if model]
+    named = [*(model.partition("/")[0] for model in models), *settings.instance_names("providers")]
+    return list(dict.fromkeys((*named, *list_providers_with_keys())))
 
 
 def _write(
