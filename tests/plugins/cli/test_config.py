@@ -51,6 +51,7 @@ def test_origin_of_each_value_is_shown(budwood, user_file, tmp_path):
     budwood("tokens", "add", "-p", "gemini", "--token", "-", "--store", "file", stdin="AIza-stored-0123456789")
     variables = {"BUDWOOD_OPTIONS__TIMEOUT": "9", "OPENAI_API_KEY": KEY, "BUDWOOD_PLUGINS_DISABLED": "xai"}
     variables["BUDWOOD_MODEL"] = "openai/gpt-4.1"
+    variables["BUDWOOD_PROVIDERS__OPENAI__CALL_ID_LENGTH"] = "3"
     variables["BUDWOOD_OPTIONS__FALLBACKS"] = '["mistral/small"]'
 
     values = read_values(budwood, "--origin", **variables)
@@ -64,6 +65,7 @@ def test_origin_of_each_value_is_shown(budwood, user_file, tmp_path):
     }
     assert values["options.retries"] == {"value": 5, "origin": "file", "name": project, "line": 3}
     assert values["options.timeout"]["name"] == "BUDWOOD_OPTIONS__TIMEOUT"
+    assert (values["options.timeout"]["value"], values["providers.openai.call_id_length"]["value"]) == (9, 3)
     assert values["options.repairs"] == {"value": 1, "origin": "default", "name": None, "line": None}
     assert values["plugins.disabled"]["value"] == ["xai", "groq"]
     assert values["providers.openai.api_key"] == {
@@ -201,6 +203,34 @@ def test_project_file_and_what_takes_precedence(budwood, user_file, tmp_path):
     assert budwood("config", "get", "model").stdout == "work/small\n"
     assert budwood("config", "get", "model", "--user").stdout == "work/tiny\n"
     assert budwood("config", "path", "--project").stdout == f"{tmp_path / 'budwood.toml'}\n"
+
+
+def test_a_removed_key_names_what_applies_now(budwood, user_file):
+    """
+    The section that is left empty is removed too. A stored key does not take precedence: it applies from now on.
+    """
+    budwood("tokens", "add", "-p", "openai", "--token", "-", "--store", "file", stdin="sk-stored-0123456789")
+    added = budwood("config", "set", "providers.openai.api_key", "-", stdin=KEY)
+    removed = budwood("config", "unset", "providers.openai.api_key")
+
+    assert "note" not in added.stderr
+    assert "the stored key of openai applies now" in removed.stderr
+    assert "precedence" not in removed.stderr
+    assert user_file.read_text().strip() == TEXT.strip()
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "BUDWOOD_PROVIDERS__OPENAI__API_KEYS"])
+def test_a_variable_that_overrides_a_key_is_named(variable, budwood, user_file):
+    """
+    Also if it has several keys; after the key was removed, it is still set.
+    """
+    environment = {variable: "sk-other-0123456789"}
+    added = budwood("config", "set", "providers.openai.api_key", "-", stdin=KEY, **environment)
+    removed = budwood("config", "unset", "providers.openai.api_key", **environment)
+
+    assert f"note: {variable} sets providers.openai." in added.stderr
+    assert "takes precedence" in added.stderr
+    assert f"note: {variable} still sets providers.openai." in removed.stderr
 
 
 def test_all_mistakes_are_listed_with_their_lines(budwood, user_file):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,14 +11,12 @@ from budwood_cli.errors import CONFIGURATION, ArgumentError
 from budwood_cli.groups import new_group
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from budwood_cli.setting_keys import Steps
     from budwood_cli.setting_origins import Value
     from budwood_cli.settings_files import SettingsFile
-
-_MAX_WIDTH: Final = 60
-"""Characters of a value in a table."""
 
 User = Annotated[bool, typer.Option("--user", help="The user's file, which applies in every folder.")]
 Project = Annotated[bool, typer.Option("--project", help="The file budwood.toml in the current folder.")]
@@ -47,7 +45,7 @@ def show(
         terminal.write_json([_as_json(value) for value in values])
     elif origin:
         terminal.write_table(
-            ("key", "value", "origin"), [(value.key, _clip(_to_text(value.value)), value.place) for value in values]
+            ("key", "value", "origin"), [(value.key, _to_text(value.value), value.place) for value in values]
         )
     else:
         for value in values:
@@ -96,6 +94,7 @@ def set_value(
     former file is kept as budwood.toml.bak.
     """
     from budwood_cli.setting_keys import parse_key
+    from budwood_cli.setting_overrides import describe_overrides
     from budwood_cli.setting_secrets import is_secret
 
     path = parse_key(key)
@@ -106,7 +105,7 @@ def set_value(
         )
     file = _open_file(user=user, project=project)
     _set_as_text_or_value(file, path, _read_value(value))
-    _finish(file, key, dry_run=dry_run, json_output=json_output)
+    _finish(file, key, describe_overrides, dry_run=dry_run, json_output=json_output)
 
 
 @app.command("unset")
@@ -123,10 +122,12 @@ def unset(
 
     It is removed from the user's file, or with --project from that of the current folder.
     """
+    from budwood_cli.setting_overrides import describe_rest
+
     file = _open_file(user=user, project=project)
     if not file.unset(key):
         raise _not_set(key, file.path)
-    _finish(file, key, dry_run=dry_run, json_output=json_output)
+    _finish(file, key, describe_rest, dry_run=dry_run, json_output=json_output)
 
 
 @app.command("path")
@@ -223,17 +224,11 @@ def _find_in_file(path: Steps, *, user: bool, project: bool) -> list[Value]:
 def _find_effective(path: Steps) -> list[Value]:
     """Return the value of a key that applies, or the values of a table."""
     from budwood.settings import Settings
+    from budwood_cli.setting_keys import is_within
     from budwood_cli.setting_origins import collect_values
 
     values = collect_values(Settings.load(), defaults=True)
-    return [value for value in values if _is_within(value.path, path) and value.value is not None]
-
-
-def _is_within(path: Steps, above: Steps) -> bool:
-    """Tell whether a key is the same as another one, or in its table. Names are compared normalised."""
-    from budwood.names import normalise
-
-    return [normalise(step) for step in path[: len(above)]] == [normalise(step) for step in above]
+    return [value for value in values if is_within(value.path, path) and value.value is not None]
 
 
 def _read_value(value: str) -> str:
@@ -269,8 +264,10 @@ def _set_as_text_or_value(file: SettingsFile, path: Steps, text: str) -> None:
     raise error or AssertionError
 
 
-def _finish(file: SettingsFile, key: str, *, dry_run: bool, json_output: bool) -> None:
-    """Write the change, and show it."""
+def _finish(
+    file: SettingsFile, key: str, describe: Callable[[Path, str], list[str]], *, dry_run: bool, json_output: bool
+) -> None:
+    """Write the change, and show it, with the other sources that have the key."""
     diff = file.diff()
     file.check()
     backup = None if dry_run else file.save()
@@ -283,24 +280,8 @@ def _finish(file: SettingsFile, key: str, *, dry_run: bool, json_output: bool) -
         terminal.note(f"nothing changed in {terminal.short_path(file.path)}")
     elif dry_run:
         terminal.note("nothing was written (--dry-run)")
-    _note_override(file, key)
-
-
-def _note_override(file: SettingsFile, key: str) -> None:
-    """Say if another source takes precedence over the value that was set."""
-    from budwood.errors import BudwoodError
-    from budwood.settings import Settings
-    from budwood_cli.setting_keys import parse_key
-    from budwood_cli.setting_origins import collect_values
-
-    try:
-        values = collect_values(Settings.load(), defaults=False)
-    except BudwoodError:
-        return
-    path = parse_key(key)
-    for value in values:
-        if len(value.path) == len(path) and _is_within(value.path, path) and value.name not in {None, str(file.path)}:
-            terminal.note(f"note: {value.place} sets {value.key} too, and takes precedence")
+    for line in describe(file.path, key):
+        terminal.note(line)
 
 
 def _not_set(key: str, file: Path | None = None) -> ArgumentError:
@@ -326,7 +307,3 @@ def _to_text(value: object) -> str:
 def _to_toml(value: object) -> str:
     """Return a value as in TOML; JSON is close enough for lists and texts."""
     return "unset" if value is None else terminal.to_json(value)
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= _MAX_WIDTH else f"{text[: _MAX_WIDTH - 1]}…"

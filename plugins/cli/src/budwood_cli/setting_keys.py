@@ -83,3 +83,8 @@ def _quote(step: str) -> str:
         for char in step
     )
     return f'"{escaped}"'
+
+
+def is_within(path: Steps, above: Steps) -> bool:
+    """Tell whether a key is the same as another one, or in its table. Names are compared normalised."""
+    return [normalise(step) for step in path[: len(above)]] == [normalise(step) for step in above]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from budwood_cli.key_sources import KeyFacts, find_key_facts
 from budwood_cli.setting_keys import Steps, format_key
 from budwood_cli.setting_problems import LineFinder
 from budwood_cli.setting_secrets import mask_value
+from budwood_cli.setting_types import convert
 from budwood_cli.stored_keys import stored_keys_path
 
 _DISABLED: Final = ("plugins", "disabled")
@@ -56,22 +57,24 @@ class Value(NamedTuple):
         return f"{self.origin} ({self.name})" if self.name else self.origin
 
 
-def collect_values(settings: Settings, *, defaults: bool) -> list[Value]:
+def collect_values(settings: Settings, *, defaults: bool, providers: Iterable[str] = ()) -> list[Value]:
     """
     Return all values that are set, and the source that takes precedence for each.
 
     Args:
         settings: The settings.
         defaults: Whether to add the defaults of keys that no source has.
+        providers: Providers whose vendors' variables count, besides those in the settings and of stored keys.
     """
     values: dict[Steps, Value] = {}
     for source in settings.sources:
-        tree = _with_vendor_values(source, settings)
+        tree = _with_vendor_values(source, settings, providers)
         for path, value in flatten(tree):
             if path == _DISABLED and path in values:
                 values[path] = _join(values[path], value, source)
             elif not _is_overridden(path, values, source):
-                values[path] = Value(path, mask_value(value, path[-1]), *_find_origin(source, path))
+                typed = convert(value, path, settings) if source.variables else value
+                values[path] = Value(path, mask_value(typed, path[-1]), *_find_origin(source, path))
     for value in _stored_values():
         if not any(
             path[:2] == value.path[:2] and path[2:3] in _credentials(path[1]) for path in values if len(path) > 2
@@ -84,11 +87,15 @@ def collect_values(settings: Settings, *, defaults: bool) -> list[Value]:
     return sorted(values.values(), key=lambda value: value.path)
 
 
-def _with_vendor_values(source: Source, settings: Settings) -> Mapping[str, Any]:
+def _with_vendor_values(source: Source, settings: Settings, providers: Iterable[str]) -> Mapping[str, Any]:
     """Return the tree of a source, with what the vendors' own variables fill."""
-    names = {*settings.instance_names(PROVIDER.section), *(key.provider for key in read_index(stored_keys_path()))}
+    names = {
+        *settings.instance_names(PROVIDER.section),
+        *providers,
+        *(key.provider for key in read_index(stored_keys_path())),
+    }
     models = [model for model in (settings.model, *settings.options.fallbacks) if model]
-    names |= {model.partition("/")[0] for model in models}
+    names |= {*providers, *(model.partition("/")[0] for model in models)}
     tree = dict(source.tree)
     sections = dict(tree.get(PROVIDER.section, {}))
     for name in names if source.variables else ():
@@ -127,11 +134,17 @@ def _is_overridden(path: Steps, values: Mapping[Steps, Value], source: Source) -
     """Tell whether a source of higher precedence has the value, a table above it, or an exclusive key."""
     if any(known[: len(path)] == path or path[: len(known)] == known for known in values):
         return True
-    if path[0] != PROVIDER.section or path[2:3] not in (fields := _credentials(path[1])):
+    if not is_credential(path):
         return False
+    fields = _credentials(path[1])
     kind, name, _ = _find_origin(source, path)
     others = [value for known, value in values.items() if known[:2] == path[:2] and known[2:3] in fields]
     return any((value.origin, value.name) != (kind, name) for value in others)
+
+
+def is_credential(path: Steps) -> bool:
+    """Tell whether a key is that of a provider's API key, or of what replaces it."""
+    return len(path) > 2 and path[0] == PROVIDER.section and path[2:3] in _credentials(path[1])
 
 
 def _credentials(provider: str) -> set[Steps]:

@@ -107,7 +107,7 @@ class SettingsFile:
 
     def unset(self, key: str | Sequence[str]) -> bool:
         """
-        Remove a key or a table.
+        Remove a key or a table, and the section that has it if nothing is left there.
 
         Returns:
             Whether it was there.
@@ -123,9 +123,9 @@ class SettingsFile:
             return False
         del parent[last]
         table: Any = self._editable()
-        for step in above:
-            table = table[step]
+        tables = [table, *(table := table[step] for step in above)]
         del table[last]
+        _remove_empty(tables, above)
         self._check(_prune(expected, above, self._plain()))
         return True
 
@@ -309,8 +309,19 @@ def _parent(tree: dict[str, Any], above: Sequence[str]) -> dict[str, Any]:
     return tree
 
 
+def _remove_empty(tables: Sequence[Any], names: Sequence[str]) -> None:
+    """Remove sections that have neither keys nor comments, the inner ones first."""
+    from tomlkit import TOMLDocument
+    from tomlkit.items import Table
+
+    for parent, child, name in zip(tables[-2::-1], tables[:0:-1], reversed(names), strict=True):
+        if not (isinstance(parent, Table | TOMLDocument) and isinstance(child, Table)) or child.as_string().strip():
+            return
+        del parent[name]
+
+
 def _prune(expected: dict[str, Any], above: Sequence[str], actual: dict[str, Any]) -> dict[str, Any]:
-    """Accept that a table disappears with its last key, as it does if it is written by dotted keys."""
+    """Accept that a table disappears with its last key."""
     for number in range(len(above), 0, -1):
         parent, found = _parent(expected, above[: number - 1]), _parent(_copy(actual), above[: number - 1])
         if parent.get(above[number - 1]) == {} and above[number - 1] not in found:
