@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from budwood_cli import loading
+from budwood_cli import loading, program
 from budwood_cli.command_table import COMMANDS, Command, find_command
 from budwood_cli.help_page import format_help
 from budwood_cli.questions import ANSWERS
@@ -130,3 +130,11 @@ def test_no_input_is_an_error_that_names_the_option(terminal, budwood, spec, ven
 
     assert screen.end() == 2
     assert "hint: Pass --yes." in screen.shown
+
+
+@pytest.mark.parametrize("switch", ["--yes", "-y"])
+def test_yes_is_accepted_by_commands_that_ask_nothing(switch, capsys):
+    """
+    As the other switches.
+    """
+    assert program.run(["config", "path", switch]) == 0

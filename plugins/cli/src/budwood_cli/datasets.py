@@ -1,4 +1,4 @@
-"""Shared by the commands for datasets: checking for the package, printing plans and reports."""
+"""Shared by the commands for datasets: printing plans and reports."""
 
 from __future__ import annotations
 
@@ -45,24 +45,6 @@ REPORT_FIELDS: Final = (
     *("calls", "rejected", "input_tokens", "output_tokens", "cost", "total_calls", "total_cost", "seconds"),
     *("unreadable", "skipped_files", "notes"),
 )
-
-
-def require_generation() -> None:
-    """
-    Check that the package for datasets is installed.
-
-    Raises:
-        ConfigurationError: It is not. The hint says how to install it.
-    """
-    from importlib.util import find_spec
-
-    from budwood.errors import ConfigurationError
-    from budwood.plugins.first_party import install_hint
-
-    if find_spec("budwood_generation") is None:
-        raise ConfigurationError(
-            "Datasets need budwood-generation, which is not installed.", hint=install_hint("budwood-generation")
-        )
 
 
 @contextmanager

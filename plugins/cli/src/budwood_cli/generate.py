@@ -105,11 +105,8 @@ def _refuse(options: Mapping[str, object], problem: str, hint: str) -> None:
 
 def _load(spec: Path, output: str | None, assignments: list[str], pilot: int | None) -> GenerationSpec:
     """Load the specification with the changes of the command line."""
-    from budwood_cli import datasets
-    from budwood_cli.assignments import parse_assignments
-
-    datasets.require_generation()
     import budwood_generation
+    from budwood_cli.assignments import parse_assignments
 
     changes = parse_assignments(assignments)
     if output is not None:

@@ -21,7 +21,7 @@ OPTIONS: Final = (
     ("-h, --help", "Print this help and exit."),
 )
 EPILOG: Final = (
-    "`budwood COMMAND --help` describes each command. --debug, --no-color and --no-input can also follow it. "
+    "`budwood COMMAND --help` describes each command. --debug, --no-color, --no-input and --yes can also follow it. "
     "Exit statuses: 0 success, 1 general error, 2 usage, 3 configuration, 4 credentials, 5 limit or budget, "
     "6 vendor or network, 7 part of a batch failed, 130 interrupted."
 )

@@ -138,4 +138,4 @@ def _create_switches() -> list[Any]:
         found.name = f"switch {switch.names[0]}"  # unlike that of any parameter of a command, and of other switches
         return found
 
-    return [create(switch) for switch in SWITCHES if switch.is_for_all]
+    return [create(switch) for switch in SWITCHES]

@@ -81,9 +81,6 @@ def _check_spec(text: str) -> None:
     import tomllib
 
     from budwood.errors import ConfigurationError
-    from budwood_cli.datasets import require_generation
-
-    require_generation()
     from budwood_generation import GenerationSpec
 
     table = tomllib.loads(text)

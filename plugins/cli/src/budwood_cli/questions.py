@@ -22,10 +22,12 @@ class Answers:
 
     Attributes:
         no_input: Whether questions are errors (``--no-input``).
+        no_input_flag: The option that says so, as the user typed it.
         yes: Whether confirmations are given without a question (``--yes``).
     """
 
     no_input: bool = False
+    no_input_flag: str = "--no-input"
     yes: bool = False
 
 
@@ -165,7 +167,7 @@ def _require_terminal(question: str, flag: str) -> None:
     Raises:
         ArgumentError: It cannot; the hint names the option that answers it.
     """
-    reason = "--no-input is set" if ANSWERS.no_input else _missing_terminal()
+    reason = f"{ANSWERS.no_input_flag} is set" if ANSWERS.no_input else _missing_terminal()
     if reason is not None:
         raise ArgumentError(f"{question!r} needs an answer, but {reason}.", hint=f"Pass {flag}.")
 

@@ -36,10 +36,8 @@ def retry(
 
 
 def _resume(path: str, only: str | None, *, json_output: bool, quiet: bool) -> None:
-    from budwood_cli import datasets, progress
-
-    datasets.require_generation()
     import budwood_generation
+    from budwood_cli import datasets, progress
 
     run_folder = budwood_generation.show_run(path).run_folder
     with datasets.interruptible(run_folder), progress.show_progress(quiet=quiet) as on_progress:
@@ -54,9 +52,6 @@ def remove(
     json_output: options.AsJSON = False,
 ) -> None:
     """Remove the journal of a run. Its output stays."""
-    from budwood_cli import datasets
-
-    datasets.require_generation()
     import budwood_generation
 
     run = budwood_generation.show_run(path)
@@ -100,9 +95,6 @@ def diff(
     json_output: options.AsJSON = False,
 ) -> None:
     """Show how two runs differ: keys of their specifications, documents, and rows."""
-    from budwood_cli import datasets
-
-    datasets.require_generation()
     import budwood_generation
 
     found = budwood_generation.diff_runs(first, second)

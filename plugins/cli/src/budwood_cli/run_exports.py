@@ -53,9 +53,6 @@ def export(
     quiet: options.Quiet = False,
 ) -> None:
     """Write the finished rows in another format, also during the run, and print the paths of the files."""
-    from budwood_cli import datasets
-
-    datasets.require_generation()
     import budwood_generation
 
     with (

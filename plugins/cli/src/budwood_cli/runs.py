@@ -38,9 +38,6 @@ def list_runs(
     json_output: options.AsJSON = False,
 ) -> None:
     """List the runs in a folder."""
-    from budwood_cli import datasets
-
-    datasets.require_generation()
     import budwood_generation
 
     runs = budwood_generation.list_runs(folder)
@@ -70,10 +67,8 @@ def show(
     json_output: options.AsJSON = False,
 ) -> None:
     """Show a run, and some of its rows, also during the run."""
-    from budwood_cli import datasets
-
-    datasets.require_generation()
     import budwood_generation
+    from budwood_cli import datasets
 
     run = budwood_generation.show_run(path)
     found = list(islice(budwood_generation.read_rows(path), rows)) if rows else []

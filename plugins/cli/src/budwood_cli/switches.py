@@ -17,13 +17,11 @@ class Switch(NamedTuple):
         names: How it is written.
         help: One line of help.
         turn_on: What it does.
-        is_for_all: Whether it can be written after every command. Otherwise, commands that use it have it as an option.
     """
 
     names: tuple[str, ...]
     help: str
     turn_on: Callable[[], None]
-    is_for_all: bool = True
 
 
 def _debug() -> None:
@@ -36,7 +34,7 @@ def _no_color() -> None:
 
 
 def _no_input() -> None:
-    ANSWERS.no_input = True
+    ANSWERS.no_input, ANSWERS.no_input_flag = True, "--no-input"
 
 
 def _yes() -> None:
@@ -47,7 +45,7 @@ SWITCHES: Final = (
     Switch(("--debug",), "Print tracebacks of errors. Same as BUDWOOD_DEBUG=1.", _debug),
     Switch(("--no-color",), "Print no colours. Same as NO_COLOR=1.", _no_color),
     Switch(("--no-input",), "Ask no questions: fail, and name the option that answers.", _no_input),
-    Switch(("--yes", "-y"), "Confirm without a question.", _yes, is_for_all=False),
+    Switch(("--yes", "-y"), "Confirm without a question.", _yes),
 )
 
 
@@ -59,3 +57,4 @@ def find_switch(name: str) -> Switch | None:
 def reset_switches() -> None:
     """Forget the switches of a former command in this process. The environment stays."""
     ANSWERS.no_input = ANSWERS.yes = False
+    ANSWERS.no_input_flag = "--no-input"

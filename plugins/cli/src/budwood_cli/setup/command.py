@@ -46,7 +46,7 @@ def setup(
     from budwood_cli.setup.wizard import make_plan, with_defaults
 
     if non_interactive:
-        questions.ANSWERS.no_input = True
+        questions.ANSWERS.no_input, questions.ANSWERS.no_input_flag = True, "--non-interactive"
     answers = Answers(provider, model, base_url, token, key_env, store, project, check, dry_run, yes)
     settings = Settings.load()
     if not questions.is_interactive():
