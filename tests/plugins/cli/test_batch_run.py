@@ -312,3 +312,18 @@ def test_the_budget_is_that_of_all_requests(budwood, folder, server):
     assert continued.returncode == 0, continued.stderr
     assert texts(folder / "out.jsonl") == [f"P{number}" for number in range(6)]
     assert len(server.requests) == 6
+
+
+def test_lines_of_json_are_printed_or_written(budwood, folder, server):
+    """
+    `--jsonl` is how results are printed anyway, without progress. With a file it is an error.
+    """
+    (folder / "prompts.txt").write_text("one\n")
+
+    printed = budwood("batch", "run", "prompts.txt", "--jsonl")
+    written = budwood("batch", "run", "prompts.txt", "--jsonl", "-o", "out.jsonl")
+
+    assert (json.loads(printed.stdout)["text"], printed.stderr) == ("ONE", "")
+    assert written.returncode == 2
+    assert "the file has lines of JSON" in written.stderr
+    assert not (folder / "out.jsonl").exists()

@@ -91,6 +91,9 @@ def run(
     json_output: Annotated[
         bool, typer.Option("--json", help="Print no progress, and with -o a summary as JSON.")
     ] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--jsonl", help="Print results as lines of JSON, which is the default, and no progress.")
+    ] = False,
 ) -> None:
     """
     Send many prompts side by side, and write their results in order, one a line.
@@ -101,6 +104,11 @@ def run(
     from budwood_cli.batch_runs.command import BatchCommand, run_live
     from budwood_cli.reply_schemas import read_schema
 
+    if json_lines and output not in {None, "-"}:
+        raise ArgumentError(
+            "--jsonl prints the results, and -o writes them to a file.",
+            hint="Leave --jsonl out: the file has lines of JSON.",
+        )
     ask_options = read_options(
         Client.ask_many,
         further,
@@ -124,7 +132,7 @@ def run(
         retry_failed=retry_failed,
         force=force,
         budget=budget,
-        quiet=quiet,
+        quiet=quiet or json_lines,
         json_output=json_output,
     )
     with option_errors(further):
