@@ -4,8 +4,11 @@ import json
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
+
+from budwood_cli.chats.conversation import Conversation
 
 
 def contents(request):
@@ -180,7 +183,7 @@ def test_a_saved_chat_is_loaded_by_a_command(budwood, vendor):
     budwood("chat", "-m", "local/large", "-s", "Be kind.", stdin="One\n/save talk.json\n")
     run = budwood("chat", stdin="Two\n/load talk.json\nThree\n")
 
-    assert run.stderr == "loaded: talk.json (2 messages)\n"
+    assert run.stderr == "loaded: talk.json (2 messages)\nmodel: local/large, system: Be kind.\n"
     assert vendor.requests[-1]["model"] == "large"
     assert contents(vendor.requests[-1]) == ["Be kind.", "One", "Hello there.", "Three"]
 
@@ -344,3 +347,35 @@ def test_an_interrupt_stops_only_the_reply(started, interrupt, vendor):
 
     assert (process.returncode, output) == (0, b"\nHello there.\n")
     assert contents(vendor.requests[-1]) == ["One", "Hello", "Two"]
+
+
+def test_a_loaded_chat_names_its_model_and_the_files_that_are_dropped(budwood, vendor, tmp_path):
+    """
+    Files that wait for the next message belong to the conversation before.
+    """
+    (tmp_path / "note.txt").write_text("A note.")
+    budwood("chat", "-m", "local/large", "-s", "Be kind.", stdin="One\n/save talk.json\n")
+    run = budwood("chat", stdin="/file note.txt\n/load talk.json\n/file\n")
+
+    assert run.stderr.splitlines() == [
+        "loaded: talk.json (2 messages)",
+        "model: local/large, system: Be kind.",
+        "no longer attached: note.txt",
+        "No file is attached.",
+    ]
+
+
+def test_the_file_of_a_chat_is_replaced_unless_another_program_changed_it(tmp_path):
+    """
+    Then /save asks, as for any other file.
+    """
+    file, other = tmp_path / "talk.json", tmp_path / "other.json"
+    session = SimpleNamespace(save=lambda path: path.write_text("{}"))
+    chat = Conversation(None, session, {}, None, None)
+    other.write_text("{}")
+    chat.save(file)
+
+    assert chat.can_replace(file)
+    assert not chat.can_replace(other)
+    file.write_text("{ }")
+    assert not chat.can_replace(file)

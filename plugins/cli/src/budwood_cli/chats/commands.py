@@ -156,7 +156,7 @@ def _retry(chat: Conversation, _argument: str) -> None:
 
 def _save(chat: Conversation, text: str) -> None:
     path = _find_output(text)
-    if path.exists() and path != chat.path:
+    if path.exists() and not chat.can_replace(path):
         if not chat.interactive:
             raise ArgumentError(f"{path} exists.", hint=f"/save! {text} replaces it.")
         from budwood_cli.questions import confirm
@@ -183,9 +183,13 @@ def _save_over(chat: Conversation, text: str) -> None:
 
 
 def _load(chat: Conversation, text: str) -> None:
-    path = _to_path(text)
+    path, files = _to_path(text), tuple(chat.files)
     chat.load(path)
     terminal.note(f"loaded: {path} ({terminal.format_count(len(chat.session.messages), 'message')})")
+    system = f", system: {_shorten(chat.session.system)}" if chat.session.system else ", no system prompt"
+    terminal.note(f"model: {chat.session.model}{system}")
+    if files:
+        terminal.note(f"no longer attached: {', '.join(files)}")
 
 
 def _show_cost(chat: Conversation, _argument: str) -> None:

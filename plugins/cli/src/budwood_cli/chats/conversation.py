@@ -31,7 +31,7 @@ class Conversation:
         keeper: Stores the conversation after each turn that changed it.
         interactive: Whether a person types the messages.
         files: The files that go with the next message.
-        path: The file that the conversation was loaded from or saved to, which ``/save`` replaces without a question.
+        path: The file that the conversation was loaded from or saved to.
         spending: The sums of the chat.
         unsent: The last message, if it got no reply.
     """
@@ -46,6 +46,14 @@ class Conversation:
     path: Path | None = None
     spending: Spending = field(default_factory=Spending)
     unsent: str | None = None
+    _stamp: tuple[int, ...] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._stamp = _find_stamp(self.path)
+
+    def can_replace(self, path: Path) -> bool:
+        """Tell whether a file is that of this conversation, and no other program has changed it since."""
+        return path == self.path and _find_stamp(path) == self._stamp
 
     def send(self, text: str) -> None:
         """Send a message with the attached files, and show the reply. If that fails, the files stay attached."""
@@ -90,15 +98,17 @@ class Conversation:
         return "\n".join(message.text for message in prompt)
 
     def load(self, path: Path) -> None:
-        """Continue the conversation in a file, with its model and system prompt."""
+        """Continue the conversation in a file, with its model and system prompt. No file stays attached."""
+        stamp = _find_stamp(path)
         self.session = self.client.load_chat(path, **self.options)
-        self.path, self.unsent = path, None
+        self.path, self._stamp, self.unsent = path, stamp, None
+        self.files.clear()
         self.keeper.begin()
 
     def save(self, path: Path) -> None:
         """Save the conversation to a file."""
         self.session.save(path)
-        self.path = path
+        self.path, self._stamp = path, _find_stamp(path)
 
     def _ask(self, prompt: str | tuple[Message, ...], files: Sequence[str] = ()) -> None:
         from budwood import StreamInterruptedError
@@ -140,3 +150,12 @@ class Conversation:
             self.session.keep(response)
             self.unsent = None
             self.keeper.keep(self.session)
+
+
+def _find_stamp(path: Path | None) -> tuple[int, ...] | None:
+    """Return what changes with a file; None if there is none."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:  # what reads or writes it reports that
+        return None
+    return None if found is None else (found.st_ino, found.st_size, found.st_mtime_ns)
