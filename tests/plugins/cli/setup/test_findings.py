@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from budwood import ModelInfo, Settings
-from budwood_cli.setup.candidates import ConfiguredKey, look_around
+from budwood_cli.setup.candidates import Candidate, ConfiguredKey, Findings, look_around
 from budwood_cli.setup.local_servers import LocalServer, Probe, find_servers
 from budwood_cli.setup.model_choice import propose_models, strip_provider
+from budwood_cli.setup.wizard import propose_provider
 from tests.plugins.cli.setup.vendors import Vendor
 
 SECONDS = 120.0
@@ -222,3 +223,30 @@ def test_provider_of_a_model_may_be_left_out():
     """
     assert strip_provider("openrouter/openai/gpt-5", "openrouter") == "openai/gpt-5"
     assert strip_provider("openai/gpt-5", "openrouter") == "openai/gpt-5"
+
+
+@pytest.mark.parametrize(
+    ("model", "ready", "expected"),
+    [
+        ("ollama/llama3", ("openai",), "openai"),
+        ("ollama/llama3", ("ollama", "openai"), "ollama"),
+        ("ollama/llama3", (), "ollama"),
+        ("openai/gpt", ("ollama",), "ollama"),
+        ("offline/extractive", ("openai",), "offline"),
+        (None, (), None),
+    ],
+)
+def test_the_proposed_provider_can_be_used_now(model, ready, expected):
+    """
+    That of the settings, unless its key is missing or its server is stopped and another one is ready.
+    """
+    server, key = LocalServer("ollama", "http://127.0.0.1:1", (), is_default=True), ConfiguredKey("stored", "here")
+    candidates = [
+        Candidate("ollama", server=server if "ollama" in ready else None),
+        Candidate("openai", needs_key=True, key=key if "openai" in ready else None),
+        Candidate("offline", is_local=True),
+    ]
+    findings = Findings({candidate.name: candidate for candidate in candidates})
+    settings = Settings.load({} if model is None else {"model": model})
+
+    assert propose_provider(settings, findings) == expected

@@ -81,6 +81,16 @@ class Candidate:
     server: LocalServer | None = None
     is_local: bool = False
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be used now: it has a key, or a server that answers."""
+        return self.server is not None or (self.key is not None and self.name not in LOCAL_PROVIDERS)
+
+    @property
+    def lacks_something(self) -> bool:
+        """Whether it cannot be used now: its key is missing, or its server on this machine does not answer."""
+        return not self.is_ready and (self.needs_key or self.name in LOCAL_PROVIDERS)
+
     def describe(self) -> str:
         """Return what is known, in a few words: a key, a server, or the summary."""
         if self.server is not None:

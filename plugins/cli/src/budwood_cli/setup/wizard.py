@@ -67,14 +67,21 @@ def _choose_provider(answers: Answers, settings: Settings, findings: Findings) -
     name = answers.named_provider
     if name is None:
         offered = {candidate.name: candidate.describe() for candidate in findings.offered}
-        current = normalise((settings.model or "").partition("/")[0])
-        found = (each.name for each in findings.offered if each.key is not None or each.server is not None)
-        default = current if current in offered else next(found, None)
+        default = propose_provider(settings, findings)
         name = questions.choose("Which provider?", offered, flag=PROVIDER_FLAG, default=default)
     if (candidate := findings.candidates.get(normalise(name))) is None:
         near = did_you_mean(name, set(findings.names))
         raise ArgumentError(f"There is no provider {name!r}.", hint=near or f"Providers: {', '.join(findings.names)}.")
     return candidate
+
+
+def propose_provider(settings: Settings, findings: Findings) -> str | None:
+    """Return the provider of the settings, or the first that has a key or a server if that one cannot be used now."""
+    current = normalise((settings.model or "").partition("/")[0])
+    own = next((each for each in findings.offered if each.name == current), None)
+    if own is not None and not own.lacks_something:
+        return own.name
+    return next((each.name for each in findings.offered if each.is_ready), own.name if own else None)
 
 
 def _choose_address(answers: Answers, candidate: Candidate) -> str | None:
