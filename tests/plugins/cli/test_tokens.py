@@ -358,3 +358,14 @@ def test_file_that_others_could_read_is_mended(add, budwood, folder):
         f"warning: {path}: other users could read the stored keys (its mode was 0644, and now is 0600)"
     )
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_prompt_in_place_of_a_subcommand_has_a_hint(budwood):
+    """
+    Tokens of prompts are counted by another command.
+    """
+    run = budwood("tokens", "hello")
+
+    assert run.returncode == 2
+    assert "No such command 'hello'" in run.stderr
+    assert "hint: `budwood count` counts the tokens of a prompt." in run.stderr

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import typer
+from typer.core import TyperGroup
 
 from budwood_cli import terminal
 from budwood_cli.errors import USAGE
 
 
-def new_group(text: str) -> typer.Typer:
+def new_group(text: str, kind: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """Create a group of commands that prints its help if no command is given."""
-    group = typer.Typer(help=text, rich_markup_mode=None)
+    group = typer.Typer(help=text, cls=kind, rich_markup_mode=None)
     group.callback(invoke_without_command=True)(_show_help)
     return group
 

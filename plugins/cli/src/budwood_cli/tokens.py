@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from budwood_cli import options, terminal
 from budwood_cli.errors import ArgumentError
@@ -34,7 +35,20 @@ Store = Annotated[
     typer.Option("--store", metavar="keyring|file", help="Where to store the key. Default: the keyring, or ask."),
 ]
 
-app = new_group("Keep the API keys of vendors on this machine, in the keyring or in a file.")
+
+class TokenCommands(TyperGroup):
+    """The subcommands. A prompt in place of one gets a hint at the command that counts its tokens."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer has click as a private copy
+        """Return the name of a subcommand, the subcommand, and its arguments."""
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            error.add_note("`budwood count` counts the tokens of a prompt.")
+            raise
+
+
+app = new_group("Keep the API keys of vendors on this machine, in the keyring or in a file.", TokenCommands)
 
 
 @app.command("add")
