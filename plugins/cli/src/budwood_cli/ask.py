@@ -60,7 +60,8 @@ def ask(
     output: options.Output = None,
     force: options.Force = False,
     form: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="plain, table (of a schema), json or jsonl.")
+        str | None,
+        typer.Option("--format", metavar="plain|table|json|jsonl", help="The form; table needs a schema."),
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document, with usage and cost.")] = False,
     json_lines: Annotated[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,9 @@ _NAMES: Final[Mapping[str, frozenset[str]]] = {
     "--output": _FILES,
 }
 """Options that are completed whatever their help calls the value."""
+
+_CHOICES: Final = {"--to": "run_exports:FORMATS", "--by": "usage:GROUPS"}
+"""Options with many choices, and the tuples of these in the modules of their commands."""
 
 
 class Candidate(NamedTuple):
@@ -47,6 +51,8 @@ def values_of(param: Any, incomplete: str) -> Values:  # noqa: ANN401 - an optio
     kind = _type_of(param)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return Values(tuple(Candidate(str(choice.value)) for choice in kind))
+    if choices := _find_choices(param):
+        return Values(tuple(map(Candidate, choices)))
     metavar = param.metavar or (param.name.upper() if param.param_type_name == "argument" else "")
     kinds = {metavar}.union(*(_NAMES.get(name, ()) for name in param.opts))
     if not kinds.isdisjoint(_MODELS):
@@ -54,6 +60,15 @@ def values_of(param: Any, incomplete: str) -> Values:  # noqa: ANN401 - an optio
     if not kinds.isdisjoint(_PROVIDERS):
         return Values(tuple(map(Candidate, _list_providers())))
     return Values(are_files=kind is Path or not kinds.isdisjoint(_FILES))
+
+
+def _find_choices(param: Any) -> Sequence[str]:  # noqa: ANN401 - see above
+    """Return the choices of an option whose value is a text: those in its help, as in ``text|json``."""
+    for name in param.opts:
+        if place := _CHOICES.get(name):
+            module, _, attribute = place.partition(":")
+            return tuple(getattr(importlib.import_module(f"budwood_cli.{module}"), attribute))
+    return param.metavar.split("|") if "|" in (param.metavar or "") else ()
 
 
 def _type_of(param: Any) -> object:  # noqa: ANN401 - see above

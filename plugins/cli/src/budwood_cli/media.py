@@ -39,10 +39,10 @@ def image(
     count: Annotated[int | None, typer.Option("-n", min=1, help="The number of images: FILE-1, FILE-2, …")] = None,
     seed: options.Seed = None,
     image_format: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="png, jpeg or webp. Default: that of FILE.")
+        str | None, typer.Option("--format", metavar="png|jpeg|webp", help="The format. Default: that of FILE.")
     ] = None,
     background: Annotated[
-        str | None, typer.Option("--background", metavar="NAME", help="transparent, opaque or auto.")
+        str | None, typer.Option("--background", metavar="transparent|opaque|auto", help="The background.")
     ] = None,
     edit: Annotated[
         list[str] | None, typer.Option("-f", "--edit", metavar="FILE", help="An image to edit. Can be repeated.")
@@ -127,7 +127,7 @@ def speak(
     voice: Annotated[str | None, typer.Option("--voice", metavar="NAME", help="The vendor's name of a voice.")] = None,
     audio_format: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME", help="mp3, wav, opus, flac, aac or pcm. Default: that of FILE."),
+        typer.Option("--format", metavar="mp3|wav|opus|flac|aac|pcm", help="The format. Default: that of FILE."),
     ] = None,
     speed: Annotated[float | None, typer.Option("--speed", min=0.01, help="1 is normal, 2 is twice as fast.")] = None,
     instructions: Annotated[

@@ -41,7 +41,7 @@ def transcribe(
     force: options.Force = False,
     further: Pairs = None,
     extra: Extra = None,
-    form: Annotated[str, typer.Option("--format", metavar="NAME", help="text, json, srt or vtt.")] = "text",
+    form: Annotated[str, typer.Option("--format", metavar="text|json|srt|vtt", help="The form.")] = "text",
     json_output: options.AsJSON = False,
 ) -> None:
     """Convert the speech in a file to text, and print it; if the vendor streams the text, as it arrives."""

@@ -32,7 +32,7 @@ FIELDS: Final = (
     "saved",
     "seconds",
 )
-GROUPS: Final = "model, provider, label, key, service, error, day, hour"
+GROUPS: Final = ("model", "provider", "label", "key", "service", "error", "day", "hour")
 FORMATS: Final = ("table", "json", "plain", "csv", "bars")
 _BAR: Final = "█"
 _MIN_BAR: Final = 10
@@ -54,12 +54,12 @@ def usage(
     until: Until = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="NAME", help=f"What to group by, once or several times: {GROUPS}."),
+        typer.Option("--by", metavar="NAME", help=f"What to group by, once or several times: {', '.join(GROUPS)}."),
     ] = None,
     provider: Provider = None,
     model: ModelName = None,
     label: Label = None,
-    form: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, plain, csv, or bars.")] = "table",
+    form: Annotated[str, typer.Option("--format", metavar="table|json|plain|csv|bars", help="The form.")] = "table",
     json_output: options.AsJSON = False,
 ) -> None:
     """Show calls, tokens and costs from the usage store. Costs are in US dollars."""
