@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from budwood.hooks import PROVIDER
-from budwood.names import normalise
+from budwood.names import join_names, normalise
+from budwood.plugins.instances import Instances
 from budwood.settings import Settings
 
 
@@ -29,3 +31,24 @@ def list_known_models(settings: Settings, provider: str) -> list[str]:
     today = datetime.now(UTC).date()
     catalog = next((names for owner in owners if (names := list_names(owner, today))), [])
     return list(dict.fromkeys((*own, *catalog)))
+
+
+_MAX_SUGGESTIONS: Final = 3
+
+
+def suggest_addresses(instances: Instances, text: str) -> str:
+    """
+    Return a hint for a text that is no address of a model.
+
+    It says how to list the models of the provider that the text names, or which providers have the model that it names,
+    or else lists all providers.
+    """
+    providers = instances.list_names(PROVIDER)
+    provider = text.partition("/")[0].strip()
+    if normalise(provider) in map(normalise, providers):
+        return f"`budwood models list {provider}` lists the models of {provider}."
+    name = text.strip(" /")
+    found = [f"{each}/{name}" for each in providers if name in list_known_models(instances.settings, each)]
+    if found:
+        return f"Did you mean {' or '.join(found[:_MAX_SUGGESTIONS])}?"
+    return f"Available providers: {join_names(providers)}."

@@ -24,7 +24,7 @@ from budwood.engine.pipeline.media_sources import list_sources, takes_url
 from budwood.engine.pipeline.offers import offers
 from budwood.errors import PromptError
 from budwood.plugins import Instances
-from budwood.types import AnyMedia, ChatRequest, MediaKind, MediaLimits, MediaPart, Message, Part
+from budwood.types import AnyMedia, ChatRequest, MediaKind, MediaLimits, MediaPart, Message, Part, TextPart
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call
@@ -34,7 +34,7 @@ def add_files(
     instances: Instances, call: Call, request: ChatRequest, files: Sequence[object]
 ) -> Flow[tuple[Message, ...]]:
     """
-    Return the messages of a request, with files before the text of the last one.
+    Return the messages of a request, with files before the text of the last one, which can be empty.
 
     Raises:
         PromptError: A file cannot be read or fetched, or no media handler supports its type.
@@ -48,7 +48,8 @@ def add_files(
     locations = [next(fetched) if isinstance(each, RemoteFile) else each for each in located]
     parts: list[Part] = yield Invoke(lambda: [part for each in locations for part in _read(instances, each, limits)])
     *before, last = request.messages
-    return (*before, last.model_copy(update={"parts": (*parts, *last.parts)}))
+    rest = [part for part in last.parts if not isinstance(part, TextPart) or part.text]  # vendors reject empty texts
+    return (*before, last.model_copy(update={"parts": (*parts, *rest)}))
 
 
 def _limit_to_request(call: Call, request: ChatRequest, kind: MediaKind, limits: MediaLimits) -> MediaLimits:

@@ -42,9 +42,10 @@ from budwood.engine.keys.from_settings import (
 from budwood.engine.keys.record import KeyRecord
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER, ProviderSpec
-from budwood.names import join_names, normalise
+from budwood.names import normalise
 from budwood.plugins import Instance, Instances, faults
 from budwood.plugins.faults import PluginSource
+from budwood.plugins.known_models import suggest_addresses
 from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
@@ -233,7 +234,7 @@ class Endpoints:
         if not slash or not name.strip() or not model.strip():
             raise ConfigurationError(
                 f'Invalid model {address!r}: expected "provider/model".',
-                hint=f"Available providers: {join_names(self._instances.list_names(PROVIDER))}.",
+                hint=suggest_addresses(self._instances, address),
             )
         found = Target(self.get(name.strip()), model.strip())
         if len(self._targets) < _MAX_REMEMBERED:
