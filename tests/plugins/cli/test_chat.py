@@ -379,3 +379,13 @@ def test_the_file_of_a_chat_is_replaced_unless_another_program_changed_it(tmp_pa
     assert not chat.can_replace(other)
     file.write_text("{ }")
     assert not chat.can_replace(file)
+
+
+def test_an_empty_reply_is_said(budwood, vendor):
+    """
+    Otherwise it looks as if the chat had not answered.
+    """
+    vendor.words = [""]
+    run = budwood("chat", stdin="One\n")
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "note: the reply is empty.\n")

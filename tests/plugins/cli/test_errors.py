@@ -156,7 +156,7 @@ def test_a_pipe_has_colors_only_if_they_are_forced(budwood):
         (["ask", "Hi", "-O", "temprature", "1"], 2, "error: -O: Unknown option 'temprature'."),
         (["ask", "Hi", "-O", "retries", "-5"], 2, "error: -O: options: 'retries': input should be greater"),
         (["ask", "Hi", "--extra", "{"], 2, "error: --extra is not JSON"),
-        (["ask", "Hi", "--timeout", "0"], 2, "error: Invalid value for '--timeout'"),
+        (["ask", "Hi", "--timeout", "0"], 2, "error: --timeout must be a finite number"),
         (["ask", "Hi", "--cache", "what"], 2, "error: --cache 'what' is not a mode."),
         (["ask", "Hi", "--format", "yaml"], 2, "error: --format 'yaml' is not known."),
         (

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from budwood_cli.hints import to_command_line
+from budwood_cli.hints import to_chat, to_command_line
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,19 @@ def test_hints_of_errors_fit_the_command_line(budwood, vendor):
     assert "OPENROUTER_API_KEY" in run.stderr
     assert "=…" not in run.stderr
     assert "or set `api_key` in the provider's section of budwood.toml." in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        ("Retry.", "/retry sends the message again."),
+        ("Retry later, or use another model.", "/retry sends the message again later, or use another model."),
+        ("Retry in 30 s.", "/retry sends the message again in 30 s."),
+        ("Check the file.", "Check the file."),
+    ],
+)
+def test_hints_in_a_chat_name_its_commands(hint, expected):
+    """
+    A call is sent again by /retry.
+    """
+    assert to_chat(hint) == expected

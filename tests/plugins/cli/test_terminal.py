@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budwood_cli import terminal
 from budwood_cli.terminal import escape, format_dollars, format_table, short_path, write_json, write_table
 
 
@@ -199,3 +200,15 @@ def test_numbers_of_a_table_are_aligned_on_the_right():
     table = format_table(("model", "calls"), [("a", "7"), ("b", "1,000")], numbers=("calls",))
 
     assert table == "model  calls\na          7\nb      1,000\n"
+
+
+def test_long_lines_break_at_words(monkeypatch):
+    """
+    Only at a terminal. Commands are not broken at hyphens.
+    """
+    monkeypatch.setenv("COLUMNS", "20")
+    text = "/model NAME  change it, or --no-color"
+
+    assert terminal.wrap(text) == text
+    monkeypatch.setattr(terminal, "is_terminal", lambda _: True)
+    assert terminal.wrap(text, indent=2) == "/model NAME  change\n  it, or --no-color"

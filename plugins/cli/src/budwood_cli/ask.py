@@ -41,12 +41,16 @@ def ask(
         ),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option("-t", "--temperature", min=0.0, help="The sampling temperature.")
+        float | None,
+        typer.Option("-t", "--temperature", callback=options.check_not_negative, help="The sampling temperature."),
     ] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1, help="Maximum tokens of output.")] = None,
     seed: options.Seed = None,
     budget: Annotated[
-        float | None, typer.Option("--budget", metavar="DOLLARS", min=0.0, help="The most that the call may cost.")
+        float | None,
+        typer.Option(
+            "--budget", metavar="DOLLARS", callback=options.check_positive, help="The most that the call may cost."
+        ),
     ] = None,
     timeout: options.Timeout = None,
     base_url: options.BaseURL = None,
@@ -77,7 +81,8 @@ def ask(
     from budwood_cli.reply_schemas import read_schema
 
     flags = [name for name, is_given in (("json", json_output), ("jsonl", json_lines)) if is_given]
-    target = ReplyOutput(output, form=form, flags=flags, has_schema=schema is not None, force=force)
+    form_of_reply = None if schema is None else read_schema(schema)
+    target = ReplyOutput(output, form=form, flags=flags, schema=form_of_reply, force=force)
     ask_options = read_options(
         Client.ask,
         further,
@@ -89,13 +94,13 @@ def ask(
         seed=seed,
         budget=budget,
         timeout=timeout,
-        schema=None if schema is None else read_schema(schema),
+        schema=form_of_reply,
         cache=_cache_mode(cache, stale=stale),
     )
-    text = build_prompt(prompt, files or ())
+    text = build_prompt(prompt, files or (), is_optional=bool(files))
     continued = _LAST if conversation is None and continues else conversation
     opened = _open_session(model, base_url, continued, ask_options)
-    with option_errors(further), opened as (client, session, stored):
+    with option_errors(further, ask_options), opened as (client, session, stored):
         response = target.receive(session, text, stream=stream)
         kept = keep(client, session, stored) if save else None
     target.finish(response, kept, is_written=stream and target.can_stream)

@@ -43,7 +43,8 @@ def run(
     model: options.Model = None,
     system: options.System = None,
     temperature: Annotated[
-        float | None, typer.Option("-t", "--temperature", min=0.0, help="The sampling temperature.")
+        float | None,
+        typer.Option("-t", "--temperature", callback=options.check_not_negative, help="The sampling temperature."),
     ] = None,
     max_tokens: MaxTokens = None,
     seed: options.Seed = None,
@@ -68,7 +69,12 @@ def run(
     ] = False,
     budget: Annotated[
         float | None,
-        typer.Option("--budget", metavar="DOLLARS", min=0.0, help="The most that all requests may cost together."),
+        typer.Option(
+            "--budget",
+            metavar="DOLLARS",
+            callback=options.check_positive,
+            help="The most that all requests may cost together.",
+        ),
     ] = None,
     timeout: options.Timeout = None,
     base_url: options.BaseURL = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
@@ -75,8 +75,14 @@ def read_options(method: Callable[..., object], pairs: Sequence[str] | None, ext
 
 
 @contextmanager
-def option_errors(pairs: Sequence[str] | None) -> Iterator[None]:
-    """Turn the client's errors about a value of ``-O`` into errors of usage: such an option is no setting."""
+def option_errors(pairs: Sequence[str] | None, given: Mapping[str, object] | None = None) -> Iterator[None]:
+    """
+    Turn the client's errors about a value of an option into errors of usage: such an option is no setting.
+
+    Args:
+        pairs: Values of ``-O``.
+        given: The options of the call, as `read_options` returned them.
+    """
     from budwood.errors import ConfigurationError
 
     try:
@@ -84,8 +90,18 @@ def option_errors(pairs: Sequence[str] | None) -> Iterator[None]:
     except ConfigurationError as error:
         keys = [pair.partition("=")[0].strip().replace("-", "_") for pair in pairs or ()]
         if any(re.search(rf"\b{re.escape(key)}\b", error.message) for key in keys if key):
-            raise ArgumentError(f"-O: {error.message}", hint=error.hint) from error
+            raise ArgumentError(f"-O: {error.message}", hint=error.hint or _VALUE_HINT) from error
+        name = "schema" if error.message.startswith(_SCHEMA_ERROR) else next(iter(_OPTION.findall(error.message)), "")
+        if name and name in (given or {}):
+            flag = f"--{name.replace('_', '-')}"
+            message = _OPTION.sub("", error.message)
+            raise ArgumentError(f"{flag}: {message}", hint=error.hint or _VALUE_HINT) from error
         raise
+
+
+_OPTION: Final = re.compile(r"^options: '(\w+)': ")
+_SCHEMA_ERROR: Final = "The JSON schema is not valid"
+_VALUE_HINT: Final = "Pass another value, or leave the option out."
 
 
 def _check(key: str, *, has_value: bool, is_taken: bool, is_given: bool) -> None:

@@ -36,7 +36,7 @@ def count(
         ask_options["files"] = open_files(files)
     if timeout is not None:
         ask_options["timeout"] = timeout
-    text = build_prompt(prompt, files or ())
+    text = build_prompt(prompt, files or (), is_optional=bool(files))
     with client_for(model, base_url=base_url) as client:
         counted = client.count_tokens(text, offline=offline, **ask_options)
         details = client.model()

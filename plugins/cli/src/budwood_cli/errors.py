@@ -9,7 +9,10 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from budwood import errors
 from budwood_cli import terminal
-from budwood_cli.hints import to_command_line
+from budwood_cli.hints import to_chat, to_command_line
+
+_TEXTS: Final = frozenset({"prompt", "text"})
+"""Arguments of commands that are texts of several words."""
 
 GENERAL: Final = 1
 USAGE: Final = 2
@@ -79,7 +82,7 @@ def status_of(error: Exception) -> int:
     return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), GENERAL)
 
 
-def report(error: Exception, *, command: str = "budwood", as_json: bool = False) -> int:
+def report(error: Exception, *, command: str = "budwood", as_json: bool = False, as_turn: bool = False) -> int:
     """
     Write an error, its notes and its hint to standard error, as lines or as JSON, and return its exit status.
 
@@ -89,6 +92,7 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False)
         error: The error.
         command: The command that ran, such as ``budwood runs show``, for errors that do not name it.
         as_json: Whether to write one line of JSON.
+        as_turn: Whether a chat continues after it: then hints name its commands, and lines break at words.
     """
     if os.environ.get("BUDWOOD_DEBUG", "0") not in ("", "0"):
         import traceback
@@ -100,11 +104,12 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False)
         described = {"code": code_of(error), "message": message, "hint": hint} | ({"notes": notes} if notes else {})
         terminal.note(terminal.to_json({"error": described | describe(error) | described}))
         return status_of(error)
-    terminal.note(message, label="error:")
-    for line in notes:
-        terminal.note(line, label="note:")
-    if hint:
-        terminal.note(hint, label="hint:")
+    if as_turn:
+        hint = to_chat(hint) if hint else None
+    lines = [("error:", message), *(("note:", note) for note in notes), *([("hint:", hint)] if hint else [])]
+    for label, line in lines:
+        wrapped = terminal.wrap(f"{label} {line}") if as_turn else f"{label} {line}"
+        terminal.note(wrapped.removeprefix(f"{label} "), label=label)
     request_id = getattr(error, "request_id", None)
     if request_id:
         terminal.note(f"request: {request_id}")
@@ -152,12 +157,29 @@ def _message_and_hint(error: Exception, command: str) -> tuple[str, str | None]:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else command
         message = error.format_message().replace("Value error, ", "")  # Pydantic's prefix, in newer versions of typer
-        return message, f"`{command} --help` lists the arguments and options."
+        if getattr(error, "possibilities", None):
+            message = _name_nearest(error)
+        quoting = f'Quote a text of several words: `{command} "…"`. ' if _is_unquoted(message, context) else ""
+        return message, f"{quoting}`{command} --help` lists the arguments and options."
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}".rstrip(".") + ".", None
+        return f"{where}{error.strerror or error}".rstrip(".") + ".", getattr(error, "hint", None)
     text = f": {error}" if str(error) else ""
     return f"{type(error).__name__}{text}", "This is a bug in Budwood. Set BUDWOOD_DEBUG=1 to see the traceback."
+
+
+def _name_nearest(error: Any) -> str:  # noqa: ANN401 - an exception of click, see below
+    """Return the message about an unknown option, with the known one that is most similar to it."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(error.option_name, error.possibilities, n=1)
+    return f"No such option: {error.option_name}.{f' Did you mean {near[0]}?' if near else ''}"
+
+
+def _is_unquoted(message: str, context: Any) -> bool:  # noqa: ANN401 - see above
+    """Tell whether there are more arguments than the one text of a command."""
+    names = {param.name for param in context.command.params} if context else set()
+    return "unexpected extra argument" in message and not names.isdisjoint(_TEXTS)
 
 
 @runtime_checkable

@@ -42,6 +42,16 @@ def to_command_line(hint: str) -> str:
     return _ARGUMENT.sub(_replacement, _CALL.sub(_name_command, hint))
 
 
+_RETRY: Final = re.compile(r"\bRetry(?P<when> later| in \d+ s)?(?P<end>[.,])")
+"""The advice to send a call again."""
+
+
+def to_chat(hint: str) -> str:
+    """Replace advice by the commands of a chat."""
+    hint = _RETRY.sub(lambda found: f"/retry sends the message again{found['when'] or ''}{found['end']}", hint)
+    return hint.replace("pass -m PROVIDER/MODEL", "write /model PROVIDER/MODEL")
+
+
 def _name_command(found: re.Match[str]) -> str:
     command = _COMMANDS.get(found["method"])
     if command is None:

@@ -75,7 +75,13 @@ def wait(
     name: Name,
     *,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=0, show_default=False, help="Seconds to wait. Default: a day.")
+        float,
+        typer.Option(
+            "--timeout",
+            callback=options.check_not_negative,
+            show_default=False,
+            help="Seconds to wait. Default: a day.",
+        ),
     ] = A_DAY,
     quiet: options.Quiet = False,
     json_output: options.AsJSON = False,

@@ -26,4 +26,8 @@ def _write_version() -> int:
         terminal.write(f"budwood {budwood.__version__}\n")
     except terminal.OutputClosedError:
         return terminal.silence_output()
+    except OSError as error:
+        from budwood_cli.errors import report
+
+        return report(error)
     return 0

@@ -129,7 +129,9 @@ def speak(
         str | None,
         typer.Option("--format", metavar="mp3|wav|opus|flac|aac|pcm", help="The format. Default: that of FILE."),
     ] = None,
-    speed: Annotated[float | None, typer.Option("--speed", min=0.01, help="1 is normal, 2 is twice as fast.")] = None,
+    speed: Annotated[
+        float | None, typer.Option("--speed", callback=options.check_positive, help="1 is normal, 2 is twice as fast.")
+    ] = None,
     instructions: Annotated[
         str | None, typer.Option("--instructions", metavar="TEXT", help="A description of how to speak.")
     ] = None,

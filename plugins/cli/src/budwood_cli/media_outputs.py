@@ -92,6 +92,7 @@ def find_text_output(name: str | None, *, force: bool) -> Path | None:
         ArgumentError: The output is a folder or a device, exists, or is in a folder that does not exist.
     """
     if name is None or name == STDOUT:
+        terminal.check_output()
         return None
     path = Path(name)
     _check_path(path, force=force)
@@ -171,6 +172,7 @@ def _check_stdout(count: int, *, json_output: bool) -> None:
         raise ArgumentError(f"{count} results do not fit into standard output.", hint="Pass -o FILE.")
     if json_output:
         raise ArgumentError("--json prints to standard output, and -o - writes there.", hint="Use one of them.")
+    terminal.check_output()
     if terminal.is_terminal(sys.stdout):
         raise ArgumentError(
             "The output is standard output, which is a terminal.", hint="Redirect it to a file or a pipe."
@@ -184,8 +186,7 @@ def write_stdout(data: bytes) -> None:
     Raises:
         OutputClosedError: The reader has closed it.
     """
-    if sys.stdout is None:
-        raise terminal.OutputClosedError
+    terminal.check_output()
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from budwood_cli import options, terminal
+from budwood_cli.errors import NoModelError
 from budwood_cli.groups import new_group
 
 if TYPE_CHECKING:
@@ -31,12 +32,15 @@ def list_models(
     json_output: options.AsJSON = False,
 ) -> None:
     """List the models of a provider, one per line."""
-    from budwood import Client
-    from budwood_cli.clients import client_for
+    from budwood import Client, Settings
     from budwood_cli.details import as_row, look_up
 
-    hint = "Name a provider: `budwood models list PROVIDER`. `budwood plugins list` lists the providers."
-    with Client() if provider else client_for(None, hint=hint) as client:
+    if provider is None and Settings.load().model is None:
+        raise NoModelError(
+            "No provider given.",
+            hint="Name a provider: `budwood models list PROVIDER`. `budwood plugins list` lists the providers.",
+        )
+    with Client() as client:
         models = [look_up(client, model) for model in client.models(provider)]
     _save(models)
     if json_output or layout is terminal.Layout.JSON:

@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
 
+from budwood_cli.errors import ArgumentError
 from budwood_cli.terminal import Layout
+
+
+def check_positive(value: float | None, param: typer.CallbackParam) -> float | None:
+    """
+    Return the value of an option that is a positive number.
+
+    Raises:
+        ArgumentError: It is not, or it is not finite.
+    """
+    if value is None or 0 < value < math.inf:
+        return value
+    raise _wrong_number(value, param, "greater than 0")
+
+
+def check_not_negative(value: float | None, param: typer.CallbackParam) -> float | None:
+    """
+    Return the value of an option that is a number from 0 on.
+
+    Raises:
+        ArgumentError: It is negative or not finite.
+    """
+    if value is None or 0 <= value < math.inf:
+        return value
+    raise _wrong_number(value, param, "that is not negative")
+
+
+def _wrong_number(value: float, param: typer.CallbackParam, kind: str) -> ArgumentError:
+    name = param.opts[-1]
+    return ArgumentError(
+        f"{name} must be a finite number {kind}; got {value:g}.",
+        hint=f"Write {name} 1.5, for example, or leave it out.",
+    )
+
 
 Prompt = Annotated[str | None, typer.Argument(help="The prompt; - for standard input. Piped input comes before it.")]
 Model = Annotated[
@@ -24,7 +59,12 @@ BaseURL = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0.001, help="The most that the call may take, with all retries."),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        callback=check_positive,
+        help="The most that the call may take, with all retries.",
+    ),
 ]
 Seed = Annotated[
     int | None,

@@ -76,7 +76,10 @@ def _row(plugin: InstalledPlugin, state: str, copy: Copy | None) -> dict[str, ob
 def doctor(
     *,
     timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="Time limit for each plugin.")
+        float,
+        typer.Option(
+            "--timeout", callback=options.check_positive, metavar="SECONDS", help="Time limit for each plugin."
+        ),
     ] = SECONDS_PER_PLUGIN,
     layout: options.Format = None,
     json_output: options.AsJSON = False,

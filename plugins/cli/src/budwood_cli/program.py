@@ -88,9 +88,12 @@ class _Run:
     def _run_command(self, name: str, arguments: Sequence[str]) -> int:
         command = self._command = load_command(name)
         from budwood_cli.call_options import join_pairs  # it imports typer, which unknown commands do not need
+        from budwood_cli.empty_values import check_values
 
+        joined = join_pairs(arguments)
+        check_values(command, joined)
         status = command.main(
-            args=join_pairs(arguments),
+            args=joined,
             prog_name=f"budwood {name}",
             standalone_mode=False,
             help_option_names=list(HELP_NAMES),

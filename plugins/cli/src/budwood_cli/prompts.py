@@ -18,13 +18,14 @@ STDIN: Final = "-"
 """The argument for standard input."""
 
 
-def build_prompt(argument: str | None, files: Sequence[str] = ()) -> str:
+def build_prompt(argument: str | None, files: Sequence[str] = (), *, is_optional: bool = False) -> str:
     """
     Build the prompt: standard input unless it is a terminal, then the argument. The argument ``-`` is standard input.
 
     Args:
         argument: The argument of the command.
         files: The files of the command. If one of them is standard input, that is no part of the prompt.
+        is_optional: Whether the text can be left out, as beside files. Then the prompt is empty.
 
     Raises:
         PromptError: There is no prompt, or it is not valid text.
@@ -35,7 +36,7 @@ def build_prompt(argument: str | None, files: Sequence[str] = ()) -> str:
     text = None if argument == STDIN else _checked(argument)
     piped = None if STDIN in files else _standard_input()
     parts = [part for part in (piped, text) if part and part.strip()]
-    if not parts:
+    if not parts and (argument is not None or not is_optional):
         raise _make_missing_error(argument, piped)
     return "\n\n".join(parts)
 

@@ -51,6 +51,8 @@ def write_notes(response: ChatResponse | ServiceResponse) -> None:
         terminal.note("note: the reply reached the token limit and was truncated.")
     elif finish_reason == "content_filter":
         terminal.note("note: the vendor's content filter stopped the reply.")
+    elif isinstance(response, ChatResponse) and not (response.text.strip() or response.media or response.tool_calls):
+        terminal.note("note: the reply is empty.")
     for adaptation in response.adaptations:
         terminal.note(f"note: {adaptation.parameter} was {adaptation.action}: {adaptation.reason}")
 

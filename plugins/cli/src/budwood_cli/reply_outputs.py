@@ -10,6 +10,7 @@ from budwood_cli import terminal
 from budwood_cli.errors import ArgumentError
 from budwood_cli.media_outputs import find_text_output, write_text_output
 from budwood_cli.replies import as_json, write_notes, write_stream
+from budwood_cli.reply_schemas import list_columns
 
 if TYPE_CHECKING:
     from budwood import ChatResponse, ChatSession
@@ -30,7 +31,7 @@ class ReplyOutput:
         output: The value of ``-o``, if any.
         form: The value of ``--format``, if any.
         flags: Which of ``--json`` and ``--jsonl`` are given, without the dashes.
-        has_schema: Whether the reply has a value.
+        schema: The schema of the reply, as `read_schema` returns it; None if the reply is a text.
         force: Whether to replace an existing file.
 
     Raises:
@@ -38,10 +39,11 @@ class ReplyOutput:
     """
 
     def __init__(
-        self, output: str | None, *, form: str | None, flags: Sequence[str], has_schema: bool, force: bool
+        self, output: str | None, *, form: str | None, flags: Sequence[str], schema: object, force: bool
     ) -> None:
-        self._form = _choose_form(form, flags, has_schema=has_schema)
-        self._has_schema = has_schema
+        self._has_schema = schema is not None
+        self._schema = schema
+        self._form = _choose_form(form, flags, has_schema=self._has_schema)
         self._path = find_text_output(output, force=force)
         self._lines: list[str] = []
 
@@ -84,7 +86,10 @@ class ReplyOutput:
                     write_notes(response)
 
     def _format(self, response: ChatResponse, value: object) -> str:
-        return format_value(value, self._form) if self._has_schema else _as_lines(response.text)
+        if not self._has_schema:
+            return _as_lines(response.text)
+        columns = list_columns(self._schema) if self._form == "table" else []
+        return format_value(value, self._form, columns)
 
     def _add_line(self, value: Mapping[str, Any]) -> None:
         line = terminal.to_json(value) + "\n"
@@ -114,24 +119,33 @@ def _event_as_json(event: StreamEvent) -> dict[str, Any]:
     return {"type": _CAPITAL.sub("_", type(event).__name__).lower(), **known}
 
 
-def format_value(value: object, form: str) -> str:
-    """Return the value of a reply with a schema as a table, as plain text, or else as JSON on one line."""
+def format_value(value: object, form: str, columns: Sequence[str] = ()) -> str:
+    """
+    Return the value of a reply with a schema as a table, as plain text, or else as JSON on one line.
+
+    Args:
+        value: The value.
+        form: The format.
+        columns: The titles of the table if the value is an empty list.
+    """
     match form:
         case "table":
-            return terminal.format_table(*_tabulate(value))
+            return terminal.format_table(*_tabulate(value, columns))
         case "plain":
             return _as_plain_text(value)
         case _:
             return terminal.to_json(value) + "\n"
 
 
-def _tabulate(value: object) -> tuple[Sequence[str], list[list[object]]]:
+def _tabulate(value: object, columns: Sequence[str] = ()) -> tuple[Sequence[str], list[list[object]]]:
     """Return the titles and rows of a value: a row for each object of a list, or for each field of an object."""
     if isinstance(value, Mapping) and len(value) == 1:
         (inner,) = value.values()
-        value = inner if _is_table(inner) else value
+        value = inner if _is_table(inner) or (columns and inner == []) else value
     if isinstance(value, Mapping):
         return ("field", "value"), [[name, _format_cell(cell)] for name, cell in value.items()]
+    if columns and value == []:
+        return columns, []
     rows: list[Any] = value if isinstance(value, list) else [value]
     if not _is_table(rows):
         return ("value",), [[_format_cell(row)] for row in rows]

@@ -55,6 +55,27 @@ def read_schema(text: str) -> Any:  # noqa: ANN401 - a JSON schema, or a type
     return _parse_fields(stripped)
 
 
+def list_columns(schema: Any) -> list[str]:  # noqa: ANN401 - see above
+    """Return the fields of the objects of a list, for a schema that `read_schema` returned; none for other schemas."""
+    if not isinstance(schema, dict):
+        from pydantic import TypeAdapter
+
+        schema = TypeAdapter(schema).json_schema()
+    definitions = schema.get("$defs", {})
+
+    def resolve(inner: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        found = inner if isinstance(inner, dict) else {}
+        reference = str(found.get("$ref", "")).removeprefix("#/$defs/")
+        target = definitions.get(reference, found)
+        return target if isinstance(target, dict) else {}
+
+    found = resolve(schema)
+    fields = found.get("properties", {})
+    if len(fields) == 1:  # an object around the list
+        found = resolve(next(iter(fields.values())))
+    return list(resolve(found.get("items")).get("properties", {}))
+
+
 def _is_path(text: str) -> bool:
     """Tell whether a text names a file, which may not exist, instead of fields."""
     path = Path(text)

@@ -107,8 +107,7 @@ def _open_output(output: str | None, *, json_output: bool) -> Iterator[str | Bin
         raise ArgumentError(
             "The output is standard output, which is a terminal.", hint="Redirect it to a file or a pipe."
         )
-    if sys.stdout is None:
-        raise terminal.OutputClosedError
+    terminal.check_output()
     try:
         yield sys.stdout.buffer
     except BrokenPipeError:

@@ -43,7 +43,9 @@ def view(
     ] = None,
     slower: Annotated[
         float | None,
-        typer.Option("--slower-than", metavar="SECONDS", min=0, help="Calls that took longer."),
+        typer.Option(
+            "--slower-than", metavar="SECONDS", callback=options.check_not_negative, help="Calls that took longer."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The maximum number of calls.")] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for new calls, until Ctrl-C.")] = False,

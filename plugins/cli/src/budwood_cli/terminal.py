@@ -46,6 +46,15 @@ class OutputClosedError(Exception):
     """The reader of standard output closed it, as ``head`` does."""
 
 
+class NoOutputError(OSError):
+    """The process was started without standard output, as with ``>&-`` in a shell, so that data would be lost."""
+
+    hint = "Redirect it to a file or a pipe."
+
+    def __init__(self) -> None:
+        super().__init__(errno.EBADF, "Standard output is closed")
+
+
 def configure_streams() -> None:
     """Escape characters that the encoding of a stream does not have, instead of failing; show warnings as lines."""
     warnings.showwarning = _show_warning
@@ -88,15 +97,26 @@ def escape(text: str) -> str:
     return _CONTROLS.sub(lambda found: "" if found[0] == "\r" else f"\\u{ord(found[0]):04x}", text)
 
 
+def check_output() -> None:
+    """
+    Check that there is a standard output, before a call that costs money.
+
+    Raises:
+        NoOutputError: There is none.
+    """
+    if sys.stdout is None:
+        raise NoOutputError
+
+
 def write(text: str) -> None:
     """
     Write data to standard output and flush it; at a terminal, control characters are escaped.
 
     Raises:
         OutputClosedError: The reader has closed it.
+        NoOutputError: There is none.
     """
-    if sys.stdout is None:
-        raise OutputClosedError
+    check_output()
     try:
         sys.stdout.write(escape(text) if is_terminal(sys.stdout) else text)
         sys.stdout.flush()
@@ -208,6 +228,26 @@ def note(text: str, *, label: str | None = None, end: str = "\n") -> None:
             sys.stderr.write(f"{colored} ")
         sys.stderr.write(escape(text) + end)
         sys.stderr.flush()
+
+
+def wrap(text: str, indent: int = 0) -> str:
+    """
+    Break lines at words to fit the terminal of standard error. If it is none, the text is returned unchanged.
+
+    Args:
+        text: The text.
+        indent: The column at which the lines after the first begin.
+    """
+    if not is_terminal(sys.stderr):
+        return text
+    import textwrap
+
+    width = shutil.get_terminal_size().columns - 1
+    lines = (
+        textwrap.wrap(line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )
+    return "\n".join("\n".join(each) for each in lines)
 
 
 def format_count(number: int, noun: str) -> str:

@@ -31,9 +31,11 @@ def open_store() -> Iterator[UsageStore]:
     settings = Settings.load()
     with find_store(settings, *settings.observers, DEFAULT) as store:
         if store is None:
+            from budwood.plugins.first_party import install_hint
+
             raise ConfigurationError(
                 "No observer keeps records of calls.",
-                hint='Install budwood-usage, and set observers = ["usage"] in budwood.toml.',
+                hint=f'{install_hint("budwood-usage")}. Then set observers = ["usage"] in budwood.toml.',
             )
         yield store
 

@@ -25,7 +25,9 @@ def video(
         str | None,
         typer.Option("--size", metavar="SIZE", help="WIDTHxHEIGHT, a ratio such as 16:9, or a name such as 720p."),
     ] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="The duration of the video.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", callback=options.check_positive, help="The duration of the video.")
+    ] = None,
     seed: options.Seed = None,
     images: Annotated[
         list[str] | None, typer.Option("-f", "--image", metavar="FILE", help="An image to start from. Can be repeated.")
@@ -33,7 +35,12 @@ def video(
     edit: Annotated[str | None, typer.Option("--edit", metavar="FILE", help="A video to edit or to extend.")] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to wait for the video. Default: a day."),
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            callback=options.check_positive,
+            help="How long to wait for the video. Default: a day.",
+        ),
     ] = None,
     force: options.Force = False,
     further: Pairs = None,

@@ -212,8 +212,8 @@ def _show_help(_chat: Conversation, _argument: str) -> None:
     commands = [(f"{command.name} {command.argument}".rstrip(), command.help) for command in _COMMANDS.values()]
     width = max(len(usage) for usage, _ in commands)
     for usage, text in commands:
-        terminal.note(f"{usage:<{width}}  {text}")
-    terminal.note(KEYS)
+        terminal.note(terminal.wrap(f"{usage:<{width}}  {text}", indent=width + 2))
+    terminal.note(terminal.wrap(KEYS))
 
 
 def _leave(_chat: Conversation, _argument: str) -> None:

@@ -27,7 +27,7 @@ def run_chat(chat: Conversation, reader: Reader) -> None:
         except (BudwoodError, OSError) as error:
             if not chat.interactive:
                 raise
-            report(error)
+            report(error, as_turn=True)
 
 
 def _handle(chat: Conversation, line: str) -> None:
