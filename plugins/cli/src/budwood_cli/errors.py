@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from budwood import errors
 from budwood_cli import terminal
 from budwood_cli.hints import to_chat, to_command_line
+from budwood_cli.pasted_keys import hide_keys
 
 _TEXTS: Final = frozenset({"prompt", "text"})
 """Arguments of commands that are texts of several words."""
@@ -97,15 +98,16 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False,
     if os.environ.get("BUDWOOD_DEBUG", "0") not in ("", "0"):
         import traceback
 
-        terminal.note("".join(traceback.format_exception(error)).rstrip())
-    message, hint = _message_and_hint(error, command)
-    notes = getattr(error, "__notes__", [])
+        terminal.note(hide_keys("".join(traceback.format_exception(error)).rstrip()))
+    message, hint, *notes = _lines(error, command)
     if as_json:
-        described = {"code": code_of(error), "message": message, "hint": hint} | ({"notes": notes} if notes else {})
+        described = {"code": code_of(error), "message": message, "hint": hint or None} | (
+            {"notes": notes} if notes else {}
+        )
         terminal.note(terminal.to_json({"error": described | describe(error) | described}))
         return status_of(error)
-    if as_turn:
-        hint = to_chat(hint) if hint else None
+    if as_turn and hint:
+        hint = to_chat(hint)
     lines = [("error:", message), *(("note:", note) for note in notes), *([("hint:", hint)] if hint else [])]
     for label, line in lines:
         wrapped = terminal.wrap(f"{label} {line}") if as_turn else f"{label} {line}"
@@ -116,6 +118,14 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False,
     return status_of(error)
 
 
+def _lines(error: Exception, command: str) -> list[str]:
+    """Return the message, the hint and the notes of an error, without a key that an argument may be by mistake."""
+    message, hint = _message_and_hint(error, command)
+    quotes_arguments = isinstance(error, ArgumentError | _UsageError)
+    lines = (message, hint or "", *getattr(error, "__notes__", ()))
+    return [hide_keys(line, also_random=quotes_arguments) for line in lines]
+
+
 def describe(error: Exception) -> dict[str, Any]:
     """Return what is known of an error, as JSON."""
     is_usage_error = isinstance(error, _UsageError)  # the names of its classes depend on the version of typer
@@ -123,7 +133,7 @@ def describe(error: Exception) -> dict[str, Any]:
     described: dict[str, Any] = {
         "code": code_of(error),
         "type": name,
-        "message": getattr(error, "message", str(error)),
+        "message": hide_keys(getattr(error, "message", str(error))),
     }
     if isinstance(error, errors.ProviderError):
         known = {"status": error.status, "request_id": error.request_id, "vendor_code": error.code}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from budwood.providing import hide_secrets
+from budwood_cli.pasted_keys import is_key
 
 _WORDS: Final = frozenset(
     {"key", "keys", "apikey", "token", "secret", "password", "passphrase", "credential", "credentials"}
@@ -44,7 +45,7 @@ def mask_value(value: object, name: str = "") -> Any:  # noqa: ANN401 - a value 
         return [mask_value(inner, name) for inner in value]
     if not isinstance(value, str):
         return value
-    if is_secret(name):
+    if is_secret(name) or is_key(value):
         return mask(value)
     return hide_secrets(value) if _ADDRESS.search(value) else value
 

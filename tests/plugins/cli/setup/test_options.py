@@ -131,6 +131,26 @@ def test_key_in_another_variable_is_stored(machine, openai):
     assert machine.secrets == {"openai": GOOD_KEY}
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sk-secret-ABCDEFGHIJKLM", "The value of --key-env is not the name of an environment variable."),
+        ("gsk_1234567890abcdefghij", "The variable that --key-env names is not set."),
+        ("AKIA1234567890ABCDEF", "The variable that --key-env names is not set."),
+        ("0123456789abcdef0123456789abcdef", "is not the name of an environment variable"),
+    ],
+)
+def test_key_in_place_of_its_variable_is_not_shown(machine, name, message):
+    """
+    Output of commands is often kept, as that of builds is.
+    """
+    done = machine.run("--provider", "openai", "--key-env", name, "--non-interactive")
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert name not in done.stdout + done.stderr
+
+
 @pytest.mark.usefixtures("openai")
 @pytest.mark.parametrize(
     ("arguments", "message"),

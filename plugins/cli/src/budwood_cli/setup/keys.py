@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from budwood_cli.setup.candidates import Candidate
 
 TOKEN_FLAG: Final = "--token -"  # noqa: S105 - an option
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MIN_KEY: Final = 16
+_USUAL_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,24 @@ def _read_line() -> str:
 def _from_variable(candidate: Candidate, name: str) -> Key:
     secret = os.environ.get(name, "").strip()
     if not secret:
-        raise ArgumentError(f"The environment variable {name} is not set.", hint="Set it to the key, or use --token -.")
+        raise _missing_variable(name, candidate.variables[0])
     secret = clean_token(secret)
     _note_unusual(candidate, secret)
     if name in candidate.variables:
         return Key(configured=ConfiguredKey("environment", name))
     return Key(SecretStr(secret))
+
+
+def _missing_variable(name: str, example: str) -> ArgumentError:
+    """Return the error for a variable that is not set. What may be the key itself is not shown."""
+    if not _VARIABLE.fullmatch(name):
+        return ArgumentError(
+            "The value of --key-env is not the name of an environment variable.",
+            hint=f"Pass a name, such as {example}. --token - reads the key itself.",
+        )
+    is_shown = _USUAL_VARIABLE.fullmatch(name) and max(map(len, name.split("_"))) < _MIN_KEY
+    shown = f"The environment variable {name}" if is_shown else "The variable that --key-env names"
+    return ArgumentError(f"{shown} is not set.", hint="Set it to the key, or use --token -.")
 
 
 def _note_unusual(candidate: Candidate, secret: str) -> None:
