@@ -9,10 +9,13 @@ from contextlib import contextmanager
 import pytest
 
 from budwood import ModelInfo, Settings
+from budwood.errors import PluginNotFoundError
+from budwood.plugins import first_party
+from budwood_cli.setup.answers import Answers
 from budwood_cli.setup.candidates import Candidate, ConfiguredKey, Findings, look_around
 from budwood_cli.setup.local_servers import LocalServer, Probe, find_servers
 from budwood_cli.setup.model_choice import propose_models, strip_provider
-from budwood_cli.setup.wizard import propose_provider
+from budwood_cli.setup.wizard import make_plan, propose_provider
 from tests.plugins.cli.setup.vendors import Vendor
 
 SECONDS = 120.0
@@ -177,6 +180,19 @@ def test_providers_with_a_key_come_first(monkeypatch):
     assert names[:2] == ["mistral", "anthropic"]
     assert names[-1] == "openai-compatible"
     assert "ollama-v1" not in names
+
+
+@pytest.mark.parametrize("asked", ["cohere", "Cohere"])
+def test_provider_that_is_not_installed_is_an_error_that_says_how_to_install_it(monkeypatch, asked):
+    """
+    So is the error of a call to one of its models.
+    """
+    monkeypatch.setattr(first_party, "first_party_plugins", lambda: {"budwood-cohere": {"providers": ("cohere",)}})
+
+    with pytest.raises(PluginNotFoundError, match="No provider 'cohere' is installed") as caught:
+        make_plan(Answers(provider=asked), Settings(), Findings(names=["openai"]))
+
+    assert "pip install ./plugins/cohere" in caught.value.hint
 
 
 # Models.

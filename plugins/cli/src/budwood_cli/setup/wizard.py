@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from budwood.errors import CredentialError
+from budwood.errors import BudwoodError, CredentialError
 from budwood.names import did_you_mean, normalise
 from budwood_cli import questions, terminal
 from budwood_cli.errors import ArgumentError
@@ -70,8 +70,7 @@ def _choose_provider(answers: Answers, settings: Settings, findings: Findings) -
         default = propose_provider(settings, findings)
         name = questions.choose("Which provider?", offered, flag=PROVIDER_FLAG, default=default)
     if (candidate := findings.candidates.get(normalise(name))) is None:
-        near = did_you_mean(name, set(findings.names))
-        raise ArgumentError(f"There is no provider {name!r}.", hint=near or f"Providers: {', '.join(findings.names)}.")
+        raise _missing_provider(name, settings, findings)
     return candidate
 
 
@@ -82,6 +81,22 @@ def propose_provider(settings: Settings, findings: Findings) -> str | None:
     if own is not None and not own.lacks_something:
         return own.name
     return next((each.name for each in findings.offered if each.is_ready), own.name if own else None)
+
+
+def _missing_provider(name: str, settings: Settings, findings: Findings) -> BudwoodError:
+    """Return the error for a provider that is not here. For one of this project it says how to install it."""
+    from budwood.hooks import PROVIDER
+    from budwood.plugins import Instances
+    from budwood.plugins.first_party import first_party_names
+
+    own = first_party_names(PROVIDER)
+    if normalise(name) in own:
+        try:
+            Instances(settings).spec(PROVIDER, normalise(name))
+        except BudwoodError as error:
+            return error
+    near = did_you_mean(name, {*findings.names, *own})
+    return ArgumentError(f"There is no provider {name!r}.", hint=near or f"Providers: {', '.join(findings.names)}.")
 
 
 def _choose_address(answers: Answers, candidate: Candidate) -> str | None:
