@@ -30,6 +30,7 @@ class Preset(NamedTuple):
         settings: Its default settings.
         environment: The environment variables, by the key that they fill.
         needs_credential: Whether the service requires a key.
+        summary: What it is, in a few words.
         key_page: As in `budwood.hooks.ProviderSpec`; ``key_pattern`` and ``key_check`` likewise.
     """
 
@@ -37,6 +38,7 @@ class Preset(NamedTuple):
     settings: Mapping[str, Any]
     environment: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     needs_credential: bool = False
+    summary: str = ""
     key_page: str = ""
     key_pattern: str = ""
     key_check: str = ""
@@ -244,6 +246,7 @@ def _preset(row: Table) -> Preset:
         settings=settings,
         environment={key: tuple(names) for key, names in row.get("environment", {}).items()},
         needs_credential=row.get("needs_credential", False),
+        summary=row.get("summary", ""),
         key_page=row.get("key_page", ""),
         key_pattern=row.get("key_pattern", ""),
         key_check=row.get("key_check", ""),

@@ -195,6 +195,20 @@ def test_provider_that_is_not_installed_is_an_error_that_says_how_to_install_it(
     assert "pip install ./plugins/cohere" in caught.value.hint
 
 
+def test_providers_of_the_catalog_are_described():
+    """
+    By what they are, not by the host of their address.
+    """
+    offered = {candidate.name: candidate.describe() for candidate in look_around(Settings(), seconds=0).offered}
+
+    assert [offered[name] for name in ("bedrock", "deepseek", "together")] == [
+        "Amazon Bedrock",
+        "DeepSeek",
+        "Together AI",
+    ]
+    assert all(offered.values())
+
+
 # Models.
 
 

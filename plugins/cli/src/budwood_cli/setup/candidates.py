@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from budwood.credential_store import key_variables
 from budwood.errors import BudwoodError
@@ -20,7 +19,6 @@ from budwood_cli.stored_keys import list_keys
 
 if TYPE_CHECKING:
     from budwood import Settings
-    from budwood.hooks import ProviderSpec
     from budwood.plugins import Instances
 
 LOCAL_PROVIDERS: Final = (OLLAMA, "lm-studio", "llama-cpp", "vllm")
@@ -172,7 +170,7 @@ def _describe(name: str, instances: Instances, settings: Settings, stored: Colle
     has_address = bool(section.get("base_url") or section.get("endpoint") or (preset and preset.settings))
     return Candidate(
         name=name,
-        summary=_summarize(name, spec, None if preset is None else preset.settings),
+        summary=_summarize(name, described.summary),
         takes_key="api_key" in fields,
         needs_key=bool(described.needs_credential),
         needs_address=address is not None and not has_address and (address.is_required() or not address.default),
@@ -185,13 +183,11 @@ def _describe(name: str, instances: Instances, settings: Settings, stored: Colle
     )
 
 
-def _summarize(name: str, spec: ProviderSpec[Any], preset: Mapping[str, Any] | None) -> str:
-    """Return what a provider is: its summary, or the host in the settings of its preset."""
+def _summarize(name: str, summary: str) -> str:
+    """Return what a provider is, in the list of providers."""
     if name in LOCAL_PROVIDERS:
         return "on this machine"
-    if preset is not None:
-        return urlsplit(str(preset.get("base_url", ""))).hostname or ""
-    return "any server with OpenAI's API" if name == ANY_SERVER else spec.summary.rstrip(".")
+    return "any server with OpenAI's API" if name == ANY_SERVER else summary.rstrip(".")
 
 
 def _find_key(name: str, stored: Collection[str]) -> ConfiguredKey | None:
