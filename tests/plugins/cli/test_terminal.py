@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import unicodedata
 from decimal import Decimal
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budwood_cli import terminal
-from budwood_cli.terminal import escape, format_dollars, format_table, short_path, write_json, write_table
+from budwood_cli.terminal import (
+    escape,
+    format_dollars,
+    format_table,
+    output_path,
+    short_path,
+    write_json,
+    write_table,
+)
 
 
 @given(st.text())
@@ -162,17 +171,21 @@ def run_to_the_end(screen):
     return screen.shown
 
 
-def test_paths_are_relative_if_that_is_shorter(tmp_path, monkeypatch):
+def test_paths_are_relative_below_the_current_folder(tmp_path, monkeypatch):
     """
-    A path outside of the current folder may be relative too. A URL stays.
+    Below the home of the user they begin with ~, but not for programs. Others are absolute, and a URL stays.
     """
-    folder = tmp_path / "runs" / "here"
+    home, folder, other = tmp_path / "home", tmp_path / "home" / "work", tmp_path / "other"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(home))
 
-    assert short_path(folder / "x") == "x"
-    assert short_path(tmp_path / "runs" / "x") == str(Path("..", "x"))
-    assert short_path(Path(tmp_path.anchor, "x")) == str(Path(tmp_path.anchor, "x"))
+    assert short_path(folder / "runs" / "x") == short_path(Path("runs", "x")) == str(Path("runs", "x"))
+    assert (
+        short_path(home / ".config" / "x") == short_path(Path("..", ".config", "x")) == str(Path("~", ".config", "x"))
+    )
+    assert short_path(other / "x") == output_path(other / "x") == str(other / "x")
+    assert output_path(home / "x") == str(home / "x")
     assert short_path("s3://bucket/x") == "s3://bucket/x"
 
 

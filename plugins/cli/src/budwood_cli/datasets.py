@@ -158,7 +158,7 @@ def write_report(report: RunReport, *, json_output: bool, quiet: bool) -> None:
     if json_output:
         terminal.write_json(pick_fields(report, REPORT_FIELDS) | {"failures": failures_json(report.failures)})
     else:
-        terminal.write(f"{terminal.short_path(report.output)}\n")
+        terminal.write(f"{terminal.output_path(report.output)}\n")
     if not quiet:
         terminal.note(_summary(report))
         write_unreadable(report.unreadable)
@@ -202,4 +202,4 @@ def _summary(report: RunReport) -> str:
 
 
 def _resume_command(run_folder: Path) -> str:
-    return f"`budwood runs resume {shlex.quote(terminal.short_path(run_folder))}`"
+    return f"`budwood runs resume {shlex.quote(terminal.output_path(run_folder))}`"

@@ -101,9 +101,8 @@ def report(error: Exception, *, command: str = "budwood", as_json: bool = False,
         terminal.note(hide_keys("".join(traceback.format_exception(error)).rstrip()))
     message, hint, *notes = _lines(error, command)
     if as_json:
-        described = {"code": code_of(error), "message": message, "hint": hint or None} | (
-            {"notes": notes} if notes else {}
-        )
+        known = {"notes": notes} if notes else {}
+        described = {"code": code_of(error), "message": message, "hint": hint or None, **known}
         terminal.note(terminal.to_json({"error": described | describe(error) | described}))
         return status_of(error)
     if as_turn and hint:

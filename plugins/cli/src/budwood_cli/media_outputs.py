@@ -217,7 +217,7 @@ def write_result(
     else:
         for each, path in zip(media, paths, strict=False):  # standard output has no paths
             if each.is_here:
-                terminal.write(f"{terminal.short_path(path)}\n")
+                terminal.write(f"{terminal.output_path(path)}\n")
         for each in media:
             if (revised := getattr(each, "revised_prompt", None)) is not None:
                 terminal.note(f"note: the vendor used the prompt: {revised}")

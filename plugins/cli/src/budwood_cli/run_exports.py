@@ -13,7 +13,7 @@ import typer
 from budwood_cli import options, terminal
 from budwood_cli.errors import ArgumentError
 from budwood_cli.export_progress import show_export
-from budwood_cli.terminal import short_path
+from budwood_cli.terminal import output_path
 
 if TYPE_CHECKING:
     from budwood_generation import ExportReport
@@ -74,7 +74,7 @@ def export(
     if json_output:
         terminal.write_json(_as_json(report))
     else:
-        terminal.write("".join(f"{short_path(file)}\n" for file in report.files))
+        terminal.write("".join(f"{output_path(file)}\n" for file in report.files))
     if not quiet:
         _write_summary(report)
 

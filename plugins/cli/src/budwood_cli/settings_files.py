@@ -13,6 +13,7 @@ from budwood.errors import ConfigurationError
 from budwood.providing import replace_file, write_file_atomically
 from budwood.settings import user_folder
 from budwood.settings_sources import FILE_NAME, parse_toml
+from budwood_cli import terminal
 from budwood_cli.errors import ArgumentError
 from budwood_cli.setting_keys import find_key, format_key, parse_key
 from budwood_cli.setting_problems import find_text_problems
@@ -141,9 +142,10 @@ class SettingsFile:
     def diff(self) -> str:
         """Return the changes as a unified diff, without secrets; empty if there are none."""
         old, new = _mask_texts(self._before, self.text)
+        name = terminal.short_path(self.path)
         return "".join(
             line if line.endswith("\n") else f"{line}\n"
-            for line in difflib.unified_diff(_lines(old), _lines(new), str(self.path), str(self.path))
+            for line in difflib.unified_diff(_lines(old), _lines(new), name, name)
         )
 
     def save(self) -> Path | None:

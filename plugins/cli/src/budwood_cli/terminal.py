@@ -266,12 +266,27 @@ def format_dollars(amount: Decimal) -> str:
 
 
 def short_path(path: Path | str) -> str:
-    """Return a path relative to the current folder if that is shorter. A text, such as a URL, stays."""
+    """
+    Return a path for people: relative below the current folder, ``~/…`` below the user's home, otherwise absolute.
+
+    A text, such as a URL, stays.
+    """
+    shown = output_path(path)
+    with contextlib.suppress(RuntimeError, ValueError):  # no home, or not below it
+        home = Path.home()
+        if isinstance(path, Path) and Path(shown).is_absolute() and home != Path(home.anchor):
+            return str(Path("~", Path(shown).relative_to(home)))
+    return shown
+
+
+def output_path(path: Path | str) -> str:
+    """Return a path for programs, which do not know ``~``: relative below the current folder, otherwise absolute."""
     if isinstance(path, str):
         return path
-    with contextlib.suppress(ValueError):  # on Windows, another drive
-        return min(os.path.relpath(path), str(path), key=len)
-    return str(path)
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay
+    with contextlib.suppress(ValueError):
+        return str(absolute.relative_to(Path.cwd()))
+    return str(absolute)
 
 
 def flush() -> None:

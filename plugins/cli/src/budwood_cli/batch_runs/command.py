@@ -167,7 +167,7 @@ def _report(command: BatchCommand, rows: ResultRows, path: Path | None) -> None:
         counts = {"requests": rows.done, "succeeded": rows.done - rows.failed, "failed": rows.failed}
         terminal.write_json({"output": path, **counts, "cost": rows.spent if rows.has_cost else None})
     elif path.exists():
-        terminal.write(f"{terminal.short_path(path)}\n")
+        terminal.write(f"{terminal.output_path(path)}\n")
     if not command.is_quiet:
         terminal.note(summarize(rows))
 
