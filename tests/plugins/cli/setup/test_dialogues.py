@@ -71,6 +71,21 @@ def test_text_that_is_no_key_is_asked_for_again(machine, openai):
     assert [key for _, _, key in openai.requests] == [GOOD_KEY]
 
 
+def test_text_that_is_no_address_is_asked_for_again(machine):
+    """
+    The reason says what an address looks like.
+    """
+    with Vendor(keys=None, models=("mine",)) as server:
+        child = machine.start("--provider", "openai-compatible", "--model", "mine", "--yes")
+        answer(child, "Address of the server: ", "box:8000")
+        child.expect_exact("The address must start with http:// or https://. An example is http://localhost:8000/v1")
+        answer(child, "Address of the server: ", server.url)
+        _, status = finish(child)
+
+        assert status == 0
+        assert tomllib.loads(machine.user_file.read_text())["providers"]["openai-compatible"]["base_url"] == server.url
+
+
 def test_third_bad_key_is_an_error(machine, openai):
     """
     Nothing is saved.

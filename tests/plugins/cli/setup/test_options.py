@@ -164,6 +164,9 @@ def test_key_in_place_of_its_variable_is_not_shown(machine, name, message):
         (["--provider", "offline", "--base-url", "http://localhost"], "offline has no address"),
         (["--provider", "opnai"], "Did you mean openai?"),
         (["--provider", "openai-compatible"], "Pass --base-url URL."),
+        (["--provider", "openai-compatible", "--base-url", "box"], "--base-url must start with http:// or https://."),
+        (["--provider", "openai", "--base-url", "box"], "--base-url must start with http:// or https://."),
+        (["--provider", "openai", "--base-url", "http://box/v1/chat/completions"], "--base-url must not include /chat"),
         (["--provider", "openai", "--store", "drawer"], "drawer"),
     ],
 )

@@ -9,6 +9,7 @@ from budwood.errors import BudwoodError, CredentialError
 from budwood.names import did_you_mean, normalise
 from budwood_cli import questions, terminal
 from budwood_cli.errors import ArgumentError
+from budwood_cli.setup.addresses import choose_address
 from budwood_cli.setup.checks import Checked, check_provider, open_client
 from budwood_cli.setup.key_storage import KeyChange, choose_place
 from budwood_cli.setup.keys import Key, ask_key, find_key
@@ -42,7 +43,7 @@ def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
     from budwood_cli.settings_files import project_file, user_file
 
     candidate = _choose_provider(answers, settings, findings)
-    base_url = _choose_address(answers, candidate)
+    base_url = choose_address(answers, settings, candidate)
     key, checked = _check_key(answers, settings, candidate, base_url)
     known: Sequence[str] = ()
     if has_names_of_users(settings, candidate.name, api_key=key.text, base_url=base_url):
@@ -97,20 +98,6 @@ def _missing_provider(name: str, settings: Settings, findings: Findings) -> Budw
             return error
     near = did_you_mean(name, {*findings.names, *own})
     return ArgumentError(f"There is no provider {name!r}.", hint=near or f"Providers: {', '.join(findings.names)}.")
-
-
-def _choose_address(answers: Answers, candidate: Candidate) -> str | None:
-    """Return the address to write: one that the provider does not find without a setting."""
-    if answers.base_url is not None:
-        if candidate.is_local:
-            problem = f"{candidate.name} has no address: it runs in this process."
-            raise ArgumentError(problem, hint="Leave --base-url out.")
-        return answers.base_url.rstrip("/")
-    if candidate.server is not None and not candidate.server.is_default:
-        return candidate.server.url
-    if candidate.needs_address:
-        return questions.ask_text("Address of the server", flag="--base-url URL").rstrip("/")
-    return None
 
 
 def _check_key(answers: Answers, settings: Settings, candidate: Candidate, base_url: str | None) -> tuple[Key, Checked]:
