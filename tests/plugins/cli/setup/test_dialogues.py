@@ -86,6 +86,23 @@ def test_text_that_is_no_address_is_asked_for_again(machine):
         assert tomllib.loads(machine.user_file.read_text())["providers"]["openai-compatible"]["base_url"] == server.url
 
 
+def test_user_is_asked_before_a_stored_key_is_replaced(machine, openai):
+    """
+    By default it stays.
+    """
+    openai.keys = (GOOD_KEY, BAD_KEY)
+    machine.run_json("--provider", "openai", "--token", "-", stdin=GOOD_KEY)
+    child = machine.start("--provider", "openai", "--model", "gpt-6.1-sol")
+    answer(child, "Use the stored key of openai? [Y/n] ", "n")
+    answer(child, KEY, BAD_KEY)
+    answer(child, "Replace the stored key of openai (…7890)? [y/N] ", "")
+    output, status = finish(child)
+
+    assert status == 0
+    assert "note: The new key was not saved. The stored one stays." in output
+    assert machine.secrets == {"openai": GOOD_KEY}
+
+
 def test_third_bad_key_is_an_error(machine, openai):
     """
     Nothing is saved.

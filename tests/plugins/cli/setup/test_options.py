@@ -303,8 +303,28 @@ def test_key_is_taken_back_if_the_settings_cannot_be_written(machine, openai):
     machine.run_json(*FROM_STDIN, stdin=GOOD_KEY)
     openai.keys = (BAD_KEY,)
     before = machine.snapshot()
-    assert machine.run(*FROM_STDIN, "--project", stdin=BAD_KEY).returncode == 1
+    assert machine.run(*FROM_STDIN, "--project", "--yes", stdin=BAD_KEY).returncode == 1
     assert machine.snapshot() == before
+
+
+def test_stored_key_is_replaced_only_with_yes(machine, openai):
+    """
+    The old key would be lost. With ``--dry-run`` the replacement is only said.
+    """
+    machine.run_json(*FROM_STDIN, stdin=GOOD_KEY)
+    openai.keys = (BAD_KEY,)
+    before = machine.snapshot()
+    refused = machine.run(*FROM_STDIN, stdin=BAD_KEY)
+    planned = machine.run(*FROM_STDIN, "--dry-run", stdin=BAD_KEY)
+    assert (refused.returncode, planned.returncode) == (2, 0)
+    assert "Replace the stored key of openai (…7890)?" in refused.stderr
+    assert "hint: Pass --yes." in refused.stderr
+    assert "the stored key (…7890) would be replaced." in planned.stderr
+    assert machine.snapshot() == before
+
+    replaced = machine.run(*FROM_STDIN, "--yes", stdin=BAD_KEY)
+    assert "The key was saved in the keyring, and the stored key (…7890) was replaced." in replaced.stderr
+    assert machine.secrets == {"openai": BAD_KEY}
 
 
 @pytest.mark.parametrize("store", ["keyring", "file"])

@@ -29,7 +29,7 @@ class Answers:
         for_project: Whether to write ``budwood.toml`` of the current folder, and not that of the user.
         check: Whether to check the key.
         dry_run: Whether to write nothing.
-        yes: Whether to save without a question.
+        yes: Whether to save without a question, also in place of a stored key.
     """
 
     provider: str | None = None

@@ -36,7 +36,9 @@ def setup(
     non_interactive: Annotated[
         bool, typer.Option("--non-interactive", help="Ask no questions; the same as --no-input.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Save without a question.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Save without a question, also in place of a stored key.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes, and write nothing.")] = False,
     json_output: options.AsJSON = False,
 ) -> None:
@@ -82,7 +84,8 @@ def _describe_key(plan: Plan, verb: str) -> list[str]:
     if plan.key is None or not plan.changes_key:
         return []
     place = "the keyring" if plan.key.place == "keyring" else terminal.short_path(stored_keys_path())
-    return [f"The key {verb} saved in {place}."]
+    replaced = "" if plan.key.replaced is None else f", and the stored key ({plan.key.replaced}) {verb} replaced"
+    return [f"The key {verb} saved in {place}{replaced}."]
 
 
 def _report(plan: Plan, answers: Answers, *, is_saved: bool) -> None:

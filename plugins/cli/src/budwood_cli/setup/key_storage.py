@@ -56,12 +56,14 @@ class KeyChange:
         secret: The key.
         place: Where to save it.
         is_needed: Whether the key is not saved there already.
+        replaced: What is shown of the stored key that is lost, its end; None if there is none.
     """
 
     provider: str
     secret: str = field(repr=False)
     place: Place
     is_needed: bool = field(init=False)
+    replaced: str | None = field(init=False)
     _old: StoredKey | None = field(init=False, repr=False)
     _old_secret: str | None = field(init=False, repr=False)
 
@@ -69,6 +71,7 @@ class KeyChange:
         self._old = _find(self.provider)
         self._old_secret = None if self._old is None else _read(self._old)
         self.is_needed = self._old is None or self._old.place != self.place or self._old_secret != self.secret
+        self.replaced = f"…{self._old.ending}" if self._old is not None and self._old_secret != self.secret else None
 
     def apply(self) -> None:
         """
@@ -89,6 +92,23 @@ class KeyChange:
                 replace_key(self.provider, self._old_secret, self._old.place)
         except BudwoodError as error:
             terminal.note(f"note: the stored key of {self.provider} could not be restored: {error}")
+
+
+def confirm_replacement(change: KeyChange, *, yes: bool) -> bool:
+    """
+    Ask before a stored key is replaced by another one.
+
+    Args:
+        change: The key that is about to be saved.
+        yes: Whether ``--yes`` was passed.
+
+    Raises:
+        ArgumentError: The question cannot be asked.
+    """
+    if change.replaced is None:
+        return True
+    question = f"Replace the stored key of {change.provider} ({change.replaced})?"
+    return questions.confirm(question, flag="--yes", yes=yes)
 
 
 def _find(provider: str) -> StoredKey | None:

@@ -139,6 +139,8 @@ def make_notes(choice: Choice, settings: Settings, file: Path, key: KeyChange | 
         listed = {model.id for model in choice.checked.models}
         if listed.isdisjoint((choice.model, f"{choice.model}:latest")):  # Ollama's tag may be left out
             notes.append(f"{candidate.name} does not list the model {choice.model!r}.")
-    if key is None and choice.key.secret is not None:
+    if key is None and choice.key.secret is not None and candidate.key is not None and candidate.key.kind == "stored":
+        notes.append("The new key was not saved. The stored one stays.")
+    elif key is None and choice.key.secret is not None:
         notes.append(f"The key was not saved. Set {' or '.join(candidate.variables)}.")
     return notes
