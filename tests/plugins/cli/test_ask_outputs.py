@@ -69,7 +69,7 @@ def test_format_json_is_the_same_as_json(budwood, vendor):
         ([], PEOPLE, '[{"name": "Ada", "age": 36}, {"name": "Alan", "age": 41}]\n'),
         (["--format", "table"], PEOPLE, "name  age\nAda   36\nAlan  41\n"),
         (["--format", "plain"], PEOPLE, "Ada\t36\nAlan\t41\n"),
-        (["--format", "table"], "[]", "value\n"),
+        (["--format", "table"], "[]", "name  age\n"),
     ],
 )
 def test_a_value_has_several_forms(budwood, vendor, form, reply, output):
