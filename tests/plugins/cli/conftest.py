@@ -230,7 +230,7 @@ def vendor(monkeypatch):
     """
     with Server(("127.0.0.1", 0), Handler) as server:
         vendor = server.vendor = Vendor(f"http://127.0.0.1:{server.server_port}/v1")
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__PLUGIN", "openai-compatible")
         monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__BASE_URL", vendor.url)
         monkeypatch.setenv("BUDWOOD_MODEL", "local/tiny")

@@ -56,7 +56,6 @@ def test_a_dash_is_standard_input(budwood, vendor):
         ([], "", "No prompt given: standard input is empty."),
         (["-"], "\n", "No prompt given: standard input is empty."),
         ([""], "", "The prompt is empty."),
-        (["-f", "-"], "A text.", "No prompt given."),
     ],
 )
 def test_a_missing_prompt_is_a_usage_error(budwood, vendor, arguments, stdin, message):
