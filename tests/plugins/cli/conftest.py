@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from budwood_cli import questions
 from tests.media_server import MediaServer
 
 COMMAND = (sys.executable, "-m", "budwood_cli")
@@ -30,6 +31,15 @@ def buffered(monkeypatch):
     Let Python buffer standard output, as for users, so that missing flushes show.
     """
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def answers(monkeypatch):
+    """
+    Forget the switches of commands that run in the process of the tests.
+    """
+    for name in ("no_input", "no_input_flag", "yes"):
+        monkeypatch.setattr(questions.ANSWERS, name, getattr(questions.Answers, name))
 
 
 @pytest.fixture

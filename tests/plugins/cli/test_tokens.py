@@ -368,4 +368,4 @@ def test_a_prompt_in_place_of_a_subcommand_has_a_hint(budwood):
 
     assert run.returncode == 2
     assert "No such command 'hello'" in run.stderr
-    assert "hint: `budwood count` counts the tokens of a prompt." in run.stderr
+    assert "note: `budwood count` counts the tokens of a prompt." in run.stderr

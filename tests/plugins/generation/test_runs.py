@@ -432,7 +432,7 @@ def test_a_new_run_names_the_run_that_it_repeats(tmp_path):
     (tmp_path / "other.jsonl").unlink()
     first.run_folder.rename(tmp_path / "other.jsonl.run")
 
-    assert note.startswith("data.jsonl.run has finished calls of this plan")
+    assert note.startswith("data.jsonl.run has finished calls of the same plan")
     assert note.endswith("rename that folder to other.jsonl.run before the run.")
     assert (note in plan.warnings, note in notes[0]) == (True, True)
     assert make_plan(other).notes_on_output == ()
