@@ -10,6 +10,8 @@ from budwood_cli.reply_outputs import format_value
 from budwood_cli.reply_schemas import list_columns, read_schema
 from tests.plugins.cli.conftest import COMMAND
 
+pytestmark = pytest.mark.one_python
+
 _ITEMS = '{"type": "array", "items": {"$ref": "#/$defs/Person"}}'
 _PERSON = '{"properties": {"name": {}, "age": {}}}'
 _PEOPLE = f'{{"type": "object", "properties": {{"people": {_ITEMS}}}, "$defs": {{"Person": {_PERSON}}}}}'

@@ -9,6 +9,8 @@ import pytest
 from budwood_cli.chats.editor import open_history
 from tests.plugins.cli.test_chat import contents
 
+pytestmark = pytest.mark.one_python
+
 PASTED = "\n".join(f"line {number}" for number in range(1, 51))
 
 

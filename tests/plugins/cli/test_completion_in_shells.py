@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 pexpect = pytest.importorskip("pexpect", reason="not on Windows")
 
 PROMPT = "READY> "

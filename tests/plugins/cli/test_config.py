@@ -11,6 +11,8 @@ import pytest
 
 from tests.small_disk import mount_disk
 
+pytestmark = pytest.mark.one_python
+
 KEY = "sk-0123456789abcdef"
 TEXT = f"""\
 model = "work/large"  # the best

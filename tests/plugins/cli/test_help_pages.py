@@ -15,6 +15,8 @@ import pytest
 from budwood_cli.command_table import COMMANDS
 from budwood_cli.loading import load_command
 
+pytestmark = pytest.mark.one_python
+
 PAGES = Path(__file__).with_name("help_pages")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from budwood_cli.command_table import COMMANDS
 
+pytestmark = pytest.mark.one_python
+
 HEAVY = ("asyncio", "httpx", "prompt_toolkit", "pydantic", "rich", "typer")
 """Packages that take long to import."""
 

@@ -7,6 +7,8 @@ import pytest
 from budwood_cli.pasted_keys import hide_keys
 from budwood_cli.program import run
 
+pytestmark = pytest.mark.one_python
+
 KEY = "sk-secret-ABCDEFGHIJKLM"
 RANDOM_KEY = "0123456789abcdefABCDEF0123456789"
 

@@ -8,6 +8,8 @@ import pytest
 from budwood_cli import questions
 from budwood_cli.errors import ArgumentError
 
+pytestmark = pytest.mark.one_python
+
 pexpect = pytest.importorskip("pexpect", reason="not on Windows")
 
 SCRIPT = """

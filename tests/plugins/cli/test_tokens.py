@@ -16,6 +16,8 @@ from budwood_cli.errors import ArgumentError, OutputError
 from tests.fake_keyring import use_fake_keyring
 from tests.small_disk import mount_disk
 
+pytestmark = pytest.mark.one_python
+
 KEY = "sk-proj-0123456789abcdefghij"
 OTHER = "sk-proj-9876543210zyxwvutsrq"
 

@@ -10,6 +10,8 @@ import pytest
 from tests.plugins.cli.setup.processes import WITHOUT_KEYRING, answer, finish
 from tests.plugins.cli.setup.vendors import BAD_KEY, GOOD_KEY, REASON, Vendor
 
+pytestmark = pytest.mark.one_python
+
 KEY = "API key of openai: "
 MODEL = "Number or name [gpt-6.1-sol]: "
 SAVE = "Save? [Y/n] "

@@ -18,6 +18,8 @@ from budwood_cli.setup.model_choice import propose_models, strip_provider
 from budwood_cli.setup.wizard import make_plan, propose_provider
 from tests.plugins.cli.setup.vendors import Vendor
 
+pytestmark = pytest.mark.one_python
+
 SECONDS = 120.0
 
 

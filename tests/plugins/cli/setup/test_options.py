@@ -12,6 +12,8 @@ from tests.plugins.cli.setup.processes import WITHOUT_KEYRING
 from tests.plugins.cli.setup.vendors import BAD_KEY, GOOD_KEY, REASON, Vendor
 from tests.small_disk import mount_disk
 
+pytestmark = pytest.mark.one_python
+
 FROM_STDIN = ("--provider", "openai", "--token", "-", "--non-interactive")
 
 
