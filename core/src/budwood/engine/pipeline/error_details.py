@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def complete_error(attempt: Attempt, error: ProviderError) -> None:
     """Add the request id, the seconds to wait, the timeout that was exceeded, or where the missing key is set."""
-    if error.request_id is None and attempt.head is not None:  # the connection was lost after the head
+    is_lost = error.request_id is None and error.status is None  # the connection was lost after the head
+    if is_lost and attempt.head is not None:
         error.request_id = parse_request_id(attempt.head.headers)
     if isinstance(error, AuthenticationError):
         _name_key(attempt, error)
