@@ -10,6 +10,8 @@ import pexpect
 import pyte
 import pytest
 
+from tests.plugins.cli.terminals import end_program
+
 MAX_WAIT = 120.0
 """Seconds without output after which a command is killed."""
 
@@ -149,7 +151,7 @@ class Emulator:
 
     def close(self):
         """Stop the command."""
-        self.process.close(force=True)
+        end_program(self.process)
 
     def _feed(self, data):
         self.raw += data

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.plugins.cli.terminals import end_program
+
 pytestmark = pytest.mark.one_python
 
 pexpect = pytest.importorskip("pexpect", reason="not on Windows")
@@ -88,7 +90,7 @@ def shell(name, environment):
     """
     shell = Shell(name, environment, LOAD[name])
     yield shell
-    shell.child.close(force=True)
+    end_program(shell.child)
 
 
 @pytest.mark.parametrize(

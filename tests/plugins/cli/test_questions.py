@@ -7,6 +7,7 @@ import pytest
 
 from budwood_cli import questions
 from budwood_cli.errors import ArgumentError
+from tests.plugins.cli.terminals import end_program
 
 pytestmark = pytest.mark.one_python
 
@@ -44,7 +45,7 @@ def ask():
 
     yield start
     for child in children:
-        child.close(force=True)
+        end_program(child)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.plugins.cli.setup.file_keyring import VARIABLE, read_secrets
 from tests.plugins.cli.setup.vendors import GOOD_KEY
+from tests.plugins.cli.terminals import end_program
 
 pexpect = pytest.importorskip("pexpect", reason="not on Windows")
 
@@ -119,7 +120,7 @@ class Machine:
         End the commands that are left.
         """
         for child in self.children:
-            child.close(force=True)
+            end_program(child)
 
 
 def answer(child, question, text):
