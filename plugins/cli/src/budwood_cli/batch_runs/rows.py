@@ -26,7 +26,7 @@ JOURNAL_SUFFIX: Final = ".partial"
 
 MAX_UNSYNCED_ROWS: Final = 32
 MAX_UNSYNCED_SECONDS: Final = 1.0
-"""After so many rows, or so many seconds, the next row is written to the disk with all that are not there yet."""
+"""A finished row flushes the file to the disk if this many rows, or seconds, have passed since the last flush."""
 
 _OUTPUT, _JOURNAL = 0, 2
 _MISSING: Final = -1
