@@ -1,8 +1,9 @@
 """
 Sessions for developers and CI. ``nox -l`` lists them, ``nox -s NAME`` runs one; arguments after ``--`` are passed on.
 
-Each folder with a ``pyproject.toml`` under ``plugins/`` is a distribution; no plugin is named here. A plugin whose
-requirements have gigabytes sets ``heavy = true`` in its ``[tool.budwood]``; only ``local_models`` installs it.
+Each folder with a ``pyproject.toml`` under ``plugins/`` is a distribution. One whose requirements no other has names a
+session in its ``[tool.budwood]``: only that session installs it, tests it, and runs the code of pages with the comment
+``<!-- tested by nox -s NAME -->``.
 """
 
 from __future__ import annotations
@@ -29,17 +30,18 @@ nox.options.error_on_missing_interpreters = False  # in CI too: versions of Pyth
 nox.options.download_python = "never"
 
 
-def is_heavy(file: Path) -> bool:
-    """Return whether a distribution is installed only where it is needed."""
-    tool = tomllib.loads(file.read_text(encoding="utf-8"))["tool"]
-    return bool(tool.get("budwood", {}).get("heavy"))
+def read_session(project: Path) -> str | None:
+    """Return the session that a distribution names as the only one that installs it."""
+    tool = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]
+    session: str | None = tool.get("budwood", {}).get("session")
+    return session
 
 
 PLUGINS: Final = {
-    f"./{file.parent.as_posix()}": is_heavy(file) for file in sorted(Path("plugins").glob("*/pyproject.toml"))
+    f"./{file.parent.as_posix()}": read_session(file) for file in sorted(Path("plugins").glob("*/pyproject.toml"))
 }
-HEAVY: Final = [folder for folder, heavy in PLUGINS.items() if heavy]
-DISTRIBUTIONS: Final = ["./core", *(folder for folder, heavy in PLUGINS.items() if not heavy)]
+DISTRIBUTIONS: Final = ["./core", *(folder for folder, session in PLUGINS.items() if session is None)]
+"""The distributions that most sessions install."""
 PROJECTS: Final = ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in DISTRIBUTIONS)]
 TESTED: Final = [
     "tests/core",
@@ -131,10 +133,11 @@ LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gi
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
 
-def install_checkout(session: nox.Session, *others: str, heavy: bool = False) -> None:
-    """Install the distributions as editable, and the other requirements of a session."""
+def install_checkout(session: nox.Session, *others: str) -> None:
+    """Install the distributions as editable, with those that name the session, and its other requirements."""
     session.install(*BUILD, *others)
-    session.install(*editable(*DISTRIBUTIONS, *(HEAVY if heavy else ())))
+    own = [folder for folder, name in PLUGINS.items() if name == session.name]
+    session.install(*editable(*DISTRIBUTIONS, *own))
 
 
 def editable(*folders: str) -> list[str]:
@@ -319,7 +322,7 @@ def catalog(session: nox.Session) -> None:
 @nox.session
 def local_models(session: nox.Session) -> None:
     """Run a tiny model in the process, with the real torch and transformers."""
-    install_checkout(session, *LOCAL_MODELS, *TEST, heavy=True)
+    install_checkout(session, *LOCAL_MODELS, *TEST)
     session.env["BUDWOOD_TEST_LOCAL_MODELS"] = "yes"  # the tests fail if a requirement is missing
     session.env["OMP_NUM_THREADS"] = "1"  # the models are tiny: more threads of torch wait for each other
     pytest(session, "python", "tests/plugins/transformers")
@@ -407,11 +410,9 @@ def wheels(session: nox.Session) -> None:
     """Build all distributions in dist/, install the wheels outside the checkout, and run the demo there."""
     session.install(*BUILD)
     shutil.rmtree("dist", ignore_errors=True)
-    for folder in [*DISTRIBUTIONS, *HEAVY]:  # builds the sdist, then the wheel from it
+    for folder in ["./core", *PLUGINS]:  # builds the sdist, then the wheel from it
         session.run("python", "-m", "build", "--no-isolation", "--outdir", "dist", folder)
-    heavy = tuple(f"budwood_{Path(folder).name.replace('-', '_')}-" for folder in HEAVY)
-    wheels = [wheel for wheel in sorted(Path("dist").glob("*.whl")) if not wheel.name.startswith(heavy)]
-    core, *plugins = [str(wheel.resolve()) for wheel in wheels]
+    core, *plugins = [str(find_wheel(folder)) for folder in DISTRIBUTIONS]
 
     with tempfile.TemporaryDirectory(prefix="budwood-wheels-") as elsewhere, session.chdir(elsewhere):
         session.run("python", "-m", "venv", "venv")
@@ -420,6 +421,13 @@ def wheels(session: nox.Session) -> None:
         path = os.pathsep.join([str(scripts), os.environ["PATH"]])
         session.run(python, "-m", "pip", "install", "--quiet", f"{core}[all]", *plugins, external=True)
         session.run(python, "-I", str(DEMO), "output", env={"PATH": path}, external=True)
+
+
+def find_wheel(folder: str) -> Path:
+    """Return the wheel of a distribution in dist/."""
+    project = tomllib.loads(Path(folder, "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (wheel,) = Path("dist").glob(f"{project['name'].replace('-', '_')}-*.whl")
+    return wheel.resolve()
 
 
 @nox.session

@@ -26,6 +26,8 @@ BLOCK = re.compile(
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FILES = ("csv", "json", "markdown", "text", "toml")
+OWN_SESSION = re.compile(r"^<!-- tested by nox -s (\w+) -->$", re.MULTILINE)
+SESSION = os.environ.get("BUDWOOD_TEST_SESSION", "docs")
 SOURCE = re.compile(r"`([\w/]+\.py)`")
 
 
@@ -70,11 +72,23 @@ def blocks(page: Path, *languages: str) -> list[Block]:
     return [block for block in found if block.language in languages]
 
 
-def with_blocks(*languages: str) -> list[object]:
+def with_blocks(*languages: str, pages: list[Path] = PAGES) -> list[object]:
     """
     List the pages with code blocks in these languages.
     """
-    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if blocks(page, *languages)]
+    return [pytest.param(page, id=str(page.relative_to(ROOT))) for page in pages if blocks(page, *languages)]
+
+
+def session_of(page: Path) -> str:
+    """
+    Return the session of nox that installs what the code of a page imports.
+    """
+    named = OWN_SESSION.search(page.read_text("utf-8"))
+    return named[1] if named else "docs"
+
+
+INSTALLED = [page for page in PAGES if session_of(page) == SESSION]
+"""The pages whose code runs in this session."""
 
 
 @pytest.fixture
@@ -107,7 +121,7 @@ def vendor(page, monkeypatch):
 
 
 @pytest.mark.usefixtures("studio", "vendor")
-@pytest.mark.parametrize("page", with_blocks("python"))
+@pytest.mark.parametrize("page", with_blocks("python", pages=INSTALLED))
 def test_python_runs_as_printed(page, tmp_path):
     """
     The Python blocks of a page, run as one program, raise no error and no warning.

@@ -10,15 +10,15 @@ from budwood_testing import PackagingSuite
 pytestmark = pytest.mark.one_python
 
 
-def is_heavy(path):
+def has_own_session(path):
     """
     Whether a distribution is installed in a session of its own, where its own tests prove it.
     """
-    return tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("budwood", {}).get("heavy", False)
+    return "session" in tomllib.loads(path.read_text("utf-8"))["tool"].get("budwood", {})
 
 
 PROJECTS = sorted((Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml"))
-PLUGINS = [path.parent.name for path in PROJECTS if not is_heavy(path)]
+PLUGINS = [path.parent.name for path in PROJECTS if not has_own_session(path)]
 APPLICATIONS_WITHOUT_PLUGINS = {"cli", "testing"}
 
 
