@@ -25,7 +25,9 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2025.10.14"
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_venv = "yes"
-nox.options.default_venv_backend = "virtualenv"  # uv, which nox prefers, does not read the configuration of pip
+BACKEND: Final = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "virtualenv")
+"""What creates environments. CI uses uv where it can: it is faster, but does not read the configuration of pip."""
+nox.options.default_venv_backend = BACKEND
 nox.options.error_on_missing_interpreters = False  # in CI too: versions of Python that are missing are skipped
 nox.options.download_python = "never"
 
@@ -161,9 +163,15 @@ def enter_checkout(session: nox.Session) -> str:
     stamp = folder / "requirements.txt"  # written last, so that an interrupted installation is repeated
     contents = "\n".join([sys.version, *requirements, *DISTRIBUTIONS, *projects])
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != contents:
-        session.run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(folder), external=True)
-        session.run(python, "-m", "pip", "install", *requirements, external=True, silent=True)
-        session.run(python, "-m", "pip", "install", *editable(*DISTRIBUTIONS), external=True, silent=True)
+        if BACKEND == "uv":
+            create = ["uv", "venv", "--quiet", "--clear", "--seed", "--python", sys.executable]
+            install = ["uv", "pip", "install", "--python", python]
+        else:
+            create = [sys.executable, "-m", "virtualenv", "--quiet", "--clear"]
+            install = [python, "-m", "pip", "install"]
+        session.run(*create, str(folder), external=True)
+        session.run(*install, *requirements, external=True, silent=True)
+        session.run(*install, *editable(*DISTRIBUTIONS), external=True, silent=True)
         stamp.write_text(contents, encoding="utf-8")
     return python
 
@@ -227,9 +235,20 @@ def mutants(session: nox.Session) -> None:
 @nox.session(python=OTHER_PYTHONS)
 def tests_all(session: nox.Session) -> None:
     """Run the tests that depend on the version of Python with every other installed version."""
+    test_other_python(session)
+
+
+@nox.session(python=OTHER_PYTHONS)
+def tests_shared(session: nox.Session) -> None:
+    """Run the tests of tests_all, but each file with only one version; CI does so, because its time is short."""
+    test_other_python(session, f"--share={OTHER_PYTHONS.index(str(session.python)) + 1}/{len(OTHER_PYTHONS)}")
+
+
+def test_other_python(session: nox.Session, *share: str) -> None:
+    """Install the checkout for the Python of a session, and run the tests that depend on its version."""
     install_checkout(session, *TEST)
-    options = [*IN_PARALLEL, "--dist=worksteal", "-m", "not mutants and not real_server and not one_python"]
-    pytest(session, "python", *TESTED, options=options)
+    selected = ["-m", "not mutants and not real_server and not one_python"]
+    pytest(session, "python", *TESTED, options=[*IN_PARALLEL, "--dist=worksteal", *selected, *share])
 
 
 @nox.session(python=False)
@@ -319,7 +338,7 @@ def catalog(session: nox.Session) -> None:
     session.run("python", "core/catalog/update.py")
 
 
-@nox.session
+@nox.session(venv_backend="virtualenv")  # pip also finds builds of torch that the machine's configuration names
 def local_models(session: nox.Session) -> None:
     """Run a tiny model in the process, with the real torch and transformers."""
     install_checkout(session, *LOCAL_MODELS, *TEST)
@@ -430,7 +449,7 @@ def find_wheel(folder: str) -> Path:
     return wheel.resolve()
 
 
-@nox.session
+@nox.session(venv_backend="virtualenv")
 def servers(session: nox.Session) -> None:
     """Install the real servers that tests start, in .nox/servers; compiling llama.cpp takes minutes."""
     session.install(*SERVERS)

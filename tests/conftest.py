@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import zlib
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ settings.load_profile("full")
 
 def pytest_addoption(parser):
     """
-    Add the option ``--proof``.
+    Add the options ``--proof`` and ``--share``.
     """
     parser.addoption(
         "--proof",
@@ -49,6 +50,18 @@ def pytest_addoption(parser):
         default="full",
         help="quick: few random examples and no mutants, for runs by hand; deep: many examples, and long tests",
     )
+    parser.addoption("--share", metavar="I/N", help="run only share I, from 1 on, of N equal shares of the files")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """
+    Ignore the files of other shares.
+    """
+    if not (share := config.getoption("--share")) or not collection_path.match("test_*.py"):
+        return None
+    number, total = map(int, share.split("/"))
+    path = collection_path.relative_to(config.rootpath).as_posix()
+    return True if zlib.crc32(path.encode()) % total != number - 1 else None
 
 
 def pytest_configure(config):
