@@ -11,8 +11,8 @@ from tests.core.imports import CORE, REPOSITORY, Import, is_module, list_source_
 LAYERS = (
     "errors names logs atomic_files types contracts clock hooks settings_sources option_settings settings "
     "credential_store endpoint_settings budget_settings catalog wire providing plugins transports engine "
-    "event_streams streams stream_files media_streams completed jobs batches live_batches files chat client caching "
-    "limiting media"
+    "event_streams streams stream_files media_streams completed jobs batches live_batches files chat client "
+    "call_reports caching limiting media"
 ).split()
 """The layers in order: a layer imports only from itself and from those before it."""
 

@@ -8,6 +8,8 @@ TYPE_CHECKING = False  # type checkers treat it as true; `import typing` would t
 if TYPE_CHECKING:
     from budwood.batches import AsyncBatchJob as AsyncBatchJob
     from budwood.batches import BatchJob as BatchJob
+    from budwood.call_reports import CallReporter as CallReporter
+    from budwood.call_reports import ReportedCall as ReportedCall
     from budwood.chat import AsyncChatSession as AsyncChatSession
     from budwood.chat import ChatSession as ChatSession
     from budwood.client.asynchronous import AsyncClient as AsyncClient
@@ -166,6 +168,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "budwood.batches": "AsyncBatchJob BatchJob",
+    "budwood.call_reports": "CallReporter ReportedCall",
     "budwood.chat": "AsyncChatSession ChatSession",
     "budwood.client.asynchronous": "AsyncClient",
     "budwood.client.blocking": "Client",

@@ -58,7 +58,7 @@ def make_engine(
     reject_unknown_options(options, frozenset(Options.model_fields))
     _check_texts(model=model, api_key=None if isinstance(api_key, list | tuple) else api_key, base_url=base_url)
     _check_cache(cache)
-    settings = settings if isinstance(settings, Settings) else Settings.load(_read_settings(settings))
+    settings = settings if isinstance(settings, Settings) else Settings.load(read_settings(settings))
     instances = Instances(settings, registry, clock)
     model = model or settings.model
     overrides = _provider_overrides(model, api_key=api_key, base_url=base_url, backups=backups)
@@ -155,7 +155,7 @@ def _make_cache(instances: Instances, caches: str | Cache | Sequence[str | Cache
     return make_cache(instances, caches)
 
 
-def _read_settings(settings: object) -> Mapping[str, Any] | None:
+def read_settings(settings: object) -> Mapping[str, Any] | None:
     """Return settings as a dictionary. A path is read as a file in the form of ``budwood.toml``."""
     if settings is None or isinstance(settings, Mapping):
         return settings

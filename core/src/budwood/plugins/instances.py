@@ -163,6 +163,18 @@ class Instances:
             }
         return sorted(names)
 
+    def catalog_facts(self, provider: str) -> Callable[[str], ModelFacts]:
+        """
+        Return a function with the catalog's facts of the models of a provider. Its plugin need not be installed.
+
+        Args:
+            provider: The name of an instance, a preset, or a vendor.
+        """
+        name = normalise(provider)
+        section = self.settings.instance_settings(PROVIDER.section, name)
+        plugin, preset = self._resolve_plugin(PROVIDER, name, section)
+        return functools.partial(self.catalog.facts, name, plugin, vendor=name if preset else plugin)
+
     def find_matching_names(self, kind: Kind[T], value: str) -> list[str]:
         """
         List the names whose plugin declares a pattern that matches a media type or a model. No plugin is imported.

@@ -44,7 +44,7 @@ def cost_of_reply(endpoint: Endpoint, requested: str, reply: Answer, now: float,
         return Cost(reply.usage.reported_cost)
     if endpoint.facts is None:
         return Cost(None, endpoint.no_price)
-    facts = _find_facts(endpoint.facts, requested, reply.model)
+    facts = find_facts(endpoint.facts, requested, reply.model)
     try:
         tier = BATCH_TIER if batch else endpoint.price_tier(reply) if endpoint.price_tier else None
     except PluginFaultError as error:  # the reply is complete and paid for
@@ -83,7 +83,7 @@ def total(attempts: Sequence[Attempt]) -> Cost:
     return Cost(dollars)
 
 
-def _find_facts(facts_of: Callable[[str], ModelFacts], requested: str, answered: str) -> ModelFacts:
+def find_facts(facts_of: Callable[[str], ModelFacts], requested: str, answered: str) -> ModelFacts:
     """
     Return the facts of the model that answered.
 
