@@ -130,7 +130,15 @@ SITE: Final = [
 ]
 PYTHONS: Final = ["3.11", "3.12", "3.13"]
 OTHER_PYTHONS: Final = [version for version in PYTHONS if version != f"{sys.version_info[0]}.{sys.version_info[1]}"]
-LANGCHAIN: Final = ["langchain-tests==1.1.9", "hypothesis", "trustme>=1.2"]  # its requirements are plugins of pytest
+LANGCHAIN: Final = [
+    "hypothesis",
+    "langchain>=1.2",  # with langchain-classic and langgraph: agents and chains
+    "langchain-classic>=1",
+    "langchain-tests==1.1.9",  # its requirements are plugins of pytest
+    "langgraph>=1",
+    "mypy==2.4.1",
+    "trustme>=1.2",
+]
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
@@ -319,10 +327,15 @@ def caches(session: nox.Session) -> None:
 
 @nox.session
 def langchain(session: nox.Session) -> None:
-    """Run LangChain's suites for caches on each cache, behind an adapter."""
+    """Run LangChain's suites on the chat model and the caches, check its types, and run the code of its pages."""
     install_checkout(session, *LANGCHAIN)
+    session.env["BUDWOOD_TEST_SESSION"] = session.name
+    if not session.posargs:
+        session.run("mypy", "-p", "budwood_langchain")
     options = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"]
     pytest(session, "python", "tests/langchain", options=options)
+    if not session.posargs:
+        pytest(session, "python", "tests/docs/test_documentation.py", options=["-k", "python_runs"])
 
 
 @nox.session(python=False)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.one_python
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path.parent for path in (ROOT / "core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")))
 PLUGINS = [folder for folder in FOLDERS if folder.name != "core"]
-LARGE = {"parquet-storage", "transformers"}
+NOT_IN_ALL = {"langchain", "parquet-storage", "transformers"}
 DISTRIBUTIONS = importlib.metadata.packages_distributions()
 
 every_distribution = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -115,11 +115,11 @@ def test_each_plugin_is_in_the_table_of_the_readme(folder):
     assert len(re.findall(rf"(?m)^\| `budwood-{folder.name}` \| .+ \|$", readme)) == 1
 
 
-def test_everything_that_is_not_large_is_in_all():
+def test_everything_that_most_programs_can_use_is_in_all():
     """
-    ``budwood[all]`` installs each distribution but the test kit and those with hundreds of megabytes.
+    ``budwood[all]`` installs each distribution but the test kit, those with hundreds of megabytes, and integrations.
     """
     (everything,) = extras_of_the_core()["all"]
     names = re.fullmatch(r"budwood\[(.+)\]", everything)[1].split(",")
 
-    assert {folder.name for folder in PLUGINS} - {*names} == {"testing", *LARGE}
+    assert {folder.name for folder in PLUGINS} - {*names} == {"testing", *NOT_IN_ALL}
