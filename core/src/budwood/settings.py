@@ -134,12 +134,14 @@ class Settings:
 
     Attributes:
         key_folder: The folder with the keys that the user has stored; None for settings that were not loaded.
+        folder_sources: The sources in the current folder, which may be the work of others.
 
     Raises:
         ConfigurationError: A key is unknown or a value is not valid. The message names the source.
     """
 
     key_folder: Path | None = None
+    folder_sources: tuple[Source, ...] = ()
 
     def __init__(self, *sources: Source) -> None:
         self.sources = sources
@@ -190,15 +192,15 @@ class Settings:
         folder = Path.cwd() if folder is None else folder
         user_file = user_folder("config") / FILE_NAME if user_file is None else user_file
         sections = RootSettings.model_fields
-        sources = [
+        of_folder = (*dotenv_source(folder / ".env", sections), *file_source(folder / FILE_NAME))
+        settings = cls(
             Source("arguments", normalise_instances(dict(explicit or {}))),
             environment_source("environment", os.environ if environment is None else environment, sections),
-            *dotenv_source(folder / ".env", sections),
-            *file_source(folder / FILE_NAME),
+            *of_folder,
             *file_source(user_file),
-        ]
-        settings = cls(*sources)
+        )
         settings.key_folder = user_file.parent
+        settings.folder_sources = () if folder == user_file.parent else of_folder
         return settings
 
     def instance_names(self, section: str) -> list[str]:

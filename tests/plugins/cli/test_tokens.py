@@ -60,11 +60,32 @@ def test_key_is_stored_and_used(add, budwood, folder, vendor):
     done = add("local")
     answer = budwood("ask", "hi")
 
-    assert done.stderr == "stored: the key 'default' of local (…ghij), in config/credentials.json\n"
+    assert done.stderr == (
+        "stored: the key 'default' of local (…ghij), in config/credentials.json\n"
+        f"It will only be sent to {vendor.url.removesuffix('/v1')}.\n"
+    )
     assert answer.returncode == 0, answer.stderr
     assert vendor.authorizations[-1] == f"Bearer {KEY}"
     if sys.platform != "win32":
         assert stat.S_IMODE((folder / "credentials.json").stat().st_mode) == 0o600
+
+
+def test_key_is_not_sent_to_another_address_until_it_is_stored_again(add, budwood, vendor, monkeypatch):
+    """
+    The error says how; the same key can be stored again.
+    """
+    monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__BASE_URL", "http://localhost:1/v1")
+    add("local")
+    monkeypatch.setenv("BUDWOOD_PROVIDERS__LOCAL__BASE_URL", vendor.url)
+    refused = budwood("ask", "hi")
+    add("local")
+    answer = budwood("ask", "hi")
+
+    assert refused.returncode == 4
+    assert "the stored key 'default' was stored for http://localhost:" in refused.stderr
+    assert "budwood tokens add --provider local" in refused.stderr
+    assert answer.returncode == 0, answer.stderr
+    assert vendor.authorizations == [f"Bearer {KEY}"]
 
 
 def test_list_shows_ends_of_keys_and_what_overrides_them(add, budwood):

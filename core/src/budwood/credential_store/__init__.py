@@ -3,6 +3,7 @@
 from budwood.credential_store.index import (
     DEFAULT_LABEL,
     FILE_NAME,
+    KeyTarget,
     Place,
     StoredKey,
     index_path,
@@ -18,17 +19,28 @@ from budwood.credential_store.system_keyring import (
     read_secret,
     write_secret,
 )
+from budwood.credential_store.targets import (
+    TARGET_FIELDS,
+    KeyTargetError,
+    StoredCredentials,
+    find_target,
+)
 
 __all__ = [
     "DEFAULT_LABEL",
     "FILE_NAME",
     "INSTALL_HINT",
+    "TARGET_FIELDS",
+    "KeyTarget",
+    "KeyTargetError",
     "KeyringUnavailableError",
     "Place",
+    "StoredCredentials",
     "StoredKey",
     "StoredKeys",
     "delete_secret",
     "describe_cures",
+    "find_target",
     "index_path",
     "key_variables",
     "parse_label",

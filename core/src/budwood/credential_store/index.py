@@ -11,7 +11,7 @@ import stat
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final, Literal, Self
+from typing import Annotated, BinaryIO, Final, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_serializer, model_validator
 from pydantic_core import from_json
@@ -45,6 +45,22 @@ def parse_label(value: str) -> str:
     return value
 
 
+class KeyTarget(NamedTuple):
+    """
+    Where a key may be sent.
+
+    Attributes:
+        plugin: The plugin of the provider.
+        origin: Scheme, host and port of its ``base_url``; empty if the plugin has no such setting.
+    """
+
+    plugin: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.origin} (plugin {self.plugin})" if self.origin else f"the plugin {self.plugin}"
+
+
 class StoredKey(BaseModel):
     """
     One stored key.
@@ -55,6 +71,8 @@ class StoredKey(BaseModel):
         place: Where the secret is.
         ending: The last characters of the secret, for lists.
         secret: The secret, if it is in the file.
+        plugin: The plugin that the key was stored for; None for a key without this information.
+        origin: The origin that it was stored for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -64,6 +82,8 @@ class StoredKey(BaseModel):
     place: Place
     ending: Annotated[str, Field(max_length=4)] = ""
     secret: SecretStr | None = None
+    plugin: str | None = None
+    origin: str | None = None
 
     @model_validator(mode="after")
     def _check_secret(self) -> Self:
@@ -76,16 +96,39 @@ class StoredKey(BaseModel):
         return secret.get_secret_value()
 
     @classmethod
-    def create(cls, provider: str, label: str, secret: str, place: Place) -> StoredKey:
-        """Describe a key that is about to be stored."""
+    def create(cls, provider: str, label: str, secret: str, place: Place, target: KeyTarget | None = None) -> StoredKey:
+        """
+        Describe a key that is about to be stored.
+
+        Args:
+            provider: The name of the provider instance.
+            label: The name of the key among those of the provider.
+            secret: The key.
+            place: Where it is stored.
+            target: Where it may be sent; None if that is not known, as for a plugin that is not installed.
+        """
         ending = secret[-4:] if len(secret) >= _MIN_SHOWN else ""
         in_file = SecretStr(secret) if place == "file" else None
-        return cls(provider=provider, label=label, place=place, ending=ending, secret=in_file)
+        plugin, origin = target or (None, None)
+        return cls(
+            provider=provider,
+            label=label,
+            place=place,
+            ending=ending,
+            secret=in_file,
+            plugin=plugin,
+            origin=origin,
+        )
 
     @property
     def name(self) -> tuple[str, str]:
         """The provider and the label, which identify it."""
         return self.provider, self.label
+
+    @property
+    def target(self) -> KeyTarget | None:
+        """Where the key may be sent; None for a key without this information."""
+        return None if self.plugin is None else KeyTarget(self.plugin, self.origin or "")
 
 
 class _Index(BaseModel):

@@ -25,6 +25,17 @@ class StoredKeys:
         self._path = index_path(folder)
         self._keys: tuple[StoredKey, ...] | None = None
 
+    def keys_of(self, provider: str) -> list[StoredKey]:
+        """
+        Return the entries of a provider in the index.
+
+        Raises:
+            ConfigurationError: The index cannot be read.
+        """
+        if self._keys is None:
+            self._keys = read_index(self._path)
+        return [key for key in self._keys if key.provider == provider]
+
     def settings_of(self, provider: str, variables: Sequence[str] = ()) -> Table:
         """
         Return the stored keys of a provider in the form of its section of the settings; empty if there are none.
@@ -37,9 +48,7 @@ class StoredKeys:
             ConfigurationError: The index cannot be read.
             CredentialError: A key is in the keyring, and that cannot be read.
         """
-        if self._keys is None:
-            self._keys = read_index(self._path)
-        keys = [key for key in self._keys if key.provider == provider]
+        keys = self.keys_of(provider)
         if [key.label for key in keys] == [DEFAULT_LABEL]:
             return {"api_key": _secret_of(keys[0], variables)}
         if keys:

@@ -29,11 +29,11 @@ from budwood.plugins.faults import PluginSource
 from budwood.plugins.first_party import first_party_distribution, first_party_plugins
 from budwood.plugins.registry import Registry
 from budwood.settings import Exclusive, Settings, override_settings, user_folder, validate_settings
+from budwood.settings_sources import vendor_values
 from budwood.types import ModelRules
 
 if TYPE_CHECKING:
-    from budwood.credential_store import StoredKeys
-    from budwood.settings_sources import Table
+    from budwood.credential_store import StoredCredentials, StoredKeys
     from budwood.types import ModelFacts
 
 T = TypeVar("T", bound=Spec[Any, Any])
@@ -118,9 +118,11 @@ class Instances:
         values = {key: value for key, value in values.items() if key not in ("plugin", "distribution")}
         where = f"[{kind.section}.{name}]"
         around = NO_ENDPOINT_SETTINGS
+        stored: StoredCredentials | None = None
         if isinstance(spec, ProviderSpec):
             if not any(key in values for group in exclusive if "api_key" in group for key in group):
-                values |= self._find_stored_keys(spec, source, name, variables)
+                stored = self._find_stored_keys(spec, source, name, variables)
+                values |= stored.settings if stored else {}
             values, around = parse_endpoint_settings(values, where=where)
         context = self._make_context(kind, name, plugin, spec)
         facts = self._make_facts_lookup(name, plugin, spec, preset)
@@ -135,6 +137,8 @@ class Instances:
                     where=where,
                     hint_for=lambda key: _describe_setting(kind.section, name, key, variables),
                 )
+            if stored:
+                stored.check(spec.name, settings, (values.get("api_key"), *(key.secret for key in around.keys)))
             built = build_object(kind, spec, settings, context, source)
             return Instance(name, spec, settings, built, context, preset, facts, source, around, backups)
 
@@ -226,15 +230,31 @@ class Instances:
 
     def _find_stored_keys(
         self, spec: ProviderSpec[Any], source: PluginSource, name: str, variables: Mapping[str, tuple[str, ...]]
-    ) -> Table:
-        """Return the keys that the user has stored for an instance, in the form of its section."""
+    ) -> StoredCredentials | None:
+        """Return the keys that the user has stored for an instance; None if there are none."""
         if self.settings.key_folder is None or "api_key" not in settings_model(spec, source).model_fields:
-            return {}
-        from budwood.credential_store import StoredKeys, key_variables  # only programs without another key need it
+            return None
+        from budwood.credential_store import StoredCredentials, StoredKeys, key_variables  # only without another key
 
         if self._stored_keys is None:
             self._stored_keys = StoredKeys(self.settings.key_folder)
-        return self._stored_keys.settings_of(name, key_variables(name, variables.get("api_key", ())))
+        names = key_variables(name, variables.get("api_key", ()))
+        keys = self._stored_keys.keys_of(name)
+        if not keys:
+            return None
+        values = self._stored_keys.settings_of(name, names)
+        return StoredCredentials(values, keys, names, self._find_folder_source(name, variables))
+
+    def _find_folder_source(self, name: str, variables: Mapping[str, tuple[str, ...]]) -> str | None:
+        """Return the source in the current folder that determines where the key of an instance is sent, if any."""
+        from budwood.credential_store import TARGET_FIELDS
+
+        for source in self.settings.folder_sources:
+            section = source.tree.get(PROVIDER.section, {}).get(name, {})
+            address = vendor_values(source.variables, {"base_url": variables.get("base_url", ())})
+            if address or any(field in section for field in TARGET_FIELDS):
+                return source.name
+        return None
 
     def _vendor_variables(
         self, spec: Spec[Any, Any], name: str, plugin: str, preset: Preset | None

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from budwood.credential_store import KeyTarget, find_target
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.names import did_you_mean, normalise
@@ -59,6 +60,22 @@ def describe_unusual_key(provider: str, token: str) -> str | None:
         return None
     page = f" {facts.page} lists your keys." if facts.page else ""
     return f"this does not look like a key of {provider}.{page}"
+
+
+def find_key_target(provider: str, token: str, base_url: str | None = None) -> KeyTarget | None:
+    """
+    Return where the settings send a key of a provider; None if its plugin is not installed or not set up.
+
+    Args:
+        provider: The normalised name of the provider.
+        token: The key, without which some providers cannot be built.
+        base_url: An address that takes precedence over that of the settings.
+    """
+    try:
+        instance = _instances().build(PROVIDER, provider, {"api_key": token, "base_url": base_url})
+    except BudwoodError:
+        return None
+    return find_target(instance.spec.name, instance.settings)
 
 
 def find_override(provider: str) -> str | None:

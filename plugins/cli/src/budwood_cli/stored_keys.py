@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from budwood.credential_store import (
     DEFAULT_LABEL,
     KeyringUnavailableError,
+    KeyTarget,
     Place,
     StoredKey,
     delete_secret,
@@ -93,9 +94,18 @@ def clean_token(text: str) -> str:
     return token
 
 
-def store_key(provider: str, token: str, place: Place, label: str = DEFAULT_LABEL) -> Change:
+def store_key(
+    provider: str, token: str, place: Place, label: str = DEFAULT_LABEL, *, target: KeyTarget | None = None
+) -> Change:
     """
-    Store a key. To store the same key again at the same place changes nothing.
+    Store a key. To store the same key again at the same place changes at most where it may be sent.
+
+    Args:
+        provider: The name of the provider.
+        token: The key.
+        place: Where to store it.
+        label: The name of the key among those of the provider.
+        target: Where it may be sent; None if that is not known.
 
     Raises:
         ArgumentError: The label is not valid or belongs to another key, or the key is stored already.
@@ -104,7 +114,7 @@ def store_key(provider: str, token: str, place: Place, label: str = DEFAULT_LABE
         OutputError: It cannot be written; everything is as before.
     """
     with _open_index() as (path, keys):
-        new = _describe(provider, label, token, place)
+        new = _describe(provider, label, token, place, target)
         old = _find(keys, new.name)
         if old is not None and (old.place != place or _secret(old) != token):
             raise ArgumentError(
@@ -115,9 +125,11 @@ def store_key(provider: str, token: str, place: Place, label: str = DEFAULT_LABE
         return _write(path, keys, old, new, token)
 
 
-def replace_key(provider: str, token: str, place: Place, label: str = DEFAULT_LABEL) -> Change:
+def replace_key(
+    provider: str, token: str, place: Place, label: str = DEFAULT_LABEL, *, target: KeyTarget | None = None
+) -> Change:
     """
-    Replace a stored key; all others stay as they are.
+    Replace a stored key; all others stay as they are. The arguments are those of `store_key`.
 
     Raises:
         ArgumentError: There is no such key, or the new one is stored already.
@@ -126,7 +138,7 @@ def replace_key(provider: str, token: str, place: Place, label: str = DEFAULT_LA
         OutputError: It cannot be written; everything is as before.
     """
     with _open_index() as (path, keys):
-        new = _describe(provider, label, token, place)
+        new = _describe(provider, label, token, place, target)
         old = _find(keys, new.name)
         if old is None:
             raise missing_key(new.provider, label, keys)
@@ -188,14 +200,14 @@ def _open_index() -> Iterator[tuple[Path, tuple[StoredKey, ...]]]:
         ) from None
 
 
-def _describe(provider: str, label: str, token: str, place: Place) -> StoredKey:
+def _describe(provider: str, label: str, token: str, place: Place, target: KeyTarget | None) -> StoredKey:
     try:
         parse_label(label)
     except ValueError as error:
         raise ArgumentError(f"The label {error}.", hint="Choose another with --label.") from None
     if len(token) >= _MIN_SECRET and token in label:
         raise ArgumentError("The key is part of its label.", hint="Choose another label: labels are shown.")
-    return StoredKey.create(normalise(provider), label, token, place)
+    return StoredKey.create(normalise(provider), label, token, place, target)
 
 
 def _write(path: Path, keys: Sequence[StoredKey], old: StoredKey | None, new: StoredKey, token: str) -> Change:

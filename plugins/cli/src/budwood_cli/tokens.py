@@ -64,15 +64,17 @@ def add(
     """
     Store a key. Calls use it if neither an argument, nor a variable, nor a settings file has one.
 
-    Several keys of one provider, each with its own label, are used in turn.
+    Several keys of one provider, each with its own label, are used in turn. A stored key is only sent to the address
+    that the settings give the provider when it is stored.
     """
-    from budwood_cli.key_sources import check_provider
+    from budwood_cli.key_sources import check_provider, find_key_target
     from budwood_cli.stored_keys import store_key
 
     name = check_provider(_provider(provider))
     secret = _read_token(name, token)
     place = _choose_place(store, yes=yes)
-    _report("stored", store_key(name, secret, place, label or _DEFAULT), json_output=json_output)
+    target = find_key_target(name, secret)
+    _report("stored", store_key(name, secret, place, label or _DEFAULT, target=target), json_output=json_output)
 
 
 @app.command("list")
@@ -122,12 +124,14 @@ def rotate(
     json_output: options.AsJSON = False,
 ) -> None:
     """Replace a stored key by a new one. All other keys stay as they are."""
+    from budwood_cli.key_sources import find_key_target
     from budwood_cli.stored_keys import replace_key
 
     key = _choose_key(_provider(provider), label)
     secret = _read_token(key.provider, token)
     place = _choose_place(store or ("file" if key.place == "file" else None), yes=yes)
-    _report("replaced", replace_key(key.provider, secret, place, key.label), json_output=json_output)
+    target = find_key_target(key.provider, secret)
+    _report("replaced", replace_key(key.provider, secret, place, key.label, target=target), json_output=json_output)
 
 
 def _provider(name: str | None) -> str:
@@ -227,6 +231,8 @@ def _report(action: str, change: Change, *, json_output: bool) -> None:
         return
     where = "the keyring" if change.key.place == "keyring" else terminal.short_path(Path(row["path"]))
     terminal.note(f"{action}: the key {row['label']!r} of {row['provider']} ({row['key']}), in {where}")
+    if action != "removed" and row["origin"]:
+        terminal.note(f"It will only be sent to {row['origin']}.")
     if change.note:
         terminal.note(f"note: {change.note}")
     if row["overridden_by"] and action != "removed":
@@ -243,6 +249,8 @@ def _describe(key: StoredKey) -> dict[str, Any]:
         "key": _ending(key),
         "store": key.place,
         "path": str(stored_keys_path()) if key.place == "file" else None,
+        "plugin": key.plugin,
+        "origin": key.origin,
         "overridden_by": find_override(key.provider),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from budwood.errors import ConfigurationError
+from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER
 from budwood_cli import questions, terminal
 from budwood_cli.errors import ArgumentError
@@ -60,4 +60,6 @@ def _find_problem(text: str, settings: Settings, candidate: Candidate) -> str | 
     except ConfigurationError as error:
         _, found, problem = error.message.partition("'base_url': ")
         return problem.rstrip(".") if found else None
+    except CredentialError:  # a stored key cannot be used there: another one is asked for
+        return None
     return None

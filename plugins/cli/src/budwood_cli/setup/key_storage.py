@@ -12,7 +12,7 @@ from budwood_cli.setup.answers import Store
 from budwood_cli.stored_keys import find_place, list_keys, remove_key, replace_key, store_key, stored_keys_path
 
 if TYPE_CHECKING:
-    from budwood.credential_store import Place
+    from budwood.credential_store import KeyTarget, Place
 
 
 def choose_place(provider: str, store: Store | None, *, ask: bool) -> Place | None:
@@ -55,13 +55,15 @@ class KeyChange:
         provider: The provider.
         secret: The key.
         place: Where to save it.
-        is_needed: Whether the key is not saved there already.
+        target: Where it may be sent; None if that is not known.
+        is_needed: Whether the key is not saved there already, for this target.
         replaced: What is shown of the stored key that is lost, its end; None if there is none.
     """
 
     provider: str
     secret: str = field(repr=False)
     place: Place
+    target: KeyTarget | None = None
     is_needed: bool = field(init=False)
     replaced: str | None = field(init=False)
     _old: StoredKey | None = field(init=False, repr=False)
@@ -70,7 +72,8 @@ class KeyChange:
     def __post_init__(self) -> None:
         self._old = _find(self.provider)
         self._old_secret = None if self._old is None else _read(self._old)
-        self.is_needed = self._old is None or self._old.place != self.place or self._old_secret != self.secret
+        former = None if self._old is None else (self._old.place, self._old.target, self._old_secret)
+        self.is_needed = former != (self.place, self.target, self.secret)
         self.replaced = f"…{self._old.ending}" if self._old is not None and self._old_secret != self.secret else None
 
     def apply(self) -> None:
@@ -81,7 +84,7 @@ class KeyChange:
             BudwoodError: It cannot be saved.
         """
         save = store_key if self._old is None else replace_key
-        save(self.provider, self.secret, self.place)
+        save(self.provider, self.secret, self.place, target=self.target)
 
     def undo(self) -> None:
         """Restore the key as it was. If that fails, a note says so."""
@@ -89,7 +92,7 @@ class KeyChange:
             if self._old is None:
                 remove_key(self.provider, DEFAULT_LABEL)
             elif self._old_secret is not None:
-                replace_key(self.provider, self._old_secret, self._old.place)
+                replace_key(self.provider, self._old_secret, self._old.place, target=self._old.target)
         except BudwoodError as error:
             terminal.note(f"note: the stored key of {self.provider} could not be restored: {error}")
 

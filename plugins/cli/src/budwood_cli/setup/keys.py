@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -16,6 +16,7 @@ from budwood_cli.setup.candidates import ConfiguredKey
 from budwood_cli.stored_keys import clean_token
 
 if TYPE_CHECKING:
+    from budwood import Settings
     from budwood_cli.setup.answers import Answers
     from budwood_cli.setup.candidates import Candidate
 
@@ -76,6 +77,25 @@ def find_key(candidate: Candidate, answers: Answers) -> Key:
     else:
         terminal.note(f"{candidate.name}: using the key in {candidate.key.place}.")
     return Key(configured=candidate.key)
+
+
+def without_foreign_key(candidate: Candidate, settings: Settings, base_url: str | None) -> Candidate:
+    """Return a provider without its stored key, after a note, if that key was stored for another address."""
+    from budwood.credential_store import KeyTargetError
+    from budwood.errors import BudwoodError
+    from budwood.hooks import PROVIDER
+    from budwood.plugins import Instances
+
+    if candidate.key is None or candidate.key.kind != "stored":
+        return candidate
+    try:
+        Instances(settings).build(PROVIDER, candidate.name, {"base_url": base_url})
+    except KeyTargetError as error:
+        terminal.note(f"note: {error.message}")
+        return replace(candidate, key=None)
+    except BudwoodError:  # raised by the check
+        return candidate
+    return candidate
 
 
 def ask_key(candidate: Candidate, *, again: bool = False) -> Key:

@@ -9,10 +9,11 @@ from budwood.errors import BudwoodError, CredentialError
 from budwood.names import did_you_mean, normalise
 from budwood_cli import questions, terminal
 from budwood_cli.errors import ArgumentError
+from budwood_cli.key_sources import find_key_target
 from budwood_cli.setup.addresses import choose_address
 from budwood_cli.setup.checks import Checked, check_provider, open_client
 from budwood_cli.setup.key_storage import KeyChange, choose_place, confirm_replacement
-from budwood_cli.setup.keys import Key, ask_key, find_key
+from budwood_cli.setup.keys import Key, ask_key, find_key, without_foreign_key
 from budwood_cli.setup.model_choice import has_names_of_users, propose_models, strip_provider
 from budwood_cli.setup.saving import Choice, Plan, edit_settings, make_notes
 
@@ -44,6 +45,7 @@ def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
 
     candidate = _choose_provider(answers, settings, findings)
     base_url = choose_address(answers, settings, candidate)
+    candidate = without_foreign_key(candidate, settings, base_url)
     key, checked = _check_key(answers, settings, candidate, base_url)
     known: Sequence[str] = ()
     if has_names_of_users(settings, candidate.name, api_key=key.text, base_url=base_url):
@@ -54,19 +56,19 @@ def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
         proposed = {} if answers.model else _propose(settings, candidate, client, checked, known)
     model = _choose_model(answers, candidate, proposed, is_listed=checked.models is not None)
     choice = Choice(candidate, model, base_url, key, checked)
-    change = _change_key(answers, candidate, key)
+    change = _change_key(answers, candidate, key, base_url)
     path = project_file() if answers.for_project else user_file()
     return Plan(choice, edit_settings(choice, path), change, make_notes(choice, settings, path, change))
 
 
-def _change_key(answers: Answers, candidate: Candidate, key: Key) -> KeyChange | None:
+def _change_key(answers: Answers, candidate: Candidate, key: Key, base_url: str | None) -> KeyChange | None:
     """Return the change of the stored keys; None without a new key, or if the user does not want it."""
     if key.text is None:
         return None
     place = choose_place(candidate.name, answers.store, ask=not answers.dry_run)
     if place is None:
         return None
-    change = KeyChange(candidate.name, key.text, place)
+    change = KeyChange(candidate.name, key.text, place, find_key_target(candidate.name, key.text, base_url))
     is_wanted = answers.dry_run or confirm_replacement(change, yes=answers.yes)
     return change if is_wanted else None
 

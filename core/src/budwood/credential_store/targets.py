@@ -1,0 +1,97 @@
+"""
+Where a stored key may be sent: only to the plugin and the origin that it was stored for.
+
+A key is stored under the name of a provider, and settings in the current folder can give that name another address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from budwood.credential_store.index import DEFAULT_LABEL, KeyTarget, StoredKey
+from budwood.errors import CredentialError
+from budwood.settings_sources import Table
+
+TARGET_FIELDS: Final = ("plugin", "distribution", "base_url", "backups")
+"""The settings of a provider that determine where its key is sent."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class KeyTargetError(CredentialError):
+    """A stored key is not sent to where the settings would send it."""
+
+
+class StoredCredentials(NamedTuple):
+    """
+    The stored keys of one provider.
+
+    Attributes:
+        settings: The keys in the form of the provider's section.
+        keys: Their entries in the index.
+        variables: The environment variables for the key, for errors.
+        folder_source: The file of the current folder that determines where the key is sent; None if none does.
+    """
+
+    settings: Table
+    keys: Sequence[StoredKey] = ()
+    variables: Sequence[str] = ()
+    folder_source: str | None = None
+
+    def check(self, plugin: str, settings: BaseModel, secrets: Iterable[object]) -> None:
+        """
+        Check that an endpoint may receive those of the stored keys that it uses.
+
+        Args:
+            plugin: The plugin of the endpoint.
+            settings: Its validated settings.
+            secrets: Its keys, which may be others than the stored ones.
+
+        Raises:
+            KeyTargetError: A key was stored for another plugin or origin, or it was stored without this information
+                and the current folder determines where it would be sent.
+        """
+        stored = (self.settings.get("api_key"), *(key["secret"] for key in self.settings.get("keys", ())))
+        if _texts(stored).isdisjoint(_texts(secrets)):
+            return
+        target = find_target(plugin, settings)
+        for key in self.keys:
+            if key.target is not None and key.target != target:
+                raise self._refusal(key, f"was stored for {key.target}, but the settings name {target}")
+            if key.target is None and self.folder_source is not None:
+                raise self._refusal(key, f"would be sent to {target}, which {self.folder_source} names")
+
+    def _refusal(self, key: StoredKey, problem: str) -> KeyTargetError:
+        option = "" if key.label == DEFAULT_LABEL else f" --label '{key.label}'"
+        return KeyTargetError(
+            f"{key.provider}: the stored key {key.label!r} {problem}. It is not sent there.",
+            hint=f"If you trust this address, store the key again with `budwood tokens add --provider {key.provider}"
+            f"{option}`, or set {' or '.join(self.variables)}.",
+        )
+
+
+def find_target(plugin: str, settings: BaseModel) -> KeyTarget:
+    """Return where an instance of a plugin sends its key."""
+    return KeyTarget(plugin, _find_origin(str(getattr(settings, "base_url", None) or "")))
+
+
+def _find_origin(url: str) -> str:
+    """Return scheme, host and port of a URL. Ports that schemes have by default are left out."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return url
+    if not parts.hostname:
+        return url
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + ("" if port in (None, _PORTS.get(parts.scheme)) else f":{port}")
+
+
+def _texts(secrets: Iterable[object]) -> set[str]:
+    texts = (secret.get_secret_value() if isinstance(secret, SecretStr) else secret for secret in secrets)
+    return {str(text) for text in texts if text is not None}
