@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from budwood.types.models import Capability, ModelRules
+from budwood.types.models import Capability, ModelRules, is_named_for_chat
 from budwood.types.prices import ModelFacts, ModelPrices
 from budwood.types.record import Record
 
@@ -31,3 +31,9 @@ class ModelDetails(Record):
     def is_known(self) -> bool:
         """Whether the catalog or the settings contain more about the model than the limits of media of its vendor."""
         return self.rules.model_copy(update={"media": {}}) != ModelRules() or self.facts != ModelFacts()
+
+    @property
+    def is_for_chat(self) -> bool:
+        """Whether it is a chat model: by the catalog, or else by the capabilities of its provider and its own name."""
+        is_possible = self.rules.kind is not None or is_named_for_chat(self.model)
+        return is_possible and Capability.CHAT in self.capabilities

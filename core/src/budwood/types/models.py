@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -58,6 +59,23 @@ _ABILITIES: Final[dict[ModelKind, frozenset[Capability]]] = {
     "video": frozenset({Capability.VIDEOS}),
 }
 """Capabilities of models that are not chat models."""
+
+_WORDS_FOR_OTHER_TASKS: Final = re.compile(
+    r"embed|rerank|(?<![a-z0-9])(bge|gte|e5|minilm|clip|siglip|whisper|tts|stt|asr|kokoro|piper|parakeet|moderation|dall)"
+    r"(?![a-z0-9])"
+)
+"""Parts of the names of models that embed, rank, listen, speak, moderate or draw."""
+
+
+def is_named_for_chat(model: str) -> bool:
+    """
+    Tell whether the name of a model says nothing against chat: a guess, if nothing else is known of the model.
+
+    Args:
+        model: The vendor's name, such as ``"nomic-embed-text"``, which is not a chat model.
+    """
+    return _WORDS_FOR_OTHER_TASKS.search(model.lower()) is None
+
 
 _OF_PROVIDERS: Final = frozenset({Capability.MODELS, Capability.PULL_MODELS, Capability.FILES})
 """Capabilities that do not depend on the model."""

@@ -231,6 +231,29 @@ def test_models_of_the_catalog_come_before_newer_ones(client):
     assert propose(client, *listed, known=("gone", "gpt-6.1-sol")) == ["gpt-6.1-sol", "new-2", "new-1", "gpt-4o"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nomic-embed-text",
+        "text-embedding-nomic-embed-text-v1.5",
+        "BAAI/bge-m3",
+        "bge-reranker-v2",
+        "intfloat/e5-large",
+        "openai/whisper-large-v3",
+        "tts-1-hd",
+        "jina-embeddings-v3",
+    ],
+)
+@pytest.mark.parametrize("provider", ["lm-studio", "openai"])
+def test_models_that_are_named_for_other_tasks_are_not_proposed(client, provider, name):
+    """
+    Servers with OpenAI's API list all their models, and do not say which are for chat.
+    """
+    listed = [ModelInfo(id=name, created=2), ModelInfo(id="Qwen/Qwen3-Coder-8B", created=1)]
+
+    assert list(propose_models(client, provider, listed, (), None)) == ["Qwen/Qwen3-Coder-8B"]
+
+
 def test_current_model_comes_first(client):
     """
     Also if the provider does not list it, as names of deployments are not listed.

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from budwood.errors import BudwoodError
-from budwood.types import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,9 +49,7 @@ def propose_models(
     """
     names = list(known) if listed is None else _order_listed(listed, known)
     details = {name: _look_up(client, f"{provider}/{name}") for name in dict.fromkeys(names)}
-    chat = {
-        name: detail for name, detail in details.items() if detail is None or Capability.CHAT in detail.capabilities
-    }
+    chat = {name: detail for name, detail in details.items() if detail is not None and detail.is_for_chat}
     ordered = sorted(chat, key=lambda name: (name != current, _ends(chat[name])))
     proposed = {name: _describe(chat[name]) for name in ordered[:MOST_PROPOSED]}
     if current is None or current in chat:
@@ -68,19 +65,17 @@ def _order_listed(listed: Sequence[ModelInfo], known: Iterable[str]) -> list[str
 def _look_up(client: Client, address: str) -> ModelDetails | None:
     try:
         return client.model(address)
-    except BudwoodError:  # a name that the plugin does not accept
+    except BudwoodError:  # a name that the plugin does not accept, so that it cannot be used
         return None
 
 
-def _ends(details: ModelDetails | None) -> bool:
+def _ends(details: ModelDetails) -> bool:
     """Tell whether a model was shut down, or will be."""
-    return details is not None and details.facts.shutdown is not None
+    return details.facts.shutdown is not None
 
 
-def _describe(details: ModelDetails | None) -> str:
+def _describe(details: ModelDetails) -> str:
     """Return the context window, the price of a million tokens and the shutdown day, as far as they are known."""
-    if details is None:
-        return ""
     parts = []
     if details.facts.context_window:
         parts.append(f"{details.facts.context_window // 1000:,}k context")
