@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood import Client, Settings
+from budwood.errors import ConfigurationError
 from budwood.types import CacheFailed
 from budwood_cli import terminal
-from budwood_cli.errors import NoModelError
+from budwood_cli.errors import ArgumentError, NoModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from budwood.contracts import Observer
     from budwood.types import Observation
+
+EXAMPLE_ADDRESS: Final = "http://localhost:8000/v1"
 
 MODEL_HINT: Final = (
     "Run `budwood setup`, pass -m PROVIDER/MODEL, or set `model` in budwood.toml or BUDWOOD_MODEL. "
@@ -45,9 +49,22 @@ def open_client(
     base_url: str | None = None,
     budgets: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Client:
-    """Create a client that notes on standard error if its cache fails."""
-    notes = [CacheNotes()] if settings.cache else []
-    return Client(model, settings=settings, base_url=base_url, budgets=budgets, observers=[*settings.observers, *notes])
+    """
+    Create a client that notes on standard error if its cache fails.
+
+    Raises:
+        ArgumentError: ``base_url`` is not valid.
+    """
+    notes: list[str | Observer] = [CacheNotes()] if settings.cache else []
+    try:
+        return Client(
+            model, settings=settings, base_url=base_url, budgets=budgets, observers=[*settings.observers, *notes]
+        )
+    except ConfigurationError as error:
+        _, found, problem = error.message.partition("'base_url': ")
+        if base_url is None or not found:
+            raise
+        raise ArgumentError(f"--base-url {problem}", hint=f"Pass an address such as {EXAMPLE_ADDRESS}.") from None
 
 
 class CacheNotes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER
 from budwood_cli import questions, terminal
+from budwood_cli.clients import EXAMPLE_ADDRESS
 from budwood_cli.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from budwood_cli.setup.candidates import Candidate
 
 ADDRESS_FLAG: Final = "--base-url URL"
-_EXAMPLE: Final = "http://localhost:8000/v1"
 
 
 def choose_address(answers: Answers, settings: Settings, candidate: Candidate) -> str | None:
@@ -30,7 +30,9 @@ def choose_address(answers: Answers, settings: Settings, candidate: Candidate) -
             reason = f"{candidate.name} has no address: it runs in this process."
             raise ArgumentError(reason, hint="Leave --base-url out.")
         if problem := _find_problem(answers.base_url, settings, candidate):
-            raise ArgumentError(f"--base-url {problem}.", hint=f"Pass the address of the API, such as {_EXAMPLE}.")
+            raise ArgumentError(
+                f"--base-url {problem}.", hint=f"Pass the address of the API, such as {EXAMPLE_ADDRESS}."
+            )
         return answers.base_url.strip().rstrip("/")
     if candidate.server is not None and not candidate.server.is_default:
         return candidate.server.url
@@ -43,7 +45,7 @@ def _ask_address(settings: Settings, candidate: Candidate) -> str:
         problem = _find_problem(text, settings, candidate)
         if problem is None:
             return text.rstrip("/")
-        terminal.note(f"The address {problem}. An example is {_EXAMPLE}")
+        terminal.note(f"The address {problem}. An example is {EXAMPLE_ADDRESS}")
 
 
 def _find_problem(text: str, settings: Settings, candidate: Candidate) -> str | None:
