@@ -99,7 +99,14 @@ def ask_secret(question: str, *, flag: str) -> str:
     return _ask_until_answered(lambda: _read_hidden(f"{question}: "))
 
 
-def choose(question: str, choices: Sequence[str] | Mapping[str, str], *, flag: str, default: str | None = None) -> str:
+def choose(
+    question: str,
+    choices: Sequence[str] | Mapping[str, str],
+    *,
+    flag: str,
+    default: str | None = None,
+    explain: Callable[[str], str] | None = None,
+) -> str:
     """
     Ask for one of several choices, by its number, its name or the start of its name.
 
@@ -108,6 +115,7 @@ def choose(question: str, choices: Sequence[str] | Mapping[str, str], *, flag: s
         choices: The choices, or a mapping of the choices to their descriptions.
         flag: The option that has the answer, such as ``--provider NAME``.
         default: The choice of an empty line.
+        explain: Returns why a name is none of the choices, and what to do.
 
     Raises:
         ArgumentError: No question can be asked.
@@ -121,8 +129,13 @@ def choose(question: str, choices: Sequence[str] | Mapping[str, str], *, flag: s
         if len(found) == 1:
             return found[0]
         if answer:
-            problem = f"{answer!r} can be {', '.join(found)}." if found else f"{answer!r} is none of the choices."
-            terminal.note(problem)
+            terminal.note(_describe_wrong(answer, found, explain))
+
+
+def _describe_wrong(answer: str, found: Sequence[str], explain: Callable[[str], str] | None) -> str:
+    if found:
+        return f"{answer!r} can be {', '.join(found)}."
+    return f"{answer!r} is none of the choices." if explain is None or answer.isdecimal() else explain(answer)
 
 
 def _list_choices(choices: Sequence[str] | Mapping[str, str]) -> str:

@@ -73,6 +73,38 @@ def test_text_that_is_no_key_is_asked_for_again(machine, openai):
     assert [key for _, _, key in openai.requests] == [GOOD_KEY]
 
 
+def test_model_that_is_not_listed_is_asked_for_again(machine, openai):
+    """
+    The user may insist, since lists of vendors are incomplete.
+    """
+    child = machine.start("--provider", "openai", "--model", "brand-new-modle", "--yes")
+    answer(child, KEY, GOOD_KEY)
+    child.expect_exact("openai does not list the model 'brand-new-modle'. Did you mean brand-new-model?")
+    answer(child, "Use it nevertheless? [y/N] ", "")
+    answer(child, "Model: ", "my-own")
+    child.expect_exact("openai does not list the model 'my-own'.")
+    answer(child, "Use it nevertheless? [y/N] ", "y")
+    _, status = finish(child)
+
+    assert status == 0
+    assert tomllib.loads(machine.user_file.read_text()) == {"model": "openai/my-own"}
+
+
+@pytest.mark.parametrize(("name", "cure"), [("transformers", "pip install"), ("opnai", "Did you mean openai")])
+def test_provider_that_is_not_here_is_explained(machine, name, cure):
+    """
+    In the same words as for the option.
+    """
+    refused = machine.run("--provider", name, "--non-interactive")
+    child = machine.start()
+    answer(child, "Number or name", name)
+    child.expect_exact(cure)
+    child.sendintr()
+    finish(child)
+
+    assert cure in refused.stderr
+
+
 def test_text_that_is_no_address_is_asked_for_again(machine):
     """
     The reason says what an address looks like.
@@ -285,6 +317,7 @@ def test_other_model_can_be_typed(machine, openai):
     answer(child, KEY, GOOD_KEY)
     answer(child, MODEL, "another")
     answer(child, "Model: ", "openai/mine-1")
+    answer(child, "Use it nevertheless? [y/N] ", "y")
     _, status = finish(child)
 
     assert status == 0

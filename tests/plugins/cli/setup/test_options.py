@@ -372,15 +372,27 @@ def test_deployment_has_to_be_named(machine, openai):
     assert found["check"]["state"] == "accepted"
 
 
-@pytest.mark.parametrize(
-    ("model", "notes"),
-    [("extractive", []), ("echo", ["offline does not list the model 'echo'."])],
-)
-def test_model_names_its_provider(machine, model, notes):
+def test_model_names_its_provider(machine):
     """
-    ``--model`` with a provider answers both questions. A model that is not listed is noted.
+    ``--model`` with a provider answers both questions.
     """
-    found = machine.run_json("--model", f"offline/{model}", "--non-interactive")
+    found = machine.run_json("--model", "offline/extractive", "--non-interactive")
 
-    assert (found["provider"], found["model"], found["key"]) == ("offline", f"offline/{model}", None)
-    assert found["notes"] == notes
+    assert (found["provider"], found["model"], found["key"]) == ("offline", "offline/extractive", None)
+    assert found["notes"] == []
+
+
+def test_model_that_is_not_listed_is_an_error(machine, openai):
+    """
+    It names near matches, and the option that saves the model nevertheless.
+    """
+    arguments = (*FROM_STDIN, "--model", "brand-new-modle")
+    refused = machine.run(*arguments, stdin=GOOD_KEY)
+    after_refusal = machine.snapshot()
+    found = machine.run_json(*arguments, "--no-check", stdin=GOOD_KEY)
+
+    assert (refused.returncode, after_refusal) == (2, {})
+    assert "openai does not list the model 'brand-new-modle'." in refused.stderr
+    assert "Did you mean brand-new-model?" in refused.stderr
+    assert "--no-check" in refused.stderr
+    assert found["model"] == "openai/brand-new-modle"

@@ -21,6 +21,11 @@ def strip_provider(model: str, provider: str) -> str:
     return name if slash and owner == provider else model
 
 
+def is_listed(model: str, listed: Sequence[ModelInfo]) -> bool:
+    """Tell whether a list of models has a name. Ollama's tag may be left out."""
+    return not {each.id for each in listed}.isdisjoint((model, f"{model}:latest"))
+
+
 def has_names_of_users(settings: Settings, provider: str, *, api_key: str | None, base_url: str | None) -> bool:
     """Tell whether users choose the names of a provider's models, as those of deployments on Azure."""
     from budwood.contracts import CatalogNameProvider

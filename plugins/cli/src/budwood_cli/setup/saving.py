@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from budwood.hooks import PROVIDER
+from budwood_cli.setup.model_choice import is_listed
 from budwood_cli.setup.overrides import describe_overrides
 
 if TYPE_CHECKING:
@@ -135,10 +136,8 @@ def make_notes(choice: Choice, settings: Settings, file: Path, key: KeyChange | 
     notes = list(describe_overrides(settings, file, choice.values, variables={address: candidate.address_variables}))
     if key is not None and candidate.key is not None and candidate.key.kind != "stored":
         notes.append(f"The key in {candidate.key.place} takes precedence over the stored one.")
-    if choice.checked.models is not None:
-        listed = {model.id for model in choice.checked.models}
-        if listed.isdisjoint((choice.model, f"{choice.model}:latest")):  # Ollama's tag may be left out
-            notes.append(f"{candidate.name} does not list the model {choice.model!r}.")
+    if choice.checked.models is not None and not is_listed(choice.model, choice.checked.models):
+        notes.append(f"{candidate.name} does not list the model {choice.model!r}.")
     if key is None and choice.key.secret is not None and candidate.key is not None and candidate.key.kind == "stored":
         notes.append("The new key was not saved. The stored one stays.")
     elif key is None and choice.key.secret is not None:

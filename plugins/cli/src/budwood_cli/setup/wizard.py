@@ -14,13 +14,13 @@ from budwood_cli.setup.addresses import choose_address
 from budwood_cli.setup.checks import Checked, check_provider, open_client
 from budwood_cli.setup.key_storage import KeyChange, choose_place, confirm_replacement
 from budwood_cli.setup.keys import Key, ask_key, find_key, without_foreign_key
-from budwood_cli.setup.model_choice import has_names_of_users, propose_models, strip_provider
+from budwood_cli.setup.model_choice import has_names_of_users, is_listed, propose_models, strip_provider
 from budwood_cli.setup.saving import Choice, Plan, edit_settings, make_notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from budwood import Client, Settings
+    from budwood import Client, ModelInfo, Settings
     from budwood_cli.setup.answers import Answers
     from budwood_cli.setup.candidates import Candidate, Findings
 
@@ -54,7 +54,7 @@ def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
         known = list_known_models(settings, candidate.name)
     with open_client(settings, candidate.name, api_key=key.text, base_url=base_url) as client:
         proposed = {} if answers.model else _propose(settings, candidate, client, checked, known)
-    model = _choose_model(answers, candidate, proposed, is_listed=checked.models is not None)
+    model = _choose_model(answers, candidate, proposed, checked.models, known)
     choice = Choice(candidate, model, base_url, key, checked)
     change = _change_key(answers, candidate, key, base_url)
     path = project_file() if answers.for_project else user_file()
@@ -78,7 +78,13 @@ def _choose_provider(answers: Answers, settings: Settings, findings: Findings) -
     if name is None:
         offered = {candidate.name: candidate.describe() for candidate in findings.offered}
         default = propose_provider(settings, findings)
-        name = questions.choose("Which provider?", offered, flag=PROVIDER_FLAG, default=default)
+        name = questions.choose(
+            "Which provider?",
+            offered,
+            flag=PROVIDER_FLAG,
+            default=default,
+            explain=lambda answer: _explain_missing(answer, settings, findings),
+        )
     if (candidate := findings.candidates.get(normalise(name))) is None:
         raise _missing_provider(name, settings, findings)
     return candidate
@@ -107,6 +113,13 @@ def _missing_provider(name: str, settings: Settings, findings: Findings) -> Budw
             return error
     near = did_you_mean(name, {*findings.names, *own})
     return ArgumentError(f"There is no provider {name!r}.", hint=near or f"Providers: {', '.join(findings.names)}.")
+
+
+def _explain_missing(answer: str, settings: Settings, findings: Findings) -> str:
+    """Return why an answer is no provider, in the words of the error for the option."""
+    if normalise(answer) in findings.candidates:  # offered only by name
+        return f"`budwood setup --provider {normalise(answer)}` sets it up."
+    return str(_missing_provider(answer, settings, findings))
 
 
 def _check_key(answers: Answers, settings: Settings, candidate: Candidate, base_url: str | None) -> tuple[Key, Checked]:
@@ -174,26 +187,58 @@ def _rejection(candidate: Candidate, key: Key, checked: Checked) -> CredentialEr
     return CredentialError(f"{candidate.name}: {checked.reason}", hint=hint)
 
 
-def _choose_model(answers: Answers, candidate: Candidate, proposed: Mapping[str, str], *, is_listed: bool) -> str:
+def _choose_model(
+    answers: Answers,
+    candidate: Candidate,
+    proposed: Mapping[str, str],
+    listed: Sequence[ModelInfo] | None,
+    known: Sequence[str],
+) -> str:
     """
     Return the vendor's name of the model.
 
+    Args:
+        answers: The options.
+        candidate: The provider.
+        proposed: The models to choose from, the default first.
+        listed: The models that the provider lists; None if that is not known.
+        known: The models of the catalog, which the provider may not list by these names.
+
     Raises:
-        ArgumentError: No model is known, and the question cannot be asked.
+        ArgumentError: No model is known or the provider does not list it, and no question can be asked.
     """
-    if answers.model is not None:
-        return strip_provider(answers.model, candidate.name)
     default = next(iter(proposed), None)
-    if default is not None and not questions.is_interactive():
-        return default
-    if default is not None:
+    if answers.model is None and default is not None:
+        if not questions.is_interactive():
+            return default
         choices = {**proposed, _OTHER: "type its name"}
         chosen = questions.choose("Which model?", choices, flag=MODEL_FLAG, default=default)
         if chosen != _OTHER:
             return chosen
-    elif is_listed:
+    elif answers.model is None and listed is not None:
         terminal.note(f"{candidate.name} lists no model for chat.")
-    return strip_provider(questions.ask_text("Model", flag=MODEL_FLAG), candidate.name)
+    text = answers.model or questions.ask_text("Model", flag=MODEL_FLAG)
+    while True:
+        model = strip_provider(text, candidate.name)
+        if listed is None or model in known or is_listed(model, listed) or _insists(candidate, model, listed):
+            return model
+        text = questions.ask_text("Model", flag=MODEL_FLAG)
+
+
+def _insists(candidate: Candidate, model: str, listed: Sequence[ModelInfo]) -> bool:
+    """
+    Ask whether to use a model that the provider does not list: lists of vendors may be incomplete.
+
+    Raises:
+        ArgumentError: The question cannot be asked.
+    """
+    problem = f"{candidate.name} does not list the model {model!r}."
+    near = did_you_mean(model, [each.id for each in listed])
+    if not questions.is_interactive():
+        hint = " ".join(filter(None, (near, "`--no-check` saves a model that the provider does not list.")))
+        raise ArgumentError(problem, hint=hint)
+    details = " ".join(filter(None, (problem, near)))
+    return questions.confirm("Use it nevertheless?", flag="--no-check", details=details)
 
 
 def _propose(
