@@ -28,9 +28,7 @@ def ask(
     system: options.System = None,
     files: options.Files = None,
     continues: Annotated[bool, typer.Option("-c", "--continue", help="Continue the last conversation.")] = False,
-    conversation: Annotated[
-        str | None, typer.Option("--conversation", metavar="ID", help="Continue this conversation.")
-    ] = None,
+    conversation: options.ConversationID = None,
     save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the conversation, for -c.")] = True,
     schema: Annotated[
         str | None,

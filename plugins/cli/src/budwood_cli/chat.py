@@ -32,6 +32,7 @@ def chat(
         typer.Option("-f", "--file", metavar="FILE", help="A file that goes with the first message. Can be repeated."),
     ] = None,
     continues: Annotated[bool, typer.Option("-c", "--continue", help="Continue the last conversation.")] = False,
+    conversation: options.ConversationID = None,
     load: Annotated[
         Path | None, typer.Option("--load", metavar="FILE", help="Continue a conversation saved with /save.")
     ] = None,
@@ -50,20 +51,26 @@ def chat(
     from budwood_cli.chats.display import choose_display
     from budwood_cli.chats.loop import run_chat
 
+    continues = continues or conversation is not None
     if continues and load is not None:
-        raise ArgumentError("-c and --load both name a conversation.", hint="Pass one of them.")
+        option = "-c" if conversation is None else "--conversation"
+        raise ArgumentError(f"{option} and --load both name a conversation.", hint="Pass one of them.")
     chat_options = read_options(Client.chat, further, extra, timeout=timeout, seed=seed)
     attached = [check_file(name) for name in files or ()]
     interactive = terminal.is_terminal(sys.stdin)
-    opened = _continue(model, base_url, chat_options) if continues else _open(model, load, base_url, chat_options)
+    opened = (
+        _continue(model, conversation, base_url, chat_options)
+        if continues
+        else _open(model, load, base_url, chat_options)
+    )
     with option_errors(further), opened as (client, session, keeper):
         session.model = model or session.model
         session.system = system or session.system
         client.capabilities(session.model)  # raises now, not after the first question, if the model cannot be used
         keeper.is_enabled = save
         display = choose_display(plain=plain)
-        conversation = Conversation(client, session, chat_options, display, keeper, interactive, attached, load)
-        run_chat(conversation, _choose_reader(interactive=interactive))
+        running = Conversation(client, session, chat_options, display, keeper, interactive, attached, load)
+        run_chat(running, _choose_reader(interactive=interactive))
 
 
 @contextmanager
@@ -85,14 +92,14 @@ def _open(
 
 @contextmanager
 def _continue(
-    model: str | None, base_url: str | None, chat_options: dict[str, Any]
+    model: str | None, conversation: str | None, base_url: str | None, chat_options: dict[str, Any]
 ) -> Iterator[tuple[Client, ChatSession, Keeper]]:
-    """Continue the last conversation."""
+    """Continue the conversation whose id begins with a text; without one, the last."""
     from budwood_cli.chats.keeping import Keeper
     from budwood_cli.clients import client_for
     from budwood_cli.conversations import find_conversation, open_session
 
-    stored = find_conversation()
+    stored = find_conversation(conversation)
     with client_for(model or stored.model, base_url=base_url) as client:
         yield client, open_session(client, stored, **chat_options), Keeper(client, stored)
 

@@ -56,6 +56,12 @@ COMMANDS: Final = (
         aliases=("run",),
     ),
     Command("chat", "Chat with a model. /help lists the commands.", "budwood_cli.chat:chat", "Text"),
+    Command(
+        "conversations",
+        "List and remove the conversations of ask and chat.",
+        "budwood_cli.saved_conversations:app",
+        "Text",
+    ),
     Command("count", "Count the tokens of a prompt, and estimate its cost.", "budwood_cli.count:count", "Text"),
     Command("image", "Generate images from a prompt, or edit one.", "budwood_cli.media:image", "Media"),
     Command("speak", "Convert text to speech.", "budwood_cli.media:speak", "Media"),

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood_cli import terminal
@@ -59,6 +59,45 @@ class StoredConversation:
         return _folder() / f"{self.id}.json"
 
 
+class ConversationSummary(NamedTuple):
+    """
+    What is shown of a stored conversation.
+
+    Attributes:
+        id: Its id.
+        model: The model that answered last; None if its file cannot be read.
+        messages: The number of its messages.
+        begin: The text of its first message.
+        seen: When it was stored last, in seconds since 1970.
+    """
+
+    id: str
+    model: str | None
+    messages: int
+    begin: str
+    seen: float
+
+
+def summarize_conversations() -> Iterator[ConversationSummary]:
+    """Yield the stored conversations, the last one first. A damaged file has no model and no messages."""
+    for path in _list_files():
+        with contextlib.suppress(FileNotFoundError):  # another process may have deleted it
+            seen = path.stat().st_mtime
+            try:
+                content = json.loads(path.read_bytes())
+                messages = content["messages"]
+                texts = [part.get("text") or "" for part in messages[0]["parts"]] if messages else []
+                yield ConversationSummary(path.stem, content["model"], len(messages), "".join(texts), seen)
+            except (ValueError, TypeError, LookupError, AttributeError):
+                yield ConversationSummary(path.stem, None, 0, "", seen)
+
+
+def remove_conversation(name: str) -> None:
+    """Remove the conversation with an id. It is no error if another process has done so."""
+    with _locked():
+        StoredConversation(name).path.unlink(missing_ok=True)
+
+
 def new_conversation() -> StoredConversation:
     """Return a conversation with an id of its own. It has no file before `keep`."""
     return StoredConversation(secrets.token_hex(4))
@@ -81,7 +120,7 @@ def find_conversation(name: str | None = None) -> StoredConversation:
     if len(found) != 1:
         problem = "No conversation has" if not found else "More than one conversation has"
         raise ArgumentError(
-            f"{problem} an id that begins with {name!r}.", hint="`budwood ask --json` prints the id of each."
+            f"{problem} an id that begins with {name!r}.", hint="`budwood conversations list` shows the ids."
         )
     (path,) = found
     try:

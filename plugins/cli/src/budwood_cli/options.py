@@ -57,6 +57,10 @@ BaseURL = Annotated[
     str | None,
     typer.Option("--base-url", metavar="URL", help="The address of the provider, instead of the usual one."),
 ]
+ConversationID = Annotated[
+    str | None,
+    typer.Option("--conversation", metavar="ID", help="Continue this conversation."),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(
