@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from budwood_redis_cache import RedisCacheSettings
 from budwood_redis_cache.cache import build_redis_cache
 from budwood_testing import plugin_context
-from tests.redis_server import RedisServer
+from tests.redis_fixtures import own_server, prefix, server
 from tests.servers import MAX_WAIT
 
-prefixes = (f"test-{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="module")
-def server():
-    """
-    A server for the tests of a module.
-    """
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def own_server():
-    """
-    A server that the test may kill.
-    """
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def prefix():
-    """
-    A prefix that no other test has.
-    """
-    return next(prefixes)
+__all__ = ["own_server", "prefix", "server"]
 
 
 @pytest.fixture
