@@ -139,6 +139,11 @@ LANGCHAIN: Final = [
     "mypy==2.4.1",
     "trustme>=1.2",
 ]
+FRAMEWORKS: Final = {
+    "others": ["dspy==3.4.1", "instructor==1.17.0", "llm==0.36", "pydantic-ai-slim==2.68.0", "setuptools>=77"],
+    "crewai": ["crewai==1.15.30"],  # needs older releases of pydantic and openai than the others; 700 MB
+}
+"""The frameworks of docs/guides/frameworks.md, which names the same versions, by the environment that they share."""
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
@@ -336,6 +341,17 @@ def langchain(session: nox.Session) -> None:
     pytest(session, "python", "tests/langchain", options=options)
     if not session.posargs:
         pytest(session, "python", "tests/docs/test_documentation.py", options=["-k", "python_runs"])
+
+
+@nox.session
+@nox.parametrize("group", list(FRAMEWORKS), ids=list(FRAMEWORKS))
+def frameworks(session: nox.Session, group: str) -> None:
+    """Run the examples of docs/guides/frameworks.md, without a network."""
+    own = ["./core", "./plugins/openai-compatible", "./plugins/openai", "./plugins/testing"]
+    session.install(*BUILD, "pytest>=9", *FRAMEWORKS[group])
+    session.install(*editable(*own))
+    selected = "CrewAI" if group == "crewai" else "not CrewAI"
+    pytest(session, "python", "tests/frameworks", options=["-k", selected])
 
 
 @nox.session(python=False)

@@ -25,6 +25,10 @@ class VendorServer(BackgroundServer):
     def __init__(self):
         self.listen(Handler)
 
+    def complete(self, body: Body) -> Body:
+        """Return the reply to a chat; streams consist of its parts."""
+        return completion(body)
+
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -34,10 +38,12 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path.endswith("/embeddings"):
             self.send_json(embeddings(body))
-        elif body.get("stream"):
-            self.send_data("text/event-stream", b"".join(events(body)))
+            return
+        reply = self.server.owner.complete(body)
+        if body.get("stream"):
+            self.send_data("text/event-stream", b"".join(events(reply)))
         else:
-            self.send_json(completion(body))
+            self.send_json(reply)
 
     def send_json(self, body: Body):
         self.send_data("application/json", json.dumps(body).encode())
@@ -66,9 +72,8 @@ def completion(body: Body) -> Body:
     return head | {"choices": [choice], "usage": usage}
 
 
-def events(body: Body) -> Iterator[bytes]:
+def events(reply: Body) -> Iterator[bytes]:
     """Yield the events of a streamed reply."""
-    reply = completion(body)
     choice = reply["choices"][0]
     message = choice["message"]
     calls = [{"index": place, **call} for place, call in enumerate(message.pop("tool_calls", []))]
