@@ -340,7 +340,7 @@ def langchain(session: nox.Session) -> None:
     options = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"]
     pytest(session, "python", "tests/langchain", options=options)
     if not session.posargs:
-        pytest(session, "python", "tests/docs/test_documentation.py", options=["-k", "python_runs"])
+        pytest(session, "python", "tests/docs/test_documentation.py", options=[*options, "-k", "python_runs"])
 
 
 @nox.session

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, get_args
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import LangSmithParams
+from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field
 
-from budwood import AskOptions, ReasoningEffort
+from budwood import AskOptions, ConfigurationError, ReasoningEffort, StructuredOutputError
+from budwood_langchain import structured
 from budwood_langchain.call_options import make_options
 from budwood_langchain.clients import BudwoodComponent
+from budwood_langchain.errors import langchain_errors
 from budwood_langchain.messages import convert_messages
+from budwood_langchain.profiles import make_profile
 from budwood_langchain.replies import make_result
+from budwood_langchain.streams import STREAM_OPTIONS, ChunkMaker, make_last_chunk
+from budwood_langchain.tools import AnyTool, ToolChoice, list_names, make_tool_options
 
 _OPTIONS: Final = tuple("model temperature max_tokens top_p stop seed timeout max_retries reasoning_effort".split())
 """The fields that are options of calls."""
@@ -31,7 +39,8 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         model = ChatBudwood(model="openai/gpt-5", temperature=0)
         model.invoke("Why is the sky blue?").text
 
-    Options that are no fields go into ``options``, or into a call: ``model.invoke(prompt, label="chains")``.
+    Options that are no fields go into ``options``, or into a call: ``model.invoke(prompt, label="chains")``. Streams
+    cannot take content back: a reply that does not satisfy its schema is repaired by `invoke`, and not in a stream.
 
     Attributes:
         temperature: Randomness of the reply: 0 or more.
@@ -61,35 +70,185 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
     def _llm_type(self) -> str:
         return "budwood-chat"
 
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in (*_OPTIONS, "base_url", "options")}
+
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         address = self.get_address(kwargs.get("model"))
         params = super()._get_ls_params(stop=stop, **{**kwargs, "model": address})
         params["ls_provider"] = address.partition("/")[0]
         return params
 
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return make_profile((self.client or self.async_client or self.get_client()).model(self.model))
+
+    def get_num_tokens(self, text: str) -> int:
+        """Count the tokens of a text with a tokenizer on this machine, or estimate them; nothing is sent."""
+        return self.get_client().count_tokens(text, offline=True, **make_options({"model": self.model})).input_tokens
+
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Sequence[AnyTool] | None = None
+    ) -> int:
+        """Count the tokens of a request, as `get_num_tokens` does."""
+        offered = make_tool_options(tools) if tools else {}
+        options = make_options({"model": self.model}, offered)
+        return self.get_client().count_tokens(convert_messages(messages), offline=True, **options).input_tokens
+
+    # Calls.
+
     def _generate(
         self,
-        messages: Sequence[BaseMessage],
+        messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        response = self.get_client().ask(convert_messages(messages), **self._make_options(stop, kwargs))
+        try:
+            with langchain_errors():
+                response = self.get_client().ask(convert_messages(messages), **self._make_options(stop, kwargs))
+        except StructuredOutputError as error:
+            return _keep_invalid(error, kwargs)
         return make_result(response)
 
     async def _agenerate(
         self,
-        messages: Sequence[BaseMessage],
+        messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         client = self.get_async_client()
         if client is None:
-            return await super()._agenerate(list(messages), stop, run_manager, **kwargs)
-        response = await client.ask(convert_messages(messages), **self._make_options(stop, kwargs))
+            return await super()._agenerate(messages, stop, run_manager, **kwargs)
+        try:
+            with langchain_errors():
+                response = await client.ask(convert_messages(messages), **self._make_options(stop, kwargs))
+        except StructuredOutputError as error:
+            return _keep_invalid(error, kwargs)
         return make_result(response)
 
-    def _make_options(self, stop: list[str] | None, kwargs: dict[str, Any]) -> AskOptions:
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        options = self._make_options(stop, kwargs, STREAM_OPTIONS)
+        maker = ChunkMaker(list_names(kwargs.get("tools") or ()))
+        with langchain_errors(), self.get_client().stream(convert_messages(messages), **options) as stream:
+            for event in stream:
+                if (chunk := maker.convert(event)) is not None:
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+            yield make_last_chunk(stream.response)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        client = self.get_async_client()
+        if client is None:
+            async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
+                yield chunk
+            return
+        options = self._make_options(stop, kwargs, STREAM_OPTIONS)
+        maker = ChunkMaker(list_names(kwargs.get("tools") or ()))
+        with langchain_errors():
+            async with client.stream(convert_messages(messages), **options) as stream:
+                async for event in stream:
+                    if (made := maker.convert(event)) is not None:
+                        if run_manager is not None:
+                            await run_manager.on_llm_new_token(made.text, chunk=made)
+                        yield made
+                yield make_last_chunk(stream.response)
+
+    def _make_options(
+        self, stop: list[str] | None, kwargs: Mapping[str, Any], fixed: Mapping[str, Any] | None = None
+    ) -> AskOptions:
         fields = {name: getattr(self, name) for name in _OPTIONS}
-        return make_options(self.options, fields, kwargs, {"stop": stop})
+        return make_options(self.options, fields, kwargs, {"stop": stop}, fixed or {})
+
+    # Tools and structured output.
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool | Any],
+        *,
+        tool_choice: ToolChoice | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """
+        Return the model with tools. LangChain runs the calls.
+
+        Args:
+            tools: Tools of LangChain, functions, Pydantic models and schemas; also `budwood.types.VendorTool`, which
+                runs at its vendor.
+            tool_choice: ``"auto"``, ``"none"``, ``"any"`` or ``"required"``, or the name of the tool to call; True for
+                the only tool.
+            strict: Whether the vendor enforces the schemas of arguments.
+            parallel_tool_calls: Whether the model may request several calls at once.
+            **kwargs: Further options of the calls.
+
+        Raises:
+            ConfigurationError: ``tool_choice`` has an unknown form, or names a tool that is not among the tools.
+        """
+        options = make_tool_options(tools, tool_choice, strict=strict)
+        if parallel_tool_calls is not None:
+            options["parallel_tool_calls"] = parallel_tool_calls
+        return self.bind(**options, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        method: structured.Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """
+        Return a chain whose result satisfies a schema.
+
+        Args:
+            schema: A Pydantic model, whose instance is returned; or a ``TypedDict``, a JSON schema or a function of
+                OpenAI, for a dictionary.
+            method: ``"json_schema"`` requests the schema in the best way that the model supports, validates the reply,
+                and asks again if it is invalid. ``"function_calling"`` uses a tool. ``"json_mode"`` requests any JSON
+                object; describe it in the prompt.
+            include_raw: Return a dictionary with ``raw``, ``parsed`` and ``parsing_error`` instead.
+            strict: Whether the vendor enforces the schema; by default if it can.
+            **kwargs: Further options of the calls.
+
+        Raises:
+            ConfigurationError: The method is unknown.
+            ModelRefusalError: When called: the model refused.
+        """
+        if method not in get_args(structured.Method):
+            raise ConfigurationError(
+                f"Unknown method {method!r}.", hint=f"Use one of {', '.join(get_args(structured.Method))}."
+            )
+        traced = {"kwargs": {"method": method, "strict": strict}, "schema": convert_to_openai_tool(schema)}
+        options: dict[str, Any] = {**kwargs, "ls_structured_output_format": traced}
+        if method == "function_calling":
+            name = convert_to_openai_tool(schema)["function"]["name"]
+            model = self.bind_tools([schema], tool_choice=name, strict=strict, parallel_tool_calls=False, **options)
+        else:
+            wanted = structured.make_response_format(schema, method, strict=strict)
+            model = self.bind(response_format=wanted, **options)
+        parser = structured.make_parser(schema, method)
+        return structured.with_raw(model, parser) if include_raw else model | parser
+
+
+def _keep_invalid(error: StructuredOutputError, kwargs: Mapping[str, Any]) -> ChatResult:
+    """Return an invalid reply if a parser of LangChain follows, which raises its own error. If not, raise the error."""
+    if "response_format" not in kwargs or error.response is None:
+        raise error
+    return make_result(error.response)

@@ -101,16 +101,13 @@ def _order_parts(message: AIMessage) -> list[Part | Mapping[str, Any]]:
 
 
 def _with_text_data(parts: list[Part | Mapping[str, Any]], message: AIMessage) -> list[Part | Mapping[str, Any]]:
-    """Add what vendors need back with texts, if the message still has the same texts."""
-    data: Mapping[str, Any] = _read_own(message).get("texts") or {}
-    texts = [index for index, part in enumerate(parts) if isinstance(part, TextPart)]
-    if set(data) <= {str(number) for number in range(len(texts))}:
-        for number, fields in data.items():
-            index = texts[int(number)]
-            part = parts[index]
-            if isinstance(part, TextPart):
-                parts[index] = part.model_copy(update=dict(fields))
-    return parts
+    """Add what vendors need back with texts, if the message still has as many texts as the reply."""
+    data: Sequence[dict[str, Any] | None] = _read_own(message).get("texts") or ()
+    texts = [part for part in parts if isinstance(part, TextPart)]
+    if len(data) != len(texts):
+        return parts
+    updates = iter(data)
+    return [part.model_copy(update=next(updates)) if isinstance(part, TextPart) else part for part in parts]
 
 
 def _read_calls(message: AIMessage) -> Iterator[ToolCallPart]:

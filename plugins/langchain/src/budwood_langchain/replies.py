@@ -7,7 +7,7 @@ from typing import Any, Final
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic_core import to_json, to_jsonable_python
+from pydantic_core import from_json, to_json, to_jsonable_python
 
 from budwood import Attempt, ChatResponse, Message, Usage
 from budwood.types import Part, TextPart, ToolCallPart
@@ -44,19 +44,15 @@ def make_message(message: Message, metadata: Block, usage: UsageMetadata | None)
 
 
 def make_own(parts: tuple[Part, ...]) -> Block:
-    """Return what vendors need back with texts and tool calls, by the number of the text and the id of the call."""
-    texts = [part for part in parts if isinstance(part, TextPart)]
-    calls = [part for part in parts if isinstance(part, ToolCallPart)]
-    own = {
-        "texts": {str(number): make_data(part) for number, part in enumerate(texts) if part.data is not None},
-        "tool_calls": {part.id: make_data(part) for part in calls if part.data is not None},
-    }
+    """Return what vendors need back with texts, one by one, and with tool calls, by their ids."""
+    texts = [_make_data(part) for part in parts if isinstance(part, TextPart)]
+    calls = {part.id: _make_data(part) for part in parts if isinstance(part, ToolCallPart) and part.data is not None}
+    own = {"texts": texts if any(texts) else [], "tool_calls": calls}
     return {name: data for name, data in own.items() if data}
 
 
-def make_data(part: TextPart | ToolCallPart) -> Block:
-    """Return the data of a part that its vendor needs back."""
-    return {"provider": part.provider, "data": part.data}
+def _make_data(part: TextPart | ToolCallPart) -> Block | None:
+    return None if part.data is None else {"provider": part.provider, "data": part.data}
 
 
 def sort_calls(parts: tuple[ToolCallPart, ...]) -> tuple[list[ToolCall], list[InvalidToolCall]]:
@@ -141,12 +137,21 @@ def _find_audio(usage: Usage, *fields: str) -> int | None:
 
 
 def _add_output(response: ChatResponse) -> Message:
-    """Return the message of a reply; its text is the structured output, also if a tool has returned that."""
+    """Return the message of a reply whose text is the structured output alone, which parsers of LangChain expect."""
     message = response.message
-    if response.parsed is None or message.text or message.tool_calls:
+    if response.parsed is None or _is_json(message.text):
         return message
-    text = TextPart(text=to_json(response.parsed).decode())
-    return message.model_copy(update={"parts": (*message.parts, text)})
+    others = tuple(part for part in message.parts if not isinstance(part, TextPart))
+    output = TextPart(text=to_json(response.parsed).decode())
+    return message.model_copy(update={"parts": (*others, output)})
+
+
+def _is_json(text: str) -> bool:
+    try:
+        from_json(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _make_content(parts: tuple[Part, ...]) -> str | list[str | dict[Any, Any]]:
