@@ -210,6 +210,17 @@ def test_errors_of_the_vendor(budwood, vendor, answer, error, status):
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("command", [["video", "Hi", "-o", "v.mp4"], ["batch", "submit", "prompts.txt"]])
+def test_address_of_jobs_is_in_the_settings(budwood, command):
+    """
+    `budwood jobs` continues them, and has to find the server again.
+    """
+    run = budwood(*command, "--base-url", "http://localhost:1/v1")
+
+    assert run.returncode == 2
+    assert "`budwood config set providers.NAME.base_url URL`" in run.stderr
+
+
 def test_no_connection_ends_with_6(budwood, vendor):
     """
     An unreachable server is a network error.

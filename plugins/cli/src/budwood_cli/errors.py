@@ -15,6 +15,11 @@ from budwood_cli.pasted_keys import hide_keys
 _TEXTS: Final = frozenset({"prompt", "text"})
 """Arguments of commands that are texts of several words."""
 
+_ADDRESS_HINT: Final = (
+    "The settings have the address, also for jobs, which other commands continue: "
+    "`budwood config set providers.NAME.base_url URL`."
+)
+
 GENERAL: Final = 1
 USAGE: Final = 2
 CONFIGURATION: Final = 3
@@ -168,6 +173,8 @@ def _message_and_hint(error: Exception, command: str) -> tuple[str, str | None]:
         message = error.format_message().replace("Value error, ", "")  # Pydantic's prefix, in newer versions of typer
         if getattr(error, "possibilities", None):
             message = _name_nearest(error)
+        if getattr(error, "option_name", None) == "--base-url":
+            return message, _ADDRESS_HINT
         quoting = f'Quote a text of several words: `{command} "…"`. ' if _is_unquoted(message, context) else ""
         return message, f"{quoting}`{command} --help` lists the arguments and options."
     if isinstance(error, OSError):
