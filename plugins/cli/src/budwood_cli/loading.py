@@ -13,7 +13,7 @@ from budwood_cli.other_commands import find_other_command, list_other_commands
 from budwood_cli.switches import SWITCHES, Switch
 
 HELP_NAMES: Final = ("-h", "--help")
-SWITCHES_NOTE: Final = "--debug, --no-color and --no-input: see `budwood --help`."
+SWITCHES_NOTE: Final = "--debug, --no-color, --no-input and --yes: see `budwood --help`."
 
 
 class MissingDistributionError(ConfigurationError):
