@@ -144,6 +144,13 @@ FRAMEWORKS: Final = {
     "crewai": ["crewai==1.15.30"],  # needs older releases of pydantic and openai than the others; 700 MB
 }
 """The frameworks of docs/guides/frameworks.md, which names the same versions, by the environment that they share."""
+LLAMA_INDEX: Final = [
+    "hypothesis",
+    "llama-index-llms-openai-like==0.8.1",  # pinned: the tests compare its behaviour with that of ours
+    "mypy==2.4.1",
+    "pytest>=9",
+    "trustme>=1.2",
+]
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
@@ -352,6 +359,18 @@ def frameworks(session: nox.Session, group: str) -> None:
     session.install(*editable(*own))
     selected = "CrewAI" if group == "crewai" else "not CrewAI"
     pytest(session, "python", "tests/frameworks", options=["-k", selected])
+
+
+@nox.session
+def llama_index(session: nox.Session) -> None:
+    """Compare the LLM for LlamaIndex with LlamaIndex's own, check its types, and run the code of its pages."""
+    install_checkout(session, *LLAMA_INDEX)
+    session.env["BUDWOOD_TEST_SESSION"] = session.name
+    if not session.posargs:
+        session.run("mypy", "-p", "budwood_llama_index")
+    pytest(session, "python", "tests/llama_index")
+    if not session.posargs:
+        pytest(session, "python", "tests/docs/test_documentation.py", options=["-k", "python_runs"])
 
 
 @nox.session(python=False)

@@ -16,8 +16,10 @@ pytestmark = pytest.mark.one_python
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path.parent for path in (ROOT / "core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")))
 PLUGINS = [folder for folder in FOLDERS if folder.name != "core"]
-NOT_IN_ALL = {"langchain", "parquet-storage", "transformers"}
-DISTRIBUTIONS = importlib.metadata.packages_distributions()
+NOT_IN_ALL = {"langchain", "llama-index", "parquet-storage", "transformers"}
+NOT_INSTALLED = {"llama_index": ["llama-index-core"]}
+"""Packages that only their own sessions install, whose distributions have other names."""
+DISTRIBUTIONS = NOT_INSTALLED | importlib.metadata.packages_distributions()
 
 every_distribution = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 every_plugin = pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)

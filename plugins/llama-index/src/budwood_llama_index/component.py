@@ -1,0 +1,121 @@
+"""What the LLM and the embedding model have in common: arguments, clients and serialization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from llama_index.core.bridge.pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_serializer,
+    model_validator,
+)
+from llama_index.core.schema import BaseComponent
+
+from budwood import AsyncClient, Client
+from budwood.errors import ConfigurationError
+from budwood_llama_index.clients import Clients
+
+_NOT_PICKLED: Final = frozenset({"api_key", "client", "async_client", "callback_manager", "rate_limiter"})
+"""Secrets, and what belongs to this process."""
+
+
+class BudwoodComponent(BaseComponent):
+    """A component of LlamaIndex that sends its requests with Budwood's clients."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Further options of each call; see the guide “Ask models” of Budwood."
+    )
+    client: Client | None = Field(default=None, description="The client of blocking methods.", exclude=True, repr=False)
+    async_client: AsyncClient | None = Field(
+        default=None, description="The client of async methods.", exclude=True, repr=False
+    )
+    api_key: SecretStr | list[SecretStr] | None = Field(
+        default=None, description="The key, or several, for the provider of the model.", exclude=True, repr=False
+    )
+    base_url: str | None = Field(default=None, description="The address of the provider.", repr=False)
+
+    _clients: Clients = PrivateAttr()
+
+    def model_post_init(self, context: object, /) -> None:
+        """
+        Prepare the clients, which are created when they are used.
+
+        Raises:
+            ConfigurationError: A client was passed together with a key or an address.
+        """
+        super().model_post_init(context)
+        if (self.client or self.async_client) and (self.api_key or self.base_url):
+            raise ConfigurationError(
+                "A client has its own key and address: api_key= and base_url= would not be used.",
+                hint="Pass them to the client: Client(model, api_key=…, base_url=…).",
+            )
+        keys = [each.get_secret_value() for each in self.api_key] if isinstance(self.api_key, list) else None
+        key = self.api_key.get_secret_value() if isinstance(self.api_key, SecretStr) else keys
+        arguments = {"model": self._get_model(), "api_key": key, "base_url": self.base_url}
+        self._clients = Clients(self.client, self.async_client, arguments)
+
+    def close(self) -> None:
+        """Close the clients that this object has created; the next call creates new ones. Others stay open."""
+        self._clients.close()
+
+    async def aclose(self) -> None:
+        """Close the clients that this object has created; see `close`."""
+        await self._clients.aclose()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for pickle, without secrets and clients: these are created again, with keys of settings."""
+        fields = {name: value for name, value in self.__dict__.items() if name not in _NOT_PICKLED}
+        return {
+            "__dict__": fields | {"base_url": _without_credentials(self.base_url)},
+            "__pydantic_fields_set__": self.model_fields_set - _NOT_PICKLED,
+            "__pydantic_extra__": None,
+            "__pydantic_private__": None,
+        }
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Return a copy that shares the clients."""
+        memo = {} if memo is None else memo
+        memo.update({id(client): client for client in (self.client, self.async_client)})
+        return super().__deepcopy__(memo)
+
+    @field_serializer("base_url")
+    def _serialize_base_url(self, base_url: str | None) -> str | None:
+        return _without_credentials(base_url)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reject_unknown_arguments(cls, data: object) -> object:
+        known = cls.model_fields.keys() | {"class_name"}
+        unknown = [name for name in data if name not in known] if isinstance(data, Mapping) else []
+        if unknown:
+            raise ConfigurationError(
+                f"{cls.__name__} has no argument {unknown[0]!r}.",
+                hint=f"Options of calls belong into options=: {cls.__name__}(options={{{unknown[0]!r}: …}}).",
+            )
+        return data
+
+    def _get_model(self) -> str | None:
+        raise NotImplementedError
+
+    def _make_options(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of a call. Those of the call come before those of this object; None is not set."""
+        own = {**self.options, **self._get_defaults(), "model": self._get_model()}
+        return {name: value for name, value in {**own, **call}.items() if value is not None}
+
+    def _get_defaults(self) -> dict[str, Any]:
+        return {}
+
+
+def _without_credentials(url: str | None) -> str | None:
+    """Return an address without user, password and query, which can be secrets."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
