@@ -17,6 +17,7 @@ import pytest
 
 from budwood_cli import questions
 from tests.media_server import MediaServer
+from tests.plugins.cli.fork_server import ForkServer
 
 COMMAND = (sys.executable, "-m", "budwood_cli")
 MAX_WAIT = 120.0
@@ -42,20 +43,30 @@ def answers(monkeypatch):
         monkeypatch.setattr(questions.ANSWERS, name, getattr(questions.Answers, name))
 
 
+@pytest.fixture(scope="session")
+def fork_server():
+    """
+    A process that runs commands in forks of itself. Windows has no forks.
+    """
+    server = ForkServer() if hasattr(os, "fork") else None
+    yield server
+    if server is not None:
+        server.close()
+
+
 @pytest.fixture
-def budwood():
+def budwood(fork_server):
     """
     Run the command. Keyword arguments are environment variables.
     """
 
     def run(*arguments, stdin="", **environment):
+        arguments = [str(argument) for argument in arguments]
+        environment = {**os.environ, **environment}
+        if fork_server is not None and fork_server.can_run(environment):
+            return fork_server.run(arguments, stdin, environment)
         return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            env=os.environ | environment,
-            check=False,
+            [*COMMAND, *arguments], input=stdin, capture_output=True, encoding="utf-8", env=environment, check=False
         )
 
     return run
