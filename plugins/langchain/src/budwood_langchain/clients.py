@@ -30,6 +30,7 @@ class BudwoodComponent(Serializable):
         api_key: The key for the provider of ``model``; by default ``BUDWOOD_API_KEY``, or that of the settings.
         base_url: The address of the provider of ``model``.
         options: Further options of calls, such as ``{"label": "chains", "budget": 0.5}``; see `budwood.AskOptions`.
+            Arguments that are no fields are added.
     """
 
     model: str | None = Field(default_factory=from_env("BUDWOOD_MODEL", default=None))
@@ -42,6 +43,17 @@ class BudwoodComponent(Serializable):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     _own_clients: OwnClients = PrivateAttr(default_factory=OwnClients)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_options(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Move arguments that are no fields into the options, whose names Budwood checks when a call starts."""
+        fields = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
+        further = {name: value for name, value in values.items() if name not in fields}
+        if not further:
+            return values
+        known = {name: value for name, value in values.items() if name in fields}
+        return {**known, "options": {**values.get("options", {}), **further}}
 
     @model_validator(mode="after")
     def _check_clients(self) -> Self:
