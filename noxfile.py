@@ -123,6 +123,19 @@ TEST: Final = [
     "socksio",
     "trustme>=1.2",  # certificates for servers on loopback
 ]
+RELEASE: Final = [
+    "editables",  # with hatchling: what builds the distributions
+    "hatchling>=1.27",
+    "httpx>=0.28",
+    "packaging>=24.2",
+    "pip",  # environments that uv creates have none
+    "pyproject-hooks>=1.2",
+    "pyroma>=5",
+    "pytest>=9",
+    "trove-classifiers",
+    "twine>=6.1",
+    "uv>=0.9",  # installs each distribution in an environment of its own, within a second
+]
 SITE: Final = [
     "mkdocstrings-python==2.0.11",  # with zensical: they change often, and the site is looked at with these releases
     "playwright>=1.60",  # for a Chromium that is installed; it downloads none
@@ -484,26 +497,27 @@ def tokens(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build all distributions in dist/, install the wheels outside the checkout, and run the demo there."""
-    session.install(*BUILD)
-    shutil.rmtree("dist", ignore_errors=True)
-    for folder in ["./core", *PLUGINS]:  # builds the sdist, then the wheel from it
-        session.run("python", "-m", "build", "--no-isolation", "--outdir", "dist", folder)
-    core, *plugins = [str(find_wheel(folder)) for folder in DISTRIBUTIONS]
-
-    with tempfile.TemporaryDirectory(prefix="budwood-wheels-") as elsewhere, session.chdir(elsewhere):
-        session.run("python", "-m", "venv", "venv")
-        scripts = Path("venv", "Scripts" if os.name == "nt" else "bin").resolve()
-        python = str(scripts / "python")
-        path = os.pathsep.join([str(scripts), os.environ["PATH"]])
-        session.run(python, "-m", "pip", "install", "--quiet", f"{core}[all]", *plugins, external=True)
-        session.run(python, "-I", str(DEMO), "output", env={"PATH": path}, external=True)
+    enter_release(session)
+    session.run("python", "-m", "release", "--check", "--only", "build", "download", "together")
 
 
-def find_wheel(folder: str) -> Path:
-    """Return the wheel of a distribution in dist/."""
-    project = tomllib.loads(Path(folder, "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    (wheel,) = Path("dist").glob(f"{project['name'].replace('-', '_')}-*.whl")
-    return wheel.resolve()
+@nox.session
+def release(session: nox.Session) -> None:
+    """
+    Build all distributions in dist/, check them, and print what publishing would do; nothing is uploaded.
+
+    ``--check`` allows what is left to do before publishing. docs/releasing.md lists the checks.
+    """
+    enter_release(session)
+    if "--only" not in session.posargs:
+        session.run("python", "-m", "pytest", "--quiet", "--confcutdir=tests/release", "tests/release")
+    session.run("python", "-m", "release", *session.posargs)
+
+
+def enter_release(session: nox.Session) -> None:
+    """Install what the checks of a release need, and let Python find them."""
+    session.install(*RELEASE)
+    session.env["PYTHONPATH"] = str(Path(".ci").resolve())
 
 
 @nox.session(venv_backend="virtualenv")
