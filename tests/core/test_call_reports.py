@@ -201,6 +201,20 @@ def test_observer_that_another_client_reports_to_is_left_out(store_settings, fil
     assert not file.exists()
 
 
+def test_client_lists_its_observers(recorder, store_settings):
+    """
+    It returns the names and the objects, so that a reporter can leave them out.
+    """
+    with budwood.Client(settings=store_settings, observers=[recorder, "usage"]) as client:
+        assert client.observers() == (recorder, "usage")
+    with budwood.CallReporter([recorder, "usage"], settings=store_settings) as reporter:
+        assert reporter.observers() == (recorder, "usage")
+    with budwood.Client(settings=store_settings) as client:
+        assert client.observers() == ("usage",)
+    with budwood.Client(settings={}) as client:
+        assert client.observers() == ()
+
+
 def test_selective_observer_receives_its_kinds(clock):
     """
     It receives the kinds of events that it needs; the reporter tells which are needed.

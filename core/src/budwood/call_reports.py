@@ -81,12 +81,16 @@ class CallReporter:
         self._instances = Instances(loaded, registry, self._clock)
         named = loaded.observers if observers is None else observers
         self._observers, self._owned = load_observers(self._instances, named)
-        self._names = tuple(normalise(each) if isinstance(each, str) else None for each in named)
+        self._listed = tuple(named)
         self._groups: dict[tuple[int, ...], Observers] = {}
 
     def needs(self, kind: type[Observation]) -> bool:
         """Tell whether an observer receives a kind of event, so that its content is worth preparing."""
         return self._find_group(()).needs(kind)
+
+    def observers(self) -> tuple[str | Observer, ...]:
+        """Return the observers: the names of those that were created, and the objects that were passed."""
+        return self._listed
 
     def start(
         self,
@@ -148,8 +152,9 @@ class CallReporter:
         names = {normalise(each) for each in excluded if isinstance(each, str)}
         chosen = tuple(
             index
-            for index, (observer, name) in enumerate(zip(self._observers, self._names, strict=True))
-            if name not in names and not any(observer is each for each in excluded)
+            for index, listed in enumerate(self._listed)
+            if not any(listed is each for each in excluded)
+            and not (isinstance(listed, str) and normalise(listed) in names)
         )
         group = self._groups.get(chosen)
         if group is None:
@@ -169,12 +174,14 @@ class ReportedCall:
 
     Attributes:
         id: Identifies the call in its events.
+        provider: The name under which it is recorded; ``model`` is the requested model.
     """
 
     def __init__(
         self, observers: Observers, clock: Clock, facts: Callable[[str], ModelFacts], event: RequestStarted
     ) -> None:
         self.id = event.call
+        self.provider, self.model = event.provider, event.model
         self._observers = observers
         self._clock = clock
         self._facts = facts
@@ -252,8 +259,8 @@ class ReportedCall:
     ) -> None:
         seconds = self._clock.monotonic() - self._started
         attempt = Attempt(
-            provider=self._event.provider,
-            model=self._event.model,
+            provider=self.provider,
+            model=self.model,
             key=None,
             status=status,
             duration=seconds,
@@ -284,5 +291,5 @@ class ReportedCall:
     def _find_cost(self, usage: Usage, answered: str, service_tier: str | None) -> Cost:
         if usage.reported_cost is not None:
             return Cost(usage.reported_cost)
-        facts = find_facts(self._facts, self._event.model, answered)
+        facts = find_facts(self._facts, self.model, answered)
         return facts.cost(usage, datetime.fromtimestamp(self._clock.time(), UTC), service_tier)

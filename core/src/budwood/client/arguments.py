@@ -85,6 +85,7 @@ def make_engine(
         from budwood.engine.accounting.observer_loading import load_observers
 
         engine.observers, engine.owned_observers = load_observers(instances, named)
+        engine.listed_observers = tuple(named)
     if budgets is not None or settings.budgets:
         from budwood.engine.budgets.client_budgets import make_budgets
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self, Unpack
 
 if TYPE_CHECKING:
+    from budwood.contracts import Observer
     from budwood.engine import AskOptions, ClientEngine
     from budwood.types import Capability, EndpointState, KeyState, ModelDetails
 
@@ -74,6 +75,10 @@ class ClientStates:
             PluginError: The provider does not exist or cannot be used.
         """
         return self._engine.key_states(provider)
+
+    def observers(self) -> tuple[str | Observer, ...]:
+        """Return the observers of the client: the names of those that it created, and the objects that were passed."""
+        return self._engine.listed_observers
 
     def reset_keys(self, provider: str | None = None) -> None:
         """

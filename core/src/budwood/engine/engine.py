@@ -57,6 +57,7 @@ class Engine:
         blocking: Whether a blocking driver performs the flows. It cannot await anything.
         observers: The observers of all calls.
         owned_observers: The observers that the client created and closes.
+        listed_observers: The names and the objects from which the observers were loaded.
         counter: Counts tokens.
         budgets: The budgets of all calls. ``label`` is that of calls without one.
     """
@@ -70,6 +71,7 @@ class Engine:
     blocking: bool
     observers: tuple[Observer, ...] = ()
     owned_observers: tuple[Observer, ...] = ()
+    listed_observers: tuple[str | Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
     closed: bool = False
     budgets: tuple[Budget, ...] = ()
