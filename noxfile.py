@@ -147,6 +147,7 @@ LANGCHAIN: Final = [
     "hypothesis",
     "langchain>=1.2",  # with langchain-classic and langgraph: agents and chains
     "langchain-classic>=1",
+    "langchain-openai>=1.1",  # models of another vendor, whose runs are recorded
     "langchain-tests==1.1.9",  # its requirements are plugins of pytest
     "langgraph>=1",
     "mypy==2.4.1",

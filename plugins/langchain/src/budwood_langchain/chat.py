@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
@@ -23,6 +23,7 @@ from budwood_langchain.errors import langchain_errors
 from budwood_langchain.messages import convert_messages
 from budwood_langchain.profiles import make_profile
 from budwood_langchain.replies import make_result
+from budwood_langchain.run_marks import MARK, make_mark
 from budwood_langchain.streams import STREAM_OPTIONS, ChunkMaker, make_last_chunk
 from budwood_langchain.tools import AnyTool, ToolChoice, list_names, make_tool_options
 
@@ -76,9 +77,10 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         address = self.get_address(kwargs.get("model"))
-        params = super()._get_ls_params(stop=stop, **{**kwargs, "model": address})
+        params: dict[str, Any] = {**super()._get_ls_params(stop=stop, **{**kwargs, "model": address})}
         params["ls_provider"] = address.partition("/")[0]
-        return params
+        params[MARK] = make_mark(self)
+        return cast("LangSmithParams", params)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return make_profile((self.client or self.async_client or self.get_client()).model(self.model))

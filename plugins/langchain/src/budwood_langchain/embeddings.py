@@ -1,0 +1,100 @@
+"""Embeddings for LangChain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, NamedTuple
+
+from langchain_core.embeddings import Embeddings
+from langchain_core.runnables import run_in_executor
+from pydantic import Field
+
+from budwood_langchain.call_options import make_options
+from budwood_langchain.clients import BudwoodComponent
+
+
+class BatchLimit(NamedTuple):
+    """What one request may contain: the number of texts, and their bytes in UTF-8."""
+
+    texts: int
+    size: int
+
+
+DEFAULT_LIMIT: Final = BatchLimit(1024, 300_000)
+"""
+The limit unless a vendor has a lower one.
+
+OpenAI and Azure accept 2,048 texts and 300,000 tokens (platform.openai.com, API reference of embeddings). A text has
+no more tokens than bytes.
+"""
+
+LIMITS: Final = {
+    "gemini": BatchLimit(100, 300_000),  # ai.google.dev: a batch has at most 100 requests
+    "mistral": BatchLimit(1024, 16_000),  # the API rejects requests with more than 16,384 tokens
+}
+"""The limits of vendors, by the name of the provider."""
+
+
+class BudwoodEmbeddings(BudwoodComponent, Embeddings):
+    """
+    An embedding model of any vendor, asked with a client of Budwood.
+
+    .. code-block:: python
+
+        embeddings = BudwoodEmbeddings(model="openai/text-embedding-3-small")
+        vectors = embeddings.embed_documents(texts)
+
+    Many texts are sent in several requests, each within the limit of the vendor.
+
+    Attributes:
+        dimensions: The length of the vectors, for models that support several.
+        batch_size: The maximum number of texts in a request; by default that of the vendor.
+    """
+
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Embed texts. The vectors are in their order."""
+        if not texts:
+            return []
+        client, options = self.get_client(), self._make_options()
+        replies = (client.embed(batch, dimensions=self.dimensions, **options) for batch in self._split(texts))
+        return [list(vector) for reply in replies for vector in reply.vectors]
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Embed texts. The vectors are in their order."""
+        client = self.get_async_client()
+        if client is None:  # only a blocking client was passed
+            return await run_in_executor(None, self.embed_documents, texts)
+        if not texts:
+            return []
+        options = self._make_options()
+        replies = [await client.embed(batch, dimensions=self.dimensions, **options) for batch in self._split(texts)]
+        return [list(vector) for reply in replies for vector in reply.vectors]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embed a text."""
+        return self.embed_documents([text])[0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Embed a text."""
+        return (await self.aembed_documents([text]))[0]
+
+    def _make_options(self) -> dict[str, Any]:
+        return {**make_options(self.options, {"model": self.model})}
+
+    def _split(self, texts: list[str]) -> Iterator[list[str]]:
+        """Yield batches of texts, in their order. One text that is longer than the limit is a batch of its own."""
+        limit = LIMITS.get(self.get_address().partition("/")[0], DEFAULT_LIMIT)
+        count = limit.texts if self.batch_size is None else self.batch_size
+        batch: list[str] = []
+        size = 0
+        for text in texts:
+            length = len(text.encode("utf-8", "replace"))
+            if batch and (len(batch) == count or size + length > limit.size):
+                yield batch
+                batch, size = [], 0
+            batch.append(text)
+            size += length
+        yield batch
