@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from budwood import AsyncClient, Client, ModelDetails
+from budwood.contracts import Observer
 from budwood.errors import ConfigurationError
 from budwood_llama_index.threads import ThreadedClient
 
@@ -72,9 +73,15 @@ class Clients:
         """Return what is known about a model. Nothing is sent."""
         details = self._details.get(model)
         if details is None:
-            client = self._client or self._async_client or self.blocking
-            details = self._details[model] = client.model(model)
+            details = self._details[model] = self._any().model(model)
         return details
+
+    def observers(self) -> tuple[str | Observer, ...]:
+        """Return the observers to which the clients report their calls."""
+        return self._any().observers()
+
+    def _any(self) -> Client | AsyncClient:
+        return self._client or self._async_client or self.blocking
 
     def close(self) -> None:
         """Close the clients that were created here. The next use creates new ones."""

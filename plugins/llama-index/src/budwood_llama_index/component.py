@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,8 +17,13 @@ from llama_index.core.bridge.pydantic import (
 from llama_index.core.schema import BaseComponent
 
 from budwood import AsyncClient, Client
+from budwood.contracts import Observer
 from budwood.errors import ConfigurationError
+from budwood.names import normalise
 from budwood_llama_index.clients import Clients
+
+OBSERVERS: Final = "budwood_observers"
+"""The key in the payload of a component's events for the observers that its client reports to."""
 
 _NOT_PICKLED: Final = frozenset({"api_key", "client", "async_client", "callback_manager", "rate_limiter"})
 """Secrets, and what belongs to this process."""
@@ -101,6 +106,11 @@ class BudwoodComponent(BaseComponent):
             )
         return data
 
+    def to_payload(self) -> dict[str, Any]:
+        """Return what events say about this component, with the observers of its client, and without secrets."""
+        payload: dict[str, Any] = super().to_payload()  # type: ignore[misc] # of the LLM or the embedding model
+        return {**payload, OBSERVERS: [_name(observer) for observer in self._clients.observers()]}
+
     def _get_model(self) -> str | None:
         raise NotImplementedError
 
@@ -111,6 +121,16 @@ class BudwoodComponent(BaseComponent):
 
     def _get_defaults(self) -> dict[str, Any]:
         return {}
+
+
+def list_reported(payload: Mapping[str, Any], observers: Iterable[str | Observer]) -> list[str | Observer]:
+    """Return those of some observers that the client of a component reports to."""
+    reported = payload.get(OBSERVERS) or ()
+    return [observer for observer in observers if _name(observer) in reported]
+
+
+def _name(observer: str | Observer) -> str:
+    return normalise(observer) if isinstance(observer, str) else f"{type(observer).__name__}@{id(observer):x}"
 
 
 def _without_credentials(url: str | None) -> str | None:
