@@ -117,17 +117,20 @@ def test_closed_model_opens_a_new_client():
     assert model.get_client() is not first
 
 
-def test_abandoned_stream_ends_the_request(client):
+def test_abandoned_stream_ends_the_request(client, monkeypatch):
     """
     A stream that is left early is closed.
     """
-    model = ChatBudwood(client=client)
-    chunks = model.stream("A long text, of which only the beginning is read.")
+    opened = []
+    stream = client.stream
+    monkeypatch.setattr(client, "stream", lambda *args, **kwargs: opened.append(stream(*args, **kwargs)) or opened[0])
+    chunks = ChatBudwood(client=client).stream("A long text, of which only the beginning is read.")
 
     assert next(chunks).text == TEXT[:4]
+    assert not opened[0]._events.is_ended
     chunks.close()
 
-    assert model.invoke("Hello").content == f"{TEXT}Hello"
+    assert opened[0]._events.is_ended
 
 
 def test_tokens_are_counted_offline(client, vendor):
