@@ -121,14 +121,19 @@ def look_up(client: httpx.Client, name: str, version: str) -> dict[str, Any] | s
 
 
 def read_answer(name: str, version: str, answer: dict[str, Any]) -> Iterator[Problem]:
-    """Yield the known vulnerabilities of a release, and whether it was yanked."""
+    """
+    Yield the known vulnerabilities of a release, and whether it was yanked.
+
+    They forbid only publishing: what others find out must not fail the tests of an unchanged tree.
+    """
     for file in answer.get("urls", [])[:1]:
         if file.get("yanked"):
             cause = f"This release was yanked: {(file.get('yanked_reason') or 'no reason given').rstrip('.')}."
-            yield Problem(f"{name} {version}", cause, "Require another version.")
+            yield Problem(f"{name} {version}", cause, "Require another version.", only_publishing=True)
     for known in answer.get("vulnerabilities", []):
         if known.get("withdrawn"):
             continue
         fixed = ", ".join(known.get("fixed_in") or []) or "no version yet"
         cause = f"It has the vulnerability {known['id']}: {known.get('summary') or known.get('link') or ''}"
-        yield Problem(f"{name} {version}", cause, f"It is fixed in {fixed}: require that, or do without it.")
+        cure = f"It is fixed in {fixed}: require that, or do without it."
+        yield Problem(f"{name} {version}", cause, cure, only_publishing=True)
