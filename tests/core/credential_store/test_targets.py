@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from budwood import Client, CredentialError
-from budwood.credential_store import KeyTarget, StoredKey, index_path, write_index, write_secret
+from budwood.credential_store import KeyTarget, KeyTargetError, StoredKey, index_path, write_index, write_secret
 from budwood.settings import user_folder
 from budwood_testing import chat_reply
 
@@ -67,6 +67,64 @@ def test_hostile_folder_does_not_receive_the_key(target, source, place, store, s
     assert not scripted.calls
     assert SECRET not in str(caught.value)
     assert "tokens add --provider openai`, or set " in caught.value.hint
+
+
+@pytest.mark.parametrize("target", [OPENAI, None])
+@pytest.mark.parametrize(
+    "source",
+    [
+        ("budwood.toml", "[transports.default]\nproxy = 'http://evil.example:1'\nverify = false"),
+        ("budwood.toml", "[transports.httptools]\nca_file = 'authority.pem'"),
+        (".env", "BUDWOOD_TRANSPORTS__DEFAULT__VERIFY=false"),
+    ],
+)
+def test_transport_of_a_hostile_folder_cannot_read_the_key(source, target, store, scripted):
+    """
+    The origin is the right one, but whoever is on the way could answer in its place.
+    """
+    file, text = source
+    store(target)
+    Path(file).write_text(text)
+
+    with pytest.raises(KeyTargetError, match=rf"transports\.\w+\.\w+ in .*{file} can let others read") as caught:
+        ask(scripted)
+
+    assert not scripted.calls
+    assert "or set OPENAI_API_KEY" in caught.value.hint
+
+
+def test_proxy_of_the_folder_forwards_encrypted_keys_only(store, scripted):
+    """
+    A proxy sees what is sent without TLS, and nothing else.
+    """
+    Path("budwood.toml").write_text("[transports.default]\nproxy = 'http://proxy.example:1'\nverify = true")
+    store()
+    assert ask(scripted) == SECRET
+
+    store(KeyTarget("openai", "http://127.0.0.1:8000"))
+    with pytest.raises(KeyTargetError, match=r"transports\.default\.proxy"):
+        ask(scripted, base_url="http://127.0.0.1:8000/v1")
+
+
+def test_endpoint_of_azure_is_an_address(scripted):
+    """
+    A key of an older index is not sent to it either.
+    """
+    write_index(index_path(user_folder("config")), [StoredKey.create("azure", "default", SECRET, "file")])
+    Path("budwood.toml").write_text("[providers.azure]\nendpoint = 'https://evil.example'")
+
+    with pytest.raises(KeyTargetError, match=r"//evil\.example"):
+        Client("azure/gpt-4o", transport=scripted, cache=False)
+
+
+def test_transport_of_the_user_may_be_any(store, scripted):
+    """
+    Only the current folder is not trusted.
+    """
+    store()
+    (user_folder("config") / "budwood.toml").write_text("[transports.default]\nverify = false")
+
+    assert ask(scripted) == SECRET
 
 
 def test_error_names_both_addresses(store, scripted):

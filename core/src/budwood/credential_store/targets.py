@@ -1,7 +1,8 @@
 """
 Where a stored key may be sent: only to the plugin and the origin that it was stored for.
 
-A key is stored under the name of a provider, and settings in the current folder can give that name another address.
+A key is stored under the name of a provider, and settings in the current folder can give that name another address, or
+let others read what is sent to the right one.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pydantic import BaseModel, SecretStr
 
 from budwood.credential_store.index import DEFAULT_LABEL, KeyTarget, StoredKey
 from budwood.errors import CredentialError
-from budwood.settings_sources import Table
+from budwood.settings_sources import Source, Table
 
-TARGET_FIELDS: Final = ("plugin", "distribution", "base_url", "backups")
-"""The settings of a provider that determine where its key is sent."""
+TARGET_FIELDS: Final = ("plugin", "distribution", "base_url", "endpoint", "backups")
+"""The settings of a provider that determine where its key is sent. ``endpoint`` is Azure's word for the address."""
 
 _PORTS: Final = {"http": 80, "https": 443}
+
+_TRUE: Final = ("true", "1", "yes", "on")
 
 
 class KeyTargetError(CredentialError):
@@ -35,12 +38,14 @@ class StoredCredentials(NamedTuple):
         keys: Their entries in the index.
         variables: The environment variables for the key, for errors.
         folder_source: The file of the current folder that determines where the key is sent; None if none does.
+        folder_sources: The sources in the current folder.
     """
 
     settings: Table
     keys: Sequence[StoredKey] = ()
     variables: Sequence[str] = ()
     folder_source: str | None = None
+    folder_sources: Sequence[Source] = ()
 
     def check(self, plugin: str, settings: BaseModel, secrets: Iterable[object]) -> None:
         """
@@ -52,8 +57,9 @@ class StoredCredentials(NamedTuple):
             secrets: Its keys, which may be others than the stored ones.
 
         Raises:
-            KeyTargetError: A key was stored for another plugin or origin, or it was stored without this information
-                and the current folder determines where it would be sent.
+            KeyTargetError: A key was stored for another plugin or origin, it was stored without this information and
+                the current folder determines where it would be sent, or a transport of the current folder would let
+                others read it.
         """
         stored = (self.settings.get("api_key"), *(key["secret"] for key in self.settings.get("keys", ())))
         if _texts(stored).isdisjoint(_texts(secrets)):
@@ -64,6 +70,17 @@ class StoredCredentials(NamedTuple):
                 raise self._refusal(key, f"was stored for {key.target}, but the settings name {target}")
             if key.target is None and self.folder_source is not None:
                 raise self._refusal(key, f"would be sent to {target}, which {self.folder_source} names")
+        self._check_transports(target)
+
+    def _check_transports(self, target: KeyTarget) -> None:
+        for source in self.folder_sources:
+            if setting := _find_interception(source.tree.get("transports", {}), target):
+                raise KeyTargetError(
+                    f"{self.keys[0].provider}: {setting} in {source.name} can let others read the stored key on its "
+                    f"way to {target}. It is not sent.",
+                    hint="If you trust this setting, move it to the user's budwood.toml (`budwood config path`), "
+                    f"or set {' or '.join(self.variables)}.",
+                )
 
     def _refusal(self, key: StoredKey, problem: str) -> KeyTargetError:
         option = "" if key.label == DEFAULT_LABEL else f" --label '{key.label}'"
@@ -77,6 +94,18 @@ class StoredCredentials(NamedTuple):
 def find_target(plugin: str, settings: BaseModel) -> KeyTarget:
     """Return where an instance of a plugin sends its key."""
     return KeyTarget(plugin, _find_origin(str(getattr(settings, "base_url", None) or "")))
+
+
+def _find_interception(transports: Table, target: KeyTarget) -> str | None:
+    """Return the setting of a transport that lets others read what is sent to a target; None if there is none."""
+    for name, section in transports.items():
+        if str(section.get("verify", True)).lower() not in _TRUE:
+            return f"transports.{name}.verify"
+        if section.get("ca_file") is not None:
+            return f"transports.{name}.ca_file"
+        if section.get("proxy") and not target.origin.startswith("https:"):  # otherwise it sees encrypted data only
+            return f"transports.{name}.proxy"
+    return None
 
 
 def _find_origin(url: str) -> str:

@@ -243,7 +243,8 @@ class Instances:
         if not keys:
             return None
         values = self._stored_keys.settings_of(name, names)
-        return StoredCredentials(values, keys, names, self._find_folder_source(name, variables))
+        folder_source = self._find_folder_source(name, variables)
+        return StoredCredentials(values, keys, names, folder_source, self.settings.folder_sources)
 
     def _find_folder_source(self, name: str, variables: Mapping[str, tuple[str, ...]]) -> str | None:
         """Return the source in the current folder that determines where the key of an instance is sent, if any."""
