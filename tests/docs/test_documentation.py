@@ -29,6 +29,7 @@ FILES = ("csv", "json", "markdown", "text", "toml")
 OWN_SESSION = re.compile(r"^<!-- tested by nox -s (\w+) -->$", re.MULTILINE)
 SESSION = os.environ.get("BUDWOOD_TEST_SESSION", "docs")
 SOURCE = re.compile(r"`([\w/]+\.py)`")
+PATH = re.compile(r"\b(?:core|plugins|tests)/[\w./-]*\w")
 
 
 @dataclass(frozen=True)
@@ -219,3 +220,13 @@ def test_files_of_the_architecture_exist():
     named = SOURCE.findall((ROOT / "docs" / "architecture.md").read_text("utf-8"))
 
     assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
+def test_paths_of_the_contributing_page_exist():
+    """
+    Every path of sources or tests that docs/CONTRIBUTING.md names exists, also in its commands.
+    """
+    named = PATH.findall((ROOT / "docs" / "CONTRIBUTING.md").read_text("utf-8"))
+
+    assert len(named) >= 4
+    assert [path for path in named if not (ROOT / path).exists()] == []
