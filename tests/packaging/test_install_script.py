@@ -38,6 +38,28 @@ def test_installs_with_each_tool(tool, make_user):
     assert user.run("sh", SCRIPT, "--uninstall").startswith("Nothing to remove")
 
 
+@pytest.mark.parametrize("tool", ["uv", "pipx"])
+def test_budwood_comes_from_the_folder_only(tool, make_user, tmp_path):
+    """
+    With --from and an index, a distribution of Budwood is never looked for in the index. A second run works.
+    """
+    user = make_user(*NEEDED[tool])
+    own, index = tmp_path / "own wheels", tmp_path / "index"
+    own.mkdir()
+    index.mkdir()
+    for wheel in user.wheels.glob("*.whl"):
+        shutil.copy(wheel, own if wheel.name.startswith("budwood") else index)
+    install = ("sh", SCRIPT, "--from", own, "--with", "sqlite-cache")
+    links = {"PIP_FIND_LINKS": index.as_uri(), "UV_FIND_LINKS": index.as_uri()}
+
+    user.run(*install, **links)
+    assert "budwood-sqlite-cache" in user.run(user.command, "plugins", "list")
+    user.run(*install[:-2], **links)
+
+    assert "budwood-sqlite-cache" not in user.run(user.command, "plugins", "list")
+    assert user.ask() == "The rootstock gives roots."
+
+
 def test_dry_run_changes_nothing(make_user):
     """
     --dry-run prints the commands. The script also works from standard input.
@@ -94,6 +116,9 @@ def test_missing_wheels_are_an_error(make_user, tmp_path):
     few.mkdir()
     for wheel in user.wheels.glob("budwood*.whl"):
         shutil.copy(wheel, few)
+    assert "no wheel of budwood-typo.\nCheck the name" in user.run(
+        "sh", SCRIPT, "--from", few, "--with", "typo", fails=True
+    )
     output = user.run("sh", SCRIPT, "--from", few, "--offline", fails=True, PIP_FIND_LINKS="")
     assert "python did not install budwood; its message is above.\nAdd the wheels that are missing in" in output
     assert list(user.home.glob(".local/share/*")) == []
@@ -145,7 +170,7 @@ def test_read_only_home_is_an_error():
         (["--using", "conda"], "unknown tool"),
         (["--offline"], "--offline needs --from"),
         (["--form", "dist"], "unknown argument: --form"),
-        (["--from", "missing"], "not a folder"),
+        (["--from", "missing"], "--from missing: not a folder"),
     ],
 )
 def test_wrong_arguments_are_errors(arguments, message, make_user):

@@ -4,7 +4,7 @@
 set -eu
 
 published=no # the first release on a package index sets this to yes
-# Those that others require come first, since pipx installs one after the other.
+# The first one is required by others, and pipx installs one after the other.
 plugins='budwood-openai-compatible budwood-generation budwood-anthropic budwood-azure budwood-gemini budwood-groq
   budwood-mistral budwood-offline budwood-ollama budwood-openai budwood-openrouter budwood-usage budwood-xai'
 minimum_minor=11
@@ -94,11 +94,14 @@ check_wheels() { # checks that the folder of --from has each distribution in one
 Then install its wheels: sh plugins/cli/packaging/install.sh --from dist'
     return 0
   fi
-  wheels=$(CDPATH='' cd -- "$wheels" 2>/dev/null && pwd) ||
-    fail '--from: not a folder.' 'Name the folder with the wheels, such as dist.'
+  given=$wheels
+  wheels=$(CDPATH='' cd -- "$given" 2>/dev/null && pwd) ||
+    fail "--from $given: not a folder." 'Name the folder with the wheels, such as dist.'
+  cure='Build the wheels with: nox -s wheels'
   for name in budwood budwood-cli $plugins; do
     set -- "$(prefix_of "$name")"-*.whl
-    [ -f "$1" ] || fail "$wheels has no wheel of $name." 'Build the wheels with: nox -s wheels'
+    [ -f "$1" ] || fail "$wheels has no wheel of $name." "$cure"
+    cure='Check the name. If it is right, build the wheels again with: nox -s wheels'
     [ $# -eq 1 ] || fail "$wheels has several versions of $name." 'Keep the wheels of one version.'
   done
 }
@@ -155,11 +158,14 @@ install_with_pipx() {
     UV_FIND_LINKS=$PIP_FIND_LINKS
     export PIP_NO_INDEX PIP_FIND_LINKS UV_NO_INDEX UV_FIND_LINKS
   fi
-  run pipx install --force --python "$python" --preinstall "$(requirement budwood)" "$(requirement budwood-cli)" ||
-    explain_failure
+  # --force would also install again, from the index, what the wheels require.
+  if is_installed_by pipx; then run pipx uninstall budwood-cli || explain_failure; fi
+  run pipx install --python "$python" --preinstall "$(requirement budwood)" "$(requirement budwood-cli)" || explain_failure
   set --
   for name in $plugins; do set -- "$@" "$(requirement "$name")"; done
-  run pipx inject --force budwood-cli "$@" || explain_failure
+  run pipx inject budwood-cli "$1" || explain_failure # alone, since pipx sorts the packages of one command
+  shift
+  run pipx inject budwood-cli "$@" || explain_failure
 }
 
 url_of() { printf 'file://%s' "$(printf %s "$1" | sed 's/%/%25/g; s/ /%20/g; s/#/%23/g; s/?/%3F/g')"; }
