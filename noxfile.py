@@ -532,4 +532,5 @@ def servers(session: nox.Session) -> None:
 def packaging(session: nox.Session) -> None:
     """Install the wheels in dist/ with install.sh, uv and pipx, and check the Dockerfile and the Homebrew formula."""
     session.install(*PACKAGING)
-    pytest(session, "python", "tests/packaging", options=["--confcutdir=tests/packaging", *IN_PARALLEL])
+    options = ["--confcutdir=tests/packaging", *IN_PARALLEL, "-o", "faulthandler_timeout=1800"]  # for slow machines
+    pytest(session, "python", "tests/packaging", options=options)
