@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from budwood import AsyncClient, Client
+from budwood.types import TextDelta
 from budwood_testing import chat_chunks, sse
 from tests.servers import EVENT_STREAM, MAX_WAIT, WAIT_FOR_CLOSE, head
 
@@ -130,3 +131,49 @@ def other():
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_an_async_generator_may_be_left_to_the_end_of_the_loop(settings):
+    """
+    Nothing is printed if the loop that ends closes an async generator which reads a stream.
+    """
+    program = f"""
+import asyncio
+from budwood import AsyncClient
+
+async def read():
+    async with AsyncClient("local/tiny", settings={settings!r}).stream("Hi") as stream:
+        async for text in stream.text_deltas():
+            yield text
+
+async def start():
+    await anext(read())
+
+asyncio.run(start())
+"""
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("method", ["__anext__", "close"])
+def test_a_coroutine_may_be_closed_while_it_waits(settings, loopback_server, method, unraisable):
+    """
+    Python closes the coroutines of a loop that has stopped: the stream ends, and this is no fault of the transport.
+    """
+
+    async def start_stream() -> None:
+        async with AsyncClient("local/tiny", settings=settings) as client:
+            events = aiter(client.stream("Hi"))
+            while await anext(events) != TextDelta("lo"):  # the last that the server sends
+                pass
+            waiting = getattr(events, method)()
+            waiting.send(None)
+            waiting.close()
+            assert [event async for event in events] == []
+
+    asyncio.run(start_stream())
+
+    assert loopback_server.closed_by_client.wait(MAX_WAIT)
+    assert unraisable == []

@@ -120,6 +120,9 @@ class AsyncDriver:
                 try:
                     pending = handlers[type(effect)](effect)
                     result = await (_shield(pending) if is_ending else pending)
+                except GeneratorExit:  # this coroutine is being closed, so that it cannot await what the flow yields
+                    _end_flow(flow)
+                    raise
                 except BaseException as failure:  # noqa: BLE001 - whatever it is belongs to the flow
                     is_ending = is_ending or isinstance(failure, asyncio.CancelledError)
                     effect = flow.throw(convert(failure, effect, self.transport_source))
