@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from budwood.engine.chat import foreign_options
+from budwood.engine.chat.option_types import AskOptions, ClientOptions, ServiceOptions
 from budwood.errors import ConfigurationError, PromptError
 from budwood_testing import chat_reply
 
@@ -103,3 +105,12 @@ def test_options_of_a_call_take_precedence(make_client, scripted, clock):
 
     timing = scripted.timings[0]
     assert (timing.deadline - clock.now, timing.connect_timeout, timing.idle_timeout) == (10, 4, 2)
+
+
+def test_hints_for_other_libraries_do_not_name_own_options():
+    """
+    An option of Budwood is known, so that a hint for it would be wrong.
+    """
+    known = {*AskOptions.__optional_keys__, *ServiceOptions.__optional_keys__, *ClientOptions.__optional_keys__}
+
+    assert [name for name in foreign_options._HINTS if name in known] == []

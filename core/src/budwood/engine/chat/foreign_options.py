@@ -39,7 +39,6 @@ _HINTS: Final = {
     "n": 'Pass extra={"n": …} if the vendor supports it; the further replies are response.alternatives.',
     "provider": 'The provider is part of the model: model="provider/model".',
     "custom_llm_provider": 'The provider is part of the model: model="provider/model".',
-    "fallbacks": "Fallbacks are not supported yet. Catch the error and ask another model.",
     "progress": "Pass progress=… to client.ask_many(…).",
     "on_progress": "Pass progress=… to client.ask_many(…).",
     "max_concurrency": "Pass concurrency=… to client.ask_many(…).",
