@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from budwood.chat import ChatSession as ChatSession
     from budwood.client.asynchronous import AsyncClient as AsyncClient
     from budwood.client.blocking import Client as Client
+    from budwood.client.pairs import ClientPair as ClientPair
     from budwood.client.shared import ask as ask
     from budwood.client.shared import ask_async as ask_async
     from budwood.client.shared import run as run
@@ -172,6 +173,7 @@ _NAMES = {
     "budwood.chat": "AsyncChatSession ChatSession",
     "budwood.client.asynchronous": "AsyncClient",
     "budwood.client.blocking": "Client",
+    "budwood.client.pairs": "ClientPair",
     "budwood.client.shared": "ask ask_async run run_async session session_async",
     "budwood.completed": "AskProgress AsyncCompletedReplies CompletedReplies CompletedReply",
     "budwood.engine.batches.requests": "BatchRequest",

@@ -16,7 +16,7 @@ from budwood.contracts import Clock, Observer
 from budwood.engine.accounting.costs import find_facts
 from budwood.engine.accounting.observer_loading import close_observers, load_observers
 from budwood.engine.accounting.observers import Observers
-from budwood.names import normalise
+from budwood.names import identify
 from budwood.plugins import Instances, Registry
 from budwood.settings import Settings
 from budwood.types import (
@@ -117,8 +117,8 @@ class CallReporter:
             request: A `ChatRequest`, or the request of another service. It is content as well.
             label: The label by which observers can group calls.
             streamed: Whether the caller reads the reply as a stream.
-            reported_to: Observers, by name or as objects, that another client reports the call to. They receive no
-                events of it here.
+            reported_to: Observers that another client reports the call to: names, objects, or
+                `budwood.ClientPair.observer_ids`. They receive no events of it here.
         """
         event = RequestStarted(
             call=call or secrets.token_hex(8),
@@ -149,13 +149,8 @@ class CallReporter:
 
     def _find_group(self, excluded: Collection[str | Observer]) -> Observers:
         """Return the observers without some of them, as one, which logs the first error of each."""
-        names = {normalise(each) for each in excluded if isinstance(each, str)}
-        chosen = tuple(
-            index
-            for index, listed in enumerate(self._listed)
-            if not any(listed is each for each in excluded)
-            and not (isinstance(listed, str) and normalise(listed) in names)
-        )
+        ids = {identify(each) for each in excluded}
+        chosen = tuple(index for index, listed in enumerate(self._listed) if identify(listed) not in ids)
         group = self._groups.get(chosen)
         if group is None:
             group = self._groups.setdefault(chosen, Observers([self._observers[index] for index in chosen]))

@@ -13,6 +13,11 @@ def normalise(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 
 
+def identify(instance: object) -> str:
+    """Return a text that identifies the name of a plugin, or an object of this process while it exists."""
+    return normalise(instance if isinstance(instance, str) else f"{type(instance).__name__}@{id(instance):x}")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return a sentence with the known names that are similar to this one, or None if there are none."""
     import difflib  # needed only after a mistake
