@@ -7,10 +7,11 @@ import pickle
 
 import pytest
 from langchain_core.exceptions import ContextOverflowError, ModelAuthenticationError, ModelNotFoundError
+from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 
 import budwood
-from budwood_langchain import ChatBudwood
+from budwood_langchain import BudwoodEmbeddings, BudwoodLLM, ChatBudwood
 from tests.chat_server import NOW, failure
 from tests.langchain.vendor import TEXT, Vendor
 
@@ -157,6 +158,40 @@ def test_wrong_key_is_an_error_of_both(vendor):
 
     assert isinstance(caught.value, budwood.AuthenticationError)
     assert "sk-wrong-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["invoke", "batch", "stream"])
+def test_wrong_key_of_a_text_model_is_an_error_of_both(vendor, method):
+    """
+    Text models raise the same errors as chat models.
+    """
+    with budwood.Client("vendor/parrot", settings=settings_of(vendor, api_key="sk-wrong-key")) as client:
+        call = getattr(BudwoodLLM(client=client), method)
+        with pytest.raises(ModelAuthenticationError):
+            list(call(["Hello", "Goodbye"] if method == "batch" else "Hello"))
+
+
+async def test_wrong_key_of_embeddings_is_an_error_of_both(vendor):
+    """
+    Embeddings raise the same errors as chat models, also in async code.
+    """
+    with budwood.Client("vendor/parrot", settings=settings_of(vendor, api_key="sk-wrong-key")) as client:
+        embeddings = BudwoodEmbeddings(client=client)
+        with pytest.raises(ModelAuthenticationError):
+            embeddings.embed_query("Hello")
+        with pytest.raises(ModelAuthenticationError):
+            await embeddings.aembed_query("Hello")
+
+
+def test_saved_model_has_no_credentials_of_its_address():
+    """
+    They are neither in a pickle nor in LangChain's form nor in the repr.
+    """
+    model = ChatBudwood(model="openai/gpt-4o", base_url="https://user:sk-secret@example.com/v1")
+
+    for saved in (pickle.dumps(model), dumps(model).encode(), repr(model).encode()):
+        assert b"sk-secret" not in saved
+    assert pickle.loads(pickle.dumps(model)).base_url == "https://example.com/v1"
 
 
 async def test_missing_model_is_an_error_of_both(vendor):

@@ -18,12 +18,11 @@ from pydantic import ConfigDict, Field
 from budwood import AskOptions, ConfigurationError, ReasoningEffort, StructuredOutputError
 from budwood_langchain import structured
 from budwood_langchain.call_options import make_options
-from budwood_langchain.clients import BudwoodComponent
+from budwood_langchain.clients import MARK, BudwoodComponent
 from budwood_langchain.errors import langchain_errors
 from budwood_langchain.messages import convert_messages
 from budwood_langchain.profiles import make_profile
 from budwood_langchain.replies import make_result
-from budwood_langchain.run_marks import MARK, make_mark
 from budwood_langchain.streams import STREAM_OPTIONS, ChunkMaker, make_last_chunk
 from budwood_langchain.tools import AnyTool, ToolChoice, list_names, make_tool_options
 
@@ -79,11 +78,11 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         address = self.get_address(kwargs.get("model"))
         params: dict[str, Any] = {**super()._get_ls_params(stop=stop, **{**kwargs, "model": address})}
         params["ls_provider"] = address.partition("/")[0]
-        params[MARK] = make_mark(self)
+        params[MARK] = self._clients.observer_ids()
         return cast("LangSmithParams", params)
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return make_profile((self.client or self.async_client or self.get_client()).model(self.model))
+        return make_profile(self._clients.describe(self.model))
 
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text with a tokenizer on this machine, or estimate them; nothing is sent."""
@@ -121,8 +120,6 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         client = self.get_async_client()
-        if client is None:
-            return await super()._agenerate(messages, stop, run_manager, **kwargs)
         try:
             with langchain_errors():
                 response = await client.ask(convert_messages(messages), **self._make_options(stop, kwargs))
@@ -155,19 +152,15 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         client = self.get_async_client()
-        if client is None:
-            async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
-                yield chunk
-            return
         options = self._make_options(stop, kwargs, STREAM_OPTIONS)
         maker = ChunkMaker(list_names(kwargs.get("tools") or ()))
         with langchain_errors():
             async with client.stream(convert_messages(messages), **options) as stream:
                 async for event in stream:
-                    if (made := maker.convert(event)) is not None:
+                    if (chunk := maker.convert(event)) is not None:
                         if run_manager is not None:
-                            await run_manager.on_llm_new_token(made.text, chunk=made)
-                        yield made
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
                 yield make_last_chunk(stream.response)
 
     def _make_options(

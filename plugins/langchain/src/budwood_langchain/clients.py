@@ -8,11 +8,16 @@ from langchain_core.load.serializable import Serializable
 from langchain_core.utils import from_env, secret_from_env
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
-from budwood import AsyncClient, Client, ConfigurationError
-from budwood_langchain.own_clients import OwnClients
+from budwood import AsyncClient, Client, ClientPair
+from budwood.providing.addresses import hide_secrets
 
 KEY_VARIABLE: Final = "BUDWOOD_API_KEY"
 """The environment variable with the key of a component; the providers' own variables also work."""
+
+MARK: Final = "budwood_observers"
+"""The key in the metadata of a run for the observers that its client reports to."""
+
+_NOT_PICKLED: Final = ("client", "async_client", "api_key")
 
 
 class BudwoodComponent(Serializable):
@@ -37,12 +42,12 @@ class BudwoodComponent(Serializable):
     client: Client | None = Field(default=None, exclude=True, repr=False)
     async_client: AsyncClient | None = Field(default=None, exclude=True, repr=False)
     api_key: SecretStr | None = Field(default_factory=secret_from_env(KEY_VARIABLE, default=None))
-    base_url: str | None = None
+    base_url: str | None = Field(default=None, repr=False)
     options: dict[str, Any] = Field(default_factory=dict)
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    _own_clients: OwnClients = PrivateAttr(default_factory=OwnClients)
+    _clients: ClientPair = PrivateAttr()
 
     @model_validator(mode="before")
     @classmethod
@@ -55,15 +60,15 @@ class BudwoodComponent(Serializable):
         known = {name: value for name, value in values.items() if name in fields}
         return {**known, "options": {**values.get("options", {}), **further}}
 
-    @model_validator(mode="after")
-    def _check_clients(self) -> Self:
-        unused = sorted({"api_key", "base_url"} & self.model_fields_set)
-        if unused and (self.client or self.async_client):
-            raise ConfigurationError(
-                f"{' and '.join(unused)} cannot be passed together with a client.",
-                hint=f"Pass {' and '.join(unused)} to the client instead.",
-            )
-        return self
+    def model_post_init(self, context: object, /) -> None:
+        """
+        Prepare the clients, which are created when they are used.
+
+        Raises:
+            ConfigurationError: A client was passed together with a key or an address.
+        """
+        super().model_post_init(context)
+        self._clients = self._make_clients()
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -80,6 +85,11 @@ class BudwoodComponent(Serializable):
         """The fields that are saved as the name of an environment variable."""
         return {"api_key": KEY_VARIABLE}
 
+    @property
+    def lc_attributes(self) -> dict[str, str]:
+        """The address without credentials."""
+        return {} if self.base_url is None else {"base_url": hide_secrets(self.base_url)}
+
     def get_client(self) -> Client:
         """
         Return the client of blocking calls: the one that was passed, or else the component's own.
@@ -87,54 +97,50 @@ class BudwoodComponent(Serializable):
         Raises:
             ConfigurationError: Only an async client was passed, or the settings are invalid.
         """
-        if self.client is not None:
-            return self.client
-        if self.async_client is not None:
-            raise ConfigurationError(
-                f"This {type(self).__name__} has only an async_client.",
-                hint="Pass client=… as well, or call its async methods.",
-            )
-        return self._own_clients.get(lambda: Client(**self._client_arguments()))
+        return self._clients.blocking
 
-    def get_async_client(self) -> AsyncClient | None:
+    def get_async_client(self) -> AsyncClient:
         """
         Return the client of async calls: the one that was passed, or else the component's own.
 
-        It is None if only a blocking client was passed: that has to be used in a thread, so that its settings hold.
+        If only a blocking client was passed, it is one that uses that client in threads, so that its settings apply.
         """
-        if self.async_client is not None or self.client is not None:
-            return self.async_client
-        return self._own_clients.get_async(lambda: AsyncClient(**self._client_arguments()))
+        return self._clients.asynchronous
 
     def get_address(self, model: str | None = None) -> str:
         """Return ``provider/model`` of a call; by default that of the component, its client or the settings."""
         address = model or self.model
         if address is None:
-            details = (self.client or self.async_client or self.get_client()).model()
+            details = self._clients.describe()
             address = f"{details.provider}/{details.model}"
         return address
 
     def close(self) -> None:
         """Close the component's own clients. The next call creates new ones."""
-        self._own_clients.close()
+        self._clients.close()
 
     async def aclose(self) -> None:
         """Close the component's own clients. The next call creates new ones."""
-        await self._own_clients.aclose()
+        await self._clients.aclose()
 
-    def _client_arguments(self) -> dict[str, Any]:
-        key = None if self.api_key is None else self.api_key.get_secret_value()
-        return {"model": self.model, "api_key": key, "base_url": self.base_url}
+    def _make_clients(self) -> ClientPair:
+        is_set = (self.client is None and self.async_client is None) or "api_key" in self.model_fields_set
+        key = self.api_key.get_secret_value() if self.api_key is not None and is_set else None
+        return ClientPair(
+            self.model, client=self.client, async_client=self.async_client, api_key=key, base_url=self.base_url
+        )
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Leave out clients and the key, so that a pickle contains no secret."""
+        """Leave out clients, the key, and credentials in the address, so that a pickle contains no secret."""
         state = super().__getstate__()
-        return {**state, "__dict__": {**state["__dict__"], "client": None, "async_client": None, "api_key": None}}
+        fields = {**state["__dict__"], **dict.fromkeys(_NOT_PICKLED), **self.lc_attributes}
+        return {**state, "__dict__": fields, "__pydantic_fields_set__": self.model_fields_set.difference(_NOT_PICKLED)}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         """Restore a pickle. The key is read from the environment again."""
         super().__setstate__(state)
         self.__dict__["api_key"] = secret_from_env(KEY_VARIABLE, default=None)()
+        self._clients = self._make_clients()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy the component. The copy shares the clients."""

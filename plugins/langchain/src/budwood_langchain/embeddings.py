@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final, NamedTuple
 
 from langchain_core.embeddings import Embeddings
-from langchain_core.runnables import run_in_executor
 from pydantic import Field
 
 from budwood_langchain.call_options import make_options
 from budwood_langchain.clients import BudwoodComponent
+from budwood_langchain.errors import langchain_errors
 
 
 class BatchLimit(NamedTuple):
@@ -58,19 +58,18 @@ class BudwoodEmbeddings(BudwoodComponent, Embeddings):
         """Embed texts. The vectors are in their order."""
         if not texts:
             return []
-        client, options = self.get_client(), self._make_options()
-        replies = (client.embed(batch, dimensions=self.dimensions, **options) for batch in self._split(texts))
+        with langchain_errors():
+            client, options = self.get_client(), self._make_options()
+            replies = [client.embed(batch, dimensions=self.dimensions, **options) for batch in self._split(texts)]
         return [list(vector) for reply in replies for vector in reply.vectors]
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed texts. The vectors are in their order."""
-        client = self.get_async_client()
-        if client is None:  # only a blocking client was passed
-            return await run_in_executor(None, self.embed_documents, texts)
         if not texts:
             return []
-        options = self._make_options()
-        replies = [await client.embed(batch, dimensions=self.dimensions, **options) for batch in self._split(texts)]
+        with langchain_errors():
+            client, options = self.get_async_client(), self._make_options()
+            replies = [await client.embed(batch, dimensions=self.dimensions, **options) for batch in self._split(texts)]
         return [list(vector) for reply in replies for vector in reply.vectors]
 
     def embed_query(self, text: str) -> list[float]:

@@ -19,9 +19,9 @@ from pydantic import ConfigDict, Field
 from budwood import AsyncClient, BudwoodError, Capability, ChatResponse, Client, CompletionOptions, Usage
 from budwood_langchain.blocks import Block
 from budwood_langchain.call_options import make_options
-from budwood_langchain.clients import BudwoodComponent
+from budwood_langchain.clients import MARK, BudwoodComponent
+from budwood_langchain.errors import langchain_errors
 from budwood_langchain.replies import make_metadata, make_usage
-from budwood_langchain.run_marks import MARK, make_mark
 
 _OPTIONS: Final = tuple("model temperature max_tokens top_p stop seed timeout max_retries".split())
 """The fields that are options of calls."""
@@ -73,7 +73,7 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
         address = self.get_address(kwargs.get("model"))
         params: dict[str, Any] = {**super()._get_ls_params(stop=stop, **{**kwargs, "model": address})}
         params["ls_provider"] = address.partition("/")[0]
-        params[MARK] = make_mark(self)
+        params[MARK] = self._clients.observer_ids()
         return cast("LangSmithParams", params)
 
     def generate(
@@ -103,14 +103,15 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        client, options = self.get_client(), self._make_options(stop, kwargs)
-        if self._is_completion(client, options):
-            return _make_result([client.complete(prompt, **options) for prompt in prompts])
-        if len(prompts) == 1:
-            return _make_result([client.ask(prompts[0], **options)])
-        with client.ask_many(prompts, **options) as replies:
-            by_index = {done.index: _require_reply(done.reply) for done in replies}
-        return _make_result([by_index[index] for index in range(len(prompts))])
+        with langchain_errors():
+            client, options = self.get_client(), self._make_options(stop, kwargs)
+            if self._is_completion(client, options):
+                return _make_result([client.complete(prompt, **options) for prompt in prompts])
+            if len(prompts) == 1:
+                return _make_result([client.ask(prompts[0], **options)])
+            with client.ask_many(prompts, **options) as replies:
+                by_index = {done.index: _require_reply(done.reply) for done in replies}
+            return _make_result([by_index[index] for index in range(len(prompts))])
 
     async def _agenerate(
         self,
@@ -119,16 +120,15 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        client, options = self.get_async_client(), self._make_options(stop, kwargs)
-        if client is None:  # only a blocking client was passed
-            return await super()._agenerate(prompts, stop, run_manager, **kwargs)
-        if self._is_completion(client, options):
-            return _make_result([await client.complete(prompt, **options) for prompt in prompts])
-        if len(prompts) == 1:
-            return _make_result([await client.ask(prompts[0], **options)])
-        async with client.ask_many(prompts, **options) as replies:
-            by_index = {done.index: _require_reply(done.reply) async for done in replies}
-        return _make_result([by_index[index] for index in range(len(prompts))])
+        with langchain_errors():
+            client, options = self.get_async_client(), self._make_options(stop, kwargs)
+            if self._is_completion(client, options):
+                return _make_result([await client.complete(prompt, **options) for prompt in prompts])
+            if len(prompts) == 1:
+                return _make_result([await client.ask(prompts[0], **options)])
+            async with client.ask_many(prompts, **options) as replies:
+                by_index = {done.index: _require_reply(done.reply) async for done in replies}
+            return _make_result([by_index[index] for index in range(len(prompts))])
 
     def _stream(
         self,
@@ -139,7 +139,7 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
     ) -> Iterator[GenerationChunk]:
         client, options = self.get_client(), self._make_options(stop, kwargs)
         start = client.stream_completion if self._is_completion(client, options) else client.stream
-        with start(prompt, **options) as stream:
+        with langchain_errors(), start(prompt, **options) as stream:
             for text in stream.text_deltas():
                 chunk = GenerationChunk(text=text)
                 if run_manager is not None:
@@ -155,18 +155,15 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
         **kwargs: Any,
     ) -> AsyncIterator[GenerationChunk]:
         client, options = self.get_async_client(), self._make_options(stop, kwargs)
-        if client is None:  # only a blocking client was passed
-            async for chunk in super()._astream(prompt, stop, run_manager, **kwargs):
-                yield chunk
-            return
         start = client.stream_completion if self._is_completion(client, options) else client.stream
-        async with start(prompt, **options) as stream:
-            async for text in stream.text_deltas():
-                chunk = GenerationChunk(text=text)
-                if run_manager is not None:
-                    await run_manager.on_llm_new_token(text, chunk=chunk)
-                yield chunk
-            yield GenerationChunk(text="", generation_info=_make_info(stream.response))
+        with langchain_errors():
+            async with start(prompt, **options) as stream:
+                async for text in stream.text_deltas():
+                    chunk = GenerationChunk(text=text)
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(text, chunk=chunk)
+                    yield chunk
+                yield GenerationChunk(text="", generation_info=_make_info(stream.response))
 
     def _is_completion(self, client: Client | AsyncClient, options: CompletionOptions) -> bool:
         """Tell whether the model only continues texts."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from llama_index.core.bridge.pydantic import (
     ConfigDict,
@@ -16,11 +15,8 @@ from llama_index.core.bridge.pydantic import (
 )
 from llama_index.core.schema import BaseComponent
 
-from budwood import AsyncClient, Client
-from budwood.contracts import Observer
-from budwood.errors import ConfigurationError
-from budwood.names import normalise
-from budwood_llama_index.clients import Clients
+from budwood import AsyncClient, Client, ClientPair, ConfigurationError
+from budwood.providing.addresses import hide_secrets
 
 OBSERVERS: Final = "budwood_observers"
 """The key in the payload of a component's events for the observers that its client reports to."""
@@ -46,7 +42,7 @@ class BudwoodComponent(BaseComponent):
     )
     base_url: str | None = Field(default=None, description="The address of the provider.", repr=False)
 
-    _clients: Clients = PrivateAttr()
+    _clients: ClientPair = PrivateAttr()
 
     def model_post_init(self, context: object, /) -> None:
         """
@@ -56,15 +52,15 @@ class BudwoodComponent(BaseComponent):
             ConfigurationError: A client was passed together with a key or an address.
         """
         super().model_post_init(context)
-        if (self.client or self.async_client) and (self.api_key or self.base_url):
-            raise ConfigurationError(
-                "A client has its own key and address: api_key= and base_url= would not be used.",
-                hint="Pass them to the client: Client(model, api_key=…, base_url=…).",
-            )
         keys = [each.get_secret_value() for each in self.api_key] if isinstance(self.api_key, list) else None
         key = self.api_key.get_secret_value() if isinstance(self.api_key, SecretStr) else keys
-        arguments = {"model": self._get_model(), "api_key": key, "base_url": self.base_url}
-        self._clients = Clients(self.client, self.async_client, arguments)
+        self._clients = ClientPair(
+            self._get_model(),
+            client=self.client,
+            async_client=self.async_client,
+            api_key=key,
+            base_url=self.base_url,
+        )
 
     def close(self) -> None:
         """Close the clients that this object has created; the next call creates new ones. Others stay open."""
@@ -109,7 +105,7 @@ class BudwoodComponent(BaseComponent):
     def to_payload(self) -> dict[str, Any]:
         """Return what events say about this component, with the observers of its client, and without secrets."""
         payload: dict[str, Any] = super().to_payload()  # type: ignore[misc] # of the LLM or the embedding model
-        return {**payload, OBSERVERS: [_name(observer) for observer in self._clients.observers()]}
+        return {**payload, OBSERVERS: self._clients.observer_ids()}
 
     def _get_model(self) -> str | None:
         raise NotImplementedError
@@ -123,19 +119,5 @@ class BudwoodComponent(BaseComponent):
         return {}
 
 
-def list_reported(payload: Mapping[str, Any], observers: Iterable[str | Observer]) -> list[str | Observer]:
-    """Return those of some observers that the client of a component reports to."""
-    reported = payload.get(OBSERVERS) or ()
-    return [observer for observer in observers if _name(observer) in reported]
-
-
-def _name(observer: str | Observer) -> str:
-    return normalise(observer) if isinstance(observer, str) else f"{type(observer).__name__}@{id(observer):x}"
-
-
 def _without_credentials(url: str | None) -> str | None:
-    """Return an address without user, password and query, which can be secrets."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+    return None if url is None else hide_secrets(url)

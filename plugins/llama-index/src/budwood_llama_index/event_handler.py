@@ -30,7 +30,7 @@ from budwood import CallReporter, ReportedCall, Usage
 from budwood.contracts import Observer
 from budwood.plugins import Registry
 from budwood.settings import Settings
-from budwood_llama_index.component import list_reported
+from budwood_llama_index.component import OBSERVERS
 
 MAX_SPANS: Final = 10_000
 """The number of runs, and of spans, that have started and not ended. Of more, the oldest are forgotten."""
@@ -135,7 +135,7 @@ class _Runs:
             return
         provider, model = _find_model(details)
         label = event.tags.get("label", self._label)
-        reported_to = list_reported(details, self.reporter.observers())
+        reported_to = details.get(OBSERVERS) or ()
         call = self.reporter.start(
             provider, model, service=service, prompt=prompt, label=label, reported_to=reported_to
         )

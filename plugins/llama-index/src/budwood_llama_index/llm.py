@@ -28,13 +28,10 @@ from budwood_llama_index import replies
 from budwood_llama_index.component import BudwoodComponent
 from budwood_llama_index.messages import to_messages
 from budwood_llama_index.structured import StructuredPrediction
-from budwood_llama_index.threads import ThreadedStream
 from budwood_llama_index.tool_calls import keep_first_call, prepare_chat, read_calls
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
-
-_AsyncStream = AsyncChatStream | ThreadedStream
 
 _UNKNOWN_OUTPUT: Final = -1
 """What LlamaIndex's own LLMs report if nothing limits their output."""
@@ -249,7 +246,7 @@ class Budwood(BudwoodComponent, StructuredPrediction):
             return self._open_text(self._to_prompt(messages), call)
         return self._clients.blocking.stream(to_messages(messages), **self._ask_options(call))
 
-    def _open_async(self, messages: Sequence[ChatMessage], call: Mapping[str, Any]) -> _AsyncStream:
+    def _open_async(self, messages: Sequence[ChatMessage], call: Mapping[str, Any]) -> AsyncChatStream:
         if not self.metadata.is_chat_model:
             return self._open_text_async(self._to_prompt(messages), call)
         return self._clients.asynchronous.stream(to_messages(messages), **self._ask_options(call))
@@ -260,7 +257,7 @@ class Budwood(BudwoodComponent, StructuredPrediction):
             return client.stream(prompt, **self._ask_options(call))
         return client.stream_completion(prompt, **self._completion_options(call))
 
-    def _open_text_async(self, prompt: str, call: Mapping[str, Any]) -> _AsyncStream:
+    def _open_text_async(self, prompt: str, call: Mapping[str, Any]) -> AsyncChatStream:
         client = self._clients.asynchronous
         if self.metadata.is_chat_model:
             return client.stream(prompt, **self._ask_options(call))
@@ -286,7 +283,7 @@ def _read(stream: ChatStream, responses: replies.StreamedResponse) -> ChatRespon
         yield responses.finish(stream.response)
 
 
-async def _read_async(stream: _AsyncStream, responses: replies.StreamedResponse) -> ChatResponseAsyncGen:
+async def _read_async(stream: AsyncChatStream, responses: replies.StreamedResponse) -> ChatResponseAsyncGen:
     async with stream:
         async for event in stream:
             for response in responses.add(event):
