@@ -1,13 +1,36 @@
-"""A small repository with one distribution, which tests break, and the environment of its build backend."""
+"""
+A small repository with one distribution, which tests break, and the environment of its build backend.
+
+The tests are skipped where the tools of a release are not installed: `nox -s release` installs them.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from release.building import build_all
-from release.projects import Release
+
+if TYPE_CHECKING:
+    from release.projects import Release
+
+TOOLS = ("hatchling", "packaging", "pyproject_hooks", "pyroma", "trove_classifiers", "twine", "uv")
+MISSING = [name for name in TOOLS if importlib.util.find_spec(name) is None]
+collect_ignore_glob = ["test_*.py"] if MISSING else []
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / ".ci"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """
+    Say why no test was collected.
+    """
+    if MISSING:
+        missing = ", ".join(MISSING)
+        terminalreporter.write_line(f"tests/release: skipped, without {missing}. Run nox -s release -- --check.")
+
 
 LICENCE = "All rights are granted.\n"
 PROJECT = """
@@ -76,10 +99,14 @@ class Repository:
 
     def release(self) -> Release:
         """Return the release, of which nothing is built."""
+        from release.projects import Release
+
         return Release(self.root, self.root / ".nox" / "release-files")
 
     def build(self) -> Release:
         """Return the release with its files."""
+        from release.building import build_all
+
         release = self.release()
         assert build_all(release) == []
         return release
