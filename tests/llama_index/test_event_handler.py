@@ -210,3 +210,17 @@ def test_usage_store_has_the_runs(make_other):
     store.close()
     assert totals.group == ("search", "tiny")
     assert (totals.calls, totals.input_tokens, totals.output_tokens) == (1, 11, 5)
+
+
+def test_cached_reply_of_our_llm_costs_nothing(recorder, make_llm, vendor):
+    """
+    The cache of its client answers the second run: the record says so, and counts no tokens as paid.
+    """
+    settings = {"providers": {"local": {"plugin": "openai-compatible", "base_url": vendor.url, "api_key": KEY}}}
+    with Client("local/tiny", settings=settings, cache="memory") as client:
+        llm = make_llm(client=client, model=None, temperature=0)
+        llm.complete("hello")
+        llm.complete("hello")
+
+    assert len(vendor.requests) == 1
+    assert [call.attempts[0].cached for call in recorder.calls] == [False, True]

@@ -147,9 +147,9 @@ class _Runs:
         for call in self._calls.get(event.span_id or "", ())[:1]:
             call.report_first_token()
 
-    def finish(self, event: BaseEvent, usage: Usage | None = None) -> None:
+    def finish(self, event: BaseEvent, response: ChatResponse | CompletionResponse | None = None) -> None:
         if call := self._pop(event.span_id or ""):
-            call.finish(usage=usage)
+            call.finish(usage=_read_usage(response), **_read_own(response))
 
     def fail(self, span: str, error: BaseException) -> None:
         while call := self._pop(span):
@@ -195,7 +195,7 @@ class _Events(BaseEventHandler):
                 if event.response.delta:
                     self._runs.progress(event)
             case LLMChatEndEvent() | LLMCompletionEndEvent():
-                self._runs.finish(event, _read_usage(event.response))
+                self._runs.finish(event, event.response)
             case EmbeddingEndEvent():
                 self._runs.finish(event)
             case ExceptionEvent():
@@ -274,6 +274,14 @@ def _read_usage(response: ChatResponse | CompletionResponse | None) -> Usage | N
     if not inputs and not outputs:
         inputs, outputs = counts.get("prompt_tokens", 0), counts.get("completion_tokens", 0)
     return Usage(input_tokens=inputs, output_tokens=outputs) if inputs or outputs else None
+
+
+def _read_own(response: ChatResponse | CompletionResponse | None) -> dict[str, Any]:
+    """Return what a response of Budwood says: the model that answered, and whether a cache did."""
+    raw = None if response is None else response.raw
+    if not isinstance(raw, Mapping) or not {"cached", "cost", "attempts"} <= raw.keys():
+        return {}
+    return {"model": str(raw.get("model") or ""), "cached": raw["cached"] is True}
 
 
 def _find_status(error: BaseException) -> int | None:
