@@ -19,6 +19,7 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from llama_index.core.tools import FunctionTool
 
 from budwood import AsyncClient, Client, Message
 from budwood.errors import (
@@ -334,3 +335,21 @@ def test_result_of_a_tool_must_name_its_call():
     """
     with pytest.raises(PromptError, match="tool_call_id"):
         to_messages([ChatMessage(role="tool", content="Rain.")])
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_call_of_an_unknown_tool_is_left_to_llama_index(streamed, make_llm, vendor, monkeypatch):
+    """
+    The model may invent a tool: the call is in the response, and nothing is sent again.
+    """
+    call = {"id": "1", "type": "function", "function": {"name": "invented", "arguments": "{}"}}
+    monkeypatch.setattr("tests.llama_index.vendor.make_call", lambda *_: call)
+    tool, llm = FunctionTool.from_defaults(str.upper, name="upper"), make_llm()
+
+    if streamed:
+        *_, response = llm.stream_chat_with_tools([tool], "hello")
+    else:
+        response = llm.chat_with_tools([tool], "hello")
+
+    assert [each.tool_name for each in llm.get_tool_calls_from_response(response)] == ["invented"]
+    assert len(vendor.requests) == 1

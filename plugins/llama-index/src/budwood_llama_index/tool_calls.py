@@ -30,7 +30,8 @@ def prepare_chat(
     if not tools:
         return {"messages": messages}
     definitions = [tool.metadata.to_openai_tool(skip_length_check=True) for tool in tools]
-    return {"messages": messages, "tools": definitions, "tool_choice": choice, "parallel_tool_calls": parallel}
+    options = {"tools": definitions, "tool_choice": choice, "parallel_tool_calls": parallel}
+    return {"messages": messages, **options, "execute_tools": False}  # also if the model invents a tool
 
 
 def keep_first_call(response: ChatResponse) -> None:
