@@ -251,7 +251,12 @@ def test_roles_are_kept():
 
 @pytest.mark.parametrize(
     "message",
-    [RemoveMessage(id="1"), HumanMessage([{"type": "image"}]), HumanMessage([{"type": "image", "base64": "?"}])],
+    [
+        RemoveMessage(id="1"),
+        HumanMessage([{"type": "image"}]),
+        HumanMessage([{"type": "image", "base64": "?"}]),
+        HumanMessage([{"type": "text"}]),
+    ],
 )
 def test_messages_that_cannot_be_sent_are_errors(message):
     """

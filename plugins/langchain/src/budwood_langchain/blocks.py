@@ -61,7 +61,7 @@ def make_part(block: str | Mapping[str, Any]) -> Part | Mapping[str, Any]:
     kind = block.get("type")
     match kind:
         case "text":
-            return TextPart(text=block["text"], cache=_read_cache(block), **_read_data(block))
+            return TextPart(text=_read_text(block), cache=_read_cache(block), **_read_data(block))
         case "reasoning":
             return ReasoningPart(text=block.get("reasoning") or "", **_read_data(block))
         case "refusal":
@@ -128,6 +128,12 @@ def _read_source(block: Mapping[str, Any]) -> Block:
     raise PromptError(
         f"A block of the type {block['type']!r} has no content.", hint='Give it "base64", "url" or "file_id".'
     )
+
+
+def _read_text(block: Mapping[str, Any]) -> str:
+    if not isinstance(text := block.get("text"), str):
+        raise PromptError("A block of the type 'text' has no text.", hint='Give it "text".')
+    return text
 
 
 def _read_cache(block: Mapping[str, Any]) -> CacheLifetime | None:
