@@ -194,3 +194,14 @@ def test_choice_of_an_unknown_tool_lists_the_tools(model):
     """
     with pytest.raises(budwood.ConfigurationError, match="The tools are: weather"):
         model.bind_tools([weather], tool_choice="whether")
+
+
+def test_tool_in_the_form_of_the_vendor_runs_there(model):
+    """
+    It becomes a vendor's tool of the provider of the model, beside tools that LangChain runs.
+    """
+    bound = model.bind_tools([{"type": "web_search", "search_context_size": "low"}, weather]).kwargs
+
+    (tool,) = bound["vendor_tools"]
+    assert (tool.provider, tool.data) == ("vendor", {"type": "web_search", "search_context_size": "low"})
+    assert [each["function"]["name"] for each in bound["tools"]] == ["weather"]

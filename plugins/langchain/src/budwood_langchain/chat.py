@@ -92,7 +92,8 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         self, messages: Sequence[BaseMessage], tools: Sequence[AnyTool] | None = None
     ) -> int:
         """Count the tokens of a request, as `get_num_tokens` does."""
-        offered = make_tool_options(tools) if tools else {}
+        provider = self.get_address().partition("/")[0]
+        offered = make_tool_options(tools, provider=provider) if tools else {}
         options = make_options({"model": self.model}, offered)
         return self.get_client().count_tokens(convert_messages(messages), offline=True, **options).input_tokens
 
@@ -184,8 +185,8 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         Return the model with tools. LangChain runs the calls.
 
         Args:
-            tools: Tools of LangChain, functions, Pydantic models and schemas; also `budwood.types.VendorTool`, which
-                runs at its vendor.
+            tools: Tools of LangChain, functions, Pydantic models and schemas; also tools that run at their vendor, as a
+                `budwood.types.VendorTool` or in the form of the model's vendor: ``{"type": "web_search"}``.
             tool_choice: ``"auto"``, ``"none"``, ``"any"`` or ``"required"``, or the name of the tool to call; True for
                 the only tool.
             strict: Whether the vendor enforces the schemas of arguments.
@@ -195,7 +196,8 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         Raises:
             ConfigurationError: ``tool_choice`` has an unknown form, or names a tool that is not among the tools.
         """
-        options = make_tool_options(tools, tool_choice, strict=strict)
+        provider = self.get_address(kwargs.get("model")).partition("/")[0]
+        options = make_tool_options(tools, tool_choice, strict=strict, provider=provider)
         if parallel_tool_calls is not None:
             options["parallel_tool_calls"] = parallel_tool_calls
         return self.bind(**options, **kwargs)
