@@ -196,6 +196,24 @@ def test_choice_of_an_unknown_tool_lists_the_tools(model):
         model.bind_tools([weather], tool_choice="whether")
 
 
+def test_streamed_call_of_an_unknown_tool_is_a_call(model, vendor):
+    """
+    The model may invent a tool: its arguments are not text of the reply, as in a reply that is not streamed.
+    """
+    function = {"name": "invented", "arguments": '{"city": "Oslo"}'}
+    vendor.reply = lambda _body: {
+        "content": None,
+        "tool_calls": [{"id": "1", "type": "function", "function": function}],
+    }
+
+    whole = model.bind_tools([weather]).invoke("Hello")
+    first, *others = model.bind_tools([weather]).stream("Hello")
+    streamed = sum(others, first)
+
+    assert (streamed.text, streamed.tool_calls) == (whole.text, whole.tool_calls)
+    assert streamed.tool_calls[0]["name"] == "invented"
+
+
 def test_tool_in_the_form_of_the_vendor_runs_there(model):
     """
     It becomes a vendor's tool of the provider of the model, beside tools that LangChain runs.

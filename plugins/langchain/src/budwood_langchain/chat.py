@@ -136,7 +136,7 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         options = self._make_options(stop, kwargs, STREAM_OPTIONS)
-        maker = ChunkMaker(list_names(kwargs.get("tools") or ()))
+        maker = ChunkMaker(options)
         with langchain_errors(), self.get_client().stream(convert_messages(messages), **options) as stream:
             for event in stream:
                 if (chunk := maker.convert(event)) is not None:
@@ -154,7 +154,7 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         client = self.get_async_client()
         options = self._make_options(stop, kwargs, STREAM_OPTIONS)
-        maker = ChunkMaker(list_names(kwargs.get("tools") or ()))
+        maker = ChunkMaker(options)
         with langchain_errors():
             async with client.stream(convert_messages(messages), **options) as stream:
                 async for event in stream:
@@ -168,7 +168,10 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         self, stop: list[str] | None, kwargs: Mapping[str, Any], fixed: Mapping[str, Any] | None = None
     ) -> AskOptions:
         fields = {name: getattr(self, name) for name in _OPTIONS}
-        return make_options(self.options, fields, kwargs, {"stop": stop}, fixed or {})
+        options = make_options(self.options, fields, kwargs, {"stop": stop}, fixed or {})
+        if list_names(options.get("tools") or ()):  # LangChain runs their calls, also of a tool that the model invents
+            options.setdefault("execute_tools", False)
+        return options
 
     # Tools and structured output.
 

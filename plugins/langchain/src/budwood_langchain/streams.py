@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
@@ -26,6 +26,7 @@ from budwood.types import (
 )
 from budwood_langchain.blocks import EXTRAS, Block, make_block
 from budwood_langchain.replies import make_metadata, make_own, make_usage
+from budwood_langchain.tools import list_names
 
 STREAM_OPTIONS = {"on_stream_failure": "raise", "repairs": 0}
 """Options of streams. Chunks cannot be taken back, as Budwood would do before it asks again for the same reply."""
@@ -39,11 +40,13 @@ class ChunkMaker:
     is a text, because tool calls count with numbers. Further choices of a reply are skipped.
 
     Args:
-        tools: The names of the tools that were passed. The arguments of another one are structured output: text.
+        options: The options of the call. With a schema, the arguments of a tool that was not passed are structured
+            output: text. Without one, the model has invented the tool, and the caller gets the call.
     """
 
-    def __init__(self, tools: Container[str]) -> None:
-        self._tools = tools
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._has_schema = options.get("schema") is not None
+        self._tools = list_names(options.get("tools") or ())
         self._blocks = 0
         self._open: str | None = None
         self._outputs: set[int] = set()
@@ -89,7 +92,7 @@ class ChunkMaker:
         return chunk
 
     def _add_call(self, event: ToolCallDelta) -> ChatGenerationChunk:
-        if event.name is not None and event.name not in self._tools:
+        if self._has_schema and event.name is not None and event.name not in self._tools:
             self._outputs.add(event.index)
         if event.index in self._outputs:
             return _make_chunk(event.arguments)
