@@ -37,7 +37,7 @@ def build_or_explain(project: Project, release: Release) -> Built | Problem:
     except subprocess.CalledProcessError as error:
         text = error.output.decode(errors="replace").strip().splitlines()[-1]
         cure = "Correct its pyproject.toml, or the files that it names."
-        return Problem(project.name, f"It cannot be built: {text}", cure)
+        return Problem(project.name, f"It cannot be built: {text.rstrip('.')}.", cure)
 
 
 def build_one(project: Project, dist: Path, work: Path) -> Built:

@@ -64,5 +64,5 @@ def compare_node_package(package: NodePackage, version: str) -> Iterator[Problem
         found[lock.name] = json.loads(lock.read_text(encoding="utf-8")).get("version")
     for file, text in found.items():
         if text != version:
-            cure = f"Run `npm version {version} --no-git-tag-version` in {package.folder.name}/."
+            cure = f"Run `npm version {version} --no-git-tag-version` in plugins/{package.folder.name}/."
             yield Problem(package.name, f"The version is {text} in {file}, not {version}.", cure)

@@ -39,6 +39,7 @@ def test_build_that_fails_is_reported(repository):
     (problem,) = build_all(repository.release())
 
     assert "MISSING.md" in problem.cause
+    assert problem.cause.endswith(".")
 
 
 @pytest.mark.parametrize(
