@@ -104,7 +104,7 @@ def make_user(tmp_path, wheels):
             found = shutil.which(name)
             assert found, f"{name} is missing. `nox -s packaging` installs it."
             (bin_ / name).symlink_to(found)
-        for name in "cat chmod dirname grep ln mkdir readlink rm sed sh tr".split():
+        for name in "cat chmod dirname grep ln mkdir mv readlink rm sed sh tr".split():
             (bin_ / name).symlink_to(shutil.which(name))
         if python:
             (bin_ / "python3").symlink_to(Path(sys.executable).resolve())

@@ -124,6 +124,25 @@ def test_missing_wheels_are_an_error(make_user, tmp_path):
     assert list(user.home.glob(".local/share/*")) == []
 
 
+def test_failed_upgrade_keeps_the_installation(make_user, tmp_path):
+    """
+    The virtual environment is as before if pip cannot install the new wheels.
+    """
+    user = make_user()
+    own = user.home / ".local/share/budwood-cli"
+    own.mkdir(parents=True)
+    (own / "marker").touch()
+    (tmp_path / "damaged").mkdir()
+    for wheel in user.wheels.glob("budwood*.whl"):
+        (tmp_path / "damaged" / wheel.name).touch()
+
+    output = user.run("sh", SCRIPT, "--from", tmp_path / "damaged", "--offline", "--using", "python", fails=True)
+
+    assert "python did not install budwood" in output
+    assert [path.name for path in own.parent.iterdir()] == ["budwood-cli"]
+    assert (own / "marker").exists()
+
+
 def test_index_is_not_used_before_the_first_release(make_user):
     """
     While Budwood is not published, another package of its name is not installed.

@@ -177,13 +177,23 @@ install_with_python() {
   set -- --quiet --disable-pip-version-check
   for name in budwood budwood-cli $plugins; do set -- "$@" "$(requirement "$name")"; done
   if [ "$offline" = yes ]; then set -- "$@" --no-index --find-links "$(url_of "$wheels")"; fi
-  run "$python" -m venv --clear "$own" || explain_failure
-  if ! run "$own/bin/python" -m pip install "$@"; then
-    rm -rf "$own"
+  former=$own.former
+  if [ -d "$own" ] && [ ! -d "$former" ]; then run mv "$own" "$former"; fi
+  trap 'restore; exit 130' HUP INT TERM
+  if ! run "$python" -m venv --clear "$own" || ! run "$own/bin/python" -m pip install "$@"; then
+    restore
     explain_failure
   fi
+  trap - HUP INT TERM
+  run rm -rf "$former"
   run mkdir -p "$bin"
   run ln -sf "$own/bin/budwood" "$bin/budwood"
+}
+
+restore() { # puts the former virtual environment back, if there is one
+  [ "$dry_run" = no ] || return 0
+  rm -rf "$own"
+  [ ! -d "$former" ] || mv "$former" "$own"
 }
 
 find_python() {
