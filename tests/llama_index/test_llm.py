@@ -27,6 +27,7 @@ from budwood.errors import (
     BudgetExceededError,
     ConfigurationError,
     PromptError,
+    StreamInterruptedError,
 )
 from budwood.types import ImagePart, ReasoningPart, TextPart, ToolCallPart
 from budwood_llama_index import Budwood
@@ -143,6 +144,19 @@ def test_leaving_an_async_stream_closes_its_connection(make_llm, vendor):
         return await asyncio.to_thread(vendor.left.wait, 60)
 
     assert asyncio.run(leave())
+
+
+@pytest.mark.parametrize("options", [{}, {"on_stream_failure": "restart"}])
+def test_a_stream_that_breaks_off_is_an_error(make_llm, vendor, options):
+    """
+    It is not asked for again, because its deltas cannot be taken back.
+    """
+    deltas = []
+
+    with pytest.raises(StreamInterruptedError):
+        deltas.extend(response.delta for response in make_llm(options=options).stream_chat(ask("torn")))
+
+    assert len(vendor.requests) == 1
 
 
 # Clients.

@@ -24,8 +24,8 @@ class Vendor(BackgroundServer):
     Answers by the last message: it calls a tool if there are any, gives a person if there is a schema, and echoes else.
 
     These words in the last message change the reply: ``twice`` calls the tool twice, ``think`` sends reasoning,
-    ``endless`` sends a stream until the client leaves. The model ``broken`` fails with status 500, and another key than
-    `KEY` with 401.
+    ``endless`` sends a stream until the client leaves, and ``torn`` one without an end. The model ``broken`` fails with
+    status 500, and another key than `KEY` with 401.
 
     Attributes:
         requests: The bodies of the requests.
@@ -155,6 +155,8 @@ def chunks(body: Body) -> Iterator[Body]:
         yield chunk(body, {"reasoning_content": message["reasoning_content"]})
     for piece in re.findall(r"(?s).{1,6}", message["content"] or ""):
         yield chunk(body, {"content": piece})
+    if "torn" in (message["content"] or ""):
+        raise OSError
     for index, call in enumerate(message.get("tool_calls", ())):
         arguments = call["function"]["arguments"]
         first = {**call, "index": index, "function": {"name": call["function"]["name"], "arguments": arguments[:5]}}

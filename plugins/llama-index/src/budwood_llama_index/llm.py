@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _UNKNOWN_OUTPUT: Final = -1
 """What LlamaIndex's own LLMs report if nothing limits their output."""
 
+STREAM_OPTIONS: Final = {"on_stream_failure": "raise", "repairs": 0}
+"""Options of streams. What was shown cannot be taken back, as Budwood would do before it asks again."""
+
 
 class Budwood(BudwoodComponent, StructuredPrediction):
     """
@@ -244,24 +247,24 @@ class Budwood(BudwoodComponent, StructuredPrediction):
     def _open(self, messages: Sequence[ChatMessage], call: Mapping[str, Any]) -> ChatStream:
         if not self.metadata.is_chat_model:
             return self._open_text(self._to_prompt(messages), call)
-        return self._clients.blocking.stream(to_messages(messages), **self._ask_options(call))
+        return self._clients.blocking.stream(to_messages(messages), **self._ask_options({**call, **STREAM_OPTIONS}))
 
     def _open_async(self, messages: Sequence[ChatMessage], call: Mapping[str, Any]) -> AsyncChatStream:
         if not self.metadata.is_chat_model:
             return self._open_text_async(self._to_prompt(messages), call)
-        return self._clients.asynchronous.stream(to_messages(messages), **self._ask_options(call))
+        return self._clients.asynchronous.stream(to_messages(messages), **self._ask_options({**call, **STREAM_OPTIONS}))
 
     def _open_text(self, prompt: str, call: Mapping[str, Any]) -> ChatStream:
         client = self._clients.blocking
         if self.metadata.is_chat_model:
-            return client.stream(prompt, **self._ask_options(call))
-        return client.stream_completion(prompt, **self._completion_options(call))
+            return client.stream(prompt, **self._ask_options({**call, **STREAM_OPTIONS}))
+        return client.stream_completion(prompt, **self._completion_options({**call, **STREAM_OPTIONS}))
 
     def _open_text_async(self, prompt: str, call: Mapping[str, Any]) -> AsyncChatStream:
         client = self._clients.asynchronous
         if self.metadata.is_chat_model:
-            return client.stream(prompt, **self._ask_options(call))
-        return client.stream_completion(prompt, **self._completion_options(call))
+            return client.stream(prompt, **self._ask_options({**call, **STREAM_OPTIONS}))
+        return client.stream_completion(prompt, **self._completion_options({**call, **STREAM_OPTIONS}))
 
 
 def _as_chat(completion: CompletionResponse) -> ChatResponse:
