@@ -82,7 +82,9 @@ def _parse_cache(value: object) -> object:
     if value is False or (isinstance(value, str) and value.lower() in OFF):
         return ()
     if value is not None and not all(isinstance(name, str) and name for name in names):
-        raise ValueError("must be the name of a cache, a list of names, or false")
+        raise ValueError(
+            "must be the name of a cache, a list of names, or false; settings of caches belong in [caches.NAME]"
+        )
     return value
 
 

@@ -118,7 +118,10 @@ def test_a_cache_is_a_name_or_a_list_of_names(value, get_load_error):
     """
     text = get_load_error(file=f"cache = {value}")
 
-    assert "'cache': must be the name of a cache, a list of names, or false" in text
+    assert (
+        "'cache': must be the name of a cache, a list of names, or false; settings of caches belong in [caches.NAME]"
+        in text
+    )
 
 
 def test_file_that_is_not_utf8_is_an_error_without_its_content(load, tmp_path):
