@@ -121,6 +121,22 @@ def test_unknown_argument_is_an_error_with_a_cure():
         Budwood(model="openai/gpt-4.1", top_p=0.5)
 
 
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("temprature", r"Did you mean temperature\? Options of calls"),
+        ("api_base", "Pass base_url="),
+        ("cache", r"pass client=Client\("),
+    ],
+)
+def test_unknown_argument_names_the_one_that_was_meant(name, cure):
+    """
+    A similar name, the name that other integrations use, and an argument of a client.
+    """
+    with pytest.raises(ConfigurationError, match=f"Budwood has no argument '{name}'.*{cure}"):
+        Budwood(**{name: "value"})
+
+
 def test_leaving_a_stream_closes_its_connection(make_llm, vendor):
     """
     The vendor notices that the client has left.

@@ -16,6 +16,7 @@ from llama_index.core.bridge.pydantic import (
 from llama_index.core.schema import BaseComponent
 
 from budwood import AsyncClient, Client, ClientPair, ConfigurationError
+from budwood.names import did_you_mean
 from budwood.providing.addresses import hide_secrets
 
 OBSERVERS: Final = "budwood_observers"
@@ -23,6 +24,14 @@ OBSERVERS: Final = "budwood_observers"
 
 _NOT_PICKLED: Final = frozenset({"api_key", "client", "async_client", "callback_manager", "rate_limiter"})
 """Secrets, and what belongs to this process."""
+
+_OTHER_ARGUMENTS: Final = {
+    "api_base": "Pass base_url=….",
+    "additional_kwargs": "Pass options={…}.",
+    "cache": "It is an argument of a client: pass client=Client(…, cache=…).",
+    "observers": "It is an argument of a client: pass client=Client(…, observers=…).",
+}
+"""What replaces arguments of other integrations and of clients."""
 
 
 class BudwoodComponent(BaseComponent):
@@ -96,10 +105,11 @@ class BudwoodComponent(BaseComponent):
         known = cls.model_fields.keys() | {"class_name"}
         unknown = [name for name in data if name not in known] if isinstance(data, Mapping) else []
         if unknown:
-            raise ConfigurationError(
-                f"{cls.__name__} has no argument {unknown[0]!r}.",
-                hint=f"Options of calls belong into options=: {cls.__name__}(options={{{unknown[0]!r}: …}}).",
-            )
+            name = unknown[0]
+            options = f"Options of calls belong into options=: {cls.__name__}(options={{{name!r}: …}})."
+            similar = did_you_mean(name, cls.model_fields)
+            hint = _OTHER_ARGUMENTS.get(name) or (f"{similar} {options}" if similar else options)
+            raise ConfigurationError(f"{cls.__name__} has no argument {name!r}.", hint=hint)
         return data
 
     def to_payload(self) -> dict[str, Any]:
