@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.exceptions import ContextOverflowError, ModelAuthenticationError, ModelNotFoundError
 from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
@@ -237,3 +238,15 @@ def test_options_that_are_no_fields_reach_the_vendor(client, vendor):
     ChatBudwood(client=client, frequency_penalty=0.5).invoke("Hello")
 
     assert vendor.requests[0]["frequency_penalty"] == 0.5
+
+
+def test_langchains_cache_tells_the_models_of_clients_apart(vendor):
+    """
+    A model without a name of its own is that of its client: another client may not get its stored reply.
+    """
+    cache, settings = InMemoryCache(), {"providers": {"vendor": vendor.provider}}
+    for model in ("vendor/parrot", "vendor/parrot", "vendor/raven"):
+        with budwood.Client(model, settings=settings) as client:
+            ChatBudwood(client=client, cache=cache).invoke("Hello")
+
+    assert [request["model"] for request in vendor.requests] == ["parrot", "raven"]

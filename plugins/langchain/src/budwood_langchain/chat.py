@@ -81,6 +81,10 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         params[MARK] = self._clients.observer_ids()
         return cast("LangSmithParams", params)
 
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """Return what replies in LangChain's cache depend on: also the model if it is that of the client."""
+        return super()._get_llm_string(stop, **{**kwargs, "model": self.get_address(kwargs.get("model"))})
+
     def _resolve_model_profile(self) -> ModelProfile | None:
         return make_profile(self._clients.describe(self.model))
 
