@@ -165,3 +165,11 @@ def test_key_is_not_saved():
     assert KEY.encode() not in pickle.dumps(llm)
     assert KEY not in dumps(llm) + repr(llm)
     assert KEY not in str(llm.model_dump_json(exclude={"api_key"})) + str(llm._identifying_params)
+
+
+def test_tokens_are_counted_offline(llm, server):
+    """
+    Not with LangChain's default, which downloads a tokenizer of GPT-2.
+    """
+    assert llm.get_num_tokens("Roots take up water.") > 2
+    assert server.requests == []

@@ -76,6 +76,10 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
         params[MARK] = self._clients.observer_ids()
         return cast("LangSmithParams", params)
 
+    def get_num_tokens(self, text: str) -> int:
+        """Count the tokens of a text with a tokenizer on this machine, or estimate them; nothing is sent."""
+        return self.get_client().count_tokens(text, offline=True, **make_options({"model": self.model})).input_tokens
+
     def generate(
         self,
         prompts: list[str],
