@@ -230,6 +230,32 @@ def test_record_that_arrives_while_the_thread_ends_is_written(fast, writer, rows
     assert rows.rows == ["1"]
 
 
+def test_record_is_written_if_a_thread_ends_while_another_one_is_started(fast, writer, rows):
+    """
+    The thread that ends cannot start the next one meanwhile. Who holds the lock looks once more after its release.
+    """
+    ending, lock = SimpleQueue(), writer._starting
+
+    class Interleaved:
+        is_first = True
+
+        def acquire(self, *, blocking):
+            if self.is_first:
+                writer._wake = ending  # another thread has started one in between
+            return lock.acquire(blocking=blocking)
+
+        def release(self):
+            if self.is_first:
+                self.is_first = False
+                writer._retire(ending)
+            lock.release()
+
+    writer._starting = Interleaved()
+    add(writer, 1)
+
+    assert rows.written.acquire(timeout=60)
+
+
 def test_no_record_is_lost_among_threads(fast, writer, rows, monkeypatch):
     """
     Records of several threads, which switch often, are all written without anything else happening.

@@ -184,19 +184,23 @@ class Writer:
         self._is_dropping = False
 
     def _start(self) -> None:
-        if not self._starting.acquire(blocking=False):
-            return  # another thread starts it
-        try:
-            if self._wake is None:
-                _flush_at_exit_of_child()
-                wake: SimpleQueue[object] = SimpleQueue()
-                thread = threading.Thread(target=self._run, args=(wake,), name="budwood-usage", daemon=True)
-                self._thread, self._wake = thread, wake  # before the thread may end, and resets it
-                thread.start()
-        except RuntimeError:
-            self._thread = self._wake = None  # the program is ending, and writes the rest itself
-        finally:
-            self._starting.release()
+        """Start a thread if there is none. Who finds the lock held leaves it to its holder, which looks once more."""
+        while self._waiting and self._wake is None and self._starting.acquire(blocking=False):
+            try:
+                if self._wake is None:
+                    self._start_thread()
+            except RuntimeError:
+                self._thread = self._wake = None  # the program is ending, and writes the rest itself
+                return
+            finally:
+                self._starting.release()
+
+    def _start_thread(self) -> None:
+        _flush_at_exit_of_child()
+        wake: SimpleQueue[object] = SimpleQueue()
+        thread = threading.Thread(target=self._run, args=(wake,), name="budwood-usage", daemon=True)
+        self._thread, self._wake = thread, wake  # before the thread may end, and resets it
+        thread.start()
 
     def _run(self, wake: SimpleQueue[object]) -> None:
         self._write_until_stopped(wake)
