@@ -12,7 +12,7 @@ from tests.plugins.cli.setup.vendors import BAD_KEY, GOOD_KEY, REASON, Vendor
 
 pytestmark = pytest.mark.one_python
 
-KEY = "API key of openai: "
+KEY = "API key of openai (hidden): "
 MODEL = "Number or name [gpt-6.1-sol]: "
 SAVE = "Save? [Y/n] "
 UNCHECKED = "Save without a check? [y/N] "

@@ -113,7 +113,7 @@ def ask_key(candidate: Candidate, *, again: bool = False) -> Key:
         terminal.note(f"Create a key at {candidate.key_page}")
     while True:
         flag = f"{TOKEN_FLAG}, or set {candidate.variables[0]}"
-        secret = questions.ask_secret(f"API key of {candidate.name}", flag=flag)
+        secret = questions.ask_secret(_question(candidate), flag=flag)
         try:
             secret = clean_token(secret)
         except ArgumentError as error:
@@ -123,6 +123,10 @@ def ask_key(candidate: Candidate, *, again: bool = False) -> Key:
         return Key(SecretStr(secret), is_typed=True)
 
 
+def _question(candidate: Candidate) -> str:
+    return f"API key of {candidate.name} (hidden)"
+
+
 def _from_option(candidate: Candidate, answers: Answers) -> Key:
     if answers.token is not None and answers.key_env is not None:
         raise ArgumentError("--token and --key-env both have a key.", hint="Pass one of them.")
@@ -130,7 +134,7 @@ def _from_option(candidate: Candidate, answers: Answers) -> Key:
         return _from_variable(candidate, answers.key_env)
     secret = answers.token or ""
     if secret == "-":  # noqa: S105 - an option
-        secret = questions.ask_secret(f"API key of {candidate.name}", flag=TOKEN_FLAG) if _is_typed() else _read_line()
+        secret = questions.ask_secret(_question(candidate), flag=TOKEN_FLAG) if _is_typed() else _read_line()
     elif secret:
         terminal.note("warning: other programs can see --token in the list of processes. Use --token - instead.")
     secret = clean_token(secret)
