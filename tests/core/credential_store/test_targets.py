@@ -66,7 +66,8 @@ def test_hostile_folder_does_not_receive_the_key(target, source, place, store, s
 
     assert not scripted.calls
     assert SECRET not in str(caught.value)
-    assert "tokens add --provider openai`, or set " in caught.value.hint
+    assert f"Run the command outside of this folder, whose {file} sets the address." in caught.value.hint
+    assert "tokens add --provider openai --yes`" in caught.value.hint
 
 
 @pytest.mark.parametrize("target", [OPENAI, None])

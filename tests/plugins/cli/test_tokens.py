@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from budwood.credential_store import KeyringUnavailableError, read_index, read_secret
+from budwood.credential_store import KeyringUnavailableError, StoredKey, read_index, read_secret, write_index
 from budwood_cli import stored_keys
 from budwood_cli.errors import ArgumentError, OutputError
 from tests.fake_keyring import use_fake_keyring
@@ -40,7 +40,7 @@ def add(budwood, folder):
 
     def run(provider, *arguments, key=KEY):
         done = budwood(
-            "tokens", "add", "--provider", provider, "--token", "-", *arguments, "--store", "file", stdin=key
+            "tokens", "add", "--provider", provider, "--token", "-", *arguments, "--store", "file", "--yes", stdin=key
         )
         assert done.returncode == 0, done.stderr
         return done
@@ -86,6 +86,62 @@ def test_key_is_not_sent_to_another_address_until_it_is_stored_again(add, budwoo
     assert "budwood tokens add --provider local" in refused.stderr
     assert answer.returncode == 0, answer.stderr
     assert vendor.authorizations == [f"Bearer {KEY}"]
+
+
+ELSEWHERE = "base_url = 'http://evil.example/v1'"
+
+
+@pytest.fixture(
+    params=[
+        ("budwood.toml", f"[providers.openai]\n{ELSEWHERE}", "http://evil.example"),
+        (".env", "OPENAI_BASE_URL=http://evil.example/v1", "http://evil.example"),
+        (
+            "budwood.toml",
+            f"[providers.openai]\nbackups = [{{ {ELSEWHERE} }}]",
+            "https://api.openai.com and http://evil.example",
+        ),
+    ]
+)
+def warning(request, tmp_path):
+    """
+    What is said about the current folder, which sets an address.
+    """
+    file, text, places = request.param
+    (tmp_path / file).write_text(text)
+    return f"{file} in this folder sets the address of 'openai' to {places}."
+
+
+@pytest.mark.parametrize("command", ["add", "rotate"])
+def test_key_is_not_stored_for_the_address_of_a_folder_without_a_yes(command, warning, budwood, folder):
+    """
+    It would be sent there.
+    """
+    if command == "rotate":
+        write_index(folder / "credentials.json", [StoredKey.create("openai", "default", KEY, "file")])
+    before = read_index(folder / "credentials.json")
+    arguments = ("tokens", command, "--provider", "openai", "--token", "-", "--store", "file")
+
+    refused = budwood(*arguments, "--no-input", stdin=OTHER)
+    between = read_index(folder / "credentials.json")
+    agreed = budwood(*arguments, "--yes", stdin=OTHER)
+
+    assert refused.returncode == 2
+    assert warning in refused.stderr
+    assert "Pass --yes if the address is right, or run the command outside of this folder." in refused.stderr
+    assert between == before
+    assert agreed.returncode == 0, agreed.stderr
+
+
+def test_known_address_of_a_folder_needs_no_yes(add, budwood, tmp_path):
+    """
+    A key is stored for it already.
+    """
+    (tmp_path / "budwood.toml").write_text(f"[providers.openai]\n{ELSEWHERE}")
+    add("openai")
+
+    again = budwood("tokens", "rotate", "--provider", "openai", "--token", "-", stdin=OTHER)
+
+    assert again.returncode == 0, again.stderr
 
 
 def test_list_shows_ends_of_keys_and_what_overrides_them(add, budwood):

@@ -23,6 +23,7 @@ from budwood.credential_store.targets import (
     TARGET_FIELDS,
     KeyTargetError,
     StoredCredentials,
+    check_transports,
     find_target,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "StoredCredentials",
     "StoredKey",
     "StoredKeys",
+    "check_transports",
     "delete_secret",
     "describe_cures",
     "find_target",

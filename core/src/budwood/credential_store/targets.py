@@ -8,6 +8,7 @@ let others read what is sent to the right one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -70,30 +71,50 @@ class StoredCredentials(NamedTuple):
                 raise self._refusal(key, f"was stored for {key.target}, but the settings name {target}")
             if key.target is None and self.folder_source is not None:
                 raise self._refusal(key, f"would be sent to {target}, which {self.folder_source} names")
-        self._check_transports(target)
-
-    def _check_transports(self, target: KeyTarget) -> None:
-        for source in self.folder_sources:
-            if setting := _find_interception(source.tree.get("transports", {}), target):
-                raise KeyTargetError(
-                    f"{self.keys[0].provider}: {setting} in {source.name} can let others read the stored key on its "
-                    f"way to {target}. It is not sent.",
-                    hint="If you trust this setting, move it to the user's budwood.toml (`budwood config path`), "
-                    f"or set {' or '.join(self.variables)}.",
-                )
+        check_transports(self.keys[0].provider, target, self.folder_sources, self.variables)
 
     def _refusal(self, key: StoredKey, problem: str) -> KeyTargetError:
         option = "" if key.label == DEFAULT_LABEL else f" --label '{key.label}'"
+        command = f"budwood tokens add --provider {key.provider}{option}"
+        hint = f"If you trust this address, store the key again with `{command}`, or set {' or '.join(self.variables)}."
+        if self.folder_source is not None:
+            hint = (
+                f"Run the command outside of this folder, whose {Path(self.folder_source).name} sets the address. "
+                f"If you know that the address is right, store the key for it: `{command} --yes`."
+            )
         return KeyTargetError(
-            f"{key.provider}: the stored key {key.label!r} {problem}. It is not sent there.",
-            hint=f"If you trust this address, store the key again with `budwood tokens add --provider {key.provider}"
-            f"{option}`, or set {' or '.join(self.variables)}.",
+            f"{key.provider}: the stored key {key.label!r} {problem}. It is not sent there.", hint=hint
         )
 
 
 def find_target(plugin: str, settings: BaseModel) -> KeyTarget:
     """Return where an instance of a plugin sends its key."""
     return KeyTarget(plugin, _find_origin(str(getattr(settings, "base_url", None) or "")))
+
+
+def check_transports(
+    provider: str, target: KeyTarget, folder_sources: Iterable[Source], variables: Iterable[str]
+) -> None:
+    """
+    Check that no transport of the current folder lets others read a key on its way.
+
+    Args:
+        provider: The provider of the key.
+        target: Where it would be sent.
+        folder_sources: The sources in the current folder.
+        variables: The environment variables for the key, for the error.
+
+    Raises:
+        KeyTargetError: A transport does. The error names the setting and its file.
+    """
+    for source in folder_sources:
+        if setting := _find_interception(source.tree.get("transports", {}), target):
+            raise KeyTargetError(
+                f"{provider}: {setting} in {source.name} can let others read the key on its way to {target}. "
+                "It is not sent.",
+                hint="Run the command outside of this folder. If you trust this setting, move it to the user's "
+                f"budwood.toml (`budwood config path`), or set {' or '.join(variables)}.",
+            )
 
 
 def _find_interception(transports: Table, target: KeyTarget) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
@@ -158,6 +158,23 @@ class Instances:
         section = self.settings.instance_settings(kind.section, name)
         return self._load(kind, name, self._resolve_plugin(kind, name, section)[0], section.get("distribution"))
 
+    def find_folder_source(self, provider: str, explicit: Container[str] = ()) -> str | None:
+        """
+        Return the source in the current folder that determines where the key of a provider is sent; None if none does.
+
+        Args:
+            provider: The name of an instance.
+            explicit: The settings that an argument overrides.
+
+        Raises:
+            PluginError: The plugin does not exist or cannot be used.
+        """
+        name = normalise(provider)
+        plugin, preset = self._resolve_plugin(PROVIDER, name, self.settings.instance_settings(PROVIDER.section, name))
+        spec = self.spec(PROVIDER, name)
+        variables = self._vendor_variables(spec, name, plugin, preset)
+        return self._find_folder_source(name, variables, explicit)
+
     def list_names(self, kind: Kind[T]) -> list[str]:
         """List the names of a kind: sections, installed plugins, and presets whose plugin is installed."""
         names = {*self.settings.instance_names(kind.section), *self.registry.inventory.names(kind)}
@@ -246,14 +263,16 @@ class Instances:
         folder_source = self._find_folder_source(name, variables)
         return StoredCredentials(values, keys, names, folder_source, self.settings.folder_sources)
 
-    def _find_folder_source(self, name: str, variables: Mapping[str, tuple[str, ...]]) -> str | None:
-        """Return the source in the current folder that determines where the key of an instance is sent, if any."""
+    def _find_folder_source(
+        self, name: str, variables: Mapping[str, tuple[str, ...]], explicit: Container[str] = ()
+    ) -> str | None:
         from budwood.credential_store import TARGET_FIELDS
 
+        fields = [field for field in TARGET_FIELDS if field not in explicit]
         for source in self.settings.folder_sources:
             section = source.tree.get(PROVIDER.section, {}).get(name, {})
-            address = vendor_values(source.variables, {"base_url": variables.get("base_url", ())})
-            if address or any(field in section for field in TARGET_FIELDS):
+            address = vendor_values(source.variables, {field: variables.get(field, ()) for field in fields})
+            if address or any(field in section for field in fields):
                 return source.name
         return None
 

@@ -1,4 +1,4 @@
-"""Where keys of providers come from, and what they look like."""
+"""Where keys of providers come from, where they are sent, and what they look like."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from budwood.credential_store import KeyTarget, find_target
+import typer
+
+from budwood import credential_store
+from budwood.credential_store import KeyTarget, find_target, key_variables
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.hooks import PROVIDER
 from budwood.names import did_you_mean, normalise
@@ -17,6 +20,9 @@ from budwood.plugins.first_party import first_party_names
 from budwood.settings import Settings
 from budwood_cli import terminal
 from budwood_cli.errors import ArgumentError
+from budwood_cli.questions import confirm
+
+_IF_RIGHT: Final = "--yes if the address is right, or run the command outside of this folder"
 
 
 class KeyFacts(NamedTuple):
@@ -62,20 +68,54 @@ def describe_unusual_key(provider: str, token: str) -> str | None:
     return f"this does not look like a key of {provider}.{page}"
 
 
-def find_key_target(provider: str, token: str, base_url: str | None = None) -> KeyTarget | None:
+def confirm_target(
+    provider: str, token: str, base_url: str | None = None, *, question: str, yes: bool
+) -> KeyTarget | None:
     """
     Return where the settings send a key of a provider; None if its plugin is not installed or not set up.
+
+    If a file of the current folder determines the address, and no key is stored for it yet, the user is asked first.
 
     Args:
         provider: The normalised name of the provider.
         token: The key, without which some providers cannot be built.
         base_url: An address that takes precedence over that of the settings.
+        question: What to ask, such as ``Store the key for it?``.
+        yes: Whether ``--yes`` was passed.
+
+    Raises:
+        ArgumentError: The question cannot be asked.
+        typer.Exit: The answer is no.
     """
+    from budwood_cli.stored_keys import list_keys
+
     try:
         instance = _instances().build(PROVIDER, provider, {"api_key": token, "base_url": base_url})
+        source = _instances().find_folder_source(provider, () if base_url is None else ("base_url",))
     except BudwoodError:
         return None
-    return find_target(instance.spec.name, instance.settings)
+    target, *others = (find_target(each.spec.name, each.settings) for each in (instance, *instance.backups))
+    known = {key.target for key in list_keys(provider)}
+    if source is not None and not known.issuperset((target, *others)):
+        places = " and ".join(dict.fromkeys(each.origin or str(each) for each in (target, *others)))
+        file = Path(source).name
+        if not confirm(
+            f"{file} in this folder sets the address of {provider!r} to {places}. {question}", flag=_IF_RIGHT, yes=yes
+        ):
+            raise typer.Exit(1)
+    return target
+
+
+def check_transports(provider: str, target: KeyTarget | None) -> None:
+    """
+    Check that no transport of the current folder lets others read a new key.
+
+    Raises:
+        KeyTargetError: A transport does.
+    """
+    if target is not None:
+        variables = key_variables(provider, find_key_facts(provider).variables)
+        credential_store.check_transports(provider, target, _settings().folder_sources, variables)
 
 
 def find_override(provider: str) -> str | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("provider", "label", "key", "stored in", "overridden by")
 _DEFAULT: Final = "default"
+_FOR_ADDRESS: Final = "Store the key for it?"
 
 Provider = Annotated[
     str | None, typer.Option("--provider", "-p", metavar="NAME", help="The provider, as in PROVIDER/MODEL.")
@@ -65,15 +66,15 @@ def add(
     Store a key. Calls use it if neither an argument, nor a variable, nor a settings file has one.
 
     Several keys of one provider, each with its own label, are used in turn. A stored key is only sent to the address
-    that the settings give the provider when it is stored.
+    that the settings give the provider when it is stored. If a file of the current folder sets it, you are asked.
     """
-    from budwood_cli.key_sources import check_provider, find_key_target
+    from budwood_cli.key_sources import check_provider, confirm_target
     from budwood_cli.stored_keys import store_key
 
     name = check_provider(_provider(provider))
     secret = _read_token(name, token)
+    target = confirm_target(name, secret, question=_FOR_ADDRESS, yes=yes)
     place = _choose_place(store, yes=yes)
-    target = find_key_target(name, secret)
     _report("stored", store_key(name, secret, place, label or _DEFAULT, target=target), json_output=json_output)
 
 
@@ -124,13 +125,13 @@ def rotate(
     json_output: options.AsJSON = False,
 ) -> None:
     """Replace a stored key by a new one. All other keys stay as they are."""
-    from budwood_cli.key_sources import find_key_target
+    from budwood_cli.key_sources import confirm_target
     from budwood_cli.stored_keys import replace_key
 
     key = _choose_key(_provider(provider), label)
     secret = _read_token(key.provider, token)
+    target = confirm_target(key.provider, secret, question=_FOR_ADDRESS, yes=yes)
     place = _choose_place(store or ("file" if key.place == "file" else None), yes=yes)
-    target = find_key_target(key.provider, secret)
     _report("replaced", replace_key(key.provider, secret, place, key.label, target=target), json_output=json_output)
 
 

@@ -9,7 +9,7 @@ from budwood.errors import BudwoodError, CredentialError
 from budwood.names import did_you_mean, normalise
 from budwood_cli import questions, terminal
 from budwood_cli.errors import ArgumentError
-from budwood_cli.key_sources import find_key_target
+from budwood_cli.key_sources import check_transports, confirm_target
 from budwood_cli.setup.addresses import choose_address
 from budwood_cli.setup.checks import Checked, check_provider, open_client
 from budwood_cli.setup.key_storage import KeyChange, choose_place, confirm_replacement
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from budwood import Client, ModelInfo, Settings
+    from budwood.credential_store import KeyTarget
     from budwood_cli.setup.answers import Answers
     from budwood_cli.setup.candidates import Candidate, Findings
 
@@ -46,7 +47,7 @@ def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
     candidate = _choose_provider(answers, settings, findings)
     base_url = choose_address(answers, settings, candidate)
     candidate = without_foreign_key(candidate, settings, base_url)
-    key, checked = _check_key(answers, settings, candidate, base_url)
+    key, target, checked = _check_key(answers, settings, candidate, base_url)
     known: Sequence[str] = ()
     if has_names_of_users(settings, candidate.name, api_key=key.text, base_url=base_url):
         checked = replace(checked, models=None)  # those of the vendor, which are not the names of the deployments
@@ -56,19 +57,19 @@ def make_plan(answers: Answers, settings: Settings, findings: Findings) -> Plan:
         proposed = {} if answers.model else _propose(settings, candidate, client, checked, known)
     model = _choose_model(answers, candidate, proposed, checked.models, known)
     choice = Choice(candidate, model, base_url, key, checked)
-    change = _change_key(answers, candidate, key, base_url)
+    change = _change_key(answers, candidate, key, target)
     path = project_file() if answers.for_project else user_file()
     return Plan(choice, edit_settings(choice, path), change, make_notes(choice, settings, path, change))
 
 
-def _change_key(answers: Answers, candidate: Candidate, key: Key, base_url: str | None) -> KeyChange | None:
+def _change_key(answers: Answers, candidate: Candidate, key: Key, target: KeyTarget | None) -> KeyChange | None:
     """Return the change of the stored keys; None without a new key, or if the user does not want it."""
     if key.text is None:
         return None
     place = choose_place(candidate.name, answers.store, ask=not answers.dry_run)
     if place is None:
         return None
-    change = KeyChange(candidate.name, key.text, place, find_key_target(candidate.name, key.text, base_url))
+    change = KeyChange(candidate.name, key.text, place, target)
     is_wanted = answers.dry_run or confirm_replacement(change, yes=answers.yes)
     return change if is_wanted else None
 
@@ -122,19 +123,25 @@ def _explain_missing(answer: str, settings: Settings, findings: Findings) -> str
     return str(_missing_provider(answer, settings, findings))
 
 
-def _check_key(answers: Answers, settings: Settings, candidate: Candidate, base_url: str | None) -> tuple[Key, Checked]:
+def _check_key(
+    answers: Answers, settings: Settings, candidate: Candidate, base_url: str | None
+) -> tuple[Key, KeyTarget | None, Checked]:
     """
-    Get the key and check it. One that was typed and is wrong is asked for again.
+    Get the key, where a new one is sent, and check it. One that was typed and is wrong is asked for again.
 
     Raises:
+        KeyTargetError: A transport of the current folder would let others read the key.
         CredentialError: The key is wrong.
         ProviderError: The provider cannot be reached, and the user does not want to save without a check.
     """
-    key = find_key(candidate, answers)
+    key, target = find_key(candidate, answers), None
     for tries_left in reversed(range(MOST_TRIES)):
+        if target is None and key.text is not None:
+            target = confirm_target(candidate.name, key.text, base_url, question="Send the key there?", yes=answers.yes)
+            check_transports(candidate.name, target)
         checked = _check(answers, settings, candidate, base_url, key)
         if checked.state != "rejected":
-            return key, checked
+            return key, target, checked
         if not (tries_left and key.can_be_replaced and candidate.takes_key and questions.is_interactive()):
             raise _rejection(candidate, key, checked)
         terminal.note(f"{candidate.name}: {checked.reason}")
