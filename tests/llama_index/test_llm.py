@@ -6,6 +6,8 @@ import asyncio
 import copy
 import json
 import pickle
+import subprocess
+import sys
 
 import pytest
 from llama_index.core.base.llms.types import (
@@ -49,6 +51,17 @@ def settings_of(vendor):
     Return settings with the vendor as ``local``.
     """
     return {"providers": {"local": {"plugin": "openai-compatible", "base_url": vendor.url, "api_key": KEY}}}
+
+
+def test_package_is_imported_without_llama_index():
+    """
+    Importing it takes no time: LlamaIndex is imported with the first name that is used.
+    """
+    code = "import sys, budwood_llama_index; print('llama_index' in sys.modules, budwood_llama_index.Budwood.__name__)"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.split() == ["False", "Budwood"]
 
 
 # What Budwood does works under LlamaIndex.
