@@ -15,6 +15,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
@@ -401,6 +402,24 @@ def test_structured_prediction_returns_the_object(either, run):
     ]
 
     assert results == [Person(name="Ada", age=36)] * 4
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_program_streams_the_object_of_a_tool_call(parallel, either, run):
+    """
+    LlamaIndex's program for function calls yields the complete object in the end, or all objects of several calls.
+    """
+    program = FunctionCallingProgram.from_defaults(
+        Person, prompt_template_str="twice Who", llm=either(), allow_parallel_tool_calls=parallel
+    )
+    person = Person(name="Ada", age=36)
+
+    async def stream():
+        return [each async for each in await program.astream_call()]
+
+    expected = [person, person] if parallel else person
+    assert list(program.stream_call())[-1] == expected
+    assert run(stream())[-1] == expected
 
 
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # of LlamaIndex

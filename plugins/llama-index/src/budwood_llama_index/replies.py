@@ -134,6 +134,7 @@ class StreamedResponse:
         """Return the last response: the complete reply, with usage."""
         response = to_chat_response(reply)
         response.delta = ""
+        _add_openai_calls(response.message)
         return response
 
     def _clear(self) -> None:
@@ -143,8 +144,25 @@ class StreamedResponse:
     def _make_response(self, delta: str = "", thinking_delta: str = "") -> ChatResponse:
         thinking = [ThinkingBlock(content=self._reasoning)] if self._reasoning else []
         blocks = [*thinking, TextBlock(text=self._text), *self._calls.values()]
+        message = ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks)
+        _add_openai_calls(message)
         return ChatResponse(
-            message=ChatMessage(role=MessageRole.ASSISTANT, blocks=blocks),
+            message=message,
             delta=delta,
             additional_kwargs={"thinking_delta": thinking_delta} if thinking_delta else {},
         )
+
+
+def _add_openai_calls(message: ChatMessage) -> None:
+    """Add the tool calls in OpenAI's form: programs of LlamaIndex that read streams do not look at the blocks."""
+    calls = [
+        {
+            "id": block.tool_call_id,
+            "type": "function",
+            "function": {"name": block.tool_name, "arguments": block.tool_kwargs},
+        }
+        for block in message.blocks
+        if isinstance(block, ToolCallBlock)
+    ]
+    if calls:
+        message.additional_kwargs["tool_calls"] = calls
