@@ -153,6 +153,39 @@ def test_reported_cost_comes_first(reporter, recorder):
     assert recorder.events[-1].attempts[0].cost == Decimal("0.5")
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"provider": "openai", "model": "gpt-4o-mini-2024-07-18"}, ("openai", "gpt-4o-mini-2024-07-18")),
+        ({"provider": "openai", "requested_model": "gpt-4o-mini", "model": "x"}, ("openai", "gpt-4o-mini")),
+        ({"provider": "openai"}, ("openai", "claude-sonnet-4-5")),
+        ({"provider": "Anthropic", "model": "claude-sonnet-4-5-20250929"}, ("anthropic", "claude-sonnet-4-5")),
+        ({"requested_model": "claude-haiku-4-5"}, ("anthropic", "claude-haiku-4-5")),
+    ],
+)
+def test_backup_that_answered_is_recorded(reporter, recorder, *, names, expected):
+    """
+    The end of the call has the provider and the model that answered, also if they are not those of its start.
+    """
+    reporter.start("anthropic", "claude-sonnet-4-5").finish(usage=USAGE, **names)
+
+    started, *_, attempt, finished = recorder.events
+    assert (started.provider, started.model) == ("anthropic", "claude-sonnet-4-5")
+    assert (attempt.attempt.provider, attempt.attempt.model) == expected
+    assert (finished.provider, finished.model) == expected
+
+
+def test_price_is_that_of_the_backup(reporter, recorder):
+    """
+    The catalog of the provider that answered has the price. The reply of a client says which one that is.
+    """
+    reporter.start("anthropic", "claude-sonnet-4-5").finish(answer(model="gpt-4o-mini-2024-07-18"), cached=True)
+
+    hit = next(event for event in recorder.events if isinstance(event, CacheHit))
+    assert (hit.provider, hit.model, hit.saved) == ("openai", "gpt-4o-mini-2024-07-18", Decimal("0.0000045"))
+    assert recorder.events[-1].attempts[0].saved == hit.saved
+
+
 def test_failed_call_has_its_error(reporter, recorder):
     """
     A failure has the error, the status, and no cost that would pretend to be known.

@@ -322,6 +322,32 @@ def test_own_model_without_the_observer_is_recorded(store):
     assert all(call.provider == "offline" and call.input_tokens for call in calls)
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("kind", [ChatBudwood, BudwoodLLM])
+def test_backup_that_answered_is_recorded(server, recorder, handler, kind, is_stream):
+    """
+    After a failover, the record has the provider and the model that answered, and the price of that model.
+    """
+    backup = {"openai": {"base_url": f"{server.origin}/v1", "api_key": "sk-valid", "api": "chat"}}
+    options = {"fallbacks": ["openai/gpt-4o-mini"], "retries": 0}
+    with (
+        ChatServer(fault=lambda _number, _body: failure(500)) as broken,
+        Client("local/large", settings={"providers": {**broken.settings["providers"], **backup}}, **options) as client,
+    ):
+        model = kind(client=client)
+        if is_stream:
+            list(model.stream("Hi", config={"callbacks": [handler]}))
+        else:
+            model.invoke("Hi", config={"callbacks": [handler]})
+
+    (started,), (finished,) = recorder.of(RequestStarted), recorder.of(RequestFinished)
+    assert (started.provider, started.model) == ("local", "large")
+    assert (finished.provider, finished.model) == ("openai", "gpt-4o-mini")
+    assert (finished.response.provider, finished.response.model) == ("openai", "gpt-4o-mini")
+    assert finished.attempts[0].provider == "openai"
+    assert finished.attempts[0].cost == Decimal("0.00000465")
+
+
 def test_wrong_observers_are_an_error():
     """
     The list is checked as that of a client is.

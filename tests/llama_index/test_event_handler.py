@@ -167,6 +167,29 @@ def test_call_of_our_llm_is_recorded_once(recorder, make_llm, vendor):
     assert [call.provider for call in recorder.calls] == ["openai-compatible", "local", "local"]
 
 
+@pytest.mark.parametrize("backup", ["openai/gpt-4o-mini", "openai-compatible/tiny"])
+def test_backup_that_answered_is_recorded(recorder, make_llm, vendor, backup):
+    """
+    After a failover, the record has the provider and the model that answered, and the price of that model.
+    """
+    settings = {
+        "providers": {
+            "openai-compatible": {"base_url": vendor.url, "api_key": KEY},
+            "openai": {"base_url": vendor.url, "api_key": KEY, "api": "chat"},
+        }
+    }
+    with Client("openai-compatible/broken", settings=settings, fallbacks=[backup], retries=0) as client:
+        llm = make_llm(client=client, model=None)
+        llm.chat(MESSAGES)
+        list(llm.stream_chat(MESSAGES))
+
+    for call in recorder.calls:
+        assert f"{call.provider}/{call.model}" == backup
+        assert call.attempts[0].provider == call.provider
+        assert (call.attempts[0].cost is not None) == (call.provider == "openai")
+    assert len(recorder.calls) == 2
+
+
 def test_embeddings_are_reported(recorder, vendor):
     """
     One run for each request.

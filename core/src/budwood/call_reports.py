@@ -16,7 +16,7 @@ from budwood.contracts import Clock, Observer
 from budwood.engine.accounting.costs import find_facts
 from budwood.engine.accounting.observer_loading import close_observers, load_observers
 from budwood.engine.accounting.observers import Observers
-from budwood.names import identify
+from budwood.names import identify, normalise
 from budwood.plugins import Instances, Registry
 from budwood.settings import Settings
 from budwood.types import (
@@ -131,8 +131,7 @@ class CallReporter:
             streamed=streamed,
             plugin=provider,
         )
-        lookup = self._instances.catalog_facts(provider)
-        return ReportedCall(self._find_group(reported_to), self._clock, lookup, event)
+        return ReportedCall(self._find_group(reported_to), self._clock, self._instances.catalog_facts, event)
 
     def close(self) -> None:
         """Close the observers that were created from names. Closing twice is no error."""
@@ -164,40 +163,46 @@ class ReportedCall:
     Args:
         observers: Receive its events.
         clock: The clock.
-        facts: Returns the catalog's facts of the provider's models.
+        find_catalog: Returns, for a provider, the function with the catalog's facts of its models.
         event: The event of its start.
 
     Attributes:
         id: Identifies the call in its events.
-        provider: The name under which it is recorded; ``model`` is the requested model.
+        provider: The provider that was asked, and at the end the one that answered; ``model`` likewise.
     """
 
     def __init__(
-        self, observers: Observers, clock: Clock, facts: Callable[[str], ModelFacts], event: RequestStarted
+        self,
+        observers: Observers,
+        clock: Clock,
+        find_catalog: Callable[[str], Callable[[str], ModelFacts]],
+        event: RequestStarted,
     ) -> None:
         self.id = event.call
         self.provider, self.model = event.provider, event.model
         self._observers = observers
         self._clock = clock
-        self._facts = facts
+        self._find_catalog = find_catalog
+        self._facts = find_catalog(event.provider)
         self._event = event
-        self._target: Final = {"call": event.call, "provider": event.provider, "model": event.model}
         self._started = clock.monotonic()
         self._has_content = False
         observers.observe(event)
-        observers.observe(AttemptStarted(**self._target, number=1, key=None, plugin=event.plugin))
+        observers.observe(AttemptStarted(**self._target(), number=1, key=None, plugin=event.plugin))
 
     def report_first_token(self) -> None:
         """Report that the first content of a stream has arrived. Only the first report counts."""
         if not self._has_content:
             self._has_content = True
-            self._observers.observe(FirstToken(**self._target, seconds=self._clock.monotonic() - self._started))
+            self._observers.observe(FirstToken(**self._target(), seconds=self._clock.monotonic() - self._started))
 
     def finish(
         self,
         response: Reply | None = None,
         *,
         usage: Usage | None = None,
+        provider: str = "",
+        requested_model: str = "",
         model: str = "",
         service_tier: str | None = None,
         cached: bool = False,
@@ -208,15 +213,20 @@ class ReportedCall:
         Args:
             response: The reply, such as a `ChatResponse`.
             usage: The tokens of the call; by default those of the reply.
+            provider: The provider that answered, such as a backup: the call is recorded under its name. By default that
+                of the reply, or else the one of the start.
+            requested_model: The model that was requested from it, under which the call is recorded; by default that of
+                the start, or the model that answered if it is of another provider.
             model: The model that answered, by which its price is found; by default that of the reply.
             service_tier: The tier with prices of its own in which the vendor answered; None for the standard tier.
             cached: Whether a cache of the caller answered, so that nothing was sent.
         """
         if response is not None:
-            usage, model = usage or response.usage, model or response.model
+            usage, provider, model = usage or response.usage, provider or response.provider, model or response.model
+        self._set_target(provider or self.provider, requested_model, model)
         cost = self._find_cost(usage or Usage(), model, service_tier)
         if cached:
-            self._observers.observe(CacheHit(**self._target, saved=cost.dollars))
+            self._observers.observe(CacheHit(**self._target(), saved=cost.dollars))
             self._end(response, None, usage, _FREE, saved=cost.dollars, cached=True)
         else:
             self._end(response, None, usage, cost)
@@ -240,6 +250,15 @@ class ReportedCall:
         """
         cost = _UNKNOWN if usage is None else self._find_cost(usage, "", None)
         self._end(response, error, usage, cost, status=status)
+
+    def _target(self) -> dict[str, str]:
+        return {"call": self.id, "provider": self.provider, "model": self.model}
+
+    def _set_target(self, provider: str, requested: str, answered: str) -> None:
+        if normalise(provider) != normalise(self.provider):
+            requested = requested or answered
+            self.provider, self._facts = provider, self._find_catalog(provider)
+        self.model = requested or self.model
 
     def _end(
         self,
@@ -272,7 +291,7 @@ class ReportedCall:
         self._observers.observe(AttemptFinished(call=self.id, number=1, attempt=attempt))
         self._observers.observe(
             RequestFinished(
-                **self._target,
+                **self._target(),
                 service=self._event.service,
                 seconds=seconds,
                 attempts=(attempt,),

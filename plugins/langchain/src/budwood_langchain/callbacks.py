@@ -140,6 +140,8 @@ class BudwoodCallbackHandler(BaseCallbackHandler):
             call.finish(
                 result.response,
                 usage=result.usage,
+                provider=result.provider,
+                requested_model=result.requested_model,
                 model=result.model,
                 service_tier=result.service_tier,
                 cached=result.cached,

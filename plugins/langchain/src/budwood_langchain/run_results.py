@@ -38,6 +38,8 @@ class RunResult(NamedTuple):
     Attributes:
         response: The first reply; None if nothing has arrived.
         usage: Its tokens; None if they are not known.
+        provider: The provider that answered, which may be a backup; otherwise that of the model.
+        requested_model: The model that was requested from it; empty if only the run says so.
         model: The model that answered; empty if that is not known.
         service_tier: The tier with prices of its own in which the vendor answered; None for the standard tier.
         cached: Whether a cache answered.
@@ -45,6 +47,8 @@ class RunResult(NamedTuple):
 
     response: ChatResponse | None
     usage: Usage | None
+    provider: str
+    requested_model: str
     model: str
     service_tier: str | None
     cached: bool
@@ -60,10 +64,11 @@ def read_result(result: LLMResult | None, provider: str) -> RunResult:
     """
     generation = next((each[0] for each in (result.generations if result is not None else ()) if each), None)
     if result is None or generation is None:
-        return RunResult(None, None, "", None, cached=False)
+        return RunResult(None, None, provider, "", "", None, cached=False)
     message = generation.message if isinstance(generation, ChatGeneration) else None
     metadata = {**(result.llm_output or {}), **(generation.generation_info or {})}
     metadata |= message.response_metadata if message is not None else {}
+    provider, requested = _find_target(metadata) or (provider, "")
     counts = _find_counts(message, metadata)
     usage = None if counts is None else _make_usage(counts, metadata)
     model = str(metadata.get("model_name") or metadata.get("model") or "").removeprefix(f"{provider}/")
@@ -79,7 +84,8 @@ def read_result(result: LLMResult | None, provider: str) -> RunResult:
     )
     tier = str(metadata.get("service_tier") or "").lower()
     cached = metadata.get("cached") is True or (counts is not None and counts.get("total_cost") == 0)
-    return RunResult(response, usage, model, None if tier in _STANDARD_TIERS else tier or None, cached)
+    special_tier = None if tier in _STANDARD_TIERS else tier or None
+    return RunResult(response, usage, provider, requested, model, special_tier, cached)
 
 
 def make_messages(messages: Sequence[BaseMessage]) -> tuple[Message, ...] | None:
@@ -91,6 +97,16 @@ def make_messages(messages: Sequence[BaseMessage]) -> tuple[Message, ...] | None
     made = [_complete(message) for message in converted]
     known = tuple(message for message in made if message is not None)
     return known if len(known) == len(made) else None
+
+
+def _find_target(metadata: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the provider that answered, and the model that was requested from it, if it is a reply of Budwood."""
+    if metadata.get("model_provider") != "budwood":
+        return None
+    provider = str(metadata.get("provider") or "")
+    succeeded = [each for each in metadata.get("attempts") or () if not each.get("error") and not each.get("skipped")]
+    requested = next((each.get("model") for each in reversed(succeeded) if each.get("provider") == provider), None)
+    return (provider, requested or "") if provider else None
 
 
 def _complete(message: Message | Mapping[str, Any]) -> Message | None:

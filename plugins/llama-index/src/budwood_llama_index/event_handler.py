@@ -277,11 +277,12 @@ def _read_usage(response: ChatResponse | CompletionResponse | None) -> Usage | N
 
 
 def _read_own(response: ChatResponse | CompletionResponse | None) -> dict[str, Any]:
-    """Return what a response of Budwood says: the model that answered, and whether a cache did."""
+    """Return what a response of Budwood says: the provider and model that answered, and whether a cache did."""
     raw = None if response is None else response.raw
     if not isinstance(raw, Mapping) or not {"cached", "cost", "attempts"} <= raw.keys():
         return {}
-    return {"model": str(raw.get("model") or ""), "cached": raw["cached"] is True}
+    names = {name: str(raw.get(name) or "") for name in ("provider", "requested_model", "model")}
+    return {**names, "cached": raw["cached"] is True}
 
 
 def _find_status(error: BaseException) -> int | None:

@@ -68,6 +68,7 @@ def describe(reply: budwood.ChatResponse) -> dict[str, Any]:
         "id": reply.id,
         "provider": reply.provider,
         "model": reply.model,
+        "requested_model": _find_requested_model(reply),
         "finish_reason": reply.finish_reason,
         "cost": None if reply.cost is None else str(reply.cost),
         "cached": reply.cached,
@@ -77,6 +78,13 @@ def describe(reply: budwood.ChatResponse) -> dict[str, Any]:
         "body": reply.raw,
         **({"usage": usage} if usage else {}),
     }
+
+
+def _find_requested_model(reply: budwood.ChatResponse) -> str:
+    """Return the model that was requested from the provider that answered, such as an alias or a backup."""
+    succeeded = [attempt for attempt in reply.attempts if attempt.error is None and attempt.skipped is None]
+    requested = (attempt.model for attempt in reversed(succeeded) if attempt.provider == reply.provider)
+    return next(requested, reply.model)
 
 
 def count_tokens(usage: Usage) -> dict[str, Any]:
