@@ -104,6 +104,15 @@ def test_batches_keep_to_the_limit_of_the_vendor(client, server, name):
     assert max(sum(len(text) for text in batch) for batch in server.batches) <= LIMITS[name].size
 
 
+def test_short_texts_keep_to_the_number_that_mistral_accepts(client, server):
+    """
+    Mistral rejects more than 512 texts, however short they are.
+    """
+    BudwoodEmbeddings(client=client, model="mistral/small").embed_documents(["a"] * 600)
+
+    assert [len(batch) for batch in server.batches] == [512, 88]
+
+
 def test_long_text_is_a_request_of_its_own(client, server):
     """
     A text that is longer than the limit is sent alone: the vendor decides about it.

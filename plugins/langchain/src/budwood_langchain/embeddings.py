@@ -24,13 +24,16 @@ DEFAULT_LIMIT: Final = BatchLimit(1024, 300_000)
 """
 The limit unless a vendor has a lower one.
 
-OpenAI and Azure accept 2,048 texts and 300,000 tokens (platform.openai.com, API reference of embeddings). A text has
-no more tokens than bytes.
+OpenAI and Azure accept 2,048 texts and 300,000 tokens (CreateEmbeddingRequest in OpenAI's OpenAPI file, and in Azure's
+of the v1 API). A text has no more tokens than bytes.
 """
 
 LIMITS: Final = {
-    "gemini": BatchLimit(100, 300_000),  # ai.google.dev: a batch has at most 100 requests
-    "mistral": BatchLimit(1024, 16_000),  # the API rejects requests with more than 16,384 tokens
+    # The API takes at most 100 texts in batchEmbedContents (HelixDB/helix-py#43, lancedb/lancedb#3618).
+    "gemini": BatchLimit(100, 300_000),
+    # The errors of the API: "Too many tokens in batch. Max is 16384" (aurelio-labs/semantic-router#297), and "Too many
+    # inputs in request", code 3210, for more than 512 texts (raphaelmansuy/edgequake-llm#74).
+    "mistral": BatchLimit(512, 16_000),
 }
 """The limits of vendors, by the name of the provider."""
 
