@@ -60,6 +60,26 @@ def test_budwood_comes_from_the_folder_only(tool, make_user, tmp_path):
     assert user.ask() == "The rootstock gives roots."
 
 
+def test_uninstall_removes_what_a_killed_installation_left(tmp_path):
+    """
+    Nothing else is beside it.
+    """
+    left = tmp_path / ".local/share/budwood-cli.former"
+    left.mkdir(parents=True)
+    (left / "pyvenv.cfg").touch()
+
+    run = subprocess.run(
+        ["sh", SCRIPT, "--uninstall"],
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout == f"+ rm -rf {left}\n"
+    assert not left.exists()
+
+
 def test_dry_run_changes_nothing(make_user):
     """
     --dry-run prints the commands. The script also works from standard input.

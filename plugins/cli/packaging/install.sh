@@ -232,6 +232,10 @@ uninstall() {
     esac
     removed=yes
   done
+  if [ -d "$own.former" ]; then # left by an installation that was killed
+    run rm -rf "$own.former"
+    removed=yes
+  fi
   [ "$removed" = yes ] || say 'Nothing to remove: neither uv, pipx nor this script has installed budwood.'
 }
 
