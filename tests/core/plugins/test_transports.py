@@ -328,15 +328,16 @@ def test_disabled_transport_is_skipped(monkeypatch):
 
 def test_lists_show_transports():
     """
-    They show the kind, and that the plugin is valid.
+    They show the kind, and that the plugin is valid. A busy machine needs its time to import them all.
     """
-    for command in ("list", "doctor"):
+    for command in (["list"], ["doctor", "--timeout", "86400"]):
         ran = subprocess.run(
-            [sys.executable, "-m", "budwood_cli", "plugins", command, "--json"],
+            [sys.executable, "-m", "budwood_cli", "plugins", *command, "--json"],
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
         found = {row["name"]: row for row in json.loads(ran.stdout) if row["kind"] == "transport"}
         assert set(found) == {"aiohttp", "httptools", "default"}
         assert "broken" not in ran.stdout
