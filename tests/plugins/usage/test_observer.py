@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 import budwood
-from budwood.errors import ConfigurationError, ServerError
+from budwood.errors import ConfigurationError, ServerError, StreamInterruptedError
 from budwood.types import Attempt, CallFilter, FirstToken, RecordedFailure, RequestFinished, Usage
 from budwood_testing import chat_chunks, chat_reply, sse
 from budwood_usage.observer import MAX_STREAMS
@@ -86,6 +86,25 @@ def test_failed_call_has_its_error(observer, ask, scripted):
 
     assert (found.error, found.status, found.attempts) == ("ServerError", 500, 1)
     assert (found.input_tokens, found.output_tokens) == (None, None)
+
+
+def test_rejected_attempts_cost_nothing(observer, ask, scripted):
+    """
+    The cost is that of the reply. A stream that broke is charged, so that its cost is not known.
+    """
+    started = {"headers": {"content-type": "text/event-stream"}}
+    scripted.reply(503, {}).reply(200, chat_reply("Hello", usage={"prompt_tokens": 3, "completion_tokens": 2}))
+    broken = [*chat_chunks(["Once"], finish_reason=None), {"error": {"message": "No.", "code": "server_error"}}]
+    scripted.reply(200, chunks=sse(*broken, done=False), **started)
+    client = ask(observer, retries=1)
+    reply = client.ask("Hi")
+    with pytest.raises(StreamInterruptedError), client.stream("Hi") as stream:
+        list(stream)
+
+    complete, interrupted = record(observer)
+
+    assert (complete.cost, complete.cost_unknown) == (reply.cost, None)
+    assert interrupted.cost_unknown is not None
 
 
 def test_retries_count_as_attempts(observer, ask, scripted):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, overload
 
+from budwood.errors import StreamInterruptedError
 from budwood.providing.money import PICO, from_pico, to_pico
 from budwood.types import Attempt, CallRecord, RecordedFailure, RequestFinished, UsageTotals
 
@@ -224,9 +225,17 @@ def _cost(sent: Sequence[_Sent]) -> tuple[int, str | None]:
     known = to_pico(sum((attempt.cost for attempt in sent if attempt.cost is not None), Decimal(0)))
     if abs(known) > MAX_INTEGER:
         return 0, "too large"
-    return known, next(
-        (to_stored_text(attempt.cost_unknown) or "unknown" for attempt in sent if attempt.cost is None), None
-    )
+    unknown = (attempt for attempt in sent if attempt.cost is None and not _is_rejected(attempt))
+    return known, next((to_stored_text(attempt.cost_unknown) or "unknown" for attempt in unknown), None)
+
+
+def _is_rejected(attempt: _Sent) -> bool:
+    """
+    Tell whether the vendor rejected an attempt with an error status, which costs nothing.
+
+    A stream that has started is charged, whatever the status of the error inside it. This is as for `reply.cost`.
+    """
+    return attempt.status is not None and attempt.status >= 400 and attempt.error != StreamInterruptedError.__name__
 
 
 def _saved(attempts: Sequence[_Sent]) -> int | None:
