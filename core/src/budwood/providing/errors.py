@@ -35,6 +35,9 @@ RETRYABLE_STATUSES: Final = frozenset({408, 409, 425})
 CHECK_KEY: Final = "Check the API key."
 """The hint of a rejected key. If none was configured, the engine replaces it."""
 
+LIST_MODELS: Final = "`budwood models list PROVIDER` lists the available models."
+"""The hint of a missing model. The engine replaces ``PROVIDER`` by the name of the instance."""
+
 _FATAL_ERRORS: Final = (AuthenticationError, PermissionDeniedError, ContentFilterError, QuotaExhaustedError)
 """Errors that are not retried, whatever ``x-should-retry`` says."""
 
@@ -153,7 +156,7 @@ def _classify(status: int, vendor_error: VendorError, error_codes: ErrorCodes, *
     if words & error_codes.context or _exceeds_context(status, message, error_codes):
         return ContextLengthError(message, hint="Shorten the messages, or ask a model with a larger context window.")
     if words & error_codes.model_missing:
-        return NotFoundError(message, hint="`budwood models list PROVIDER` lists the available models.")
+        return NotFoundError(message, hint=LIST_MODELS)
     refused = find_refused_parameter(message, error_codes.refusals)
     if status in (400, 422) and (words & error_codes.unsupported or refused):
         error = UnsupportedParameterError(message, hint="Leave the parameter out for this model.")

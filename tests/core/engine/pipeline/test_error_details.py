@@ -47,6 +47,16 @@ def test_hint_says_how_long_to_wait(make_client, scripted, status, kind, rest):
     assert unknown.hint == f"Retry later, {rest}"
 
 
+def test_hint_for_a_missing_model_names_the_provider(scripted, clock):
+    """
+    By its own name, so that the command can be typed as it is.
+    """
+    scripted.reply(400, {"error": {"message": "No.", "code": "model_not_found"}})
+    provider = {"plugin": "openai-compatible", "base_url": "http://127.0.0.1:9/v1", "api_key": "k"}
+    with Client("local/m", settings={"providers": {"local": provider}}, transport=scripted, clock=clock) as client:
+        assert fail(client).hint == "`budwood models list local` lists the available models."
+
+
 def test_server_that_requires_a_key_is_not_said_to_reject_one(scripted, clock):
     """
     Without a key the error names the variable for it.
