@@ -101,7 +101,7 @@ def test_rejected_attempts_cost_nothing(observer, ask, scripted):
     with pytest.raises(StreamInterruptedError), client.stream("Hi") as stream:
         list(stream)
 
-    complete, interrupted = record(observer)
+    interrupted, complete = record(observer)
 
     assert (complete.cost, complete.cost_unknown) == (reply.cost, None)
     assert interrupted.cost_unknown is not None
