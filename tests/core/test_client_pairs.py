@@ -296,6 +296,33 @@ def test_observer_ids_exclude_observers_from_reports():
     assert others.events
 
 
+def test_observers_of_async_calls_are_those_of_the_async_client():
+    """
+    The two clients can have different observers; without an async client, both ids are those of the blocking one.
+    """
+    first, second = Recorder(), Recorder()
+    with Client("offline/extractive", observers=[first]) as client:
+        pair = ClientPair(client=client, async_client=AsyncClient("offline/extractive", observers=[second]))
+        alone = ClientPair(client=client)
+
+    assert pair.observer_ids() != pair.async_observer_ids()
+    assert alone.observer_ids() == alone.async_observer_ids() == pair.observer_ids()
+
+
+# Tokens.
+
+
+def test_tokens_are_counted_with_either_client():
+    """
+    Counting is offline, so that an async client alone also counts in blocking code.
+    """
+    pair = ClientPair(async_client=AsyncClient("offline/extractive"))
+
+    assert pair.count_tokens("Buds grow.").input_tokens == offline().count_tokens("Buds grow.").input_tokens > 0
+    with pytest.raises(ConfigurationError):
+        pair.count_tokens("Buds grow.", temprature=1)
+
+
 def test_observer_ids_are_empty_without_a_client():
     """
     Invalid settings are reported by the call.

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Self, TypeVar
+from typing import NoReturn, Self, TypeVar, Unpack
 
 from budwood.client.asynchronous import AsyncClient
 from budwood.client.blocking import Client
 from budwood.client.threaded import ThreadedClient
+from budwood.engine import AskOptions, Prompt
+from budwood.engine.drivers.blocking import BlockingDriver
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood.names import identify
 from budwood.providing.addresses import hide_secrets
-from budwood.types import ModelDetails
+from budwood.types import ModelDetails, TokenCount
 
 C = TypeVar("C", Client, AsyncClient)
 
@@ -113,17 +115,31 @@ class ClientPair:
         """
         return self._any().model(model)
 
+    def count_tokens(self, prompt: Prompt, **options: Unpack[AskOptions]) -> TokenCount:
+        """
+        Count the tokens of a request offline, as `Client.count_tokens` does; also if only an async client was passed.
+
+        Raises:
+            ConfigurationError: An option or the settings are invalid.
+        """
+        client = self._any()
+        if isinstance(client, Client):
+            return client.count_tokens(prompt, offline=True, **options)
+        flow = client._engine.count_tokens(prompt, options, offline=True)  # noqa: SLF001 - not for users; likewise below
+        return BlockingDriver(_reject_request, client._clock).run(flow)  # noqa: SLF001
+
     def observer_ids(self) -> list[str]:
         """
-        Return the observers of the clients, for ``reported_to`` of `budwood.CallReporter.start`.
+        Return the observers of blocking calls, for ``reported_to`` of `budwood.CallReporter.start`.
 
         Pass them in the metadata of a run, to report no call twice: they are text, and valid in this process. The list
         is empty if no client can be created, which the call reports.
         """
-        try:
-            return [identify(observer) for observer in self._any().observers()]
-        except BudwoodError:
-            return []
+        return _identify_observers(self._any)
+
+    def async_observer_ids(self) -> list[str]:
+        """Return the observers of async calls; see `observer_ids`. Clients that were passed can have different ones."""
+        return _identify_observers(lambda: self._passed_async or self._any())
 
     def close(self) -> None:
         """Close the clients that were created. The next use creates new ones. Closing twice is no error."""
@@ -163,6 +179,17 @@ class ClientPair:
             self._blocking = self._asynchronous = None
             clients, self._open[:] = list(self._open), []
         return clients
+
+
+def _identify_observers(find_client: Callable[[], Client | AsyncClient]) -> list[str]:
+    try:
+        return [identify(observer) for observer in find_client().observers()]
+    except BudwoodError:
+        return []
+
+
+def _reject_request() -> NoReturn:
+    raise AssertionError("tokens are counted offline")
 
 
 def _close_all(clients: list[Client | AsyncClient]) -> None:
