@@ -7,6 +7,7 @@ from typing import TypedDict
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.exceptions import ModelRefusalError, OutputParserException
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.output_parsers import StrOutputParser
@@ -99,15 +100,43 @@ def test_graph_runs_a_tool(model):
     assert state["messages"][-1].content == "Sunny in Use the tool: Oslo."
 
 
-def test_agent_returns_structured_output(model):
+STRATEGIES = pytest.mark.parametrize("strategy", [lambda schema: schema, ProviderStrategy, ToolStrategy])
+
+
+@STRATEGIES
+def test_agent_returns_structured_output(model, strategy):
     """
-    An agent with a response format returns an instance of the model.
+    An agent with a response format returns an instance of the model, by the vendor's schemas or by a tool.
     """
-    agent = create_agent(model, tools=[], response_format=Weather)
+    agent = create_agent(model, tools=[], response_format=strategy(Weather))
 
     state = agent.invoke({"messages": [HumanMessage("Oslo, 7 degrees")]})
 
     assert state["structured_response"] == Weather(city="Oslo, 7 degrees", degrees=7)
+
+
+@STRATEGIES
+async def test_agent_runs_tools_before_its_structured_output(model, vendor, strategy):
+    """
+    With a response format the model may first call other tools.
+    """
+    output = json.dumps({"city": "Oslo", "degrees": 7})
+
+    def reply(body):
+        name, arguments = ("Weather", output) if len(body["messages"]) > 1 else ("weather", '{"city": "Oslo"}')
+        if name == "Weather" and "response_format" in body:
+            return {"content": output}
+        call = {"id": name, "type": "function", "function": {"name": name, "arguments": arguments}}
+        return {"content": None, "tool_calls": [call]}
+
+    vendor.reply = reply
+    agent = create_agent(model, tools=[weather], response_format=strategy(Weather))
+
+    state = await agent.ainvoke({"messages": [HumanMessage("Oslo?")]}, {"recursion_limit": 8})
+
+    assert state["structured_response"] == Weather(city="Oslo", degrees=7)
+    assert "Sunny in Oslo." in json.dumps(vendor.requests[1])
+    assert ["response_format" in request for request in vendor.requests] == [strategy is not ToolStrategy] * 2
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
@@ -121,6 +150,18 @@ def test_structured_output(model, schema, method):
     result = model.with_structured_output(schema, method=method).invoke("Oslo, 7 degrees")
 
     assert result == (Weather if schema is Weather else dict)(city="Oslo, 7 degrees", degrees=7)
+
+
+def test_json_mode_works_without_schemas_of_the_vendor(model, vendor):
+    """
+    Any object is requested in the prompt, because many servers only know the older form of JSON output.
+    """
+    result = model.with_structured_output(WeatherDictionary, method="json_mode").invoke("Return JSON with 'city'.")
+
+    assert list(result) == ["city"]
+    assert "response_format" not in vendor.requests[0]
+    model.invoke("Return JSON with 'city'.", response_format={"type": "json_object"})
+    assert "response_format" not in vendor.requests[1]
 
 
 def test_invalid_output_is_repaired(model, vendor):
@@ -186,6 +227,17 @@ def test_tool_choice_reaches_the_vendor(model, vendor, choice, sent):
 
     assert vendor.requests[0]["tool_choice"] == sent
     assert vendor.requests[0]["parallel_tool_calls"] is False
+
+
+@pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "weather"}])
+def test_choice_in_anthropics_form_forbids_parallel_calls(model, vendor, choice):
+    """
+    That form also says whether several calls may be requested at once.
+    """
+    model.bind_tools([weather], tool_choice={**choice, "disable_parallel_tool_use": True}).invoke("Hello")
+    model.bind_tools([weather], tool_choice=choice).invoke("Hello")
+
+    assert [request.get("parallel_tool_calls") for request in vendor.requests] == [False, None]
 
 
 def test_choice_of_an_unknown_tool_lists_the_tools(model):

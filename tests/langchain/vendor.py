@@ -64,10 +64,10 @@ def answer(body: Body) -> Body:
     Return the message of a reply.
     """
     text = find_text(body)
+    if "one JSON value" in str(body["messages"][0]["content"]):  # any object; the user names the keys
+        return {"content": json.dumps(dict.fromkeys(re.findall(r"'(\w+)'", text), text))}
     if "response_format" in body:
         schema = body["response_format"]["json_schema"]["schema"]
-        if "properties" not in schema:  # of any object; the user names the keys
-            schema = {"properties": {key: {"type": "string"} for key in re.findall(r"'(\w+)'", text)}}
         return {"content": json.dumps(make_value(schema, schema, text))}
     if (tool := choose_tool(body, text)) is not None:
         arguments = json.dumps(make_value(tool["parameters"], tool["parameters"], text), ensure_ascii=False)

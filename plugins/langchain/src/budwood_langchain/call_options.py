@@ -31,6 +31,8 @@ def make_options(*sources: Mapping[str, Any]) -> AskOptions:
     response_format = options.pop("response_format", None)
     if response_format is not None:
         options["schema"] = read_response_format(response_format)
+        if isinstance(response_format, Mapping) and response_format.get("type") == "json_object":
+            options.setdefault("schema_mode", "prompt")  # many vendors cannot enforce a schema without properties
     return cast("AskOptions", options)
 
 

@@ -49,6 +49,8 @@ def make_tool_options(
         options["vendor_tools"] = vendor_tools
     if (choice := _choose(tool_choice, names)) is not None:
         options["tool_choice"] = choice
+    if isinstance(tool_choice, Mapping) and tool_choice.get("disable_parallel_tool_use"):
+        options["parallel_tool_calls"] = False
     return options
 
 
