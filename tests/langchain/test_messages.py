@@ -24,6 +24,8 @@ from budwood.types import AudioPart, Message, TextPart, VendorPart
 from budwood_langchain import ChatBudwood
 from budwood_langchain.messages import convert_messages
 from budwood_langchain.replies import make_result
+from tests import responses
+from tests.chat_server import ChatServer
 from tests.langchain.claude import CALL, THINKING, Claude
 from tests.media import IMAGES, make_pdf, make_wav
 
@@ -87,6 +89,41 @@ def test_reasoning_is_sent_back_with_its_signature(model, claude, ask, save):
     assert [block["type"] for block in reply.content_blocks] == ["reasoning", "tool_call"]
     assert reply.content_blocks[0]["reasoning"] == THINKING["thinking"]
     assert claude.requests[1]["messages"][1] == {"role": "assistant", "content": [THINKING, CALL]}
+    assert answer.text == "It is sunny."
+
+
+@pytest.mark.parametrize("ask", [invoke, stream])
+@pytest.mark.parametrize("save", [lambda message: message, save_and_load], ids=["", "saved"])
+def test_reasoning_of_the_responses_api_is_sent_back(ask, save):
+    """
+    OpenAI's other API returns items, which it gets back unchanged and in order, before the result of the tool.
+    """
+    items = [responses.reasoning("The user asks."), responses.call("weather", '{"city": "Oslo"}')]
+
+    def fault(number, body):
+        output = items if number == 1 else [responses.message("It is sunny.")]
+        if not body.get("stream"):
+            return lambda handler: handler.send(200, responses.response(*output))
+        data = b"".join(responses.stream(*output))
+
+        def send(handler):
+            handler.send_head(200, len(data), {"content-type": "text/event-stream"})
+            handler.wfile.write(data)
+
+        return send
+
+    with ChatServer(fault=fault) as server:
+        settings = {"providers": {"openai": {"base_url": f"{server.origin}/v1", "api_key": "sk-x", "api": "responses"}}}
+        with budwood.Client("openai/gpt-5", settings=settings) as client:
+            model = ChatBudwood(client=client).bind_tools([weather])
+            reply = save(ask(model, [QUESTION]))
+            answer = ask(model, [QUESTION, reply, ToolMessage("Sunny.", tool_call_id=reply.tool_calls[0]["id"])])
+
+    assert [block["type"] for block in reply.content_blocks] == ["reasoning", "tool_call"]
+    sent = server.requests[1]["input"]
+    assert sent[1]["encrypted_content"] == items[0]["encrypted_content"]
+    assert [item.get("id") for item in sent[1:3]] == ["rs_1", "fc_1"]
+    assert (sent[3]["type"], sent[3]["call_id"]) == ("function_call_output", "call_1")
     assert answer.text == "It is sunny."
 
 
