@@ -14,7 +14,7 @@ from langchain_core.outputs import Generation, LLMResult
 from langchain_core.prompts import PromptTemplate
 from langchain_openai import ChatOpenAI
 
-from budwood import Client, ConfigurationError
+from budwood import AsyncClient, Client, ConfigurationError
 from budwood.hooks import OBSERVER
 from budwood.plugins import Instances
 from budwood.settings import Settings
@@ -291,6 +291,41 @@ def test_observer_of_the_client_does_not_get_a_run_twice(recorder, kind):
     assert (finished.provider, finished.model) == ("offline", "extractive")
     assert finished.response.text == "Buds grow on branches."
     assert finished.response.usage.input_tokens == recorder.of(RequestFinished)[0].response.usage.input_tokens
+
+
+@pytest.mark.parametrize("kind", [ChatBudwood, BudwoodLLM])
+@pytest.mark.parametrize("observed", ["blocking", "async"])
+async def test_run_is_reported_once_whichever_client_has_the_observer(recorder, handler, kind, observed):
+    """
+    Of two clients, only the one that a run uses counts: no run is reported twice, or not at all.
+    """
+    mine = {observed: [recorder]}
+    with Client("offline/extractive", observers=mine.get("blocking", [])) as client:
+        async with AsyncClient("offline/extractive", observers=mine.get("async", [])) as async_client:
+            model = kind(client=client, async_client=async_client, callbacks=[handler])
+            model.invoke(PASSAGE)
+            list(model.stream(PASSAGE))
+            await model.ainvoke(PASSAGE)
+            await model.abatch([PASSAGE])
+            assert [chunk async for chunk in model.astream(PASSAGE)]
+
+    assert len(recorder.of(RequestFinished)) == 5
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
+async def test_events_are_reported_once(recorder, handler):
+    """
+    Those of version 2 are a stream; those of version 3 are another kind of run.
+    """
+    async with AsyncClient("offline/extractive", observers=[recorder]) as async_client:
+        with Client("offline/extractive") as client:
+            model = ChatBudwood(client=client, async_client=async_client)
+            config = {"callbacks": [handler]}
+            assert [event async for event in model.astream_events(PASSAGE, config=config, version="v2")]
+            stream = await model.astream_events(PASSAGE, config=config, version="v3")
+            assert await stream.text == "Buds grow on branches."
+
+    assert len(recorder.of(RequestFinished)) == 2
 
 
 def test_store_by_name_does_not_get_a_run_twice(store):

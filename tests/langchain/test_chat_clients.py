@@ -9,7 +9,7 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.exceptions import ContextOverflowError, ModelAuthenticationError, ModelNotFoundError
 from langchain_core.load import dumps
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, trim_messages
 
 import budwood
 from budwood_langchain import BudwoodEmbeddings, BudwoodLLM, ChatBudwood
@@ -186,12 +186,14 @@ async def test_wrong_key_of_embeddings_is_an_error_of_both(vendor):
 
 def test_saved_model_has_no_credentials_of_its_address():
     """
-    They are neither in a pickle nor in LangChain's form nor in the repr.
+    They are neither in a pickle nor in LangChain's form nor in the repr, nor in what tracers receive.
     """
     model = ChatBudwood(model="openai/gpt-4o", base_url="https://user:sk-secret@example.com/v1")
 
-    for saved in (pickle.dumps(model), dumps(model).encode(), repr(model).encode()):
+    texts = [dumps(model), repr(model), str(model.model_dump()), model.model_dump_json(), str(model.asdict())]
+    for saved in (pickle.dumps(model), *(text.encode() for text in texts)):
         assert b"sk-secret" not in saved
+    assert model.model_copy().base_url == "https://user:sk-secret@example.com/v1"
     assert pickle.loads(pickle.dumps(model)).base_url == "https://example.com/v1"
 
 
@@ -238,6 +240,60 @@ def test_options_that_are_no_fields_reach_the_vendor(client, vendor):
     ChatBudwood(client=client, frequency_penalty=0.5).invoke("Hello")
 
     assert vendor.requests[0]["frequency_penalty"] == 0.5
+
+
+@pytest.mark.parametrize("kind", [ChatBudwood, BudwoodLLM])
+async def test_tokens_are_counted_with_an_async_client(vendor, kind):
+    """
+    Nothing is sent, so that no blocking client is needed; LangChain trims messages with it.
+    """
+    async with budwood.AsyncClient("vendor/parrot", settings=settings_of(vendor)) as client:
+        model = kind(async_client=client)
+        assert model.get_num_tokens("Roots take up water.") > 2
+
+        if kind is ChatBudwood:
+            history = [HumanMessage("Roots take up water. " * 50), HumanMessage("And leaves?")]
+            assert trim_messages(history, max_tokens=50, token_counter=model) == history[1:]
+    assert vendor.requests == []
+
+
+@pytest.mark.parametrize("kind", [ChatBudwood, BudwoodLLM])
+def test_names_of_other_models_of_langchain_are_aliases(kind):
+    """
+    They have the same meaning.
+    """
+    model = kind(model_name="offline/extractive", request_timeout=5)
+
+    assert (model.model, model.timeout, model.options) == ("offline/extractive", 5, {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cure"),
+    [
+        ({"openai_api_key": "sk-secret"}, "Pass api_key="),
+        ({"n": 2}, "Pass extra="),
+        ({"model_kwargs": {"seed": 1}}, "as extra="),
+        ({"cache": "memory"}, r'Pass client=Client\(…, cache="memory"\)'),
+        ({"client": "groq/x"}, r"client=Client\(…, cache=…\)"),
+        ({"async_client": "groq/x"}, r"async_client=AsyncClient\(…, cache=…\)"),
+    ],
+)
+def test_argument_of_another_form_names_the_cure(arguments, cure):
+    """
+    The error comes at construction, and has no value, which may be a key.
+    """
+    with pytest.raises(budwood.ConfigurationError, match=cure) as caught:
+        ChatBudwood(model="offline/extractive", **arguments)
+
+    assert "sk-secret" not in str(caught.value)
+
+
+def test_repr_is_short():
+    """
+    It begins with what the user wrote, without the profile of the model.
+    """
+    assert "profile" not in repr(ChatBudwood(model="offline/extractive"))
+    assert "model='offline/extractive'" in repr(ChatBudwood(model="offline/extractive"))
 
 
 def test_langchains_cache_tells_the_models_of_clients_apart(vendor):

@@ -81,6 +81,13 @@ def test_many_prompts_keep_their_order(llm):
     assert result.generations[3][0].generation_info["model_name"] == "local/tiny"
 
 
+def test_no_prompts_have_no_replies(llm):
+    """
+    Nothing is sent.
+    """
+    assert llm.generate([]).generations == []
+
+
 async def test_async_calls(server):
     """
     Async methods use an async client, also for several prompts.

@@ -16,7 +16,7 @@ from budwood.contracts import Observer
 from budwood.plugins import Registry
 from budwood.settings import Settings
 from budwood.types import ChatRequest, RequestStarted
-from budwood_langchain.clients import MARK
+from budwood_langchain.clients import ASYNC_MARK, MARK
 from budwood_langchain.run_results import make_messages, read_result
 
 MAX_RUNS: Final = 10_000
@@ -188,7 +188,7 @@ class BudwoodCallbackHandler(BaseCallbackHandler):
             request=self._make_request(model, history),
             label=self._find_label(metadata, details.get("tags")),
             streamed=bool(parameters.get("stream")),
-            reported_to=metadata.get(MARK) or (),
+            reported_to=metadata.get(ASYNC_MARK, metadata.get(MARK)) or (),
         )
 
     def _make_request(self, model: str, history: Sequence[BaseMessage]) -> ChatRequest | None:

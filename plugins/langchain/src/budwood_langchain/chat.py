@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast, get_args
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
 from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field
@@ -72,7 +72,8 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in (*_OPTIONS, "base_url", "options")}
+        fields = {name: getattr(self, name) for name in _OPTIONS}
+        return {**fields, "base_url": self._hide_secrets(self.base_url), "options": self.options}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         address = self.get_address(kwargs.get("model"))
@@ -90,7 +91,7 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
 
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text with a tokenizer on this machine, or estimate them; nothing is sent."""
-        return self.get_client().count_tokens(text, offline=True, **make_options({"model": self.model})).input_tokens
+        return self._clients.count_tokens(text, **make_options({"model": self.model})).input_tokens
 
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[AnyTool] | None = None
@@ -99,9 +100,39 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
         provider = self.get_address().partition("/")[0]
         offered = make_tool_options(tools, provider=provider) if tools else {}
         options = make_options({"model": self.model}, offered)
-        return self.get_client().count_tokens(convert_messages(messages), offline=True, **options).input_tokens
+        return self._clients.count_tokens(convert_messages(messages), **options).input_tokens
 
-    # Calls.
+    # Calls. Runs of the async ones are marked with the observers of the client that they use.
+
+    async def agenerate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        *,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """Ask; see `BaseChatModel.agenerate`."""
+        return await super().agenerate(messages, stop, callbacks, metadata=self._mark_async(metadata), **kwargs)
+
+    def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - LangChain's name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Stream a reply; see `BaseChatModel.astream`."""
+        return super().astream(input, self._mark_async_config(config), **kwargs)
+
+    def astream_events(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - LangChain's name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Stream events; see `BaseChatModel.astream_events`."""
+        return super().astream_events(input, self._mark_async_config(config), **kwargs)
 
     def _generate(
         self,
@@ -226,7 +257,7 @@ class ChatBudwood(BudwoodComponent, BaseChatModel):
                 OpenAI, for a dictionary.
             method: ``"json_schema"`` requests the schema in the best way that the model supports, validates the reply,
                 and asks again if it is invalid. ``"function_calling"`` uses a tool. ``"json_mode"`` requests any JSON
-                object; describe it in the prompt.
+                object in the prompt, where you describe it. It works with all vendors.
             include_raw: Return a dictionary with ``raw``, ``parsed`` and ``parsing_error`` instead.
             strict: Whether the vendor enforces the schema; by default if it can.
             **kwargs: Further options of the calls.

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self
 
 from langchain_core.load.serializable import Serializable
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
 from langchain_core.utils import from_env, secret_from_env
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_serializer, model_validator
 
 from budwood import AsyncClient, Client, ClientPair
 from budwood.providing.addresses import hide_secrets
+from budwood_langchain.arguments import read_arguments
 
 KEY_VARIABLE: Final = "BUDWOOD_API_KEY"
 """The environment variable with the key of a component; the providers' own variables also work."""
 
 MARK: Final = "budwood_observers"
 """The key in the metadata of a run for the observers that its client reports to."""
+
+ASYNC_MARK: Final = "budwood_async_observers"
+"""The same for async runs, which have both: their client may be another one."""
 
 _NOT_PICKLED: Final = ("client", "async_client", "api_key")
 
@@ -53,12 +60,18 @@ class BudwoodComponent(Serializable):
     @classmethod
     def _collect_options(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Move arguments that are no fields into the options, whose names Budwood checks when a call starts."""
+        values = read_arguments(values)
         fields = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
         further = {name: value for name, value in values.items() if name not in fields}
         if not further:
             return values
         known = {name: value for name, value in values.items() if name in fields}
         return {**known, "options": {**values.get("options", {}), **further}}
+
+    @field_serializer("base_url")
+    def _hide_secrets(self, base_url: str | None) -> str | None:
+        """Return the address without credentials."""
+        return None if base_url is None else hide_secrets(base_url)
 
     def model_post_init(self, context: object, /) -> None:
         """
@@ -69,6 +82,10 @@ class BudwoodComponent(Serializable):
         """
         super().model_post_init(context)
         self._clients = self._make_clients()
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield the fields that are shown, without the long profile that LangChain derives from the model."""
+        return (each for each in super().__repr_args__() if each[0] != "profile")
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -122,6 +139,14 @@ class BudwoodComponent(Serializable):
     async def aclose(self) -> None:
         """Close the component's own clients. The next call creates new ones."""
         await self._clients.aclose()
+
+    def _mark_async(self, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Add the observers of async calls to the metadata of a run."""
+        return {**(metadata or {}), ASYNC_MARK: self._clients.async_observer_ids()}
+
+    def _mark_async_config(self, config: RunnableConfig | None) -> RunnableConfig:
+        complete = ensure_config(config)
+        return {**complete, "metadata": self._mark_async(complete.get("metadata"))}
 
     def _make_clients(self) -> ClientPair:
         is_set = (self.client is None and self.async_client is None) or "api_key" in self.model_fields_set

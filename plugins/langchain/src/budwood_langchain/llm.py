@@ -11,9 +11,10 @@ from langchain_core.callbacks import (
     CallbackManagerForLLMRun,
     Callbacks,
 )
-from langchain_core.language_models import LangSmithParams
+from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
+from langchain_core.runnables import RunnableConfig
 from pydantic import ConfigDict, Field
 
 from budwood import AsyncClient, BudwoodError, Capability, ChatResponse, Client, CompletionOptions, Usage
@@ -67,7 +68,12 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
     def _identifying_params(self) -> dict[str, Any]:
         """What replies in LangChain's cache depend on."""
         fields = {name: getattr(self, name) for name in _OPTIONS}
-        return {**fields, "model": self.get_address(), "base_url": self.base_url, "options": self.options}
+        return {
+            **fields,
+            "model": self.get_address(),
+            "base_url": self._hide_secrets(self.base_url),
+            "options": self.options,
+        }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         address = self.get_address(kwargs.get("model"))
@@ -78,7 +84,7 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
 
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text with a tokenizer on this machine, or estimate them; nothing is sent."""
-        return self.get_client().count_tokens(text, offline=True, **make_options({"model": self.model})).input_tokens
+        return self._clients.count_tokens(text, **make_options({"model": self.model})).input_tokens
 
     def generate(
         self,
@@ -98,7 +104,19 @@ class BudwoodLLM(BudwoodComponent, BaseLLM):
         **kwargs: Any,
     ) -> LLMResult:
         """Continue texts; see `BaseLLM.agenerate`. Runs without metadata also have that of the model."""
-        return await super().agenerate(prompts, stop, callbacks, **_with_metadata(prompts, callbacks, kwargs))
+        kwargs = _with_metadata(prompts, callbacks, kwargs)
+        given = kwargs["metadata"]
+        marked = [self._mark_async(each) for each in given] if isinstance(given, list) else self._mark_async(given)
+        return await super().agenerate(prompts, stop, callbacks, **{**kwargs, "metadata": marked})
+
+    def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - LangChain's name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[str]:
+        """Stream a text; see `BaseLLM.astream`."""
+        return super().astream(input, self._mark_async_config(config), **kwargs)
 
     def _generate(
         self,
@@ -200,6 +218,8 @@ def _make_result(replies: list[ChatResponse]) -> LLMResult:
     generations = [
         [Generation(text=text, generation_info=_make_info(reply)) for text in _list_texts(reply)] for reply in replies
     ]
+    if not replies:
+        return LLMResult(generations=[])
     usage = sum((reply.usage for reply in replies[1:]), replies[0].usage)
     output = {"model_name": f"{replies[0].provider}/{replies[0].model}", "token_usage": _make_token_usage(usage)}
     return LLMResult(generations=cast("Any", generations), llm_output=output)
