@@ -324,6 +324,24 @@ def test_other_model_can_be_typed(machine, openai):
     assert tomllib.loads(machine.user_file.read_text()) == {"model": "openai/mine-1"}
 
 
+def test_second_of_two_at_once_leaves_what_the_first_has_saved(machine, openai):
+    """
+    Its settings cannot be written any more, and the key that it takes back is not its own.
+    """
+    arguments = ("--provider", "openai", "--model", "gpt-6.1-sol")
+    children = [machine.start(*arguments), machine.start(*arguments)]
+    for child in children:
+        answer(child, KEY, GOOD_KEY)
+        child.expect_exact(SAVE)
+    statuses = []
+    for child in children:
+        child.sendline("")
+        statuses.append(finish(child)[1])
+
+    assert statuses == [0, 3]
+    assert machine.secrets == {"openai": GOOD_KEY}
+
+
 def test_refused_changes_are_not_saved(machine, openai):
     """
     The last question can be answered by no.

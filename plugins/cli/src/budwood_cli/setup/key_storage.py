@@ -84,7 +84,10 @@ class KeyChange:
             BudwoodError: It cannot be saved.
         """
         save = store_key if self._old is None else replace_key
+        old = _find(self.provider)  # another process may have saved it since the questions
+        old_secret = None if old is None else _read(old)
         save(self.provider, self.secret, self.place, target=self.target)
+        self._old, self._old_secret = old, old_secret
 
     def undo(self) -> None:
         """Restore the key as it was. If that fails, a note says so."""
