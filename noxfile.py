@@ -474,14 +474,14 @@ def types(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and write docs/benchmarks; CI runs the short form, ``-- --quick``."""
-    session.install(*DISTRIBUTIONS, *UVLOOP)  # not editable, because that makes every import search more folders
+    session.install("pip", *DISTRIBUTIONS, *UVLOOP)  # not editable, because that makes every import search more folders
     session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
 
 
 @nox.session
 def bench_generation(session: nox.Session) -> None:
     """Measure dataset generation beside the client alone and other frameworks; ``-- --quick`` takes a minute."""
-    session.install(*DISTRIBUTIONS, *UVLOOP)
+    session.install("pip", *DISTRIBUTIONS, *UVLOOP)
     session.run("python", "-m", "tests.benchmarks.generation", *session.posargs)
 
 
