@@ -126,7 +126,7 @@ def draw_setup() -> str:
         with terminal("setup") as shown:
             shown.wait_for("Number or name")
             shown.type("openai\n")
-            shown.wait_for("API key of openai:")
+            shown.wait_for("API key of openai (hidden):")
             shown.type(f"{GOOD_KEY}\n")
             shown.wait_for("Number or name", 2)
             shown.type("\n")
