@@ -29,9 +29,10 @@ class BudgetSettings(BaseModel):
         dollars: The limit in US dollars.
         tokens: The limit in tokens, input and output together.
         per: What it applies to: each ``"call"``, with all its attempts and rounds; all calls of a ``"client"``; or all
-            calls of a ``"day"`` or a ``"month"``, of all processes that share the counters.
+            calls of a ``"day"``, a ``"week"`` or a ``"month"``, of all processes that share the counters. A week begins
+            on Monday.
         label: Only calls with this label count; by default all.
-        timezone: The time zone in which a day or a month begins, such as ``"Europe/Oslo"``.
+        timezone: The time zone in which a day, a week or a month begins, such as ``"Europe/Oslo"``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)

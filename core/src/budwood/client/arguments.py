@@ -74,13 +74,7 @@ def make_engine(
         clock=clock,
         blocking=blocking,
     )
-    if model is not None:
-        target = endpoints.find(model)
-        if engine.options.is_routed:
-            plan_route(endpoints, target, engine.options)  # to report invalid options now
-    check_error_classes(engine.options.fallback_on)
-    if engine.options.fallbacks:
-        find_fallbacks(engine.options, endpoints.find, model)
+    check_routing(engine)
     if named := settings.observers if observers is None else observers:
         from budwood.engine.accounting.observer_loading import load_observers
 
@@ -91,6 +85,24 @@ def make_engine(
 
         engine.budgets = make_budgets(settings.budgets, budgets, endpoints.find_limiter)
     return engine
+
+
+def check_routing(engine: ClientEngine) -> None:
+    """
+    Check the default model of an engine, and the options that name endpoints or errors.
+
+    Raises:
+        ConfigurationError: One is not valid.
+        PluginError: A provider does not exist or cannot be used.
+    """
+    options, find = engine.options, engine.endpoints.find
+    if engine.model is not None:
+        target = find(engine.model)
+        if options.is_routed:
+            plan_route(engine.endpoints, target, options)
+    check_error_classes(options.fallback_on)
+    if options.fallbacks:
+        find_fallbacks(options, find, engine.model)
 
 
 def _check_limiter(instances: Instances, limiter: object) -> None:

@@ -323,7 +323,7 @@ class Client(MediaMethods, BatchMethods):
         return PullStream(self._driver.stream(self._engine.pull(model, timeout, idle_timeout)))
 
     def budgets(self) -> tuple[BudgetState, ...]:
-        """Return what is spent and left of each budget per client, day and month; see `budwood.BudgetState`."""
+        """Return what is spent and left of each budget per client, day, week and month; see `budwood.BudgetState`."""
         return self._driver.run(self._engine.read_budgets())
 
     def close(self) -> None:

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from budwood.client.asynchronous import AsyncClient
     from budwood.client.blocking import Client
     from budwood.client.loop_transports import LoopTransports
+    from budwood.client.views import View
     from budwood.contracts import Transport
 
-clients: weakref.WeakSet[Client | AsyncClient] = weakref.WeakSet()
-"""All clients of this process."""
+clients: weakref.WeakSet[Client | AsyncClient | View] = weakref.WeakSet()
+"""All clients of this process, and their views."""
 
 inherited: list[Transport | LoopTransports] = []
 """Transports of the parent process. They are kept alive, because closing them here would affect the parent."""

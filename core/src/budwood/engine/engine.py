@@ -47,6 +47,8 @@ class Engine:
     """
     The state of a client, and its operations as flows.
 
+    A view of the client has a copy with other defaults, so that state which changes is in objects that both share.
+
     Attributes:
         instances: Builds the implementations of plugins.
         endpoints: The providers that were built so far.
@@ -73,7 +75,6 @@ class Engine:
     owned_observers: tuple[Observer, ...] = ()
     listed_observers: tuple[str | Observer, ...] = ()
     random: random.Random = field(default_factory=random.Random)
-    closed: bool = False
     budgets: tuple[Budget, ...] = ()
     label: str | None = None
     counter: TokenCounter = field(init=False)
@@ -161,7 +162,7 @@ class Engine:
 
     def after_fork(self) -> None:
         """Make the state independent of the parent process, whose threads may have held a lock."""
-        self.random = random.Random()
+        self.random.seed()  # the same object, which views of the client use as well
         self.endpoints.reset_lock()
         for budget in self.budgets:
             budget.reset_lock()
@@ -170,7 +171,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the providers, and the cache and the observers that the client created."""
-        self.closed = True
+        self.endpoints.is_closed = True
         owned_observers, self.owned_observers = self.owned_observers, ()
         if owned_observers:
             from budwood.engine.accounting.observer_loading import close_observers
@@ -282,7 +283,7 @@ class Engine:
     def _new_call(
         self, target: Target, options: Options, *, streamed: bool = False, cache: CallCache | None = None
     ) -> Call:
-        if self.closed:
+        if self.endpoints.is_closed:
             raise make_closed_error()
         observers = self._observers() if self.observers or "structlog" in sys.modules else None
         return Call(

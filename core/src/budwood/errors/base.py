@@ -5,6 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # `import typing` takes 8 ms, and every program imports this module.
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from typing import Literal
 
     from budwood.types import Attempt, ChatResponse, JobRef
@@ -116,6 +117,7 @@ class BudgetExceededError(BudwoodError):
         left: What is left of it, in ``unit``.
         required: What the request could cost at most, in ``unit``; None if that is unknown.
         unit: ``"dollars"`` or ``"tokens"``.
+        resets_at: When it is counted from zero again, in its time zone; None if it never is.
         attempts: Every request of the call that was sent before, in order.
     """
 
@@ -130,9 +132,11 @@ class BudgetExceededError(BudwoodError):
         required: float | None,
         unit: Literal["dollars", "tokens"],
         hint: str | None = None,
+        resets_at: datetime | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.budget = budget
         self.left = left
         self.required = required
         self.unit = unit
+        self.resets_at = resets_at

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from budwood.types.record import short_repr
 
 ClaimKind = Literal["rate", "concurrency", "quota"]
-BudgetPeriod = Literal["call", "client", "day", "month"]
+BudgetPeriod = Literal["call", "client", "day", "week", "month"]
 BudgetUnit = Literal["dollars", "tokens"]
 
 
@@ -62,7 +62,7 @@ class BudgetState:
     Attributes:
         name: Its name in the settings.
         unit: ``"dollars"`` or ``"tokens"``, of ``limit``, ``spent`` and ``left``.
-        per: The period: ``"client"``, ``"day"`` or ``"month"``.
+        per: The period: ``"client"``, ``"day"``, ``"week"`` or ``"month"``.
         label: The label of the calls that it counts; None for all.
         limit: The limit.
         spent: What calls used, and what those that run now could use at most.

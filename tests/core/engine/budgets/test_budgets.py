@@ -1,16 +1,18 @@
-"""Budgets of calls, clients, days and months: what is reserved, settled and given back."""
+"""Budgets of calls, clients, days, weeks and months: what is reserved, settled and given back."""
 
 from __future__ import annotations
 
 import asyncio
 import pickle
+from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import BaseModel
 
 from budwood import AsyncClient, Client
-from budwood.errors import BudgetExceededError, BudwoodError, ConfigurationError, ProviderError, StreamInterruptedError
+from budwood.errors import BudgetExceededError, ProviderError, StreamInterruptedError
 from budwood_testing import chat_chunks, chat_reply, sse
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
@@ -241,7 +243,24 @@ def test_budget_without_room_sends_nothing(make_client, scripted):
     assert 0.016 < error.required < 0.02
     assert str(error).startswith("The budget 'small' has $0.01 left of $0.01; this request could cost up to $0.01")
     assert "Lower max_tokens (now 2,000)" in str(error)
+    assert error.resets_at is None
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(("per", "end"), [("day", "2024-02-29"), ("week", "2024-03-04"), ("month", "2024-03-01")])
+def test_error_of_a_calendar_period_says_when_it_ends(make_client, clock, per, end):
+    """
+    Days, weeks and months end at midnight in the time zone of the budget; weeks on Monday.
+    """
+    clock.advance(datetime(2024, 2, 28, 22, 59, tzinfo=UTC).timestamp() - clock.time())
+    budget = {"tokens": 5, "per": per, "timezone": "Europe/Oslo"}
+
+    with pytest.raises(BudgetExceededError) as caught:
+        make_client(budgets={"small": budget}).ask("Hello")
+
+    assert caught.value.resets_at == datetime.fromisoformat(f"{end}T00:00:00").replace(tzinfo=ZoneInfo("Europe/Oslo"))
+    assert f"until {end} 00:00 CET" in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).resets_at == caught.value.resets_at
 
 
 def test_budget_per_day_says_when_it_resets(make_client):
@@ -375,50 +394,6 @@ def test_budget_with_a_label_counts_only_its_calls(make_client, scripted):
     assert spent(client) == [2 * COST]
 
 
-def test_view_labels_all_kinds_of_calls(make_client, scripted):
-    """
-    Streams, chats, lists of prompts and embeddings have its label.
-    """
-    settings = {**SETTINGS, "models": {"work/*": {"prices": {"input": "2", "output": "8"}, "kind": None}}}
-    client = make_client(settings=settings, budgets={"n": {"tokens": 100_000, "per": "client", "label": "n"}})
-    scripted.reply(chunks=sse(*chat_chunks(["Hi"]), {"id": "c", "choices": [], "usage": USAGE}))
-    scripted.reply(body=chat_reply("Hi", usage=USAGE)).reply(body=chat_reply("Hi", usage=USAGE))
-    scripted.reply(
-        body={
-            "model": "m",
-            "data": [{"index": 0, "embedding": [0.5]}],
-            "usage": {"prompt_tokens": 7, "total_tokens": 7},
-        }
-    )
-    view = client.labelled("n")
-
-    with view.stream("Hello") as stream:
-        list(stream)
-    view.chat().ask("Hello")
-    view.ask_many(["Hello"]).in_order()
-    view.embed("Hello")
-
-    assert spent(client) == [3 * 1100 + 7]
-
-
-def test_view_shares_everything_with_its_client(make_client, scripted):
-    """
-    Closing it leaves the client open; after the client is closed, the view is closed too.
-    """
-    client = make_client()
-    view = client.labelled("nightly")
-    scripted.reply(body=chat_reply("Hi", usage=USAGE))
-
-    with view:
-        pass
-
-    assert isinstance(view, Client)
-    assert client.ask("Hello").text == "Hi"
-    client.close()
-    with pytest.raises(BudwoodError, match="closed"):
-        view.ask("Hello")
-
-
 def test_observers_see_the_label(make_client, scripted):
     """
     The events of a request have its label.
@@ -435,15 +410,6 @@ def test_observers_see_the_label(make_client, scripted):
     client.labelled("nightly").ask("Hello")
 
     assert [event.label for event in events if hasattr(event, "label")] == ["nightly", "nightly"]
-
-
-@pytest.mark.parametrize("label", ["", None, 5])
-def test_label_must_be_a_text(make_client, label):
-    """
-    Another value is an error at once.
-    """
-    with pytest.raises(ConfigurationError, match="label"):
-        make_client().labelled(label)
 
 
 # What the budget sends.

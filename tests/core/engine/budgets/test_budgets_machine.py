@@ -31,7 +31,7 @@ class SteppingClock(FakeClock):
 
 class BudgetMachine(RuleBasedStateMachine):
     """
-    Compares three budgets with a model that adds up what was reserved and settled in each period.
+    Compares four budgets with a model that adds up what was reserved and settled in each period.
 
     Their limits are so small that a few reservations exhaust them.
     """
@@ -47,7 +47,7 @@ class BudgetMachine(RuleBasedStateMachine):
         self.client = Client("offline/extractive", settings=settings, transport=ScriptedTransport(), clock=self.clock)
         self.find_limiter = self.client._engine.endpoints.find_limiter
         self.number = 0
-        limits = {"client": 1000, "day": 100, "month": 250}
+        limits = {"client": 1000, "day": 100, "week": 170, "month": 250}
         self.budgets = [
             Budget(per, BudgetSettings(tokens=limit, per=per, timezone=zone)) for per, limit in limits.items()
         ]

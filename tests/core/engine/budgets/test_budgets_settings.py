@@ -78,7 +78,7 @@ def test_budgets_come_from_files_and_the_environment(tmp_path, make_client):
         ({"tokens": 0, "per": "month"}, "greater than or equal to 1"),
         ({"tokens": 1.5, "per": "month"}, "integer"),
         ({"dollars": 1}, "'per' is missing"),
-        ({"dollars": 1, "per": "week"}, "'call', 'client', 'day' or 'month'"),
+        ({"dollars": 1, "per": "year"}, "'call', 'client', 'day', 'week' or 'month'"),
         ({"dollars": 1, "per": "month", "currency": "EUR"}, "unknown key 'currency'"),
         ({"dollars": 1, "per": "month", "timezone": "Mars/Olympus"}, "'timezone': is not a known time zone"),
         ({"dollars": 1, "per": "month", "timezone": "../etc/passwd"}, "not a known time zone"),

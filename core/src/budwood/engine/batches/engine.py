@@ -374,7 +374,8 @@ def _check_budgets(call: Call, request: Any) -> Flow[Any]:  # noqa: ANN401 - a c
     from budwood.engine.budgets.reservation import read_left
 
     for budget in call.budgets:
-        left = yield from read_left(budget, call.find_limiter, call.clock.time())
+        now = call.clock.time()
+        left = yield from read_left(budget, call.find_limiter, now)
         if left <= 0:
             raise BudgetExceededError(
                 f"The {budget.describe()} has nothing left.",
@@ -383,5 +384,6 @@ def _check_budgets(call: Call, request: Any) -> Flow[Any]:  # noqa: ANN401 - a c
                 required=None,
                 unit=budget.unit,
                 hint="Raise the budget, or wait until it resets.",
+                resets_at=budget.resets_at(now),
             )
     return limit_output(call, call.target, request)

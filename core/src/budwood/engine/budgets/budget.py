@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
 from budwood.budget_settings import BudgetSettings
-from budwood.engine.limits.periods import period_of
+from budwood.engine.limits.periods import CalendarPeriod, period_of
 from budwood.option_settings import find_timezone
 from budwood.types import BudgetState, Claim
 
@@ -31,7 +31,7 @@ class Budget:
     """
     A budget. Safe to use from several threads.
 
-    One per call or client counts here. One per day or month counts in a limiter, by the claims of `claim`.
+    One per call or client counts here. One per day, week or month counts in a limiter, by the claims of `claim`.
 
     Args:
         name: Its name, for errors and reports; `OF_CALL` for one that was passed with a call.
@@ -53,6 +53,7 @@ class Budget:
         )
         self.per: Final[BudgetPeriod] = settings.per
         self.label: Final = settings.label
+        self._calendar_period: CalendarPeriod | None = None if settings.per in ("call", "client") else settings.per
         self._settings = settings
         self._timezone: tzinfo = find_timezone(settings.timezone)
         self._spent = 0
@@ -65,7 +66,7 @@ class Budget:
     @property
     def is_lasting(self) -> bool:
         """Whether it is counted beyond the life of the process."""
-        return self.per in ("day", "month")
+        return self._calendar_period is not None
 
     @property
     def left(self) -> int:
@@ -98,7 +99,7 @@ class Budget:
             self._spent += used - reserved
 
     def claim(self, amount: int, now: float) -> Claim:
-        """Return what an attempt takes from a budget per day or month, at a time in seconds since 1970."""
+        """Return what an attempt takes from a budget per day, week or month, at a time in seconds since 1970."""
         return Claim(
             key=f"budget/{self.name}/{self.unit}/{self.per}",
             kind="quota",
@@ -109,8 +110,14 @@ class Budget:
         )
 
     def period(self, now: float) -> tuple[datetime, datetime]:
-        """Return the start and the end of the day or month at a time in seconds since 1970."""
-        return period_of(now, "day" if self.per == "day" else "month", self._timezone)
+        """Return the start and the end of the day, the week or the month at a time in seconds since 1970."""
+        if self._calendar_period is None:
+            raise ValueError(f"{self.describe()} counts no period of the calendar")
+        return period_of(now, self._calendar_period, self._timezone)
+
+    def resets_at(self, now: float) -> datetime | None:
+        """Return when it is counted from zero again; None for never. The time is in seconds since 1970."""
+        return self.period(now)[1] if self.is_lasting else None
 
     def state(self, now: float, left: int) -> BudgetState:
         """
@@ -128,7 +135,7 @@ class Budget:
             limit=self.to_decimal(self.limit),
             spent=self.to_decimal(self.limit - left),
             left=self.to_decimal(max(left, 0)),
-            resets_at=self.period(now)[1] if self.is_lasting else None,
+            resets_at=self.resets_at(now),
         )
 
     def format(self, amount: int) -> str:

@@ -26,7 +26,7 @@ def make_budgets(
 
     Raises:
         ConfigurationError: A budget is not valid.
-        PluginError: The limiter, which counts budgets per day and month, cannot be used.
+        PluginError: The limiter, which counts budgets per day, week and month, cannot be used.
     """
     budgets = tuple(Budget(name, budget) for name, budget in parse_budgets(settings, arguments).items())
     if any(budget.is_lasting for budget in budgets):

@@ -148,7 +148,7 @@ def _check_taken(shortage: Shortage | None, attempt: Attempt) -> None:
     if shortage is None:
         return
     budget, left, required = shortage
-    end = budget.period(attempt.round.call.clock.time())[1] if budget.is_lasting else None
+    end = budget.resets_at(attempt.round.call.clock.time())
     until = f" until {end:%Y-%m-%d %H:%M %Z}" if end is not None else ""
     limit = getattr(attempt.request, "max_tokens", None)
     lower = f"Lower max_tokens (now {limit:,}), shorten" if limit is not None else "Shorten"
@@ -205,6 +205,7 @@ def _exceeded(
         required=None if required is None else float(budget.to_decimal(required)),
         unit=budget.unit,
         hint=hint,
+        resets_at=budget.resets_at(attempt.round.call.clock.time()),
     )
     error.attempts = tuple(attempt.round.call.attempts)
     return error

@@ -32,7 +32,7 @@ class Reservation:
     Args:
         ticket: Identifies the attempt for the limiter.
         amounts: What it takes from each budget.
-        find_limiter: Returns the limiter that counts budgets per day and month.
+        find_limiter: Returns the limiter that counts budgets per day, week and month.
         now: Seconds since 1970.
     """
 

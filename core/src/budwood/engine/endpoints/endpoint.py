@@ -191,6 +191,7 @@ class Endpoints:
 
     Attributes:
         routes: The targets of calls, by their options; for `budwood.engine.routing.routes`.
+        is_closed: Whether the client is closed.
     """
 
     def __init__(
@@ -206,6 +207,7 @@ class Endpoints:
         self._endpoints: dict[str, Endpoint] = {}
         self._targets: dict[str, Target] = {}
         self.routes: dict[tuple[object, ...], tuple[Target, ...]] = {}
+        self.is_closed = False
         self._chosen_limiter = limiter
         self._limiter: ClientLimiter | None = None
         self.reset_lock()
