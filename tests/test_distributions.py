@@ -16,7 +16,7 @@ pytestmark = pytest.mark.one_python
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = sorted(path.parent for path in (ROOT / "core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")))
 PLUGINS = [folder for folder in FOLDERS if folder.name != "core"]
-NOT_IN_ALL = {"langchain", "llama-index", "parquet-storage", "transformers"}
+NOT_IN_ALL = {"langchain", "llama-index", "parquet-storage", "server", "transformers"}
 NOT_INSTALLED = {"llama_index": ["llama-index-core"]}
 """Packages that only their own sessions install, whose distributions have other names."""
 DISTRIBUTIONS = NOT_INSTALLED | importlib.metadata.packages_distributions()

@@ -34,6 +34,14 @@ class EventStream(Generic[E, R]):
     def __iter__(self) -> Iterator[E]:
         return self._events
 
+    def batches(self) -> Iterator[list[E]]:
+        """Yield the events that arrived together, as lists: one for each read of the connection."""
+        ready = self._events.ready
+        while ready or self._events.more():
+            batch = [*ready]
+            ready.clear()
+            yield batch
+
     def close(self) -> None:
         """Close the connection. Closing twice is no error."""
         self._events.close()
@@ -58,6 +66,14 @@ class AsyncEventStream(Generic[E, R]):
 
     def __aiter__(self) -> AsyncIterator[E]:
         return self._events
+
+    async def batches(self) -> AsyncIterator[list[E]]:
+        """Yield the events that arrived together, as lists: one for each read of the connection."""
+        ready = self._events.ready
+        while ready or await self._events.more():
+            batch = [*ready]
+            ready.clear()
+            yield batch
 
     async def close(self) -> None:
         """Close the connection. Closing twice is no error."""

@@ -107,6 +107,8 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
         key_check: The request that checks a key without cost: `MODELS_CHECK` if the list of models requires a valid
             key, or the path of another GET request below the setting ``base_url``, such as ``"/key"``; empty without
             one.
+        api: The API whose parameters ``extra`` takes: ``"openai"`` for Chat Completions, ``"anthropic"`` for Messages;
+            empty for another. A gateway passes parameters of the same API on unchanged.
     """
 
     capabilities: frozenset[Capability] = frozenset()
@@ -119,6 +121,7 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
     key_page: str = ""
     key_pattern: str = ""
     key_check: str = ""
+    api: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,8 @@ class RootSettings(BaseModel):
     """
     The top level of a settings file.
 
-    ``server_url`` is the address of a Budwood server, for the command line.
+    ``server_url`` is the address of a Budwood server, for the command line. ``server`` are the settings of the server
+    itself, which the distribution ``budwood-server`` validates.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
@@ -125,6 +126,7 @@ class RootSettings(BaseModel):
     budgets: dict[str, Table] = Field(default_factory=dict)
     observer: dict[str, Table] = Field(default_factory=dict)
     models: dict[str, Table] = Field(default_factory=dict)
+    server: Table = Field(default_factory=dict)
 
 
 class Settings:
@@ -163,6 +165,7 @@ class Settings:
         self.observers = root.observers
         self.options = root.options
         self.model_rows = root.models
+        self.server = root.server
         self.disabled = frozenset(normalise(name) for each in parsed for name in each.plugins.disabled)
 
     @classmethod

@@ -17,6 +17,8 @@ class ModelDetails(Record):
         rules: The parameters that it accepts and rejects.
         facts: Its limits, prices and shutdown date.
         price: The current price of its tokens at the standard tier, or None with the reason in ``price_unknown``.
+        plugin: The name of the provider's plugin, such as ``"openai-compatible"``.
+        api: The API whose parameters ``extra`` takes: ``"openai"``, ``"anthropic"``, or empty for another.
     """
 
     provider: str
@@ -26,6 +28,8 @@ class ModelDetails(Record):
     facts: ModelFacts
     price: ModelPrices | None = None
     price_unknown: str | None = None
+    plugin: str = ""
+    api: str = ""
 
     @property
     def is_known(self) -> bool:

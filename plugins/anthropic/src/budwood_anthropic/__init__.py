@@ -26,5 +26,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             key_page="https://platform.claude.com/settings/keys",
             key_pattern="sk-ant-.+",
             key_check=MODELS_CHECK,
+            api="anthropic",
         )
     ]

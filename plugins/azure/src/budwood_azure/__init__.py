@@ -39,5 +39,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             exclusive=AUTHENTICATION_SETTINGS,
             key_page="https://portal.azure.com",
             key_check=MODELS_CHECK,
+            api="openai",
         )
     ]

@@ -25,5 +25,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             needs_credential=True,
             key_page="https://console.mistral.ai/api-keys",
             key_check=MODELS_CHECK,
+            api="openai",
         )
     ]

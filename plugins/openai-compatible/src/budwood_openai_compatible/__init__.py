@@ -34,5 +34,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             capabilities=OpenAICompatible.all_capabilities,
             environment={"base_url": ("OPENAI_COMPATIBLE_BASE_URL",), "api_key": ("OPENAI_COMPATIBLE_API_KEY",)},
             key_check=MODELS_CHECK,
+            api="openai",
         )
     ]

@@ -79,5 +79,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             key_page="https://platform.openai.com/settings/organization/api-keys",
             key_pattern="sk-.+",
             key_check=MODELS_CHECK,
+            api="openai",
         )
     ]

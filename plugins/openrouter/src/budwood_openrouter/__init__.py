@@ -26,5 +26,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             key_page="https://openrouter.ai/settings/keys",
             key_pattern="sk-or-.+",
             key_check="/key",
+            api="openai",
         )
     ]

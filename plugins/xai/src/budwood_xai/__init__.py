@@ -26,5 +26,6 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             key_page="https://console.x.ai",
             key_pattern="xai-.+",
             key_check=MODELS_CHECK,
+            api="openai",
         )
     ]

@@ -27,4 +27,6 @@ def details_of(target: Target, now: float) -> ModelDetails:
         facts=facts,
         price=price,
         price_unknown=endpoint.no_price if price is None else None,
+        plugin=endpoint.plugin,
+        api=endpoint.api,
     )

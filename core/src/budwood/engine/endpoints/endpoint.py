@@ -118,6 +118,7 @@ class Endpoint(NamedTuple):
             its provider.
         url: Its address, for reports; None if the model runs in this process.
         key_check: The request that checks its key: `MODELS_CHECK`, or a URL; empty if there is none.
+        api: The API whose parameters ``extra`` takes; see `budwood.hooks.ProviderSpec`.
         is_guarded: Whether it has limits or several keys.
     """
 
@@ -153,6 +154,7 @@ class Endpoint(NamedTuple):
     cache_identity: str = ""
     url: str | None = None
     key_check: str = ""
+    api: str = ""
     is_guarded: bool = False
 
     def check_credential(self) -> None:
@@ -346,6 +348,7 @@ def _endpoint(
         is_guarded=instance.endpoint_settings is not NO_ENDPOINT_SETTINGS,
         url=find_url(instance),
         key_check=find_key_check(instance),
+        api=instance.spec.api,
     )
 
 

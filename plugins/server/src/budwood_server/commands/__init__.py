@@ -1,0 +1,1 @@
+"""The commands `budwood serve` and `budwood server`."""

@@ -1,0 +1,125 @@
+"""Make the call of a request, and send its reply: at once or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from budwood_server.gateway.errors import describe
+from budwood_server.gateway.reply_headers import list_headers
+from budwood_server.web.exchange import COMMENT, STREAM_HEADERS
+
+if TYPE_CHECKING:
+    from budwood import AsyncChatStream
+    from budwood.types import ChatResponse, StreamEvent
+    from budwood_server.gateway.plan import CallPlan
+    from budwood_server.web.exchange import Exchange
+    from budwood_server.web.problems import Problem
+
+T = TypeVar("T")
+
+
+class StreamEncoder(Protocol):
+    """Encodes the events of a stream as chunks of an API; an empty chunk is not sent."""
+
+    def start(self) -> bytes:
+        """Return what comes before the first event."""
+        ...
+
+    def encode(self, events: Sequence[StreamEvent]) -> bytes:
+        """Return the chunks for events that arrived together."""
+        ...
+
+    def finish(self, response: ChatResponse) -> bytes:
+        """Return the last chunks, with usage and cost."""
+        ...
+
+    def fail(self, problem: Problem, request_id: str) -> bytes:
+        """Return the chunk that ends a stream that failed. It never says that the stream is complete."""
+        ...
+
+
+async def send_reply(exchange: Exchange, plan: CallPlan, call: Awaitable[T], encode: Any) -> T:  # noqa: ANN401 - of each API
+    """
+    Make a call while the client is connected, and send its reply.
+
+    Args:
+        exchange: The request.
+        plan: What it asks for.
+        call: The call.
+        encode: Returns the body of the reply for the response of the call.
+    """
+    response: Any = await exchange.run(call)
+    headers = list_headers(
+        response.provider,
+        response.model,
+        attempts=response.attempts,
+        cost=response.cost,
+        cached=response.cached,
+        adaptations=(*plan.adaptations, *response.adaptations),
+    )
+    await exchange.send_json(encode(response), headers=headers)
+    return response  # type: ignore[no-any-return]
+
+
+async def send_stream(exchange: Exchange, plan: CallPlan, stream: AsyncChatStream, encoder: StreamEncoder) -> None:
+    """
+    Make a streamed call while the client is connected, and send its chunks as they arrive.
+
+    An error before the first chunk is that of any other call. If none has arrived for ``keep_alive`` seconds, the reply
+    starts with a comment, and an error after that is a chunk.
+
+    Raises:
+        ClientGoneError: The client has left. The vendor's call is cancelled.
+    """
+    await exchange.run(_send_stream(exchange, plan, stream, encoder))
+
+
+async def _send_stream(exchange: Exchange, plan: CallPlan, stream: AsyncChatStream, encoder: StreamEncoder) -> None:
+    keep_alive = plan.configuration.server.keep_alive
+    async with stream:
+        chunks = _encode(stream, encoder)
+        first = asyncio.ensure_future(anext(chunks))
+        try:
+            await asyncio.wait((first,), timeout=keep_alive)
+            if first.done():
+                chunk = first.result()
+                await exchange.start_stream((*STREAM_HEADERS, *_list_headers(plan, stream)))
+                await exchange.send_part(chunk)
+            else:
+                await exchange.start_stream((*STREAM_HEADERS, *_list_headers(plan, stream)))
+                await exchange.send_part(COMMENT)
+                await exchange.send_events(_one(first), keep_alive)
+            await exchange.send_events(chunks, keep_alive)
+        except Exception as error:
+            if not exchange.is_started or isinstance(error, OSError):
+                raise
+            await exchange.send_part(encoder.fail(describe(error), exchange.request_id))
+        finally:
+            first.cancel()
+        await exchange.end_stream()
+
+
+async def _one(chunk: Awaitable[bytes]) -> AsyncIterator[bytes]:
+    yield await chunk
+
+
+async def _encode(stream: AsyncChatStream, encoder: StreamEncoder) -> AsyncIterator[bytes]:
+    is_first = True
+    async for events in stream.batches():
+        chunk = encoder.encode(events)
+        if is_first:
+            chunk, is_first = encoder.start() + chunk, False
+        if chunk:
+            yield chunk
+    yield (encoder.start() if is_first else b"") + encoder.finish(stream.response)
+
+
+def _list_headers(plan: CallPlan, stream: AsyncChatStream) -> list[tuple[bytes, bytes]]:
+    try:
+        response = stream.response
+    except Exception:  # noqa: BLE001 - nothing has arrived
+        return list_headers(plan.provider, plan.name, adaptations=plan.adaptations)
+    provider, model = response.provider or plan.provider, response.model or plan.name
+    return list_headers(provider, model, adaptations=(*plan.adaptations, *response.adaptations))

@@ -1,0 +1,129 @@
+"""Everything that requests need of the settings, as one object: a reload replaces it as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from budwood import AsyncClient, Settings
+from budwood.errors import BudwoodError, CredentialError
+from budwood.hooks import PROVIDER
+from budwood.names import normalise
+from budwood.plugins import Instances, list_known_models
+from budwood_server.gateway.names import ModelNames
+from budwood_server.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from budwood.contracts import Limiter, Observer
+    from budwood_server.access.keys import ApiKey
+
+MAX_VIEWS: Final = 10_000
+"""The number of keys whose view of the client is kept."""
+
+DEFAULT_TRANSPORT: Final = "httptools"
+
+
+class Configuration:
+    """
+    The settings, the client and the names of models. It does not change; requests under way keep theirs.
+
+    Args:
+        settings: All settings.
+        server: The settings of the server.
+        observers: Receivers of events about calls, besides those of the settings.
+        limiter: Counts the limits and budgets of keys.
+
+    Raises:
+        BudwoodError: The settings are not valid.
+
+    Attributes:
+        version: Identifies the settings: a hash of them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        server: ServerSettings,
+        *,
+        observers: Sequence[Observer] = (),
+        limiter: Limiter | None = None,
+    ) -> None:
+        self.settings = settings
+        self.server = server
+        self.version = compute_version(settings)
+        self.client = AsyncClient(
+            settings=settings,
+            transport=settings.transport or DEFAULT_TRANSPORT,
+            observers=[*settings.observers, *observers],
+            limiter=limiter,
+        )
+        self.names = ModelNames(
+            server.models,
+            self._list_providers(),
+            self.client.model,
+            lambda provider: list_known_models(settings, provider),
+            vendor_names=server.vendor_names,
+        )
+        for name in server.models:
+            self.names.resolve(name)  # to report names that do not exist now
+        self._views: dict[str, tuple[int, AsyncClient]] = {}
+        self._uses = 0
+        self._is_replaced = False
+
+    def client_for(self, key: ApiKey) -> AsyncClient:
+        """Return the client with the defaults of a key."""
+        found = self._views.get(key.id)
+        if found is not None and found[0] == key.version:
+            return found[1]
+        if len(self._views) >= MAX_VIEWS:
+            self._views.clear()
+        view = self.client.labelled(key.owner)
+        self._views[key.id] = (key.version, view)
+        return view
+
+    def begin(self) -> None:
+        """Note that a request uses it."""
+        self._uses += 1
+
+    async def end(self) -> None:
+        """Note that a request has ended; the last one closes the client if the configuration was replaced."""
+        self._uses -= 1
+        if self._is_replaced and self._uses == 0:
+            await self.client.close()
+
+    async def replace(self) -> None:
+        """Close the client once no request uses it."""
+        self._is_replaced = True
+        if self._uses == 0:
+            await self.client.close()
+
+    def _list_providers(self) -> list[str]:
+        """List the providers with a section in the settings, and those whose key is known without one."""
+        sections = self.settings.instance_names(PROVIDER.section)
+        routed = (model.partition("/")[0] for route in self.server.models.values() for model in route.models)
+        named = {normalise(name) for name in (*sections, *routed)}
+        instances = Instances(self.settings)
+        found = [name for name in instances.list_names(PROVIDER) if normalise(name) not in named]
+        return [*dict.fromkeys(sections), *(name for name in found if self._has_key(instances, name))]
+
+    def _has_key(self, instances: Instances, provider: str) -> bool:
+        try:
+            if not instances.spec(PROVIDER, provider).needs_credential:
+                return False
+            self.client.check(model=f"{provider}/-")
+        except CredentialError:
+            return False
+        except BudwoodError:  # a plugin that cannot be used offers no models
+            return False
+        return True
+
+
+def compute_version(settings: Settings) -> str:
+    """Return a hash of all settings, which tells workers with the same settings from others."""
+    text = repr([_sorted(source.tree) for source in settings.sources])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _sorted(value: Any) -> Any:  # noqa: ANN401 - any value of a settings file
+    return sorted((key, repr(_sorted(inner))) for key, inner in value.items()) if isinstance(value, dict) else value

@@ -1,0 +1,99 @@
+"""Errors of calls as problems for the client."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from budwood.errors import (
+    AuthenticationError,
+    BadResponseError,
+    BudgetExceededError,
+    BudwoodError,
+    CacheMissError,
+    CapacityError,
+    ConfigurationError,
+    ConnectionFailedError,
+    ContentFilterError,
+    ContextLengthError,
+    CredentialError,
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    PluginError,
+    PromptError,
+    ProviderError,
+    QuotaExhaustedError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    StreamInterruptedError,
+    UnsupportedError,
+)
+from budwood_server.web.problems import Problem, ProblemError
+
+INTERNAL: Final = Problem(
+    status=500,
+    message="The server failed.",
+    type="server_error",
+    code="internal_error",
+    hint="Retry, and give the operator the request_id if it fails again.",
+)
+
+_KINDS: Final[tuple[tuple[type[BudwoodError], int, str, str], ...]] = (
+    (BudgetExceededError, 429, "insufficient_quota", "budget_exceeded"),
+    (CacheMissError, 404, "invalid_request_error", "not_cached"),
+    (PromptError, 400, "invalid_request_error", "invalid_prompt"),
+    (UnsupportedError, 400, "invalid_request_error", "unsupported"),
+    (ContextLengthError, 400, "invalid_request_error", "context_length_exceeded"),
+    (ContentFilterError, 400, "invalid_request_error", "content_filter"),
+    (InvalidRequestError, 400, "invalid_request_error", "invalid_request"),
+    (NotFoundError, 404, "invalid_request_error", "not_found"),
+    (RateLimitError, 429, "rate_limit_error", "rate_limit_exceeded"),
+    (CapacityError, 503, "server_error", "overloaded"),
+    (RequestTimeoutError, 504, "server_error", "timeout"),
+    (QuotaExhaustedError, 503, "server_error", "vendor_quota_exhausted"),
+    (AuthenticationError, 502, "server_error", "vendor_rejected_credential"),
+    (PermissionDeniedError, 502, "server_error", "vendor_denied_permission"),
+    (StreamInterruptedError, 502, "server_error", "stream_interrupted"),
+    (ConnectionFailedError, 502, "server_error", "connection_failed"),
+    (BadResponseError, 502, "server_error", "bad_response"),
+    (ServerError, 502, "server_error", "vendor_error"),
+    (ProviderError, 502, "server_error", "vendor_error"),
+    (CredentialError, 500, "server_error", "missing_credential"),
+    (PluginError, 500, "server_error", "plugin_error"),
+    (ConfigurationError, 400, "invalid_request_error", "invalid_request"),
+)
+"""The status, type and code of each class of error. A fault of the vendor's account is none of the client's key."""
+
+_FOR_OPERATORS: Final = (AuthenticationError, PermissionDeniedError, CredentialError, PluginError, QuotaExhaustedError)
+"""Errors that only the operator can correct: their hints name settings of the server."""
+
+
+def describe(error: BaseException) -> Problem:
+    """Return the problem for an error of a call; `INTERNAL` for one that is a fault of the server."""
+    if isinstance(error, ProblemError):
+        return error.problem
+    if not isinstance(error, BudwoodError):
+        return INTERNAL
+    status, kind, code = next((row[1:] for row in _KINDS if isinstance(error, row[0])), (500, "server_error", "error"))
+    if status == 400 and isinstance(error, ProviderError) and error.code:
+        code = error.code  # programs compare it with the vendor's
+    headers = {}
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        headers["retry-after"] = str(math.ceil(seconds))
+    hint = "Ask the operator of this server." if isinstance(error, _FOR_OPERATORS) else error.hint
+    message = (
+        error.message
+        if not isinstance(error, ProviderError) or error.provider is None
+        else (f"{error.provider}: {error.message}")
+    )
+    return Problem(
+        status=status,
+        message=message,
+        type=kind,
+        code=code,
+        param=getattr(error, "param", None),
+        hint=hint,
+        headers=headers,
+    )

@@ -1,0 +1,138 @@
+"""What a request asks for: the model, the client of its key, and the options of the call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from budwood_server.gateway.request_options import FIELD, PREFIX, read_request_options
+from budwood_server.web.problems import Problem, ProblemError, reject
+
+if TYPE_CHECKING:
+    from budwood import AsyncClient
+    from budwood.types import Adaptation
+    from budwood_server.access.keys import ApiKey
+    from budwood_server.gateway.configuration import Configuration
+    from budwood_server.gateway.names import ResolvedModel
+    from budwood_server.web.exchange import Exchange
+
+MAX_TAGS: Final = 16
+MAX_TAG_LENGTH: Final = 512
+
+
+@dataclass(slots=True)
+class CallPlan:
+    """
+    What a request asks for.
+
+    Attributes:
+        configuration: The configuration of the request.
+        key: The key with which it was sent.
+        client: The client with the defaults of the key.
+        name: The name of the model, as allow-lists, usage and budgets know it.
+        provider: The instance that is asked first; ``api`` is the API whose parameters it takes unchanged.
+        options: Options of the call: model, fallbacks, label and so on.
+        on_unsupported: What to do with a field that cannot be translated: ``"adapt"``, ``"warn"`` or ``"error"``.
+        adaptations: What was changed before the call.
+    """
+
+    configuration: Configuration
+    key: ApiKey
+    client: AsyncClient
+    name: str
+    provider: str
+    api: str
+    options: dict[str, Any]
+    on_unsupported: str
+    adaptations: list[Adaptation] = field(default_factory=list)
+
+    def leave_out(self, field_name: str, reason: str) -> None:
+        """
+        Leave out a field of the request that cannot be translated for the model.
+
+        Raises:
+            ProblemError: The request wants an error instead.
+        """
+        from budwood.types import Adaptation
+
+        if self.on_unsupported == "error":
+            raise reject(
+                f"The field {field_name!r} is not supported by {self.name}: {reason}.",
+                param=field_name,
+                code="unsupported_field",
+                hint="Remove it, or set on_unsupported to 'adapt' to have it left out.",
+            )
+        self.adaptations.append(Adaptation(parameter=field_name, action="dropped", reason=reason))
+
+
+def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, body: dict[str, Any]) -> CallPlan:
+    """
+    Resolve the model of a request, and read the options of Budwood.
+
+    Takes ``model`` and ``budwood`` out of the body.
+
+    Raises:
+        ProblemError: The model is missing, does not exist or is not allowed, or an option is not valid.
+    """
+    name = body.pop("model", None)
+    if not isinstance(name, str) or not name:
+        raise reject("The field 'model' must be the name of a model.", param="model", code="missing_model")
+    resolved = resolve_allowed(configuration, key, name)
+    options = dict(resolved.options)
+    headers = exchange.headers_with(PREFIX)
+    extra = body.pop(FIELD, None)
+    allowed = key.request_options if key.request_options is not None else configuration.server.request_options
+    requested = read_request_options(headers, extra, allowed)
+    if requested:
+        _apply(requested, options, configuration, key)
+    return CallPlan(
+        configuration,
+        key,
+        configuration.client_for(key),
+        resolved.name,
+        resolved.provider,
+        resolved.api,
+        options,
+        options.get("on_unsupported") or configuration.settings.options.on_unsupported,
+    )
+
+
+def resolve_allowed(configuration: Configuration, key: ApiKey, name: str) -> ResolvedModel:
+    """
+    Return what a name stands for, if the key may use it.
+
+    Raises:
+        ProblemError: No model has the name, or the key may not use it.
+    """
+    resolved = configuration.names.resolve(name)
+    if not key.allows_model(resolved.name):
+        raise ProblemError(
+            Problem(
+                status=403,
+                message=f"This key may not use the model {resolved.name!r}.",
+                type="permission_error",
+                code="model_not_allowed",
+                param="model",
+                hint="GET /v1/models lists the models that it may use.",
+            )
+        )
+    return resolved
+
+
+def _apply(requested: dict[str, Any], options: dict[str, Any], configuration: Configuration, key: ApiKey) -> None:
+    """Add the options of a request to those of its model."""
+    if (names := requested.pop("fallbacks", None)) is not None:
+        models = [resolve_allowed(configuration, key, name).options for name in names]
+        options["fallbacks"] = [each for model in models for each in (model["model"], *model.get("fallbacks", ()))]
+    if (namespace := requested.pop("cache_namespace", None)) is not None:
+        options["cache_namespace"] = make_namespace(configuration, key, namespace)
+    options.update(requested)
+
+
+def make_namespace(configuration: Configuration, key: ApiKey, name: str = "default") -> str:
+    """Return the namespace of a key in the cache, which only its owner uses unless the settings share the cache."""
+    owner = "all" if configuration.server.cache_scope == "all" else key.owner
+    namespace = f"{owner}/{name}"
+    if ":" in name or not name.isprintable() or len(namespace) > 200:
+        raise reject("The namespace of the cache must be short, printable, and without a colon.", param="budwood.cache")
+    return namespace

@@ -1,0 +1,123 @@
+"""Options of Budwood that a request sets, by headers ``x-budwood-*`` or in the field ``budwood`` of its body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from budwood_server.web.problems import Problem, ProblemError, reject
+
+FIELD: Final = "budwood"
+"""The field of the body; ``extra_body={"budwood": {…}}`` in the SDKs of OpenAI and Anthropic."""
+
+PREFIX: Final = b"x-budwood-"
+
+_NAMES: Final = {
+    "cache": "cache",
+    "cache-namespace": "cache_namespace",
+    "label": "label",
+    "fallbacks": "fallbacks",
+    "routing": "routing",
+    "timeout": "timeout",
+    "on-unsupported": "on_unsupported",
+}
+_OF_REPLIES: Final = frozenset({"provider", "model", "attempts", "cost", "adaptations", "client"})
+"""Headers that replies have, or that say who calls: clients may send them back."""
+
+_CACHE: Final = {"on": True, "off": False, "refresh": "refresh", "only": "only", True: True, False: False}
+_POLICY: Final = {"cache_namespace": "cache"}
+"""Options that a policy knows under the name of another one."""
+
+
+def read_request_options(
+    headers: Iterable[tuple[str, str]], body: Mapping[str, Any] | None, allowed: frozenset[str]
+) -> dict[str, Any]:
+    """
+    Return the options of a request, as options of the core: ``fallbacks`` are still names of clients.
+
+    The field of the body takes precedence over headers.
+
+    Args:
+        headers: The headers that begin with ``x-budwood-``, without that.
+        body: The field ``budwood`` of the body, or None.
+        allowed: The options that the policy of the key allows.
+
+    Raises:
+        ProblemError: An option is unknown, not allowed, or its value is not valid.
+    """
+    options: dict[str, Any] = {}
+    for header, value in headers:
+        name = _NAMES.get(header)
+        if name is None:
+            if header in _OF_REPLIES:
+                continue
+            raise _unknown(f"x-budwood-{header}", [f"x-budwood-{known}" for known in _NAMES])
+        parsed = [part.strip() for part in value.split(",") if part.strip()] if name == "fallbacks" else value
+        _set(options, name, parsed, f"x-budwood-{header}", allowed)
+    if body is not None:
+        _read_body(body, options, allowed)
+    return options
+
+
+def _read_body(body: object, options: dict[str, Any], allowed: frozenset[str]) -> None:
+    if not isinstance(body, Mapping):
+        raise reject("The field 'budwood' must be an object.", param=FIELD)
+    for key, value in body.items():
+        name = str(key).replace("-", "_")
+        if name not in _NAMES.values():
+            raise _unknown(f"{FIELD}.{key}", [f"{FIELD}.{known}" for known in _NAMES.values()])
+        if name == "cache" and isinstance(value, Mapping):  # {"mode": …, "namespace": …}
+            for inner, option in (("mode", "cache"), ("namespace", "cache_namespace")):
+                if inner in value:
+                    _set(options, option, value[inner], f"{FIELD}.cache.{inner}", allowed)
+        else:
+            _set(options, name, value, f"{FIELD}.{key}", allowed)
+
+
+def _set(options: dict[str, Any], name: str, value: object, where: str, allowed: frozenset[str]) -> None:
+    if _POLICY.get(name, name) not in allowed:
+        raise ProblemError(
+            Problem(
+                status=403,
+                message=f"This key may not set {where}.",
+                type="permission_error",
+                code="option_not_allowed",
+                param=where,
+                hint="Leave it out, or ask the operator for a key whose policy allows it.",
+            )
+        )
+    options[name] = _parse(name, value, where)
+
+
+def _parse(name: str, value: object, where: str) -> object:
+    match name:
+        case "cache":
+            if isinstance(value, str | bool) and value in _CACHE:
+                return _CACHE[value]
+            raise reject(f"{where} must be 'on', 'off', 'refresh' or 'only'.", param=where)
+        case "timeout":
+            return _parse_timeout(value, where)
+        case "fallbacks":
+            if isinstance(value, list) and all(isinstance(each, str) and each for each in value):
+                return value
+            raise reject(f"{where} must be a list of names of models.", param=where)
+        case "on_unsupported" if value not in ("adapt", "warn", "error"):
+            raise reject(f"{where} must be 'adapt', 'warn' or 'error'.", param=where)
+        case _:
+            if isinstance(value, str) and value:
+                return value
+            raise reject(f"{where} must be a text that is not empty.", param=where)
+
+
+def _parse_timeout(value: object, where: str) -> float:
+    try:
+        seconds = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise reject(f"{where} must be a number of seconds above 0.", param=where)
+    return seconds
+
+
+def _unknown(where: str, known: Iterable[str]) -> ProblemError:
+    return reject(f"Unknown option {where!r}.", param=where, code="unknown_option", hint=f"Known: {', '.join(known)}.")

@@ -1,0 +1,1 @@
+"""The processes of the server: the parent, its workers, reload and shutdown."""

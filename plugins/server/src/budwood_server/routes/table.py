@@ -1,0 +1,94 @@
+"""The routes under ``/v1``, and their handlers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from budwood_server.access.keys import INFER
+
+if TYPE_CHECKING:
+    from budwood_server.routes.requests import Request
+
+Handler = Callable[["Request"], Awaitable[None]]
+
+
+class Route(NamedTuple):
+    """
+    A route.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path; ``{name}`` is a part that varies.
+        target: The handler as ``module:function``, below `budwood_server.routes`. It is imported at the first request.
+        scope: What the key must be for.
+        api: Whose API it is, which determines the form of errors: ``"openai"`` or ``"anthropic"``.
+    """
+
+    method: str
+    path: str
+    target: str
+    scope: str = INFER
+    api: str = "openai"
+
+    def load(self) -> Handler:
+        """Import the handler."""
+        module, _, name = self.target.partition(":")
+        handler: Handler = getattr(import_module(f"budwood_server.routes.{module}"), name)
+        return handler
+
+
+ROUTES: Final = (Route("POST", "/v1/chat/completions", "chat:create"),)
+
+
+class Match(NamedTuple):
+    """
+    The route of a request.
+
+    Attributes:
+        route: The route; None if there is none with its path and method.
+        parameters: The parts of the path that vary, by name.
+        allowed: The methods of the path, if there is one with it.
+    """
+
+    route: Route | None
+    parameters: Mapping[str, str] = {}
+    allowed: frozenset[str] = frozenset()
+
+
+class RouteTable:
+    """Finds the route of a request: fixed paths by one look-up, others by their patterns."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._fixed: dict[str, dict[str, Route]] = {}
+        self._patterns: list[tuple[re.Pattern[str], Route]] = []
+        self._handlers: dict[Route, Handler] = {}
+        for route in routes:
+            if "{" in route.path:
+                pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(route.path))
+                self._patterns.append((re.compile(pattern), route))
+            else:
+                self._fixed.setdefault(route.path, {})[route.method] = route
+
+    def find(self, method: str, path: str) -> Match:
+        """Return the route of a request. HEAD is answered as GET, without a body."""
+        method = "GET" if method == "HEAD" else method
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            return Match(fixed.get(method), allowed=frozenset(fixed))
+        allowed = set()
+        for pattern, route in self._patterns:
+            if found := pattern.fullmatch(path):
+                if route.method == method:
+                    return Match(route, found.groupdict())
+                allowed.add(route.method)
+        return Match(None, allowed=frozenset(allowed))
+
+    def handler(self, route: Route) -> Handler:
+        """Return the handler of a route."""
+        handler = self._handlers.get(route)
+        if handler is None:
+            handler = self._handlers[route] = route.load()
+        return handler

@@ -1,0 +1,182 @@
+"""The section ``[server]`` of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from budwood.errors import ConfigurationError
+from budwood.settings import Settings, user_folder, validate_settings
+
+MEGABYTE: Final = 1024 * 1024
+DATABASE_NAME: Final = "server.sqlite3"
+SCHEMES: Final = frozenset({"sqlite", "postgresql", "postgres"})
+REQUEST_OPTIONS: Final = ("cache", "label", "fallbacks", "routing", "timeout", "on_unsupported")
+"""The options that a request may set, unless the policy of its key says otherwise."""
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _parse_route(value: object) -> object:
+    """Return the table that a name or a list of names abbreviates."""
+    if isinstance(value, str):
+        return {"models": (value,)}
+    return {"models": value} if isinstance(value, list | tuple) else value
+
+
+class ModelRoute(_Section):
+    """
+    What a public name stands for: ``[server.models]``, or a table of its own.
+
+    Attributes:
+        models: The models as ``provider/model``. If the first fails, the others are asked in this order.
+        routing: The order in which they are asked; see `budwood.settings.Options`.
+        weights: Their weights, by ``provider/model``, for ``routing = "weighted"``.
+        fallback_on: Classes of errors after which the next model is asked although it is not by default.
+        hedge: When a second request is sent; see `budwood.settings.Options`.
+        hidden: Whether ``/v1/models`` leaves the name out.
+    """
+
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    routing: str | None = None
+    weights: dict[str, float] | None = None
+    fallback_on: tuple[str, ...] | None = None
+    hedge: float | str | None = None
+    hidden: bool = False
+
+    @field_validator("models")
+    @classmethod
+    def _check_models(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        for model in models:
+            if not all(model.partition("/")[::2]):
+                raise ValueError(f"{model!r} must be 'provider/model'")
+        return models
+
+    def to_options(self) -> dict[str, Any]:
+        """Return the options of a call to these models."""
+        chosen = self.model_dump(include={"routing", "weights", "fallback_on", "hedge"}, exclude_none=True)
+        options: dict[str, Any] = {"model": self.models[0], **chosen}
+        return options | ({"fallbacks": self.models[1:]} if len(self.models) > 1 else {})
+
+
+class ResponseSettings(_Section):
+    """
+    ``[server.responses]``: replies of ``/v1/responses`` that this server keeps, for vendors that keep none.
+
+    Attributes:
+        retention: The days for which they are kept; by default none is kept.
+    """
+
+    retention: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
+class ServerSettings(_Section):
+    """
+    Settings of the server.
+
+    Attributes:
+        host: The address on which it listens; by default only this machine can connect.
+        port: The port; 0 for any free port.
+        workers: The number of processes that answer requests.
+        database: ``sqlite:///PATH``, or ``postgresql://user@host/database``; by default a file of SQLite in the user's
+            data folder.
+        redis: ``redis://host:port/0``, to count limits over several machines; by default the database counts them.
+        allowed_origins: Origins of web pages that may call the server, such as ``"https://app.example.com"``; ``"*"``
+            for any. By default none.
+        max_body: The maximum size of a request body in bytes.
+        max_upload: The maximum size of an uploaded file in bytes.
+        body_timeout: Seconds within which a request body must arrive.
+        keep_alive: Seconds without an event after which a stream gets a comment, so that proxies do not close it.
+        drain: Seconds that requests under way get to finish when the server stops.
+        models: Public names of models.
+        vendor_names: Whether clients may also use ``provider/model``, and a model's name alone if one configured
+            provider has it.
+        request_options: The options that requests may set by header or in the field ``budwood``.
+        cache_scope: Who shares replies in the cache: the ``"team"`` of a key, or ``"all"`` keys. A key without a team
+            shares with no other by default.
+        responses: Stored replies of ``/v1/responses``.
+        usage: Whether each call is recorded in the database.
+        usage_retention_days: The days after which records of calls are removed; by default they are kept.
+        metrics: Whether ``/metrics`` needs no key: ``"open"``; by default it needs a key with the scope ``telemetry``.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    database: SecretStr | None = None
+    redis: SecretStr | None = None
+    allowed_origins: tuple[str, ...] = ()
+    max_body: Annotated[int, Field(ge=1024)] = 64 * MEGABYTE
+    max_upload: Annotated[int, Field(ge=1024)] = 512 * MEGABYTE
+    body_timeout: Seconds = 60.0
+    keep_alive: Seconds = 15.0
+    drain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
+    models: dict[str, Annotated[ModelRoute, BeforeValidator(_parse_route)]] = Field(default_factory=dict)
+    vendor_names: bool = True
+    request_options: frozenset[str] = frozenset(REQUEST_OPTIONS)
+    cache_scope: Annotated[str, Field(pattern="^(team|all)$")] = "team"
+    responses: ResponseSettings = ResponseSettings()
+    usage: bool = True
+    usage_retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    metrics: Annotated[str, Field(pattern="^(open|key)$")] = "key"
+
+    @field_validator("request_options")
+    @classmethod
+    def _check_options(cls, names: frozenset[str]) -> frozenset[str]:
+        if unknown := sorted(names - {*REQUEST_OPTIONS}):
+            raise ValueError(f"{unknown[0]!r} is no such option; known: {', '.join(REQUEST_OPTIONS)}")
+        return names
+
+    @field_validator("database")
+    @classmethod
+    def _check_database(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and url.get_secret_value().partition("://")[0].partition("+")[0] not in SCHEMES:
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return url
+
+    @field_validator("redis")
+    @classmethod
+    def _check_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and url.get_secret_value().partition("://")[0] not in ("redis", "rediss", "unix"):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
+
+    @model_validator(mode="after")
+    def _check_database_of_workers(self) -> Self:
+        url = self.database_url
+        if self.workers > 1 and (":memory:" in url or url == "sqlite://"):
+            raise ValueError("several workers need a database that they share: a file, or postgresql://")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database, which may contain a password."""
+        if self.database is not None:
+            return self.database.get_secret_value()
+        return f"sqlite:///{Path(user_folder('data'), DATABASE_NAME)}"
+
+
+def load_server_settings(settings: Settings, overrides: Mapping[str, Any] | None = None) -> ServerSettings:
+    """
+    Return the settings of the server.
+
+    Args:
+        settings: The settings of the program.
+        overrides: Values of the command line, which take precedence.
+
+    Raises:
+        ConfigurationError: A key is unknown, or a value is not valid.
+    """
+    values = {**settings.server, **{name: value for name, value in (overrides or {}).items() if value is not None}}
+    try:
+        return validate_settings(ServerSettings, values, where="server")
+    except ConfigurationError as error:
+        error.hint = error.hint or "The guide of the server lists its settings: docs/guides/server.md."
+        raise

@@ -1,0 +1,1 @@
+"""HTTP without a framework: one request and its reply, event streams, disconnects, CORS."""

@@ -1,0 +1,276 @@
+"""One HTTP request, and the reply to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic_core import from_json, to_json
+
+from budwood_server.web.problems import ClientGoneError, Problem, ProblemError, reject
+
+T = TypeVar("T")
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+JSON_TYPE: Final = (b"content-type", b"application/json")
+STREAM_HEADERS: Final[tuple[Header, ...]] = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # otherwise nginx collects events
+)
+COMMENT: Final = b": keep-alive\n\n"
+
+
+class Exchange:
+    """
+    One HTTP request, and the reply to it.
+
+    Args:
+        scope: The request, as ASGI describes it.
+        receive: Returns the next part of the request.
+        send: Sends the next part of the reply.
+        request_id: Identifies the request, in the header ``x-request-id`` and in the log.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, decoded.
+        parameters: The variable parts of the path, by name.
+        headers: Headers that every reply has, such as those for CORS.
+        is_started: Whether the reply has started.
+    """
+
+    __slots__ = (
+        "_body",
+        "_receive",
+        "_send",
+        "headers",
+        "is_started",
+        "method",
+        "parameters",
+        "path",
+        "request_id",
+        "scope",
+    )
+
+    def __init__(self, scope: Message, receive: Receive, send: Send, request_id: str) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self._body: bytes | None = None
+        self.request_id = request_id
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.parameters: dict[str, str] = {}
+        self.headers: list[Header] = [(b"x-request-id", request_id.encode())]
+        self.is_started = False
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header with a name in lower case; None without one."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return str(value, "latin-1")
+        return None
+
+    def headers_with(self, prefix: bytes) -> Iterable[tuple[str, str]]:
+        """Yield the headers whose names begin with a prefix, without it."""
+        for key, value in self.scope["headers"]:
+            if key.startswith(prefix):
+                yield str(key[len(prefix) :], "latin-1"), str(value, "latin-1")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the query; of repeated ones the last."""
+        return dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+    async def read_body(self, limit: int, timeout: float) -> bytes:
+        """
+        Read the body.
+
+        Args:
+            limit: The maximum size in bytes.
+            timeout: Seconds within which it must arrive.
+
+        Raises:
+            ProblemError: It is too large, or did not arrive in time.
+            ClientGoneError: The client has closed the connection.
+        """
+        if self._body is None:
+            length = self.header(b"content-length")
+            if length is not None and length.isdecimal() and int(length) > limit:
+                raise _too_large(limit)
+            message = await self._receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):  # the usual case
+                self._body = message.get("body", b"")
+                if len(self._body) > limit:
+                    raise _too_large(limit)
+            else:
+                try:
+                    async with asyncio.timeout(timeout):
+                        self._body = b"".join([part async for part in self._read_parts(message, limit)])
+                except TimeoutError:
+                    raise ProblemError(
+                        Problem(status=408, message="The request body did not arrive in time.", code="request_timeout")
+                    ) from None
+        return self._body
+
+    async def read_parts(self, limit: int) -> AsyncIterator[bytes]:
+        """Yield the parts of a large body as they arrive; raises the same errors as `read_body`."""
+        async for part in self._read_parts(await self._receive(), limit):
+            yield part
+
+    async def _read_parts(self, message: Message, limit: int) -> AsyncIterator[bytes]:
+        size = 0
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            yield part
+            if not message.get("more_body", False):
+                return
+            message = await self._receive()
+
+    async def read_json(self, limit: int, timeout: float) -> dict[str, Any]:
+        """
+        Read a body that is a JSON object.
+
+        Raises:
+            ProblemError: It is not one; and the errors of `read_body`.
+        """
+        body = await self.read_body(limit, timeout)
+        try:
+            value = from_json(body, allow_inf_nan=False)
+        except (ValueError, RecursionError) as error:
+            raise reject(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
+        if not isinstance(value, dict):
+            raise reject("The request body must be a JSON object.", code="invalid_json")
+        return value
+
+    async def run(self, call: Awaitable[T]) -> T:
+        """
+        Await a call while the client is connected. If it leaves, the call is cancelled.
+
+        The body must have been read before.
+
+        Raises:
+            ClientGoneError: The client has closed the connection.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for type checkers: coroutines run in tasks
+        watch = asyncio.get_running_loop().create_task(self._watch(task))
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if watch.done() and not watch.cancelled() and watch.result():
+                task.uncancel()
+                raise ClientGoneError from None
+            raise
+        finally:
+            watch.cancel()
+
+    async def _watch(self, task: asyncio.Task[Any]) -> bool:
+        """Cancel a task when the client has left."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                task.cancel()
+                return True
+
+    async def send(self, status: int, body: bytes, headers: Iterable[Header] = (JSON_TYPE,)) -> None:
+        """Send the whole reply."""
+        self.is_started = True
+        length = (b"content-length", str(len(body)).encode())
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, length, *self.headers]}
+        )
+        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
+
+    async def send_json(self, value: object, status: int = 200, headers: Iterable[Header] = ()) -> None:
+        """Send a value as JSON."""
+        await self.send(status, to_json(value, inf_nan_mode="null"), (JSON_TYPE, *headers))
+
+    async def start_stream(self, headers: Iterable[Header] = (), status: int = 200) -> None:
+        """Start a reply that is sent part by part."""
+        self.is_started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self.headers]})
+
+    async def send_part(self, body: bytes) -> None:
+        """Send a part of a reply that has started. It waits while the client reads slowly."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def end_stream(self) -> None:
+        """End a reply that was sent part by part."""
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def send_events(self, chunks: AsyncIterator[bytes], keep_alive: float) -> None:
+        """
+        Send the chunks of an event stream that has started, and a comment whenever none has come for a while.
+
+        Args:
+            chunks: The chunks. If they raise, the error is the caller's.
+            keep_alive: Seconds without a chunk after which a comment is sent.
+        """
+        with contextlib.closing(_Comments(self.send_part, keep_alive)) as comments:
+            async for chunk in chunks:
+                comments.postpone()
+                await comments.finish()
+                await self.send_part(chunk)
+
+
+class _Comments:
+    """Sends a comment whenever no chunk has come for a while, without a task for each chunk."""
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]], seconds: float) -> None:
+        self._send = send
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._due = self._loop.time() + seconds
+        self._timer = self._loop.call_later(seconds, self._check)
+        self._sending: asyncio.Task[None] | None = None
+
+    def postpone(self) -> None:
+        """Note that a chunk is about to be sent."""
+        self._due = self._loop.time() + self._seconds
+
+    async def finish(self) -> None:
+        """Wait for a comment that is being sent, so that no chunk gets into it."""
+        if self._sending is not None and not self._sending.done():
+            await self._sending
+
+    def close(self) -> None:
+        """Send no more comments."""
+        self._timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
+
+    def _check(self) -> None:
+        left = self._due - self._loop.time()
+        if left <= 0:
+            if self._sending is None or self._sending.done():
+                self._sending = self._loop.create_task(self._send_comment())
+            self.postpone()
+            left = self._seconds
+        self._timer = self._loop.call_later(left, self._check)
+
+    async def _send_comment(self) -> None:
+        with contextlib.suppress(OSError):  # the watch on the client ends the call
+            await self._send(COMMENT)
+
+
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(
+        Problem(
+            status=413,
+            message=f"The request body has more than {limit:,} bytes.",
+            code="request_too_large",
+            hint="Send less, or have the operator raise max_body or max_upload in [server].",
+        )
+    )

@@ -1,0 +1,73 @@
+"""What is wrong with a request, or with its call, before it is encoded in the form of an API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """
+    An error for the client.
+
+    Attributes:
+        status: The HTTP status.
+        message: What happened.
+        type: OpenAI's type of error, such as ``"invalid_request_error"``.
+        code: A stable code for programs, such as ``"model_not_found"``.
+        param: The field of the request that is wrong, or None.
+        hint: What to do, or None.
+        headers: Further headers of the reply, such as ``retry-after``.
+    """
+
+    status: int
+    message: str
+    type: str = "invalid_request_error"
+    code: str | None = None
+    param: str | None = None
+    hint: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class ClientGoneError(Exception):
+    """The client has closed the connection; nothing can be sent to it."""
+
+
+def reject(
+    message: str, *, param: str | None = None, code: str | None = None, hint: str | None = None, status: int = 400
+) -> ProblemError:
+    """
+    Return the error for an invalid request.
+
+    Args:
+        message: What is wrong.
+        param: The field that is wrong, such as ``"messages[0].content"``.
+        code: A stable code for programs; by default ``"invalid_value"`` with a field, else ``"invalid_request"``.
+        hint: What to do.
+        status: The HTTP status.
+    """
+    return ProblemError(
+        Problem(
+            status=status,
+            message=message,
+            code=code or ("invalid_value" if param else "invalid_request"),
+            param=param,
+            hint=hint,
+        )
+    )
+
+
+def reject_unsupported(field_name: str, reason: str, *, hint: str | None = None) -> ProblemError:
+    """Return the error for a field that cannot be translated for the model that was asked for."""
+    return reject(
+        f"The field {field_name!r} is not supported: {reason}.", param=field_name, code="unsupported_field", hint=hint
+    )
