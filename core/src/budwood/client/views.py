@@ -71,8 +71,8 @@ def make_view(
     check_routing(engine)
     if budgets is not None:
         _add_budgets(engine, budgets)
-    client = getattr(client, "_client", client) if isinstance(client, View) else client
-    view: C = _view_class(type(client))(client, engine)
+    owner: Any = viewed._client if isinstance(viewed, View) else viewed  # noqa: SLF001
+    view: C = _view_class(type(owner))(owner, engine)
     return view
 
 

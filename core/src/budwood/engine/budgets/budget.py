@@ -13,7 +13,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
 from budwood.budget_settings import BudgetSettings
-from budwood.engine.limits.periods import CalendarPeriod, period_of
+from budwood.engine.limits.periods import CALENDAR_PERIODS, period_of
 from budwood.option_settings import find_timezone
 from budwood.types import BudgetState, Claim
 
@@ -53,7 +53,7 @@ class Budget:
         )
         self.per: Final[BudgetPeriod] = settings.per
         self.label: Final = settings.label
-        self._calendar_period: CalendarPeriod | None = None if settings.per in ("call", "client") else settings.per
+        self._calendar_period = next((period for period in CALENDAR_PERIODS if period == settings.per), None)
         self._settings = settings
         self._timezone: tzinfo = find_timezone(settings.timezone)
         self._spent = 0

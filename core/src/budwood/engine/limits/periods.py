@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 CalendarPeriod = Literal["day", "week", "month"]
 
+CALENDAR_PERIODS: Final[tuple[CalendarPeriod, ...]] = ("day", "week", "month")
+
 _DAYS: Final = {"day": 1, "week": 7, "month": 31}
 
 
