@@ -1,0 +1,84 @@
+"""Errors of calls as problems."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from budwood import errors
+from budwood.errors import (
+    AuthenticationError,
+    BudgetExceededError,
+    BudwoodError,
+    InvalidRequestError,
+    RateLimitError,
+    UnsupportedError,
+)
+from budwood_server.gateway.errors import INTERNAL, describe
+
+PROVIDER_ERRORS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, errors.ProviderError) and len(inspect.signature(kind).parameters) > 1
+]
+
+
+def test_unexpected_errors_tell_nothing():
+    """
+    An error that is a fault of the server is a 500 without its text, which may contain anything.
+    """
+    assert describe(ValueError("secret")) is INTERNAL
+
+
+def test_vendors_credential_is_no_fault_of_the_client():
+    """
+    If the vendor rejects the server's credential, the client gets 502, not 401, and no hint about settings.
+    """
+    problem = describe(AuthenticationError("bad key", hint="Set OPENAI_API_KEY.", provider="openai", status=401))
+
+    assert problem.status == 502
+    assert "OPENAI_API_KEY" not in problem.hint
+
+
+def test_codes_of_vendors_reach_programs():
+    """
+    The vendor's code and parameter of an invalid request are passed on.
+    """
+    problem = describe(InvalidRequestError("bad", status=400, code="string_above_max_length", param="messages[0]"))
+
+    assert (problem.status, problem.code, problem.param) == (400, "string_above_max_length", "messages[0]")
+
+
+def test_retry_after_is_rounded_up():
+    """
+    Clients never come back too early.
+    """
+    assert describe(RateLimitError("slow down", retry_after=1.2)).headers == {"retry-after": "2"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (BudgetExceededError("no", budget="b", left=0, required=1, unit="dollars"), 429, "budget_exceeded"),
+        (UnsupportedError("no"), 400, "unsupported"),
+        (BudwoodError("no"), 500, "error"),
+    ],
+)
+def test_each_class_has_a_status(error, status, code):
+    """
+    Errors of the core have a status and a code.
+    """
+    problem = describe(error)
+
+    assert (problem.status, problem.code) == (status, code)
+
+
+@pytest.mark.parametrize("kind", PROVIDER_ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_of_a_provider_is_described(kind):
+    """
+    No error of a provider is an internal error.
+    """
+    arguments = {"phase": "read"} if "phase" in inspect.signature(kind).parameters else {}
+
+    assert describe(kind("message", **arguments)).status >= 400
