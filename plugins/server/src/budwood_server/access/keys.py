@@ -66,6 +66,11 @@ class ApiKey:
         """Who owns what is created with the key: its team, or the key itself."""
         return f"key-{self.id}" if self.team is None else f"team-{self.team}"
 
+    @property
+    def budget_name(self) -> str:
+        """The name of its budget, under which all workers count it."""
+        return f"key-{self.id}"
+
     def allows_model(self, name: str) -> bool:
         """Tell whether the key may use a public name."""
         return not self.models or any(fnmatchcase(name, pattern) for pattern in self.models)

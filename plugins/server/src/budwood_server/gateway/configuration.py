@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood import AsyncClient, Settings
 from budwood.errors import BudwoodError, CredentialError
 from budwood.hooks import PROVIDER
 from budwood.names import normalise
 from budwood.plugins import Instances, list_known_models
-from budwood_server.gateway.names import ModelNames
+from budwood_server.gateway.names import ModelNames, ResolvedModel
 from budwood_server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
 
 MAX_VIEWS: Final = 10_000
-"""The number of keys whose view of the client is kept."""
+"""The number of keys and models whose view of the client is kept."""
 
 DEFAULT_TRANSPORT: Final = "httptools"
+
+
+class _View(NamedTuple):
+    """The client with the defaults of a version of a key."""
+
+    version: int
+    client: AsyncClient
 
 
 class Configuration:
@@ -67,20 +74,28 @@ class Configuration:
         )
         for name in server.models:
             self.names.resolve(name)  # to report names that do not exist now
-        self._views: dict[str, tuple[int, AsyncClient]] = {}
+        self._views: dict[tuple[str, str], _View] = {}
         self._uses = 0
         self._is_replaced = False
 
-    def client_for(self, key: ApiKey) -> AsyncClient:
-        """Return the client with the defaults of a key."""
-        found = self._views.get(key.id)
-        if found is not None and found[0] == key.version:
-            return found[1]
+    def client_for(self, key: ApiKey, resolved: ResolvedModel) -> AsyncClient:
+        """
+        Return the client with the defaults of a key and a model, so that calls pass as few options as possible.
+
+        Raises:
+            BudwoodError: The defaults of the key are not valid.
+        """
+        view = self._views.get((key.id, resolved.name))
+        if view is not None and view.version == key.version:
+            return view.client
         if len(self._views) >= MAX_VIEWS:
             self._views.clear()
-        view = self.client.labelled(key.owner)
-        self._views[key.id] = (key.version, view)
-        return view
+        options: dict[str, Any] = {name: value for name, value in resolved.options.items() if name != "model"}
+        if self.settings.cache:
+            options["cache_namespace"] = make_namespace(self.server, key)
+        client = self.client.view(label=key.name, budgets=_list_budgets(key), **options)
+        self._views[key.id, resolved.name] = _View(key.version, client)
+        return client
 
     def begin(self) -> None:
         """Note that a request uses it."""
@@ -117,6 +132,20 @@ class Configuration:
         except BudwoodError:  # a plugin that cannot be used offers no models
             return False
         return True
+
+
+def make_namespace(server: ServerSettings, key: ApiKey, name: str = "default") -> str:
+    """Return the namespace of a key in the cache, which only its owner uses unless the settings share the cache."""
+    return f"{'all' if server.cache_scope == 'all' else key.owner}/{name}"
+
+
+def _list_budgets(key: ApiKey) -> dict[str, dict[str, Any]] | None:
+    """Return the budget of a key in the form of the settings."""
+    if key.budget is None:
+        return None
+    unit = "dollars" if key.budget.tokens is None else "tokens"
+    limit = key.budget.dollars if key.budget.tokens is None else key.budget.tokens
+    return {key.budget_name: {unit: limit, "per": key.budget.per, "timezone": key.budget.timezone}}
 
 
 def compute_version(settings: Settings) -> str:

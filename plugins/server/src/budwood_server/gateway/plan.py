@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from budwood_server.gateway.configuration import make_namespace
 from budwood_server.gateway.request_options import FIELD, PREFIX, read_request_options
 from budwood_server.web.problems import Problem, ProblemError, reject
 
@@ -78,7 +79,7 @@ def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, bod
     if not isinstance(name, str) or not name:
         raise reject("The field 'model' must be the name of a model.", param="model", code="missing_model")
     resolved = resolve_allowed(configuration, key, name)
-    options = dict(resolved.options)
+    options = {"model": resolved.options["model"]}  # the client has the rest
     headers = exchange.headers_with(PREFIX)
     extra = body.pop(FIELD, None)
     allowed = key.request_options if key.request_options is not None else configuration.server.request_options
@@ -88,7 +89,7 @@ def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, bod
     return CallPlan(
         configuration,
         key,
-        configuration.client_for(key),
+        configuration.client_for(key, resolved),
         resolved.name,
         resolved.provider,
         resolved.api,
@@ -125,14 +126,5 @@ def _apply(requested: dict[str, Any], options: dict[str, Any], configuration: Co
         models = [resolve_allowed(configuration, key, name).options for name in names]
         options["fallbacks"] = [each for model in models for each in (model["model"], *model.get("fallbacks", ()))]
     if (namespace := requested.pop("cache_namespace", None)) is not None:
-        options["cache_namespace"] = make_namespace(configuration, key, namespace)
+        options["cache_namespace"] = make_namespace(configuration.server, key, namespace)
     options.update(requested)
-
-
-def make_namespace(configuration: Configuration, key: ApiKey, name: str = "default") -> str:
-    """Return the namespace of a key in the cache, which only its owner uses unless the settings share the cache."""
-    owner = "all" if configuration.server.cache_scope == "all" else key.owner
-    namespace = f"{owner}/{name}"
-    if ":" in name or not name.isprintable() or len(namespace) > 200:
-        raise reject("The namespace of the cache must be short, printable, and without a colon.", param="budwood.cache")
-    return namespace
