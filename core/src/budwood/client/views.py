@@ -72,7 +72,8 @@ def make_view(
     if budgets is not None:
         _add_budgets(engine, budgets)
     owner: Any = viewed._client if isinstance(viewed, View) else viewed  # noqa: SLF001
-    view: C = _view_class(type(owner))(owner, engine)
+    kind: Any = type(owner)
+    view: C = _view_class(kind)(owner, engine)
     return view
 
 
