@@ -199,8 +199,8 @@ class LimiterSpec(Spec[S, Limiter]):
     A keeper of limits. The setting ``limiter`` chooses one; by default it is ``"local"``.
 
     Attributes:
-        inline: Whether it is fast enough for async code to call it without a thread. Claims with ``is_lasting`` always
-            have a thread.
+        inline: Whether it is fast enough for async code to call it without a thread. Claims with ``is_lasting`` have a
+            thread nevertheless, unless the limiter is a `budwood.contracts.InlineLimiter` and says that they need none.
     """
 
     inline: bool = False

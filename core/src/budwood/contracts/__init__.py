@@ -8,7 +8,7 @@ These are Protocols: a plugin implements the methods and inherits nothing. `budw
 from budwood.contracts.caches import BatchCache, Cache, CountingCache, LeasingCache, ManagedCache
 from budwood.contracts.context import Clock, EmitLog, PluginContext, RulesLookup
 from budwood.contracts.instruction_strategies import Cells, InstructionStrategy, PassageIndex
-from budwood.contracts.limiters import Limiter, WakingLimiter
+from budwood.contracts.limiters import InlineLimiter, Limiter, WakingLimiter
 from budwood.contracts.local_providers import (
     LocalAdaptationProvider,
     LocalImageProvider,
@@ -95,6 +95,7 @@ __all__ = [
     "HeadersObserver",
     "ImageProvider",
     "ImageStreamProvider",
+    "InlineLimiter",
     "InstructionStrategy",
     "LeasingCache",
     "LimitTokensProvider",

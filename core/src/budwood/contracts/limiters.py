@@ -14,7 +14,9 @@ class Limiter(Protocol):
     Counts requests, tokens and money against limits. All methods may be called from several threads.
 
     Raise failures of the store as `OSError`: the engine warns once, and continues with limits inside the process.
-    Methods block; async code calls them in a thread, unless the spec sets ``inline``.
+    Methods may block: async code calls them in a thread, unless the limiter is an `InlineLimiter` and says that they
+    do not. Of other limiters, ``inline`` of the spec tells that they never block, except for claims with
+    ``is_lasting``.
     """
 
     def reserve(self, ticket: str, claims: Sequence[Claim]) -> Denial | None:
@@ -83,4 +85,23 @@ class WakingLimiter(Protocol):
 
     def watch(self, ticket: str, wake: Callable[[], object]) -> None:
         """Call ``wake`` once, from any thread, when the denied ticket should ask again, or immediately."""
+        ...
+
+
+@runtime_checkable
+class InlineLimiter(Protocol):
+    """A limiter that tells which claims it counts without blocking, so that async code needs no thread for them."""
+
+    def is_inline(self, ticket: str | None, claims: Sequence[Claim]) -> bool:
+        """
+        Tell whether the other methods return at once for these claims. This one always must.
+
+        It is called immediately before the method that it is asked about, in the same thread if the answer is True:
+        nothing else runs on an event loop in between. Without it, an object that is passed to a client has a thread for
+        each call.
+
+        Args:
+            ticket: The ticket of ``reserve``, ``settle`` or ``cancel``; None for ``correct``.
+            claims: The claims. Those with ``is_lasting`` have no thread either if the answer is True.
+        """
         ...

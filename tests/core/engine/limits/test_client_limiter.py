@@ -83,11 +83,11 @@ def make(remote, clock):
     local = InstalledPlugin(LIMITER, "local", "budwood.limiting", "budwood", "1.0")
     found = {(LIMITER.group, "remote"): (plugin,), (LIMITER.group, "local"): (local,)}
 
-    def make_one(name="remote", state=None):
+    def make_one(name="remote", state=None, limiter=None):
         instances = Instances(
             Settings(Source("a test", {"limiter": name})), Registry(inventory=Inventory(found)), clock
         )
-        return ClientLimiter(instances, state or SharedState())
+        return ClientLimiter(instances, state or SharedState(), limiter)
 
     return make_one
 
@@ -109,6 +109,15 @@ def log():
     with capture_logs() as lines:
         yield lines
     structlog.reset_defaults()
+
+
+class KnowingLimiter(RemoteLimiter):
+    """
+    A limiter that counts some limits in memory, and tells which.
+    """
+
+    def is_inline(self, ticket, claims):
+        return (ticket is None or not ticket.startswith("slow")) and all(claim.key == "fast" for claim in claims)
 
 
 def is_inline(flow):
@@ -303,3 +312,31 @@ def test_unknown_limiter_is_an_error(make):
     """
     with pytest.raises(PluginNotFoundError, match="missing"):
         make("missing")
+
+
+@pytest.mark.parametrize("is_lasting", [False, True])
+@pytest.mark.parametrize(
+    ("ticket", "key", "expected"), [("t", "fast", True), ("t", "slow", False), ("slow", "fast", False)]
+)
+def test_limiter_tells_which_claims_need_no_thread(make, ticket, key, expected, is_lasting):
+    """
+    Also one that is passed to a client, and for lasting claims.
+    """
+    claim = Claim(key, "quota", 5, is_lasting=is_lasting)
+    limiter = make(limiter=KnowingLimiter(None, None))
+
+    assert is_inline(limiter.reserve(ticket, [claim])) is expected
+    assert is_inline(limiter.settle(ticket, [claim], {})) is expected
+    assert is_inline(limiter.cancel(ticket, [claim])) is expected
+    assert is_inline(limiter.correct(claim, 1, None)) is (key == "fast")
+
+
+def test_limiter_that_cannot_tell_is_at_fault(make, run):
+    """
+    An error is reported as one of the plugin.
+    """
+    limiter = KnowingLimiter(None, None)
+    limiter.is_inline = lambda *_: None
+
+    with pytest.raises(PluginFaultError, match="is_inline"):
+        run(make(limiter=limiter).reserve("t", [SLOT]))

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any, Final, NamedTuple, TypeVar
 
 from budwood import logs
-from budwood.contracts import Limiter, WakingLimiter
+from budwood.contracts import InlineLimiter, Limiter, WakingLimiter
 from budwood.engine.drivers.effects import Flow, Invoke, Sleep, Wait
 from budwood.engine.drivers.latch import Latch
 from budwood.engine.endpoints.shared_state import SharedState
@@ -55,12 +55,12 @@ class ClientLimiter:
         is_local = instance is not None and instance.spec.name == LOCAL
         local = instance if instance is not None and is_local else instances.build(LIMITER, LOCAL)
         self._clock = local.context.clock
-        self._local = _make_part(local, state.local_limiter(lambda: local.implementation))
+        self._local = _part_of(local, state.local_limiter(lambda: local.implementation))
         self._chosen = self._local
         if not isinstance(chosen, str):
-            self._chosen = _Part(chosen, type(chosen).__name__, PluginSource("limiter"), is_owned=False)
+            self._chosen = _make_part(chosen, type(chosen).__name__, PluginSource("limiter"), is_owned=False)
         elif instance is not None and not is_local:
-            self._chosen = _make_part(instance, instance.implementation)
+            self._chosen = _part_of(instance, instance.implementation)
         self._used: dict[str, _Part] = {}
         self._retry_at = -inf
         self.reset_lock()
@@ -85,7 +85,7 @@ class ClientLimiter:
             return denial
 
         try:
-            denial: Denial | None = yield Invoke(run, inline=self._is_inline(claims))
+            denial: Denial | None = yield Invoke(run, inline=self._choose().is_inline(ticket, claims))
         except BaseException:
             abandoned = True
             yield from self.cancel(ticket, claims)
@@ -114,12 +114,13 @@ class ClientLimiter:
         part = self._forget(ticket)
         yield Invoke(
             lambda: self._end(part, ticket, "settle", lambda: part.limiter.settle(ticket, claims, amounts)),
-            inline=self._is_inline(claims),
+            inline=part.is_inline(ticket, claims),
         )
 
     def cancel(self, ticket: str, claims: Sequence[Claim]) -> Flow[None]:
         """Give up the place of a ticket, or give back what it took."""
-        yield Invoke(lambda: self._cancel(ticket, claims), inline=self._is_inline(claims))
+        part = self._used.get(ticket) or self._choose()
+        yield Invoke(lambda: self._cancel(ticket, claims), inline=part.is_inline(ticket, claims))
 
     def correct(self, claim: Claim, remaining: float, delay: float | None) -> Flow[None]:
         """Correct the count of a rate by what the vendor reports; see `budwood.contracts.Limiter.correct`."""
@@ -131,7 +132,7 @@ class ClientLimiter:
             except OSError as error:
                 self._report(error)
 
-        yield Invoke(run, inline=self._is_inline((claim,)))
+        yield Invoke(run, inline=part.is_inline(None, (claim,)))
 
     def close(self) -> None:
         """Close the limiter. That inside the process remains, for other clients, but releases its file."""
@@ -179,9 +180,6 @@ class ClientLimiter:
         """Return the limiter that a ticket used last, and forget that."""
         return self._used.pop(ticket, self._chosen if self._chosen is self._local else self._choose())
 
-    def _is_inline(self, claims: Sequence[Claim]) -> bool:
-        return self._choose().is_inline and not any(claim.is_lasting for claim in claims)
-
     def _report(self, error: OSError) -> None:
         """Warn that the limiter failed, once until it answers again."""
         with self._lock:
@@ -213,15 +211,15 @@ class _Part(NamedTuple):
         limiter: The limiter.
         name: Its name in the log.
         source: The origin of its plugin.
-        is_inline: Whether it is fast enough for the event loop.
+        is_inline: Tells whether it counts claims without blocking; see `InlineLimiter.is_inline`.
         is_owned: Whether the client built it, and therefore closes it.
     """
 
     limiter: Limiter
     name: str
     source: PluginSource
-    is_inline: bool = False
-    is_owned: bool = True
+    is_inline: Callable[[str | None, Sequence[Claim]], bool]
+    is_owned: bool
 
     def call(self, method: str, function: Callable[[], T]) -> T:
         """
@@ -240,5 +238,17 @@ class _Part(NamedTuple):
             raise
 
 
-def _make_part(instance: Instance[LimiterSpec[Any]], limiter: Limiter) -> _Part:
-    return _Part(limiter, instance.name, instance.source, is_inline=instance.spec.inline)
+def _part_of(instance: Instance[LimiterSpec[Any]], limiter: Limiter) -> _Part:
+    return _make_part(limiter, instance.name, instance.source, is_inline=instance.spec.inline)
+
+
+def _make_part(
+    limiter: Limiter, name: str, source: PluginSource, *, is_inline: bool = False, is_owned: bool = True
+) -> _Part:
+    if isinstance(limiter, InlineLimiter):
+        return _Part(limiter, name, source, faults.wrap(source, "is_inline", limiter.is_inline, (bool,)), is_owned)
+
+    def is_fast(_ticket: str | None, claims: Sequence[Claim]) -> bool:
+        return is_inline and not any(claim.is_lasting for claim in claims)
+
+    return _Part(limiter, name, source, is_fast, is_owned)
