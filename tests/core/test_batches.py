@@ -97,12 +97,13 @@ def test_each_reply_is_one_request_with_its_batch_and_the_lower_price(server):
             events.append(event)
 
     with make_client(server, observers=[Recorder()]) as client:
-        batch, live = client.batch(["one"], label="work")[0], client.ask("one")
+        batch, live = client.batch(["one"], label="work", tags={"user": "ada"})[0], client.ask("one")
 
     assert batch.cost == live.cost / 2 == Decimal("0.000006")
     assert [attempt.batch for attempt in batch.attempts] == ["batch_1"]
     finished = [event for event in events if type(event).__name__ == "RequestFinished" and event.service == "chat"]
     assert [event.label for event in finished] == ["work", None]
+    assert [event.tags for event in finished] == [{"user": "ada"}, {}]
     assert finished[0].response == batch
     assert batch.request_id == f"req-{server.lines()[0]['custom_id']}"
 

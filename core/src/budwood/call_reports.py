@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from budwood.client.arguments import read_settings
 from budwood.clock import SystemClock
 from budwood.contracts import Clock, Observer
+from budwood.contracts.tags import parse_tags
 from budwood.engine.accounting.costs import find_facts
 from budwood.engine.accounting.observer_loading import close_observers, load_observers
 from budwood.engine.accounting.observers import Observers
@@ -102,6 +103,7 @@ class CallReporter:
         prompt: str = "",
         request: object = None,
         label: str | None = None,
+        tags: Mapping[str, str] | None = None,
         streamed: bool = False,
         reported_to: Collection[str | Observer] = (),
     ) -> ReportedCall:
@@ -116,6 +118,7 @@ class CallReporter:
             prompt: The last text of the user. It is content, which must not be logged unless the user enables that.
             request: A `ChatRequest`, or the request of another service. It is content as well.
             label: The label by which observers can group calls.
+            tags: Further dimensions for observers, as in `AskOptions`.
             streamed: Whether the caller reads the reply as a stream.
             reported_to: Observers that another client reports the call to: names, objects, or
                 `budwood.ClientPair.observer_ids`. They receive no events of it here.
@@ -127,6 +130,7 @@ class CallReporter:
             model=model,
             prompt=prompt,
             label=label,
+            tags=parse_tags(tags or {}),
             request=request,
             streamed=streamed,
             plugin=provider,
@@ -299,6 +303,7 @@ class ReportedCall:
                 error=error,
                 prompt=self._event.prompt,
                 label=self._event.label,
+                tags=self._event.tags,
             )
         )
 

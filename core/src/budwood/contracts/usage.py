@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 GROUPS: Final = ("model", "provider", "label", "key", "service", "error", "hour", "day")
 """What calls can be grouped by. Hours and days are those of UTC, as ``2026-03-31T18`` and ``2026-03-31``."""
 
+TAG_GROUP: Final = "tag:"
+"""How the name of a group begins that is the value of a tag."""
+
 
 @runtime_checkable
 class UsageStore(Protocol):
@@ -27,7 +30,8 @@ class UsageStore(Protocol):
         Return the sums over groups of calls, ordered by group. There is no group without calls.
 
         Args:
-            by: What calls are grouped by: some of `GROUPS`. Empty for one group of all calls.
+            by: What calls are grouped by: some of `GROUPS`, or ``tag:NAME`` for a tag, as in ``tag:user``. Empty for
+                one group of all calls.
             where: Selects the calls.
 
         Raises:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from budwood.contracts.tags import merge_tags
 from budwood.engine.chat.option_types import AskOptions, CompletionOptions, ServiceOptions
 from budwood.engine.chat.options import (
     convert_error,
@@ -62,6 +63,7 @@ class ClientEngine(FileEngine):
         target = target if parsed.model else Target(target.endpoint, "")
         call = self._new_call(target, parsed.options, cache=self._cache_for(parsed))
         self._set_account(call, parsed.label, parsed.budget)
+        call.tags = merge_tags(self.tags, parsed.tags)
         request = ModerationRequest(
             model=target.model or None,
             contents=parse_contents(contents),

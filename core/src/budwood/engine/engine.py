@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextvars
 import random
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from budwood import logs
 from budwood.contracts import Clock, Observer
+from budwood.contracts.tags import merge_tags
 from budwood.engine.accounting.counting import TokenCounter
 from budwood.engine.chat.functions import is_async
 from budwood.engine.chat.option_types import AskOptions
@@ -61,7 +62,7 @@ class Engine:
         owned_observers: The observers that the client created and closes.
         listed_observers: The names and the objects from which the observers were loaded.
         counter: Counts tokens.
-        budgets: The budgets of all calls. ``label`` is that of calls without one.
+        budgets: The budgets of all calls. ``label`` is that of calls without one, ``tags`` are those of all calls.
     """
 
     instances: Instances
@@ -77,6 +78,7 @@ class Engine:
     random: random.Random = field(default_factory=random.Random)
     budgets: tuple[Budget, ...] = ()
     label: str | None = None
+    tags: Mapping[str, str] | None = None
     counter: TokenCounter = field(init=False)
     _combined: dict[bool, Observers] = field(init=False, default_factory=dict)
 
@@ -259,6 +261,8 @@ class Engine:
         call.upload = parsed.upload
         if self.budgets or parsed.budget is not None or parsed.label or self.label:
             self._set_account(call, parsed.label, parsed.budget)
+        if parsed.tags is not None:
+            call.tags = merge_tags(self.tags, parsed.tags)
         return call
 
     def _cache_for(self, parsed: CallOptions) -> CallCache | None:
@@ -303,6 +307,7 @@ class Engine:
             observers=observers,
             streamed=streamed,
             cache=cache,
+            tags=self.tags,
             route=plan_route(self.endpoints, target, options, self.options)
             if target.endpoint.backups or options.is_routed
             else None,

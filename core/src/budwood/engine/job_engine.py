@@ -224,12 +224,14 @@ class JobEngine(MediaEngine):
         call = self._new_call(target, self.options)
         if self.budgets or ref.label:
             self._set_account(call, ref.label, None)
+        if ref.tags:
+            call.tags = ref.tags
         return call
 
     def _renew(self, call: Call, *, streamed: bool = False) -> Call:
-        """Return another call with the options, the label and the budgets of one."""
+        """Return another call with the options, the label, the tags and the budgets of one."""
         renewed = self._new_call(call.target, call.options, streamed=streamed)
-        renewed.label, renewed.budgets = call.label, call.budgets
+        renewed.label, renewed.tags, renewed.budgets = call.label, call.tags, call.budgets
         return renewed
 
 

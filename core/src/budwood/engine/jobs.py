@@ -79,6 +79,7 @@ def submit(
         id=state.id,
         created=call.clock.time(),
         label=call.label,
+        tags=dict(call.tags or {}),
         group=_account_of(call.target),
         adaptations=tuple(call.adaptations.values()),
         data=state.data,

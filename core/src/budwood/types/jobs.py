@@ -38,6 +38,7 @@ class JobRef(Record):
         id: The vendor's id of the job.
         created: When it was submitted, in seconds since 1970.
         label: The label of the call that submitted it, under which budgets count its cost.
+        tags: The tags of that call.
         group: The group of the keys with whose account it was submitted, if the provider has several.
         adaptations: The parameters of the request that were not sent as they were passed.
         data: What the provider needs to find the job again.
@@ -49,6 +50,7 @@ class JobRef(Record):
     id: str
     created: float
     label: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
     group: str | None = None
     adaptations: tuple[Adaptation, ...] = ()
     data: dict[str, JSON] = Field(default_factory=dict)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from budwood.types.record import short_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from budwood.types.endpoints import BreakerState
@@ -26,6 +26,7 @@ class RequestStarted:
         provider: The first instance that is asked; ``model`` is the model.
         prompt: The last text of the user. It is content, which must not be logged unless the user enables that.
         label: The label of the call, or None without one.
+        tags: The tags of the call.
         request: The request before it is adapted to an endpoint: a `ChatRequest` for chats and completions, and
             that of the service for others. It is content as well.
         streamed: Whether the caller reads the reply as a stream.
@@ -40,6 +41,7 @@ class RequestStarted:
     model: str
     prompt: str
     label: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
     request: object = None
     streamed: bool = False
     conversation: str | None = None
@@ -276,7 +278,7 @@ class RequestFinished:
         attempts: The requests that were sent for it, and the replies from the cache, with what they cost.
         response: The reply, which has content; None without a reply, and for lists of models and token counts.
         error: The error, or None after success. For an abandoned stream it is not an `Exception`. It can have content.
-        prompt: As in `RequestStarted`; ``label`` as well.
+        prompt: As in `RequestStarted`; ``label`` and ``tags`` as well.
     """
 
     call: str
@@ -289,6 +291,7 @@ class RequestFinished:
     error: BaseException | None
     prompt: str
     label: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     __repr__ = short_repr
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from budwood.types.record import short_repr
@@ -39,6 +40,7 @@ class CallRecord:
         provider: The instance that replied, or the last one that was asked; ``model`` is the model.
         endpoint: Its endpoint, which distinguishes the backups of a provider; None if nothing was sent.
         label: The label of the call, or None.
+        tags: The tags of the call.
         key: The label of the last key, or None.
         input_tokens: Tokens of the reply; all counts of tokens are None if unknown, see `Usage`.
         cost: The cost of all attempts as far as it is known, in US dollars; the reason why it is not complete is in
@@ -78,6 +80,7 @@ class CallRecord:
     status: int | None
     error: str | None
     failures: tuple[RecordedFailure, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     __repr__ = short_repr
 
@@ -91,6 +94,7 @@ class CallFilter:
         since: The earliest end, in seconds since 1970.
         until: The time before which the call ended, in seconds since 1970.
         provider: The instance; ``label`` and ``key`` likewise.
+        tags: The values that some tags must have.
         model: The model, alone or as ``provider/model``.
         error: The class name of the error; ``"*"`` for any error.
         slower_than: The minimum duration in seconds.
@@ -104,6 +108,7 @@ class CallFilter:
     model: str | None = None
     label: str | None = None
     key: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     slower_than: float | None = None
     has_failures: bool = False

@@ -209,6 +209,7 @@ class RequestReport:
             service=self._service,
             prompt=self._prompt,
             label=call.label,
+            tags=call.tags or {},
             request=self._request,
             streamed=call.streamed,
             conversation=call.conversation,
@@ -235,6 +236,7 @@ class RequestReport:
                 error=error,
                 prompt=self._prompt,
                 label=call.label,
+                tags=call.tags or {},
             )
         )
 

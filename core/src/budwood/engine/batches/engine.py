@@ -314,6 +314,8 @@ class BatchEngine:
         call = self._part_call(part, None)
         if self.has_account or form.label:
             self.set_account(call, form.label, None)
+        if form.tags:
+            call.tags = form.tags
         return call
 
 

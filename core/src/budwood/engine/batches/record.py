@@ -34,7 +34,7 @@ class RequestForm(Record):
         is_wrapped: Whether the schema has an object around the value.
         takes_tools: Whether the replies may call tools.
         adaptations: Parameters that were not sent as passed.
-        label: The label of the requests.
+        label: The label of the requests; ``tags`` likewise.
     """
 
     request: ChatRequest
@@ -43,6 +43,7 @@ class RequestForm(Record):
     takes_tools: bool = False
     adaptations: tuple[Adaptation, ...] = ()
     label: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
 
 
 class BatchPart(Record):

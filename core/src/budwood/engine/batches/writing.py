@@ -199,6 +199,7 @@ def make_form(attempt: Attempt) -> RequestForm:
         takes_tools=tools is not None and bool(tools.tools),
         adaptations=tuple(attempt.adaptations.values()),
         label=round_.call.label,
+        tags=dict(round_.call.tags or {}),
     )
 
 

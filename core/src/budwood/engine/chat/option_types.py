@@ -57,6 +57,8 @@ class ServiceOptions(ClientOptions, total=False):
         model: ``provider/model``; by default the client's.
         extra: Parameters of the vendor, sent unchanged.
         label: The label under which budgets count the call, and by which observers can group it.
+        tags: Up to 16 dimensions for observers, such as the user, the session or the team. They are not sent to the
+            vendor, and equal requests with other tags share replies in the cache.
         budget: The most that the call may cost, with all its attempts and rounds, in dollars: ``0.5`` or
             ``{"dollars": "0.50"}``; or in tokens: ``{"tokens": 20000}``.
         cache: False bypasses the client's cache: nothing is read from it or stored in it. ``"fresh"`` does not use a
@@ -68,6 +70,7 @@ class ServiceOptions(ClientOptions, total=False):
     model: str
     extra: Mapping[str, JSON]
     label: str
+    tags: Mapping[str, str]
     budget: CallBudget
     cache: bool | Literal["fresh", "refresh", "only"]
     sample: int

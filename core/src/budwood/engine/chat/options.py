@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from pydantic import ValidationError
 
+from budwood.contracts.tags import parse_tags
 from budwood.engine.caching.modes import MODES, CacheMode
 from budwood.engine.chat.functions import Approval, Function, make_tools
 from budwood.engine.chat.option_types import AskOptions, ClientOptions, CompletionOptions, ServiceOptions, Upload
@@ -53,6 +54,7 @@ class CallOptions(NamedTuple):
         sample: The number of the sample, or None.
         conversation: The conversation that the request continues, or None.
         label: The label of the call, or None for the client's.
+        tags: The tags of the call, which the client's are added to; or None.
         budget: The budget of the call, or None.
         upload: Which media of messages are uploaded.
         kind: The class of the request.
@@ -69,6 +71,7 @@ class CallOptions(NamedTuple):
     sample: int | None = None
     conversation: str | None = None
     label: str | None = None
+    tags: Mapping[str, str] | None = None
     budget: BudgetSettings | None = None
     upload: Upload = "auto"
     kind: type[ChatRequest] = ChatRequest
@@ -118,6 +121,7 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         sample=_parse_sample(supplied),
         conversation=_parse_text(supplied, "conversation"),
         label=label,
+        tags=parse_tags(supplied["tags"]) if "tags" in supplied else None,
         budget=budget,
         upload=_parse_upload(supplied.get("upload", "auto")),
     )

@@ -6,7 +6,7 @@ import contextvars
 import functools
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ class Call:
         partial: Returns the partial reply of a stream; None before its first content.
         numbers: Yields the number of the next attempt, for observers; attempts may run concurrently.
         label: The label by which budgets and records group calls.
+        tags: Dimensions for observers; None without any.
         conversation: The conversation that the call continues, which stays with one endpoint if possible.
         budgets: What the call may cost.
         route: The endpoints that the call may use; None if there is only one.
@@ -82,6 +83,7 @@ class Call:
     partial: Callable[[], ChatResponse] | None = None
     numbers: Iterator[int] = field(default_factory=functools.partial(itertools.count, 1))
     label: str | None = None
+    tags: Mapping[str, str] | None = None
     conversation: str | None = None
     budgets: tuple[Budget, ...] = ()
     route: Route | None = None

@@ -39,6 +39,7 @@ CONTENT: Final = "conformance-content-of-users-and-models"
 _SERVICE: Final[Mapping[str, Any]] = {"service": "chat", "provider": "acme", "model": "large"}
 _TARGET: Final[Mapping[str, Any]] = {"provider": "acme", "model": "large"}
 _URL: Final = "https://api.acme.example/v1"
+_TAGS: Final[Mapping[str, str]] = {"user": "ada", "app.team": "support"}
 _OPENED: Final[Mapping[str, Any]] = {
     "endpoint": "acme#2",
     "state": "open",
@@ -72,7 +73,7 @@ def observations(call: str = "1") -> Sequence[Observation]:
     answered = Attempt(**_TARGET, key="api_key", status=200, duration=0.5, usage=usage, cost=Decimal("0.002"))
     response = ChatResponse(message=Message.assistant(content), usage=usage, **_TARGET, attempts=(failed, answered))
     return [
-        RequestStarted(call=call, **_SERVICE, prompt=content, request=request, url=_URL),
+        RequestStarted(call=call, **_SERVICE, prompt=content, request=request, url=_URL, tags=_TAGS),
         CacheFailed(call=call, cache="sqlite", operation="read", error="OSError", reason="disk full"),
         AttemptQueued(call=call, **_TARGET, limit="openai:requests_per_minute", delay=0.5),
         AttemptStarted(call=call, number=1, **_TARGET, key="api_key", url=_URL),
@@ -96,6 +97,7 @@ def observations(call: str = "1") -> Sequence[Observation]:
             response=response,
             error=None,
             prompt=content,
+            tags=_TAGS,
         ),
     ]
 
