@@ -91,10 +91,9 @@ def test_every_service_takes_tags(make_client, scripted, recorder):
 
 def test_tags_of_a_view_are_defaults(make_client, scripted, recorder):
     """
-    Calls add to those of the engine, and override them.
+    Calls and further views add to them, and override them.
     """
-    client = make_client(observers=[recorder])
-    client._engine.tags = {"user": "ada", "team": "a"}
+    client = make_client(observers=[recorder]).view(tags={"user": "", "team": "a"}).view(tags={"user": "ada"})
     scripted.reply(body=chat_reply("Hi")).reply(body=chat_reply("Hi"))
     scripted.reply(body={"data": [], "object": "list"})
 
@@ -107,6 +106,8 @@ def test_tags_of_a_view_are_defaults(make_client, scripted, recorder):
     assert recorder.tags == [default, default, overridden, overridden, default, default]
     with pytest.raises(ConfigurationError, match="can have 16 tags; got 18"):
         client.ask("Hello", tags={str(number): "" for number in range(16)})
+    with pytest.raises(ConfigurationError, match="must be a text"):
+        client.view(tags={"user": 1})
 
 
 def test_tags_are_copied(make_client, scripted, recorder):

@@ -35,6 +35,7 @@ class ClientStates:
         self,
         *,
         label: str | None = None,
+        tags: Mapping[str, str] | None = None,
         budgets: Mapping[str, Mapping[str, Any]] | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
@@ -47,6 +48,7 @@ class ClientStates:
 
         Args:
             label: The label, for budgets and observers.
+            tags: Dimensions for observers, to which calls add theirs, as in `budwood.AskOptions`.
             budgets: Budgets by name, as in ``[budgets.NAME]``, in addition to those of the client. ``per="client"``
                 counts the calls of this view and of its own views.
             **options: Options of a client; see `budwood.settings.Options`.
@@ -56,7 +58,7 @@ class ClientStates:
         """
         from budwood.client.views import make_view
 
-        return make_view(self, label=label, budgets=budgets, options=options)
+        return make_view(self, label=label, tags=tags, budgets=budgets, options=options)
 
     def check(self, **options: Unpack[AskOptions]) -> None:
         """

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from budwood.client import forking
 from budwood.client.arguments import check_routing
+from budwood.contracts.tags import merge_tags, parse_tags
 from budwood.engine import ClientEngine, ClientOptions
 from budwood.engine.chat.options import override, reject_unknown_options
 from budwood.errors import ConfigurationError
@@ -48,7 +49,12 @@ class _AsyncView(View):
 
 
 def make_view(
-    client: C, *, label: str | None = None, budgets: Mapping[str, Mapping[str, Any]] | None, options: ClientOptions
+    client: C,
+    *,
+    label: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    budgets: Mapping[str, Mapping[str, Any]] | None,
+    options: ClientOptions,
 ) -> C:
     """
     Return a client that shares everything with another one, and sets defaults of all its calls.
@@ -56,6 +62,7 @@ def make_view(
     Args:
         client: The client, or a view of one, whose defaults remain unless these replace them.
         label: The label.
+        tags: Tags, which are added to those of the client.
         budgets: Budgets by name, in addition to those of the client.
         options: Options of a client.
 
@@ -66,6 +73,8 @@ def make_view(
     engine: ClientEngine = copy(viewed._engine)  # noqa: SLF001 - a view of it
     if label is not None:
         engine.label = check_label(label)
+    if tags is not None:
+        engine.tags = merge_tags(engine.tags, parse_tags(tags))
     reject_unknown_options(options, frozenset(Options.model_fields))
     engine.options = override(engine.options, dict(options))
     check_routing(engine)
