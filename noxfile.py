@@ -91,6 +91,7 @@ TEST: Final = [
     *UVLOOP,
     "alembic>=1.14",  # with psycopg and sqlalchemy: the extra postgresql of budwood-usage
     "anthropic>=2",  # with google-genai, groq, mistralai, ollama and openai: the vendors' SDKs, to compare with
+    "asyncpg>=0.30",  # the extra postgresql of budwood-server
     "bpe-openai",  # includes OpenAI's vocabularies, which tiktoken would download
     "coverage>=7.10",
     "datasets>=5",  # with pandas and pyarrow: to load exported datasets as users do

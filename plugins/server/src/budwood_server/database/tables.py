@@ -1,0 +1,85 @@
+"""
+The tables of the server.
+
+Moments are seconds since 1970. The usage store has tables of its own, with migrations of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata: Final = MetaData()
+
+VERSIONS: Final = Table(
+    "budwood_versions",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+"""A number for each subject, which grows with each change of it: `budwood_server.database.versions`."""
+
+API_KEYS: Final = Table(
+    "budwood_api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("version", BigInteger, nullable=False, index=True),  # the version of "keys" at the last change of the row
+    Column("name", Text, nullable=False),
+    Column("team", Text, index=True),
+    Column("source", String(32), nullable=False),  # what created it, such as "command"
+    Column("secret_hash", LargeBinary(32), nullable=False),
+    Column("old_secret_hash", LargeBinary(32)),  # accepted until old_secret_expires, after a rotation
+    Column("old_secret_expires", Double),
+    Column("scopes", JSON, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+    Column("revoked", Double),
+    Column("last_used", Double),
+    Column("models", JSON(none_as_null=True)),
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", BigInteger),
+    Column("budget", JSON(none_as_null=True)),
+    Column("request_options", JSON(none_as_null=True)),
+)
+"""API keys of clients. `budwood_server.access.keys.ApiKey` describes the columns."""
+
+OBJECTS: Final = Table(
+    "budwood_objects",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("public_id", String(512), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("vendor_id", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index("budwood_objects_by_owner", "owner", "kind", "created", "public_id"),
+)
+"""Files, batches, jobs and responses that vendors keep, and who may use them."""
+
+RESPONSES: Final = Table(
+    "budwood_responses",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("previous_id", String(128)),
+    Column("body", JSON, nullable=False),
+)
+"""Replies of ``/v1/responses`` that the server keeps itself. `body` has what the client got, and the input."""

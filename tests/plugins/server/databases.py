@@ -1,0 +1,21 @@
+"""Databases of the server for tests."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+
+from budwood_server.database import Database
+from budwood_server.database.schema import upgrade
+
+
+@asynccontextmanager
+async def open_database(url):
+    """
+    Open a database, with its tables, and close it afterwards.
+    """
+    database = Database(url)
+    try:
+        await upgrade(database)
+        yield database
+    finally:
+        await database.close()
