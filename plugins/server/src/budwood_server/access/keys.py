@@ -1,64 +1,142 @@
-"""API keys of the gateway."""
+"""API keys: what they permit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from datetime import datetime
 from decimal import Decimal
-from fnmatch import fnmatchcase
-from typing import Final, Literal
+from fnmatch import translate
+from functools import lru_cache
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from budwood_server.settings import REQUEST_OPTIONS
 
 INFER: Final = "infer"
+PROMPTS: Final = "prompts"
+TELEMETRY: Final = "telemetry"
 ADMIN: Final = "admin"
-SCOPES: Final = (INFER, "prompts", "telemetry", ADMIN)
-"""What a key can be for. Further scopes may follow."""
+SCOPES: Final = {
+    INFER: "call models, and use their files, batches and responses",
+    PROMPTS: "read and change prompts",
+    TELEMETRY: "read usage, costs and metrics",
+    ADMIN: "manage keys and settings; it excludes infer",
+}
+"""What a key can be for, and what that permits. Further scopes may follow."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyBudget:
+def _check_text(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _check_scopes(scopes: frozenset[str]) -> frozenset[str]:
+    if unknown := sorted(scopes - SCOPES.keys()):
+        raise ValueError(f"{unknown[0]!r} is no scope; the scopes are {', '.join(SCOPES)}")
+    if {ADMIN, INFER} <= scopes:
+        raise ValueError("admin and infer exclude each other: create two keys")
+    return scopes
+
+
+def _check_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise ValueError(f"{name!r} is no time zone; use a name such as 'Europe/Oslo'") from None
+    return name
+
+
+def _check_options(names: frozenset[str]) -> frozenset[str]:
+    if unknown := sorted(names - {*REQUEST_OPTIONS}):
+        raise ValueError(f"{unknown[0]!r} is no such option; known: {', '.join(REQUEST_OPTIONS)}")
+    return names
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_text)]
+Scopes = Annotated[frozenset[str], Field(min_length=1), AfterValidator(_check_scopes)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class KeyBudget(_Record):
     """
-    What a key may spend in a period: either dollars or tokens, input and output together.
+    What a key may spend in a period. It has either ``dollars`` or ``tokens``.
 
     Attributes:
-        per: The period: ``"day"``, ``"week"`` or ``"month"``.
-        timezone: The time zone in which it begins.
+        dollars: The limit in US dollars.
+        tokens: The limit in tokens, input and output together.
+        per: The period after which it begins anew: a calendar day, a week from Monday, or a calendar month.
+        timezone: The time zone in which periods begin.
     """
 
-    dollars: Decimal | None = None
-    tokens: int | None = None
+    dollars: Annotated[Decimal, Field(gt=0, le=10**9, allow_inf_nan=False)] | None = None
+    tokens: Annotated[int, Field(ge=1, le=10**15)] | None = None
     per: Literal["day", "week", "month"] = "month"
-    timezone: str = "UTC"
+    timezone: Annotated[str, AfterValidator(_check_timezone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _has_one_limit(self) -> Self:
+        if (self.dollars is None) == (self.tokens is None):
+            both = self.dollars is not None
+            raise ValueError("it has both dollars and tokens" if both else "it has neither dollars nor tokens")
+        return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
+class KeyPolicy(_Record):
+    """
+    What the creator of a key chooses.
+
+    Attributes:
+        name: A name for people.
+        team: The team to which it belongs, with which it shares files, batches, replies and cache; or None.
+        scopes: What it is for: some of `SCOPES`.
+        expires: When it ends, or None.
+        models: Patterns of the public names that it may use, such as ``"fast"`` or ``"openai/*"``; empty for all.
+        requests_per_minute: The limit, or None; ``tokens_per_minute`` likewise.
+        budget: What it may spend, or None.
+        request_options: The options that its requests may set, or None for those that the settings allow.
+    """
+
+    name: Name
+    team: Name | None = None
+    scopes: Scopes = frozenset({INFER})
+    expires: AwareDatetime | None = None
+    models: tuple[Name, ...] = ()
+    requests_per_minute: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1, le=10**15)] | None = None
+    budget: KeyBudget | None = None
+    request_options: Annotated[frozenset[str], AfterValidator(_check_options)] | None = None
+
+    def allows_model(self, name: str) -> bool:
+        """Tell whether the key may use a public name."""
+        return not self.models or _compile(self.models).fullmatch(name) is not None
+
+
+class ApiKey(KeyPolicy):
     """
     A key, without its secret.
 
     Attributes:
         id: The public part of the key, by which it is shown and found.
-        name: The name that its creator chose.
-        team: The team to which it belongs, with which it shares files, batches, replies and cache; or None.
-        scopes: What it is for: some of `SCOPES`.
-        created: When it was created; ``expires`` is when it ends, or None.
-        models: Patterns of the public names that it may use, such as ``"fast"`` or ``"openai/*"``; empty for all.
-        requests_per_minute: The limit, or None; ``tokens_per_minute`` likewise.
-        budget: What it may spend, or None.
-        request_options: The options that its requests may set, or None for those that the settings allow.
+        source: What created it: ``"command"``, ``"first start"``, ``"settings"`` or ``"api"``.
+        created: When it was created.
+        revoked: When it was revoked, or None.
+        last_used: When it was last used, to about a minute, or None.
+        old_secret_expires: Until when the secret before the last rotation is accepted, or None.
         version: Changes whenever the key is changed.
     """
 
     id: str
-    name: str
-    scopes: frozenset[str]
-    created: datetime
-    team: str | None = None
-    expires: datetime | None = None
-    models: tuple[str, ...] = ()
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    budget: KeyBudget | None = None
-    request_options: frozenset[str] | None = None
+    source: str = "command"
+    created: AwareDatetime
+    revoked: AwareDatetime | None = None
+    last_used: AwareDatetime | None = None
+    old_secret_expires: AwareDatetime | None = None
     version: int = 0
 
     @property
@@ -71,6 +149,13 @@ class ApiKey:
         """The name of its budget, under which all workers count it."""
         return f"key-{self.id}"
 
-    def allows_model(self, name: str) -> bool:
-        """Tell whether the key may use a public name."""
-        return not self.models or any(fnmatchcase(name, pattern) for pattern in self.models)
+    def find_status(self, now: datetime) -> Literal["active", "revoked", "expired"]:
+        """Return whether it can be used at a moment, or why not."""
+        if self.revoked is not None:
+            return "revoked"
+        return "expired" if self.expires is not None and now >= self.expires else "active"
+
+
+@lru_cache(maxsize=1024)
+def _compile(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)))
