@@ -288,3 +288,13 @@ def test_a_price_tier_that_cannot_be_read_makes_the_cost_unknown(make_client, sc
     assert reply.cost is None
     assert "price_tier()" in reply.cost_unknown
     assert [event.attempt.error for event in seen if isinstance(event, AttemptFinished)] == [None]
+
+
+def test_a_fault_in_has_responses_is_the_plugins(make_failing_client):
+    """
+    The method is inside the boundary.
+    """
+    client = make_failing_client("has_responses", KeyError("x"))
+
+    with pytest.raises(PluginFaultError, match=r"failed in has_responses\(\): KeyError"):
+        client.model("openai/any")

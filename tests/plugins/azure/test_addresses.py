@@ -108,3 +108,11 @@ def test_deployment_names_are_escaped(name):
     except UnicodeEncodeError:
         return
     assert parse_address(url) == (HOST, "deployments", name, "v")
+
+
+def test_foundry_has_no_responses(azure):
+    """
+    Only the other forms have the Responses API.
+    """
+    assert azure().has_responses("chat")
+    assert not azure(form="foundry", api_version="v").has_responses("chat")

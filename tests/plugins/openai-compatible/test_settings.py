@@ -219,3 +219,15 @@ def test_settings_from_the_environment(ask, monkeypatch):
     assert ask("vllm/m").url == "http://gpu:8000/v1/chat/completions"
     assert ask("vllm/m").headers["authorization"] == f"Bearer {SECRET}"
     assert ask("openai-compatible/m").url == "http://mine:1/v1/chat/completions"
+
+
+@pytest.mark.parametrize(("api", "expected"), [("chat", False), ("responses", True), ("auto", True)])
+def test_models_have_responses_unless_only_chat_is_used(scripted, api, expected):
+    """
+    The details of a model say whether it can be asked by Responses.
+    """
+    settings = {"providers": {"local": {"plugin": "openai-compatible", "base_url": "http://localhost:8000/v1"}}}
+    settings["providers"]["local"]["api"] = api
+
+    with Client("local/m", transport=scripted, settings=settings) as client:
+        assert client.model().has_responses is expected

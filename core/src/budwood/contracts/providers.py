@@ -195,6 +195,15 @@ class PriceTierProvider(Protocol):
 
 
 @runtime_checkable
+class ResponsesProvider(Protocol):
+    """A vendor of which some models can be asked by OpenAI's Responses API."""
+
+    def has_responses(self, model: str) -> bool:
+        """Return whether ``extra`` may contain the fields of that API for a model."""
+        ...
+
+
+@runtime_checkable
 class SchemaProvider(Protocol):
     """A vendor whose structured output does not support every JSON schema."""
 

@@ -19,6 +19,7 @@ class ModelDetails(Record):
         price: The current price of its tokens at the standard tier, or None with the reason in ``price_unknown``.
         plugin: The name of the provider's plugin, such as ``"openai-compatible"``.
         api: The API whose parameters ``extra`` takes: ``"openai"``, ``"anthropic"``, or empty for another.
+        has_responses: Whether ``extra`` also takes the fields of OpenAI's Responses API.
     """
 
     provider: str
@@ -30,6 +31,7 @@ class ModelDetails(Record):
     price_unknown: str | None = None
     plugin: str = ""
     api: str = ""
+    has_responses: bool = False
 
     @property
     def is_known(self) -> bool:

@@ -108,6 +108,10 @@ class AzureBase(OpenAIBatches):
         """Return the API for a request. Foundry's own addresses have only Chat Completions."""
         return "chat" if self._form == "foundry" else super().api(request)
 
+    def has_responses(self, model: str) -> bool:
+        """Return whether a deployment can be asked by Responses; see `api`."""
+        return self._form != "foundry" and super().has_responses(model)
+
     def url(self, path: str, model: str | None = None) -> str:
         """Return the URL of an operation on a deployment."""
         return self._address.url(path, model, self._form, self._version)

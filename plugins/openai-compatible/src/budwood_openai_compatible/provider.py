@@ -119,6 +119,10 @@ class OpenAICompatible(StorageEndpoint):
 
         return choose_api(request, self.rules(request), vendor=self.vendor)
 
+    def has_responses(self, model: str) -> bool:
+        """Return whether a model can be asked by Responses; see `budwood.contracts.ResponsesProvider`."""
+        return self._api != "chat"
+
     def encode(self, request: ChatRequest, *, stream: bool) -> HTTPCall:
         """Encode a chat request."""
         if self.api(request) == "responses":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from budwood.contracts import ResponsesProvider
 from budwood.engine.endpoints.endpoint import Target
+from budwood.plugins import faults
 from budwood.types import ModelDetails, ModelFacts
 
 
@@ -29,4 +31,13 @@ def details_of(target: Target, now: float) -> ModelDetails:
         price_unknown=endpoint.no_price if price is None else None,
         plugin=endpoint.plugin,
         api=endpoint.api,
+        has_responses=_has_responses(target),
     )
+
+
+def _has_responses(target: Target) -> bool:
+    provider = target.endpoint.remote
+    if not isinstance(provider, ResponsesProvider):
+        return False
+    with faults.call_boundary(target.endpoint.source, "has_responses"):
+        return provider.has_responses(target.model)
