@@ -487,6 +487,13 @@ def bench_generation(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_server(session: nox.Session) -> None:
+    """Measure the gateway beside a bare relay and LiteLLM's proxy; ``-- --quick`` takes less than a minute."""
+    session.install("pip", *DISTRIBUTIONS, *UVLOOP)
+    session.run("python", "-m", "tests.benchmarks.gateway.run", *session.posargs)
+
+
+@nox.session
 def profile(session: nox.Session) -> None:
     """Print how the CPU time of one call is spent."""
     session.install(*DISTRIBUTIONS, *UVLOOP)
