@@ -93,7 +93,8 @@ class Configuration:
         options: dict[str, Any] = {name: value for name, value in resolved.options.items() if name != "model"}
         if self.settings.cache:
             options["cache_namespace"] = make_namespace(self.server, key)
-        client = self.client.view(label=key.name, budgets=_list_budgets(key), **options)
+        tags = {"key": key.id, "model": resolved.name, **({"team": key.team} if key.team else {})}
+        client = self.client.view(label=key.name, tags=tags, budgets=_list_budgets(key), **options)
         self._views[key.id, resolved.name] = _View(key.version, client)
         return client
 
