@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hmac import compare_digest
 from typing import Final, TypeVar
 
 from budwood.logs import emit
@@ -51,8 +51,8 @@ class _Entry:
 
     def accepts(self, digest: bytes, now: float) -> bool:
         """Tell whether a hash is that of the secret, in a time that does not depend on the hash."""
-        is_current = hmac.compare_digest(digest, self.valid_hash)
-        is_old = hmac.compare_digest(digest, self.old_hash) and now < self.old_hash_ends
+        is_current = compare_digest(digest, self.valid_hash)
+        is_old = compare_digest(digest, self.old_hash) and now < self.old_hash_ends
         return self.key is not None and (is_current or is_old)
 
 
