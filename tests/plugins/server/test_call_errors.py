@@ -15,7 +15,8 @@ from budwood.errors import (
     RateLimitError,
     UnsupportedError,
 )
-from budwood_server.gateway.errors import INTERNAL, describe
+from budwood_server.database import DatabaseError
+from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 
 PROVIDER_ERRORS = [
     kind
@@ -29,6 +30,14 @@ def test_unexpected_errors_tell_nothing():
     An error that is a fault of the server is a 500 without its text, which may contain anything.
     """
     assert describe(ValueError("secret")) is INTERNAL
+
+
+def test_a_database_that_fails_is_described_without_its_address():
+    """
+    The client can retry; the address is in the log.
+    """
+    assert describe(DatabaseError("Cannot use the database postgresql://10.0.0.7/gateway.")) is NO_DATABASE
+    assert NO_DATABASE.status == 503
 
 
 def test_vendors_credential_is_no_fault_of_the_client():

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from budwood import logs
 from budwood_server.access.keys import ADMIN, INFER
 from budwood_server.formats.errors import ENCODERS
-from budwood_server.gateway.errors import INTERNAL, describe
+from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.routes.requests import Request
 from budwood_server.routes.table import ROUTES, Match, Route, RouteTable
 from budwood_server.web.cors import allow_origin, answer_preflight
@@ -130,13 +130,13 @@ def _no_route(exchange: Exchange, allowed: frozenset[str]) -> ProblemError:
 
 async def _send_error(exchange: Exchange, error: Exception, api: str) -> None:
     problem = describe(error)
-    if problem is INTERNAL:
+    if problem is INTERNAL or problem is NO_DATABASE:
         logs.emit(
             "request failed",
             level="warning",
             request_id=exchange.request_id,
             path=exchange.path,
-            error=type(error).__name__,
+            error=type(error).__name__ if problem is INTERNAL else str(error),
         )
     if exchange.is_started:
         raise error  # the server closes the connection, so that the reply is not taken for complete

@@ -30,6 +30,7 @@ from budwood.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
+from budwood_server.database import DatabaseError
 from budwood_server.web.problems import Problem, ProblemError
 
 INTERNAL: Final = Problem(
@@ -38,6 +39,15 @@ INTERNAL: Final = Problem(
     type="server_error",
     code="internal_error",
     hint="Retry, and give the operator the request_id if it fails again.",
+)
+
+NO_DATABASE: Final = Problem(
+    status=503,
+    message="The database of the server cannot be used.",
+    type="server_error",
+    code="database_unavailable",
+    hint="Retry later. The log of the server has the reason.",
+    headers={"retry-after": "1"},
 )
 
 _KINDS: Final[tuple[tuple[type[BudwoodError], int, str, str], ...]] = (
@@ -74,6 +84,8 @@ def describe(error: BaseException) -> Problem:
     """Return the problem for an error of a call; `INTERNAL` for one that is a fault of the server."""
     if isinstance(error, ProblemError):
         return error.problem
+    if isinstance(error, DatabaseError):
+        return NO_DATABASE
     if not isinstance(error, BudwoodError):
         return INTERNAL
     status, kind, code = next((row[1:] for row in _KINDS if isinstance(error, row[0])), (500, "server_error", "error"))
