@@ -263,7 +263,7 @@ def test_the_first_start_creates_one_admin_key(run, database_url):
     run(scenario)
 
 
-@pytest.mark.parametrize("given", [GIVEN, OTHER])
+@pytest.mark.parametrize("given", [GIVEN, OTHER], ids=["own form", "another form"])
 def test_an_admin_key_can_be_given(run, given):
     """
     In the form of the gateway or any other. Then none is created and printed; another start changes nothing.
