@@ -11,11 +11,12 @@ from budwood_server.gateway.reply_headers import list_headers
 from budwood_server.web.exchange import COMMENT, STREAM_HEADERS
 
 if TYPE_CHECKING:
-    from budwood import AsyncChatStream
-    from budwood.types import ChatResponse, StreamEvent
+    from budwood import AsyncChatStream, AsyncMediaStream
     from budwood_server.gateway.plan import CallPlan
-    from budwood_server.web.exchange import Exchange
+    from budwood_server.web.exchange import Exchange, Header
     from budwood_server.web.problems import Problem
+
+    AnyStream = AsyncChatStream | AsyncMediaStream[Any, Any]
 
 T = TypeVar("T")
 
@@ -27,11 +28,11 @@ class StreamEncoder(Protocol):
         """Return what comes before the first event."""
         ...
 
-    def encode(self, events: Sequence[StreamEvent]) -> bytes:
+    def encode(self, events: Sequence[Any]) -> bytes:
         """Return the chunks for events that arrived together."""
         ...
 
-    def finish(self, response: ChatResponse) -> bytes:
+    def finish(self, response: Any) -> bytes:  # noqa: ANN401 - of each service
         """Return the last chunks, with usage and cost."""
         ...
 
@@ -51,7 +52,13 @@ async def send_reply(exchange: Exchange, plan: CallPlan, call: Awaitable[T], enc
         encode: Returns the body of the reply for the response of the call.
     """
     response: Any = await exchange.run(call)
-    headers = list_headers(
+    await exchange.send_json(encode(response), headers=list_response_headers(plan, response))
+    return response  # type: ignore[no-any-return]
+
+
+def list_response_headers(plan: CallPlan, response: Any) -> list[Header]:  # noqa: ANN401 - of each service
+    """Return the headers of the reply for the response of a call."""
+    return list_headers(
         response.provider,
         response.model,
         attempts=response.attempts,
@@ -59,11 +66,9 @@ async def send_reply(exchange: Exchange, plan: CallPlan, call: Awaitable[T], enc
         cached=response.cached,
         adaptations=(*plan.adaptations, *response.adaptations),
     )
-    await exchange.send_json(encode(response), headers=headers)
-    return response  # type: ignore[no-any-return]
 
 
-async def send_stream(exchange: Exchange, plan: CallPlan, stream: AsyncChatStream, encoder: StreamEncoder) -> None:
+async def send_stream(exchange: Exchange, plan: CallPlan, stream: AnyStream, encoder: StreamEncoder) -> None:
     """
     Make a streamed call while the client is connected, and send its chunks as they arrive.
 
@@ -76,7 +81,7 @@ async def send_stream(exchange: Exchange, plan: CallPlan, stream: AsyncChatStrea
     await exchange.run(_send_stream(exchange, plan, stream, encoder))
 
 
-async def _send_stream(exchange: Exchange, plan: CallPlan, stream: AsyncChatStream, encoder: StreamEncoder) -> None:
+async def _send_stream(exchange: Exchange, plan: CallPlan, stream: AnyStream, encoder: StreamEncoder) -> None:
     keep_alive = plan.configuration.server.keep_alive
     async with stream:
         chunks = _encode(stream, encoder)
@@ -105,7 +110,7 @@ async def _one(chunk: Awaitable[bytes]) -> AsyncIterator[bytes]:
     yield await chunk
 
 
-async def _encode(stream: AsyncChatStream, encoder: StreamEncoder) -> AsyncIterator[bytes]:
+async def _encode(stream: AnyStream, encoder: StreamEncoder) -> AsyncIterator[bytes]:
     is_first = True
     async for events in stream.batches():
         chunk = encoder.encode(events)
@@ -116,7 +121,7 @@ async def _encode(stream: AsyncChatStream, encoder: StreamEncoder) -> AsyncItera
     yield (encoder.start() if is_first else b"") + encoder.finish(stream.response)
 
 
-def _list_headers(plan: CallPlan, stream: AsyncChatStream) -> list[tuple[bytes, bytes]]:
+def _list_headers(plan: CallPlan, stream: AnyStream) -> list[Header]:
     try:
         response = stream.response
     except Exception:  # noqa: BLE001 - nothing has arrived

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood_server.gateway.plan import CallPlan, plan_call
+from budwood_server.gateway.request_options import FIELD
 
 if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.web.exchange import Exchange
+    from budwood_server.web.forms import Form
     from budwood_server.worker import Worker
 
 
@@ -33,6 +37,23 @@ class Request(NamedTuple):
         """Read the body, which must be a JSON object; see `Exchange.read_json`."""
         server = self.configuration.server
         return await self.exchange.read_json(server.max_body, server.body_timeout)
+
+    @asynccontextmanager
+    async def read_form(self, values: Iterable[str] = ()) -> AsyncIterator[Form]:
+        """
+        Read the body, which must be a form; see `budwood_server.web.forms.read_form`.
+
+        Args:
+            values: The fields that are numbers or booleans.
+        """
+        from budwood_server.web.forms import parse_values, read_form  # most workers get no forms
+
+        server = self.configuration.server
+        async with read_form(self.exchange, server.max_upload, server.body_timeout) as form:
+            parse_values(form.fields, (*values, FIELD))
+            if isinstance(options := form.fields.get(FIELD), dict):
+                parse_values(options, tuple(options))
+            yield form
 
     def plan(self, body: dict[str, Any]) -> CallPlan:
         """Return what the request asks for; see `plan_call`."""

@@ -40,7 +40,15 @@ class Route(NamedTuple):
         return handler
 
 
-ROUTES: Final = (Route("POST", "/v1/chat/completions", "chat:create"),)
+ROUTES: Final = (
+    Route("POST", "/v1/chat/completions", "chat:create"),
+    Route("POST", "/v1/images/generations", "images:generate"),
+    Route("POST", "/v1/images/edits", "images:edit"),
+    Route("POST", "/v1/images/variations", "images:vary"),
+    Route("POST", "/v1/audio/speech", "audio:speak"),
+    Route("POST", "/v1/audio/transcriptions", "audio:transcribe"),
+    Route("POST", "/v1/audio/translations", "audio:translate"),
+)
 
 
 class Match(NamedTuple):
