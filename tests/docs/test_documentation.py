@@ -182,6 +182,7 @@ def test_toml_is_valid(page):
     """
     from budwood import Settings
     from budwood_generation.spec_sources import make_spec
+    from budwood_server.settings import load_server_settings
 
     for block in blocks(page, "toml"):
         table = tomllib.loads(block.code)
@@ -189,7 +190,7 @@ def test_toml_is_valid(page):
             spec = make_spec(table, page.parent)
             assert all(Path(path).suffix for path in (spec.documents.paths if spec.documents else ()))
         elif "project" not in table and block.runs:
-            Settings.load(table, environment={})
+            load_server_settings(Settings.load(table, environment={}))
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])

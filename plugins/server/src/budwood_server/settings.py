@@ -178,5 +178,5 @@ def load_server_settings(settings: Settings, overrides: Mapping[str, Any] | None
     try:
         return validate_settings(ServerSettings, values, where="server")
     except ConfigurationError as error:
-        error.hint = error.hint or "The guide of the server lists its settings: docs/guides/server.md."
+        error.hint = error.hint or "The guide of the server lists its settings: docs/guides/gateway.md."
         raise
