@@ -324,6 +324,18 @@ def test_beta_features_are_in_a_header(make_provider):
     assert "anthropic-beta" not in make_provider().encode(ask(), stream=True).headers
 
 
+def test_the_version_of_the_api_is_a_header_that_a_call_can_change(make_provider):
+    """
+    It is that of the settings, unless the call asks for another one.
+    """
+    provider = make_provider()
+    call = provider.encode(ask(extra={"anthropic_version": "2026-10-21"}), stream=False)
+
+    assert call.headers["anthropic-version"] == "2026-10-21"
+    assert "anthropic_version" not in json.loads(call.body)
+    assert provider.encode(ask(), stream=False).headers["anthropic-version"] == "2023-06-01"
+
+
 def test_the_service_tier_is_a_setting_that_a_call_can_change(make_provider):
     """
     The setting applies to all requests that do not set a tier.

@@ -59,11 +59,13 @@ class AnthropicEndpoint(BaseProvider):
         body: Mapping[str, Any],
         betas: tuple[str, ...] = (),
         adaptations: tuple[Adaptation, ...] = (),
+        version: str | None = None,
     ) -> HTTPCall:
+        headers = self._add_betas(betas)
         return HTTPCall(
             method="POST",
             url=self._settings.base_url + path,
-            headers=self._add_betas(betas),
+            headers={**headers, "anthropic-version": version} if version else headers,
             body=encode_json(body),
             adaptations=adaptations,
         )

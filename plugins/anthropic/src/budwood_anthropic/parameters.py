@@ -20,6 +20,9 @@ from budwood_anthropic.thinking import Thinking, encode_thinking, with_traits
 DEFAULT_MAX_OUTPUT: Final = 4096
 """The ``max_tokens`` of models that the catalog does not know. The API requires one; all its models support this."""
 
+VERSION: Final = "anthropic_version"
+"""The parameter in ``extra`` with the version of the API, which becomes a header."""
+
 MAX_TEMPERATURE: Final = 1.0
 
 _MIN_WHILE_THINKING: Final = {"temperature": MAX_TEMPERATURE, "top_p": 0.95}
@@ -38,11 +41,13 @@ class Body(NamedTuple):
         values: The fields.
         betas: The beta features that the request asks for.
         adaptations: What was changed.
+        version: The version of the API that the request asks for, or None for that of the settings.
     """
 
     values: dict[str, Any]
     betas: tuple[str, ...]
     adaptations: tuple[Adaptation, ...]
+    version: str | None = None
 
 
 def encode_body(request: ChatRequest, rules: ModelRules) -> Body:
@@ -64,8 +69,9 @@ def encode_body(request: ChatRequest, rules: ModelRules) -> Body:
     }
     if request.prompt_cache is not None:
         body["cache_control"] = encode_cache_control(request.prompt_cache)
+    adaptations = (*of_sampling, *thinking.adaptations, *of_tools, *conversation.adaptations)
     betas = _add_extra(body, request)
-    return Body(body, betas, (*of_sampling, *thinking.adaptations, *of_tools, *conversation.adaptations))
+    return Body(body, betas, adaptations, body.pop(VERSION, None))
 
 
 def _max_output(rules: ModelRules, thinking: Thinking) -> int:

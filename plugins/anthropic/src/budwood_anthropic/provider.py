@@ -95,7 +95,7 @@ class Anthropic(AnthropicFiles, MessageBatches):
             body.values.setdefault("service_tier", self._settings.service_tier)
         if stream:
             body.values["stream"] = True
-        return self._post("/v1/messages", body.values, body.betas, body.adaptations)
+        return self._post("/v1/messages", body.values, body.betas, body.adaptations, version=body.version)
 
     def decode(self, request: ChatRequest, reply: HTTPReply) -> ChatResponse:
         """Decode a message."""
@@ -145,7 +145,7 @@ class Anthropic(AnthropicFiles, MessageBatches):
         """Encode a request to count the tokens of a chat request."""
         body = encode_body(request, self.rules(request))
         counted = {name: value for name, value in body.values.items() if name in _COUNT_FIELDS}
-        return self._post("/v1/messages/count_tokens", counted, body.betas)
+        return self._post("/v1/messages/count_tokens", counted, body.betas, version=body.version)
 
     def decode_token_count(self, request: ChatRequest, reply: HTTPReply) -> int:
         """Decode the count."""

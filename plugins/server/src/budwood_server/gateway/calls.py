@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from budwood.errors import StructuredOutputError
 from budwood_server.gateway.errors import describe
 from budwood_server.gateway.reply_headers import list_headers
 from budwood_server.web.exchange import COMMENT, STREAM_HEADERS
 
 if TYPE_CHECKING:
     from budwood import AsyncChatStream, AsyncMediaStream
+    from budwood.types import ChatResponse
     from budwood_server.gateway.plan import CallPlan
     from budwood_server.web.exchange import Exchange, Header
     from budwood_server.web.problems import Problem
@@ -51,7 +53,7 @@ async def send_reply(exchange: Exchange, plan: CallPlan, call: Awaitable[T], enc
         call: The call.
         encode: Returns the body of the reply for the response of the call.
     """
-    response: Any = await exchange.run(call)
+    response: Any = await exchange.run(_accept_mismatch(call))
     await exchange.send_json(encode(response), headers=list_response_headers(plan, response))
     return response  # type: ignore[no-any-return]
 
@@ -112,13 +114,32 @@ async def _one(chunk: Awaitable[bytes]) -> AsyncIterator[bytes]:
 
 async def _encode(stream: AnyStream, encoder: StreamEncoder) -> AsyncIterator[bytes]:
     is_first = True
-    async for events in stream.batches():
-        chunk = encoder.encode(events)
-        if is_first:
-            chunk, is_first = encoder.start() + chunk, False
-        if chunk:
-            yield chunk
-    yield (encoder.start() if is_first else b"") + encoder.finish(stream.response)
+    response: Any
+    try:
+        async for events in stream.batches():
+            chunk = encoder.encode(events)
+            if is_first:
+                chunk, is_first = encoder.start() + chunk, False
+            if chunk:
+                yield chunk
+        response = stream.response
+    except StructuredOutputError as error:
+        response = _get_reply(error)
+    yield (encoder.start() if is_first else b"") + encoder.finish(response)
+
+
+async def _accept_mismatch(call: Awaitable[T]) -> Any:  # noqa: ANN401 - of each API
+    """Await a call. A reply that does not satisfy its schema is sent as it is: clients validate it themselves."""
+    try:
+        return await call
+    except StructuredOutputError as error:
+        return _get_reply(error)
+
+
+def _get_reply(error: StructuredOutputError) -> ChatResponse:
+    if error.response is None:
+        raise error
+    return error.response
 
 
 def _list_headers(plan: CallPlan, stream: AnyStream) -> list[Header]:

@@ -48,6 +48,8 @@ ROUTES: Final = (
     Route("POST", "/v1/audio/speech", "audio:speak"),
     Route("POST", "/v1/audio/transcriptions", "audio:transcribe"),
     Route("POST", "/v1/audio/translations", "audio:translate"),
+    Route("POST", "/v1/messages", "messages:create", api="anthropic"),
+    Route("POST", "/v1/messages/count_tokens", "messages:count_tokens", api="anthropic"),
 )
 
 
