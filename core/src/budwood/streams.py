@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
-from budwood.engine.chat.tools import OUTPUT_TOOL
 from budwood.errors import BudwoodError
 from budwood.event_streams import AsyncEventStream, EventStream
 from budwood.types import (
+    OUTPUT_TOOL,
     ChatResponse,
     Finished,
     PullProgress,

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from budwood.types.chat import (
+    OUTPUT_TOOL,
     ChatRequest,
     ChatResponse,
     FinishReason,
@@ -176,6 +177,7 @@ __all__ = [
     "CONTENT_EVENTS",
     "JSON",
     "MAX_REPLY_BYTES",
+    "OUTPUT_TOOL",
     "AccessToken",
     "Adaptation",
     "Answer",

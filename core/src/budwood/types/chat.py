@@ -21,6 +21,9 @@ ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "
 """How much a model reasons before it answers. Each model supports some of these values."""
 
 
+OUTPUT_TOOL: Final = "return_output"
+"""The tool with which models return structured output, if they have no other way; a reserved name."""
+
 MAX_REPR_TEXT: Final = 200
 """How many characters of its text a response shows in its repr."""
 

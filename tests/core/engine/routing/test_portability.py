@@ -2,9 +2,9 @@
 
 import pytest
 
-from budwood.engine.chat.tools import OUTPUT_TOOL
 from budwood.engine.routing.portability import find_tie, move_request
 from budwood.types import (
+    OUTPUT_TOOL,
     ChatRequest,
     Message,
     ReasoningPart,
@@ -145,13 +145,14 @@ def test_calls_of_the_output_tool_become_text(targets):
     ]
 
 
-def test_extra_goes_to_the_same_plugin_only(targets):
+def test_extra_goes_to_the_same_api_only(targets):
     """
     Its parameters belong to a vendor; an adaptation says that they were left out.
     """
     first, other = targets
+    openai = first._replace(endpoint=first.endpoint._replace(plugin="openai"))
 
-    same, none = move_request(request(Message.user("Hi"), extra={"x": 1}), first, first, never)
+    same, none = move_request(request(Message.user("Hi"), extra={"x": 1}), first, openai, never)
     moved, adaptations = move_request(request(Message.user("Hi"), extra={"x": 1}), first, other, always)
 
     assert (same.extra, none) == ({"x": 1}, ())

@@ -10,7 +10,7 @@ from budwood.engine.caching.entries import Stored, decode
 from budwood.engine.caching.keys import key_of
 from budwood.engine.caching.layers import age_of, load, report_damage, save
 from budwood.engine.drivers.effects import Emit, Flow, Sleep
-from budwood.types import ChatResponse, EmbeddingRequest, EmbeddingResponse, RefusalPart
+from budwood.types import OUTPUT_TOOL, ChatResponse, EmbeddingRequest, EmbeddingResponse, RefusalPart
 
 if TYPE_CHECKING:
     from budwood.engine.caching.call_cache import CallCache
@@ -140,8 +140,6 @@ def _is_refused(response: ChatResponse) -> bool:
 
 def _calls_output(round_: Round, response: ChatResponse) -> bool:
     """Tell whether all tool calls are those of the tool that returns the output, which count as text."""
-    from budwood.engine.chat.tools import OUTPUT_TOOL
-
     return round_.output is not None and all(call.name == OUTPUT_TOOL for call in response.tool_calls)
 
 

@@ -15,12 +15,12 @@ from budwood.engine.chat.option_types import AskOptions, ClientOptions, Completi
 from budwood.engine.chat.prompts import File
 from budwood.engine.chat.schemas import parse_schema
 from budwood.engine.chat.structured import Output, SchemaMode
-from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig
+from budwood.engine.chat.tools import ToolConfig
 from budwood.errors import ConfigurationError
 from budwood.names import did_you_mean, join_names, normalise
 from budwood.option_settings import Options
 from budwood.settings import validate_settings
-from budwood.types import ChatRequest, Message, NamedTool
+from budwood.types import OUTPUT_TOOL, ChatRequest, Message, NamedTool
 from budwood.types.record import JSON
 
 if TYPE_CHECKING:

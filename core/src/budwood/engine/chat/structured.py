@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic_core import to_json
 
 from budwood.engine.chat.schemas import ReplySchema, SchemaMismatch
-from budwood.engine.chat.tools import OUTPUT_TOOL, ToolConfig, list_added_messages
+from budwood.engine.chat.tools import ToolConfig, list_added_messages
 from budwood.engine.drivers.effects import Emit, Flow
 from budwood.errors import StructuredOutputError, UnsupportedError
 from budwood.types import (
+    OUTPUT_TOOL,
     Capability,
     ChatRequest,
     ChatResponse,

@@ -6,19 +6,16 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood.engine.chat.functions import Approval, Tool, format_error, format_result, is_async
 from budwood.engine.drivers.effects import All, Emit, Flow, Invoke, InvokeTimeout
 from budwood.errors import ConfigurationError, ToolLoopError
-from budwood.types import ChatResponse, Message, ResultContent, ToolCallPart, ToolResultPart, Usage
+from budwood.types import OUTPUT_TOOL, ChatResponse, Message, ResultContent, ToolCallPart, ToolResultPart, Usage
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call, Round
     from budwood.types import ChatRequest
-
-OUTPUT_TOOL: Final = "return_output"
-"""The tool with which models return structured output; a reserved name."""
 
 
 class ToolConfig(NamedTuple):

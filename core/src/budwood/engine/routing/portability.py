@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from budwood.engine.chat.tools import OUTPUT_TOOL
-from budwood.engine.endpoints.endpoint import Target
+from budwood.engine.endpoints.endpoint import Endpoint, Target
 from budwood.types import (
+    OUTPUT_TOOL,
     Adaptation,
     ChatRequest,
     Message,
@@ -68,7 +68,7 @@ def move_request(
     Return a request for another endpoint, and what was changed.
 
     Signatures and other content that only one vendor accepts are left out, ids of tool calls are numbered in a form
-    that all vendors accept, and calls of the output tool become text. ``extra`` is sent only to the same plugin.
+    that all vendors accept, and calls of the output tool become text. ``extra`` is sent only to the same API.
 
     Args:
         request: The request for the first endpoint; requests other than `ChatRequest` are not changed.
@@ -87,11 +87,16 @@ def move_request(
         if _has_vendor_content(foreign):
             reason = f"content that only another endpoint accepts was left out for {target.endpoint.label}"
             adaptations.append(Adaptation(parameter="messages", action="changed", reason=reason))
-    if request.extra and target.endpoint.plugin != first.endpoint.plugin:
+    if request.extra and not _takes_same_parameters(target.endpoint, first.endpoint):
         update["extra"] = {}
         reason = f"its parameters belong to {first.endpoint.name}, and {target.endpoint.label} answered"
         adaptations.append(Adaptation(parameter="extra", action="dropped", reason=reason))
     return (request.model_copy(update=update) if update else request), tuple(adaptations)
+
+
+def _takes_same_parameters(endpoint: Endpoint, other: Endpoint) -> bool:
+    """Tell whether two endpoints take the same ``extra``: those of the same plugin, or of plugins for the same API."""
+    return endpoint.plugin == other.plugin or (bool(endpoint.api) and endpoint.api == other.api)
 
 
 def _has_vendor_content(messages: Iterable[Message]) -> bool:
