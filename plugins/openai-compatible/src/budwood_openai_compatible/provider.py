@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 TRUNCATION_PARAMETERS: Final = ("truncation", "context_management", "transforms")
 """Parameters that allow a server to truncate the input: two of Responses, and one of OpenRouter."""
 
+LENGTHS: Final = frozenset({"max_tokens", "max_completion_tokens"})
+"""Names of `max_tokens`. One of them in ``extra`` takes the place of the option."""
+
 _NOT_OF_RESPONSES: Final = frozenset({Capability.AUDIO_INPUT, Capability.VIDEO_INPUT, Capability.AUDIO_OUTPUT})
 """Capabilities that only Chat Completions has."""
 
@@ -132,7 +135,12 @@ class OpenAICompatible(StorageEndpoint):
     def build_chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Return the body of a request to Chat Completions. Derived providers override this to change it."""
         vendor = self.vendor
-        parameters = adapt_parameters(request, self.rules(request), names=self._names)
+        if request.extra and not LENGTHS.isdisjoint(request.extra):  # servers reject both names at once
+            parameters = adapt_parameters(
+                request.model_copy(update={"max_tokens": None}), self.rules(request), names=self._names
+            )
+        else:
+            parameters = adapt_parameters(request, self.rules(request), names=self._names)
         adaptations = parameters.adaptations
         body: dict[str, Any] = {
             "model": request.model,

@@ -39,6 +39,9 @@ HIDDEN_TOKENS_OF_TOOLS: Final = 1024
 MIN_ENCRYPTED: Final = 64
 """Reasoning is sent back as text or encrypted. Without any text of this length it is only a reference."""
 
+_LENGTHS: Final = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
+"""Vendors' names of `max_tokens`."""
+
 _NOT_IN_TEXT: Final = frozenset({"audio", "video"})
 """Kinds of tokens that only occur if the request contains such media or asks for them, which is refused itself."""
 
@@ -166,7 +169,7 @@ def _find_unbounded(
 ) -> Iterator[str]:
     """Yield the contents of a request that can use more tokens, or cost more, than its text."""
     defaults = {} if is_speech else rules.defaults  # such as a voice: the price of the characters is the same
-    yield from find_costly_parameters({**defaults, **getattr(request, "extra", {})}, body, facts)
+    yield from find_costly_parameters({**defaults, **_without_length(request)}, body, facts)
     if isinstance(request, ModerationRequest):
         if any(isinstance(part, ImagePart) for content in request.contents for part in content):
             yield "the tokens of images are not known"
@@ -174,6 +177,14 @@ def _find_unbounded(
         yield from _find_unbounded_chat(request)
     elif not isinstance(request, EmbeddingRequest) and not is_speech:
         yield "the cost of such requests is not known"
+
+
+def _without_length(request: object) -> Mapping[str, object]:
+    """Return the vendor's parameters without one that repeats ``max_tokens`` under the vendor's name."""
+    extra: Mapping[str, object] = getattr(request, "extra", {})
+    if not isinstance(request, ChatRequest) or request.max_tokens is None:
+        return extra
+    return {name: value for name, value in extra.items() if name not in _LENGTHS or value != request.max_tokens}
 
 
 def _find_unbounded_chat(request: ChatRequest) -> Iterator[str]:
