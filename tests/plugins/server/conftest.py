@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.plugins.server.in_process import Gateway
 from tests.postgresql_server import PostgreSQLServer
+from tests.servers import LoopbackServer
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,25 @@ def database_url(request):
     if request.param == "sqlite":
         return request.getfixturevalue("sqlite_url")
     return request.getfixturevalue("postgresql").new_database()
+
+
+@pytest.fixture
+def vendor():
+    """
+    A server of OpenAI's API, for ``vendor/MODEL``; its replies are scripts of the tests.
+    """
+    with LoopbackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def gateway(vendor):
+    """
+    A gateway to it. The names ``fast`` and ``claude`` are models of APIs of OpenAI and Anthropic, both on that server.
+    """
+    providers = {
+        "vendor": {"plugin": "openai-compatible", "base_url": f"{vendor.url}/v1", "offers": ["moderation"]},
+        "other": {"plugin": "anthropic", "base_url": vendor.url, "api_key": "k"},
+    }
+    models = {"fast": "vendor/m", "claude": "other/claude-haiku-4-5", "both": ["vendor/m", "other/claude-haiku-4-5"]}
+    return Gateway({"providers": providers, "server": {"models": models}, "options": {"retries": 0}})

@@ -27,12 +27,14 @@ class ResolvedModel(NamedTuple):
         options: Options of the call: the model, and its fallbacks and routing if it has any.
         provider: The first instance that is asked.
         api: The API whose parameters it takes unchanged: ``"openai"``, ``"anthropic"``, or empty.
+        traits: What the catalog says about the model; see `budwood.types.ModelRules`.
     """
 
     name: str
     options: Mapping[str, Any]
     provider: str
     api: str
+    traits: frozenset[str] = frozenset()
 
 
 class ModelNames:
@@ -97,7 +99,7 @@ class ModelNames:
 
     def _make(self, name: str, options: Mapping[str, Any]) -> ResolvedModel:
         details = self._find_details(options["model"])
-        return ResolvedModel(name, options, details.provider, details.api)
+        return ResolvedModel(name, options, details.provider, details.api, frozenset(details.rules.traits))
 
     def _not_found(self, name: str, addresses: Sequence[str]) -> ProblemError:
         if addresses:

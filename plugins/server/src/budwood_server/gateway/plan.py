@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from budwood_server.gateway.names import ResolvedModel
     from budwood_server.web.exchange import Exchange
 
-MAX_TAGS: Final = 16
-MAX_TAG_LENGTH: Final = 512
+MAX_TAGS: Final = 12
+MAX_TAG_NAME: Final = 64
+MAX_TAG_VALUE: Final = 512
+_NOT_IN_TAGS: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(slots=True)
@@ -33,6 +37,8 @@ class CallPlan:
         name: The name of the model, as allow-lists, usage and budgets know it.
         provider: The instance that is asked first; ``api`` is the API whose parameters it takes unchanged.
         options: Options of the call: model, fallbacks, label and so on.
+        traits: What the catalog says about the model, such as that it is offered only by one API of its vendor.
+        fallbacks: The models that are asked if the first one fails.
         on_unsupported: What to do with a field that cannot be translated: ``"adapt"``, ``"warn"`` or ``"error"``.
         adaptations: What was changed before the call.
     """
@@ -45,6 +51,8 @@ class CallPlan:
     api: str
     options: dict[str, Any]
     on_unsupported: str
+    traits: frozenset[str] = frozenset()
+    fallbacks: Sequence[str] = ()
     adaptations: list[Adaptation] = field(default_factory=list)
 
     def leave_out(self, field_name: str, reason: str) -> None:
@@ -64,6 +72,13 @@ class CallPlan:
                 hint="Remove it, or set on_unsupported to 'adapt' to have it left out.",
             )
         self.adaptations.append(Adaptation(parameter=field_name, action="dropped", reason=reason))
+
+    def keep_api(self) -> None:
+        """Leave out the fallbacks to other APIs, which could not answer in the form that the request asks for."""
+        if self.fallbacks:
+            find = self.configuration.client.model
+            self.fallbacks = [model for model in self.fallbacks if find(model).api == self.api]
+            self.options["fallbacks"] = self.fallbacks
 
 
 def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, body: dict[str, Any]) -> CallPlan:
@@ -95,7 +110,27 @@ def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, bod
         resolved.api,
         options,
         options.get("on_unsupported") or configuration.settings.options.on_unsupported,
+        resolved.traits,
+        options.get("fallbacks", resolved.options.get("fallbacks", configuration.settings.options.fallbacks)),
     )
+
+
+def add_tags(plan: CallPlan, field_name: str, field_value: object) -> None:
+    """
+    Add a field of a request to the dimensions of telemetry. What is no text is left out, and long texts are cut.
+
+    Args:
+        plan: The plan of the call.
+        field_name: The field, such as ``"user"``. Names of a key's own tags are others.
+        field_value: Its value: a text, or an object of texts (``metadata``), whose tags are ``metadata.NAME``. Those
+            beyond `MAX_TAGS` are left out.
+    """
+    found: dict[str, str] = plan.options.setdefault("tags", {})
+    rows = field_value.items() if isinstance(field_value, Mapping) else (("", field_value),)
+    for inner, value in rows:
+        name = f"{field_name}.{inner}" if inner else field_name
+        if isinstance(value, str) and value and len(found) < MAX_TAGS:
+            found[_NOT_IN_TAGS.sub("_", name)[:MAX_TAG_NAME]] = value[:MAX_TAG_VALUE]
 
 
 def resolve_allowed(configuration: Configuration, key: ApiKey, name: str) -> ResolvedModel:

@@ -1,30 +1,72 @@
-"""``POST /v1/chat/completions``."""
+"""``/v1/chat/completions``."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from budwood_server.gateway.calls import send_reply
+from budwood_server.formats.openai.chat_reply import encode_chat_reply
+from budwood_server.formats.openai.chat_request import ChatCall, read_chat
+from budwood_server.gateway.calls import send_reply, send_stream
+from budwood_server.gateway.structured_output import UncheckedStream, accept_any_output
+from budwood_server.web.problems import reject
 
 if TYPE_CHECKING:
     from budwood.types import ChatResponse
+    from budwood_server.gateway.plan import CallPlan
     from budwood_server.routes.requests import Request
+
+EMPTY_PAGE: Final[dict[str, object]] = {
+    "object": "list",
+    "data": [],
+    "first_id": None,
+    "last_id": None,
+    "has_more": False,
+}
 
 
 async def create(request: Request) -> None:
     """Answer a chat."""
     body = await request.read_json()
     plan = request.plan(body)
+    call = read_chat(body, plan)
+    if call.is_streamed:
+        await _stream(request, plan, call)
+        return
 
     def encode(response: ChatResponse) -> dict[str, object]:
-        message = {"role": "assistant", "content": response.text}
-        return {
-            "id": response.id,
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": response.model,
-            "choices": [{"index": 0, "message": message, "finish_reason": response.finish_reason}],
-        }
+        return encode_chat_reply(response, _get_model(plan), has_functions=call.has_functions)
 
-    await send_reply(request.exchange, plan, plan.client.ask(body["messages"], **plan.options), encode)
+    answer = plan.client.ask(call.messages, **call.options)
+    await send_reply(request.exchange, plan, accept_any_output(answer) if "schema" in call.options else answer, encode)
+
+
+async def list_stored(request: Request) -> None:
+    """List stored chats. The server stores none: vendors that do list them for their own keys."""
+    await request.exchange.send_json(EMPTY_PAGE)
+
+
+async def refuse_stored(request: Request) -> NoReturn:
+    """Answer a request for a stored chat."""
+    raise reject(
+        f"There is no stored chat {request.exchange.parameters['id']!r}: this server stores none.",
+        status=404,
+        code="not_found",
+        hint="Chats that were created with store=true are stored by their vendor: ask it directly.",
+    )
+
+
+async def _stream(request: Request, plan: CallPlan, call: ChatCall) -> None:
+    from budwood_server.formats.openai.chat_stream import ChatStreamEncoder
+
+    stream = plan.client.stream(call.messages, **call.options)
+    await send_stream(
+        request.exchange,
+        plan,
+        UncheckedStream(stream) if "schema" in call.options else stream,
+        ChatStreamEncoder(plan, call),
+    )
+
+
+def _get_model(plan: CallPlan) -> str:
+    model: str = plan.options["model"]
+    return model.partition("/")[2]

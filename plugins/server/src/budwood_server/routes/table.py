@@ -21,7 +21,7 @@ class Route(NamedTuple):
 
     Attributes:
         method: The HTTP method.
-        path: The path; ``{name}`` is a part that varies.
+        path: The path; ``{name}`` is a part that varies, and ``{name:path}`` one that may have slashes.
         target: The handler as ``module:function``, below `budwood_server.routes`. It is imported at the first request.
         scope: What the key must be for.
         api: Whose API it is, which determines the form of errors: ``"openai"`` or ``"anthropic"``.
@@ -42,6 +42,11 @@ class Route(NamedTuple):
 
 ROUTES: Final = (
     Route("POST", "/v1/chat/completions", "chat:create"),
+    Route("GET", "/v1/chat/completions", "chat:list_stored"),
+    Route("GET", "/v1/chat/completions/{id}", "chat:refuse_stored"),
+    Route("POST", "/v1/chat/completions/{id}", "chat:refuse_stored"),
+    Route("DELETE", "/v1/chat/completions/{id}", "chat:refuse_stored"),
+    Route("GET", "/v1/chat/completions/{id}/messages", "chat:refuse_stored"),
     Route("POST", "/v1/images/generations", "images:generate"),
     Route("POST", "/v1/images/edits", "images:edit"),
     Route("POST", "/v1/images/variations", "images:vary"),
@@ -78,6 +83,7 @@ class RouteTable:
         for route in routes:
             if "{" in route.path:
                 pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(route.path))
+                pattern = re.sub(r"\\\{(\w+):path\\\}", r"(?P<\1>.+)", pattern)
                 self._patterns.append((re.compile(pattern), route))
             else:
                 self._fixed.setdefault(route.path, {})[route.method] = route
