@@ -14,7 +14,7 @@ from budwood_server.database.engine import Database
 VERSION_TABLE: Final = "budwood_server_version"
 """The table of alembic with the version of the tables."""
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest version; a file of `migrations/versions` leads to it."""
 
 _LOCK: Final = 0x62756477

@@ -83,3 +83,19 @@ RESPONSES: Final = Table(
     Column("body", JSON, nullable=False),
 )
 """Replies of ``/v1/responses`` that the server keeps itself. `body` has what the client got, and the input."""
+
+LIMIT_COUNTS: Final = Table(
+    "budwood_limit_counts",
+    metadata,
+    Column("key", String(512), primary_key=True),
+    Column("resets_at", Double, primary_key=True),  # -1 for a limit without an end
+    Column("used", Double, nullable=False),
+    Column("recalled_until", Double, nullable=False),
+    Column("leases", JSON, nullable=False),
+    Index("budwood_limit_counts_by_end", "resets_at"),
+    Index("budwood_limit_counts_by_recall", "recalled_until"),
+)
+"""
+What was used of limits, and what workers hold. A row is `budwood_server.limits.counts.Count`; `leases` has amount, idle
+units and expiry by worker.
+"""

@@ -1,0 +1,103 @@
+"""Counts of limits in Redis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from math import inf
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, WatchError
+
+from budwood_server.limits.counts import RECALL_SECONDS, Count, Lease, LeaseAnswer, LeaseRequest, Period, exchange
+
+PREFIX: Final = "budwood:limits:"
+TIMEOUT_SECONDS: Final = 2.0
+KEPT_SECONDS: Final = 300.0
+"""How long the counts of a period are kept after its end."""
+
+_RECALLS: Final = f"{PREFIX}recalls"
+
+
+class RedisLeaseStore:
+    """
+    Stores counts and leases in Redis, a JSON text for each period; see `budwood_server.limits.stores.LeaseStore`.
+
+    Args:
+        url: The URL, such as ``redis://localhost:6379/0``, which may contain a password.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._redis: Any = Redis.from_url(  # its types do not tell blocking from async results
+            url, decode_responses=True, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
+        )
+
+    async def exchange(self, worker: str, requests: Sequence[LeaseRequest], now: float) -> list[LeaseAnswer]:
+        """Answer requests, each in a transaction that is repeated if another worker was faster."""
+        async with _as_os_error():
+            return [await self._exchange(worker, request, now) for request in requests]
+
+    async def _exchange(self, worker: str, request: LeaseRequest, now: float) -> LeaseAnswer:
+        name = PREFIX + _encode(request.period)
+        while True:
+            async with self._redis.pipeline() as pipeline:
+                await pipeline.watch(name)
+                count = _read(await pipeline.get(name))
+                answer = exchange(count, request, worker, now)
+                pipeline.multi()
+                pipeline.set(name, _write(count))
+                if request.period.resets_at < inf:
+                    pipeline.expire(name, max(int(request.period.resets_at - now + KEPT_SECONDS), 1))
+                if count.recalled_until == now + RECALL_SECONDS:
+                    pipeline.zadd(_RECALLS, {_encode(request.period): count.recalled_until})
+                try:
+                    await pipeline.execute()
+                except WatchError:
+                    continue
+                return answer
+
+    async def list_recalled(self, now: float) -> frozenset[Period]:
+        """List the periods of which workers return their units in reserve."""
+        async with _as_os_error():
+            found = await self._redis.zrangebyscore(_RECALLS, f"({now}", "+inf")
+        return frozenset(_decode(name) for name in found)
+
+    async def prune(self, before: float) -> None:
+        """Remove recalls that have ended; Redis removes the counts."""
+        async with _as_os_error():
+            await self._redis.zremrangebyscore(_RECALLS, "-inf", before)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+
+@asynccontextmanager
+async def _as_os_error() -> AsyncIterator[None]:
+    """Raise failures of Redis as `OSError`, as limiters do. Their texts have no password."""
+    try:
+        yield
+    except RedisError as error:
+        raise OSError(f"Cannot use Redis: {error}") from None
+
+
+def _encode(period: Period) -> str:
+    return f"{period.resets_at!r}:{period.key}"
+
+
+def _decode(name: str) -> Period:
+    resets_at, _, key = name.partition(":")
+    return Period(key, float(resets_at))
+
+
+def _read(text: Any) -> Count:  # noqa: ANN401 - redis has no exact types
+    if text is None:
+        return Count()
+    used, recalled_until, leases = json.loads(text)
+    return Count(used, recalled_until, {worker: Lease(*lease) for worker, lease in leases.items()})
+
+
+def _write(count: Count) -> str:
+    return json.dumps([count.used, count.recalled_until, count.leases])
