@@ -38,8 +38,8 @@ FOR_APPLICATIONS = SURFACE | {
 }
 """Applications use the public names, which have no layer, may provide plugins, suggest names, and write to the log."""
 
-LIBRARIES = {"budwood_openai_compatible"}
-"""A plugin that is also a library for others."""
+LIBRARIES = {"budwood_openai_compatible", "budwood_usage"}
+"""Plugins that are also libraries for others."""
 
 TEST_KIT = "budwood_testing"
 """For tests, including those of the core: it may import the whole core, and no distribution may import it."""

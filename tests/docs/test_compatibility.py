@@ -42,7 +42,7 @@ def test_version_of_the_plugin_api():
         ("saved chats", "budwood.engine.chat.conversation", "FORMAT"),
         ("journals of dataset runs", "budwood_generation.journal.database", "FORMAT"),
         ("the usage database, SQLite", "budwood_usage.sqlite_store", "VERSION"),
-        ("the usage database, PostgreSQL", "budwood_usage.postgresql.schema", "HEAD"),
+        ("the usage database, PostgreSQL", "budwood_usage.database.schema", "HEAD"),
         ("the SQLite cache", "budwood_sqlite_cache.schema", "VERSION"),
         ("replies in caches", "budwood.providing.cached_values", "FORMAT"),
         ("keys of cached requests", "budwood.engine.caching.keys", "FORMAT"),

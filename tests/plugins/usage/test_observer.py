@@ -10,7 +10,7 @@ import budwood
 from budwood.errors import ConfigurationError, ServerError, StreamInterruptedError
 from budwood.types import Attempt, CallFilter, FirstToken, RecordedFailure, RequestFinished, Usage
 from budwood_testing import chat_chunks, chat_reply, sse
-from budwood_usage.observer import MAX_STREAMS
+from budwood_usage.collector import MAX_STREAMS
 
 TARGET = {"provider": "acme", "model": "large"}
 EVERYTHING = CallFilter()

@@ -12,8 +12,8 @@ import pytest
 from budwood.errors import ConfigurationError
 from budwood.types import Attempt, CallFilter, FirstToken, RequestFinished, Usage
 from budwood_usage import writer
+from budwood_usage.database.schema import LOCK
 from budwood_usage.postgresql.address import parse_address
-from budwood_usage.postgresql.schema import LOCK
 from tests.plugins.usage.test_processes import ask_together, sums_of
 from tests.postgresql_server import PASSWORD, QUOTED_PASSWORD, PostgreSQLServer
 
@@ -95,9 +95,9 @@ def test_records_equal_those_of_sqlite(open_observer, url, clock):
     paid = attempt(cost=Decimal("0.000000000003"), usage=usage)
     cached = attempt(cached=True, cost=Decimal(0), saved=Decimal("0.5"), status=None)
     events = [
-        finished("1", label="a", attempts=(paid, paid)),
+        finished("1", label="a", tags={"user": "ada", "app.team-1": 'x"\\'}, attempts=(paid, paid)),
         FirstToken(call="2", **TARGET, seconds=0.25),
-        finished("2", label="b", attempts=(cached,)),
+        finished("2", label="b", tags={"user": "bob"}, attempts=(cached,)),
         finished("3", error=ValueError(), attempts=(attempt(status=500, cost_unknown="the attempt failed"),)),
         finished("4", label="a\0\ud800", attempts=(attempt(cost=Decimal(9_000_000)),) * 3, seconds=9.0),
     ]
@@ -108,9 +108,11 @@ def test_records_equal_those_of_sqlite(open_observer, url, clock):
     first, second = (list(store.calls(EVERYTHING)) for store in stores)
     assert first == second
     assert len(first) == 4
-    for groups in ((), ("label",), ("hour", "error"), ("day",), ("provider", "model", "key", "service")):
+    names = ("provider", "model", "key", "service")
+    for groups in ((), ("label",), ("hour", "error"), ("day",), names, ("tag:user",), ("tag:app.team-1", "day")):
         assert stores[0].totals(groups, EVERYTHING) == stores[1].totals(groups, EVERYTHING)
     filters = ({"error": "*"}, {"label": "a"}, {"slower_than": 9}, {"until": 0}, {"since": 0, "provider": "acme"})
+    assert calls_of(stores[0], tags={"user": "ada"}) == calls_of(stores[1], tags={"user": "ada"}) == ["1"]
     for fields in (*filters, {"model": "large"}, {"model": "acme/large"}, {"model": "other/large"}):
         assert calls_of(stores[0], **fields) == calls_of(stores[1], **fields)
     assert [each.call for each in stores[0].calls(EVERYTHING, after=first[-1].id, limit=2)] == ["2", "3"]

@@ -7,7 +7,7 @@ import pytest
 
 from budwood.errors import ConfigurationError
 from budwood.types import CallFilter, RequestFinished
-from budwood_usage.queries import select_calls
+from budwood_usage.queries import SQLITE, select_calls
 from budwood_usage.sqlite_store import VERSION
 
 EVERYTHING = CallFilter()
@@ -222,7 +222,7 @@ def test_errors_are_found_by_an_index(observer, path, where, index):
     Commands that look for errors need not read all calls.
     """
     record(observer, "1")
-    statement, arguments = select_calls(CallFilter(**where), None, 10)
+    statement, arguments = select_calls(CallFilter(**where), None, 10, SQLITE)
     with closing(sqlite3.connect(path)) as connection:
         plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", arguments).fetchall()
 

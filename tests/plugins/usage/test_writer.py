@@ -96,7 +96,7 @@ def ended(number):
     """
     Return a call that has ended.
     """
-    return Ended(1.0, str(number), "chat", "acme", "large", None, 1.0, None, None, ())
+    return Ended(1.0, str(number), "chat", "acme", "large", None, None, 1.0, None, None, ())
 
 
 def add(writer, *numbers):

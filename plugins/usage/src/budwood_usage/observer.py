@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from budwood.errors import ConfigurationError
 from budwood.providing.sqlite import absolute_path, check_not_a_folder
-from budwood.types import CallFilter, CallRecord, FirstToken, Observation, RequestFinished, UsageTotals
+from budwood.types import CallFilter, CallRecord, Observation, UsageTotals
+from budwood_usage.collector import EVENTS, Collector
 from budwood_usage.retention import Retention
-from budwood_usage.rows import collect
 from budwood_usage.sqlite_store import SQLiteStore
 from budwood_usage.writer import Rows, Writer
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from budwood_usage.settings import UsageSettings
 
 FILE_NAME: Final = "usage.sqlite3"
-MAX_STREAMS: Final = 10_000
-"""The number of streams at once whose time to the first token is recorded."""
 
 
 class Store(Rows, Protocol):
@@ -53,32 +50,18 @@ class UsageObserver:
         clock: The clock for the time of calls.
     """
 
-    event_types: Final = (FirstToken, RequestFinished)
+    event_types: Final = EVENTS
 
     def __init__(self, store: Store, log: EmitLog, clock: Clock) -> None:
         self._store = store
         self._writer = Writer(store, log)
-        self._clock = clock
-        self._first_tokens: dict[str, float] = {}  # of calls that have not ended
+        self._collector = Collector(clock)
 
     def observe(self, event: Observation) -> None:
         """Collect the time to the first token, and the call when it has ended."""
-        kind = type(event)
-        if kind is RequestFinished:
-            assert isinstance(event, RequestFinished)  # noqa: S101 - for type checkers
-            first = self._first_tokens.pop(event.call, None)
-            self._writer.add(collect(event, self._clock.time(), first))
-        elif kind is FirstToken:
-            assert isinstance(event, FirstToken)  # noqa: S101 - for type checkers
-            self._add_first_token(event)
-
-    def _add_first_token(self, event: FirstToken) -> None:
-        """Note the time to the first token, which belongs to a call that ends later, or has ended if it shared one."""
-        times = self._first_tokens
-        if len(times) >= MAX_STREAMS:
-            with contextlib.suppress(RuntimeError, StopIteration):  # another thread changes them at the same time
-                times.pop(next(iter(times)), None)
-        times.setdefault(event.call, event.seconds)
+        ended = self._collector.collect(event)
+        if ended is not None:
+            self._writer.add(ended)
 
     def flush(self) -> None:
         """Write what has been collected."""

@@ -1,18 +1,42 @@
-"""
-The statements that read records.
-
-SQLite and PostgreSQL understand them, but for the expressions of hours and days.
-"""
+"""The statements that read records. SQLite and PostgreSQL understand them, but for the expressions of a `Dialect`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
-from budwood.contracts.usage import GROUPS
+from budwood.contracts.tags import MAX_TAG_VALUE, is_tag_name
+from budwood.contracts.usage import GROUPS, TAG_GROUP
 from budwood.providing.money import PICO
 from budwood.types import CallFilter
 from budwood_usage.rows import CALLS, COLUMNS, DROPPED, MAX_INTEGER, to_stored_text
+
+
+class Dialect(NamedTuple):
+    """
+    What SQLite and PostgreSQL write differently.
+
+    Attributes:
+        hour: The expression for the hour of a call.
+        day: That for its day.
+        tag: That for the value of a tag, with ``NAME`` in place of its name.
+    """
+
+    hour: str
+    day: str
+    tag: str
+
+
+SQLITE: Final = Dialect(
+    hour="strftime('%Y-%m-%dT%H', time, 'unixepoch')",
+    day="strftime('%Y-%m-%d', time, 'unixepoch')",
+    tag="""json_extract(tags, '$."NAME"')""",
+)
+POSTGRESQL: Final = Dialect(
+    hour="""to_char(to_timestamp(time) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24')""",
+    day="to_char(to_timestamp(time) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    tag="tags ->> 'NAME'",
+)
 
 SELECT_DROPPED: Final = f"SELECT calls FROM {DROPPED}"  # noqa: S608 - constant
 _DOLLAR: Final = 10**PICO
@@ -25,41 +49,60 @@ _SUMS: Final = f"""
 """Costs are added in two parts, so that no sum exceeds 64 bits."""
 
 
-def select_totals(by: Sequence[str], where: CallFilter, times: Mapping[str, str]) -> tuple[str, list[Any]]:
+def select_totals(by: Sequence[str], where: CallFilter, dialect: Dialect) -> tuple[str, list[Any]]:
     """
     Return the statement for `UsageStore.totals`, and its arguments.
 
     Args:
         by: What calls are grouped by.
         where: Selects the calls.
-        times: The expressions for hours and days.
+        dialect: The dialect of the database.
 
     Raises:
         ValueError: Calls cannot be grouped by one of the names.
     """
-    for name in by:
-        if name not in GROUPS:
-            raise ValueError(f"Calls cannot be grouped by {name!r}, only by {', '.join(GROUPS)}.")
-    groups = [times.get(name, name) for name in by]
-    condition, arguments = _condition(where)
+    groups = [_group(name, dialect) for name in by]
+    condition, arguments = _condition(where, dialect)
     numbers = ", ".join(str(number) for number in range(1, len(by) + 1))
     end = f"GROUP BY {numbers}" if by else ""
     return f"SELECT {', '.join([*groups, _SUMS])} FROM {CALLS} WHERE {condition} {end}", arguments  # noqa: S608 - constants
 
 
-def select_calls(where: CallFilter, after: int | None, limit: int) -> tuple[str, list[Any]]:
+def select_calls(where: CallFilter, after: int | None, limit: int, dialect: Dialect) -> tuple[str, list[Any]]:
     """Return the statement for `UsageStore.calls`, and its arguments."""
-    condition, arguments = _condition(where)
+    condition, arguments = _condition(where, dialect)
     order = "time DESC, id DESC"
     if after is not None:
         condition, order = f"{condition} AND id > ?", "id"
         arguments.append(after)
     arguments.append(min(limit, MAX_INTEGER))
-    columns = ", ".join(("id", *COLUMNS))
+    columns = ", ".join("CAST(tags AS TEXT)" if name == "tags" else name for name in ("id", *COLUMNS))
     return f"SELECT {columns} FROM {CALLS} WHERE {condition} ORDER BY {order} LIMIT ?", arguments  # noqa: S608 - constants
 
 
-def _condition(where: CallFilter) -> tuple[str, list[Any]]:
+def _group(name: str, dialect: Dialect) -> str:
+    """
+    Return the expression of a group.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name in ("hour", "day"):
+        return dialect.hour if name == "hour" else dialect.day
+    if name.startswith(TAG_GROUP):
+        return _tag(name.removeprefix(TAG_GROUP), dialect)
+    if name not in GROUPS:
+        raise ValueError(f"Calls cannot be grouped by {name!r}, only by {', '.join(GROUPS)} or {TAG_GROUP}NAME.")
+    return name
+
+
+def _tag(name: str, dialect: Dialect) -> str:
+    if not is_tag_name(name):  # so it needs no escapes
+        raise ValueError(f"{name!r} cannot be the name of a tag.")
+    return dialect.tag.replace("NAME", name)
+
+
+def _condition(where: CallFilter, dialect: Dialect) -> tuple[str, list[Any]]:
     conditions: list[str] = ["1 = 1"]
     arguments: list[Any] = []
     for expression, value in (
@@ -75,6 +118,9 @@ def _condition(where: CallFilter) -> tuple[str, list[Any]]:
         if value is not None:
             conditions.append(expression)
             arguments.append(to_stored_text(value) if isinstance(value, str) else value)
+    for name, value in where.tags.items():
+        conditions.append(f"{_tag(name, dialect)} = ?")
+        arguments.append(to_stored_text(value, MAX_TAG_VALUE))
     if where.error == "*":
         conditions.append("error IS NOT NULL")
     if where.has_failures:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, overload
 
+from budwood.contracts.tags import MAX_TAG_VALUE
 from budwood.errors import StreamInterruptedError
 from budwood.providing.money import PICO, from_pico, to_pico
 from budwood.types import Attempt, CallRecord, RecordedFailure, RequestFinished, UsageTotals
@@ -36,6 +37,7 @@ COLUMNS: Final = (
     "model",
     "endpoint",
     "label",
+    "tags",
     "key",
     *TOKENS,
     "cost",
@@ -84,6 +86,7 @@ class Ended(NamedTuple):
     provider: str
     model: str
     label: str | None
+    tags: tuple[tuple[str, str], ...] | None
     seconds: float
     first_token: float | None
     error: str | None
@@ -115,6 +118,7 @@ def collect(event: RequestFinished, time: float, first_token: float | None) -> C
         event.provider,
         event.model,
         event.label,
+        tuple(event.tags.items()) if event.tags else None,
         event.seconds,
         first_token,
         type(error).__name__ if error is not None else None,
@@ -157,6 +161,7 @@ def make_row(collected: Collected) -> tuple[Any, ...]:
         to_stored_text(ended.model),
         to_stored_text(last.endpoint) if last is not None else None,
         to_stored_text(ended.label),
+        _tags(ended.tags),
         to_stored_text(last.key) if last is not None else None,
         *_tokens(sent),
         *_cost(sent),
@@ -171,6 +176,17 @@ def make_row(collected: Collected) -> tuple[Any, ...]:
     )
 
 
+def make_rows(batch: Iterable[Collected]) -> tuple[list[tuple[Any, ...]], int]:
+    """Return the rows of calls, and how many calls no store could accept, such as one whose cost is no number."""
+    rows, invalid = [], 0
+    for ended in batch:
+        try:
+            rows.append(make_row(ended))
+        except (ArithmeticError, TypeError, ValueError):
+            invalid += 1
+    return rows, invalid
+
+
 def read_row(number: int, row: Sequence[Any]) -> CallRecord:
     """Return the record of a row."""
     fields = dict(zip(COLUMNS, row, strict=True))
@@ -179,6 +195,7 @@ def read_row(number: int, row: Sequence[Any]) -> CallRecord:
         "cost": from_pico(fields["cost"]),
         "saved": None if saved is None else from_pico(saved),
         "cached": bool(fields["cached"]),
+        "tags": json.loads(fields["tags"] or "{}"),
         "failures": tuple(RecordedFailure(**failure) for failure in json.loads(fields["failures"] or "[]")),
     }
     return CallRecord(id=number, **fields)
@@ -205,6 +222,13 @@ def _read_sums(row: Sequence[Any], groups: int) -> UsageTotals:
         saved=from_pico(int(saved) * 10**PICO + int(saved_rest)),
         seconds=float(seconds),
     )
+
+
+def _tags(tags: tuple[tuple[str, str], ...] | None) -> str | None:
+    """Return tags as JSON; None if there are none."""
+    if not tags:
+        return None
+    return json.dumps({to_stored_text(name): to_stored_text(value, MAX_TAG_VALUE) for name, value in tags})
 
 
 def _tokens(sent: Sequence[_Sent]) -> list[int | None]:
@@ -264,11 +288,11 @@ def _failures(error: str | None, attempts: Sequence[_Sent]) -> str | None:
 
 
 @overload
-def to_stored_text(value: str) -> str: ...
+def to_stored_text(value: str, length: int = ...) -> str: ...
 @overload
-def to_stored_text(value: None) -> None: ...
-def to_stored_text(value: str | None) -> str | None:
+def to_stored_text(value: None, length: int = ...) -> None: ...
+def to_stored_text(value: str | None, length: int = _MAX_TEXT) -> str | None:
     """Return a text that any store accepts: of limited length, without lone surrogates and null characters."""
     if value is None:
         return None
-    return value[:_MAX_TEXT].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return value[:length].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")

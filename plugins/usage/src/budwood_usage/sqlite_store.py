@@ -13,7 +13,7 @@ from budwood.contracts import EmitLog
 from budwood.errors import ConfigurationError
 from budwood.providing.sqlite import DamagedError, SharedFile, enable_wal
 from budwood.types import CallFilter, CallRecord, UsageTotals
-from budwood_usage.queries import SELECT_DROPPED, select_calls, select_totals
+from budwood_usage.queries import SELECT_DROPPED, SQLITE, select_calls, select_totals
 from budwood_usage.retention import SWEEP, Retention
 from budwood_usage.rows import CALLS, COLUMNS, DROPPED, read_row, read_totals
 from budwood_usage.writer import WRITE_SECONDS
@@ -34,6 +34,7 @@ _TABLES: Final = (
         model TEXT NOT NULL,
         endpoint TEXT,
         label TEXT,
+        tags TEXT,
         key TEXT,
         input_tokens INTEGER,
         uncached_input_tokens INTEGER,
@@ -67,10 +68,6 @@ _ROWS: Final = 999 // len(COLUMNS)
 """Rows of one statement, of which older versions of SQLite accept 999 values."""
 _ADD_DROPPED: Final = f"UPDATE {DROPPED} SET calls = calls + ?"  # noqa: S608 - constant
 _REMOVE: Final = f"DELETE FROM {CALLS} WHERE id IN (SELECT id FROM {CALLS} WHERE time < ? LIMIT ?)"  # noqa: S608 - constants
-_TIMES: Final = {
-    "hour": "strftime('%Y-%m-%dT%H', time, 'unixepoch')",
-    "day": "strftime('%Y-%m-%d', time, 'unixepoch')",
-}
 _OTHER_PATH: Final = "Set `path` in [observer.usage] to a file of its own."
 _NEWER: Final = "Update budwood-usage, or set `path` in [observer.usage] to another file."
 
@@ -119,12 +116,12 @@ class SQLiteStore:
 
     def totals(self, by: Sequence[str], where: CallFilter) -> Sequence[UsageTotals]:
         """Return the sums over groups of calls; see `budwood.contracts.UsageStore`."""
-        statement, arguments = select_totals(by, where, _TIMES)
+        statement, arguments = select_totals(by, where, SQLITE)
         return read_totals(self._read(statement, arguments), len(by))
 
     def calls(self, where: CallFilter, *, after: int | None = None, limit: int = 100) -> Sequence[CallRecord]:
         """Return records; see `budwood.contracts.UsageStore`."""
-        statement, arguments = select_calls(where, after, limit)
+        statement, arguments = select_calls(where, after, limit, SQLITE)
         return [read_row(row[0], row[1:]) for row in self._read(statement, arguments)]
 
     def dropped(self) -> int:

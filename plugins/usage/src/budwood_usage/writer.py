@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from budwood.contracts import EmitLog
 from budwood.errors import ConfigurationError
-from budwood_usage.rows import Collected, make_row
+from budwood_usage.rows import Collected, make_rows
 
 FLUSH_SECONDS: Final = 1.0
 """Seconds for which records are collected before they are written."""
@@ -256,7 +256,7 @@ class Writer:
         """Write the oldest records. Return whether the store has accepted them."""
         waiting, counted = self._waiting, len(self._dropped)
         batch = [waiting[index] for index in range(min(len(waiting), BATCH))]
-        rows, invalid = _make_rows(batch)
+        rows, invalid = make_rows(batch)
         try:
             self._rows.write(rows, counted + invalid, seconds)
         except ConfigurationError as error:
@@ -289,17 +289,6 @@ class Writer:
         if (reason := str(error)) not in _warnings:  # a program may have many clients
             _warnings.add(reason)
             self._log("usage is not recorded", level="warning", reason=reason)
-
-
-def _make_rows(batch: Sequence[Collected]) -> tuple[list[tuple[Any, ...]], int]:
-    """Return the rows of records, and how many records no store could accept, such as one whose cost is no number."""
-    rows = []
-    for ended in batch:
-        try:
-            rows.append(make_row(ended))
-        except (ArithmeticError, TypeError, ValueError):
-            continue
-    return rows, len(batch) - len(rows)
 
 
 _STOP: Final = object()

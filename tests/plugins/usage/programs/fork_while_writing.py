@@ -9,7 +9,7 @@ import threading
 from calls import open_client, print_line
 
 from budwood_usage import writer
-from budwood_usage.postgresql import store
+from budwood_usage.database import records
 
 writer.FLUSH_SECONDS = 1e-3
 is_writing, may_continue = threading.Event(), threading.Event()
@@ -31,7 +31,7 @@ def pausing(work):
 
 client = open_client(sys.argv[1])
 retention = client._engine.observers[0]._store._retention
-store.lock = pausing(store.lock)  # inside the transaction
+records.lock = pausing(records.lock)  # inside the transaction
 if "://" not in sys.argv[1]:  # before the transaction, since a fork waits for its end
     retention.due = pausing(retention.due)
 client.ask("1", label="parent")

@@ -7,32 +7,21 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from budwood.types import CallFilter, CallRecord, UsageTotals
+from budwood_usage.database import add, find_calls, find_version, prune, read_dropped, sum_calls, upgrade
 from budwood_usage.postgresql.address import Address
 from budwood_usage.postgresql.failures import to_os_error
-from budwood_usage.postgresql.schema import find_version, lock, prepare
-from budwood_usage.queries import SELECT_DROPPED, select_calls, select_totals
-from budwood_usage.retention import SWEEP, Retention
-from budwood_usage.rows import CALLS, COLUMNS, DROPPED, read_row, read_totals
+from budwood_usage.retention import Retention
 
 T = TypeVar("T")
 
 READ_SECONDS: Final = 30.0
 """Seconds after which a query is cancelled."""
 
-_INSERT: Final = (
-    f"INSERT INTO {CALLS} ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)}) "  # noqa: S608 - constants
-    "ON CONFLICT DO NOTHING"
-)
-_ADD_DROPPED: Final = f"UPDATE {DROPPED} SET calls = calls + :count"  # noqa: S608 - constant
-_REMOVE: Final = f"DELETE FROM {CALLS} WHERE id IN (SELECT id FROM {CALLS} WHERE time < :before LIMIT :count)"  # noqa: S608 - constants
-_TIMES: Final = {
-    "hour": """to_char(to_timestamp(time) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24')""",
-    "day": "to_char(to_timestamp(time) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-}
+_NEWER: Final = "Update budwood-usage, or set `url` in [observer.usage] to another database."
 _CONNECT: Final[Mapping[str, Any]] = {
     "application_name": "budwood",
     "client_encoding": "utf8",
@@ -78,15 +67,9 @@ class PostgreSQLStore:
 
         def run(connection: Connection) -> int:
             if not self._is_prepared:
-                prepare(connection, self._address.label)
-            lock(connection)
-            if rows:
-                connection.execute(text(_INSERT), [dict(zip(COLUMNS, row, strict=True)) for row in rows])
-            if dropped:
-                connection.execute(text(_ADD_DROPPED), {"count": dropped})
-            if before is None:
-                return 0
-            return connection.execute(text(_REMOVE), {"before": before, "count": SWEEP}).rowcount
+                upgrade(connection, self._address.label, _NEWER)
+            add(connection, rows, dropped)
+            return 0 if before is None else prune(connection, before)
 
         removed = self._run(run, seconds)
         self._is_prepared = True
@@ -95,31 +78,27 @@ class PostgreSQLStore:
 
     def totals(self, by: Sequence[str], where: CallFilter) -> Sequence[UsageTotals]:
         """Return the sums over groups of calls; see `budwood.contracts.UsageStore`."""
-        return read_totals(self._read(*select_totals(by, where, _TIMES)), len(by))
+        return self._read(lambda connection: sum_calls(connection, by, where), [])
 
     def calls(self, where: CallFilter, *, after: int | None = None, limit: int = 100) -> Sequence[CallRecord]:
         """Return records; see `budwood.contracts.UsageStore`."""
-        return [read_row(row[0], row[1:]) for row in self._read(*select_calls(where, after, limit))]
+        return self._read(lambda connection: find_calls(connection, where, after=after, limit=limit), [])
 
     def dropped(self) -> int:
         """Return how many calls were not recorded."""
-        return sum(row[0] for row in self._read(SELECT_DROPPED, ()))
+        return self._read(read_dropped, 0)
 
     def close(self) -> None:
         """Close the connections. The next use connects again."""
         self._engine.dispose(close=self._process == os.getpid())
 
-    def _read(self, statement: str, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        names = [f"p{number}" for number in range(len(arguments))]
-        for name in names:
-            statement = statement.replace("?", f":{name}", 1)
-
-        def run(connection: Connection) -> Sequence[Sequence[Any]]:
+    def _read(self, query: Callable[[Connection], T], without_tables: T) -> T:
+        def run(connection: Connection) -> T:
             if not self._is_prepared:
                 if find_version(connection) is None:
-                    return ()
-                prepare(connection, self._address.label)
-            return connection.execute(text(statement), dict(zip(names, arguments, strict=True))).all()
+                    return without_tables
+                upgrade(connection, self._address.label, _NEWER)
+            return query(connection)
 
         return self._run(run, READ_SECONDS)
 

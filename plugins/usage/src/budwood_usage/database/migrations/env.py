@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from budwood_usage.postgresql.schema import VERSION_TABLE
+from budwood_usage.database.schema import VERSION_TABLE
 
 context.configure(connection=context.config.attributes["connection"], version_table=VERSION_TABLE)
 with context.begin_transaction():

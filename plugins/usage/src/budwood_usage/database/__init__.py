@@ -1,0 +1,21 @@
+"""
+Records of calls in a database of a program's own: SQLite or PostgreSQL, by SQLAlchemy.
+
+`upgrade` creates the tables; the other functions write and read records on a connection of the program, in its
+transaction. All of them take a `sqlalchemy.Connection`: `AsyncConnection.run_sync` provides one. Only `upgrade` imports
+alembic.
+"""
+
+from budwood_usage.database.records import add as add
+from budwood_usage.database.records import find_calls as find_calls
+from budwood_usage.database.records import prune as prune
+from budwood_usage.database.records import read_dropped as read_dropped
+from budwood_usage.database.records import sum_calls as sum_calls
+from budwood_usage.database.schema import HEAD as HEAD
+from budwood_usage.database.schema import VERSION_TABLE as VERSION_TABLE
+from budwood_usage.database.schema import find_version as find_version
+from budwood_usage.database.schema import is_newer as is_newer
+from budwood_usage.database.schema import upgrade as upgrade
+from budwood_usage.database.tables import METADATA as METADATA
+from budwood_usage.database.tables import calls as calls
+from budwood_usage.database.tables import dropped as dropped

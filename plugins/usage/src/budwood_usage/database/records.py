@@ -1,0 +1,92 @@
+"""Write and read records on a connection, in its transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, select, text, update
+
+from budwood.types import CallFilter, CallRecord, UsageTotals
+from budwood_usage.database.schema import is_postgresql, lock
+from budwood_usage.database.tables import calls, dropped
+from budwood_usage.queries import POSTGRESQL, SELECT_DROPPED, SQLITE, Dialect, select_calls, select_totals
+from budwood_usage.retention import SWEEP
+from budwood_usage.rows import CALLS, COLUMNS, read_row, read_totals
+
+_PLACES: Final = {"qmark": "?", "numeric_dollar": "${}"}
+"""How drivers write the parameter of a number; others write ``%s``."""
+
+
+def add(connection: Connection, rows: Sequence[tuple[Any, ...]], dropped_calls: int = 0) -> None:
+    """
+    Write rows. One that is there already is left alone, so that a batch can be written again.
+
+    PostgreSQL's other writers wait until the transaction ends.
+
+    Args:
+        connection: A connection in a transaction.
+        rows: Rows of `budwood_usage.rows.make_row`.
+        dropped_calls: How many calls could not be recorded.
+    """
+    lock(connection)
+    if rows:
+        connection.exec_driver_sql(_insert_for(connection), list(rows))  # no parameter needs a conversion
+    if dropped_calls:
+        connection.execute(update(dropped).values(calls=dropped.c.calls + dropped_calls))
+
+
+def prune(connection: Connection, before: float, limit: int = SWEEP) -> int:
+    """
+    Remove old records.
+
+    Args:
+        connection: A connection in a transaction.
+        before: The end of the removed calls, in seconds since 1970.
+        limit: The maximum number, so that others need not wait long for the database.
+
+    Returns:
+        How many were removed. If it is the limit, there may be more.
+    """
+    old = select(calls.c.id).where(calls.c.time < before).limit(limit)
+    return connection.execute(delete(calls).where(calls.c.id.in_(old))).rowcount
+
+
+def sum_calls(connection: Connection, by: Sequence[str], where: CallFilter) -> Sequence[UsageTotals]:
+    """
+    Return the sums over groups of calls; see `budwood.contracts.UsageStore.totals`.
+
+    Raises:
+        ValueError: Calls cannot be grouped by one of the names.
+    """
+    return read_totals(_read(connection, *select_totals(by, where, _dialect_of(connection))), len(by))
+
+
+def find_calls(
+    connection: Connection, where: CallFilter, *, after: int | None = None, limit: int = 100
+) -> Sequence[CallRecord]:
+    """Return records, the newest first; see `budwood.contracts.UsageStore.calls`."""
+    rows = _read(connection, *select_calls(where, after, limit, _dialect_of(connection)))
+    return [read_row(row[0], row[1:]) for row in rows]
+
+
+def read_dropped(connection: Connection) -> int:
+    """Return how many calls were not recorded."""
+    return sum(row[0] for row in _read(connection, SELECT_DROPPED, ()))
+
+
+def _insert_for(connection: Connection) -> str:
+    place = _PLACES.get(connection.dialect.paramstyle, "%s")
+    places = ", ".join(place.format(number) for number in range(1, len(COLUMNS) + 1))
+    return f"INSERT INTO {CALLS} ({', '.join(COLUMNS)}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+
+
+def _read(connection: Connection, statement: str, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    names = [f"p{number}" for number in range(len(arguments))]
+    for name in names:
+        statement = statement.replace("?", f":{name}", 1)
+    return connection.execute(text(statement), dict(zip(names, arguments, strict=True))).all()
+
+
+def _dialect_of(connection: Connection) -> Dialect:
+    return POSTGRESQL if is_postgresql(connection) else SQLITE

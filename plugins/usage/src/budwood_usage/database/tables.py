@@ -1,0 +1,63 @@
+"""The tables of records, for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from budwood_usage.rows import CALLS, DROPPED, TOKENS
+
+
+def _required(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401 - a type of SQLAlchemy
+    return Column(name, kind, nullable=False)
+
+
+METADATA: Final = MetaData()
+"""The tables, for programs that compare them with those of a database."""
+
+calls: Final = Table(
+    CALLS,
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), Identity(always=True), primary_key=True),
+    _required("time", Double()),
+    *(_required(name, Text()) for name in ("call", "service", "provider", "model")),
+    *(Column(name, Text()) for name in ("endpoint", "label")),
+    Column("tags", JSON().with_variant(JSONB(), "postgresql")),
+    Column("key", Text()),
+    *(Column(name, BigInteger()) for name in TOKENS),
+    _required("cost", BigInteger()),
+    Column("cost_unknown", Text()),
+    Column("saved", BigInteger()),
+    _required("seconds", Double()),
+    Column("first_token", Double()),
+    _required("attempts", BigInteger()),
+    _required("cached", SmallInteger()),
+    Column("status", Integer()),
+    Column("error", Text()),
+    Column("failures", Text()),
+    UniqueConstraint("time", "call", name="budwood_calls_once"),
+    sqlite_autoincrement=True,
+)
+"""One row for each call. ``cost`` and ``saved`` are integers of 10⁻¹² dollars."""
+
+for _name, _column in (("errors", calls.c.error), ("failures", calls.c.failures)):
+    _condition = _column.is_not(None)
+    Index(f"budwood_{_name}_by_time", calls.c.time, calls.c.id, postgresql_where=_condition, sqlite_where=_condition)
+
+dropped: Final = Table(DROPPED, METADATA, _required("calls", BigInteger()))
+"""One row with the number of calls that were not recorded."""
