@@ -67,6 +67,22 @@ def test_shown_time_can_be_used_as_an_option(budwood, calls):
     assert models(budwood("telemetry", "view", "--last", line[:20])) == ["openai/gpt-4.1", "openai/gpt-5"]
 
 
+def test_tags_are_shown_and_select_calls(budwood, recorder):
+    """
+    The table has them in a last column if a call has any; JSON always has them.
+    """
+    recorder.add("gpt-5", tags={"user": "ada"})
+    recorder.add("gpt-4.1", tags={"user": "ada", "team": "a b"})
+    recorder.add("gpt-4.1-mini")
+
+    lines = budwood("telemetry", "view").stdout.splitlines()
+    some = json.loads(budwood("telemetry", "view", "--tag", "user=ada", "--tag", "team=a b", "--json").stdout)
+
+    assert [line.partition(" ok")[2].strip() for line in lines[1:]] == ["", "user=ada team=a b", "user=ada"]
+    assert lines[0].split()[-2:] == ["result", "tags"]
+    assert [call["tags"] for call in some] == [{"user": "ada", "team": "a b"}]
+
+
 @pytest.mark.parametrize(
     ("options", "count"),
     [

@@ -286,3 +286,31 @@ def test_services_of_media_have_their_names(budwood, path):
     rows = json.loads(budwood("usage", "--by", "service", "--json").stdout)
 
     assert {row["service"]: row["calls"] for row in rows} == {"image": 1, "speech": 1, "transcription": 1}
+
+
+def test_calls_are_grouped_and_selected_by_tags(budwood, recorder):
+    """
+    Calls without the tag are in a group of their own.
+    """
+    recorder.add(tags={"user": "ada", "team": "a"})
+    recorder.add(tags={"user": "ada"})
+    recorder.add(tags={"user": "bob", "team": "a"})
+    recorder.add()
+
+    groups = json.loads(budwood("usage", "--by", "tag:user", "--json").stdout)
+    table = budwood("usage", "--by", "tag:user", "--tag", "team=a").stdout.splitlines()
+
+    assert {row["tag:user"]: row["calls"] for row in groups} == {None: 1, "ada": 2, "bob": 1}
+    assert [line.split()[:2] for line in table] == [["tag:user", "calls"], ["ada", "1"], ["bob", "1"], ["total", "2"]]
+
+
+@pytest.mark.parametrize("arguments", [("--tag", "user"), ("--tag", "=x"), ("--tag", "a b=x"), ("--by", "tag:a b")])
+def test_invalid_tags_are_errors_of_their_option(budwood, recorder, arguments):
+    """
+    The error names the option.
+    """
+    recorder.add()
+    run = budwood("usage", *arguments)
+
+    assert run.returncode == 2
+    assert arguments[0] in run.stderr

@@ -13,19 +13,22 @@ import typer
 from budwood_cli import options, terminal
 from budwood_cli.groups import new_group
 from budwood_cli.moments import format_moment, parse_moment
-from budwood_cli.usage import Label, ModelName, Provider
+from budwood_cli.usage import Label, ModelName, Provider, Tags, parse_tags
 
 if TYPE_CHECKING:
     from budwood.contracts import UsageStore
     from budwood.types import CallFilter, CallRecord
 
-COLUMNS: Final = ("time", "model", "seconds", "tokens", "cost", "result")
+COLUMNS: Final = ("time", "model", "seconds", "tokens", "cost", "result", "tags")
+OPTIONAL: Final = ("tags", "cost", "tokens", "seconds")
+"""Columns that a narrow terminal leaves out, in this order."""
+
 NUMBERS: Final = ("seconds", "tokens", "cost")
 FOLLOW_SECONDS: Final = 0.5
 """Seconds between two looks for new calls."""
 
 _BATCH: Final = 1000
-_EXAMPLE: Final = ("2026-03-31 18:00:05Z", "provider/model-name", "10.00", "1,000+1,000", "$0.000000", "ok")
+_EXAMPLE: Final = ("2026-03-31 18:00:05Z", "provider/model-name", "10.00", "1,000+1,000", "$0.000000", "ok", "")
 """The usual widths, for calls that are not known yet."""
 
 app = new_group("Show single calls from the usage store.")
@@ -38,6 +41,7 @@ def view(
     provider: Provider = None,
     model: ModelName = None,
     label: Label = None,
+    tag: Tags = None,
     error: Annotated[
         str | None, typer.Option("--error", metavar="CLASS", help="Calls with this error; any for all that failed.")
     ] = None,
@@ -61,6 +65,7 @@ def view(
         provider=provider,
         model=model,
         label=label,
+        tags=parse_tags(tag),
         error="*" if error == "any" else error,
         slower_than=slower,
     )
@@ -72,11 +77,18 @@ def view(
         elif json_output:
             terminal.write_json([asdict(record) for record in records])
         elif records:
-            format_cost = "{:f}".format if layout is terminal.Layout.PLAIN else terminal.format_dollars
-            rows = [_row(record, format_cost) for record in records]
-            terminal.write_table(COLUMNS, rows, ("cost", "tokens", "seconds"), numbers=NUMBERS, layout=layout)
+            _write_table(records, layout)
         else:
             note_no_calls()
+
+
+def _write_table(records: Sequence[CallRecord], layout: terminal.Layout | None) -> None:
+    """Write calls as a table, which has tags if a call has any."""
+    is_plain = layout is terminal.Layout.PLAIN
+    columns = COLUMNS if is_plain or any(record.tags for record in records) else COLUMNS[:-1]
+    format_cost = "{:f}".format if is_plain else terminal.format_dollars
+    rows = [_row(record, format_cost)[: len(columns)] for record in records]
+    terminal.write_table(columns, rows, [name for name in OPTIONAL if name in columns], numbers=NUMBERS, layout=layout)
 
 
 def _follow(store: UsageStore, where: CallFilter, records: Sequence[CallRecord], *, json_output: bool) -> None:
@@ -128,5 +140,6 @@ def _row(record: CallRecord, format_cost: Callable[[Decimal], str] = terminal.fo
     result = record.error or ("cached" if record.cached else "ok")
     if record.attempts > 1:
         result = f"{result} ({record.attempts} attempts)"
-    cells = [f"{record.provider}/{record.model}", f"{record.seconds:.2f}", tokens, cost, result]
+    tags = " ".join(f"{name}={value}" for name, value in record.tags.items())
+    cells = [f"{record.provider}/{record.model}", f"{record.seconds:.2f}", tokens, cost, result, tags]
     return [format_moment(record.time), *(" ".join(cell.split()) for cell in cells)]

@@ -46,6 +46,9 @@ ModelName = Annotated[
     str | None, typer.Option("--model", metavar="NAME", help="Calls to this model, also as PROVIDER/MODEL.")
 ]
 Label = Annotated[str | None, typer.Option("--label", metavar="TEXT", help="Calls with this label.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="NAME=VALUE", help="Calls with this tag. May be repeated.")
+]
 
 
 def usage(
@@ -54,11 +57,12 @@ def usage(
     until: Until = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="NAME", help=f"What to group by, once or several times: {', '.join(GROUPS)}."),
+        typer.Option("--by", metavar="NAME", help=f"What to group by, also several: {', '.join(GROUPS)}, tag:NAME."),
     ] = None,
     provider: Provider = None,
     model: ModelName = None,
     label: Label = None,
+    tag: Tags = None,
     form: Annotated[str, typer.Option("--format", metavar="table|json|plain|csv|bars", help="The form.")] = "table",
     json_output: options.AsJSON = False,
 ) -> None:
@@ -76,6 +80,7 @@ def usage(
         provider=provider,
         model=model,
         label=label,
+        tags=parse_tags(tag),
     )
     groups = list(dict.fromkeys(name.strip() for names in by or ["model"] for name in names.split(",")))
     with open_store() as store:
@@ -97,6 +102,22 @@ def usage(
     if dropped:
         count = terminal.format_count(dropped, "call")
         terminal.note(f"{count} could not be recorded, because the store could not be written.")
+
+
+def parse_tags(tags: Sequence[str] | None) -> dict[str, str]:
+    """
+    Return the tags of the option ``--tag``.
+
+    Raises:
+        ArgumentError: One is not a name and a value.
+    """
+    from budwood.contracts.tags import is_tag_name
+
+    pairs = [text.partition("=") for text in tags or ()]
+    for text, (name, separator, _) in zip(tags or (), pairs, strict=True):
+        if not separator or not is_tag_name(name):
+            raise ArgumentError(f"--tag {text!r} is not a name and a value.", hint="Write it as in --tag user=ada.")
+    return {name: value for name, _, value in pairs}
 
 
 def _read(store: Any, groups: Sequence[str], where: Any) -> tuple[Sequence[UsageTotals], Sequence[UsageTotals]]:  # noqa: ANN401 - contracts of the core
