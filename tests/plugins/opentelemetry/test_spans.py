@@ -45,7 +45,8 @@ def test_request_has_a_span_with_the_names_of_the_conventions(telemetry, open_cl
     """
     scripted.reply(200, chat_reply("Rain."))
 
-    reply = open_client(telemetry).ask(QUESTION, temperature=0.5, max_tokens=50, stop=["!"], label="nightly")
+    options = {"label": "nightly", "tags": {"user": "ada", "app.team": "a"}}
+    reply = open_client(telemetry).ask(QUESTION, temperature=0.5, max_tokens=50, stop=["!"], **options)
 
     (request,) = telemetry.named("chat gpt-4o")
     assert request.kind is SpanKind.CLIENT
@@ -66,6 +67,8 @@ def test_request_has_a_span_with_the_names_of_the_conventions(telemetry, open_cl
         "gen_ai.usage.output_tokens": reply.usage.output_tokens,
         "budwood.call": request.attributes["budwood.call"],
         "budwood.label": "nightly",
+        "budwood.tag.user": "ada",
+        "budwood.tag.app.team": "a",
         "budwood.provider": "openai",
         "budwood.attempts": 1,
         "budwood.cost": float(reply.cost),

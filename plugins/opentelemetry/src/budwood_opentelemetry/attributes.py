@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from budwood.types import AttemptStarted, ChatRequest, ChatResponse, RequestFinished, RequestStarted, ServiceResponse
 from budwood_opentelemetry import names
-from budwood_opentelemetry.messages import finish_reason
+from budwood_opentelemetry.messages import encodable, finish_reason
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -67,6 +67,7 @@ def start_attributes(event: RequestStarted, operation: str) -> Attributes:
         attributes[names.STREAM] = True
     if event.label is not None:
         attributes[names.LABEL] = event.label
+    attributes.update((f"{names.TAG}{name}", encodable(value)) for name, value in event.tags.items())
     if event.conversation is not None:
         attributes[names.CONVERSATION] = event.conversation
     return attributes

@@ -47,6 +47,9 @@ SERVER_PORT: Final = "server.port"
 
 CALL: Final = "budwood.call"
 LABEL: Final = "budwood.label"
+TAG: Final = "budwood.tag."
+"""How the attribute of a tag begins; its name follows."""
+
 INSTANCE: Final = "budwood.provider"
 ATTEMPTS: Final = "budwood.attempts"
 CACHED: Final = "budwood.cached"
