@@ -25,7 +25,7 @@ _NAMES: Final = frozenset({("observers",), ("plugins", "disabled")})
 _SHORTHANDS: Final = {"PLUGINS_DISABLED": ("plugins", "disabled")}
 """Variables without a double underscore that set a nested key."""
 
-_WITHOUT_INSTANCES: Final = ("options", "plugins", "models", "budgets")
+_WITHOUT_INSTANCES: Final = ("options", "plugins", "models", "budgets", "server")
 """Sections whose keys are not names of instances."""
 
 _KEY: Final = "api_key"

@@ -74,3 +74,14 @@ def test_dotenv_is_read_as_it_is_written(load):
     settings = load(dotenv="# a comment\nexport BUDWOOD_MODEL='a/${HOME}'\nBUDWOOD_CACHE\nOTHER=1\n")
 
     assert (settings.model, settings.cache) == ("a/${HOME}", None)
+
+
+def test_keys_of_the_server_keep_their_underscores(load):
+    """
+    The section is a table of settings, not one of instances.
+    """
+    settings = load(
+        BUDWOOD_SERVER__MAX_BODY="2048", file='[server]\nvendor_names = false\n[server.models]\nmy_gpt = "a/b"\n'
+    )
+
+    assert settings.server == {"max_body": "2048", "vendor_names": False, "models": {"my_gpt": "a/b"}}
