@@ -70,6 +70,10 @@ COMMANDS: Final = (
     _datasets("generate", "Create a dataset from a specification.", "budwood_cli.generate:generate"),
     _datasets("runs", "List, show, export and change runs of `budwood generate`.", "budwood_cli.runs:app"),
     Command(
+        *("serve", "Serve models to clients of OpenAI and Anthropic.", "budwood_server.commands.serve:serve", "Server"),
+        distribution="budwood-server",
+    ),
+    Command(
         "batch",
         "Send many prompts from a file.",
         "budwood_cli.batches:app",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 
 from budwood import logs
 from budwood_server.access.keys import ADMIN, INFER
+from budwood_server.api import health
 from budwood_server.formats.errors import ENCODERS
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.routes.requests import Request
@@ -33,6 +35,14 @@ _INVALID_KEY: Final = Problem(
     code="invalid_api_key",
     hint="Send a key of this server as 'Authorization: Bearer bw_live_…' or in the header x-api-key.",
     headers={"www-authenticate": "Bearer"},
+)
+_STOPPING: Final = Problem(
+    status=503,
+    message="The server is stopping.",
+    type="server_error",
+    code="server_stopping",
+    hint="Send the request again.",
+    headers={"retry-after": "1"},
 )
 
 
@@ -60,6 +70,7 @@ class Application:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._routes = RouteTable(ROUTES)
+        self._running: dict[Exchange, asyncio.Task[object] | None] = {}
         self.rest = _create_rest(worker)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -75,14 +86,27 @@ class Application:
         match = self._routes.find(exchange.method, exchange.path)
         api = match.route.api if match.route is not None else "openai"
         configuration.begin()
+        self._running[exchange] = asyncio.current_task()
         try:
             await self._answer(exchange, match, configuration)
         except ClientGoneError:
             pass  # there is nobody to answer
+        except asyncio.CancelledError:
+            if (problem := exchange.accept_interruption()) is None:
+                raise
+            await _send_error(exchange, ProblemError(problem), api)
         except Exception as error:  # noqa: BLE001 - each becomes a reply
             await _send_error(exchange, error, api)
         finally:
+            del self._running[exchange]
             await configuration.end()
+
+    def interrupt(self) -> None:
+        """End the requests under way with an error."""
+        for exchange, task in self._running.items():
+            if exchange.interruption is None and task is not None:
+                exchange.interruption = _STOPPING
+                task.cancel()
 
     async def _answer(self, exchange: Exchange, match: Match, configuration: Configuration) -> None:
         if match.route is None:
@@ -153,4 +177,7 @@ def _create_rest(worker: Worker) -> FastAPI:
         finally:
             await worker.stop()
 
-    return FastAPI(title="Budwood", lifespan=lifespan)
+    app = FastAPI(title="Budwood", lifespan=lifespan)
+    app.state.worker = worker
+    app.include_router(health.router)
+    return app

@@ -87,6 +87,8 @@ class ServerSettings(_Section):
         workers: The number of processes that answer requests.
         database: ``sqlite:///PATH``, or ``postgresql://user@host/database``; by default a file of SQLite in the user's
             data folder.
+        admin_key: The admin key, for set-ups that cannot read the one that the first start prints. Any change of it
+            revokes the one before.
         redis: ``redis://host:port/0``, to count limits over several machines; by default the database counts them.
         allowed_origins: Origins of web pages that may call the server, such as ``"https://app.example.com"``; ``"*"``
             for any. By default none.
@@ -111,6 +113,7 @@ class ServerSettings(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     database: SecretStr | None = None
+    admin_key: SecretStr | None = None
     redis: SecretStr | None = None
     allowed_origins: tuple[str, ...] = ()
     max_body: Annotated[int, Field(ge=1024)] = 64 * MEGABYTE

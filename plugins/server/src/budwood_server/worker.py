@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from budwood import Settings
+from budwood import Settings, logs
+from budwood.errors import BudwoodError
 from budwood_server.gateway.configuration import Configuration
 from budwood_server.settings import load_server_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
+    from budwood_server.access.directory import KeyDirectory
     from budwood_server.access.keys import ApiKey
+    from budwood_server.database import Database, VersionWatch
+
+
+CHECK_SECONDS: Final = 5.0
+"""The time within which the database must answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """
+    What a worker reports.
+
+    Attributes:
+        pid: The number of the process.
+        version: The version of the configuration that it uses.
+        loaded_at: When it loaded it, in ISO 8601.
+        error: Why it rejected newer settings, or None.
+        is_draining: Whether it finishes its requests, and then ends.
+    """
+
+    pid: int
+    version: str
+    loaded_at: str
+    error: str | None = None
+    is_draining: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return asdict(self)
 
 
 class Worker:
@@ -26,6 +60,13 @@ class Worker:
 
     Raises:
         BudwoodError: The settings are not valid.
+
+    Attributes:
+        configuration: What new requests use.
+        announce: Called after each change of `state`.
+        others: Returns the states of other workers; in one process there are none.
+        access_log: Whether each request is logged.
+        database: The database; None before the start, and if the keys are not in it.
     """
 
     def __init__(
@@ -34,22 +75,77 @@ class Worker:
         overrides: Mapping[str, Any] | None = None,
         *,
         authenticate: Callable[[str], ApiKey | None] | None = None,
+        access_log: bool = False,
     ) -> None:
         self._load_settings = load_settings
         self._overrides = overrides
         self._authenticate = authenticate
+        self._reloading = asyncio.Lock()
+        self._loaded_at = datetime.now(UTC)
+        self._error: str | None = None
+        self._is_draining = False
+        self.access_log = access_log
+        self.announce: Callable[[], None] = lambda: None
+        self.others: Callable[[], Iterable[WorkerState]] = lambda: ()
         self.configuration = self._load()
+        self.database: Database | None = None
+        self._keys: KeyDirectory | None = None
+        self._watch: VersionWatch | None = None
+
+    @property
+    def state(self) -> WorkerState:
+        """What the worker reports now."""
+        loaded_at = self._loaded_at.isoformat(timespec="seconds")
+        return WorkerState(os.getpid(), self.configuration.version, loaded_at, self._error, self._is_draining)
 
     async def start(self) -> None:
-        """Open the database, and start what runs in the background."""
+        """
+        Open the database, and start what runs in the background.
+
+        Raises:
+            BudwoodError: The database cannot be used, or its tables are of another version.
+        """
+        if self._authenticate is not None:
+            return
+        from budwood_server.access.directory import KeyDirectory
+        from budwood_server.database import CONFIG, Database, VersionWatch
+        from budwood_server.database.schema import check_schema
+
+        self.database = Database(self.configuration.server.database_url)
+        await check_schema(self.database)
+        self._watch = VersionWatch(self.database)
+        self._watch.subscribe(CONFIG, self._reload_if_changed)
+        self._keys = KeyDirectory(self.database)
+        await self._keys.start(self._watch)
+        await self._watch.start()
 
     async def stop(self) -> None:
         """Write what is left, and close the database and the client."""
-        await self.configuration.replace()
+        async with AsyncExitStack() as stack:  # each is closed, also if another cannot be
+            for part in (self.database, self._keys, self._watch):
+                if part is not None:
+                    stack.push_async_callback(part.close)
+            stack.push_async_callback(self.configuration.replace)
 
-    async def reload(self) -> str:
+    async def check(self) -> dict[str, dict[str, Any]]:
+        """Return what the worker needs to answer requests, each with ``ok``."""
+        checks: dict[str, dict[str, Any]] = {"draining": {"ok": not self._is_draining}}
+        checks["configuration"] = {"ok": True, "version": self.configuration.version, "error": self._error}
+        if self.database is not None:
+            checks["database"] = await _check_database(self.database)
+        return checks
+
+    def drain(self) -> None:
+        """Note that no new requests are accepted."""
+        self._is_draining = True
+        self.announce()
+
+    async def reload(self, *, if_changed: bool = False) -> str:
         """
         Read the settings again, and use them for all further requests. Requests under way keep theirs.
+
+        Args:
+            if_changed: Whether to keep the present client, with its connections, if the settings are the same.
 
         Returns:
             The version of the settings.
@@ -57,14 +153,52 @@ class Worker:
         Raises:
             BudwoodError: They are not valid. The present ones remain in use.
         """
-        previous, self.configuration = self.configuration, self._load()
-        await previous.replace()
-        return self.configuration.version
+        async with self._reloading:
+            try:
+                loaded = await asyncio.to_thread(self._load)
+            except BudwoodError as error:
+                self._error = _describe(error)
+                logs.emit("settings rejected", level="warning", reason=self._error)
+                self.announce()
+                raise
+            self._error = None
+            if if_changed and loaded.version == self.configuration.version:
+                await loaded.replace()
+            else:
+                previous, self.configuration = self.configuration, loaded
+                self._loaded_at = datetime.now(UTC)
+                logs.emit("settings loaded", version=loaded.version)
+                await previous.replace()
+            self.announce()
+            return self.configuration.version
 
     async def find_key(self, token: str) -> ApiKey | None:
         """Return the key of a token; None if there is none, or it has expired or was revoked."""
+        if self._keys is not None:
+            return await self._keys.find(token)
         return self._authenticate(token) if self._authenticate is not None else None
+
+    async def _reload_if_changed(self) -> None:
+        with suppress(BudwoodError):  # it is logged and reported
+            await self.reload(if_changed=True)
 
     def _load(self) -> Configuration:
         settings = self._load_settings()
         return Configuration(settings, load_server_settings(settings, self._overrides))
+
+
+async def _check_database(database: Database) -> dict[str, Any]:
+    from sqlalchemy import text
+
+    try:
+        async with asyncio.timeout(CHECK_SECONDS), database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+    except BudwoodError as error:
+        return {"ok": False, "error": error.message}  # without the hint, which is for the operator
+    except TimeoutError:
+        return {"ok": False, "error": "The database does not answer."}
+    return {"ok": True}
+
+
+def _describe(error: BudwoodError) -> str:
+    return f"{error.message} {error.hint or ''}".strip()

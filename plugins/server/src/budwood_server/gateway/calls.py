@@ -100,10 +100,12 @@ async def _send_stream(exchange: Exchange, plan: CallPlan, stream: AnyStream, en
                 await exchange.send_part(COMMENT)
                 await exchange.send_events(_one(first), keep_alive)
             await exchange.send_events(chunks, keep_alive)
-        except Exception as error:
-            if not exchange.is_started or isinstance(error, OSError):
+        except (Exception, asyncio.CancelledError) as error:
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            if not exchange.is_started or isinstance(error, OSError) or (is_cancelled and not exchange.interruption):
                 raise
-            await exchange.send_part(encoder.fail(describe(error), exchange.request_id))
+            problem = exchange.accept_interruption() or describe(error)
+            await exchange.send_part(encoder.fail(problem, exchange.request_id))
         finally:
             first.cancel()
         await exchange.end_stream()

@@ -43,6 +43,7 @@ class Exchange:
         parameters: The variable parts of the path, by name.
         headers: Headers that every reply has, such as those for CORS.
         is_started: Whether the reply has started.
+        interruption: Why the server has cancelled the request, or None.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Exchange:
         "_receive",
         "_send",
         "headers",
+        "interruption",
         "is_started",
         "method",
         "parameters",
@@ -69,6 +71,7 @@ class Exchange:
         self.parameters: dict[str, str] = {}
         self.headers: list[Header] = [(b"x-request-id", request_id.encode())]
         self.is_started = False
+        self.interruption: Problem | None = None
 
     def header(self, name: bytes) -> str | None:
         """Return the first header with a name in lower case; None without one."""
@@ -175,6 +178,12 @@ class Exchange:
             raise
         finally:
             watch.cancel()
+
+    def accept_interruption(self) -> Problem | None:
+        """Return why the server has cancelled the request, so that this can be sent; None if it has not."""
+        if self.interruption is not None and (task := asyncio.current_task()) is not None:
+            task.uncancel()
+        return self.interruption
 
     async def _watch(self, task: asyncio.Task[Any]) -> bool:
         """Cancel a task when the client has left."""

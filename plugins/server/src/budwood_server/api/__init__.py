@@ -1,0 +1,1 @@
+"""What FastAPI serves: health, metrics, and the API of the server itself under `/api`."""

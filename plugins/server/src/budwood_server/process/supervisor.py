@@ -1,0 +1,198 @@
+"""The parent of several workers: starts them, starts those again that die, and passes on signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from budwood import logs
+from budwood.errors import BudwoodError, ConfigurationError
+from budwood_server.process.link import Link
+from budwood_server.process.signals import handle_signals
+
+if TYPE_CHECKING:
+    from budwood_server.process.launch import Launch
+
+COMMAND: Final = (sys.executable, "-P", "-m", "budwood_server.process.child")
+FIRST_DELAY: Final = 0.5
+MAX_DELAY: Final = 30.0
+"""Seconds before a worker that died is started again: the first after the second death, doubled up to the last."""
+
+STABLE_SECONDS: Final = 60.0
+"""The time after which a worker is regarded as sound, so that its death has no delay."""
+
+KILL_SECONDS: Final = 10.0
+"""The time beyond that for requests under way after which a worker that has not ended is killed."""
+
+
+class WorkerStartError(ConfigurationError):
+    """A worker of the server cannot start."""
+
+
+class _Child:
+    """A worker process, and the link to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, link: Link) -> None:
+        self.process = process
+        self.link = link
+        self.is_ready = False
+        self.failure: BudwoodError | None = None
+
+    @classmethod
+    async def start(cls, launch: Launch, sockets: Sequence[socket.socket]) -> _Child:
+        ours, theirs = socket.socketpair()
+        listeners = [listener.fileno() for listener in sockets]
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *COMMAND,
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *listeners),
+            )
+        link = await Link.open(ours)
+        link.send("start", launch=launch.to_json(), sockets=listeners)
+        return cls(process, link)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+
+class Supervisor:
+    """
+    Runs several workers.
+
+    Args:
+        launch: How they are started.
+        sockets: Where they listen.
+        count: Their number.
+        drain: Seconds that their requests get to finish when the server stops.
+        started: Called when all of them accept connections for the first time.
+    """
+
+    def __init__(
+        self,
+        launch: Launch,
+        sockets: Sequence[socket.socket],
+        count: int,
+        drain: float,
+        started: Callable[[], None],
+    ) -> None:
+        self._launch = launch
+        self._sockets = sockets
+        self._count = count
+        self._drain = drain
+        self._started = started
+        self._children: dict[int, _Child] = {}
+        self._states: dict[int, dict[str, Any]] = {}
+        self._has_started = False
+        self._stopping = asyncio.Event()
+        self._failure: BudwoodError | None = None
+
+    async def run(self) -> None:
+        """
+        Run the workers until a signal stops them.
+
+        Raises:
+            BudwoodError: A worker could not start.
+        """
+        with handle_signals(self._stop_or_interrupt, lambda: self._send("reload")):
+            async with asyncio.TaskGroup() as group:
+                for slot in range(self._count):
+                    group.create_task(self._keep(slot))
+        if self._failure is not None:
+            raise self._failure
+
+    async def _keep(self, slot: int) -> None:
+        """Run one worker, and another one when it has died."""
+        loop = asyncio.get_running_loop()
+        delay = 0.0
+        while not self._stopping.is_set():
+            began = loop.time()
+            child = await _Child.start(self._launch, self._sockets)
+            self._children[slot] = child
+            status = await self._watch(child)
+            del self._children[slot]
+            if self._stopping.is_set():
+                return
+            if not self._has_started:
+                self._failure = child.failure or _describe(status)
+                self._stop()
+                return
+            logs.emit("worker died", level="warning", pid=child.process.pid, status=status, restart_in=delay)
+            if loop.time() - began > STABLE_SECONDS:
+                delay = 0.0
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+            delay = min(max(delay * 2, FIRST_DELAY), MAX_DELAY)
+
+    async def _watch(self, child: _Child) -> int:
+        """Receive the messages of a worker until it has ended, and return its exit status."""
+        if self._stopping.is_set():  # it was just being started
+            child.link.send("stop")
+        while (message := await child.link.receive()) is not None:
+            self._handle(child, message)
+            if not (self._has_started or self._stopping.is_set()) and self._is_complete():
+                self._has_started = True
+                self._started()
+        status = await child.process.wait()
+        child.link.close()
+        if self._states.pop(child.process.pid, None) is not None:
+            self._send_states()
+        return status
+
+    def _handle(self, child: _Child, message: dict[str, Any]) -> None:
+        match message["kind"]:
+            case "ready" | "state":
+                child.is_ready = child.is_ready or message["kind"] == "ready"
+                self._states[child.process.pid] = message["state"]
+                self._send_states()
+            case "failed":
+                child.failure = WorkerStartError(message["message"], hint=message["hint"])
+                if self._has_started:
+                    logs.emit("worker cannot start", level="warning", pid=child.process.pid, reason=message["message"])
+            case _:
+                pass
+
+    def _is_complete(self) -> bool:
+        """Tell whether all workers accept connections."""
+        return self._count == sum(child.is_ready for child in self._children.values())
+
+    def _send(self, kind: str, **fields: Any) -> None:  # noqa: ANN401 - any JSON
+        for child in self._children.values():
+            child.link.send(kind, **fields)
+
+    def _send_states(self) -> None:
+        self._send("states", states=list(self._states.values()))
+
+    def _stop_or_interrupt(self) -> None:
+        """Stop at the first signal, and end at once at the second."""
+        if self._stopping.is_set():
+            self._send("interrupt")
+            self._kill_after(KILL_SECONDS)
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        for listener in self._sockets:
+            listener.close()
+        self._send("stop")
+        self._kill_after(self._drain + KILL_SECONDS)
+
+    def _kill_after(self, seconds: float) -> None:
+        def kill() -> None:
+            for child in self._children.values():
+                child.kill()
+
+        asyncio.get_running_loop().call_later(seconds, kill)
+
+
+def _describe(status: int) -> WorkerStartError:
+    return WorkerStartError(
+        f"A worker ended before it was ready, with status {status}.", hint="What it has printed says why."
+    )
