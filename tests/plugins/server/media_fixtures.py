@@ -30,11 +30,12 @@ def vendor(vendor_server):
 
 
 @pytest.fixture(scope="module")
-def gateway(vendor_server):
+def gateway(vendor_server, tmp_path_factory):
     """
     The base URL of a gateway.
     """
-    with run_gateway(vendor_settings(vendor_server.url)) as url:
+    database_file = tmp_path_factory.mktemp("gateway") / "server.sqlite3"
+    with run_gateway(vendor_settings(vendor_server.url), database_file=database_file) as url:
         yield url
 
 

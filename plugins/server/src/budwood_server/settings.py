@@ -103,6 +103,8 @@ class ServerSettings(_Section):
         request_options: The options that requests may set by header or in the field ``budwood``.
         cache_scope: Who shares replies in the cache: the ``"team"`` of a key, or ``"all"`` keys. A key without a team
             shares with no other by default.
+        files_provider: The provider that stores files of ``/v1/files`` if a request names none; by default the only one
+            that stores files.
         responses: Stored replies of ``/v1/responses``.
         usage: Whether each call is recorded in the database.
         usage_retention_days: The days after which records of calls are removed; by default they are kept.
@@ -125,6 +127,7 @@ class ServerSettings(_Section):
     vendor_names: bool = True
     request_options: frozenset[str] = frozenset(REQUEST_OPTIONS)
     cache_scope: Annotated[str, Field(pattern="^(team|all)$")] = "team"
+    files_provider: Annotated[str, Field(min_length=1)] | None = None
     responses: ResponseSettings = ResponseSettings()
     usage: bool = True
     usage_retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

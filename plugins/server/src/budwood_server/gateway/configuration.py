@@ -46,6 +46,7 @@ class Configuration:
 
     Attributes:
         version: Identifies the settings: a hash of them.
+        providers: The configured providers.
     """
 
     def __init__(
@@ -65,9 +66,10 @@ class Configuration:
             observers=[*settings.observers, *observers],
             limiter=limiter,
         )
+        self.providers = tuple(self._list_providers())
         self.names = ModelNames(
             server.models,
-            self._list_providers(),
+            self.providers,
             self.client.model,
             lambda provider: list_known_models(settings, provider),
             vendor_names=server.vendor_names,

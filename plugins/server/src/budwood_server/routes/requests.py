@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood_server.gateway.plan import CallPlan, plan_call
 from budwood_server.gateway.request_options import FIELD
+from budwood_server.web.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
+    from budwood_server.access.ownership import Ownership
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.web.exchange import Exchange
     from budwood_server.web.forms import Form
@@ -54,6 +56,21 @@ class Request(NamedTuple):
             if isinstance(options := form.fields.get(FIELD), dict):
                 parse_values(options, tuple(options))
             yield form
+
+    @property
+    def ownership(self) -> Ownership:
+        """
+        Who owns files and batches.
+
+        Raises:
+            ProblemError: The server has no database.
+        """
+        from budwood_server.access.ownership import Ownership  # most requests concern no stored object
+
+        if self.worker.database is None:
+            message = "This server has no database, so it cannot keep files and batches."
+            raise ProblemError(Problem(status=503, message=message, type="server_error", code="no_database"))
+        return Ownership(self.worker.database)
 
     def plan(self, body: dict[str, Any]) -> CallPlan:
         """Return what the request asks for; see `plan_call`."""

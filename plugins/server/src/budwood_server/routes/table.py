@@ -55,6 +55,11 @@ ROUTES: Final = (
     Route("POST", "/v1/audio/translations", "audio:translate"),
     Route("POST", "/v1/messages", "messages:create", api="anthropic"),
     Route("POST", "/v1/messages/count_tokens", "messages:count_tokens", api="anthropic"),
+    Route("POST", "/v1/files", "files:upload"),
+    Route("GET", "/v1/files", "files:list_files"),
+    Route("GET", "/v1/files/{file_id}", "files:get"),
+    Route("DELETE", "/v1/files/{file_id}", "files:delete"),
+    Route("GET", "/v1/files/{file_id}/content", "files:read"),
 )
 
 

@@ -1,0 +1,77 @@
+"""Public ids of files in the bodies of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from budwood_server.access.ownership import not_found
+from budwood_server.access.public_ids import decode_id
+from budwood_server.web.problems import reject
+
+if TYPE_CHECKING:
+    from budwood_server.access.ownership import Ownership
+
+KIND: Final = "file"
+_SINGLE: Final = "file_id"
+_SEVERAL: Final = "file_ids"
+
+
+async def translate_file_ids(body: object, ownership: Ownership, owner: str, provider: str) -> None:
+    """
+    Replace the public ids of files in a body by those of the vendor, wherever a field is ``file_id`` or ``file_ids``.
+
+    The body is changed. An id that its owner does not have is refused, also one of the vendor: the account at the
+    vendor contains the files of all.
+
+    Args:
+        body: The body, as JSON.
+        ownership: Who owns files.
+        owner: Whose request it is: `ApiKey.owner`.
+        provider: The provider that gets the request.
+
+    Raises:
+        ProblemError: A file does not exist, belongs to another owner, or is at another provider.
+    """
+    known: dict[str, str] = {}
+    for place, key, value in list(find_file_ids(body)):
+        if value not in known:
+            known[value] = await find_vendor_id(value, ownership, owner, provider)
+        place[key] = known[value]
+
+
+async def find_vendor_id(public_id: str, ownership: Ownership, owner: str, provider: str) -> str:
+    """
+    Return the vendor's id of a file.
+
+    Raises:
+        ProblemError: See `translate_file_ids`.
+    """
+    if decode_id(KIND, public_id) is None:
+        raise not_found(KIND, public_id)
+    found = await ownership.find(KIND, public_id, owner)
+    if found.provider != provider:
+        raise reject(
+            f"The file {public_id!r} is stored by {found.provider}, but the model is one of {provider}.",
+            param=_SINGLE,
+            code="wrong_provider",
+            hint="Upload it again for that provider, or choose a model of the provider that has it.",
+        )
+    return found.vendor_id
+
+
+def find_file_ids(body: object) -> Iterator[tuple[Any, Any, str]]:
+    """Yield the places of the ids of files in a body: object or list, key or index, and the id."""
+    waiting: list[object] = [body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += [each for each in node if isinstance(each, dict | list)]
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                if key == _SINGLE and isinstance(value, str):
+                    yield node, key, value
+                elif key == _SEVERAL and isinstance(value, list):
+                    yield from ((value, index, each) for index, each in enumerate(value) if isinstance(each, str))
+                elif isinstance(value, dict | list):
+                    waiting.append(value)

@@ -1,0 +1,140 @@
+"""``/v1/files``: files that vendors store for the owner of a key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from budwood.errors import NotFoundError
+from budwood_server.access.public_ids import encode_id
+from budwood_server.formats.openai.files import (
+    BATCH,
+    MAX_LISTED,
+    describe_file,
+    encode_file,
+    parse_expiry,
+    parse_purpose,
+    translate_purpose,
+)
+from budwood_server.formats.openai.lists import collect_page, encode_list, parse_page
+from budwood_server.gateway.file_providers import find_api, find_provider
+
+if TYPE_CHECKING:
+    from budwood.types import FileInfo
+    from budwood_server.access.ownership import OwnedObject
+    from budwood_server.routes.requests import Request
+    from budwood_server.web.exchange import Exchange
+    from budwood_server.web.forms import Form, FormFile
+
+KIND: Final = "file"
+LINES_TYPE: Final = "application/jsonl"
+BLOCK: Final = 256 * 1024
+"""The bytes that are read of a file at once."""
+
+
+async def upload(request: Request) -> None:
+    """``POST /v1/files``."""
+    async with request.read_form() as form:
+        await _upload(request, form)
+
+
+async def list_files(request: Request) -> None:
+    """``GET /v1/files``: the newest first."""
+    query = request.exchange.query
+    page = parse_page(query, default=MAX_LISTED, maximum=MAX_LISTED)
+    purpose, now = query.get("purpose"), time.time()
+
+    def matches(found: OwnedObject) -> bool:
+        expires = found.data.get("expires_at")
+        return (purpose is None or found.data.get("purpose") == purpose) and (expires is None or expires > now)
+
+    found, has_more = await collect_page(request.ownership, KIND, request.key.owner, page, matches)
+    rows = [encode_file(each.public_id, each.data) for each in found]
+    await request.exchange.send_json(encode_list(rows, has_more=has_more))
+
+
+async def get(request: Request) -> None:
+    """``GET /v1/files/{file_id}``."""
+    found = await _find(request)
+    files = request.configuration.client.files
+    info = await request.exchange.run(files.get(found.vendor_id, provider=found.provider))
+    kept = {name: found.data[name] for name in ("purpose", "filename") if name in found.data}
+    await request.exchange.send_json(encode_file(found.public_id, {**describe_file(info), **kept}))
+
+
+async def read(request: Request) -> None:
+    """``GET /v1/files/{file_id}/content``: the bytes of the file."""
+    found = await _find(request)
+    folder = Path(tempfile.mkdtemp(prefix="budwood-file-"))
+    try:
+        await request.exchange.run(_send_content(request, found, folder / "content"))
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+
+async def delete(request: Request) -> None:
+    """``DELETE /v1/files/{file_id}``. One that the vendor no longer has is forgotten."""
+    found = await _find(request)
+    try:
+        await request.configuration.client.files.delete(found.vendor_id, provider=found.provider)
+    except NotFoundError:
+        await request.ownership.delete(KIND, found.public_id, request.key.owner)
+        raise
+    await request.ownership.delete(KIND, found.public_id, request.key.owner)
+    await request.exchange.send_json({"id": found.public_id, "object": KIND, "deleted": True})
+
+
+async def _find(request: Request) -> OwnedObject:
+    return await request.ownership.find(KIND, request.exchange.parameters["file_id"], request.key.owner)
+
+
+async def _upload(request: Request, form: Form) -> None:
+    fields, file = form.fields, form.require_file("file")
+    purpose, expiry = parse_purpose(fields), parse_expiry(fields)
+    facts: dict[str, Any] = {}
+    if purpose == BATCH:
+        from budwood_server.gateway.batch_lines import rewrite_lines  # other uploads do not need it
+
+        lines = await request.exchange.run(rewrite_lines(request, file.path))
+        provider, file = lines.provider, file._replace(path=lines.path, media_type=LINES_TYPE)
+        facts["batch"] = lines.to_data()
+    else:
+        provider = find_provider(request.exchange, request.configuration, fields)
+    vendor_purpose = translate_purpose(purpose, find_api(request.configuration, provider))
+    info = await request.exchange.run(_store(request, file, provider, vendor_purpose, expiry))
+    facts |= describe_file(info, purpose=purpose, name=file.name or None)
+    public_id = encode_id(KIND, provider, info.id)
+    owner = request.key.owner
+    await request.ownership.record(KIND, public_id, owner, provider=provider, vendor_id=info.id, data=facts)
+    await request.exchange.send_json(encode_file(public_id, facts))
+
+
+async def _store(request: Request, file: FormFile, provider: str, purpose: str, expiry: int | None) -> FileInfo:
+    return await request.configuration.client.files.upload(
+        file.path,
+        provider=provider,
+        purpose=purpose,
+        name=file.name or None,
+        media_type=file.media_type,
+        expires_after=expiry,
+    )
+
+
+async def _send_content(request: Request, found: OwnedObject, path: Path) -> None:
+    await request.configuration.client.files.content(found.vendor_id, output=path, provider=found.provider)
+    await send_file(request.exchange, path)
+
+
+async def send_file(exchange: Exchange, path: Path) -> None:
+    """Send the content of a file, block by block."""
+    with path.open("rb") as content:
+        size = str(os.fstat(content.fileno()).st_size).encode()
+        await exchange.start_stream([(b"content-type", b"application/octet-stream"), (b"content-length", size)])
+        while block := await asyncio.to_thread(content.read, BLOCK):
+            await exchange.send_part(block)
+    await exchange.end_stream()
