@@ -421,7 +421,8 @@ def gateway_clients(session: nox.Session) -> None:
         session.run("python", "-m", "venv", "--clear", str(folder))
         session.run(str(python), "-m", "pip", "install", "--quiet", OLDER_OPENAI, external=True)
     session.env["BUDWOOD_TEST_OLDER_PYTHON"] = str(python)
-    pytest(session, "python", "tests/gateway_clients")
+    options = ["-o", "asyncio_default_fixture_loop_scope=function"]  # the plugin is for openai's tests
+    pytest(session, "python", "tests/gateway_clients", options=options)
 
 
 @nox.session(python=False)
