@@ -18,7 +18,7 @@ api_key = "vendor-key"
 
 [server.models]
 fast = "vendor/gpt-4.1-mini"
-"gpt-5.4" = "vendor/gpt-5.4"
+"gpt-6-astra" = "vendor/gpt-6-astra"
 "text-embedding-3-small" = "vendor/text-embedding-3-small"
 """
 
