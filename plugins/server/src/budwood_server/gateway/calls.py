@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from budwood import AsyncChatStream, AsyncMediaStream
     from budwood.types import ChatResponse
     from budwood_server.gateway.plan import CallPlan
-    from budwood_server.gateway.structured_output import UncheckedStream
     from budwood_server.web.exchange import Exchange, Header
     from budwood_server.web.problems import Problem
 
-    AnyStream = AsyncChatStream | AsyncMediaStream[Any, Any] | UncheckedStream
+    AnyStream = AsyncChatStream | AsyncMediaStream[Any, Any]
 
 T = TypeVar("T")
 

@@ -73,6 +73,12 @@ class CallPlan:
             )
         self.adaptations.append(Adaptation(parameter=field_name, action="dropped", reason=reason))
 
+    @property
+    def model(self) -> str:
+        """The vendor's name of the model that is asked first."""
+        address: str = self.options["model"]
+        return address.partition("/")[2]
+
     def keep_api(self) -> None:
         """Leave out the fallbacks to other APIs, which could not answer in the form that the request asks for."""
         if self.fallbacks:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from budwood_server.formats.openai.chat_reply import encode_chat_reply
 from budwood_server.formats.openai.chat_request import ChatCall, read_chat
 from budwood_server.gateway.calls import send_reply, send_stream
-from budwood_server.gateway.structured_output import UncheckedStream, accept_any_output
 from budwood_server.web.problems import reject
 
 if TYPE_CHECKING:
@@ -34,10 +33,9 @@ async def create(request: Request) -> None:
         return
 
     def encode(response: ChatResponse) -> dict[str, object]:
-        return encode_chat_reply(response, _get_model(plan), has_functions=call.has_functions)
+        return encode_chat_reply(response, plan.model, has_functions=call.has_functions)
 
-    answer = plan.client.ask(call.messages, **call.options)
-    await send_reply(request.exchange, plan, accept_any_output(answer) if "schema" in call.options else answer, encode)
+    await send_reply(request.exchange, plan, plan.client.ask(call.messages, **call.options), encode)
 
 
 async def list_stored(request: Request) -> None:
@@ -59,14 +57,4 @@ async def _stream(request: Request, plan: CallPlan, call: ChatCall) -> None:
     from budwood_server.formats.openai.chat_stream import ChatStreamEncoder
 
     stream = plan.client.stream(call.messages, **call.options)
-    await send_stream(
-        request.exchange,
-        plan,
-        UncheckedStream(stream) if "schema" in call.options else stream,
-        ChatStreamEncoder(plan, call),
-    )
-
-
-def _get_model(plan: CallPlan) -> str:
-    model: str = plan.options["model"]
-    return model.partition("/")[2]
+    await send_stream(request.exchange, plan, stream, ChatStreamEncoder(plan, call))

@@ -9,7 +9,7 @@ Source: OpenAI's API description, ``CreateChatCompletionRequest``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood_server.formats.openai.chat_messages import (
@@ -20,6 +20,7 @@ from budwood_server.formats.openai.chat_messages import (
 )
 from budwood_server.formats.openai.chat_tools import read_tools
 from budwood_server.formats.openai.foreign_fields import is_default, translate_field
+from budwood_server.formats.openai.options import CHAT_OPTIONS, LENGTHS
 from budwood_server.formats.openai.response_format import read_response_format
 from budwood_server.gateway.plan import add_tags
 from budwood_server.web.problems import reject
@@ -40,8 +41,6 @@ _IN_BOTH: Final = frozenset(
 
 _CHANGES_FORM: Final = frozenset("audio logprobs modalities n top_logprobs".split())
 """Fields that only an endpoint of the same API can satisfy: without them, the reply has another form."""
-
-_EFFORTS: Final = frozenset("none minimal low medium high xhigh max".split())
 
 
 class ChatCall(NamedTuple):
@@ -101,54 +100,10 @@ def _is_native(body: Mapping[str, Any], plan: CallPlan) -> bool:
     """Tell whether the request is sent to Chat Completions, so that its fields can be sent unchanged."""
     if plan.api != "openai" or RESPONSES_ONLY in plan.traits:
         return False
-    return not (TOOLS_IN_RESPONSES in plan.traits and body.get("tools") and body.get("reasoning_effort") != "none")
+    if TOOLS_IN_RESPONSES not in plan.traits or not body.get("tools") or body.get("reasoning_effort") == "none":
+        return True
+    return any(name in body and not is_default(name, body[name]) for name in _CHANGES_FORM)
 
-
-def _is_number(value: object) -> bool:
-    return type(value) is float or type(value) is int
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 1
-
-
-def _is_positive(value: object) -> bool:
-    return _is_number(value) and value >= 0  # type: ignore[operator]
-
-
-def _is_probability(value: object) -> bool:
-    return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
-
-
-def _is_stop(value: object) -> bool:
-    if isinstance(value, str):
-        return bool(value)
-    return isinstance(value, list) and bool(value) and all(isinstance(text, str) and text for text in value)
-
-
-class _Option(NamedTuple):
-    name: str
-    accepts: Callable[[Any], bool]
-    expected: str
-
-
-_OPTIONS: Final[Mapping[str, _Option]] = {
-    "temperature": _Option("temperature", _is_positive, "a number of 0 or more"),
-    "top_p": _Option("top_p", _is_probability, "a number from 0 to 1"),
-    "max_tokens": _Option("max_tokens", _is_count, "a number of 1 or more"),
-    "max_completion_tokens": _Option("max_tokens", _is_count, "a number of 1 or more"),
-    "stop": _Option("stop", _is_stop, "a text or a list of texts"),
-    "seed": _Option("seed", lambda value: type(value) is int, "a whole number"),
-    "frequency_penalty": _Option("frequency_penalty", _is_number, "a number"),
-    "presence_penalty": _Option("presence_penalty", _is_number, "a number"),
-    "reasoning_effort": _Option(
-        "reasoning_effort", lambda value: isinstance(value, str) and value in _EFFORTS, "a known effort"
-    ),
-    "parallel_tool_calls": _Option("parallel_tool_calls", lambda value: isinstance(value, bool), "true or false"),
-}
-"""The fields that are options of Budwood, which every vendor gets in its own form."""
-
-_LENGTHS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 
 _READ_APART: Final = frozenset(
     "messages stream stream_options tools tool_choice functions function_call response_format".split()
@@ -174,12 +129,12 @@ class _Reader:
 
     def add(self, name: str, value: object) -> None:
         """Read a field that stands alone."""
-        option = _OPTIONS.get(name)
+        option = CHAT_OPTIONS.get(name)
         if option is None:
             self._add_further(name, value)
         elif option.accepts(value):
             self.options[option.name] = value
-            if self._is_native and name in _LENGTHS:  # under the client's own name
+            if self._is_native and name in LENGTHS:  # under the client's own name
                 self.extra[name] = value
         elif self._is_native:
             self.extra[name] = value
@@ -206,7 +161,7 @@ class _Reader:
             raise reject("The field 'stream_options' must be an object.", param="stream_options")
         if is_streamed and self._is_native and stream_options.keys() - {"include_usage"}:
             self.extra["stream_options"] = {**stream_options, "include_usage": True}
-        if is_streamed:
+        if is_streamed and self._plan.configuration.settings.options.on_stream_failure != "raise":
             self.options["on_stream_failure"] = "raise"  # what the client has received cannot be taken back
         return is_streamed, bool(stream_options.get("include_usage"))
 

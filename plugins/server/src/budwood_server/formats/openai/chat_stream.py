@@ -70,7 +70,7 @@ class ChatStreamEncoder:
             "id": None,
             "object": "chat.completion.chunk",
             "created": int(time.time()),
-            "model": plan.options["model"].partition("/")[2],
+            "model": plan.model,
         }
         self._metadata: dict[str, Any] = {}
         self._head = b""

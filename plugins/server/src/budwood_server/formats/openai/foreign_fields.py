@@ -54,6 +54,8 @@ def translate_field(name: str, value: object, plan: CallPlan) -> dict[str, Any]:
         raise reject_unsupported(name, reason, hint="Remove it, or choose a model of a vendor with OpenAI's API.")
     if name in _OF_TELEMETRY:
         return _translate_user(value) if plan.api == "anthropic" and name != "metadata" else {}
+    if name == "verbosity" and plan.api == "openai":  # of Responses
+        return {"text": {"verbosity": value}}
     if name == "audio":  # without the modality it has no effect
         return {}
     plan.leave_out(name, _REASONS.get(name, _NO_EQUIVALENT))
