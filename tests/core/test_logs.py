@@ -408,3 +408,16 @@ def test_tracebacks_have_no_colors_and_no_local_variables(capsys):
     assert "ValueError: invalid literal" in written
     assert "\x1b" not in written
     assert SECRET not in written
+
+
+@pytest.mark.parametrize(("level", "written"), [("info", True), ("warning", False)])
+def test_events_below_the_level_are_not_prepared(level, written, capsys):
+    """
+    An event that the level leaves out costs only the look at the level.
+    """
+    logs.configure_logging(level=level)
+
+    assert logs.is_enabled("info") is written
+    assert logs.is_enabled("warning")
+    logs.emit("small")
+    assert ("small" in capsys.readouterr().err) is written

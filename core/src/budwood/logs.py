@@ -8,6 +8,7 @@ after ``configure_logging(content=True)``.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Mapping
@@ -16,10 +17,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    Level = Literal["debug", "info", "warning"]
+
 REDACTED = "[redacted]"
 
 CONTENT_FIELDS = frozenset({"prompt", "text", "arguments", "result"})
 """Fields of events with text of users or models."""
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30}
+"""The numbers of levels, as in `logging`."""
 
 _SECRET_WORDS = ("api_key", "authorization", "cookie", "password", "secret", "credential")
 _logs_content = False
@@ -65,15 +71,30 @@ def _has_colors() -> bool:
     return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def is_enabled() -> bool:
-    """Tell whether logging is configured. If not, callers need not collect fields."""
+def is_enabled(level: Level | None = None) -> bool:
+    """
+    Tell whether logging is configured, and whether events of a level are written. If not, callers need no fields.
+
+    Args:
+        level: The level; None for any.
+    """
     structlog = sys.modules.get("structlog")
-    return structlog is not None and bool(structlog.is_configured())
+    if structlog is None or not structlog.is_configured():
+        return False
+    return level is None or level in _find_levels(structlog.get_config()["wrapper_class"])
 
 
-def emit(event: str, *, level: Literal["debug", "info", "warning"] = "info", **fields: object) -> None:
-    """Write an event, if logging is configured."""
-    if not is_enabled():
+@functools.lru_cache(maxsize=8)
+def _find_levels(wrapper: type) -> frozenset[str]:
+    """Return the levels that loggers of a class write: all, unless structlog's own filter leaves some out."""
+    logger = wrapper(None, (), {})
+    writes = getattr(logger, "is_enabled_for", None)
+    return frozenset(name for name, number in _LEVELS.items() if writes is None or writes(number))
+
+
+def emit(event: str, *, level: Level = "info", **fields: object) -> None:
+    """Write an event, if logging is configured and writes its level."""
+    if not is_enabled(level):
         return
     import structlog
 

@@ -135,12 +135,10 @@ class OpenAICompatible(StorageEndpoint):
     def build_chat_body(self, request: ChatRequest, *, stream: bool) -> Body:
         """Return the body of a request to Chat Completions. Derived providers override this to change it."""
         vendor = self.vendor
+        adapted = request
         if request.extra and not LENGTHS.isdisjoint(request.extra):  # servers reject both names at once
-            parameters = adapt_parameters(
-                request.model_copy(update={"max_tokens": None}), self.rules(request), names=self._names
-            )
-        else:
-            parameters = adapt_parameters(request, self.rules(request), names=self._names)
+            adapted = request.model_copy(update={"max_tokens": None})
+        parameters = adapt_parameters(adapted, self.rules(request), names=self._names)
         adaptations = parameters.adaptations
         body: dict[str, Any] = {
             "model": request.model,

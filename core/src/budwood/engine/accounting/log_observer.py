@@ -51,6 +51,8 @@ class LogObserver:
 
 
 def _log_attempt(event: AttemptFinished) -> None:
+    if not logs.is_enabled("info"):
+        return
     attempt = event.attempt
     logs.emit(
         "attempt",
@@ -83,11 +85,14 @@ def _log_breaker(event: BreakerChanged) -> None:
 
 
 def _log_request(event: RequestFinished) -> None:
+    level: logs.Level = "info" if event.error is None else "warning"
+    if not logs.is_enabled(level):
+        return
     response = event.response
     reply = response if isinstance(response, ChatResponse) else None
     logs.emit(
         "request",
-        level="info" if event.error is None else "warning",
+        level=level,
         call=event.call,
         provider=event.provider,
         model=event.model,

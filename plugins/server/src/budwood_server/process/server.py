@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -108,6 +109,8 @@ async def serve_worker(server: GatewayServer, worker: Worker, sockets: Sequence[
         BudwoodError: The worker cannot start.
     """
     await worker.start()
+    gc.collect()
+    gc.freeze()  # what was imported stays, so collections of garbage need not visit it
     try:
         await server.serve(list(sockets))
     finally:
