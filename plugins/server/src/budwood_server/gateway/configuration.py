@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_VIEWS: Final = 10_000
 """The number of keys and models whose view of the client is kept."""
 
+MAX_MODELS: Final = 4096
+"""The number of models of which is kept whether they have the Responses API."""
+
 DEFAULT_TRANSPORT: Final = "httptools"
 
 
@@ -77,6 +80,7 @@ class Configuration:
         for name in server.models:
             self.names.resolve(name)  # to report names that do not exist now
         self._views: dict[tuple[str, str], _View] = {}
+        self._responses: dict[str, bool] = {}
         self._uses = 0
         self._is_replaced = False
 
@@ -99,6 +103,15 @@ class Configuration:
         client = self.client.view(label=key.name, tags=tags, budgets=_list_budgets(key), **options)
         self._views[key.id, resolved.name] = _View(key.version, client)
         return client
+
+    def has_responses(self, model: str) -> bool:
+        """Tell whether ``provider/model`` can be asked by the Responses API, so that it takes its fields unchanged."""
+        known = self._responses.get(model)
+        if known is None:
+            if len(self._responses) >= MAX_MODELS:
+                self._responses.clear()
+            known = self._responses[model] = self.client.model(model).has_responses
+        return known
 
     def begin(self) -> None:
         """Note that a request uses it."""

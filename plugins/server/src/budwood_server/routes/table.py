@@ -65,6 +65,8 @@ ROUTES: Final = (
     Route("GET", "/v1/files/{file_id}", "files:get"),
     Route("DELETE", "/v1/files/{file_id}", "files:delete"),
     Route("GET", "/v1/files/{file_id}/content", "files:read"),
+    Route("POST", "/v1/responses", "responses:create"),
+    Route("POST", "/v1/responses/input_tokens", "responses:count_tokens"),
 )
 
 
