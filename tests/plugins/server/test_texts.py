@@ -49,6 +49,20 @@ def test_embeddings(vendor, gateway, encoding):
     }
 
 
+@pytest.mark.parametrize(("language", "is_text"), [("python", False), ("js", True)])
+def test_vendors_that_ignore_base64(vendor, gateway, language, is_text):
+    """
+    OpenAI's SDK for Python gets the numbers as the vendor sent them; all other clients get what they asked for.
+    """
+    vendor.play(embeddings([0.5, -1.0]))
+
+    received = gateway.post(
+        "/v1/embeddings", {"model": "fast", "input": "Hi", "encoding_format": "base64"}, x_stainless_lang=language
+    )
+
+    assert isinstance(received.json["data"][0]["embedding"], str) == is_text
+
+
 @pytest.mark.parametrize(("given", "count"), [(["a", "b"], 2), ([1, 2], 1), ([[1], [2]], 2), ("", 1)])
 def test_inputs_of_embeddings(vendor, gateway, given, count):
     """

@@ -79,6 +79,14 @@ def _add(name: str, value: object, plan: CallPlan, extra: dict[str, Any], *, is_
         extra |= translate_field(name, value, plan)
 
 
+def has_numbers(response: EmbeddingResponse) -> bool:
+    """Tell whether a vendor of the same API sent lists of numbers."""
+    rows = response.raw.get("data") if isinstance(response.raw, dict) else None
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and isinstance(row.get("embedding"), list) for row in rows
+    )
+
+
 def encode_embeddings(response: EmbeddingResponse, model: str, *, is_base64: bool) -> dict[str, Any]:
     """
     Return the body of a reply.
