@@ -28,6 +28,7 @@ SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_langchain", "budwood_llama_index", "budwood_server"}
 FOR_APPLICATIONS = SURFACE | {
     "",
+    "clock",
     "settings",
     "settings_sources",
     "endpoint_settings",

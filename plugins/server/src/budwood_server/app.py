@@ -15,6 +15,7 @@ from budwood_server.access.keys import ADMIN, INFER
 from budwood_server.api import health
 from budwood_server.formats.errors import ENCODERS
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
+from budwood_server.gateway.rates import count_request
 from budwood_server.routes.requests import Request
 from budwood_server.routes.table import ROUTES, Match, Route, RouteTable
 from budwood_server.web.cors import allow_origin, answer_preflight
@@ -113,7 +114,14 @@ class Application:
             raise _no_route(exchange, match.allowed)
         exchange.parameters.update(match.parameters)
         key = await self._authenticate(exchange, match.route)
-        await self._routes.handler(match.route)(Request(exchange, key, configuration, self._worker))
+        handle = self._routes.handler(match.route)
+        request = Request(exchange, key, configuration, self._worker)
+        services = self._worker.services
+        if services is None or not key.has_rates or exchange.method != "POST":
+            await handle(request)
+        else:
+            async with count_request(services.limits, key, exchange, configuration.server):
+                await handle(request)
 
     async def _authenticate(self, exchange: Exchange, route: Route) -> ApiKey:
         token = _find_token(exchange)

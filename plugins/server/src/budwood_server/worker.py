@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood import Settings, logs
 from budwood.errors import BudwoodError
 from budwood_server.gateway.configuration import Configuration
-from budwood_server.settings import load_server_settings
+from budwood_server.settings import ServerSettings, load_server_settings
 
 if TYPE_CHECKING:
-    from budwood_server.access.directory import KeyDirectory
     from budwood_server.access.keys import ApiKey
-    from budwood_server.database import Database, VersionWatch
+    from budwood_server.database import Database
+    from budwood_server.services import Services
 
 
 CHECK_SECONDS: Final = 5.0
@@ -62,7 +62,8 @@ class Worker:
         BudwoodError: The settings are not valid.
 
     Attributes:
-        configuration: What new requests use.
+        configuration: What new requests use, from the start on.
+        services: The database and what counts and records in it; None if the keys are not in the database.
         announce: Called after each change of `state`.
         others: Returns the states of other workers; in one process there are none.
         access_log: Whether each request is logged.
@@ -87,10 +88,12 @@ class Worker:
         self.access_log = access_log
         self.announce: Callable[[], None] = lambda: None
         self.others: Callable[[], Iterable[WorkerState]] = lambda: ()
-        self.configuration = self._load()
         self.database: Database | None = None
-        self._keys: KeyDirectory | None = None
-        self._watch: VersionWatch | None = None
+        self.services: Services | None = None
+        self.configuration: Configuration
+        self._loaded = self._load()
+        if authenticate is not None:
+            self.configuration = self._configure(self._loaded)
 
     @property
     def state(self) -> WorkerState:
@@ -107,24 +110,23 @@ class Worker:
         """
         if self._authenticate is not None:
             return
-        from budwood_server.access.directory import KeyDirectory
-        from budwood_server.database import CONFIG, Database, VersionWatch
-        from budwood_server.database.schema import check_schema
+        from budwood_server.database import CONFIG
+        from budwood_server.services import create_services
 
-        self.database = Database(self.configuration.server.database_url)
-        await check_schema(self.database)
-        self._watch = VersionWatch(self.database)
-        self._watch.subscribe(CONFIG, self._reload_if_changed)
-        self._keys = KeyDirectory(self.database)
-        await self._keys.start(self._watch)
-        await self._watch.start()
+        self.services = services = create_services(self._loaded.server)
+        self.database = services.database
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(services.close)
+            self.configuration = self._configure(self._loaded)
+            services.watch.subscribe(CONFIG, self._reload_if_changed)
+            await services.start()
+            stack.pop_all()  # it has started
 
     async def stop(self) -> None:
         """Write what is left, and close the database and the client."""
-        async with AsyncExitStack() as stack:  # each is closed, also if another cannot be
-            for part in (self.database, self._keys, self._watch):
-                if part is not None:
-                    stack.push_async_callback(part.close)
+        async with AsyncExitStack() as stack:  # both are closed, also if one cannot be
+            if self.services is not None:
+                stack.push_async_callback(self.services.close)
             stack.push_async_callback(self.configuration.replace)
 
     async def check(self) -> dict[str, dict[str, Any]]:
@@ -155,7 +157,8 @@ class Worker:
         """
         async with self._reloading:
             try:
-                loaded = await asyncio.to_thread(self._load)
+                found = await asyncio.to_thread(self._load)
+                loaded = self._configure(found)
             except BudwoodError as error:
                 self._error = _describe(error)
                 logs.emit("settings rejected", level="warning", reason=self._error)
@@ -174,17 +177,34 @@ class Worker:
 
     async def find_key(self, token: str) -> ApiKey | None:
         """Return the key of a token; None if there is none, or it has expired or was revoked."""
-        if self._keys is not None:
-            return await self._keys.find(token)
+        if self.services is not None:
+            return await self.services.keys.find(token)
         return self._authenticate(token) if self._authenticate is not None else None
 
     async def _reload_if_changed(self) -> None:
         with suppress(BudwoodError):  # it is logged and reported
             await self.reload(if_changed=True)
 
-    def _load(self) -> Configuration:
+    def _load(self) -> _Loaded:
         settings = self._load_settings()
-        return Configuration(settings, load_server_settings(settings, self._overrides))
+        return _Loaded(settings, load_server_settings(settings, self._overrides))
+
+    def _configure(self, loaded: _Loaded) -> Configuration:
+        services = self.services
+        if services is None:
+            return Configuration(loaded.settings, loaded.server)
+        from budwood_server.limits import open_limiter
+
+        observers = () if services.usage is None else (services.usage,)
+        limiter = open_limiter(loaded.settings, services.leases)
+        return Configuration(loaded.settings, loaded.server, observers=observers, limiter=limiter)
+
+
+class _Loaded(NamedTuple):
+    """All settings, and those of the server."""
+
+    settings: Settings
+    server: ServerSettings
 
 
 async def _check_database(database: Database) -> dict[str, Any]:

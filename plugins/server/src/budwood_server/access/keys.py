@@ -145,6 +145,11 @@ class ApiKey(KeyPolicy):
         return f"key-{self.id}" if self.team is None else f"team-{self.team}"
 
     @property
+    def has_rates(self) -> bool:
+        """Whether its requests or tokens per minute are limited."""
+        return self.requests_per_minute is not None or self.tokens_per_minute is not None
+
+    @property
     def budget_name(self) -> str:
         """The name of its budget, under which all workers count it."""
         return f"key-{self.id}"

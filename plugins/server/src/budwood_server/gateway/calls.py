@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from budwood.errors import StructuredOutputError
 from budwood_server.gateway.errors import describe
+from budwood_server.gateway.rates import count_tokens
 from budwood_server.gateway.reply_headers import list_headers
 from budwood_server.web.exchange import COMMENT, STREAM_HEADERS
 
@@ -54,6 +55,7 @@ async def send_reply(exchange: Exchange, plan: CallPlan, call: Awaitable[T], enc
         encode: Returns the body of the reply for the response of the call.
     """
     response: Any = await exchange.run(_accept_mismatch(call))
+    exchange.tokens = count_tokens(response)
     await exchange.send_json(encode(response), headers=list_response_headers(plan, response))
     return response  # type: ignore[no-any-return]
 
@@ -86,7 +88,7 @@ async def send_stream(exchange: Exchange, plan: CallPlan, stream: AnyStream, enc
 async def _send_stream(exchange: Exchange, plan: CallPlan, stream: AnyStream, encoder: StreamEncoder) -> None:
     keep_alive = plan.configuration.server.keep_alive
     async with stream:
-        chunks = _encode(stream, encoder)
+        chunks = _encode(exchange, stream, encoder)
         first = asyncio.ensure_future(anext(chunks))
         try:
             await asyncio.wait((first,), timeout=keep_alive)
@@ -114,7 +116,7 @@ async def _one(chunk: Awaitable[bytes]) -> AsyncIterator[bytes]:
     yield await chunk
 
 
-async def _encode(stream: AnyStream, encoder: StreamEncoder) -> AsyncIterator[bytes]:
+async def _encode(exchange: Exchange, stream: AnyStream, encoder: StreamEncoder) -> AsyncIterator[bytes]:
     is_first = True
     response: Any
     try:
@@ -127,6 +129,7 @@ async def _encode(stream: AnyStream, encoder: StreamEncoder) -> AsyncIterator[by
         response = stream.response
     except StructuredOutputError as error:
         response = _get_reply(error)
+    exchange.tokens = count_tokens(response)
     yield (encoder.start() if is_first else b"") + encoder.finish(response)
 
 

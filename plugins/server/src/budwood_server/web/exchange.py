@@ -44,6 +44,7 @@ class Exchange:
         headers: Headers that every reply has, such as those for CORS.
         is_started: Whether the reply has started.
         interruption: Why the server has cancelled the request, or None.
+        tokens: The tokens that the call of the request has used, or None as long as that is not known.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Exchange:
         "path",
         "request_id",
         "scope",
+        "tokens",
     )
 
     def __init__(self, scope: Message, receive: Receive, send: Send, request_id: str) -> None:
@@ -72,6 +74,7 @@ class Exchange:
         self.headers: list[Header] = [(b"x-request-id", request_id.encode())]
         self.is_started = False
         self.interruption: Problem | None = None
+        self.tokens: int | None = None
 
     def header(self, name: bytes) -> str | None:
         """Return the first header with a name in lower case; None without one."""

@@ -1,0 +1,81 @@
+"""What a worker opens once, whatever its settings become: the database, and what counts and records in it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from budwood.clock import SystemClock
+from budwood_server.access.directory import KeyDirectory
+from budwood_server.database import Database, VersionWatch
+from budwood_server.database.schema import check_schema
+from budwood_server.limits import KeyLimits, Leases, open_leases
+from budwood_server.usage import UsageRecorder
+
+if TYPE_CHECKING:
+    from budwood_server.settings import ServerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """
+    What a worker opens once.
+
+    Attributes:
+        database: The database.
+        watch: Notices changes of keys, and that the settings are to be loaded again.
+        keys: Finds keys.
+        leases: The units of limits and budgets that the worker has leased.
+        limits: Counts the requests and tokens per minute of keys.
+        usage: Records calls; None if the settings say so.
+    """
+
+    database: Database
+    watch: VersionWatch
+    keys: KeyDirectory
+    leases: Leases
+    limits: KeyLimits
+    usage: UsageRecorder | None
+
+    async def start(self) -> None:
+        """
+        Start what runs in the background.
+
+        Raises:
+            BudwoodError: The database cannot be used, or its tables are of another version.
+        """
+        await check_schema(self.database)
+        await self.keys.start(self.watch)
+        await self.watch.start()
+        self.leases.start()
+        if self.usage is not None:
+            self.usage.start()
+
+    async def close(self) -> None:
+        """Write what is left, return what was leased, and close the database. Call it after the last request."""
+        async with AsyncExitStack() as stack:  # each is closed, also if another cannot be
+            stack.push_async_callback(self.database.close)
+            for close in (self.keys.close, self.watch.close, self.leases.stop):
+                stack.push_async_callback(close)
+            if self.usage is not None:
+                stack.push_async_callback(self.usage.stop)
+
+
+def create_services(server: ServerSettings) -> Services:
+    """
+    Create what a worker needs, in its event loop.
+
+    Raises:
+        ConfigurationError: The URL of the database is not valid, or a driver is not installed.
+    """
+    database, clock = Database(server.database_url), SystemClock()
+    leases = open_leases(server, database, clock)
+    return Services(
+        database=database,
+        watch=VersionWatch(database),
+        keys=KeyDirectory(database),
+        leases=leases,
+        limits=KeyLimits(leases, clock),
+        usage=UsageRecorder(database.engine, clock, server.usage_retention_days) if server.usage else None,
+    )
