@@ -1,4 +1,4 @@
-"""The gateway on loopback, by uvicorn in a thread of the tests."""
+"""The gateway on loopback, in a thread of the tests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import datetime as dt
 import socket
 import threading
 
-import uvicorn
-
 from budwood import Settings
 from budwood.settings_sources import Source
 from budwood_server.access.keys import ApiKey
-from budwood_server.app import create_app
+from budwood_server.process.server import GatewayServer as Server
+from budwood_server.process.server import run, serve_worker
 from budwood_server.worker import Worker
 
 TOKEN = "bw_live_test_secret"
@@ -29,19 +28,15 @@ class GatewayServer:
 
     Attributes:
         worker: The state of the process.
-        loop: The event loop of its thread.
     """
 
     def __init__(self, **settings):
         source = Source("arguments", settings)
         self.worker = Worker(lambda: Settings(source), authenticate=lambda token: KEY if token == TOKEN else None)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        config = uvicorn.Config(
-            create_app(self.worker), http="httptools", ws="none", log_level="error", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
+        self._server = Server(self.worker)
         self._thread = threading.Thread(target=self._run)
-        self.loop = None
+        self._started = threading.Event()
 
     @property
     def address(self):
@@ -58,13 +53,15 @@ class GatewayServer:
         return self
 
     def __exit__(self, *_):
-        self._server.should_exit = True
+        self._started.wait()
+        self._loop.call_soon_threadsafe(self._server.interrupt)
         self._thread.join()
         self._listener.close()
 
     def _run(self):
-        asyncio.run(self._serve())
+        run(self._serve())
 
     async def _serve(self):
-        self.loop = asyncio.get_running_loop()
-        await self._server.serve(sockets=[self._listener])
+        self._loop = asyncio.get_running_loop()
+        self._started.set()
+        await serve_worker(self._server, self.worker, [self._listener])

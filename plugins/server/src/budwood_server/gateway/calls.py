@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from budwood.errors import StructuredOutputError
 from budwood_server.gateway.errors import describe
 from budwood_server.gateway.rates import count_tokens
 from budwood_server.gateway.reply_headers import list_headers
-from budwood_server.web.exchange import COMMENT, STREAM_HEADERS
 
 if TYPE_CHECKING:
     from budwood import AsyncChatStream, AsyncMediaStream
@@ -87,36 +87,19 @@ async def send_stream(exchange: Exchange, plan: CallPlan, stream: AnyStream, enc
 
 async def _send_stream(exchange: Exchange, plan: CallPlan, stream: AnyStream, encoder: StreamEncoder) -> None:
     keep_alive = plan.configuration.server.keep_alive
-    async with stream:
-        chunks = _encode(exchange, stream, encoder)
-        first = asyncio.ensure_future(anext(chunks))
+    async with stream, aclosing(_encode(exchange, stream, encoder)) as chunks:
         try:
-            await asyncio.wait((first,), timeout=keep_alive)
-            if first.done():
-                chunk = first.result()
-                await exchange.start_stream((*STREAM_HEADERS, *_list_headers(plan, stream)))
-                await exchange.send_part(chunk)
-            else:
-                await exchange.start_stream((*STREAM_HEADERS, *_list_headers(plan, stream)))
-                await exchange.send_part(COMMENT)
-                await exchange.send_events(_one(first), keep_alive)
-            await exchange.send_events(chunks, keep_alive)
+            await exchange.send_events(chunks, lambda: _list_headers(plan, stream), keep_alive)
         except (Exception, asyncio.CancelledError) as error:
             is_cancelled = isinstance(error, asyncio.CancelledError)
             if not exchange.is_started or isinstance(error, OSError) or (is_cancelled and not exchange.interruption):
                 raise
             problem = exchange.accept_interruption() or describe(error)
             await exchange.send_part(encoder.fail(problem, exchange.request_id))
-        finally:
-            first.cancel()
         await exchange.end_stream()
 
 
-async def _one(chunk: Awaitable[bytes]) -> AsyncIterator[bytes]:
-    yield await chunk
-
-
-async def _encode(exchange: Exchange, stream: AnyStream, encoder: StreamEncoder) -> AsyncIterator[bytes]:
+async def _encode(exchange: Exchange, stream: AnyStream, encoder: StreamEncoder) -> AsyncGenerator[bytes, None]:
     is_first = True
     response: Any
     try:

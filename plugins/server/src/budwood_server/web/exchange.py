@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -24,7 +25,10 @@ STREAM_HEADERS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # otherwise nginx collects events
 )
+CLOSE: Final = (b"connection", b"close")
 COMMENT: Final = b": keep-alive\n\n"
+MAX_DISCARDED: Final = 1024 * 1024
+"""The largest rest of a body, in bytes, that is discarded so that the connection can be used again."""
 
 
 class Exchange:
@@ -49,6 +53,7 @@ class Exchange:
 
     __slots__ = (
         "_body",
+        "_has_more",
         "_receive",
         "_send",
         "headers",
@@ -67,6 +72,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._body: bytes | None = None
+        self._has_more = True
         self.request_id = request_id
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -107,42 +113,39 @@ class Exchange:
             ClientGoneError: The client has closed the connection.
         """
         if self._body is None:
-            length = self.header(b"content-length")
-            if length is not None and length.isdecimal() and int(length) > limit:
-                raise _too_large(limit)
-            message = await self._receive()
-            if message["type"] == "http.request" and not message.get("more_body", False):  # the usual case
-                self._body = message.get("body", b"")
-                if len(self._body) > limit:
-                    raise _too_large(limit)
-            else:
-                try:
-                    async with asyncio.timeout(timeout):
-                        self._body = b"".join([part async for part in self._read_parts(message, limit)])
-                except TimeoutError:
-                    raise ProblemError(
-                        Problem(status=408, message="The request body did not arrive in time.", code="request_timeout")
-                    ) from None
+            self._check_length(limit)
+            try:
+                async with asyncio.timeout(timeout):
+                    self._body = b"".join([part async for part in self._read_parts(limit)])
+            except TimeoutError:
+                raise ProblemError(_SLOW_BODY) from None
         return self._body
+
+    def _check_length(self, limit: int) -> None:
+        """Reject a body that is too large by its header, before it is read."""
+        length = self.header(b"content-length")
+        if length is not None and length.isdecimal() and int(length) > limit:
+            raise _too_large(limit)
 
     async def read_parts(self, limit: int) -> AsyncIterator[bytes]:
         """Yield the parts of a large body as they arrive; raises the same errors as `read_body`."""
-        async for part in self._read_parts(await self._receive(), limit):
+        self._check_length(limit)
+        async for part in self._read_parts(limit):
             yield part
 
-    async def _read_parts(self, message: Message, limit: int) -> AsyncIterator[bytes]:
+    async def _read_parts(self, limit: int) -> AsyncIterator[bytes]:
         size = 0
-        while True:
+        more = True
+        while more:
+            message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             part = message.get("body", b"")
+            more = self._has_more = message.get("more_body", False)
             size += len(part)
             if size > limit:
                 raise _too_large(limit)
             yield part
-            if not message.get("more_body", False):
-                return
-            message = await self._receive()
 
     async def read_json(self, limit: int, timeout: float) -> dict[str, Any]:
         """
@@ -151,6 +154,9 @@ class Exchange:
         Raises:
             ProblemError: It is not one; and the errors of `read_body`.
         """
+        if (encoding := self.header(b"content-encoding")) not in (None, "identity"):
+            message = f"The content encoding {encoding!r} is not supported."
+            raise reject(message, param="content-encoding", hint="Send the body uncompressed.", status=415)
         body = await self.read_body(limit, timeout)
         try:
             value = from_json(body, allow_inf_nan=False)
@@ -200,9 +206,7 @@ class Exchange:
         """Send the whole reply."""
         self.is_started = True
         length = (b"content-length", str(len(body)).encode())
-        await self._send(
-            {"type": "http.response.start", "status": status, "headers": [*headers, length, *self.headers]}
-        )
+        await self._start(status, (*headers, length))
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
 
     async def send_json(self, value: object, status: int = 200, headers: Iterable[Header] = ()) -> None:
@@ -212,7 +216,19 @@ class Exchange:
     async def start_stream(self, headers: Iterable[Header] = (), status: int = 200) -> None:
         """Start a reply that is sent part by part."""
         self.is_started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self.headers]})
+        await self._start(status, headers)
+
+    async def _start(self, status: int, headers: Iterable[Header]) -> None:
+        closing = (CLOSE,) if self._has_more and self._has_large_body() else ()
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, *self.headers, *closing]}
+        )
+
+    def _has_large_body(self) -> bool:
+        length = self.header(b"content-length")
+        if length is None:
+            return self.header(b"transfer-encoding") is not None
+        return not length.isdecimal() or int(length) > MAX_DISCARDED
 
     async def send_part(self, body: bytes) -> None:
         """Send a part of a reply that has started. It waits while the client reads slowly."""
@@ -222,19 +238,38 @@ class Exchange:
         """End a reply that was sent part by part."""
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def send_events(self, chunks: AsyncIterator[bytes], keep_alive: float) -> None:
+    async def send_events(
+        self, chunks: AsyncIterator[bytes], headers: Callable[[], Iterable[Header]], keep_alive: float
+    ) -> None:
         """
-        Send the chunks of an event stream that has started, and a comment whenever none has come for a while.
+        Send the chunks of an event stream, and a comment whenever none has come for a while.
+
+        The reply starts with the first of them: until then, an error of the chunks can have a status of its own.
 
         Args:
             chunks: The chunks. If they raise, the error is the caller's.
+            headers: Returns further headers when the reply starts.
             keep_alive: Seconds without a chunk after which a comment is sent.
         """
-        with contextlib.closing(_Comments(self.send_part, keep_alive)) as comments:
+
+        async def send(part: bytes) -> None:
+            if not self.is_started:
+                await self.start_stream((*STREAM_HEADERS, *headers()))
+            await self.send_part(part)
+
+        with contextlib.closing(_Comments(send, keep_alive)) as comments:
             async for chunk in chunks:
-                comments.postpone()
-                await comments.finish()
-                await self.send_part(chunk)
+                await comments.pause()
+                await send(chunk)
+                comments.resume()
+
+
+_SLOW_BODY: Final = Problem(
+    status=408,
+    message="The request body did not arrive in time.",
+    code="request_timeout",
+    headers={"connection": "close"},
+)
 
 
 class _Comments:
@@ -248,14 +283,15 @@ class _Comments:
         self._timer = self._loop.call_later(seconds, self._check)
         self._sending: asyncio.Task[None] | None = None
 
-    def postpone(self) -> None:
-        """Note that a chunk is about to be sent."""
-        self._due = self._loop.time() + self._seconds
-
-    async def finish(self) -> None:
-        """Wait for a comment that is being sent, so that no chunk gets into it."""
+    async def pause(self) -> None:
+        """Send no comments until `resume`, because a chunk is sent. Waits for a comment that is being sent."""
+        self._due = math.inf
         if self._sending is not None and not self._sending.done():
             await self._sending
+
+    def resume(self) -> None:
+        """Note that a chunk has been sent."""
+        self._due = self._loop.time() + self._seconds
 
     def close(self) -> None:
         """Send no more comments."""
@@ -264,11 +300,11 @@ class _Comments:
             self._sending.cancel()
 
     def _check(self) -> None:
-        left = self._due - self._loop.time()
+        left = min(self._due - self._loop.time(), self._seconds)
         if left <= 0:
             if self._sending is None or self._sending.done():
                 self._sending = self._loop.create_task(self._send_comment())
-            self.postpone()
+            self.resume()
             left = self._seconds
         self._timer = self._loop.call_later(left, self._check)
 
