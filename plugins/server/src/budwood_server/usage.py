@@ -30,7 +30,7 @@ BATCH: Final = 1000
 """The maximum number of records of one transaction."""
 
 AT_ONCE: Final = 50
-"""The number of records that are prepared before other tasks may run: they take less than a millisecond."""
+"""The number of records that are prepared or written before other tasks may run: about a millisecond."""
 
 MAX_PAUSE: Final = 10.0
 """Seconds between two attempts to write to a database that fails. They double up to the maximum."""
@@ -153,14 +153,17 @@ class UsageRecorder:
         """Write the oldest records. They wait until the transaction is committed."""
         waiting, counted = self._waiting, len(self._dropped)
         batch = [waiting[index] for index in range(min(len(waiting), BATCH))]
-        rows, invalid = [], 0
+        portions, dropped = [], counted
         for start in range(0, len(batch), AT_ONCE):
-            made, failed = make_rows(batch[start : start + AT_ONCE])
-            rows += made
-            invalid += failed
+            rows, invalid = make_rows(batch[start : start + AT_ONCE])
+            portions.append(rows)
+            dropped += invalid
             await asyncio.sleep(0)
         async with self._engine.begin() as connection:
-            await connection.run_sync(add, rows, counted + invalid)
+            for rows in portions:
+                await connection.run_sync(add, rows)
+            if dropped:
+                await connection.run_sync(add, (), dropped)
         for _ in batch:
             waiting.popleft()
         for _ in range(counted):
