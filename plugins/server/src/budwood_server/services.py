@@ -10,7 +10,7 @@ from budwood.clock import SystemClock
 from budwood_server.access.directory import KeyDirectory
 from budwood_server.database import Database, VersionWatch
 from budwood_server.database.schema import check_schema
-from budwood_server.limits import KeyLimits, Leases, open_leases
+from budwood_server.limits import KeyLimits, Leases, Limiters, open_leases
 from budwood_server.usage import UsageRecorder
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ class Services:
         watch: Notices changes of keys, and that the settings are to be loaded again.
         keys: Finds keys.
         leases: The units of limits and budgets that the worker has leased.
+        limiters: Opens the limiters of clients.
         limits: Counts the requests and tokens per minute of keys.
         usage: Records calls; None if the settings say so.
     """
@@ -35,6 +36,7 @@ class Services:
     watch: VersionWatch
     keys: KeyDirectory
     leases: Leases
+    limiters: Limiters
     limits: KeyLimits
     usage: UsageRecorder | None
 
@@ -56,6 +58,7 @@ class Services:
         """Write what is left, return what was leased, and close the database. Call it after the last request."""
         async with AsyncExitStack() as stack:  # each is closed, also if another cannot be
             stack.push_async_callback(self.database.close)
+            stack.callback(self.limiters.close)
             for close in (self.keys.close, self.watch.close, self.leases.stop):
                 stack.push_async_callback(close)
             if self.usage is not None:
@@ -76,6 +79,7 @@ def create_services(server: ServerSettings) -> Services:
         watch=VersionWatch(database),
         keys=KeyDirectory(database),
         leases=leases,
+        limiters=Limiters(leases),
         limits=KeyLimits(leases, clock),
         usage=UsageRecorder(database.engine, clock, server.usage_retention_days) if server.usage else None,
     )

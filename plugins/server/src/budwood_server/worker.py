@@ -193,10 +193,8 @@ class Worker:
         services = self.services
         if services is None:
             return Configuration(loaded.settings, loaded.server)
-        from budwood_server.limits import open_limiter
-
         observers = () if services.usage is None else (services.usage,)
-        limiter = open_limiter(loaded.settings, services.leases)
+        limiter = services.limiters.open(loaded.settings)
         return Configuration(loaded.settings, loaded.server, observers=observers, limiter=limiter)
 
 

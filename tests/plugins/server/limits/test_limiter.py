@@ -12,7 +12,7 @@ from budwood import AsyncClient, Settings
 from budwood.contracts import InlineLimiter, Limiter, WakingLimiter
 from budwood.errors import BudgetExceededError
 from budwood.types import Claim, Denial
-from budwood_server.limits import LeasedLimiter, Leases, open_leases, open_limiter
+from budwood_server.limits import LeasedLimiter, Leases, Limiters, open_leases
 from budwood_server.limits import limiter as limiter_module
 from budwood_server.limits.redis_store import RedisLeaseStore
 from budwood_server.limits.sql_store import SqlLeaseStore
@@ -77,7 +77,7 @@ async def open_clients(store, scripted, clock):
     Open two clients of two workers, each with a budget of the same name.
     """
     workers = clock.workers = [Leases(store, clock, name) for name in ("one", "two")]
-    limiters = [open_limiter(Settings.load({}), worker) for worker in workers]
+    limiters = [Limiters(worker).open(Settings.load({})) for worker in workers]
     clients = [
         AsyncClient("work/m", settings=SETTINGS, transport=scripted.asynchronous, clock=clock, limiter=limiter)
         for limiter in limiters
@@ -295,3 +295,18 @@ def test_store_is_that_of_the_settings(sqlite_url, clock):
             return [type(store) for store in stores]
 
     assert asyncio.run(scenario()) == [SqlLeaseStore, RedisLeaseStore]
+
+
+def test_reload_keeps_the_counts_of_vendors_limits(store, clock, tmp_path):
+    """
+    Unless the settings of their limiter have changed.
+    """
+
+    async def scenario():
+        limiters = Limiters(Leases(store, clock))
+        first, same = (limiters.open(Settings.load({})) for _ in range(2))
+        other = limiters.open(Settings.load({"limiters": {"local": {"path": str(tmp_path / "limits")}}}))
+        limiters.close()
+        return first._vendors is same._vendors, first._vendors is other._vendors
+
+    assert asyncio.run(scenario()) == (True, False)

@@ -3,6 +3,6 @@
 from budwood_server.limits.keys import Grant, KeyLimits, Refusal
 from budwood_server.limits.leases import Leases
 from budwood_server.limits.limiter import LeasedLimiter
-from budwood_server.limits.opening import open_leases, open_limiter
+from budwood_server.limits.opening import Limiters, open_leases
 
-__all__ = ["Grant", "KeyLimits", "LeasedLimiter", "Leases", "Refusal", "open_leases", "open_limiter"]
+__all__ = ["Grant", "KeyLimits", "LeasedLimiter", "Leases", "Limiters", "Refusal", "open_leases"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import ConfigurationError
 from budwood.hooks import LIMITER
@@ -12,7 +12,7 @@ from budwood_server.limits.limiter import LeasedLimiter
 
 if TYPE_CHECKING:
     from budwood import Settings
-    from budwood.contracts import Clock
+    from budwood.contracts import Clock, Limiter
     from budwood_server.database import Database
     from budwood_server.limits.stores import LeaseStore
     from budwood_server.settings import ServerSettings
@@ -32,16 +32,39 @@ def open_leases(server: ServerSettings, database: Database, clock: Clock) -> Lea
     return Leases(_open_store(server, database), clock)
 
 
-def open_limiter(settings: Settings, leases: Leases) -> LeasedLimiter:
+class Limiters:
     """
-    Open the limiter of a client. Vendors' limits are counted by the limiter that the settings name.
+    Opens the limiters of clients, which all use the same leases.
 
-    Raises:
-        PluginError: That limiter cannot be used.
-        ConfigurationError: Its settings are not valid.
+    Args:
+        leases: The leases of this worker.
     """
-    instance = Instances(settings).build(LIMITER, settings.limiter or LOCAL)
-    return LeasedLimiter(leases, instance.implementation, is_vendors_inline=instance.spec.inline)
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+        self._identity: tuple[str, Any] | None = None
+        self._vendors: Limiter | None = None
+
+    def open(self, settings: Settings) -> LeasedLimiter:
+        """
+        Open the limiter of a client. Vendors' limits are counted by the limiter that the settings name.
+
+        That one stays the same as long as its settings do, so that a reload forgets no counts.
+
+        Raises:
+            PluginError: It cannot be used.
+            ConfigurationError: Its settings are not valid.
+        """
+        instance = Instances(settings).build(LIMITER, settings.limiter or LOCAL)
+        identity = instance.spec.name, instance.settings
+        if self._vendors is None or self._identity != identity:
+            self._identity, self._vendors = identity, instance.implementation
+        return LeasedLimiter(self._leases, self._vendors, is_vendors_inline=instance.spec.inline)
+
+    def close(self) -> None:
+        """Close the limiter of vendors' limits."""
+        if self._vendors is not None:
+            self._vendors.close()
 
 
 def _open_store(server: ServerSettings, database: Database) -> LeaseStore:
