@@ -213,6 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return {"id": file_id, "object": "file", "status": "processed"}, 200
             case ["files", file_id, "content"] if file_id in vendor.files:
                 return vendor.files[file_id], 200
+            case ["files", file_id] if file_id in vendor.files:
+                size = len(vendor.files[file_id])
+                return {"id": file_id, "object": "file", "filename": f"{file_id}.jsonl", "bytes": size}, 200
             case ["batches"] if body:
                 return vendor.create(json.loads(body)), 200
             case ["batches"]:

@@ -9,7 +9,7 @@ from budwood.client.async_jobs import AsyncJobMethods
 from budwood.engine.media_options import WAIT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from budwood.batches import AsyncBatchJob, Results
     from budwood.engine.batches.requests import BatchRequest, Lane
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from budwood.engine.chat.prompts import Prompt
     from budwood.live_batches import AsyncLiveBatch
     from budwood.types.jobs import Progress, Submitted
+    from budwood.types.record import JSON
 
 
 class AsyncBatchMethods(AsyncJobMethods):
@@ -63,6 +64,15 @@ class AsyncBatchMethods(AsyncJobMethods):
         memory = BatchMemory(creating=creating)
         ref = await self._driver.run(batches.submit(requests, options, memory, submitted))
         return AsyncBatchJob(self._engine, self._driver, ref, memory=memory)
+
+    async def submit_batch_file(
+        self, file_id: str, *, fields: Mapping[str, JSON] | None = None, **options: Unpack[AskOptions]
+    ) -> AsyncBatchJob:
+        """Submit a batch whose lines are in a file that the vendor stores; see `Client.submit_batch_file`."""
+        from budwood.batches import AsyncBatchJob
+
+        ref, state = await self._driver.run(self._engine.batches.submit_file(file_id, fields or {}, options))
+        return AsyncBatchJob(self._engine, self._driver, ref, state)
 
     def _start_live(
         self, requests: Iterable[Prompt | BatchRequest], concurrency: int, options: AskOptions

@@ -9,7 +9,7 @@ from budwood.client.jobs import JobMethods
 from budwood.engine.media_options import WAIT_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from budwood.batches import BatchJob, Results
     from budwood.engine.batches.requests import BatchRequest, Lane
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from budwood.engine.chat.prompts import Prompt
     from budwood.live_batches import LiveBatch
     from budwood.types.jobs import Progress, Submitted
+    from budwood.types.record import JSON
 
 
 class BatchMethods(JobMethods):
@@ -93,6 +94,29 @@ class BatchMethods(JobMethods):
         memory = BatchMemory(creating=creating)
         ref = self._driver.run(batches.submit(requests, options, memory, submitted))
         return BatchJob(self._engine, self._driver, ref, memory=memory)
+
+    def submit_batch_file(
+        self, file_id: str, *, fields: Mapping[str, JSON] | None = None, **options: Unpack[AskOptions]
+    ) -> BatchJob:
+        """
+        Submit a batch whose lines are in a file that the vendor stores, in the vendor's own form.
+
+        `Files.upload` with ``purpose="batch"`` stores one. The results, as the vendor wrote them, are in files whose
+        ids are in ``job.poll().raw``; `Files.content` downloads them.
+
+        Args:
+            file_id: The vendor's id of the file.
+            fields: Further fields of the vendor's request, such as ``endpoint`` and ``metadata``, sent unchanged.
+            **options: The model, whose provider has the file, and options of its requests to the vendor.
+
+        Raises:
+            UnsupportedError: The vendor has no batches in this form. Nothing was sent.
+            BudgetExceededError: A budget has nothing left. Nothing was sent.
+        """
+        from budwood.batches import BatchJob
+
+        ref, state = self._driver.run(self._engine.batches.submit_file(file_id, fields or {}, options))
+        return BatchJob(self._engine, self._driver, ref, state)
 
     def _start_live(
         self, requests: Iterable[Prompt | BatchRequest], concurrency: int, options: AskOptions

@@ -20,6 +20,7 @@ from budwood.contracts.local_providers import (
 )
 from budwood.contracts.media import (
     BackgroundProvider,
+    BatchFileProvider,
     BatchProvider,
     FileProvider,
     ImageProvider,
@@ -79,6 +80,7 @@ __all__ = [
     "AsyncTransport",
     "BackgroundProvider",
     "BatchCache",
+    "BatchFileProvider",
     "BatchProvider",
     "Cache",
     "CatalogNameProvider",

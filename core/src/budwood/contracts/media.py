@@ -9,7 +9,7 @@ and a `JobRef` identifies the job, also in another process.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from budwood.types import Body, HTTPCall, HTTPReply
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         VideoRequest,
         VideoResponse,
     )
+    from budwood.types.record import JSON
 
 T = TypeVar("T")
 
@@ -287,5 +288,20 @@ class BatchProvider(Protocol):
 
         Raises:
             ValueError: The line has no id, or is not in the format of the API.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchFileProvider(BatchProvider, Protocol):
+    """A vendor whose batches can be created from a file that it already stores, with lines in its own form."""
+
+    def submit_batch_file(self, file_id: str, fields: Mapping[str, JSON]) -> Steps[JobState]:
+        """
+        Submit a job; see `BatchProvider.submit_batch`.
+
+        Args:
+            file_id: The vendor's id of the file with the lines.
+            fields: Further fields of the vendor's request, sent unchanged.
         """
         ...

@@ -7,6 +7,7 @@ from typing import Final
 
 from budwood.contracts import (
     BackgroundProvider,
+    BatchFileProvider,
     BatchProvider,
     FileProvider,
     ImageProvider,
@@ -110,6 +111,13 @@ BATCHES: Final = Service(
     protocol=BatchProvider,
     refusal="has no batches",
     hint='Pass lane="live" for ordinary calls, or choose a vendor that has batches.',
+)
+BATCH_FILES: Final = Service(
+    name="batch",
+    capability=Capability.BATCHES,
+    protocol=BatchFileProvider,
+    refusal="creates no batches from stored files",
+    hint="Call client.submit_batch(…) with the requests.",
 )
 BACKGROUND: Final = Service(
     name="background reply",

@@ -80,6 +80,7 @@ class JobState(Record):
         expires: When the result expires, in seconds since 1970.
         counts: The requests of a batch by their outcome.
         data: What the provider needs to fetch the result; it replaces that of the `JobRef`.
+        raw: The vendor's own record of a batch, if it has one and the job is a single batch.
     """
 
     id: str
@@ -92,6 +93,7 @@ class JobState(Record):
     expires: float | None = None
     counts: JobCounts | None = None
     data: dict[str, JSON] = Field(default_factory=dict)
+    raw: dict[str, JSON] = Field(default_factory=dict, repr=False)
 
     @property
     def is_ended(self) -> bool:

@@ -22,7 +22,7 @@ from budwood_azure.addresses import parse_address
 from budwood_azure.errors import refine_error
 from budwood_azure.settings import AzureSettings
 from budwood_azure.tokens import choose_token_source
-from budwood_openai_compatible import OpenAIBatches
+from budwood_openai_compatible import OpenAIFileBatches
 
 _VOICE: Final = "alloy"
 """The voice for deployments whose model is not known; Azure requires one. Source: its API description 2025-03-01."""
@@ -46,7 +46,7 @@ _NOT_OF_FOUNDRY: Final = frozenset(
 """Capabilities that addresses of the form ``…/models/…`` do not have."""
 
 
-class AzureBase(OpenAIBatches):
+class AzureBase(OpenAIFileBatches):
     """
     Addresses, credentials, errors and model families of Azure: the base class of plugins for models with another API.
 

@@ -25,7 +25,7 @@ from budwood.types import (
 from budwood_groq.errors import add_failed_generation, normalize_reply
 from budwood_groq.parameters import apply_settings, drop_unsupported
 from budwood_groq.settings import GroqSettings
-from budwood_openai_compatible import Body, OpenAIBatches
+from budwood_openai_compatible import Body, OpenAIFileBatches
 
 MEGABYTE: Final = 1000 * 1000
 
@@ -41,7 +41,7 @@ def read_limits(headers: Mapping[str, str]) -> RateLimits | None:
     return limits and limits.model_copy(update={"period_requests": _DAY})
 
 
-class Groq(OpenAIBatches):
+class Groq(OpenAIFileBatches):
     """
     Groq's API.
 

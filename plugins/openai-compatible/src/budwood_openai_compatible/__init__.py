@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
-from budwood_openai_compatible.batches import OpenAIBatches
+from budwood_openai_compatible.batches import OpenAIBatches, OpenAIFileBatches
 from budwood_openai_compatible.body import Body
 from budwood_openai_compatible.provider import OpenAICompatible
 from budwood_openai_compatible.settings import BaseURL, MissingFeature, OpenAICompatibleSettings, OptionalFeature
@@ -16,6 +16,7 @@ __all__ = [
     "OpenAIBatches",
     "OpenAICompatible",
     "OpenAICompatibleSettings",
+    "OpenAIFileBatches",
     "OptionalFeature",
     "budwood_providers",
 ]

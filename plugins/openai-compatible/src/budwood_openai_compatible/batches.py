@@ -36,6 +36,7 @@ from budwood_openai_compatible.provider import OpenAICompatible
 
 if TYPE_CHECKING:
     from budwood.contracts import Steps
+    from budwood.types.record import JSON
 
 MEGABYTE: Final = 1000 * 1000
 
@@ -185,7 +186,17 @@ class OpenAIBatches(OpenAICompatible):
             expires=parse_number(body.get("expires_at")),
             counts=decode_counts(body.get("request_counts")),
             data={"files": [body[name] for name in ("output_file_id", "error_file_id") if body.get(name)]},
+            raw=dict(body),
         )
+
+
+class OpenAIFileBatches(OpenAIBatches):
+    """A server whose batches can be created from a file with lines in OpenAI's form."""
+
+    def submit_batch_file(self, file_id: str, fields: Mapping[str, JSON]) -> Steps[JobState]:
+        """Create a batch from a file that the server stores."""
+        body = {"endpoint": "/v1/chat/completions", "completion_window": "24h", **fields, "input_file_id": file_id}
+        return (yield from self._create_batch(body, "input_file_id"))
 
 
 def find_path(url: str) -> str:

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from budwood.contracts import PluginContext
 from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
-from budwood_openai_compatible import BaseURL, OpenAIBatches, OpenAICompatibleSettings, OptionalFeature
+from budwood_openai_compatible import BaseURL, OpenAICompatibleSettings, OpenAIFileBatches, OptionalFeature
 
 __all__ = ["OpenAI", "OpenAISettings", "budwood_providers"]
 
@@ -43,7 +43,7 @@ class OpenAISettings(OpenAICompatibleSettings):
     api: Literal["chat", "responses", "auto"] = "auto"
 
 
-class OpenAI(OpenAIBatches):
+class OpenAI(OpenAIFileBatches):
     """The provider for OpenAI's own API."""
 
     vendor: ClassVar[str] = "openai"

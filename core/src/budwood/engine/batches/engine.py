@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from budwood.engine import jobs
+from budwood.engine.batches.budgets import check_budgets
 from budwood.engine.batches.live import LiveCalls, LiveFacts
 from budwood.engine.batches.parts import cancel_parts, poll_parts
 from budwood.engine.batches.record import BatchPart, BatchRecord, RequestForm, make_ranges, read_record
@@ -30,7 +31,7 @@ from budwood.engine.pipeline.offers import check_service, offers
 from budwood.engine.pipeline.steps import run_steps
 from budwood.engine.services import CHAT
 from budwood.engine.uploads.flow import store_media
-from budwood.errors import BudgetExceededError, BudwoodError, JobFailedError, NotFoundError, ProviderError
+from budwood.errors import BudwoodError, JobFailedError, NotFoundError, ProviderError
 from budwood.providing import has_media
 from budwood.types import JobRef, JobState
 
@@ -43,9 +44,13 @@ if TYPE_CHECKING:
     from budwood.option_settings import Options
     from budwood.types import ChatResponse, Message
     from budwood.types.jobs import Submitted
+    from budwood.types.record import JSON
 
 ENCODED_AT_ONCE: Final = 64
 """How many requests are in memory while they are written to a file."""
+
+NewBatch = tuple[JobRef, JobState]
+"""A batch, and its first state."""
 
 Requests = Iterable[Prompt | BatchRequest]
 """The requests of a batch."""
@@ -148,6 +153,12 @@ class BatchEngine:
         )
         record = BatchRecord(marks=(), forms=(), uses=())
         return self._submit(ref, record, enumerate(requests), memory, submitted)
+
+    def submit_file(self, file_id: object, fields: Mapping[str, JSON], options: AskOptions) -> Flow[NewBatch]:
+        """Submit a batch whose lines are in a file that the vendor stores; see `stored_files`."""
+        from budwood.engine.batches.stored_files import submit_stored_file  # few programs write their own lines
+
+        return submit_stored_file(self.start_call(self.parse(options)), file_id, fields)
 
     def resubmit(
         self,
@@ -293,7 +304,7 @@ class BatchEngine:
             messages = yield from self.read_files(call, messages, parsed)
         chat_request = parsed.request(call.target.model, messages)
         if call.budgets:
-            chat_request = yield from _check_budgets(call, chat_request)
+            chat_request = yield from check_budgets(call, chat_request)
         return Round(call, CHAT, chat_request, parsed.tools._replace(execute=False), parsed.output)
 
     def _batch_call(self, parsed: CallOptions) -> Call:
@@ -363,29 +374,3 @@ def _add_requests(record: BatchRecord, writer: BatchWriter, memory: BatchMemory)
             "unsent": unsent,
         }
     )
-
-
-def _check_budgets(call: Call, request: Any) -> Flow[Any]:  # noqa: ANN401 - a chat request
-    """
-    Limit the output of a request to what budgets allow. Results are charged when they are read.
-
-    Raises:
-        BudgetExceededError: A budget has nothing left.
-    """
-    from budwood.engine.budgets.client_budgets import limit_output  # few programs have budgets
-    from budwood.engine.budgets.reservation import read_left
-
-    for budget in call.budgets:
-        now = call.clock.time()
-        left = yield from read_left(budget, call.find_limiter, now)
-        if left <= 0:
-            raise BudgetExceededError(
-                f"The {budget.describe()} has nothing left.",
-                budget=budget.name,
-                left=0.0,
-                required=None,
-                unit=budget.unit,
-                hint="Raise the budget, or wait until it resets.",
-                resets_at=budget.resets_at(now),
-            )
-    return limit_output(call, call.target, request)

@@ -9,6 +9,7 @@ from budwood.engine.batches.states import combine_states, update_part
 from budwood.engine.drivers.effects import Flow
 from budwood.errors import NotFoundError, ProviderError
 from budwood.types import JobCounts, JobRef, JobState
+from budwood.types.record import JSON
 
 AskPart = Callable[[BatchPart], Flow[JobState]]
 """Sends a request about a part, and returns the state of the part."""
@@ -24,6 +25,7 @@ def poll_parts(ref: JobRef, poll: AskPart) -> Flow[JobState]:
     record = read_record(ref)
     pauses: list[float] = []
     lost: list[NotFoundError] = []
+    raw: dict[str, JSON] = {}
     for number, part in enumerate(record.parts):
         if part.is_ended:
             continue
@@ -34,10 +36,11 @@ def poll_parts(ref: JobRef, poll: AskPart) -> Flow[JobState]:
             record = update_part(record, number, _mark_as_lost(part, error))
             continue
         record = update_part(record, number, part.with_state(state))
+        raw = state.raw if len(record.parts) == 1 else {}
         pauses += [] if state.retry_after is None or state.is_ended else [state.retry_after]
     if lost and len(lost) == len(record.parts):
         raise lost[0]
-    return combine_states(ref.id, record, max(pauses, default=None))
+    return combine_states(ref.id, record, max(pauses, default=None)).model_copy(update={"raw": raw})
 
 
 def cancel_parts(ref: JobRef, cancel: AskPart) -> Flow[JobState]:
