@@ -67,6 +67,10 @@ ROUTES: Final = (
     Route("GET", "/v1/files/{file_id}/content", "files:read"),
     Route("POST", "/v1/responses", "responses:create"),
     Route("POST", "/v1/responses/input_tokens", "responses:count_tokens"),
+    Route("POST", "/v1/batches", "batches:create"),
+    Route("GET", "/v1/batches", "batches:list_batches"),
+    Route("GET", "/v1/batches/{batch_id}", "batches:get"),
+    Route("POST", "/v1/batches/{batch_id}/cancel", "batches:cancel"),
 )
 
 

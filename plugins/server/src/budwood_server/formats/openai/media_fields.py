@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from budwood_server.gateway.plan import add_tags
+
 if TYPE_CHECKING:
     from budwood_server.gateway.plan import CallPlan
 
@@ -12,7 +14,7 @@ Parser = Callable[[Any], bool]
 """Tells whether the core takes a value as an option."""
 
 OF_END_USERS: Final = ("user", "safety_identifier")
-"""Fields that identify who uses a program. Vendors without them need nothing in their place."""
+"""Fields that identify who uses a program: dimensions of telemetry. No vendor needs something in their place."""
 
 
 def is_text(value: object) -> bool:
@@ -56,6 +58,8 @@ def convert_fields(body: Mapping[str, Any], known: Mapping[str, tuple[str, Parse
         option, takes = known.get(name, ("", None))
         if value is None:
             continue
+        if name in OF_END_USERS:
+            add_tags(plan, name, value)
         if takes is not None and takes(value):
             options[option] = value
         elif plan.api == "openai":
@@ -64,5 +68,6 @@ def convert_fields(body: Mapping[str, Any], known: Mapping[str, tuple[str, Parse
             reason = "the value cannot be translated" if option else "other APIs do not have it"
             plan.leave_out(name, reason)
     if extra:
+        plan.keep_api()
         options["extra"] = extra
     return options
