@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from budwood import Settings
 from budwood_server.access.keys import INFER, ApiKey
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 class Gateway:
     """
-    The gateway, with settings of its own.
+    The gateway, with settings of its own. In a ``with`` block all requests share its state; else each starts anew.
 
     Args:
         settings: The settings.
@@ -53,6 +53,19 @@ class Gateway:
     def __init__(self, settings: dict[str, Any], key: ApiKey = KEY) -> None:
         self._settings = settings
         self._key = key
+        self._runner: asyncio.Runner | None = None
+        self._worker: Worker | None = None
+
+    def __enter__(self) -> Self:
+        self._runner = asyncio.Runner()
+        self._worker = self._create_worker()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._runner is not None
+        assert self._worker is not None
+        self._runner.run(self._worker.stop())
+        self._runner.close()
 
     def post(self, path: str, body: Any, **headers: str) -> Answer:
         """Send a request with a JSON body."""
@@ -63,24 +76,34 @@ class Gateway:
         return self.send("GET", path, b"", **headers)
 
     def send(self, method: str, path: str, body: bytes, **headers: str) -> Answer:
-        """Send a request in an event loop of its own."""
-        return asyncio.run(self._send(method, path, body, headers))
+        """Send a request."""
+        if self._runner is not None and self._worker is not None:
+            return self._runner.run(_send(self._worker, method, path, body, headers))
+        return asyncio.run(self._send_alone(method, path, body, headers))
 
-    async def _send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        worker = Worker(lambda: Settings.load(self._settings), authenticate=lambda _: self._key)
-        messages: list[Any] = []
-        requests = [{"type": "http.request", "body": body}]
-
-        async def receive() -> Any:
-            return requests.pop() if requests else await asyncio.Event().wait()
-
-        async def send(message: Any) -> None:
-            messages.append(message)
-
-        sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        path, _, query = path.partition("?")
-        scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
-        await create_app(worker)(scope | {"headers": [(b"authorization", b"Bearer key"), *sent]}, receive, send)
+    async def _send_alone(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+        worker = self._create_worker()
+        received = await _send(worker, method, path, body, headers)
         await worker.stop()
-        received = {str(name, "latin-1"): str(value, "latin-1") for name, value in messages[0]["headers"]}
-        return Answer(messages[0]["status"], received, b"".join(message["body"] for message in messages[1:]))
+        return received
+
+    def _create_worker(self) -> Worker:
+        return Worker(lambda: Settings.load(self._settings), authenticate=lambda _: self._key)
+
+
+async def _send(worker: Worker, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    messages: list[Any] = []
+    requests = [{"type": "http.request", "body": body}]
+
+    async def receive() -> Any:
+        return requests.pop() if requests else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
+    await create_app(worker)(scope | {"headers": [(b"authorization", b"Bearer key"), *sent]}, receive, send)
+    received = {str(name, "latin-1"): str(value, "latin-1") for name, value in messages[0]["headers"]}
+    return Answer(messages[0]["status"], received, b"".join(message["body"] for message in messages[1:]))

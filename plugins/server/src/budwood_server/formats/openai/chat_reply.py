@@ -8,7 +8,7 @@ that many servers and clients have.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.types import OUTPUT_TOOL, ImagePart, ReasoningPart, RefusalPart, TextPart
@@ -38,13 +38,9 @@ def encode_chat_reply(response: ChatResponse, model: str = "", *, has_functions:
         has_functions: Whether a call has the older form ``function_call``.
     """
     raw = _find_raw(response)
-    messages = (response.message, *response.alternatives)
-    choices = [
-        _encode_choice(message, index, choice, reason)
-        for index, (message, choice, reason) in enumerate(
-            zip(messages, _list_raw_choices(raw, len(messages)), _list_reasons(response, raw), strict=True)
-        )
-    ]
+    choices = [_encode_choice(response.message, 0, _get_raw_choice(raw, response), _find_reason(response))]
+    if response.alternatives:
+        choices += _encode_alternatives(response, raw)
     if has_functions:
         choices = [_use_function_call(choice) for choice in choices]
     created = raw.get("created")
@@ -64,24 +60,37 @@ def encode_chat_reply(response: ChatResponse, model: str = "", *, has_functions:
 def _find_raw(response: ChatResponse) -> Mapping[str, Any]:
     """Return the vendor's body if it has the same form; empty otherwise."""
     raw = response.raw
-    return raw if isinstance(raw, dict) and isinstance(raw.get("choices"), list) else {}
+    choices = raw.get("choices") if isinstance(raw, dict) else None
+    return raw if isinstance(raw, dict) and isinstance(choices, list) and all(map(_is_object, choices)) else {}
 
 
-def _list_raw_choices(raw: Mapping[str, Any], number: int) -> Sequence[Mapping[str, Any]]:
-    choices = [choice for choice in raw.get("choices", ()) if isinstance(choice, dict)]
-    if len(choices) != number:  # some servers split one reply into several choices
-        return ({},) * number
-    return choices if number == 1 else sorted(choices, key=lambda choice: choice.get("index") or 0)
+def _is_object(value: object) -> bool:
+    return type(value) is dict
 
 
-def _list_reasons(response: ChatResponse, raw: Mapping[str, Any]) -> Iterator[str]:
-    has_output = any(call.name == OUTPUT_TOOL for call in response.message.tool_calls)
-    yield "stop" if has_output and response.finish_reason == "tool_calls" else FINISH_REASONS[response.finish_reason]
-    if response.alternatives:
-        choices = _list_raw_choices(raw, len(response.alternatives) + 1)
-        for message, choice in zip(response.alternatives, choices[1:], strict=True):
-            reason = choice.get("finish_reason")
-            yield FINISH_REASONS.get(str(reason), "tool_calls" if message.tool_calls else "stop")
+def _get_raw_choice(raw: Mapping[str, Any], response: ChatResponse, index: int = 0) -> Mapping[str, Any]:
+    """Return a choice of the vendor's body; empty if it has others, since some servers split one reply."""
+    choices = raw.get("choices", ())
+    if len(choices) != len(response.alternatives) + 1:
+        return {}
+    if len(choices) > 1:
+        choices = sorted(choices, key=lambda choice: choice.get("index") or 0)
+    choice: Mapping[str, Any] = choices[index]
+    return choice
+
+
+def _find_reason(response: ChatResponse) -> str:
+    reason = FINISH_REASONS[response.finish_reason]
+    if reason == "tool_calls" and any(call.name == OUTPUT_TOOL for call in response.message.tool_calls):
+        return "stop"
+    return reason
+
+
+def _encode_alternatives(response: ChatResponse, raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for index, message in enumerate(response.alternatives, 1):
+        choice = _get_raw_choice(raw, response, index)
+        reason = FINISH_REASONS.get(str(choice.get("finish_reason")), "tool_calls" if message.tool_calls else "stop")
+        yield _encode_choice(message, index, choice, reason)
 
 
 def _encode_choice(message: Message, index: int, raw: Mapping[str, Any], reason: str) -> dict[str, Any]:
