@@ -1,0 +1,60 @@
+"""The quickstart of docs/guides/gateway.md works as printed, with the address and the key of a server that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.plugins.server.serving import ServeProcess
+
+pytestmark = pytest.mark.one_python
+
+GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "gateway.md").read_text("utf-8")
+QUICKSTART = GUIDE.partition("## Five minutes")[2].partition("\n## ")[0]
+ANSWER = "The shoot gives fruit."
+
+
+def blocks(language):
+    """Return the blocks of the quickstart in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", QUICKSTART, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The server of the quickstart, on a free port."""
+    (settings,) = blocks("toml")
+    with ServeProcess(tmp_path_factory.mktemp("quickstart"), settings=settings) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def key(server):
+    """The key of the quickstart, from the command as it is printed."""
+    (line,) = [line for block in blocks("console") for line in block.splitlines() if "keys create" in line]
+    command = [sys.executable, "-m", "budwood_cli", *shlex.split(line.removeprefix("$ budwood ")), "--json"]
+    run = subprocess.run(
+        command, cwd=server.folder, env=server.environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)["key"]
+
+
+@pytest.mark.parametrize("program", blocks("python"), ids=["openai", "anthropic"])
+def test_programs_of_the_quickstart_print_the_answer(program, server, key):
+    """
+    The programs for the SDKs of OpenAI and Anthropic get the answer of the demo model.
+    """
+    written = program.replace("http://127.0.0.1:8080", server.url).replace("bw_live_…", key)
+
+    run = subprocess.run(
+        [sys.executable, "-c", written], env=os.environ.copy(), capture_output=True, text=True, check=False
+    )
+
+    assert run.stdout.strip() == ANSWER, run.stderr
