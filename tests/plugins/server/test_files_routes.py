@@ -155,3 +155,25 @@ def test_file_that_the_vendor_lost_is_forgotten(vendor, client):
         client.files.delete(stored.id)
 
     assert stored.id not in [each.id for each in client.files.list()]
+
+
+def test_chat_names_a_file_by_its_public_id(vendor, client, other_client):
+    """
+    The vendor gets its own id of the file; someone else cannot use it, by either id.
+    """
+    stored = upload(vendor, client, "chat")
+    vendor.requests.clear()
+    content = [{"type": "text", "text": "What is in it?"}, {"type": "file", "file": {"file_id": stored.id}}]
+    message = {"role": "assistant", "content": "A tree."}
+    body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4.1-mini"}
+    vendor.play(json_reply(body | {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+
+    options = {"model": "openai/gpt-4.1-mini", "messages": [{"role": "user", "content": content}]}
+    assert client.chat.completions.create(**options).choices[0].message.content == "A tree."
+
+    assert vendor.requests[0].json["messages"][0]["content"][1]["file"]["file_id"] == "file-chat"
+    for file_id in (stored.id, "file-chat"):
+        content[1]["file"]["file_id"] = file_id
+        with pytest.raises(openai.NotFoundError):
+            other_client.chat.completions.create(**options)
+    assert len(vendor.requests) == 1

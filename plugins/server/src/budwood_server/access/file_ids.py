@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood_server.access.ownership import not_found
 from budwood_server.access.public_ids import decode_id
 from budwood_server.web.problems import reject
 
@@ -16,8 +15,27 @@ KIND: Final = "file"
 _SINGLE: Final = "file_id"
 _SEVERAL: Final = "file_ids"
 
+_DATA: Final = frozenset(
+    {"metadata", "parameters", "schema", "json_schema", "input_schema", "annotations", "citations", "arguments"}
+)
+"""Fields whose content no vendor takes for files: data of programs, and what earlier replies cited."""
 
-async def translate_file_ids(body: object, ownership: Ownership, owner: str, provider: str) -> None:
+_OUTPUTS: Final = frozenset(
+    {
+        "container_file_citation",
+        "file_citation",
+        "file_path",
+        "code_execution_output",
+        "bash_code_execution_output",
+    }
+)
+"""Types of objects that name files in earlier replies."""
+
+_CALL: Final = "tool_use"
+"""How the types of Anthropic's calls of tools end. Their field ``input`` is data of programs."""
+
+
+async def translate_file_ids(body: object, find_ownership: Callable[[], Ownership], owner: str, provider: str) -> bool:
     """
     Replace the public ids of files in a body by those of the vendor, wherever a field is ``file_id`` or ``file_ids``.
 
@@ -26,9 +44,12 @@ async def translate_file_ids(body: object, ownership: Ownership, owner: str, pro
 
     Args:
         body: The body, as JSON.
-        ownership: Who owns files.
+        find_ownership: Returns who owns files. It is called if the body has ids.
         owner: Whose request it is: `ApiKey.owner`.
         provider: The provider that gets the request.
+
+    Returns:
+        Whether there were any.
 
     Raises:
         ProblemError: A file does not exist, belongs to another owner, or is at another provider.
@@ -36,8 +57,9 @@ async def translate_file_ids(body: object, ownership: Ownership, owner: str, pro
     known: dict[str, str] = {}
     for place, key, value in list(find_file_ids(body)):
         if value not in known:
-            known[value] = await find_vendor_id(value, ownership, owner, provider)
+            known[value] = await find_vendor_id(value, find_ownership(), owner, provider)
         place[key] = known[value]
+    return bool(known)
 
 
 async def find_vendor_id(public_id: str, ownership: Ownership, owner: str, provider: str) -> str:
@@ -47,6 +69,8 @@ async def find_vendor_id(public_id: str, ownership: Ownership, owner: str, provi
     Raises:
         ProblemError: See `translate_file_ids`.
     """
+    from budwood_server.access.ownership import not_found  # few requests name files
+
     if decode_id(KIND, public_id) is None:
         raise not_found(KIND, public_id)
     found = await ownership.find(KIND, public_id, owner)
@@ -68,10 +92,15 @@ def find_file_ids(body: object) -> Iterator[tuple[Any, Any, str]]:
         if isinstance(node, list):
             waiting += [each for each in node if isinstance(each, dict | list)]
         elif isinstance(node, dict):
+            kind = node.get("type")
+            if isinstance(kind, str) and kind in _OUTPUTS:
+                continue
+            is_call = isinstance(kind, str) and kind.endswith(_CALL)
             for key, value in node.items():
-                if key == _SINGLE and isinstance(value, str):
-                    yield node, key, value
+                if isinstance(value, str):
+                    if key == _SINGLE:
+                        yield node, key, value
                 elif key == _SEVERAL and isinstance(value, list):
                     yield from ((value, index, each) for index, each in enumerate(value) if isinstance(each, str))
-                elif isinstance(value, dict | list):
+                elif isinstance(value, dict | list) and key not in _DATA and not (is_call and key == "input"):
                     waiting.append(value)

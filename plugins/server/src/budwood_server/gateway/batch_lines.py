@@ -35,7 +35,7 @@ ENDPOINTS: Final = (
 MAX_LINE: Final = 64 * 1024 * 1024
 """The largest line in bytes."""
 
-AT_ONCE: Final = 4 * 1024 * 1024
+AT_ONCE: Final = 1024 * 1024
 """The bytes of lines that are in memory at once, besides the last one of them."""
 
 _BOM: Final = b"\xef\xbb\xbf"

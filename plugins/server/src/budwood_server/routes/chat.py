@@ -26,7 +26,7 @@ EMPTY_PAGE: Final[dict[str, object]] = {
 async def create(request: Request) -> None:
     """Answer a chat."""
     body = await request.read_json()
-    plan = request.plan(body)
+    plan = await request.prepare(body)
     call = read_chat(body, plan)
     if call.is_streamed:
         await _stream(request, plan, call)

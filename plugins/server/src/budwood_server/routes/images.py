@@ -19,7 +19,7 @@ from budwood_server.web.forms import is_form
 from budwood_server.web.problems import reject
 
 if TYPE_CHECKING:
-    from budwood.types import ImagePart, ImageResponse
+    from budwood.types import ImageResponse
     from budwood_server.gateway.plan import CallPlan
     from budwood_server.routes.requests import Request
 
@@ -34,8 +34,10 @@ async def generate(request: Request) -> None:
 async def edit(request: Request) -> None:
     """``POST /v1/images/edits``: a form with files, or JSON with URLs and ids of files."""
     async with AsyncExitStack() as stack:
-        body, images, mask = await _read_edit(request, stack)
-        plan = request.plan(body)
+        form = await stack.enter_async_context(request.read_form(FORM_VALUES)) if is_form(request.exchange) else None
+        body = await request.read_json() if form is None else form.fields
+        plan = await request.prepare(body)
+        images, mask = parse_references(body) if form is None else read_images(form)
         call = parse_images(body, plan, images)
         if mask is not None:
             call.options["mask"] = mask
@@ -55,16 +57,6 @@ async def vary(_request: Request) -> None:
         hint="Use POST /v1/images/edits with a prompt that describes the variation.",
         status=404,
     )
-
-
-async def _read_edit(
-    request: Request, stack: AsyncExitStack
-) -> tuple[dict[str, Any], list[ImagePart], ImagePart | None]:
-    if not is_form(request.exchange):
-        body = await request.read_json()
-        return body, *parse_references(body)
-    form = await stack.enter_async_context(request.read_form(FORM_VALUES))
-    return form.fields, *read_images(form)
 
 
 async def _send(request: Request, plan: CallPlan, call: ImageCall) -> None:

@@ -64,7 +64,7 @@ async def _read(request: Request) -> tuple[CallPlan, dict[str, Any], VersionHead
     body = await request.read_json()
     betas = (request.exchange.header(b"anthropic-beta") or "").split(",")
     headers = VersionHeaders(version, [beta for part in betas if (beta := part.strip())])
-    return request.plan(body), body, headers
+    return await request.prepare(body), body, headers
 
 
 def _lacks_schemas(plan: CallPlan) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from budwood_server.access.file_ids import translate_file_ids
 from budwood_server.gateway.plan import CallPlan, plan_call
 from budwood_server.gateway.request_options import FIELD
 from budwood_server.web.problems import Problem, ProblemError
@@ -75,3 +76,18 @@ class Request(NamedTuple):
     def plan(self, body: dict[str, Any]) -> CallPlan:
         """Return what the request asks for; see `plan_call`."""
         return plan_call(self.exchange, self.configuration, self.key, body)
+
+    async def prepare(self, body: dict[str, Any]) -> CallPlan:
+        """
+        Return what the request asks for, with the ids of files in its body translated for the vendor.
+
+        Files are at one provider, so others are no fallbacks then.
+
+        Raises:
+            ProblemError: See `plan_call`, and `budwood_server.access.file_ids.translate_file_ids`.
+        """
+        plan = self.plan(body)
+        if await translate_file_ids(body, lambda: self.ownership, self.key.owner, plan.provider) and plan.fallbacks:
+            plan.fallbacks = [model for model in plan.fallbacks if model.partition("/")[0] == plan.provider]
+            plan.options["fallbacks"] = plan.fallbacks
+        return plan

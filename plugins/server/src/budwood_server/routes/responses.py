@@ -30,7 +30,7 @@ _IN_STREAMS: Final = {"on_stream_failure": "raise", "repairs": 0}
 async def create(request: Request) -> None:
     """Answer a request."""
     body = await request.read_json()
-    plan = request.plan(body)
+    plan = await request.prepare(body)
     call = read_call(plan, body)
     form = ResponseForm(
         id=f"resp_{uuid.uuid4().hex}",
@@ -50,7 +50,7 @@ async def create(request: Request) -> None:
 async def count_tokens(request: Request) -> None:
     """Count the input tokens of a request."""
     body = await request.read_json()
-    plan = request.plan(body)
+    plan = await request.prepare(body)
     call = read_call(plan, body)
     count = await request.exchange.run(plan.client.count_tokens(call.messages, **plan.options | call.options))
     await request.exchange.send_json({"object": "response.input_tokens", "input_tokens": count.input_tokens})
