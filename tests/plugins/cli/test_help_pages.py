@@ -25,9 +25,16 @@ def list_commands():
     Return all commands and subcommands, as lists of words.
     """
     for command in COMMANDS:
-        yield [command.name]
-        for name in getattr(load_command(command.name), "commands", ()):
-            yield [command.name, name]
+        yield from list_words([command.name], load_command(command.name))
+
+
+def list_words(words, command):
+    """
+    Return the words of a command, and those of its subcommands.
+    """
+    yield words
+    for name, subcommand in getattr(command, "commands", {}).items():
+        yield from list_words([*words, name], subcommand)
 
 
 ALL = [[], *list_commands()]

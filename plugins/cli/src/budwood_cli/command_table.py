@@ -74,6 +74,10 @@ COMMANDS: Final = (
         distribution="budwood-server",
     ),
     Command(
+        *("server", "Manage the keys and the database of a server.", "budwood_server.commands.server:app", "Server"),
+        distribution="budwood-server",
+    ),
+    Command(
         "batch",
         "Send many prompts from a file.",
         "budwood_cli.batches:app",

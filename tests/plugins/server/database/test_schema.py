@@ -7,11 +7,12 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from budwood_server.database import Database
 from budwood_server.database.schema import HEAD, VERSION_TABLE, SchemaError, check_schema, read_status, upgrade
 from budwood_server.database.tables import metadata
+from budwood_usage import database as usage
 from tests.plugins.server.databases import open_database
 
 UPGRADE = """
@@ -64,18 +65,18 @@ def run(url, scenario):
     return asyncio.run(main())
 
 
-async def set_version(database, version):
+async def set_version(database, version, table=VERSION_TABLE):
     """
     Make the database look as another version of the program leaves it.
     """
     await upgrade(database)
     async with database.write() as connection:
-        await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :version"), {"version": version})
+        await connection.execute(text(f"UPDATE {table} SET version_num = :version"), {"version": version})
 
 
 def describe_tables(connection):
     """
-    Return the columns and indexes of all tables but those of alembic.
+    Return the columns and indexes of the tables of the server.
     """
     inspector = inspect(connection)
     return {
@@ -85,7 +86,7 @@ def describe_tables(connection):
             sorted((each["name"], each["column_names"]) for each in inspector.get_indexes(table)),
         )
         for table in inspector.get_table_names()
-        if table != VERSION_TABLE
+        if table in metadata.tables
     }
 
 
@@ -135,22 +136,46 @@ def test_an_older_database_is_not_served(database_url, version):
         run(database_url, scenario)
 
 
+@pytest.mark.parametrize("table", [VERSION_TABLE, usage.VERSION_TABLE])
 @pytest.mark.parametrize("action", [check_schema, upgrade])
-def test_a_newer_database_is_neither_served_nor_changed(database_url, action):
+def test_a_newer_database_is_neither_served_nor_changed(database_url, action, table):
     """
     An older program must not write to tables that it does not know.
     """
 
     async def scenario(database):
-        await set_version(database, "0099")
+        await set_version(database, "0099", table)
         with pytest.raises(SchemaError, match="newer version") as error:
             await action(database)
-        return error.value.hint, (await read_status(database)).version
+        return error.value.hint, await read_status(database)
 
-    hint, version = run(database_url, scenario)
+    hint, status = run(database_url, scenario)
 
-    assert version == "0099"
+    assert "0099" in (status.version, status.usage_version)
+    assert status.state == "newer"
     assert hint.startswith("Update budwood-server")
+
+
+def test_the_usage_store_gets_its_tables(database_url):
+    """
+    It has a version of its own, which is checked, too.
+    """
+
+    async def scenario(database):
+        await set_version(database, "0000", usage.VERSION_TABLE)
+        states = [(await read_status(database)).state]
+        with pytest.raises(SchemaError, match="usage 0000"):
+            await check_schema(database)
+        async with database.write() as connection:
+            for table in (*usage.METADATA.tables, usage.VERSION_TABLE):
+                await connection.execute(text(f"DROP TABLE {table}"))
+        states.append((await read_status(database)).state)
+        await upgrade(database)
+        async with database.read() as connection:
+            await connection.execute(select(usage.calls))
+        return [*states, (await read_status(database)).state]
+
+    assert run(database_url, scenario) == ["older", "older", "current"]
 
 
 def test_several_processes_can_upgrade_at_the_same_time(database_url):

@@ -122,6 +122,19 @@ class KeyStore:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else StoredKey(_to_key(row), row["secret_hash"], row["old_secret_hash"])
 
+    async def find(self, text: str) -> ApiKey:
+        """
+        Return a key, also a revoked one.
+
+        Args:
+            text: Its id, its token, or its name if no other key has it.
+
+        Raises:
+            KeyNotFoundError: There is none, or several have the name.
+        """
+        async with self._database.read() as connection:
+            return await _find(connection, text)
+
     async def revoke(self, text: str) -> ApiKey:
         """
         Revoke a key, at once and for good. One that was revoked before stays as it is.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import Connection, inspect, text
 
 from budwood.errors import ConfigurationError
 from budwood_server.database.engine import Database
+from budwood_usage import database as usage
 
 VERSION_TABLE: Final = "budwood_server_version"
 """The table of alembic with the version of the tables."""
@@ -34,32 +35,41 @@ class SchemaStatus:
 
     Attributes:
         version: Their version; None if there are none.
-        head: The version that this program needs.
+        usage_version: The version of the tables of budwood-usage, which has migrations of its own.
     """
 
     version: str | None
-    head: str = HEAD
+    usage_version: str | None
 
     @property
-    def is_current(self) -> bool:
-        """Whether the program can use the tables."""
-        return self.version == self.head
+    def state(self) -> Literal["empty", "older", "current", "newer"]:
+        """Whether the tables are those of this program; ``"empty"`` if there are none."""
+        if self.version is None:
+            return "empty"
+        if self.version > HEAD or usage.is_newer(self.usage_version):
+            return "newer"
+        return "current" if (self.version, self.usage_version) == (HEAD, usage.HEAD) else "older"
 
-    @property
-    def is_newer(self) -> bool:
-        """Whether a newer program has changed the tables."""
-        return self.version is not None and self.version > self.head
+    def __str__(self) -> str:
+        return f"{self.version}, usage {self.usage_version}"
+
+
+CURRENT: Final = SchemaStatus(HEAD, usage.HEAD)
+"""The versions that this program needs."""
 
 
 async def read_status(database: Database) -> SchemaStatus:
     """
-    Return the version of the tables.
+    Return the version of the tables. A file that does not exist is not created.
 
     Raises:
         DatabaseError: The database cannot be used.
     """
+    path = database.address.path
+    if path is not None and not path.exists():
+        return SchemaStatus(None, None)
     async with database.read() as connection:
-        return SchemaStatus(await connection.run_sync(_find_version))
+        return await connection.run_sync(_find_status)
 
 
 async def check_schema(database: Database) -> None:
@@ -71,12 +81,12 @@ async def check_schema(database: Database) -> None:
         DatabaseError: The database cannot be used.
     """
     status = await read_status(database)
-    if status.is_newer:
+    if status.state == "newer":
         raise _newer(database, status)
-    if not status.is_current:
-        what = "has no tables yet" if status.version is None else f"has tables of an older version ({status.version})"
+    if status.state != "current":
+        what = "no tables yet" if status.state == "empty" else f"tables of an older version ({status})"
         raise SchemaError(
-            f"The database {database.address.label} {what}; this program needs version {status.head}.",
+            f"The database {database.address.label} has {what}; this program needs version {CURRENT}.",
             hint="Run `budwood server db upgrade`.",
         )
 
@@ -94,27 +104,29 @@ async def upgrade(database: Database) -> SchemaStatus:
     async with database.write() as connection:
         if database.is_postgresql:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        status = SchemaStatus(await connection.run_sync(_find_version))
-        if status.is_newer:
+        status = await connection.run_sync(_find_status)
+        if status.state == "newer":
             raise _newer(database, status)
-        if not status.is_current:
+        if status.state != "current":
             await connection.run_sync(_migrate)
+            await connection.run_sync(usage.upgrade, database.address.label)
     return status
 
 
 def _newer(database: Database, status: SchemaStatus) -> SchemaError:
     return SchemaError(
-        f"The database {database.address.label} has tables of a newer version ({status.version}) than this program "
-        f"({status.head}).",
+        f"The database {database.address.label} has tables of a newer version ({status}) than this program has "
+        f"({CURRENT}).",
         hint="Update budwood-server, or name another database.",
     )
 
 
-def _find_version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()  # noqa: S608 - constant
-    return max(versions, default=None)
+def _find_status(connection: Connection) -> SchemaStatus:
+    version = None
+    if inspect(connection).has_table(VERSION_TABLE):
+        versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars()  # noqa: S608 - constant
+        version = max(versions, default=None)
+    return SchemaStatus(version, usage.find_version(connection))
 
 
 def _migrate(connection: Connection) -> None:
