@@ -75,6 +75,7 @@ def test_reply_has_what_the_vendor_said(vendor, gateway):
         {"temperature": 0, "top_p": 0, "seed": 0, "frequency_penalty": 0, "presence_penalty": 0},
         {"max_tokens": 5},
         {"max_completion_tokens": 5},
+        {"max_completion_tokens": 5, "max_tokens": 6},
         {"max_tokens": 0, "max_completion_tokens": 0, "n": 0, "temperature": -1, "stop": []},
         {"n": 1, "logprobs": True, "top_logprobs": 0, "logit_bias": {"5": -100}, "user": "u", "store": False},
         {"metadata": {"a": "b"}, "safety_identifier": "s", "service_tier": "auto", "prompt_cache_key": "p"},

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 from budwood.names import normalise
-from budwood.types import ModelDetails
+from budwood.types import ModelDetails, ModelRules
 from budwood_server.settings import ModelRoute
 from budwood_server.web.problems import Problem, ProblemError
 
@@ -27,14 +27,14 @@ class ResolvedModel(NamedTuple):
         options: Options of the call: the model, and its fallbacks and routing if it has any.
         provider: The first instance that is asked.
         api: The API whose parameters it takes unchanged: ``"openai"``, ``"anthropic"``, or empty.
-        traits: What the catalog says about the model; see `budwood.types.ModelRules`.
+        rules: What the catalog says about the model.
     """
 
     name: str
     options: Mapping[str, Any]
     provider: str
     api: str
-    traits: frozenset[str] = frozenset()
+    rules: ModelRules = ModelRules.model_construct()
 
 
 class ModelNames:
@@ -99,7 +99,7 @@ class ModelNames:
 
     def _make(self, name: str, options: Mapping[str, Any]) -> ResolvedModel:
         details = self._find_details(options["model"])
-        return ResolvedModel(name, options, details.provider, details.api, frozenset(details.rules.traits))
+        return ResolvedModel(name, options, details.provider, details.api, details.rules)
 
     def _not_found(self, name: str, addresses: Sequence[str]) -> ProblemError:
         if addresses:

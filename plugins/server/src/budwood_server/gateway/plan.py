@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from budwood.types import ModelRules
 from budwood_server.gateway.configuration import make_namespace
 from budwood_server.gateway.request_options import FIELD, PREFIX, read_request_options
 from budwood_server.web.problems import Problem, ProblemError, reject
@@ -37,7 +38,7 @@ class CallPlan:
         name: The name of the model, as allow-lists, usage and budgets know it.
         provider: The instance that is asked first; ``api`` is the API whose parameters it takes unchanged.
         options: Options of the call: model, fallbacks, label and so on.
-        traits: What the catalog says about the model, such as that it is offered only by one API of its vendor.
+        rules: What the catalog says about the model.
         fallbacks: The models that are asked if the first one fails.
         on_unsupported: What to do with a field that cannot be translated: ``"adapt"``, ``"warn"`` or ``"error"``.
         adaptations: What was changed before the call.
@@ -51,7 +52,7 @@ class CallPlan:
     api: str
     options: dict[str, Any]
     on_unsupported: str
-    traits: frozenset[str] = frozenset()
+    rules: ModelRules = field(default_factory=ModelRules.model_construct)
     fallbacks: Sequence[str] = ()
     adaptations: list[Adaptation] = field(default_factory=list)
 
@@ -116,7 +117,7 @@ def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, bod
         resolved.api,
         options,
         options.get("on_unsupported") or configuration.settings.options.on_unsupported,
-        resolved.traits,
+        resolved.rules,
         options.get("fallbacks", resolved.options.get("fallbacks", configuration.settings.options.fallbacks)),
     )
 

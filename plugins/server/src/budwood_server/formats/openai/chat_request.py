@@ -21,7 +21,7 @@ from budwood_server.formats.openai.chat_messages import (
 from budwood_server.formats.openai.chat_tools import read_tools
 from budwood_server.formats.openai.foreign_fields import is_default, translate_field
 from budwood_server.formats.openai.options import CHAT_OPTIONS, LENGTHS
-from budwood_server.formats.openai.response_format import read_response_format
+from budwood_server.formats.openai.response_format import merge_format, read_response_format
 from budwood_server.gateway.plan import add_tags
 from budwood_server.web.problems import reject
 
@@ -88,9 +88,11 @@ def read_chat(body: dict[str, Any], plan: CallPlan) -> ChatCall:
     else:
         custom_tools = frozenset()
     if (format_ := body.get("response_format")) is not None:
-        reader.options |= read_response_format(format_, plan, is_native=is_native)
-        if is_native:
-            reader.extra["response_format"] = format_
+        found = read_response_format(format_, plan, is_native=is_native)
+        reader.options |= found.options
+        reader.extra |= merge_format(reader.extra, found.extra)
+    if is_native and body.keys() >= LENGTHS:
+        reader.extra |= {name: body[name] for name in LENGTHS}
     is_streamed, include_usage = reader.read_stream(body)
     messages = reader.read_messages(messages)
     return ChatCall(messages, reader.finish(), is_streamed, include_usage, bool(body.get("functions")), custom_tools)
@@ -98,9 +100,15 @@ def read_chat(body: dict[str, Any], plan: CallPlan) -> ChatCall:
 
 def _is_native(body: Mapping[str, Any], plan: CallPlan) -> bool:
     """Tell whether the request is sent to Chat Completions, so that its fields can be sent unchanged."""
-    if plan.api != "openai" or RESPONSES_ONLY in plan.traits:
+    if plan.api != "openai":
         return False
-    if TOOLS_IN_RESPONSES not in plan.traits or not body.get("tools") or body.get("reasoning_effort") == "none":
+    traits = plan.rules.traits
+    if not traits or not plan.configuration.has_responses(plan.options["model"]):
+        return True
+    if RESPONSES_ONLY in traits:
+        return False
+    reasons = (body.get("reasoning_effort") or plan.rules.default_effort) != "none"
+    if TOOLS_IN_RESPONSES not in traits or not reasons or not body.get("tools"):
         return True
     return any(name in body and not is_default(name, body[name]) for name in _CHANGES_FORM)
 
@@ -134,7 +142,7 @@ class _Reader:
             self._add_further(name, value)
         elif option.accepts(value):
             self.options[option.name] = value
-            if self._is_native and name in LENGTHS:  # under the client's own name
+            if self._is_native and name == "max_completion_tokens":  # under this name
                 self.extra[name] = value
         elif self._is_native:
             self.extra[name] = value
