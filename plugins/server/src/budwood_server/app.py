@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -79,7 +79,7 @@ class Application:
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self.rest(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, f"req_{uuid.uuid4().hex}")
+        exchange = Exchange(scope, receive, send, f"req_{random.getrandbits(128):032x}")
         configuration = self._worker.configuration
         if allow_origin(exchange, configuration.server.allowed_origins):
             await answer_preflight(exchange)

@@ -153,17 +153,14 @@ class UsageRecorder:
         """Write the oldest records. They wait until the transaction is committed."""
         waiting, counted = self._waiting, len(self._dropped)
         batch = [waiting[index] for index in range(min(len(waiting), BATCH))]
-        portions, dropped = [], counted
+        rows, dropped = [], counted
         for start in range(0, len(batch), AT_ONCE):
-            rows, invalid = make_rows(batch[start : start + AT_ONCE])
-            portions.append(rows)
+            made, invalid = make_rows(batch[start : start + AT_ONCE])
+            rows += made
             dropped += invalid
             await asyncio.sleep(0)
         async with self._engine.begin() as connection:
-            for rows in portions:
-                await connection.run_sync(add, rows)
-            if dropped:
-                await connection.run_sync(add, (), dropped)
+            await connection.run_sync(add, rows, dropped)
         for _ in batch:
             waiting.popleft()
         for _ in range(counted):
