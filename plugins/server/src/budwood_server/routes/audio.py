@@ -53,7 +53,7 @@ async def _transcribe(request: Request, *, translate: bool) -> None:
         plan = request.plan(body)
         call = parse_transcription(body, plan, translate=translate)
         file = form.require_file("file")
-        media_type = file.media_type if (file.media_type or "").startswith(("audio/", "video/")) else None
+        media_type = file.type_among("audio", "video")
         await _send_transcript(request, plan, call, AudioPart(path=file.path, name=file.name, media_type=media_type))
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from budwood.providing import normalise_media_type
 from budwood_server.web.problems import Problem, ProblemError, reject
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class FormFile(NamedTuple):
     media_type: str | None
     path: Path
     size: int
+
+    def type_among(self, *kinds: str) -> str | None:
+        """Return the media type under its usual name, if it is one of some kinds, such as ``"audio"``."""
+        found = normalise_media_type(self.media_type or "")
+        return found if found.partition("/")[0] in kinds else None
 
 
 class Form(NamedTuple):

@@ -120,8 +120,7 @@ def read_images(form: Form) -> tuple[list[ImagePart], ImagePart | None]:
 def _make_part(file: FormFile) -> ImagePart:
     if not file.size:
         raise reject(f"The file in the field {file.field!r} is empty.", param=file.field, code="empty_file")
-    media_type = file.media_type if (file.media_type or "").startswith("image/") else None
-    return ImagePart(path=file.path, name=file.name or None, media_type=media_type)
+    return ImagePart(path=file.path, name=file.name or None, media_type=file.type_among("image"))
 
 
 def _parse_reference(value: object, where: str) -> ImagePart:
