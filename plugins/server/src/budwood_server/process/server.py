@@ -23,6 +23,9 @@ T = TypeVar("T")
 FLUSH_SECONDS: Final = 2.0
 """The time that clients get to receive the end of a reply that was interrupted."""
 
+GC_THRESHOLDS: Final = (20_000, 20, 50)
+"""Allocations before a collection of garbage: requests under way are much garbage soon, but no cycles."""
+
 KEEP_ALIVE_SECONDS: Final = 75
 """The time for which a connection without a request stays open; proxies usually reuse it for up to 60 s."""
 
@@ -111,6 +114,7 @@ async def serve_worker(server: GatewayServer, worker: Worker, sockets: Sequence[
     await worker.start()
     gc.collect()
     gc.freeze()  # what was imported stays, so collections of garbage need not visit it
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         await server.serve(list(sockets))
     finally:
