@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 from math import inf
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +21,24 @@ from tests.plugins.server.databases import open_database
 from tests.plugins.server.limits.workers import MemoryStore, Workers, claim, find_count, reserve
 
 LIMIT = 100
+
+PROGRAM = """
+import asyncio, sys
+from budwood_server.database import Database
+from budwood_server.limits.leases import Leases
+from budwood_server.limits.sql_store import SqlLeaseStore
+from tests.plugins.server.limits.workers import SystemClock, claim, reserve
+
+async def main():
+    sys.stdin.readline()
+    worker = Leases(SqlLeaseStore(Database(sys.argv[1])), SystemClock())
+    for number in range(1000):
+        assert await reserve(worker, str(number), claim(1, limit=1000)) is None
+        worker.settle(str(number), {})
+        print("granted", flush=True)
+
+asyncio.run(main())
+"""
 
 
 def run(scenario, count=2):
@@ -161,6 +183,35 @@ def test_concurrent_calls_never_overshoot(amount):
         return [denial for denial in await asyncio.gather(*calls) if denial is None]
 
     assert len(run(scenario, count=3)) == LIMIT // amount
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_background_work_disturbs_no_call(count):
+    """
+    Whatever it renews, returns and forgets while the store is asked: calls get all of the limit.
+    """
+
+    async def scenario(workers):
+        ended = asyncio.Event()
+
+        async def refresh(worker):
+            while not ended.is_set():
+                await worker.refresh()
+                await asyncio.sleep(0)
+
+        background = [asyncio.create_task(refresh(worker)) for worker in workers.clock.workers]
+        granted = []
+        for limit in range(1, 20):
+            calls = (
+                reserve(workers[number % count], f"{limit}-{number}", claim(1, limit=limit, key=f"budget/{limit}"))
+                for number in range(25)
+            )
+            granted.append(sum(denial is None for denial in await asyncio.gather(*calls)))
+        ended.set()
+        await asyncio.gather(*background)
+        return granted
+
+    assert run(scenario, count) == [*range(1, 20)]
 
 
 # The way of one call.
@@ -403,6 +454,47 @@ def test_lease_of_a_killed_worker_ends():
     assert 10 <= held <= 10 + LIMIT * SPARE_SHARE
     assert used == LIMIT - held
     assert "worker-1" not in leases
+
+
+def test_killed_process_has_not_raised_the_limit(sqlite_url):
+    """
+    A process that is killed in the middle of its calls has committed what it leased, so that the others do not use it.
+    """
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, sqlite_url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[4],
+    )
+
+    async def scenario():
+        async with open_database(sqlite_url) as database:
+            await asyncio.to_thread(program.stdin.write, "\n")
+            await asyncio.to_thread(program.stdin.close)
+            granted = await asyncio.to_thread(count_until_killed, program)
+            workers = Workers(SqlLeaseStore(database), 1)
+            workers.clock.advance(time.time() - workers.clock.time() + LEASE_SECONDS + 1)
+            return granted, await take_all(workers[0], limit=1000)
+
+    granted, used = asyncio.run(scenario())
+
+    assert granted >= 50
+    assert 0 < used <= 1000 - granted
+
+
+def count_until_killed(program):
+    """
+    Kill a program after 50 lines; return how many it has written.
+    """
+    granted = 0
+    for line in program.stdout:
+        granted += line == "granted\n"
+        if granted == 50:
+            program.kill()
+    program.wait()
+    program.stdout.close()
+    return granted
 
 
 def test_lease_lasts_while_a_call_runs():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from math import inf
 
+from budwood.clock import SystemClock
 from budwood.types import Claim
 from budwood_server.limits.counts import Count, Period, exchange
 from budwood_server.limits.leases import Leases
 from budwood_testing import FakeClock
+
+__all__ = ["MemoryStore", "SystemClock", "Workers", "WorkersClock", "claim", "find_count", "reserve"]
 
 
 class MemoryStore:
@@ -24,7 +28,12 @@ class MemoryStore:
         if self.error is not None:
             raise self.error
         self.exchanges += 1
-        return [exchange(self.counts.setdefault(request.period, Count()), request, worker, now) for request in requests]
+        await asyncio.sleep(0)  # other tasks run meanwhile
+        answers = [
+            exchange(self.counts.setdefault(request.period, Count()), request, worker, now) for request in requests
+        ]
+        await asyncio.sleep(0)
+        return answers
 
     async def list_recalled(self, now):
         return frozenset(period for period, count in self.counts.items() if count.recalled_until > now)

@@ -7,6 +7,7 @@ however it is used, and whoever is killed, all workers together never exceed the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -159,5 +160,5 @@ def _end_expired(count: Count, now: float) -> None:
 def _grant(request: LeaseRequest, room: float, *, is_recalled: bool) -> float:
     if request.needed > room:
         return room if room > 0 and room >= request.least else 0.0
-    spare = 0.0 if is_recalled else min(request.spare, room * SPARE_SHARE)
+    spare = 0.0 if is_recalled else math.floor(min(request.spare, room * SPARE_SHARE))  # parts of units are of no use
     return max(request.needed, spare)

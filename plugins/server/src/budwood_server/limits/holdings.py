@@ -49,6 +49,7 @@ class Holding:
             first of them began to wait, in seconds since 1970.
         left: The units that no worker had used or held when the store was asked last; ``others_idle`` are those that
             other workers had in reserve, and ``returnable`` those that they might return.
+        is_exchanged: Whether the store is being asked.
         is_leased: Whether the store has a lease for this worker.
         is_recalled: Whether units in reserve are to be returned, because another worker needs them.
     """
@@ -62,6 +63,7 @@ class Holding:
         "_used_at",
         "held",
         "idle",
+        "is_exchanged",
         "is_leased",
         "is_recalled",
         "least",
@@ -81,7 +83,7 @@ class Holding:
         self.idle = self.held = self.spent = self.needed = self.left = 0.0
         self.others_idle = self.returnable = 0.0
         self.least = self.since = inf
-        self.is_leased = self.is_recalled = False
+        self.is_exchanged = self.is_leased = self.is_recalled = False
         self._spare = 0.0
         self._used_at = self._topped_up_at = self._usable_until = self._refused_until = -inf
         self._refused = inf
@@ -149,7 +151,8 @@ class Holding:
 
     def is_empty(self, now: float) -> bool:
         """Tell whether the worker needs to remember nothing of it."""
-        return not (self.is_leased or self.held or self.spent or self.needed) and now >= self._refused_until
+        is_used = self.is_exchanged or self.is_leased or self.held or self.spent or self.needed
+        return not is_used and now >= self._refused_until
 
     def begin_exchange(self) -> LeaseRequest:
         """Return what to ask the store. What is returned can no longer be used by calls; the rest can."""
@@ -167,6 +170,7 @@ class Holding:
             has_lease=self.is_leased,
         )
         self.needed, self.least, self.since = 0.0, inf, inf
+        self.is_exchanged = True
         return request
 
     def end_exchange(self, request: LeaseRequest, answer: LeaseAnswer, started: float) -> None:

@@ -191,7 +191,7 @@ class Leases:
     def _forget_old(self) -> None:
         now, time = self._clock.monotonic(), self._clock.time()
         for period, holding in tuple(self._holdings.items()):
-            if holding.is_empty(now) or (holding.is_over(time) and not holding.held):
+            if holding.is_empty(now) or (holding.is_over(time) and not (holding.held or holding.is_exchanged)):
                 del self._holdings[period]
 
     async def _join_exchange(self) -> None:
@@ -216,7 +216,11 @@ class Leases:
     async def _exchange(self, holdings: Sequence[Holding]) -> None:
         started = self._clock.monotonic()
         requests = [holding.begin_exchange() for holding in holdings]
-        answers = await self._store.exchange(self.worker, requests, self._clock.time())
+        try:
+            answers = await self._store.exchange(self.worker, requests, self._clock.time())
+        finally:
+            for holding in holdings:
+                holding.is_exchanged = False
         for holding, request, answer in zip(holdings, requests, answers, strict=True):
             if answer.is_lost:  # all of it counts as used; calls that run settle with the old holding
                 emit("lease of a limit lost", level="warning", limit=holding.period.key)
