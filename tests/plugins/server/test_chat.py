@@ -175,6 +175,58 @@ def test_vendor_of_another_api_gets_what_it_has(vendor, gateway):
     }
 
 
+def test_functions_become_tools(vendor, gateway):
+    """
+    Another API gets tools, calls and results; the client gets a call in the older form.
+    """
+    vendor.play(claude({"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"x": 1}}, stop="tool_use"))
+    earlier = [
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "5"},
+    ]
+
+    received = gateway.post(
+        PATH,
+        {
+            "model": "claude",
+            "messages": [*HELLO, *earlier],
+            "functions": [{"name": "f", "parameters": {"type": "object", "properties": {}}}],
+            "function_call": {"name": "f"},
+        },
+    )
+
+    sent = vendor.requests[0].json
+    assert (sent["tools"][0]["name"], sent["tool_choice"]["name"]) == ("f", "f")
+    assert sent["messages"][1]["content"][0]["type"] == "tool_use"
+    assert sent["messages"][2]["content"][0]["type"] == "tool_result"
+    choice = received.json["choices"][0]
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"x":1}'}
+    assert choice["finish_reason"] == "function_call"
+
+
+def test_allowed_tools_are_chosen_for_another_api(vendor, gateway):
+    """
+    Only these are sent, with the mode as the choice.
+    """
+    vendor.play(claude(text("Hi")))
+    tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in "ab"]
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "b"}}]}
+
+    gateway.post(
+        PATH,
+        {
+            "model": "claude",
+            "messages": HELLO,
+            "tools": tools,
+            "tool_choice": {"type": "allowed_tools", "allowed_tools": allowed},
+        },
+    )
+
+    sent = vendor.requests[0].json
+    assert [tool["name"] for tool in sent["tools"]] == ["b"]
+    assert sent["tool_choice"] == {"type": "any"}
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

@@ -22,6 +22,13 @@ _FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "assistant": _COMMON | {"tool_calls", "refusal", "annotations", "reasoning_content", "reasoning"},
     "tool": _COMMON | {"tool_call_id"},
 }
+_OLDER_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    **_FIELDS,
+    "assistant": _FIELDS["assistant"] | {"function_call"},
+    "function": _COMMON,
+}
+"""Those with the older form of tools, which becomes the newer one."""
+
 _PART_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "text": frozenset({"type", "text", "cache_control"}),
     "refusal": frozenset({"type", "refusal"}),
@@ -49,8 +56,15 @@ class FurtherContent(NamedTuple):
     problem: str
 
 
-def find_further_content(messages: list[Any]) -> FurtherContent | None:
-    """Return the first content that the core does not model; None if there is none, which is usual."""
+def find_further_content(messages: list[Any], *, is_native: bool) -> FurtherContent | None:
+    """
+    Return the first content that the core does not model; None if there is none, which is usual.
+
+    Args:
+        messages: The messages.
+        is_native: Whether they are sent to the same API. Then the older form of tools must be kept, too.
+    """
+    fields = _FIELDS if is_native else _OLDER_FIELDS
     for number, message in enumerate(messages):
         if (
             type(message) is dict
@@ -59,7 +73,7 @@ def find_further_content(messages: list[Any]) -> FurtherContent | None:
             and message.get("role") in _FIELDS
         ):
             continue
-        if (found := _check_message(message)) is not None:
+        if (found := _check_message(message, fields)) is not None:
             return FurtherContent(f"messages[{number}]{found.where}", found.problem)
     return None
 
@@ -79,11 +93,11 @@ def reject_further_content(content: FurtherContent) -> NoReturn:
     )
 
 
-def _check_message(message: object) -> FurtherContent | None:
+def _check_message(message: object, fields: Mapping[str, frozenset[str]]) -> FurtherContent | None:
     if not isinstance(message, dict):
         return FurtherContent("", "it is no object")
     role = message.get("role")
-    known = _FIELDS.get(role) if isinstance(role, str) else None
+    known = fields.get(role) if isinstance(role, str) else None
     if known is None:
         return FurtherContent(".role", f"the role is {role!r}")
     for name, value in message.items():

@@ -175,7 +175,7 @@ class _Reader:
 
     def read_messages(self, messages: list[Any]) -> list[Any]:
         """Return the messages. Those with content that the core does not model are also sent unchanged."""
-        further = find_further_content(messages)
+        further = find_further_content(messages, is_native=self._is_native)
         if further is None and (not self._is_native or has_prompt(messages)):
             return messages
         if further is not None and not self._is_native:
