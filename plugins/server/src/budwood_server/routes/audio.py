@@ -14,6 +14,7 @@ from budwood_server.formats.openai.transcriptions import (
     parse_transcription,
 )
 from budwood_server.gateway.calls import list_response_headers, send_stream
+from budwood_server.gateway.rates import count_tokens
 from budwood_server.gateway.reply_headers import list_headers
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ async def _send_transcript(request: Request, plan: CallPlan, call: Transcription
         return
     send = client.translate_audio if call.translate else client.transcribe
     response = await exchange.run(send(audio, **call.options))
+    exchange.tokens = count_tokens(response)
     reply: dict[str, Any] | str = encode_transcript(response, call)
     headers = list_response_headers(plan, response)
     if isinstance(reply, str):
@@ -87,4 +89,5 @@ async def _send_audio(
         await exchange.send_part(first)
         async for chunk in audio:
             await exchange.send_part(chunk)
+        exchange.tokens = count_tokens(stream.response)
     await exchange.end_stream()

@@ -35,7 +35,8 @@ POLLS: Final = 8
 
 
 async def create(request: Request) -> None:
-    """``POST /v1/batches``."""
+    """``POST /v1/batches``. Its lines do not count for limits per minute: vendors answer them within a day."""
+    request.exchange.tokens = 0
     batch = parse_batch(await request.read_json())
     file = await request.ownership.find(FILE, batch.file_id, request.key.owner)
     models = check_input(file.data, batch)
@@ -80,6 +81,7 @@ async def get(request: Request) -> None:
 
 async def cancel(request: Request) -> None:
     """``POST /v1/batches/{batch_id}/cancel``."""
+    request.exchange.tokens = 0
     found = await _find(request)
     state = await request.exchange.run(_job(request.configuration.client, found).cancel())
     await request.exchange.send_json(await _encode(request, found, state))

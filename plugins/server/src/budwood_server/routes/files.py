@@ -39,6 +39,7 @@ BLOCK: Final = 256 * 1024
 
 async def upload(request: Request) -> None:
     """``POST /v1/files``."""
+    request.exchange.tokens = 0
     async with request.read_form() as form:
         await _upload(request, form)
 
