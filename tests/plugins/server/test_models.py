@@ -82,3 +82,4 @@ def test_wrong_limit_of_a_page():
     received = Gateway(SETTINGS).get("/v1/models?limit=0", anthropic_version="2023-06-01")
 
     assert received.status == 400
+    assert (received.json["type"], received.json["error"]["param"]) == ("error", "limit")

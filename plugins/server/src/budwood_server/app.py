@@ -16,6 +16,7 @@ from budwood_server.api import health
 from budwood_server.formats.errors import ENCODERS
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.gateway.rates import count_request
+from budwood_server.routes.client_api import find_api
 from budwood_server.routes.requests import Request
 from budwood_server.routes.table import ROUTES, Match, Route, RouteTable
 from budwood_server.web.cors import allow_origin, answer_preflight
@@ -85,7 +86,7 @@ class Application:
             await answer_preflight(exchange)
             return
         match = self._routes.find(exchange.method, exchange.path)
-        api = match.route.api if match.route is not None else "openai"
+        api = find_api(exchange, match.route)
         configuration.begin()
         self._running[exchange] = asyncio.current_task()
         try:

@@ -11,6 +11,7 @@ from budwood_server.formats.model_lists import (
     encode_openai_model,
 )
 from budwood_server.gateway.plan import resolve_allowed
+from budwood_server.routes.client_api import ANTHROPIC, find_api
 
 if TYPE_CHECKING:
     from budwood_server.routes.requests import Request
@@ -36,4 +37,4 @@ async def get(request: Request) -> None:
 
 
 def _is_anthropic(request: Request) -> bool:
-    return request.exchange.header(b"anthropic-version") is not None
+    return find_api(request.exchange, None) == ANTHROPIC

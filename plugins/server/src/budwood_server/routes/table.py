@@ -24,7 +24,8 @@ class Route(NamedTuple):
         path: The path; ``{name}`` is a part that varies, and ``{name:path}`` one that may have slashes.
         target: The handler as ``module:function``, below `budwood_server.routes`. It is imported at the first request.
         scope: What the key must be for.
-        api: Whose API it is, which determines the form of errors: ``"openai"`` or ``"anthropic"``.
+        api: Whose API it is, which determines the form of errors: ``"openai"`` or ``"anthropic"``; empty if it
+            depends on the client.
     """
 
     method: str
@@ -49,8 +50,8 @@ ROUTES: Final = (
     Route("GET", "/v1/chat/completions/{id}/messages", "chat:refuse_stored"),
     Route("POST", "/v1/completions", "completions:create"),
     Route("POST", "/v1/embeddings", "embeddings:create"),
-    Route("GET", "/v1/models", "models:list_all"),
-    Route("GET", "/v1/models/{id:path}", "models:get"),
+    Route("GET", "/v1/models", "models:list_all", api=""),
+    Route("GET", "/v1/models/{id:path}", "models:get", api=""),
     Route("POST", "/v1/moderations", "moderations:create"),
     Route("POST", "/v1/images/generations", "images:generate"),
     Route("POST", "/v1/images/edits", "images:edit"),

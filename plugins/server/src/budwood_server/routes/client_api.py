@@ -1,0 +1,19 @@
+"""Which API a client speaks, on routes that several have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from budwood_server.routes.table import Route
+    from budwood_server.web.exchange import Exchange
+
+OPENAI: Final = "openai"
+ANTHROPIC: Final = "anthropic"
+
+
+def find_api(exchange: Exchange, route: Route | None) -> str:
+    """Return the API of a route; without one, or if several have it, that of the client by its headers."""
+    if route is not None and route.api:
+        return route.api
+    return ANTHROPIC if exchange.header(b"anthropic-version") is not None else OPENAI
