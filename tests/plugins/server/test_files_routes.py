@@ -177,3 +177,18 @@ def test_chat_names_a_file_by_its_public_id(vendor, client, other_client):
         with pytest.raises(openai.NotFoundError):
             other_client.chat.completions.create(**options)
     assert len(vendor.requests) == 1
+
+
+def test_escapes_hide_no_id(vendor, client, gateway):
+    """
+    An id is found however its field is written in JSON.
+    """
+    body = {
+        "model": "openai/gpt-4.1-mini",
+        "messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}],
+    }
+    for name in ("file_id", "\\u0066ile_id", "file\\u005Fid"):
+        content = json.dumps(body).replace("file_id", name).encode()
+        headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+        assert httpx.post(f"{gateway}/chat/completions", content=content, headers=headers).status_code == 404
+    assert vendor.requests == []

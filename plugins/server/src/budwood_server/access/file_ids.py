@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from budwood_server.access.ownership import Ownership
 
 KIND: Final = "file"
+MARK: Final = b"file_id"
+"""A body of JSON without this text, also with escapes, has no ids of files."""
+
 _SINGLE: Final = "file_id"
 _SEVERAL: Final = "file_ids"
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budwood_server.access.file_ids import translate_file_ids
+from budwood_server.access.file_ids import MARK, translate_file_ids
 from budwood_server.gateway.plan import CallPlan, plan_call
 from budwood_server.gateway.request_options import FIELD
 from budwood_server.web.problems import Problem, ProblemError
@@ -87,6 +87,8 @@ class Request(NamedTuple):
             ProblemError: See `plan_call`, and `budwood_server.access.file_ids.translate_file_ids`.
         """
         plan = self.plan(body)
+        if not self.exchange.may_contain(MARK):  # the usual case
+            return plan
         if await translate_file_ids(body, lambda: self.ownership, self.key.owner, plan.provider) and plan.fallbacks:
             plan.fallbacks = [model for model in plan.fallbacks if model.partition("/")[0] == plan.provider]
             plan.options["fallbacks"] = plan.fallbacks

@@ -135,6 +135,10 @@ class Exchange:
         if length is not None and length.isdecimal() and int(length) > limit:
             raise _too_large(limit)
 
+    def may_contain(self, text: bytes) -> bool:
+        """Tell whether JSON in the body may contain a text of letters, digits and underscores, also with escapes."""
+        return self._body is None or text in self._body or b"\\u" in self._body
+
     async def read_parts(self, limit: int) -> AsyncIterator[bytes]:
         """Yield the parts of a large body as they arrive; raises the same errors as `read_body`."""
         self._check_length(limit)
