@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 
 from tests.gateway_server import TOKEN
@@ -62,4 +63,4 @@ def list_statuses(received):
     """
     Return the statuses of all replies in some bytes.
     """
-    return [int(line.split()[1]) for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]

@@ -94,7 +94,7 @@ class ServerSettings(_Section):
             for any. By default none.
         max_body: The maximum size of a request body in bytes.
         max_upload: The maximum size of an uploaded file in bytes.
-        body_timeout: Seconds within which a request body must arrive.
+        body_timeout: Seconds within which the head of a request must arrive, and then its body.
         keep_alive: Seconds without an event after which a stream gets a comment, so that proxies do not close it.
         drain: Seconds that requests under way get to finish when the server stops.
         models: Public names of models.

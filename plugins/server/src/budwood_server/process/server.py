@@ -13,6 +13,7 @@ import uvicorn
 
 from budwood_server.app import create_app
 from budwood_server.process.sockets import BACKLOG
+from budwood_server.web.protocol import limit_heads
 
 if TYPE_CHECKING:
     from budwood_server.app import Application
@@ -47,6 +48,7 @@ class GatewayServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._app,
+                http="httptools",
                 lifespan="off",  # `serve_worker` starts and stops the worker, so that errors arrive there
                 log_config=None,
                 log_level="error",
@@ -66,6 +68,7 @@ class GatewayServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections."""
+        self.config.http_protocol_class = limit_heads(self._worker.configuration.server.body_timeout)
         await super().startup(sockets)
         self._on_start()
 
