@@ -17,6 +17,9 @@ MAX_CACHED: Final = 4096
 MAX_NAMES: Final = 5
 """The number of names that an error suggests."""
 
+NO_RULES: Final = ModelRules.model_construct()
+"""Those of a model of which nothing is known."""
+
 
 class ResolvedModel(NamedTuple):
     """
@@ -34,7 +37,7 @@ class ResolvedModel(NamedTuple):
     options: Mapping[str, Any]
     provider: str
     api: str
-    rules: ModelRules = ModelRules.model_construct()
+    rules: ModelRules = NO_RULES
 
 
 class ModelNames:

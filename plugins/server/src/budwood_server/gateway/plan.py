@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood.types import ModelRules
 from budwood_server.gateway.configuration import make_namespace
+from budwood_server.gateway.names import NO_RULES
 from budwood_server.gateway.request_options import FIELD, PREFIX, read_request_options
 from budwood_server.web.problems import Problem, ProblemError, reject
 
 if TYPE_CHECKING:
     from budwood import AsyncClient
-    from budwood.types import Adaptation
+    from budwood.types import Adaptation, ModelRules
     from budwood_server.access.keys import ApiKey
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.gateway.names import ResolvedModel
@@ -52,7 +52,7 @@ class CallPlan:
     api: str
     options: dict[str, Any]
     on_unsupported: str
-    rules: ModelRules = field(default_factory=ModelRules.model_construct)
+    rules: ModelRules = NO_RULES
     fallbacks: Sequence[str] = ()
     adaptations: list[Adaptation] = field(default_factory=list)
 
