@@ -114,7 +114,7 @@ FOR_PLUGINS = frozenset(
     "Observation ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished ToolStarted "
     "AnyMedia BackgroundRequest BatchInput BatchLimits BatchLineResult FileUpload ImageRequest JobKind JobStatus "
     "MediaCompleted MediaEvent MediaFile MediaKind MediaLimits MediaPart MediaRequest ServiceResponse SpeechRequest "
-    "StricterLimits TranscriptionRequest VideoRequest "
+    "StoredReplyAction StricterLimits TranscriptionRequest VideoRequest "
     "Claim Denial CacheCounts CachedItem LeaseState CallFilter CallRecord RecordedFailure UsageTotals".split()
 )
 """Types that authors of plugins work with, and programs do not."""

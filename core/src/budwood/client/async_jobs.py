@@ -9,6 +9,7 @@ from budwood.engine.media_options import WAIT_SECONDS
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from budwood.engine.chat.option_types import AskOptions
     from budwood.engine.chat.prompts import Prompt
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from budwood.files import AsyncFiles
     from budwood.jobs import AsyncJob
     from budwood.media_streams import AsyncMediaStream
-    from budwood.types import ChatResponse, JobKind, JobRef, JobState, VideoDelta, VideoResponse
+    from budwood.types import ChatResponse, JobKind, JobRef, JobState, StoredReplyAction, VideoDelta, VideoResponse
     from budwood.types.jobs import Progress, Submitted
+    from budwood.types.record import JSON
 
 
 class AsyncJobMethods(ClientStates):
@@ -77,6 +79,17 @@ class AsyncJobMethods(ClientStates):
 
         ref, state = await self._driver.run(self._engine.submit_reply(prompt, options))
         return AsyncJob(self._engine, self._driver, ref, state)
+
+    async def stored_reply(
+        self,
+        reply_id: str,
+        action: StoredReplyAction = "get",
+        *,
+        provider: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> JSON:
+        """Read, delete or cancel a reply that a vendor keeps; see `Client.stored_reply`."""
+        return await self._driver.run(self._engine.call_stored_reply(reply_id, action, query or {}, provider))
 
     def job(self, job: str | bytes | JobRef, *, kind: JobKind | None = None, model: str | None = None) -> AsyncJob[Any]:
         """Return a job that was submitted before; see `Client.job`."""

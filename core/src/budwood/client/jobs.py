@@ -9,6 +9,7 @@ from budwood.engine.media_options import WAIT_SECONDS
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from budwood.engine.chat.option_types import AskOptions
     from budwood.engine.chat.prompts import Prompt
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from budwood.files import Files
     from budwood.jobs import Job
     from budwood.media_streams import MediaStream
-    from budwood.types import ChatResponse, JobKind, JobRef, JobState, VideoDelta, VideoResponse
+    from budwood.types import ChatResponse, JobKind, JobRef, JobState, StoredReplyAction, VideoDelta, VideoResponse
     from budwood.types.jobs import Progress, Submitted
+    from budwood.types.record import JSON
 
 
 class JobMethods(ClientStates):
@@ -114,6 +116,32 @@ class JobMethods(ClientStates):
 
         ref, state = self._driver.run(self._engine.submit_reply(prompt, options))
         return Job(self._engine, self._driver, ref, state)
+
+    def stored_reply(
+        self,
+        reply_id: str,
+        action: StoredReplyAction = "get",
+        *,
+        provider: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> JSON:
+        """
+        Read, delete or cancel a reply of the Responses API that a vendor keeps, or list its input.
+
+        Args:
+            reply_id: The vendor's id: ``response.id``.
+            action: ``"get"``, ``"delete"``, ``"cancel"`` or ``"input_items"``.
+            provider: The provider that has it; by default that of the client's model.
+            query: Parameters of the vendor's URL, such as ``{"limit": "100"}``.
+
+        Returns:
+            The vendor's answer.
+
+        Raises:
+            UnsupportedError: The provider keeps no replies. Nothing was sent.
+            NotFoundError: It does not have the reply.
+        """
+        return self._driver.run(self._engine.call_stored_reply(reply_id, action, query or {}, provider))
 
     def job(self, job: str | bytes | JobRef, *, kind: JobKind | None = None, model: str | None = None) -> Job[Any]:
         """

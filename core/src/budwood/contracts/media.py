@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ReplyHead,
         SpeechRequest,
         SpeechResponse,
+        StoredReplyAction,
         TranscriptionRequest,
         TranscriptionResponse,
         VideoRequest,
@@ -236,6 +237,22 @@ class BackgroundProvider(Protocol):
 
     def fetch_response(self, job: JobRef) -> Steps[ChatResponse]:
         """Return the reply of a job that has succeeded."""
+        ...
+
+
+@runtime_checkable
+class StoredReplyProvider(Protocol):
+    """A vendor that keeps replies of OpenAI's Responses API, also those that were not made in the background."""
+
+    def call_stored_reply(self, reply_id: str, action: StoredReplyAction, query: Mapping[str, str]) -> Steps[JSON]:
+        """
+        Read, delete or cancel a reply, or list its input, and return the vendor's answer.
+
+        Args:
+            reply_id: The vendor's id.
+            action: What to do.
+            query: Parameters of the URL, such as those of a page.
+        """
         ...
 
 

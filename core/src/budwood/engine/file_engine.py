@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,14 +15,15 @@ from budwood.engine.chat.options import convert_error, override
 from budwood.engine.drivers.effects import Flow, Invoke, Sleep
 from budwood.engine.endpoints.endpoint import Target
 from budwood.engine.job_engine import JobEngine
-from budwood.engine.media_services import FILES
+from budwood.engine.media_services import FILES, STORED_REPLIES
 from budwood.engine.pipeline.offers import check_service
 from budwood.errors import ConfigurationError, NotFoundError, PromptError, RequestTimeoutError, ResponseTooLargeError
 from budwood.types import MediaPart
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call
-    from budwood.types import FileInfo, FileUpload, MediaFile
+    from budwood.types import FileInfo, FileUpload, MediaFile, StoredReplyAction
+    from budwood.types.record import JSON
 
 FIRST_DELAY: Final = 1.0
 MAX_DELAY: Final = 15.0
@@ -132,6 +133,15 @@ class FileEngine(JobEngine):
         """Write the content of a file at a vendor to a file."""
         return _run_with(self._file_call(provider, timeout), "download_file", file_id, target)
 
+    def call_stored_reply(
+        self, reply_id: str, action: StoredReplyAction, query: Mapping[str, str], provider: str | None
+    ) -> Flow[JSON]:
+        """Read, delete or cancel a reply that a vendor keeps, or list its input."""
+        call = self._new_call(Target(self._provider(provider), ""), self.options)
+        call.route = None  # a reply is at one endpoint
+        check_service(call.target, STORED_REPLIES)
+        return _run_stored_reply(call, reply_id, action, query)
+
     def _file_call(self, provider: str | None, timeout: float | None = None) -> Call:
         options = self.options if timeout is None else override(self.options, {"timeout": timeout})
         call = self._new_call(Target(self._provider(provider), ""), options)
@@ -191,6 +201,27 @@ def _run_with(call: Call, method: str, file_id: object, *arguments: object) -> F
     except NotFoundError as error:
         error.hint = "Check the id and the provider. Vendors delete files when they expire."
         raise
+
+
+def _run_stored_reply(call: Call, reply_id: str, action: StoredReplyAction, query: Mapping[str, str]) -> Flow[JSON]:
+    """
+    Run a method on a reply that a vendor keeps.
+
+    Raises:
+        ConfigurationError: The id is none: in the path of a URL, it would name something else.
+    """
+    from budwood.engine.pipeline.steps import run_steps  # chat does not need it
+
+    if not reply_id.strip(" ./"):
+        raise ConfigurationError(f"Invalid id of a reply: {reply_id!r}.", hint="Pass response.id of a reply.")
+    run = partial(run_steps, call, STORED_REPLIES, "call_stored_reply", reply_id, action, query, is_observed=False)
+    if call.target.endpoint.pool is None:
+        answer: JSON = yield from run()
+    else:
+        from budwood.engine.keys.accounts import OF_KEYS, on_one_account  # only programs with several keys need it
+
+        answer = yield from on_one_account(call, run, (*OF_KEYS, NotFoundError))
+    return answer
 
 
 def _complete(call: Call, info: FileInfo) -> FileInfo:

@@ -18,6 +18,7 @@ from budwood.contracts import (
     LocalVideoProvider,
     SpeechProvider,
     SpeechStreamProvider,
+    StoredReplyProvider,
     TranscriptionProvider,
     TranscriptionStreamProvider,
     VideoProvider,
@@ -104,6 +105,13 @@ FILES: Final = Service(
     protocol=FileProvider,
     refusal="does not store files",
     hint="Pass files=[…] to the call itself, or provider=… with a vendor that stores files.",
+)
+STORED_REPLIES: Final = Service(
+    name="stored reply",
+    capability=Capability.BACKGROUND,
+    protocol=StoredReplyProvider,
+    refusal="does not keep replies",
+    hint="Keep them yourself: client.chat() has the messages of a conversation.",
 )
 BATCHES: Final = Service(
     name="batch",

@@ -111,6 +111,7 @@ if TYPE_CHECKING:
         JobRef,
         JobState,
         JobStatus,
+        StoredReplyAction,
     )
     from budwood.types.limits import BudgetState, Claim, Denial
     from budwood.types.media_files import MediaFile
@@ -155,7 +156,7 @@ _NAMES = {
         TranscriptSegment TranscriptWord TranscriptionRequest TranscriptionResponse VideoDelta VideoRequest
         VideoResponse
     """,
-    "jobs": "BackgroundRequest JobCounts JobKind JobRef JobState JobStatus",
+    "jobs": "BackgroundRequest JobCounts JobKind JobRef JobState JobStatus StoredReplyAction",
     "limits": "BudgetState Claim Denial",
     "media_files": "MediaFile",
     "moderations": "ModerationRequest ModerationResponse ModerationResult",
@@ -297,6 +298,7 @@ __all__ = [
     "SourcePassage",
     "SpeechRequest",
     "SpeechResponse",
+    "StoredReplyAction",
     "StreamEvent",
     "StricterLimits",
     "TextClosed",

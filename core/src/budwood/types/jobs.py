@@ -17,6 +17,9 @@ JobKind = Literal["video", "batch", "response"]
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired"]
 """The status of a job. A vendor's status that is not known counts as running."""
 
+StoredReplyAction = Literal["get", "delete", "cancel", "input_items"]
+"""What to do with a reply that a vendor keeps: ``input_items`` lists its input."""
+
 ENDED: Final[frozenset[JobStatus]] = frozenset({"succeeded", "failed", "cancelled", "expired"})
 """The statuses of jobs that have ended."""
 

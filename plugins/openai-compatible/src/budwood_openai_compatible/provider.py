@@ -7,6 +7,7 @@ first call 10 % slower.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from budwood.contracts import Steps
-    from budwood.types import AnyMedia, JobRef, JobState, MediaKind, MediaRequest
+    from budwood.types import AnyMedia, JobRef, JobState, MediaKind, MediaRequest, StoredReplyAction
+    from budwood.types.record import JSON
     from budwood_openai_compatible.responses import Api
 
 
@@ -46,6 +48,15 @@ LENGTHS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 
 _NOT_OF_RESPONSES: Final = frozenset({Capability.AUDIO_INPUT, Capability.VIDEO_INPUT, Capability.AUDIO_OUTPUT})
 """Capabilities that only Chat Completions has."""
+
+
+_STORED: Final[Mapping[str, tuple[str, str]]] = {
+    "get": ("", "GET"),
+    "delete": ("", "DELETE"),
+    "cancel": ("/cancel", "POST"),
+    "input_items": ("/input_items", "GET"),
+}
+"""The end of the path, and the method, of each action on a stored reply."""
 
 
 class OpenAICompatible(StorageEndpoint):
@@ -294,6 +305,14 @@ class OpenAICompatible(StorageEndpoint):
 
         reply: HTTPReply = yield self._get(_response_path(job))
         return decode_response(self._object(reply, "output"), reply, vendor=self.vendor)
+
+    def call_stored_reply(self, reply_id: str, action: StoredReplyAction, query: Mapping[str, str]) -> Steps[JSON]:
+        """Read, delete or cancel a reply, or list its input; see `budwood.contracts.StoredReplyProvider`."""
+        from budwood.providing import parse_object
+
+        path, method = _STORED[action]
+        call = self._get(f"/responses/{quote(reply_id, safe='')}{path}", query)
+        return parse_object((yield replace(call, method=method)))
 
     def _decode_background_job(self, reply: HTTPReply) -> JobState:
         """Decode the state of a job. That of a failed one contains its error, which does not raise."""
