@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from budwood import Settings, logs
 from budwood.errors import BudwoodError
 from budwood_server.gateway.configuration import Configuration
+from budwood_server.replies.background import BackgroundReplies
 from budwood_server.settings import ServerSettings, load_server_settings
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Worker:
         others: Returns the states of other workers; in one process there are none.
         access_log: Whether each request is logged.
         database: The database; None before the start, and if the keys are not in it.
+        background: The replies that it makes in the background.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Worker:
         self._loaded = self._load()
         if authenticate is not None:
             self.configuration = self._configure(self._loaded)
+        self.background = BackgroundReplies()
 
     @property
     def state(self) -> WorkerState:
@@ -128,6 +131,7 @@ class Worker:
             if self.services is not None:
                 stack.push_async_callback(self.services.close)
             stack.push_async_callback(self.configuration.replace)
+            stack.push_async_callback(self.background.close)
 
     async def check(self) -> dict[str, dict[str, Any]]:
         """Return what the worker needs to answer requests, each with ``ok``."""

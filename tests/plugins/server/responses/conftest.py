@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
-import threading
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from openai import OpenAI
 
-from budwood import Settings
-from budwood_server import create_app
-from budwood_server.access.keys import ApiKey
-from budwood_server.worker import Worker
 from tests.plugins.server.responses.vendor import ScriptedVendor
+from tests.plugins.server.running_gateway import make_key, run_gateway
 
 SHARED = Path(__file__).parents[5] / "shared"
 MODELS = {"fast": "openai/gpt-5-mini", "plain": "chat/small", "mixed": ["openai/gpt-5-mini", "chat/small"]}
-KEYS = {
-    f"bw_live_{name}": ApiKey(id=name, name=name, scopes=frozenset({"infer"}), created=dt.datetime.now(dt.UTC))
-    for name in ("one", "two")
-}
+KEYS = {f"bw_live_{name}": make_key(name) for name in ("one", "two")}
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +61,7 @@ def server_settings():
 
 
 @pytest.fixture(scope="module")
-def gateway(vendor_server, server_settings):
+def gateway(vendor_server, server_settings, tmp_path_factory):
     """
     The address of a gateway whose vendors are the scripted one.
     """
@@ -80,19 +71,12 @@ def gateway(vendor_server, server_settings):
             "openai": {"api_key": "sk-vendor", "base_url": url},
             "chat": {"plugin": "openai-compatible", "base_url": url},
         },
+        "options": {"retries": 0},
         "server": {"models": MODELS, **server_settings},
     }
-    worker = Worker(lambda: Settings.load({"options": {"retries": 0}, **settings}), authenticate=KEYS.get)
-    config = uvicorn.Config(create_app(worker), port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-        assert thread.is_alive()
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
-    server.should_exit = True
-    thread.join()
+    file = tmp_path_factory.mktemp("gateway") / "server.sqlite3"
+    with run_gateway(settings, KEYS, file) as address:
+        yield address
 
 
 @pytest.fixture
@@ -129,3 +113,12 @@ def read_events(post):
         return events
 
     return read
+
+
+@pytest.fixture
+def other(gateway):
+    """
+    OpenAI's client with another key.
+    """
+    with OpenAI(api_key="bw_live_two", base_url=gateway, max_retries=0) as client:
+        yield client

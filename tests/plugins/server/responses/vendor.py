@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -22,7 +23,30 @@ class ScriptedVendor(BackgroundServer):
     def __init__(self):
         self.replies: list[tuple[int, Any]] = []
         self.requests: list[tuple[str, str, Body | None]] = []
+        self._asked = threading.Event()
+        self._released = threading.Event()
+        self._released.set()
         self.listen(_Handler)
+
+    def hold(self):
+        """Let the next requests wait until `release`."""
+        self._asked.clear()
+        self._released.clear()
+
+    def wait_for_request(self):
+        """Wait until a request has arrived."""
+        self._asked.wait()
+
+    def release(self):
+        """Answer the requests that wait."""
+        self._released.set()
+
+    def receive(self, method: str, path: str, body: Body | None) -> tuple[int, Any]:
+        """Record a request, and return the reply to it."""
+        self.requests.append((method, path, body))
+        self._asked.set()
+        self._released.wait()
+        return self.replies.pop(0)
 
     def reply(self, body: Any, status: int = 200):
         """Add a reply."""
@@ -49,9 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(None)
 
     def answer(self, body: Body | None):
-        owner = self.server.owner
-        owner.requests.append((self.command, self.path, body))
-        status, reply = owner.replies.pop(0)
+        status, reply = self.server.owner.receive(self.command, self.path, body)
         if isinstance(reply, list):
             self.send_data(status, "text/event-stream", b"".join(map(encode_event, reply)))
         else:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from budwood import AsyncChatStream, AsyncMediaStream
     from budwood.types import ChatResponse
     from budwood_server.gateway.plan import CallPlan
+    from budwood_server.replies.kept_streams import KeptStream
     from budwood_server.web.exchange import Exchange, Header
     from budwood_server.web.problems import Problem
 
-    AnyStream = AsyncChatStream | AsyncMediaStream[Any, Any]
+    AnyStream = AsyncChatStream | AsyncMediaStream[Any, Any] | KeptStream
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ async def send_reply(exchange: Exchange, plan: CallPlan, call: Awaitable[T], enc
         call: The call.
         encode: Returns the body of the reply for the response of the call.
     """
-    response: Any = await exchange.run(_accept_mismatch(call))
+    response: Any = await exchange.run(accept_mismatch(call))
     exchange.tokens = count_tokens(response)
     await exchange.send_json(encode(response), headers=list_response_headers(plan, response))
     return response  # type: ignore[no-any-return]
@@ -116,7 +117,7 @@ async def _encode(exchange: Exchange, stream: AnyStream, encoder: StreamEncoder)
     yield (encoder.start() if is_first else b"") + encoder.finish(response)
 
 
-async def _accept_mismatch(call: Awaitable[T]) -> Any:  # noqa: ANN401 - of each API
+async def accept_mismatch(call: Awaitable[T]) -> Any:  # noqa: ANN401 - of each API
     """Await a call. A reply that does not satisfy its schema is sent as it is: clients validate it themselves."""
     try:
         return await call

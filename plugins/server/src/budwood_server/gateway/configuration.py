@@ -11,6 +11,7 @@ from budwood.errors import BudwoodError, CredentialError
 from budwood.hooks import PROVIDER
 from budwood.names import normalise
 from budwood.plugins import Instances, list_known_models
+from budwood.types import Capability
 from budwood_server.gateway.names import ModelNames, ResolvedModel
 from budwood_server.settings import ServerSettings
 
@@ -80,7 +81,7 @@ class Configuration:
         for name in server.models:
             self.names.resolve(name)  # to report names that do not exist now
         self._views: dict[tuple[str, str], _View] = {}
-        self._responses: dict[str, bool] = {}
+        self._responses: dict[str, tuple[bool, bool]] = {}
         self._uses = 0
         self._is_replaced = False
 
@@ -106,12 +107,11 @@ class Configuration:
 
     def has_responses(self, model: str) -> bool:
         """Tell whether ``provider/model`` can be asked by the Responses API, so that it takes its fields unchanged."""
-        known = self._responses.get(model)
-        if known is None:
-            if len(self._responses) >= MAX_MODELS:
-                self._responses.clear()
-            known = self._responses[model] = self.client.model(model).has_responses
-        return known
+        return self._find_responses(model)[0]
+
+    def keeps_responses(self, model: str) -> bool:
+        """Tell whether the vendor of ``provider/model`` keeps replies of that API."""
+        return all(self._find_responses(model))
 
     def begin(self) -> None:
         """Note that a request uses it."""
@@ -128,6 +128,17 @@ class Configuration:
         self._is_replaced = True
         if self._uses == 0:
             await self.client.close()
+
+    def _find_responses(self, model: str) -> tuple[bool, bool]:
+        """Return whether a model has the Responses API, and whether its vendor has replies in the background."""
+        known = self._responses.get(model)
+        if known is None:
+            if len(self._responses) >= MAX_MODELS:
+                self._responses.clear()
+            details = self.client.model(model)
+            known = details.has_responses, Capability.BACKGROUND in details.capabilities
+            self._responses[model] = known
+        return known
 
     def _list_providers(self) -> list[str]:
         """List the providers with a section in the settings, and those whose key is known without one."""

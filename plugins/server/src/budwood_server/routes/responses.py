@@ -14,11 +14,19 @@ from budwood_server.formats.openai.responses_request import (
     translate_request,
 )
 from budwood_server.formats.openai.responses_stream import ResponsesStreamEncoder
-from budwood_server.gateway.calls import send_reply, send_stream
+from budwood_server.gateway.calls import accept_mismatch, list_response_headers, send_stream
 from budwood_server.gateway.plan import add_tags
+from budwood_server.gateway.rates import count_tokens as tokens_of
+from budwood_server.gateway.reply_headers import list_headers
+from budwood_server.replies.following import follow
+from budwood_server.replies.kept_streams import KeptStream
+from budwood_server.replies.state import ReplyState, open_state
 from budwood_server.web.problems import ProblemError, reject, reject_unsupported
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from budwood.types import ChatResponse
     from budwood_server.gateway.plan import CallPlan
     from budwood_server.routes.requests import Request
 
@@ -28,30 +36,84 @@ _IN_STREAMS: Final = {"on_stream_failure": "raise", "repairs": 0}
 
 
 async def create(request: Request) -> None:
-    """Answer a request."""
+    """``POST /v1/responses``."""
     body = await request.read_json()
     plan = await request.prepare(body)
-    call = read_call(plan, body)
+    is_streamed, is_background = _read_flag(body, "stream"), _read_flag(body, "background")
+    state = await open_state(request, plan, body)
+    call = read_call(plan, state.body)
     form = ResponseForm(
         id=f"resp_{uuid.uuid4().hex}",
         created=int(time.time()),
         model=plan.name,
-        request=body,
+        request={**body, "store": state.keeper is not None},
         custom_tools=call.custom_tools,
         forwards=call.forwards,
     )
-    if _is_streamed(body):
-        stream = plan.client.stream(call.messages, **plan.options | call.options | _IN_STREAMS)
-        await send_stream(request.exchange, plan, stream, ResponsesStreamEncoder(form, plan.adaptations))
-        return
-    await send_reply(request.exchange, plan, plan.client.ask(call.messages, **plan.options | call.options), form.encode)
+    plan.options |= call.options
+    if is_background and state.keeper == "server":
+        await _start_in_background(state, form, call.messages, is_streamed=is_streamed)
+    elif is_background and not is_streamed:
+        await _submit(state, form, call.messages)
+    elif is_streamed:
+        await _send_stream(state, form, call.messages)
+    else:
+        await _send_reply(state, form, call.messages)
+
+
+async def _send_reply(state: ReplyState, form: ResponseForm, messages: list[Any]) -> None:
+    exchange, plan = state.request.exchange, state.plan
+    response: ChatResponse = await exchange.run(accept_mismatch(plan.client.ask(messages, **plan.options)))
+    exchange.tokens = tokens_of(response)
+    form.id = await state.give_id(response.provider, response.id) or form.id
+    body = form.encode(response)
+    await state.keep(body)
+    await exchange.send_json(body, headers=list_response_headers(plan, response))
+
+
+async def _send_stream(state: ReplyState, form: ResponseForm, messages: list[Any]) -> None:
+    plan = state.plan
+    encoder = ResponsesStreamEncoder(form, plan.adaptations)
+    stream = plan.client.stream(messages, **plan.options | _IN_STREAMS)
+
+    async def record(provider: str, vendor_id: str) -> None:
+        form.id = await state.give_id(provider or plan.provider, vendor_id) or form.id
+
+    async def keep(response: ChatResponse) -> None:
+        await state.keep(encoder.end(response))
+
+    await send_stream(state.request.exchange, plan, KeptStream(stream, record, keep), encoder)
+
+
+async def _submit(state: ReplyState, form: ResponseForm, messages: list[Any]) -> None:
+    """Have the vendor answer in the background."""
+    exchange, plan = state.request.exchange, state.plan
+    job = await exchange.run(plan.client.submit(messages, **plan.options))
+    form.id = await state.give_id(job.ref.provider, job.id, {"job": job.to_json()}) or form.id
+    headers = list_headers(job.ref.provider, plan.name, adaptations=(*plan.adaptations, *job.ref.adaptations))
+    await exchange.send_json(form.make("queued", []), headers=headers)
+
+
+async def _start_in_background(
+    state: ReplyState, form: ResponseForm, messages: list[Any], *, is_streamed: bool
+) -> None:
+    request, plan = state.request, state.plan
+    body, store, owner = form.make("queued", []), state.store, state.request.key.owner
+    stored = await store.add(body, state.items, owner=owner, previous_id=state.previous_id)
+    options, client = plan.options, plan.client
+    request.worker.background.start(stored, store, form, lambda: client.ask(messages, **options), request.configuration)
+    if is_streamed:
+        await follow(request, lambda: store.read(stored.id, owner))
+    else:
+        headers = list_headers(plan.provider, plan.name, adaptations=plan.adaptations)
+        await request.exchange.send_json(body, headers=headers)
 
 
 async def count_tokens(request: Request) -> None:
     """Count the input tokens of a request."""
     body = await request.read_json()
     plan = await request.prepare(body)
-    call = read_call(plan, body)
+    call = read_call(plan, (await open_state(request, plan, body)).body)
     count = await request.exchange.run(plan.client.count_tokens(call.messages, **plan.options | call.options))
     await request.exchange.send_json({"object": "response.input_tokens", "input_tokens": count.input_tokens})
 
@@ -71,7 +133,6 @@ def read_call(plan: CallPlan, body: dict[str, Any]) -> ResponsesCall:
             add_tags(plan, name, body[name])
     has_responses = plan.configuration.has_responses
     if not has_responses(plan.options["model"]):
-        _check_state(body, plan)
         return translate_request(body, plan.leave_out)
     same = [model for model in plan.fallbacks if has_responses(model)]
     if len(same) < len(plan.fallbacks):
@@ -87,25 +148,14 @@ def _translate_exactly(body: dict[str, Any]) -> ResponsesCall | None:
     def refuse(name: str, reason: str) -> None:
         raise reject_unsupported(name, reason)
 
-    if body.get("previous_response_id") or body.get("background"):
-        return None
     try:
         return translate_request(body, refuse)
     except ProblemError:
         return None
 
 
-def _check_state(body: dict[str, Any], plan: CallPlan) -> None:
-    """Check the fields that need a place where replies are kept."""
-    for name in ("previous_response_id", "background"):
-        if body.get(name):
-            raise reject_unsupported(name, "neither the vendor nor this server keeps replies")
-    if body.get("store"):
-        plan.leave_out("store", "neither the vendor nor this server keeps replies")
-
-
-def _is_streamed(body: dict[str, Any]) -> bool:
-    stream = body.get("stream")
-    if stream not in (None, True, False):
-        raise reject("The field 'stream' must be true or false.", param="stream")
-    return bool(stream)
+def _read_flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name)
+    if value not in (None, True, False):
+        raise reject(f"The field {name!r} must be true or false.", param=name)
+    return bool(value)

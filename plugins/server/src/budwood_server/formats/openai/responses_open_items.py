@@ -18,16 +18,24 @@ from budwood_server.formats.openai.responses_items import (
 
 
 class EventWriter:
-    """Encodes events, and numbers them."""
+    """
+    Encodes events, and numbers them.
 
-    def __init__(self) -> None:
+    Args:
+        starting_after: The number of the last event that is left out; by default none is.
+    """
+
+    def __init__(self, starting_after: int = -1) -> None:
         self._number = 0
+        self._starting_after = starting_after
         self._chunks: list[bytes] = []
 
     def write(self, kind: str, **fields: object) -> None:
         """Add an event."""
         event = {"type": kind, **fields, "sequence_number": self._number}
         self._number += 1
+        if self._number - 1 <= self._starting_after:
+            return
         self._chunks += (b"event: ", kind.encode(), b"\ndata: ", to_json(event, inf_nan_mode="null"), b"\n\n")
 
     def take(self) -> bytes:

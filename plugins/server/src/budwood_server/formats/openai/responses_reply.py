@@ -64,7 +64,8 @@ class ResponseForm:
     def encode(self, response: ChatResponse) -> dict[str, Any]:
         """Return the body of a complete reply."""
         if self.forwards and isinstance(response.raw, dict) and isinstance(response.raw.get("output"), list):
-            return {**response.raw, "id": self.id}
+            previous = self.request.get("previous_response_id")  # the vendor has another id for it
+            return {**response.raw, "id": self.id} | ({"previous_response_id": previous} if previous else {})
         items = list_items(response.message, self.custom_tools, has_vendor_items=self.forwards)
         return self.encode_end(response, items)
 

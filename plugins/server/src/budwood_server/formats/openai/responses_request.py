@@ -71,7 +71,7 @@ def forward_request(body: Mapping[str, Any]) -> ResponsesCall:
     Args:
         body: The body without the model.
     """
-    extra = {name: value for name, value in body.items() if name not in ("stream", "background")}
+    extra = {name: value for name, value in body.items() if name != "stream"}
     if isinstance(extra.get("input"), list):
         extra["input"] = [kept for item in extra["input"] if (kept := _restore_item(item)) is not None]
     options: dict[str, Any] = {"extra": extra, "execute_tools": False}

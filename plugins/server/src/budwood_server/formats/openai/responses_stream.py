@@ -46,6 +46,7 @@ class ResponsesStreamEncoder:
         self._adaptations = adaptations
         self._writer = EventWriter()
         self._is_started = False
+        self._body: dict[str, Any] | None = None
         self._items: list[Item | None] = []
         self._message: tuple[int, OpenMessage] | None = None
         self._reasoning: tuple[int, OpenReasoning] | None = None
@@ -83,19 +84,24 @@ class ResponsesStreamEncoder:
                 handle(event)
         return self._writer.take()
 
+    def end(self, response: ChatResponse) -> dict[str, Any]:
+        """End all items, and return the body of the reply; `finish` returns the events for it."""
+        if self._body is None:
+            self._start()
+            status = find_status(response.finish_reason)
+            self._end_prose("incomplete" if status == "incomplete" else "completed")
+            for place, call in self._calls.values():
+                self._items[place] = call.end()
+            self._calls.clear()
+            self._body = self._form.encode_end(response, self._list_items())
+            if status == "failed":
+                self._body["error"] = {"code": "server_error", "message": "The model stopped with an error."}
+        return self._body
+
     def finish(self, response: ChatResponse) -> bytes:
         """Return the events that end the reply, the last of which has all of it."""
-        self._start()
-        status = find_status(response.finish_reason)
-        self._end_prose("incomplete" if status == "incomplete" else "completed")
-        for index, (place, call) in list(self._calls.items()):
-            self._items[place] = call.end()
-            del self._calls[index]
-        body = self._form.encode_end(response, self._list_items())
-        if status == "failed":
-            body["error"] = {"code": "server_error", "message": "The model stopped with an error."}
-        body["budwood"] = describe_end(response, self._adaptations)
-        self._writer.write(f"response.{status}", response=body)
+        body = self.end(response) | {"budwood": describe_end(response, self._adaptations)}
+        self._writer.write(f"response.{body['status']}", response=body)
         return self._writer.take()
 
     def fail(self, problem: Problem, request_id: str) -> bytes:

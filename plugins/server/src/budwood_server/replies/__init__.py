@@ -1,0 +1,1 @@
+"""Stored replies of the Responses API: kept by their vendor, or by this server."""
