@@ -5,7 +5,17 @@ import json
 import pytest
 
 from budwood.catalog import Catalog
-from budwood.types import Capability, ChatRequest, Message, ModelRules, NamedTool, ToolDefinition
+from budwood.types import (
+    Capability,
+    ChatRequest,
+    Message,
+    ModelRules,
+    NamedTool,
+    ReasoningPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+)
 from tests.plugins.anthropic.conftest import KNOWN
 
 WEATHER = ToolDefinition(name="weather", parameters={"type": "object", "properties": {}})
@@ -68,6 +78,30 @@ def test_no_room_for_thinking_is_reported(make_provider):
 
     assert "thinking" not in body
     assert adaptations == [("reasoning_effort", "dropped")]
+
+
+@pytest.mark.parametrize(("provider", "is_kept"), [("anthropic", True), ("openai", False), (None, False)])
+def test_tool_calls_without_thinking_exclude_a_budget(make_provider, provider, is_kept):
+    """
+    The API rejects a budget if the turn has calls of another model, or without thinking; earlier turns do not matter.
+    """
+    call = ToolCallPart(id="c1", name="weather")
+    thought = ReasoningPart(text="Hm", provider=provider, data={"signature": "s"})
+    parts = (thought, call) if provider else (call,)
+    turn = (
+        Message(role="assistant", parts=parts),
+        Message.tool(ToolResultPart(call_id="c1", name="weather", content="sunny")),
+    )
+    fields = {"tools": (WEATHER,), "reasoning_effort": "high"}
+
+    in_turn, adaptations = encode(make_provider(), messages=(Message.user("Hi"), *turn), **fields)
+    later, _ = encode(make_provider(), messages=(Message.user("Hi"), *turn, Message.user("And?")), **fields)
+    adaptive, _ = encode(make_provider(with_traits("adaptive")), messages=(Message.user("Hi"), *turn), **fields)
+
+    assert ("thinking" in in_turn) == is_kept
+    assert (("reasoning_effort", "dropped") in adaptations) == (not is_kept)
+    assert later["thinking"]["type"] == "enabled"
+    assert adaptive["thinking"] == {"type": "adaptive"}
 
 
 def test_a_budget_is_sent_unchanged(make_provider):

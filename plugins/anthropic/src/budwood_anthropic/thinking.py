@@ -15,9 +15,11 @@ A model that the catalog does not know has the traits of the newest. Source: the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from budwood.types import Adaptation, Capability, ChatRequest, ModelRules
+from budwood.types import Adaptation, Capability, ChatRequest, Message, ModelRules, ReasoningPart
+from budwood_anthropic.decoding import VENDOR
 
 MIN_BUDGET: Final = 1024
 """The smallest budget that the API takes. A budget must also be smaller than ``max_tokens``."""
@@ -69,6 +71,9 @@ def encode_thinking(request: ChatRequest, rules: ModelRules) -> Thinking:
         return _dropped(request, f"{request.model} does not think")
     if requested == "none":
         return _without_thinking(request, rules)
+    takes_budget = "adaptive" not in rules.traits or (budget is not None and "no_budget" not in rules.traits)
+    if takes_budget and _calls_tools_without_thinking(request.messages):
+        return _dropped(request, "the tool calls of this turn have no thinking with a signature")
     effort = rules.efforts.get(requested, requested) if requested and "effort" in rules.traits else None
     if budget is not None and "no_budget" not in rules.traits:
         return Thinking({"type": "enabled", "budget_tokens": budget}, effort, budget)
@@ -77,6 +82,25 @@ def encode_thinking(request: ChatRequest, rules: ModelRules) -> Thinking:
     reason = f"{request.model} takes no budget"
     dropped = Adaptation(parameter="reasoning_budget", action="dropped", reason=reason)
     return Thinking({"type": "adaptive"}, effort, adaptations=(dropped,) if budget is not None else ())
+
+
+def _calls_tools_without_thinking(messages: Sequence[Message]) -> bool:
+    """
+    Tell whether tool calls are answered before which the model did not think, or another one did.
+
+    With a budget the API then rejects the request: "a final `assistant` message must start with a thinking block
+    (preceding the lastmost set of `tool_use` and `tool_result` blocks)"
+    (deepset-ai/haystack-core-integrations#2146, pydantic/pydantic-ai#2075).
+    """
+    has_calls = False
+    for message in reversed(messages):
+        if message.role == "assistant":
+            has_calls = has_calls or bool(message.tool_calls)
+            if any(isinstance(part, ReasoningPart) and part.provider == VENDOR for part in message.parts):
+                return False
+        elif message.role != "tool":
+            break
+    return has_calls
 
 
 def _without_thinking(request: ChatRequest, rules: ModelRules) -> Thinking:
