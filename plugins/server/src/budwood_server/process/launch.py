@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from budwood import Settings
 from budwood.errors import ConfigurationError
-from budwood.settings import user_folder
-from budwood.settings_sources import FILE_NAME
+
+if TYPE_CHECKING:
+    from budwood import Settings
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -42,6 +42,8 @@ class Launch:
         Raises:
             ConfigurationError: A source cannot be read, or is not valid.
         """
+        from budwood.settings import Settings, user_folder  # not above: `budwood serve --help` needs no pydantic
+
         if self.settings_file is None:
             return Settings.load()
         file = Path(self.settings_file)
@@ -53,6 +55,9 @@ class Launch:
 
     def list_files(self) -> tuple[Path, ...]:
         """List the files that `load_settings` reads, whether they exist or not."""
+        from budwood.settings import user_folder
+        from budwood.settings_sources import FILE_NAME
+
         if self.settings_file is not None:
             return (Path(self.settings_file).absolute(),)
         folder = Path.cwd()
