@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
 from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
-
 from budwood import logs
-from budwood_server.access.keys import ADMIN, INFER
-from budwood_server.api import health
+from budwood_server.access.authentication import authenticate
+from budwood_server.api.app import create_api
 from budwood_server.formats.errors import ENCODERS
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.gateway.rates import count_request
+from budwood_server.metrics import REFUSALS
 from budwood_server.routes.client_api import find_api
 from budwood_server.routes.requests import Request
-from budwood_server.routes.table import ROUTES, Match, Route, RouteTable
+from budwood_server.routes.table import ROUTES, Match, RouteTable
 from budwood_server.web.cors import allow_origin, answer_preflight
 from budwood_server.web.exchange import Exchange
 from budwood_server.web.problems import ClientGoneError, Problem, ProblemError
 from budwood_server.worker import Worker
 
 if TYPE_CHECKING:
-    from budwood_server.access.keys import ApiKey
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.web.exchange import Message, Receive, Send
 
 PREFIX: Final = "/v1/"
-_INVALID_KEY: Final = Problem(
-    status=401,
-    message="The API key is missing or not valid.",
-    type="authentication_error",
-    code="invalid_api_key",
-    hint="Send a key of this server as 'Authorization: Bearer bw_live_…' or in the header x-api-key.",
-    headers={"www-authenticate": "Bearer"},
-)
+CLIENT_GONE: Final = 499
+"""The status of requests whose client has left before the reply, as nginx records it."""
+
 _STOPPING: Final = Problem(
     status=503,
     message="The server is stopping.",
@@ -72,23 +64,34 @@ class Application:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._routes = RouteTable(ROUTES)
-        self._running: dict[Exchange, asyncio.Task[object] | None] = {}
-        self.rest = _create_rest(worker)
+        self.rest = create_api(worker)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, or take part in start and stop of the server."""
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+        if scope["type"] != "http":
             await self.rest(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, f"req_{random.getrandbits(128):032x}")
-        configuration = self._worker.configuration
-        if allow_origin(exchange, configuration.server.allowed_origins):
-            await answer_preflight(exchange)
+        if not exchange.path.startswith(PREFIX):
+            await self._serve_rest(exchange, receive, send)
             return
+        if allow_origin(exchange, self._worker.configuration.server.allowed_origins):
+            await answer_preflight(exchange)
+        else:
+            await self._serve(exchange)
+
+    async def _serve(self, exchange: Exchange) -> None:
+        """Answer a request under ``/v1``, with an error in the form of its API if that fails."""
+        if logs.is_enabled():
+            from structlog.contextvars import bind_contextvars  # imported already
+
+            bind_contextvars(request_id=exchange.request_id)  # each request has a context of its own
+        configuration = self._worker.configuration
         match = self._routes.find(exchange.method, exchange.path)
         api = find_api(exchange, match.route)
+        started = time.perf_counter()
         configuration.begin()
-        self._running[exchange] = asyncio.current_task()
+        self._worker.running[exchange] = asyncio.current_task()
         try:
             await self._answer(exchange, match, configuration)
         except ClientGoneError:
@@ -98,23 +101,58 @@ class Application:
                 raise
             await _send_error(exchange, ProblemError(problem), api)
         except Exception as error:  # noqa: BLE001 - each becomes a reply
+            self._count_refusal(error)
             await _send_error(exchange, error, api)
         finally:
-            del self._running[exchange]
+            del self._worker.running[exchange]
+            self._record(exchange, match, time.perf_counter() - started)
             await configuration.end()
 
     def interrupt(self) -> None:
         """End the requests under way with an error."""
-        for exchange, task in self._running.items():
+        for exchange, task in self._worker.running.items():
             if exchange.interruption is None and task is not None:
                 exchange.interruption = _STOPPING
                 task.cancel()
+
+    async def _serve_rest(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        """Have FastAPI answer, with the id of the request in the reply and in errors."""
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *exchange.headers]
+            await send(message)
+
+        exchange.scope.setdefault("state", {})["request_id"] = exchange.request_id
+        await self.rest(exchange.scope, receive, send_with_id)
+
+    def _record(self, exchange: Exchange, match: Match, seconds: float) -> None:
+        status = exchange.status or CLIENT_GONE
+        if (metrics := self._worker.metrics) is not None:
+            metrics.count("unknown" if match.route is None else match.route.path, status, seconds)
+        if self._worker.access_log:
+            logs.emit(
+                "request",
+                method=exchange.method,
+                path=exchange.path,
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+                request_id=exchange.request_id,
+                key=exchange.key_id,
+            )
+
+    def _count_refusal(self, error: Exception) -> None:
+        if self._worker.metrics is None or not isinstance(error, ProblemError):
+            return
+        if (code := error.problem.code) in REFUSALS:
+            self._worker.metrics.refuse(code)
 
     async def _answer(self, exchange: Exchange, match: Match, configuration: Configuration) -> None:
         if match.route is None:
             raise _no_route(exchange, match.allowed)
         exchange.parameters.update(match.parameters)
-        key = await self._authenticate(exchange, match.route)
+        key = await authenticate(self._worker, exchange.find_header, match.route.scope)
+        exchange.key_id = key.id
         handle = self._routes.handler(match.route)
         request = Request(exchange, key, configuration, self._worker)
         services = self._worker.services
@@ -123,34 +161,6 @@ class Application:
         else:
             async with count_request(services.limits, key, exchange, configuration.server):
                 await handle(request)
-
-    async def _authenticate(self, exchange: Exchange, route: Route) -> ApiKey:
-        token = _find_token(exchange)
-        key = await self._worker.find_key(token) if token else None
-        if key is None:
-            raise ProblemError(_INVALID_KEY)
-        if route.scope not in key.scopes:
-            is_admin = ADMIN in key.scopes and route.scope == INFER
-            hint = "An admin key cannot infer: create another key." if is_admin else None
-            raise ProblemError(
-                Problem(
-                    status=403,
-                    message=f"This key is not for {route.scope!r}.",
-                    type="permission_error",
-                    code="missing_scope",
-                    hint=hint,
-                )
-            )
-        return key
-
-
-def _find_token(exchange: Exchange) -> str | None:
-    """Return the key that a request has, in the header of OpenAI, Anthropic or Azure."""
-    header = exchange.header(b"authorization")
-    if header is not None:
-        scheme, _, token = header.partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
-    return exchange.header(b"x-api-key") or exchange.header(b"api-key")
 
 
 def _no_route(exchange: Exchange, allowed: frozenset[str]) -> ProblemError:
@@ -175,18 +185,3 @@ async def _send_error(exchange: Exchange, error: Exception, api: str) -> None:
         raise error  # the server closes the connection, so that the reply is not taken for complete
     headers = [(name.encode(), value.encode("latin-1")) for name, value in problem.headers.items()]
     await exchange.send_json(ENCODERS[api](problem, exchange.request_id), problem.status, headers)
-
-
-def _create_rest(worker: Worker) -> FastAPI:
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await worker.start()
-        try:
-            yield
-        finally:
-            await worker.stop()
-
-    app = FastAPI(title="Budwood", lifespan=lifespan)
-    app.state.worker = worker
-    app.include_router(health.router)
-    return app

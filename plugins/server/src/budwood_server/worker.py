@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood import Settings, logs
 from budwood.errors import BudwoodError
+from budwood_server import metrics
 from budwood_server.gateway.configuration import Configuration
 from budwood_server.replies.background import BackgroundReplies
 from budwood_server.settings import ServerSettings, load_server_settings
@@ -19,8 +20,13 @@ from budwood_server.settings import ServerSettings, load_server_settings
 if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
     from budwood_server.database import Database
+    from budwood_server.limits import Leases
+    from budwood_server.metrics import Metrics
     from budwood_server.services import Services
+    from budwood_server.web.exchange import Exchange
 
+
+REFRESH_SECONDS: Final = 1.0
 
 CHECK_SECONDS: Final = 5.0
 """The time within which the database must answer."""
@@ -67,6 +73,8 @@ class Worker:
         services: The database and what counts and records in it; None if the keys are not in the database.
         announce: Called after each change of `state`.
         others: Returns the states of other workers; in one process there are none.
+        running: The requests under way, and their tasks.
+        metrics: The metrics; None if they are not installed.
         access_log: Whether each request is logged.
         database: The database; None before the start, and if the keys are not in it.
         background: The replies that it makes in the background.
@@ -90,6 +98,9 @@ class Worker:
         self.access_log = access_log
         self.announce: Callable[[], None] = lambda: None
         self.others: Callable[[], Iterable[WorkerState]] = lambda: ()
+        self.running: dict[Exchange, asyncio.Task[Any] | None] = {}
+        self.metrics: Metrics | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         self.database: Database | None = None
         self.services: Services | None = None
         self.configuration: Configuration
@@ -101,7 +112,7 @@ class Worker:
     @property
     def state(self) -> WorkerState:
         """What the worker reports now."""
-        loaded_at = self._loaded_at.isoformat(timespec="seconds")
+        loaded_at = self._loaded_at.isoformat(timespec="milliseconds")
         return WorkerState(os.getpid(), self.configuration.version, loaded_at, self._error, self._is_draining)
 
     async def start(self) -> None:
@@ -111,8 +122,13 @@ class Worker:
         Raises:
             BudwoodError: The database cannot be used, or its tables are of another version.
         """
-        if self._authenticate is not None:
-            return
+        if self._authenticate is None:
+            await self._open_services()
+        if metrics.is_installed():
+            self.metrics = metrics.get_metrics()  # after the plugin, which may choose where processes share theirs
+            self._refreshing = asyncio.create_task(self._keep_refreshing(), name="budwood-metrics")
+
+    async def _open_services(self) -> None:
         from budwood_server.database import CONFIG
         from budwood_server.services import create_services
 
@@ -132,13 +148,17 @@ class Worker:
                 stack.push_async_callback(self.services.close)
             stack.push_async_callback(self.configuration.replace)
             stack.push_async_callback(self.background.close)
+            if self._refreshing is not None:
+                self._refreshing.cancel()
 
     async def check(self) -> dict[str, dict[str, Any]]:
         """Return what the worker needs to answer requests, each with ``ok``."""
         checks: dict[str, dict[str, Any]] = {"draining": {"ok": not self._is_draining}}
         checks["configuration"] = {"ok": True, "version": self.configuration.version, "error": self._error}
-        if self.database is not None:
-            checks["database"] = await _check_database(self.database)
+        if self.services is not None:
+            checks["database"] = await _check_database(self.services.database)
+            if self.configuration.server.redis is not None:
+                checks["redis"] = await _check_leases(self.services.leases)
         return checks
 
     def drain(self) -> None:
@@ -179,6 +199,45 @@ class Worker:
             self.announce()
             return self.configuration.version
 
+    async def reload_everywhere(self) -> str:
+        """
+        Load the settings again, also in all other workers that share the database.
+
+        Raises:
+            BudwoodError: They are not valid, or the database cannot be used.
+        """
+        version = await self.reload()
+        if self.database is not None:
+            from budwood_server.database import CONFIG, raise_version
+
+            async with self.database.write() as connection:
+                await raise_version(connection, CONFIG)
+        return version
+
+    async def collect_metrics(self) -> tuple[bytes, str]:
+        """Return the metrics as text, and its content type. There must be metrics."""
+        assert self.metrics is not None  # noqa: S101 - for type checkers
+        self._refresh_metrics()
+        if self.services is not None and self.services.usage is not None:
+            with suppress(Exception):  # without the database, the others are still of use
+                self.metrics.dropped.set(await self.services.usage.dropped())
+        return self.metrics.collect()
+
+    async def _keep_refreshing(self) -> None:
+        while True:
+            self._refresh_metrics()
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    def _refresh_metrics(self) -> None:
+        """Set what other processes show of this one."""
+        if self.metrics is None:
+            return
+        self.metrics.running.set(len(self.running))
+        self.metrics.streams.set(sum(exchange.is_stream for exchange in self.running))
+        self.metrics.config_hash.set(int(self.configuration.version[:12], 16))
+        self.metrics.config_time.set(self._loaded_at.timestamp())
+        self.metrics.config_valid.set(self._error is None)
+
     async def find_key(self, token: str) -> ApiKey | None:
         """Return the key of a token; None if there is none, or it has expired or was revoked."""
         if self.services is not None:
@@ -207,6 +266,14 @@ class _Loaded(NamedTuple):
 
     settings: Settings
     server: ServerSettings
+
+
+async def _check_leases(leases: Leases) -> dict[str, Any]:
+    try:
+        await leases.check()
+    except OSError as error:
+        return {"ok": False, "error": str(error)}
+    return {"ok": True}
 
 
 async def _check_database(database: Database) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def _run_workers(
 ) -> None:
     import asyncio
 
+    from budwood_server.metrics import share_metrics
     from budwood_server.process.supervisor import Supervisor
 
     async def supervise() -> None:
@@ -93,7 +94,8 @@ def _run_workers(
             launch, sockets, server.workers, server.drain, lambda: _announce(sockets, server, prepared)
         ).run()
 
-    asyncio.run(supervise())
+    with share_metrics():
+        asyncio.run(supervise())
 
 
 def _announce(sockets: Sequence[socket.socket], server: ServerSettings, prepared: PreparedDatabase) -> None:

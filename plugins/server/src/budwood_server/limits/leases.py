@@ -150,6 +150,15 @@ class Leases:
             if not any(holding.is_refused(claim, now) for holding, claim in short):
                 await self._clock.sleep_async(RECALL_POLL)
 
+    async def check(self) -> None:
+        """
+        Ask the store for what it can answer quickly.
+
+        Raises:
+            OSError: The store cannot be used.
+        """
+        await self._store.list_recalled(self._clock.time())
+
     async def refresh(self) -> None:
         """
         Lease ahead of use, renew, return what is not used, and forget periods that have ended.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood.errors import BudwoodError, ConfigurationError
+from budwood_server.metrics import forget_process
 from budwood_server.process.link import Link
 from budwood_server.process.signals import handle_signals
 
@@ -141,6 +142,7 @@ class Supervisor:
                 self._started()
         status = await child.process.wait()
         child.link.close()
+        forget_process(child.process.pid)
         if self._states.pop(child.process.pid, None) is not None:
             self._send_states()
         return status

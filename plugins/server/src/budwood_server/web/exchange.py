@@ -48,6 +48,9 @@ class Exchange:
         headers: Headers that every reply has, such as those for CORS.
         is_started: Whether the reply has started.
         interruption: Why the server has cancelled the request, or None.
+        is_stream: Whether the reply is sent part by part.
+        key_id: The id of the key, once it is known.
+        status: The status of the reply, once it has started.
         tokens: The tokens that the call of the request has used, or None as long as that is not known.
     """
 
@@ -59,11 +62,14 @@ class Exchange:
         "headers",
         "interruption",
         "is_started",
+        "is_stream",
+        "key_id",
         "method",
         "parameters",
         "path",
         "request_id",
         "scope",
+        "status",
         "tokens",
     )
 
@@ -80,6 +86,9 @@ class Exchange:
         self.headers: list[Header] = [(b"x-request-id", request_id.encode())]
         self.is_started = False
         self.interruption: Problem | None = None
+        self.is_stream = False
+        self.key_id: str | None = None
+        self.status: int | None = None
         self.tokens: int | None = None
 
     def header(self, name: bytes) -> str | None:
@@ -88,6 +97,10 @@ class Exchange:
             if key == name:
                 return str(value, "latin-1")
         return None
+
+    def find_header(self, name: str) -> str | None:
+        """Return the first header with a name in lower case; see `header`."""
+        return self.header(name.encode())
 
     def headers_with(self, prefix: bytes) -> Iterable[tuple[str, str]]:
         """Yield the headers whose names begin with a prefix, without it."""
@@ -216,7 +229,7 @@ class Exchange:
 
     async def send(self, status: int, body: bytes, headers: Iterable[Header] = (JSON_TYPE,)) -> None:
         """Send the whole reply."""
-        self.is_started = True
+        self.is_started, self.status = True, status
         length = (b"content-length", str(len(body)).encode())
         await self._start(status, (*headers, length))
         await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
@@ -227,7 +240,7 @@ class Exchange:
 
     async def start_stream(self, headers: Iterable[Header] = (), status: int = 200) -> None:
         """Start a reply that is sent part by part."""
-        self.is_started = True
+        self.is_started, self.is_stream, self.status = True, True, status
         await self._start(status, headers)
 
     async def _start(self, status: int, headers: Iterable[Header]) -> None:

@@ -1,0 +1,39 @@
+"""The application of FastAPI: what is not under ``/v1``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from budwood_server.api import configuration, health, metrics
+from budwood_server.api.errors import add_error_handlers
+
+if TYPE_CHECKING:
+    from budwood_server.worker import Worker
+
+
+def create_api(worker: Worker) -> FastAPI:
+    """Create the application, which starts and stops the worker if its server has a lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await worker.start()
+        try:
+            yield
+        finally:
+            await worker.stop()
+
+    app = FastAPI(
+        title="Budwood",
+        summary="Any model of any provider for clients of OpenAI and Anthropic.",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.worker = worker
+    for router in (health.router, metrics.router, configuration.router):
+        app.include_router(router)
+    add_error_handlers(app)
+    return app

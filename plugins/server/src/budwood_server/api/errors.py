@@ -1,0 +1,91 @@
+"""Errors of what FastAPI serves, all in one form: ``{"error": {"code", "message", "hint", "request_id"}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from budwood.errors import BudwoodError
+from budwood_server.gateway.errors import INTERNAL, describe
+from budwood_server.web.problems import Problem, ProblemError
+
+_CODES: Final[Mapping[int, str]] = {404: "unknown_route", 405: "method_not_allowed"}
+
+
+class ErrorDetails(BaseModel):
+    """
+    What is wrong.
+
+    Attributes:
+        code: A stable code for programs.
+        message: What happened.
+        hint: What to do, or null.
+        request_id: Identifies the request in the log.
+    """
+
+    code: str
+    message: str
+    hint: str | None
+    request_id: str
+
+
+class ErrorReply(BaseModel):
+    """The body of an error."""
+
+    error: ErrorDetails
+
+
+def list_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the errors of a route for the OpenAPI document."""
+    return {status: {"model": ErrorReply, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Have an application answer with errors in this form."""
+    app.add_exception_handler(ProblemError, _answer_error)
+    app.add_exception_handler(BudwoodError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(Exception, _answer_internal)
+
+
+def _answer_error(request: Request, error: Exception) -> JSONResponse:
+    problem = describe(error)
+    return _reply(request, problem)
+
+
+def _answer_internal(request: Request, _error: Exception) -> JSONResponse:
+    return _reply(request, INTERNAL)
+
+
+def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
+    status: int = getattr(error, "status_code", 500)
+    message = f"There is no route {request.url.path}." if status == HTTPStatus.NOT_FOUND else HTTPStatus(status).phrase
+    headers = getattr(error, "headers", None) or {}
+    return _reply(request, Problem(status=status, message=message, code=_CODES.get(status), headers=headers))
+
+
+def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
+    """Name the first field that is wrong, without its value."""
+    first: Mapping[str, Any] = next(iter(getattr(error, "errors", list)()), {})
+    where = ".".join(str(part) for part in first.get("loc", ()))
+    return _reply(
+        request, Problem(status=400, message=f"{where}: {first.get('msg', 'is not valid')}.", code="invalid_value")
+    )
+
+
+def _reply(request: Request, problem: Problem) -> JSONResponse:
+    details = ErrorDetails(
+        code=problem.code or "error",
+        message=problem.message,
+        hint=problem.hint,
+        request_id=getattr(request.state, "request_id", ""),
+    )
+    return JSONResponse(ErrorReply(error=details).model_dump(), problem.status, headers=dict(problem.headers))

@@ -1,0 +1,96 @@
+"""The settings of a running server are loaded again: by signal, by file and by the API."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.plugins.server.serving import MODELS, ServeProcess, wait_until
+
+NEW = MODELS + 'other = "offline/extractive"\n'
+INVALID = "[server.models]\nfast = 'no-model'\n"
+
+
+def names(client):
+    """
+    Return the public names that the server lists.
+    """
+    return {row["id"] for row in client.get("/v1/models").json()["data"]}
+
+
+def versions(client):
+    """
+    Return the versions of the configuration that the workers report.
+    """
+    return [worker["version"] for worker in client.get("/api/config").json()["workers"]]
+
+
+def times(client):
+    """
+    Return when each worker has loaded its settings.
+    """
+    return {(worker["pid"], worker["loaded_at"]) for worker in client.get("/api/config").json()["workers"]}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_each_way_to_reload_reaches_every_worker(tmp_path, workers):
+    """
+    A file that is replaced, SIGHUP and the API each have all workers use the settings, without a restart.
+    """
+    with ServeProcess(tmp_path, "--workers", workers) as server, server.client(server.admin_key) as admin:
+        first = versions(admin)
+        assert len(first) == int(workers)
+        assert len(set(first)) == 1
+        pids = {worker["pid"] for worker in admin.get("/api/config").json()["workers"]}
+
+        server.write_settings(NEW)  # the watch on the file
+        wait_until(lambda: not set(versions(admin)) & set(first) and len(set(versions(admin))) == 1)
+        with server.client() as client:
+            assert "other" in names(client)
+
+        loaded = times(admin)
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: not times(admin) & loaded)
+
+        server.write_settings(MODELS)
+        reply = admin.post("/api/config/reload")
+        assert (reply.status_code, reply.json()["version"]) == (200, first[0])
+        wait_until(lambda: set(versions(admin)) == set(first))
+        assert pids == {worker["pid"] for worker in admin.get("/api/config").json()["workers"]}
+
+
+def test_invalid_settings_leave_the_present_ones_in_use(tmp_path):
+    """
+    The reason is logged once, is in the reply of the API, and shows in /readyz, until the settings are corrected.
+    """
+    with ServeProcess(tmp_path) as server, server.client(server.admin_key) as admin, server.client() as client:
+        before = versions(admin)
+        server.write_settings(INVALID)
+        line = server.wait_for_line("settings rejected")
+        assert "no-model" in line
+        reply = admin.post("/api/config/reload")
+        assert (reply.status_code, "no-model" in reply.json()["error"]["message"]) == (400, True)
+        checks = client.get("/readyz").json()["checks"]["configuration"]
+        assert (checks["ok"], "no-model" in checks["error"]) == (True, True)
+        assert (versions(admin), "fast" in names(client)) == (before, True)
+
+        server.write_settings(MODELS)
+        wait_until(lambda: client.get("/readyz").json()["checks"]["configuration"]["error"] is None)
+
+
+def test_only_admin_keys_see_the_configuration(tmp_path):
+    """
+    A key that may infer gets 403, a request without a key 401, in the form of errors of this API.
+    """
+    with ServeProcess(tmp_path) as server, server.client() as client:
+        forbidden = client.get("/api/config")
+        unknown = client.post("/api/config/reload", headers={"authorization": "Bearer x"})
+        missing = client.get("/api/nowhere")
+        method = client.delete("/api/config")
+
+    assert (forbidden.status_code, forbidden.json()["error"]["code"]) == (403, "missing_scope")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "unknown_route")
+    assert (method.status_code, method.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert missing.json()["error"]["request_id"] == missing.headers["x-request-id"]
