@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic_core import from_json, to_json
 
 from budwood.types import (
+    OUTPUT_TOOL,
     AudioPart,
     ChatResponse,
     FinishReason,
@@ -100,6 +101,8 @@ def encode_part(part: Part) -> dict[str, Any] | None:
             return {"type": "text", "text": part.text}
         case ReasoningPart():
             return encode_thinking(part)
+        case ToolCallPart(name=name) if name == OUTPUT_TOOL:  # structured output that does not satisfy its schema
+            return {"type": "text", "text": part.arguments}
         case ToolCallPart():
             data = part.data if part.provider == VENDOR and isinstance(part.data, dict) else {}
             return {
@@ -132,6 +135,8 @@ def encode_stop_reason(response: ChatResponse, *, native: bool) -> str:
     """Return why the reply ended; Anthropic's own reason is unchanged."""
     if native and response.raw_finish_reason:
         return response.raw_finish_reason
+    if any(call.name == OUTPUT_TOOL for call in response.tool_calls):
+        return "end_turn"
     return _STOP_REASONS[response.finish_reason]
 
 

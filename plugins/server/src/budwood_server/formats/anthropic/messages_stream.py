@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from budwood.errors import StreamInterruptedError
 from budwood.types import (
+    OUTPUT_TOOL,
     ChatResponse,
     MediaClosed,
     MediaDelta,
@@ -88,6 +89,7 @@ class MessageStreamEncoder:
         self._next = 0
         self._current: _OpenBlock | None = None
         self._calls: dict[int, _OpenBlock] = {}
+        self._output: int | None = None
         self._handlers: Final[dict[type[Any], Callable[[Any], Iterable[bytes]]]] = {
             TextDelta: lambda event: self._add("text", event.text),
             RefusalDelta: lambda event: self._add("text", event.text),
@@ -209,6 +211,11 @@ class MessageStreamEncoder:
         yield from self._close_current()
 
     def _add_to_call(self, event: ToolCallDelta) -> Iterable[bytes]:
+        if event.name is not None and event.name.partition("<|")[0] == OUTPUT_TOOL:  # some models append a token
+            self._output = event.index
+        if event.index == self._output:
+            yield from self._add("text", event.arguments)
+            return
         block = self._calls.get(event.index)
         if block is None:
             yield from self._close_before_call()
