@@ -132,7 +132,7 @@ class Application:
             metrics.count("unknown" if match.route is None else match.route.path, status, seconds)
         if self._worker.access_log:
             logs.emit(
-                "request",
+                "http request",
                 method=exchange.method,
                 path=exchange.path,
                 status=status,

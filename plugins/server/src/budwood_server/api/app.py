@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from budwood_server.api import configuration, health, metrics
 from budwood_server.api.errors import add_error_handlers
+from budwood_server.openapi import add_routes
 
 if TYPE_CHECKING:
     from budwood_server.worker import Worker
@@ -36,4 +37,5 @@ def create_api(worker: Worker) -> FastAPI:
     for router in (health.router, metrics.router, configuration.router):
         app.include_router(router)
     add_error_handlers(app)
+    add_routes(app)
     return app

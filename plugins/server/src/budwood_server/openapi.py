@@ -1,0 +1,151 @@
+"""
+The routes under ``/v1`` in the OpenAPI document, which FastAPI does not serve.
+
+The schemas have what every request needs, and the fields that the gateway reads itself. Further fields are those of the
+API that a route belongs to; the documents of OpenAI and Anthropic describe them.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi.openapi.utils import get_openapi
+
+from budwood_server.routes.table import ROUTES, Route
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+Schema = dict[str, Any]
+
+ERRORS: Final = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 502, 503, 504)
+"""The statuses of errors of every route."""
+
+_JSON: Final = "application/json"
+_FORM: Final = "multipart/form-data"
+_EVENTS: Final = "text/event-stream"
+_TEXT: Final[Schema] = {"type": "string"}
+_BINARY: Final[Schema] = {"type": "string", "format": "binary"}
+_OPTIONS: Final[Schema] = {
+    "type": "object",
+    "description": "Options of Budwood: cache, label, fallbacks, routing, timeout, on_unsupported.",
+}
+
+
+def _object(required: str = "", **properties: Schema) -> Schema:
+    return (
+        {"type": "object", "required": required.split(), "properties": properties} if required else {"type": "object"}
+    )
+
+
+def _request(required: str = "model", **properties: Schema) -> Schema:
+    return _object(required, model=_TEXT, budwood=_OPTIONS, **properties)
+
+
+_ARRAY: Final[Schema] = {"type": "array", "items": {"type": "object"}}
+_TEXTS: Final[Schema] = {"oneOf": [_TEXT, {"type": "array"}]}
+_STREAM: Final[Schema] = {"type": "boolean"}
+
+_REQUESTS: Final[dict[str, Schema]] = {
+    "/v1/chat/completions": _request("model messages", messages=_ARRAY, stream=_STREAM),
+    "/v1/completions": _request("model prompt", prompt=_TEXTS, stream=_STREAM),
+    "/v1/embeddings": _request("model input", input=_TEXTS),
+    "/v1/moderations": _request("input", input=_TEXTS),
+    "/v1/responses": _request("model", input=_TEXTS, stream=_STREAM),
+    "/v1/responses/input_tokens": _request("model", input=_TEXTS),
+    "/v1/images/generations": _request("model prompt", prompt=_TEXT, stream=_STREAM),
+    "/v1/audio/speech": _request("model input voice", input=_TEXT, voice={}),
+    "/v1/messages": _request(
+        "model messages max_tokens", messages=_ARRAY, max_tokens={"type": "integer"}, stream=_STREAM
+    ),
+    "/v1/batches": _object("input_file_id endpoint", input_file_id=_TEXT, endpoint=_TEXT),
+    "/v1/messages/count_tokens": _request("model messages", messages=_ARRAY),
+}
+_FORMS: Final[dict[str, Schema]] = {
+    "/v1/images/edits": _request("model image prompt", image=_BINARY, prompt=_TEXT),
+    "/v1/images/variations": _request("model image", image=_BINARY),
+    "/v1/audio/transcriptions": _request("model file", file=_BINARY),
+    "/v1/audio/translations": _request("model file", file=_BINARY),
+    "/v1/files": _object("file purpose", file=_BINARY, purpose=_TEXT),
+}
+_STREAMED: Final = frozenset(
+    path for path, schema in (_REQUESTS | _FORMS).items() if "stream" in schema.get("properties", {})
+) | {"/v1/audio/speech", "/v1/audio/transcriptions", "/v1/images/edits"}
+_OTHER_CONTENT: Final[dict[str, Schema]] = {
+    "/v1/audio/speech": {"audio/*": {"schema": _BINARY}},
+    "/v1/audio/transcriptions": {"text/plain": {"schema": _TEXT}},
+    "/v1/audio/translations": {"text/plain": {"schema": _TEXT}},
+    "/v1/files/{file_id}/content": {"application/octet-stream": {"schema": _BINARY}},
+}
+
+_DETAILS: Final[Schema] = {
+    "message": _TEXT,
+    "type": _TEXT,
+    "param": {"type": ["string", "null"]},
+    "code": {"type": ["string", "null"]},
+    "hint": {"type": ["string", "null"]},
+}
+_ERROR_NAMES: Final = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
+_SCHEMAS: Final[dict[str, Schema]] = {
+    "OpenAIError": _object("error", error=_object("message type param code", **_DETAILS, request_id=_TEXT)),
+    "AnthropicError": _object(
+        "type error request_id",
+        type={"const": "error"},
+        error=_object("type message", **_DETAILS),
+        request_id={"type": ["string", "null"]},
+    ),
+}
+
+
+def add_routes(app: FastAPI) -> None:
+    """Have an application of FastAPI describe the routes under ``/v1``, too."""
+
+    def describe() -> Schema:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            components = document.setdefault("components", {})
+            components.setdefault("schemas", {}).update(_SCHEMAS)
+            components.setdefault("securitySchemes", {})["bearer"] = {"type": "http", "scheme": "bearer"}
+            for route in ROUTES:
+                path = re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
+                document["paths"].setdefault(path, {})[route.method.lower()] = _describe(route, path)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def _describe(route: Route, path: str) -> Schema:
+    operation: Schema = {
+        "operationId": re.sub(r"\W+", "_", f"{route.method}_{path}").strip("_").lower(),
+        "tags": [route.api or "models"],
+        "security": [{"bearer": []}],
+        "responses": _describe_responses(route, path),
+    }
+    if names := re.findall(r"\{(\w+)\}", path):
+        operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
+    if route.method == "POST":
+        content = {
+            media_type: {"schema": schemas[path]}
+            for media_type, schemas in ((_JSON, _REQUESTS), (_FORM, _FORMS))
+            if path in schemas
+        }
+        if content:
+            operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _describe_responses(route: Route, path: str) -> Schema:
+    content: Schema = {_JSON: {"schema": {"type": "object"}}}
+    if route.method == "POST":
+        content |= {_EVENTS: {"schema": _TEXT}} if path in _STREAMED else {}
+    content |= _OTHER_CONTENT.get(path, {})
+    apis = (route.api,) if route.api else ("openai", "anthropic")
+    forms = [{"$ref": f"#/components/schemas/{_ERROR_NAMES[api]}"} for api in apis]
+    error = forms[0] if len(forms) == 1 else {"oneOf": forms}
+    return {"200": {"description": "The reply.", "content": content}} | {
+        str(status): {"description": HTTPStatus(status).phrase, "content": {_JSON: {"schema": error}}}
+        for status in ERRORS
+    }

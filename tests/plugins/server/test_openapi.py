@@ -1,0 +1,58 @@
+"""The OpenAPI document of the server."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from budwood import Settings
+from budwood_server.app import create_app
+from budwood_server.gateway.errors import _KINDS
+from budwood_server.openapi import ERRORS
+from budwood_server.routes.table import ROUTES
+from budwood_server.worker import Worker
+
+
+@pytest.fixture(scope="module")
+def document():
+    """
+    The document, as clients receive it.
+    """
+    worker = Worker(lambda: Settings.load({}), authenticate=lambda _: None)
+    return json.loads(json.dumps(create_app(worker).rest.openapi()))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_each_route_is_described(document, route):
+    """
+    Its parameters, its body, its key and its errors.
+    """
+    operation = document["paths"][re.sub(r":\w+\}", "}", route.path)][route.method.lower()]
+
+    assert operation["security"] == [{"bearer": []}]
+    assert {int(status) for status in operation["responses"]} == {200, *ERRORS}
+    assert [p["name"] for p in operation.get("parameters", ())] == re.findall(r"\{(\w+)", route.path)
+    if route.method == "POST" and "{" not in route.path:
+        assert operation["requestBody"]["content"]
+
+
+def test_every_status_of_an_error_is_documented():
+    """
+    Clients that are generated from the document know all of them.
+    """
+    assert {status for _, status, _, _ in _KINDS} <= set(ERRORS)
+
+
+def test_references_and_operations_are_valid(document):
+    """
+    Each reference has a target, and each id of an operation is unique.
+    """
+    schemas = document["components"]["schemas"]
+    references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document))
+    operations = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+
+    assert set(references) <= set(schemas)
+    assert len(operations) == len(set(operations))
+    assert {"/livez", "/readyz", "/metrics", "/api/config", "/api/config/reload"} <= set(document["paths"])
