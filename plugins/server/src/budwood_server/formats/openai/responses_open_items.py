@@ -10,6 +10,7 @@ from budwood.types import ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from budwood_server.formats.openai.responses_items import (
     Item,
     encode_content,
+    find_message,
     make_call,
     make_message,
     make_reasoning,
@@ -66,6 +67,7 @@ class OpenMessage:
         self._index = index
         self._content: list[Item] = []
         self._kind = ""
+        self._fields: dict[str, Any] = {}
         self._texts: list[str] = []
         item = make_message(self._id, [], status="in_progress")
         writer.write("response.output_item.added", output_index=index, item=item)
@@ -101,13 +103,14 @@ class OpenMessage:
             self._write("response.refusal.done", refusal=part.text)
         self._write("response.content_part.done", part=content)
         self._content.append(content)
+        self._fields = {**find_message(part), "id": self._id}
         self._kind = ""
         self._texts.clear()
 
     def end(self, status: str = "completed") -> Item:
         """End the message, and return it."""
         self.end_part()
-        item = make_message(self._id, self._content, {"status": status})
+        item = make_message(self._id, self._content, {"status": status, **self._fields})
         self._writer.write("response.output_item.done", output_index=self._index, item=item)
         return item
 

@@ -78,7 +78,7 @@ def forward_request(body: Mapping[str, Any]) -> ResponsesCall:
     limit = body.get("max_output_tokens")
     if isinstance(limit, int) and limit > 0:
         options["max_tokens"] = limit  # for budgets, which reserve the cost of the longest reply
-    return ResponsesCall(messages=_outline(body), options=options, forwards=True)
+    return ResponsesCall(messages=[*_outline(body)], options=options, forwards=True)
 
 
 def translate_request(body: Mapping[str, Any], leave_out: LeaveOut) -> ResponsesCall:
@@ -203,13 +203,13 @@ def _without_data(part: Any) -> Any:  # noqa: ANN401 - any JSON
     return {name: value for name, value in part.items() if name != FIELD} if isinstance(part, Mapping) else part
 
 
-def _outline(body: Mapping[str, Any]) -> list[Message | dict[str, Any]]:
+def _outline(body: Mapping[str, Any]) -> list[Message]:
     """
     Return the texts of a request as messages, by which Budwood estimates its tokens and which observers see.
 
     The vendor gets ``input`` in their place.
     """
-    messages: list[Message | dict[str, Any]] = []
+    messages: list[Message] = []
     if isinstance(body.get("instructions"), str) and body["instructions"]:
         messages.append(Message.system(body["instructions"]))
     given = body.get("input")
@@ -218,9 +218,10 @@ def _outline(body: Mapping[str, Any]) -> list[Message | dict[str, Any]]:
             is_reply = item.get("role") == "assistant" or "arguments" in item
             parts = tuple(TextPart(text=text) for text in texts)
             messages.append(Message(role="assistant" if is_reply else "user", parts=parts))
-    if "input" not in body:  # a template or the conversation of the vendor has the prompt
+    if all(message.role == "system" or not message.text.strip() for message in messages):
+        # The input is media, or a template or the conversation of the vendor has the prompt.
         messages.append(Message(role="assistant", parts=(VendorPart(provider="", kind="none", data=None),)))
-    return messages or [Message.user("")]
+    return messages
 
 
 def _list_texts(item: Mapping[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ from budwood.types import (
     ToolCallDelta,
     VendorContent,
 )
-from budwood_server.formats.openai.responses_items import Item, make_image, new_id
+from budwood_server.formats.openai.responses_items import Item, find_message, make_image, new_id
 from budwood_server.formats.openai.responses_open_items import EventWriter, OpenCall, OpenMessage, OpenReasoning
 from budwood_server.formats.openai.responses_reply import ResponseForm, find_status
 from budwood_server.gateway.reply_headers import describe_end
@@ -154,6 +154,8 @@ class ResponsesStreamEncoder:
     def _end_text(self, event: TextClosed) -> None:
         if self._message is not None and self._message[1].text == event.part.text:
             self._message[1].end_part(event.part)
+            if find_message(event.part):  # the vendor's message is complete; the next text is another one
+                self._end_prose()
 
     def _add_reasoning(self, event: ReasoningDelta) -> None:
         if event.text:
