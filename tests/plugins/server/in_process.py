@@ -78,12 +78,12 @@ class Gateway:
     def send(self, method: str, path: str, body: bytes, **headers: str) -> Answer:
         """Send a request."""
         if self._runner is not None and self._worker is not None:
-            return self._runner.run(_send(self._worker, method, path, body, headers))
+            return self._runner.run(send_request(self._worker, method, path, body, headers))
         return asyncio.run(self._send_alone(method, path, body, headers))
 
     async def _send_alone(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         worker = self._create_worker()
-        received = await _send(worker, method, path, body, headers)
+        received = await send_request(worker, method, path, body, headers)
         await worker.stop()
         return received
 
@@ -91,7 +91,17 @@ class Gateway:
         return Worker(lambda: Settings.load(self._settings), authenticate=lambda _: self._key)
 
 
-async def _send(worker: Worker, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+async def send_request(worker: Worker, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    """
+    Send a request to a worker.
+
+    Args:
+        worker: It answers.
+        method: The method of HTTP.
+        path: The path, and the query if there is one.
+        body: The body.
+        headers: Headers, with underscores in place of hyphens; an empty one is not sent.
+    """
     messages: list[Any] = []
     requests = [{"type": "http.request", "body": body}]
 
@@ -101,9 +111,10 @@ async def _send(worker: Worker, method: str, path: str, body: bytes, headers: di
     async def send(message: Any) -> None:
         messages.append(message)
 
-    sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    headers = {"authorization": "Bearer key"} | headers
+    sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items() if value]
     path, _, query = path.partition("?")
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
-    await create_app(worker)(scope | {"headers": [(b"authorization", b"Bearer key"), *sent]}, receive, send)
+    await create_app(worker)(scope | {"headers": sent}, receive, send)
     received = {str(name, "latin-1"): str(value, "latin-1") for name, value in messages[0]["headers"]}
     return Answer(messages[0]["status"], received, b"".join(message["body"] for message in messages[1:]))

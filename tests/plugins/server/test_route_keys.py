@@ -1,0 +1,98 @@
+"""Every route of the server with keys that are missing, not valid, or for something else."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from budwood_server.access.keys import ADMIN, INFER, TELEMETRY
+from budwood_server.app import create_app
+from budwood_server.routes.table import ROUTES
+from tests.plugins.server.keyed_gateway import KeyedGateway
+
+OPEN = {"GET /livez", "GET /readyz", "GET /openapi.json", "GET /docs", "GET /docs/oauth2-redirect", "GET /redoc"}
+"""The routes that need no key."""
+
+SCOPES = {"/api/": ADMIN, "/metrics": TELEMETRY}
+"""What the key must be for, by the beginning of the path, on routes of FastAPI."""
+
+HOLDERS = {INFER: "owner", ADMIN: "admin", TELEMETRY: "telemetry"}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """
+    A gateway with keys.
+    """
+    settings = {"server": {"models": {"fast": "offline/extractive"}}}
+    folder = tmp_path_factory.mktemp("gateway")
+    with KeyedGateway(settings, f"sqlite:///{folder}/server.sqlite3") as gateway:
+        yield gateway
+
+
+def list_routes(gateway):
+    """List all routes that need a key: method, path and what the key must be for."""
+    routes = {(route.method, route.path): route.scope for route in ROUTES}
+    for path, operations in create_app(gateway.worker).rest.openapi()["paths"].items():
+        for method in map(str.upper, operations):
+            if path.startswith("/v1/") or f"{method} {path}" in OPEN:
+                continue
+            (scope,) = [scope for beginning, scope in SCOPES.items() if path.startswith(beginning)]
+            routes[method, path] = scope
+    return [(method, re.sub(r"\{[^}]*\}", "x", path), scope) for (method, path), scope in routes.items()]
+
+
+def test_no_route_is_left_out(gateway):
+    """
+    FastAPI serves no others than those in its document, and those that need no key.
+    """
+    rest = create_app(gateway.worker).rest
+    documented = rest.openapi()["paths"]
+
+    for route in flatten(rest.routes):
+        for method in route.methods - {"HEAD"}:
+            assert f"{method} {route.path}" in OPEN or method.lower() in documented.get(route.path, {})
+
+
+def flatten(routes):
+    """Yield routes, also those of included routers."""
+    for route in routes:
+        if (router := getattr(route, "original_router", None)) is not None:
+            yield from flatten(router.routes)
+        else:
+            yield route
+
+
+@pytest.mark.parametrize("kind", ["none", "unknown", "wrong secret", "malformed", "expired", "revoked"])
+def test_no_route_accepts_a_key_that_is_not_valid(gateway, kind):
+    """
+    The error is a 401 in the form of the API, and quotes no key.
+    """
+    owner = gateway.keys["owner"]
+    tokens = {
+        "none": "",
+        "unknown": "bw_live_" + "Q" * 16 + owner[24:],
+        "wrong secret": owner[:-4] + ("AAAA" if owner[-4:] != "AAAA" else "BBBB"),
+        "malformed": "sk-" + owner,
+    }
+    token = tokens.get(kind) if kind in tokens else gateway.keys[kind]
+    for method, path, _ in list_routes(gateway):
+        refused = gateway.send(method, path, token)
+
+        assert refused.status == 401, (method, path, refused.body)
+        assert refused.json["error"]["message"]
+        assert refused.headers["www-authenticate"] == "Bearer"
+        assert token == "" or token.encode() not in refused.body
+
+
+def test_no_route_accepts_a_key_for_something_else(gateway):
+    """
+    Also an admin key cannot infer. The key that is for it is accepted.
+    """
+    for method, path, scope in list_routes(gateway):
+        for held, name in HOLDERS.items():
+            answer = gateway.send(method, path, gateway.keys[name])
+
+            assert (answer.status in (401, 403)) == (held != scope), (method, path, name, answer.body)
+            assert held == scope or answer.json["error"]["message"] == f"This key is not for {scope!r}."
