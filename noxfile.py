@@ -109,6 +109,7 @@ TEST: Final = [
     "ollama>=0.6",
     "openai>=3",
     "openapi-schema-validator",  # with referencing and pyyaml: to read the vendors' API descriptions
+    "opentelemetry-exporter-otlp-proto-http>=1.30",  # the extra otlp of budwood-server
     "opentelemetry-sdk>=1.30",
     "pandas>=2.2",
     "pexpect>=4.9; sys_platform != 'win32'",  # commands at a pseudo-terminal

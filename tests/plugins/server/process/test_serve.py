@@ -103,6 +103,23 @@ def test_no_models_are_a_warning(tmp_path):
         assert "[server.models]" in server.wait_for_line("warning:")
 
 
+def test_a_worker_imports_neither_alembic_nor_redis(tmp_path):
+    """
+    They take memory, and a worker with an up-to-date database and without Redis does not need them.
+    """
+    with ServeProcess(tmp_path) as first:
+        first.send_signal(signal.SIGTERM)
+        assert first.wait() == 0
+
+    with ServeProcess(tmp_path, environment={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
+        with server.client() as client:
+            assert client.post("/v1/chat/completions", json=QUESTION).status_code == 200
+        imported = {line.rpartition("|")[2].strip() for line in server.lines if line.startswith("import time:")}
+
+    assert "sqlalchemy" in imported
+    assert imported.isdisjoint({"alembic", "redis"})
+
+
 def test_workers_end_with_their_parent(tmp_path):
     """
     A parent that is killed leaves no workers behind: its port is free again.

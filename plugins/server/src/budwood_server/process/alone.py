@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from budwood import logs
 from budwood.errors import BudwoodError
+from budwood_server.otlp import start_export
 from budwood_server.process.file_watch import watch_files
 from budwood_server.process.server import GatewayServer, serve_worker
 from budwood_server.process.signals import handle_signals
@@ -26,6 +27,7 @@ def create_worker(launch: Launch) -> Worker:
     Raises:
         BudwoodError: They are not valid.
     """
+    start_export(launch.load_settings())
     return Worker(launch.load_settings, launch.overrides, access_log=launch.access_log)
 
 
