@@ -13,6 +13,8 @@ from budwood.errors import (
     BudwoodError,
     InvalidRequestError,
     RateLimitError,
+    RequestTimeoutError,
+    StreamInterruptedError,
     UnsupportedError,
 )
 from budwood_server.database import DatabaseError
@@ -81,6 +83,24 @@ def test_each_class_has_a_status(error, status, code):
     problem = describe(error)
 
     assert (problem.status, problem.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (StreamInterruptedError("cut"), "Retry."),
+        (RequestTimeoutError("late", phase="deadline", hint="Raise timeout=…."), "x-budwood-timeout"),
+        (UnsupportedError("no", hint="Call client.ask(…)."), None),
+        (UnsupportedError("no", hint="Use another model."), "another model"),
+    ],
+)
+def test_hints_are_for_clients(error, hint):
+    """
+    Hints for programs in Python are replaced, or left out.
+    """
+    found = describe(error).hint
+
+    assert found is None if hint is None else hint in found
 
 
 @pytest.mark.parametrize("kind", PROVIDER_ERRORS, ids=lambda kind: kind.__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 from budwood.errors import (
@@ -80,6 +81,17 @@ _FOR_OPERATORS: Final = (AuthenticationError, PermissionDeniedError, CredentialE
 """Errors that only the operator can correct: their hints name settings of the server."""
 
 
+_FOR_PYTHON: Final = re.compile(r"client\.|Client\b|=…|=\[|\battributes?\b|pass \w+=", re.IGNORECASE)
+"""Hints for programs in Python, which mean nothing to clients of the server."""
+
+_HINTS: Final[tuple[tuple[type[BudwoodError], str], ...]] = (
+    (StreamInterruptedError, "Retry."),
+    (RequestTimeoutError, "Retry, or allow more time by the header x-budwood-timeout."),
+    (BudgetExceededError, "Ask the operator to set prices for the model in [models], or use another model."),
+)
+"""What replaces them, by class."""
+
+
 def describe(error: BaseException) -> Problem:
     """Return the problem for an error of a call; `INTERNAL` for one that is a fault of the server."""
     if isinstance(error, ProblemError):
@@ -94,7 +106,6 @@ def describe(error: BaseException) -> Problem:
     headers = {}
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["retry-after"] = str(math.ceil(seconds))
-    hint = "Ask the operator of this server." if isinstance(error, _FOR_OPERATORS) else error.hint
     message = (
         error.message
         if not isinstance(error, ProviderError) or error.provider is None
@@ -106,6 +117,15 @@ def describe(error: BaseException) -> Problem:
         type=kind,
         code=code,
         param=getattr(error, "param", None),
-        hint=hint,
+        hint=_find_hint(error),
         headers=headers,
     )
+
+
+def _find_hint(error: BudwoodError) -> str | None:
+    """Return what a client of the server can do."""
+    if isinstance(error, _FOR_OPERATORS):
+        return "Ask the operator of this server."
+    if error.hint is None or not _FOR_PYTHON.search(error.hint):
+        return error.hint
+    return next((hint for kind, hint in _HINTS if isinstance(error, kind)), None)
