@@ -81,6 +81,7 @@ def test_a_port_in_use_is_one_line_with_the_cure(tmp_path):
         ("[server.models]\nfast = 'nowhere/model'\n", "nowhere", "1"),
         ("[server.models]\nfast = 'nowhere/model'\n", "nowhere", "2"),  # a worker notices it
         ("[server]\ndatabase = 'sqlite:////dev/null/x'\n", "/dev/null/x", "1"),
+        ("[server]\ndatabase = 'sqlite://'\n", "in memory", "1"),
     ],
 )
 def test_invalid_settings_end_the_start(tmp_path, settings, said, workers):

@@ -69,6 +69,9 @@ async def prepare(url: str, admin_key: str | None) -> PreparedDatabase:
     from budwood_usage.database import upgrade as upgrade_usage
 
     database = Database(url)
+    if database.address.path is None and not database.is_postgresql:
+        hint = "Name a file: sqlite:///server.sqlite3."
+        raise ConfigurationError("A database in memory cannot keep the keys of a server.", hint=hint)
     try:
         await upgrade(database)
         async with database.write() as connection:
