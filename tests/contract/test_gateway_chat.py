@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from budwood_server.access.file_ids import find_file_ids
 from tests.contract import naive, recorded
 from tests.contract.naive_requests import canonicalize
 from tests.contract.replay import is_stream
@@ -66,6 +67,8 @@ def test_recorded_chats(shared_folder, shared_server, relayed, openai_schemas, f
         if not one.request.body:  # of a recording that was edited
             continue
         sent, provider = one.request.json(), file.partition("/")[0]
+        if any(find_file_ids(sent)):  # the gateway refuses a vendor's own ids, which have no owner here
+            continue
         is_streamed, body = is_stream(one.response), one.response.body
         kind = "text/event-stream" if is_streamed else "application/json"
         shared_server.clear_replies().play(head(200, length=len(body), content_type=kind) + body)
