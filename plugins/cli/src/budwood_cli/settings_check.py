@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from budwood.credential_store import read_index
@@ -65,7 +66,11 @@ def _check_stored_keys() -> list[Problem]:
 def _check_together() -> list[Problem]:
     """Check what the sources mean together."""
     try:
-        Settings.load()
+        settings = Settings.load()
+        if settings.server and find_spec("budwood_server") is not None:
+            from budwood_server.settings import load_server_settings
+
+            load_server_settings(settings)
     except ConfigurationError as error:
         return [Problem("settings", None, "", error.message.rstrip("."))]
     return []

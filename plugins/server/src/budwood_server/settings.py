@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -16,6 +17,8 @@ DATABASE_NAME: Final = "server.sqlite3"
 SCHEMES: Final = frozenset({"sqlite", "postgresql", "postgres"})
 REQUEST_OPTIONS: Final = ("cache", "label", "fallbacks", "routing", "timeout", "on_unsupported")
 """The options that a request may set, unless the policy of its key says otherwise."""
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -58,6 +61,12 @@ class ModelRoute(_Section):
             if not all(model.partition("/")[::2]):
                 raise ValueError(f"{model!r} must be 'provider/model'")
         return models
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if unknown := sorted({*(self.weights or ())} - {*self.models}):
+            raise ValueError(f"weights: {unknown[0]!r} is not one of the models")
+        return self
 
     def to_options(self) -> dict[str, Any]:
         """Return the options of a call to these models."""
@@ -139,6 +148,14 @@ class ServerSettings(_Section):
         if unknown := sorted(names - {*REQUEST_OPTIONS}):
             raise ValueError(f"{unknown[0]!r} is no such option; known: {', '.join(REQUEST_OPTIONS)}")
         return names
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} must be an origin such as 'https://app.example.com', without a path")
+        return origins
 
     @field_validator("database")
     @classmethod

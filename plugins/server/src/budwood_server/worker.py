@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS: Final = 1.0
 
+AT_START: Final = ("host", "port", "workers", "database", "redis", "usage", "usage_retention_days")
+"""The settings that are read only at the start."""
+
 CHECK_SECONDS: Final = 5.0
 """The time within which the database must answer."""
 
@@ -154,7 +157,9 @@ class Worker:
     async def check(self) -> dict[str, dict[str, Any]]:
         """Return what the worker needs to answer requests, each with ``ok``."""
         checks: dict[str, dict[str, Any]] = {"draining": {"ok": not self._is_draining}}
-        checks["configuration"] = {"ok": True, "version": self.configuration.version, "error": self._error}
+        checks["configuration"] = {"ok": True, "version": self.configuration.version}
+        if self._error is not None:  # the reason may name files and plugins
+            checks["configuration"]["note"] = "Newer settings are not valid. GET /api/config has the reason."
         if self.services is not None:
             checks["database"] = await _check_database(self.services.database)
             if self.configuration.server.redis is not None:
@@ -195,9 +200,16 @@ class Worker:
                 previous, self.configuration = self.configuration, loaded
                 self._loaded_at = datetime.now(UTC)
                 logs.emit("settings loaded", version=loaded.version)
+                self._report_fixed(loaded.server)
                 await previous.replace()
             self.announce()
             return self.configuration.version
+
+    def _report_fixed(self, server: ServerSettings) -> None:
+        """Warn of changed settings that take effect at the next start."""
+        changed = [name for name in AT_START if getattr(server, name) != getattr(self._loaded.server, name)]
+        if changed:
+            logs.emit("settings need a restart", level="warning", settings=changed)
 
     async def reload_everywhere(self) -> str:
         """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood import AsyncClient, Settings
-from budwood.errors import BudwoodError, CredentialError
+from budwood.errors import BudwoodError, ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER
 from budwood.names import normalise
 from budwood.plugins import Instances, list_known_models
@@ -78,12 +78,26 @@ class Configuration:
             lambda provider: list_known_models(settings, provider),
             vendor_names=server.vendor_names,
         )
-        for name in server.models:
-            self.names.resolve(name)  # to report names that do not exist now
+        self._check()
         self._views: dict[tuple[str, str], _View] = {}
         self._responses: dict[str, tuple[bool, bool]] = {}
         self._uses = 0
         self._is_replaced = False
+
+    def _check(self) -> None:
+        """Report now what requests would find wrong with the settings."""
+        for name, route in self.server.models.items():
+            try:
+                self.names.resolve(name)
+                self.client.view(**{key: value for key, value in route.to_options().items() if key != "model"})
+            except BudwoodError as error:
+                raise ConfigurationError(f"server.models.{name}: {error.message}", hint=error.hint) from error
+        chosen = self.server.files_provider
+        if chosen is not None and normalise(chosen) not in map(normalise, self.providers):
+            raise ConfigurationError(
+                f"server.files_provider: {chosen!r} is not configured.",
+                hint=f"Configured are: {', '.join(self.providers) or 'none'}.",
+            )
 
     def client_for(self, key: ApiKey, resolved: ResolvedModel) -> AsyncClient:
         """
@@ -141,13 +155,13 @@ class Configuration:
         return known
 
     def _list_providers(self) -> list[str]:
-        """List the providers with a section in the settings, and those whose key is known without one."""
+        """List the providers that the settings name, and those whose key is known without that."""
         sections = self.settings.instance_names(PROVIDER.section)
         routed = (model.partition("/")[0] for route in self.server.models.values() for model in route.models)
-        named = {normalise(name) for name in (*sections, *routed)}
+        named = {normalise(name): name for name in (*routed, *sections)}
         instances = Instances(self.settings)
         found = [name for name in instances.list_names(PROVIDER) if normalise(name) not in named]
-        return [*dict.fromkeys(sections), *(name for name in found if self._has_key(instances, name))]
+        return [*named.values(), *(name for name in found if self._has_key(instances, name))]
 
     def _has_key(self, instances: Instances, provider: str) -> bool:
         try:

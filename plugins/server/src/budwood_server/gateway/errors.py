@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 from budwood.errors import (
@@ -104,8 +105,8 @@ def describe(error: BaseException) -> Problem:
     if status == 400 and isinstance(error, ProviderError) and error.code:
         code = error.code  # programs compare it with the vendor's
     headers = {}
-    if (seconds := getattr(error, "retry_after", None)) is not None:
-        headers["retry-after"] = str(math.ceil(seconds))
+    if (seconds := _find_delay(error)) is not None:
+        headers["retry-after"] = str(math.ceil(max(seconds, 0)))
     message = (
         error.message
         if not isinstance(error, ProviderError) or error.provider is None
@@ -120,6 +121,13 @@ def describe(error: BaseException) -> Problem:
         hint=_find_hint(error),
         headers=headers,
     )
+
+
+def _find_delay(error: BudwoodError) -> float | None:
+    """Return the seconds after which the same request may succeed; None if that is not known."""
+    if isinstance(error, BudgetExceededError) and error.resets_at is not None:
+        return (error.resets_at - datetime.now(UTC)).total_seconds()
+    return getattr(error, "retry_after", None)
 
 
 def _find_hint(error: BudwoodError) -> str | None:
