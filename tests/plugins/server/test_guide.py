@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.plugins.server.serving import ServeProcess
@@ -58,3 +59,18 @@ def test_programs_of_the_quickstart_print_the_answer(program, server, key):
     )
 
     assert run.stdout.strip() == ANSWER, run.stderr
+
+
+def test_usage_of_the_gateway_is_shown_while_it_runs(server, key):
+    """
+    A call of a key appears under the key's name.
+    """
+    headers = {"authorization": f"Bearer {key}"}
+    body = {"model": "demo", "messages": [{"role": "user", "content": "What gives fruit?"}]}
+    httpx.post(f"{server.url}/v1/chat/completions", json=body, headers=headers).raise_for_status()
+    command = [sys.executable, "-m", "budwood_cli", "usage", "--server", "--by", "label,tag:model", "--json"]
+    rows = []
+    while not rows:  # records are written a moment after the reply
+        rows = json.loads(subprocess.check_output(command, cwd=server.folder, env=server.environment))
+
+    assert {(row["label"], row["tag:model"]) for row in rows} == {("my-program", "demo")}

@@ -52,14 +52,18 @@ def is_installed(command: Command) -> bool:
     return find_spec(command.package or command.module.partition(".")[0]) is not None
 
 
+def missing_distribution(user: str, distribution: str) -> MissingDistributionError:
+    """Return the error for a command or an option whose distribution is not installed."""
+    from budwood.plugins.first_party import install_hint
+
+    return MissingDistributionError(
+        f"{user} needs {distribution}, which is not installed.", hint=install_hint(distribution)
+    )
+
+
 def _load_own(command: Command) -> object:
     if not is_installed(command):
-        from budwood.plugins.first_party import install_hint
-
-        raise MissingDistributionError(
-            f"`budwood {command.name}` needs {command.distribution}, which is not installed.",
-            hint=install_hint(command.distribution),
-        )
+        raise missing_distribution(f"`budwood {command.name}`", command.distribution)
     return getattr(importlib.import_module(command.module), command.attribute)
 
 

@@ -13,7 +13,7 @@ import typer
 from budwood_cli import options, terminal
 from budwood_cli.groups import new_group
 from budwood_cli.moments import format_moment, parse_moment
-from budwood_cli.usage import Label, ModelName, Provider, Tags, parse_tags
+from budwood_cli.usage import FromServer, Label, ModelName, Provider, Tags, parse_tags
 
 if TYPE_CHECKING:
     from budwood.contracts import UsageStore
@@ -42,6 +42,7 @@ def view(
     model: ModelName = None,
     label: Label = None,
     tag: Tags = None,
+    server: FromServer = False,
     error: Annotated[
         str | None, typer.Option("--error", metavar="CLASS", help="Calls with this error; any for all that failed.")
     ] = None,
@@ -58,7 +59,7 @@ def view(
 ) -> None:
     """Show calls, the newest first, with times, tokens, costs and errors."""
     from budwood.types import CallFilter
-    from budwood_cli.usage_store import note_no_calls, open_store
+    from budwood_cli.usage_store import note_no_calls, open_server_store, open_store
 
     where = CallFilter(
         since=parse_moment(last, time.time(), option="--last"),
@@ -69,7 +70,7 @@ def view(
         error="*" if error == "any" else error,
         slower_than=slower,
     )
-    with open_store() as store:
+    with open_server_store() if server else open_store() as store:
         records = store.calls(where, limit=limit)
         json_output = json_output or layout is terminal.Layout.JSON
         if follow:
@@ -79,7 +80,7 @@ def view(
         elif records:
             _write_table(records, layout)
         else:
-            note_no_calls()
+            note_no_calls(server=server)
 
 
 def _write_table(records: Sequence[CallRecord], layout: terminal.Layout | None) -> None:

@@ -49,6 +49,9 @@ Label = Annotated[str | None, typer.Option("--label", metavar="TEXT", help="Call
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="NAME=VALUE", help="Calls with this tag. May be repeated.")
 ]
+FromServer = Annotated[
+    bool, typer.Option("--server", help="Calls of the gateway, from its database: database in [server].")
+]
 
 
 def usage(
@@ -63,12 +66,13 @@ def usage(
     model: ModelName = None,
     label: Label = None,
     tag: Tags = None,
+    server: FromServer = False,
     form: Annotated[str, typer.Option("--format", metavar="table|json|plain|csv|bars", help="The form.")] = "table",
     json_output: options.AsJSON = False,
 ) -> None:
     """Show calls, tokens and costs from the usage store. Costs are in US dollars."""
     from budwood.types import CallFilter
-    from budwood_cli.usage_store import note_no_calls, open_store
+    from budwood_cli.usage_store import note_no_calls, open_server_store, open_store
 
     form = "json" if json_output else form
     if form not in FORMATS:
@@ -83,7 +87,7 @@ def usage(
         tags=parse_tags(tag),
     )
     groups = list(dict.fromkeys(name.strip() for names in by or ["model"] for name in names.split(",")))
-    with open_store() as store:
+    with open_server_store() if server else open_store() as store:
         totals, sums = _read(store, groups, where)
         dropped = store.dropped()
     if form == "json":
@@ -98,7 +102,7 @@ def usage(
     else:
         _write_table(totals, sums, groups)
     if not totals and form in ("table", "bars"):
-        note_no_calls()
+        note_no_calls(server=server)
     if dropped:
         count = terminal.format_count(dropped, "call")
         terminal.note(f"{count} could not be recorded, because the store could not be written.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from budwood.errors import ConfigurationError, PluginNotFoundError
 from budwood_cli import terminal
+from budwood_cli.loading import missing_distribution
 
 if TYPE_CHECKING:
     from budwood import Settings
@@ -40,12 +43,35 @@ def open_store() -> Iterator[UsageStore]:
         yield store
 
 
-def note_no_calls() -> None:
-    """Write that there are no calls, and what to do if none is recorded."""
+@contextlib.contextmanager
+def open_server_store() -> Iterator[UsageStore]:
+    """
+    Open the records in the database of the gateway, ``[server] database`` in the settings.
+
+    Raises:
+        ConfigurationError: budwood-server is not installed, the settings are not valid, or no server of this version
+            has used the database.
+        BudwoodError: The database cannot be used.
+    """
+    if find_spec("budwood_server") is None:
+        raise missing_distribution("--server", "budwood-server")
+    with contextlib.closing(importlib.import_module("budwood_server.commands.records").open_records()) as store:
+        yield store
+
+
+def note_no_calls(*, server: bool) -> None:
+    """
+    Write that there are no calls, and what to do if none is recorded.
+
+    Args:
+        server: Whether they were looked for in the database of the gateway.
+    """
     from budwood.settings import Settings
 
     terminal.note("no calls in this time")
-    if not Settings.load().observers:
+    if server:
+        terminal.note("hint: the gateway records calls, except with usage = false in [server].")
+    elif not Settings.load().observers:
         terminal.note(
             'hint: calls are recorded with observers = ["usage"] in budwood.toml, or as an argument of clients.'
         )
