@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ from budwood_server.access.keys import KeyPolicy
 from budwood_server.database import Database
 
 MODELS = '[server.models]\nfast = "offline/extractive"\n'
+TLS = ssl.create_default_context()
+"""What clients would use for TLS. It is created once, because that takes long."""
 MAX_WAIT = 120.0
 """Seconds without a line or an exit after which a process is killed."""
 
@@ -78,6 +81,7 @@ class ServeProcess:
             cwd=self.folder,
         )
         self._changed = threading.Condition()
+        self._has_ended = False
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -93,6 +97,9 @@ class ServeProcess:
             with self._changed:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
 
     def wait_for_line(self, text: str) -> str:
         """Return the first line that contains a text, once it is written."""
@@ -101,7 +108,7 @@ class ServeProcess:
             return next((line for line in self.lines if text in line), None)
 
         with self._changed:
-            assert self._changed.wait_for(lambda: find() or self.process.poll() is not None, MAX_WAIT), self.lines
+            assert self._changed.wait_for(lambda: find() or self._has_ended, MAX_WAIT), self.lines
             found = find()
         assert found is not None, self.lines
         return found
@@ -139,7 +146,8 @@ class ServeProcess:
     def client(self, key: str | None = None) -> httpx.Client:
         """Return a client with a key; by default one with a new key."""
         token = key or self.create_key()
-        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {token}"}, timeout=MAX_WAIT)
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=MAX_WAIT, verify=TLS)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -4,20 +4,55 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
 
+from tests.chat_server import ChatServer, completion
 from tests.plugins.server.serving import ServeProcess
 
+pytestmark = pytest.mark.one_python
+
+SETTINGS = """
+[providers.local]
+plugin = "openai"
+base_url = "{origin}/v1"
+api_key = "k"
+
+[options]
+retries = 0
+
+[server.models]
+fast = "offline/extractive"
+paid = "local/gpt-4.1-mini"
+"""
+REPLIES = 20
+"""The number of replies of the vendor that a budget is enough for."""
+OUTPUT = 500
+TOKENS, DOLLARS = 11 + OUTPUT, Decimal("0.0008044")
+"""What each of them takes, at 0.40 and 1.60 dollars for a million tokens."""
 QUESTION = {"model": "fast", "messages": [{"role": "user", "content": "Summarise: Grafting joins two plants."}]}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def vendor():
+    """
+    A vendor whose replies take `TOKENS` each.
+    """
+    usage = {"prompt_tokens": TOKENS - OUTPUT, "completion_tokens": OUTPUT, "total_tokens": TOKENS}
+    reply = completion("gpt-4.1-mini", "Two plants grow together.") | {"usage": usage}
+    with ChatServer(fault=lambda *_: lambda handler: handler.send(200, reply)) as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="module")
+def server(vendor, tmp_path_factory):
     """
     A server with two workers. Each has answered requests: the first one takes long, and delays what others wait for.
     """
-    with ServeProcess(tmp_path_factory.mktemp("server"), "--workers", "2") as server:
+    folder = tmp_path_factory.mktemp("server")
+    settings = SETTINGS.format(origin=vendor.origin)
+    with ServeProcess(folder, "--workers", "2", settings=settings) as server:
         key = server.create_key()
         assert all(ask(server, key).status_code == 200 for _ in range(20))
         yield server
@@ -55,9 +90,38 @@ def test_a_request_that_exceeds_the_tokens_is_refused_for_good(server):
     assert "retry-after" not in refused.headers
 
 
-def ask(server, key):
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"budget": {"tokens": REPLIES * TOKENS, "per": "month"}},
+        {"budget": {"dollars": REPLIES * DOLLARS, "per": "month"}},
+        {"tokens_per_minute": REPLIES * TOKENS},
+    ],
+    ids=["tokens", "dollars", "tokens per minute"],
+)
+def test_budgets_hold_over_workers(server, vendor, policy):
+    """
+    Many requests at once through two workers never spend more than the key may, and nearly all of it.
+    """
+    body = QUESTION | {"model": "paid", "max_tokens": OUTPUT}
+    with ThreadPoolExecutor(8) as pool:
+        while True:
+            minute = time.time() // 60
+            vendor.requests.clear()
+            limited = server.create_key(**policy)
+
+            replies = list(pool.map(lambda _, key=limited: ask(server, key, body), range(3 * REPLIES)))
+            if minute == time.time() // 60:  # else the next minute has begun meanwhile
+                break
+
+    assert {reply.status_code for reply in replies} == {200, 429}
+    assert REPLIES // 2 <= len(vendor.requests) <= REPLIES
+    assert sum(reply.status_code == 200 for reply in replies) == len(vendor.requests)
+
+
+def ask(server, key, body=QUESTION):
     """
     Ask with a connection of its own, which any worker accepts.
     """
     with server.client(key) as client:
-        return client.post("/v1/chat/completions", json=QUESTION)
+        return client.post("/v1/chat/completions", json=body)
