@@ -227,6 +227,18 @@ def test_allowed_tools_are_chosen_for_another_api(vendor, gateway):
     assert sent["tool_choice"] == {"type": "any"}
 
 
+def test_null_counts_as_absent(vendor, gateway):
+    """
+    A known field that is null does not reach the vendor, and no budget takes it for something unknown.
+    """
+    vendor.play(answer({"content": "Hi"}))
+
+    received = gateway.post(PATH, {"model": "fast", "messages": HELLO, "max_tokens": None, "temperature": None})
+
+    assert received.status == 200
+    assert not {"max_tokens", "temperature"} & vendor.requests[-1].json.keys()
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

@@ -10,7 +10,9 @@ from budwood_server.web.exchange import Exchange, Header
 _METHODS: Final = b"GET, POST, PUT, PATCH, DELETE, OPTIONS"
 _EXPOSED: Final = (
     b"x-request-id, retry-after, x-budwood-provider, x-budwood-model, x-budwood-attempts, x-budwood-cost, "
-    b"x-budwood-cache, x-budwood-adaptations"
+    b"x-budwood-cache, x-budwood-adaptations, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
+    b"x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
+    b"x-ratelimit-reset-tokens"
 )
 _MAX_AGE: Final = b"600"
 
@@ -22,10 +24,13 @@ def allow_origin(exchange: Exchange, allowed: Collection[str]) -> bool:
     Returns:
         Whether the request is a preflight of an allowed origin, which is answered before authentication.
     """
-    origin = exchange.header(b"origin") if allowed else None
+    if not allowed:
+        return False
+    exchange.headers.append((b"vary", b"origin"))
+    origin = exchange.header(b"origin")
     if origin is None or not (origin in allowed or "*" in allowed):
         return False
-    exchange.headers += [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
+    exchange.headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
     is_preflight = exchange.method == "OPTIONS" and exchange.header(b"access-control-request-method") is not None
     if not is_preflight:
         exchange.headers.append((b"access-control-expose-headers", _EXPOSED))

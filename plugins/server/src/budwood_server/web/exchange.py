@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
@@ -189,6 +190,8 @@ class Exchange:
             raise reject(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
         if not isinstance(value, dict):
             raise reject("The request body must be a JSON object.", code="invalid_json")
+        if _LARGE_NUMBER.search(body) and _has_infinity(value):
+            raise reject("The request body has a number that is too large.", code="invalid_json")
         return value
 
     async def run(self, call: Awaitable[T]) -> T:
@@ -336,6 +339,18 @@ class _Comments:
     async def _send_comment(self) -> None:
         with contextlib.suppress(OSError):  # the watch on the client ends the call
             await self._send(COMMENT)
+
+
+_LARGE_NUMBER: Final = re.compile(rb"\d[eE]\+?\d{3}")
+"""What a number of JSON looks like that may be too large for a float; the parser returns infinity for it."""
+
+
+def _has_infinity(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isinf(value)
+    if isinstance(value, dict):
+        return any(map(_has_infinity, value.values()))
+    return isinstance(value, list) and any(map(_has_infinity, value))
 
 
 def _cancel(task: asyncio.Task[Any], slow: list[bool]) -> None:

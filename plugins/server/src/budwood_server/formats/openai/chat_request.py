@@ -144,9 +144,11 @@ class _Reader:
             self.options[option.name] = value
             if self._is_native and name == "max_completion_tokens":  # under this name
                 self.extra[name] = value
+        elif value is None:  # as if it were absent
+            return
         elif self._is_native:
             self.extra[name] = value
-        elif value is not None and value != []:
+        elif value != []:
             raise reject(f"The field {name!r} must be {option.expected}.", param=name)
 
     def _add_further(self, name: str, value: object) -> None:
