@@ -20,6 +20,7 @@ class ModelDetails(Record):
         plugin: The name of the provider's plugin, such as ``"openai-compatible"``.
         api: The API whose parameters ``extra`` takes: ``"openai"``, ``"anthropic"``, or empty for another.
         has_responses: Whether ``extra`` also takes the fields of OpenAI's Responses API.
+        has_batch_files: Whether `Client.submit_batch_file` can be used: its batches have OpenAI's form.
     """
 
     provider: str
@@ -32,6 +33,7 @@ class ModelDetails(Record):
     plugin: str = ""
     api: str = ""
     has_responses: bool = False
+    has_batch_files: bool = False
 
     @property
     def is_known(self) -> bool:

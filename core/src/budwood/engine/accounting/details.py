@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from budwood.contracts import ResponsesProvider
 from budwood.engine.endpoints.endpoint import Target
+from budwood.engine.media_services import BATCH_FILES
+from budwood.engine.pipeline.offers import offers
 from budwood.plugins import faults
 from budwood.types import ModelDetails, ModelFacts
 
@@ -32,6 +34,7 @@ def details_of(target: Target, now: float) -> ModelDetails:
         plugin=endpoint.plugin,
         api=endpoint.api,
         has_responses=_has_responses(target),
+        has_batch_files=offers(target, BATCH_FILES),
     )
 
 
