@@ -193,16 +193,6 @@ def test_allow_list_holds_for_each_line(gateway, vendor):
     assert vendor.received == []
 
 
-def test_batches_of_another_form_are_refused(client, vendor):
-    """
-    A vendor whose batches have another form is a 400 that says so.
-    """
-    error = refusal(client, encode(line(0, "claude")))
-
-    assert error.status_code == 400
-    assert "anthropic" in error.message
-
-
 def test_files_for_something_else_are_refused(client, vendor):
     """
     The input must have been uploaded for a batch, and for its endpoint.

@@ -86,6 +86,19 @@ class ResponseSettings(_Section):
     retention: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
+class BatchSettings(_Section):
+    """
+    ``[server.batches]``: files of batches that this server keeps, for vendors whose batches have another form.
+
+    Attributes:
+        max_file: The maximum size of a file with lines in bytes.
+        retention: The days for which lines and results are kept.
+    """
+
+    max_file: Annotated[int, Field(ge=1024)] = 64 * MEGABYTE
+    retention: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+
+
 class ServerSettings(_Section):
     """
     Settings of the server.
@@ -115,6 +128,7 @@ class ServerSettings(_Section):
         files_provider: The provider that stores files of ``/v1/files`` if a request names none; by default the only one
             that stores files.
         responses: Stored replies of ``/v1/responses``.
+        batches: Files of batches that this server keeps.
         usage: Whether each call is recorded in the database.
         usage_retention_days: The days after which records of calls are removed; by default they are kept.
         metrics: Whether ``/metrics`` needs no key: ``"open"``; by default it needs a key with the scope ``telemetry``.
@@ -138,6 +152,7 @@ class ServerSettings(_Section):
     cache_scope: Annotated[str, Field(pattern="^(team|all)$")] = "team"
     files_provider: Annotated[str, Field(min_length=1)] | None = None
     responses: ResponseSettings = ResponseSettings()
+    batches: BatchSettings = BatchSettings()
     usage: bool = True
     usage_retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     metrics: Annotated[str, Field(pattern="^(open|key)$")] = "key"

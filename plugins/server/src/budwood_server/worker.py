@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from budwood import Settings, logs
 from budwood.errors import BudwoodError
 from budwood_server import metrics
+from budwood_server.batches.collecting import BatchCollector
 from budwood_server.gateway.configuration import Configuration
 from budwood_server.replies.background import BackgroundReplies
 from budwood_server.settings import ServerSettings, load_server_settings
@@ -81,6 +82,7 @@ class Worker:
         access_log: Whether each request is logged.
         database: The database; None before the start, and if the keys are not in it.
         background: The replies that it makes in the background.
+        batches: Collects the results of batches.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Worker:
         if authenticate is not None:
             self.configuration = self._configure(self._loaded)
         self.background = BackgroundReplies()
+        self.batches = BatchCollector()
 
     @property
     def state(self) -> WorkerState:
@@ -151,6 +154,7 @@ class Worker:
                 stack.push_async_callback(self.services.close)
             stack.push_async_callback(self.configuration.replace)
             stack.push_async_callback(self.background.close)
+            stack.push_async_callback(self.batches.close)
             if self._refreshing is not None:
                 self._refreshing.cancel()
 

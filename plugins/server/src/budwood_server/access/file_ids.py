@@ -77,6 +77,13 @@ async def find_vendor_id(public_id: str, ownership: Ownership, owner: str, provi
     if decode_id(KIND, public_id) is None:
         raise not_found(KIND, public_id)
     found = await ownership.find(KIND, public_id, owner)
+    if found.data.get("kept"):
+        raise reject(
+            f"The file {public_id!r} belongs to a batch, and this server keeps it.",
+            param=_SINGLE,
+            code="wrong_file",
+            hint="Read it by GET /v1/files/{id}/content.",
+        )
     if found.provider != provider:
         raise reject(
             f"The file {public_id!r} is stored by {found.provider}, but the model is one of {provider}.",

@@ -157,6 +157,32 @@ class Ownership:
             await connection.execute(query.values(data=dict(data)))
         return replace(found, data=dict(data))
 
+    async def change(
+        self, found: OwnedObject, decide: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+    ) -> OwnedObject:
+        """
+        Replace what is kept about an object, depending on what is kept now. No other worker changes it meanwhile.
+
+        Args:
+            found: The object.
+            decide: Returns the new data for the present data; None to keep it.
+
+        Raises:
+            ProblemError: 404: it was deleted.
+        """
+        has_id = _has_id(found.kind, found.public_id)
+        query = select(OBJECTS).where(has_id, OBJECTS.c.owner == found.owner).with_for_update()
+        async with self._database.write() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+            if row is None:
+                raise not_found(found.kind, found.public_id)
+            present = _to_object(row)
+            data = decide(present.data)
+            if data is None:
+                return present
+            await connection.execute(update(OBJECTS).where(has_id).values(data=dict(data)))
+        return replace(present, data=dict(data))
+
     async def delete(self, kind: str, public_id: str, owner: str) -> None:
         """
         Forget an object of an owner.

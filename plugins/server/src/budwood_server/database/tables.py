@@ -70,6 +70,16 @@ OBJECTS: Final = Table(
 )
 """Files, batches, jobs and responses that vendors keep, and who may use them."""
 
+FILE_BLOCKS: Final = Table(
+    "budwood_file_blocks",
+    metadata,
+    Column("public_id", String(512), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("expires", Double, nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
+)
+"""The content of files that the server keeps itself: the lines of batches, and their results."""
+
 RESPONSES: Final = Table(
     "budwood_responses",
     metadata,

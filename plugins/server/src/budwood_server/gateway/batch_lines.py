@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from pydantic_core import from_json, to_json
 
+from budwood.types import Capability
 from budwood_server.access.file_ids import find_file_ids, find_vendor_id
-from budwood_server.gateway.file_providers import find_api
 from budwood_server.gateway.plan import resolve_allowed
 from budwood_server.gateway.request_options import FIELD
-from budwood_server.web.problems import Problem, ProblemError, reject
+from budwood_server.web.problems import ProblemError, reject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from budwood_server.gateway.names import ResolvedModel
     from budwood_server.routes.requests import Request
 
+CHAT: Final = "/v1/chat/completions"
+
 ENDPOINTS: Final = (
-    "/v1/chat/completions",
+    CHAT,
     "/v1/responses",
     "/v1/embeddings",
     "/v1/completions",
@@ -53,6 +55,7 @@ class BatchLines:
         models: The models by the names that limits and budgets know, each as ``provider/model``.
         count: The number of lines with a request.
         number: The number of the last line that was read.
+        is_kept: Whether the server keeps the file and translates the lines, since the vendor has another form.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class BatchLines:
     models: dict[str, str] = field(default_factory=dict)
     count: int = 0
     number: int = 0
+    is_kept: bool = False
 
     def to_data(self) -> dict[str, Any]:
         """Return what is kept about them."""
@@ -101,7 +105,7 @@ async def rewrite_lines(request: Request, source: Path) -> BatchLines:
             await asyncio.to_thread(_write_block, block, known, writing)
     if not lines.count:
         raise reject("The file has no lines.", param="file", code="empty_file")
-    _check_form(request, lines)
+    lines.is_kept = _needs_translation(request, lines)
     return lines
 
 
@@ -123,14 +127,26 @@ def check_models(request: Request, models: Mapping[str, str]) -> None:
             )
 
 
-def _check_form(request: Request, lines: BatchLines) -> None:
-    if find_api(request.configuration, lines.provider) != "openai":
+def _needs_translation(request: Request, lines: BatchLines) -> bool:
+    """Tell whether the server keeps the file, since the vendor's batches have another form than OpenAI's."""
+    details = request.configuration.client.model(f"{lines.provider}/-")
+    if details.has_batch_files:
+        return False
+    if Capability.BATCHES not in details.capabilities:
         raise reject(
-            f"The batches of {lines.provider} do not have OpenAI's form.",
+            f"The provider {lines.provider} has no batches.",
             param="file",
             code="unsupported",
-            hint="Use a model of a provider with OpenAI's API.",
+            hint="Use a model of a provider with batches.",
         )
+    if lines.endpoint != CHAT:
+        raise reject(
+            f"The batches of {lines.provider} can only have lines for {CHAT}.",
+            param="file",
+            code="unsupported",
+            hint="Use a model of a provider with OpenAI's form of batches.",
+        )
+    return True
 
 
 def _read_block(request: Request, reading: BinaryIO, lines: BatchLines) -> list[_Line]:
@@ -178,17 +194,13 @@ def _resolve(request: Request, name: str, number: int) -> ResolvedModel:
     try:
         return resolve_allowed(request.configuration, request.key, name)
     except ProblemError as error:
-        found = error.problem
-        raise ProblemError(
-            Problem(
-                status=found.status,
-                message=f"Line {number}: {found.message}",
-                type=found.type,
-                code=found.code,
-                param=f"lines[{number - 1}].body.model",
-                hint=found.hint,
-            )
-        ) from None
+        raise name_line(error, number, "body.model") from None
+
+
+def name_line(error: ProblemError, number: int, path: str) -> ProblemError:
+    """Return a problem with the number of its line, and with the place in the line."""
+    found = error.problem
+    return ProblemError(replace(found, message=f"Line {number}: {found.message}", param=f"lines[{number - 1}].{path}"))
 
 
 def _unite(lines: BatchLines, number: int, url: str, resolved: ResolvedModel) -> None:

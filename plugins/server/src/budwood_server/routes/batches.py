@@ -1,4 +1,4 @@
-"""``/v1/batches``: batches in OpenAI's form at vendors that have it."""
+"""``/v1/batches``: in OpenAI's form, at vendors that have it and at those whose batches are translated."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import BudwoodError
 from budwood_server.access.public_ids import encode_id
+from budwood_server.batches import jobs
 from budwood_server.formats.openai.batches import (
     DEFAULT_PAGE,
     MAX_PAGE,
@@ -41,6 +42,9 @@ async def create(request: Request) -> None:
     file = await request.ownership.find(FILE, batch.file_id, request.key.owner)
     models = check_input(file.data, batch)
     check_models(request, models)
+    if file.data.get("kept"):
+        await request.exchange.send_json(_encode_kept(await jobs.create(request, file, batch, models)))
+        return
     name, model = next(iter(models.items()))
     client = request.configuration.client_for(request.key, resolve_allowed(request.configuration, request.key, name))
     job = await request.exchange.run(client.submit_batch_file(file.vendor_id, model=model, fields=batch.fields))
@@ -83,6 +87,10 @@ async def cancel(request: Request) -> None:
     """``POST /v1/batches/{batch_id}/cancel``."""
     request.exchange.tokens = 0
     found = await _find(request)
+    if found.data.get("kept"):
+        found = await request.exchange.run(jobs.refresh(request, found, cancels=True))
+        await request.exchange.send_json(_encode_kept(found))
+        return
     state = await request.exchange.run(_job(request.configuration.client, found).cancel())
     await request.exchange.send_json(await _encode(request, found, state))
 
@@ -99,6 +107,8 @@ async def _show(request: Request, found: OwnedObject) -> dict[str, Any]:
     """Return a batch, whose vendor is asked unless it has ended."""
     if found.data.get("is_ended"):
         return _encode_kept(found)
+    if found.data.get("kept"):
+        return _encode_kept(await jobs.refresh(request, found))
     return await _encode(request, found, await _job(request.configuration.client, found).poll())
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,16 +24,20 @@ from budwood_server.formats.openai.files import (
 )
 from budwood_server.formats.openai.lists import collect_page, encode_list, parse_page
 from budwood_server.gateway.file_providers import find_api, find_provider
+from budwood_server.web.problems import reject
 
 if TYPE_CHECKING:
     from budwood.types import FileInfo
     from budwood_server.access.ownership import OwnedObject
+    from budwood_server.batches.kept_files import KeptFiles
+    from budwood_server.gateway.batch_lines import BatchLines
     from budwood_server.routes.requests import Request
     from budwood_server.web.exchange import Exchange
     from budwood_server.web.forms import Form, FormFile
 
 KIND: Final = "file"
 LINES_TYPE: Final = "application/jsonl"
+DAY: Final = 86400.0
 BLOCK: Final = 256 * 1024
 """The bytes that are read of a file at once."""
 
@@ -62,6 +67,9 @@ async def list_files(request: Request) -> None:
 async def get(request: Request) -> None:
     """``GET /v1/files/{file_id}``."""
     found = await _find(request)
+    if found.data.get("kept"):
+        await request.exchange.send_json(encode_file(found.public_id, found.data))
+        return
     files = request.configuration.client.files
     info = await request.exchange.run(files.get(found.vendor_id, provider=found.provider))
     kept = {name: found.data[name] for name in ("purpose", "filename") if name in found.data}
@@ -71,6 +79,9 @@ async def get(request: Request) -> None:
 async def read(request: Request) -> None:
     """``GET /v1/files/{file_id}/content``: the bytes of the file."""
     found = await _find(request)
+    if found.data.get("kept"):
+        await request.exchange.run(_send_kept(request, found))
+        return
     folder = Path(tempfile.mkdtemp(prefix="budwood-file-"))
     try:
         await request.exchange.run(_send_content(request, found, folder / "content"))
@@ -81,17 +92,33 @@ async def read(request: Request) -> None:
 async def delete(request: Request) -> None:
     """``DELETE /v1/files/{file_id}``. One that the vendor no longer has is forgotten."""
     found = await _find(request)
+    if found.data.get("kept"):
+        await _open_kept(request).delete(found)
+    else:
+        await _delete_at_vendor(request, found)
+    await request.exchange.send_json({"id": found.public_id, "object": KIND, "deleted": True})
+
+
+async def _find(request: Request) -> OwnedObject:
+    found = await request.ownership.find(KIND, request.exchange.parameters["file_id"], request.key.owner)
+    if found.data.get("kept"):
+        _open_kept(request).check(found)
+    return found
+
+
+def _open_kept(request: Request) -> KeptFiles:
+    from budwood_server.batches.kept_files import KeptFiles  # few requests concern files that the server keeps
+
+    return KeptFiles(request.database, request.ownership)
+
+
+async def _delete_at_vendor(request: Request, found: OwnedObject) -> None:
     try:
         await request.configuration.client.files.delete(found.vendor_id, provider=found.provider)
     except NotFoundError:
         await request.ownership.delete(KIND, found.public_id, request.key.owner)
         raise
     await request.ownership.delete(KIND, found.public_id, request.key.owner)
-    await request.exchange.send_json({"id": found.public_id, "object": KIND, "deleted": True})
-
-
-async def _find(request: Request) -> OwnedObject:
-    return await request.ownership.find(KIND, request.exchange.parameters["file_id"], request.key.owner)
 
 
 async def _upload(request: Request, form: Form) -> None:
@@ -102,6 +129,9 @@ async def _upload(request: Request, form: Form) -> None:
         from budwood_server.gateway.batch_lines import rewrite_lines  # other uploads do not need it
 
         lines = await request.exchange.run(rewrite_lines(request, file.path))
+        if lines.is_kept:
+            await _keep(request, file, lines, expiry)
+            return
         provider, file = lines.provider, file._replace(path=lines.path, media_type=LINES_TYPE)
         facts["batch"] = lines.to_data()
     else:
@@ -113,6 +143,33 @@ async def _upload(request: Request, form: Form) -> None:
     owner = request.key.owner
     await request.ownership.record(KIND, public_id, owner, provider=provider, vendor_id=info.id, data=facts)
     await request.exchange.send_json(encode_file(public_id, facts))
+
+
+async def _keep(request: Request, file: FormFile, lines: BatchLines, expiry: int | None) -> None:
+    """Keep a file with lines of a batch that the server translates."""
+    server, size = request.configuration.server.batches, file.path.stat().st_size
+    if size > server.max_file:
+        raise reject(
+            f"The file has {size:,} bytes, and this server keeps files of batches with up to {server.max_file:,}.",
+            param="file",
+            code="file_too_large",
+            hint="Split the lines into several files.",
+            status=413,
+        )
+    facts = {"filename": file.name or "lines.jsonl", "purpose": BATCH, "batch": lines.to_data()}
+    file_id, seconds = f"kept-{uuid.uuid4().hex}", expiry or server.retention * DAY
+    kept = await _open_kept(request).add(
+        file.path, file_id, seconds, facts, owner=request.key.owner, provider=lines.provider
+    )
+    await request.exchange.send_json(encode_file(kept.public_id, kept.data))
+
+
+async def _send_kept(request: Request, found: OwnedObject) -> None:
+    exchange, size = request.exchange, str(found.data["bytes"]).encode()
+    await exchange.start_stream([(b"content-type", b"application/octet-stream"), (b"content-length", size)])
+    async for block in _open_kept(request).read(found):
+        await exchange.send_part(block)
+    await exchange.end_stream()
 
 
 async def _store(request: Request, file: FormFile, provider: str, purpose: str, expiry: int | None) -> FileInfo:

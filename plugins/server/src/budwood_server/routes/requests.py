@@ -14,6 +14,7 @@ from budwood_server.web.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
     from budwood_server.access.ownership import Ownership
+    from budwood_server.database import Database
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.web.exchange import Exchange
     from budwood_server.web.forms import Form
@@ -68,10 +69,20 @@ class Request(NamedTuple):
         """
         from budwood_server.access.ownership import Ownership  # most requests concern no stored object
 
+        return Ownership(self.database)
+
+    @property
+    def database(self) -> Database:
+        """
+        The database.
+
+        Raises:
+            ProblemError: The server has none.
+        """
         if self.worker.database is None:
             message = "This server has no database, so it cannot keep files and batches."
             raise ProblemError(Problem(status=503, message=message, type="server_error", code="no_database"))
-        return Ownership(self.worker.database)
+        return self.worker.database
 
     def plan(self, body: dict[str, Any]) -> CallPlan:
         """Return what the request asks for; see `plan_call`."""

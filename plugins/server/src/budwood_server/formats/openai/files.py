@@ -17,6 +17,7 @@ MAX_LISTED: Final = 10_000
 
 _FOR_INPUT: Final = ("assistants", "vision", "user_data")
 _MISSING_SIZE: Final = 0
+_INTERNAL: Final = ("batch", "kept")
 
 
 def parse_purpose(fields: Mapping[str, Any]) -> str:
@@ -83,5 +84,5 @@ def describe_file(info: FileInfo, *, purpose: str | None = None, name: str | Non
 
 def encode_file(public_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return a file in its public form."""
-    shown = {name: value for name, value in facts.items() if name != "batch"}
+    shown = {name: value for name, value in facts.items() if name not in _INTERNAL}
     return {"id": public_id, "object": "file", **shown}
