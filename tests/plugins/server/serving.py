@@ -152,7 +152,7 @@ class ServeProcess:
 
 def wait_until(condition: Callable[[], object]) -> None:
     """Ask until a condition holds, each time with a request or a look at processes, which take their time."""
-    for _ in range(2_000):
+    for _ in range(100_000):
         if condition():
             return
     raise AssertionError("the condition never held")

@@ -121,7 +121,7 @@ BATCHES: Final = Service(
     hint='Pass lane="live" for ordinary calls, or choose a vendor that has batches.',
 )
 BATCH_FILES: Final = Service(
-    name="batch",
+    name="batch file",
     capability=Capability.BATCHES,
     protocol=BatchFileProvider,
     refusal="creates no batches from stored files",
