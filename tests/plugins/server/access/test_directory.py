@@ -97,6 +97,7 @@ def test_a_key_is_read_once(run):
     """
 
     async def scenario(worker):
+        await worker.watch.close()  # which may notice the new key at any moment
         created = await worker.store.create(POLICY)
         assert await worker.loads_of(*[created.token] * 20) == 1
         assert await worker.directory.find(created.token) == created.key
@@ -167,6 +168,7 @@ def test_a_new_key_can_be_used_though_it_was_unknown(run):
     """
 
     async def scenario(worker):
+        await worker.watch.close()  # which may notice the new key at any moment
         created = await worker.store.create(POLICY)
         worker.directory._unknown[created.key.id] = None
         assert await worker.directory.find(created.token) is None
