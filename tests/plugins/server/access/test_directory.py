@@ -327,6 +327,7 @@ def test_a_restored_backup_is_noticed(run):
     """
 
     async def scenario(worker):
+        await worker.watch.close()  # which may notice the new key at any moment
         created = await worker.store.create(POLICY)
         worker.directory._version = 100
         await worker.directory.find(created.token)

@@ -13,6 +13,8 @@ import pytest
 from tests.held_server import HeldServer
 from tests.plugins.server.serving import ServeProcess, wait_until
 
+pytestmark = pytest.mark.one_python
+
 QUESTION = {"model": "held", "messages": [{"role": "user", "content": "Hello"}]}
 
 

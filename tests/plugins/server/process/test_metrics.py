@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from tests.plugins.server.serving import MODELS, ServeProcess
+
+pytestmark = pytest.mark.one_python
 
 QUESTION = {"model": "fast", "messages": [{"role": "user", "content": "Summarise: Grafting joins two plants."}]}
 

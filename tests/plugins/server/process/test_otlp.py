@@ -6,8 +6,12 @@ import gzip
 import signal
 from http.server import BaseHTTPRequestHandler
 
+import pytest
+
 from tests.background_server import BackgroundServer
 from tests.plugins.server.serving import MODELS, ServeProcess
+
+pytestmark = pytest.mark.one_python
 
 QUESTION = {"model": "fast", "messages": [{"role": "user", "content": "Summarise: Grafting joins two plants."}]}
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.plugins.server.serving import MODELS, ServeProcess, wait_until
 
+pytestmark = pytest.mark.one_python
+
 NEW = MODELS + 'other = "offline/extractive"\n'
 INVALID = "[server.models]\nfast = 'no-model'\n"
 

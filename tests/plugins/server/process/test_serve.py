@@ -10,6 +10,8 @@ import pytest
 
 from tests.plugins.server.serving import ServeProcess
 
+pytestmark = pytest.mark.one_python
+
 QUESTION = {"model": "fast", "messages": [{"role": "user", "content": "Summarise: Grafting joins two plants."}]}
 
 
