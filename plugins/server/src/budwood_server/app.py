@@ -95,7 +95,7 @@ class Application:
         try:
             await self._answer(exchange, match, configuration)
         except ClientGoneError:
-            pass  # there is nobody to answer
+            pass  # no client is left to answer
         except asyncio.CancelledError:
             if (problem := exchange.accept_interruption()) is None:
                 raise

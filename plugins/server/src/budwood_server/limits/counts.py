@@ -2,7 +2,7 @@
 What all workers together have used of a limit, and what each of them holds of it.
 
 A worker leases units ahead of use, so that its calls touch no table. What it has leased counts as taken for all others:
-however it is used, and whoever is killed, all workers together never exceed the limit.
+however it is used, and whichever process is killed, all workers together never exceed the limit.
 """
 
 from __future__ import annotations

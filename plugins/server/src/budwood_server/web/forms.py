@@ -329,7 +329,7 @@ def parse_values(fields: dict[str, Any], names: Iterable[str]) -> None:
     for name in names:
         if not isinstance(text := fields.get(name), str):
             continue
-        with contextlib.suppress(ValueError, RecursionError):  # whoever reads the field reports it
+        with contextlib.suppress(ValueError, RecursionError):  # the code that reads the field reports it
             fields[name] = json.loads(text)
 
 
