@@ -108,7 +108,7 @@ class Holding:
     def deny(self, claim: Claim, time: float) -> Denial:
         """Return why a claim does not fit, at a time in seconds since 1970."""
         delay = None if claim.resets_at is None else max(claim.resets_at - time, MIN_DELAY)
-        return Denial(claim, delay, self.left + self.others_idle + self.idle)
+        return Denial(claim, delay, max(self.left + self.others_idle + self.idle, 0.0))
 
     def take(self, amount: float, now: float) -> None:
         """Reserve units for a call."""
@@ -120,7 +120,10 @@ class Holding:
         """Replace the units that a call has reserved with those that it used."""
         self.held -= taken
         self.spent += used
-        self.idle = max(self.idle + taken - used, 0.0)  # a call that used more takes it from the reserve
+        self.idle += taken - used  # a call that used more takes it from the reserve
+        if self.idle < 0:  # more than was leased, which the store learns at once
+            self.left, self.idle = self.left + self.idle, 0.0
+            self._usable_until = -inf
         if used < taken:
             self._refused_until = -inf
 
