@@ -68,6 +68,12 @@ class KeyedGateway:
         key = self.run(self.worker.find_key(self.keys[name]))
         return key.owner
 
+    def create_key(self, **policy: Any) -> str:
+        """Create a key, and return its token."""
+        created = self.run(self.worker.services.keys.store.create(KeyPolicy(**({"name": "test"} | policy))))
+        token: str = created.token
+        return token
+
     def send(self, method: str, path: str, token: str, body: bytes = b"", **headers: str) -> Answer:
         """Send a request with a token, or without any if it is empty."""
         authorization = f"Bearer {token}" if token else ""
