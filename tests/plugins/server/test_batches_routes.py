@@ -118,6 +118,26 @@ def test_batch_has_a_whole_life(vendor, client):
     assert vendor.count("GET /batches/batch_1") == polls
 
 
+def test_batch_is_read_whose_results_are_gone(client, vendor):
+    """
+    The vendor has deleted a file with results: the batch names it, and only reading the file is a 404.
+    """
+    vendor.handle = lambda row: fail(row) if row["custom_id"] == "mine-1" else succeed(row)
+    vendor.faults["/files/file-batch_1-output"] = [404]
+    batch = create(client, encode(line(0), line(1)))
+    client.batches.retrieve(batch.id)
+
+    done = client.batches.retrieve(batch.id)
+
+    assert done.status == "completed"
+    for read in (client.files.retrieve, client.files.content):
+        with pytest.raises(openai.NotFoundError):
+            read(done.output_file_id)
+    assert client.files.content(done.error_file_id).content == vendor.files["file-batch_1-error"]
+    assert {each.id for each in client.files.list()} == {batch.input_file_id, done.error_file_id}
+    assert client.batches.retrieve(batch.id) == done
+
+
 def test_another_key_gets_404_on_every_route(gateway, client, vendor):
     """
     Batches, their files and their results of someone else do not exist.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood.errors import BudwoodError
+from budwood.errors import BudwoodError, NotFoundError
 from budwood_server.access.public_ids import encode_id
 from budwood_server.batches import jobs
 from budwood_server.formats.openai.batches import (
@@ -126,8 +126,11 @@ async def _encode(request: Request, found: OwnedObject, state: JobState | None) 
 
 
 async def _record_file(request: Request, batch: OwnedObject, vendor_id: str) -> str:
-    info = await request.configuration.client.files.get(vendor_id, provider=batch.provider)
     public_id = encode_id(FILE, batch.provider, vendor_id)
+    try:
+        info = await request.configuration.client.files.get(vendor_id, provider=batch.provider)
+    except NotFoundError:  # it was deleted: the batch still names it, and reading it is a 404
+        return public_id
     await request.ownership.record(
         FILE,
         public_id,
