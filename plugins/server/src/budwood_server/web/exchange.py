@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import from_json, to_json
 
-from budwood_server.web.problems import ClientGoneError, Problem, ProblemError, reject
+from budwood_server.web.problems import SLOW_BODY, ClientGoneError, Problem, ProblemError, reject, reject_size
 
 T = TypeVar("T")
 Message = MutableMapping[str, Any]
@@ -138,7 +138,7 @@ class Exchange:
                 if not slow:
                     raise
                 task.uncancel()
-                raise ProblemError(_SLOW_BODY) from None
+                raise ProblemError(SLOW_BODY) from None
             finally:
                 timer.cancel()
         return self._body
@@ -147,7 +147,7 @@ class Exchange:
         """Reject a body that is too large by its header, before it is read."""
         length = self.header(b"content-length")
         if length is not None and length.isdecimal() and int(length) > limit:
-            raise _too_large(limit)
+            raise reject_size("request body", limit, "max_body or max_upload")
 
     def may_contain(self, text: bytes) -> bool:
         """Tell whether JSON in the body may contain a text of letters, digits and underscores, also with escapes."""
@@ -170,7 +170,7 @@ class Exchange:
             more = self._has_more = message.get("more_body", False)
             size += len(part)
             if size > limit:
-                raise _too_large(limit)
+                raise reject_size("request body", limit, "max_body or max_upload")
             yield part
 
     async def read_json(self, limit: int, timeout: float) -> dict[str, Any]:
@@ -292,14 +292,6 @@ class Exchange:
                 comments.resume()
 
 
-_SLOW_BODY: Final = Problem(
-    status=408,
-    message="The request body did not arrive in time.",
-    code="request_timeout",
-    headers={"connection": "close"},
-)
-
-
 class _Comments:
     """Sends a comment whenever no chunk has come for a while, without a task for each chunk."""
 
@@ -357,14 +349,3 @@ def _cancel(task: asyncio.Task[Any], slow: list[bool]) -> None:
     """Cancel a task, and note that the time is over."""
     slow.append(True)
     task.cancel()
-
-
-def _too_large(limit: int) -> ProblemError:
-    return ProblemError(
-        Problem(
-            status=413,
-            message=f"The request body has more than {limit:,} bytes.",
-            code="request_too_large",
-            hint="Send less, or have the operator raise max_body or max_upload in [server].",
-        )
-    )

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import json
 import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +15,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from budwood.providing import normalise_media_type
-from budwood_server.web.problems import Problem, ProblemError, reject
+from budwood_server.web.problems import SLOW_BODY, ProblemError, reject, reject_size
+from budwood_server.web.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from budwood_server.web.exchange import Exchange
@@ -117,16 +116,13 @@ async def read_form(exchange: Exchange, limit: int, timeout: float) -> AsyncIter
     kind, options = parse_options_header(exchange.header(b"content-type") or "")
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise reject("The body must be a form: multipart/form-data with a boundary.", code="invalid_form", status=415)
-    folder = Path(tempfile.mkdtemp(prefix="budwood-form-"))
-    try:
+    async with temporary_folder("form") as folder:
         reader = _FormReader(options[b"boundary"], folder)
         try:
             await _feed(exchange, reader, limit, timeout)
         finally:
             reader.close()
         yield reader.to_form()
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
 
 async def _feed(exchange: Exchange, reader: _FormReader, limit: int, timeout: float) -> None:
@@ -144,12 +140,10 @@ async def _feed(exchange: Exchange, reader: _FormReader, limit: int, timeout: fl
             if reader.waiting >= BLOCK:
                 await asyncio.to_thread(reader.write)
             if reader.file_bytes > limit:
-                raise _too_large(limit)
+                raise reject_size("form", limit, "max_upload")
         await asyncio.to_thread(reader.finish)
     except TimeoutError:
-        raise ProblemError(
-            Problem(status=408, message="The request body did not arrive in time.", code="request_timeout")
-        ) from None
+        raise ProblemError(SLOW_BODY) from None
     except FormParserError as error:
         raise reject(f"The body is no valid form: {error}.", code="invalid_form") from None
     finally:
@@ -267,7 +261,7 @@ class _FormReader:
             return
         self._text_bytes += size
         if self._text_bytes > MAX_TEXT:
-            raise _too_large(MAX_TEXT)
+            raise reject_size("text of the form", MAX_TEXT)
         self._text.append(chunk)
 
     def _end_part(self) -> None:
@@ -339,14 +333,3 @@ def _decode(data: bytes) -> str:
 
 def _conflict(name: str) -> ProblemError:
     return reject(f"The field {name!r} is both a value and an object or a list.", param=name, code="invalid_form")
-
-
-def _too_large(limit: int) -> ProblemError:
-    return ProblemError(
-        Problem(
-            status=413,
-            message=f"The form has more than {limit:,} bytes.",
-            code="request_too_large",
-            hint="Send less, or have the operator raise max_upload in [server].",
-        )
-    )

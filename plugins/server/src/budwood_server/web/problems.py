@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,15 @@ class Problem:
     param: str | None = None
     hint: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+SLOW_BODY: Final = Problem(
+    status=408,
+    message="The request body did not arrive in time.",
+    code="request_timeout",
+    headers={"connection": "close"},
+)
+"""What is wrong with a request whose body is not complete after its time. The rest of it may follow."""
 
 
 class ProblemError(Exception):
@@ -70,4 +80,21 @@ def reject_unsupported(field_name: str, reason: str, *, hint: str | None = None)
     """Return the error for a field that cannot be translated for the model that was asked for."""
     return reject(
         f"The field {field_name!r} is not supported: {reason}.", param=field_name, code="unsupported_field", hint=hint
+    )
+
+
+def reject_size(name: str, limit: int, setting: str | None = None) -> ProblemError:
+    """
+    Return the error for a body that is too large.
+
+    Args:
+        name: What is too large.
+        limit: The maximum number of bytes.
+        setting: What the operator may raise in ``[server]``, if it is a setting.
+    """
+    return reject(
+        f"The {name} has more than {limit:,} bytes.",
+        code="request_too_large",
+        hint="Send less" + (f", or have the operator raise {setting} in [server]." if setting else "."),
+        status=413,
     )

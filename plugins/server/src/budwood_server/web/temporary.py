@@ -1,0 +1,28 @@
+"""Temporary folders of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+
+@asynccontextmanager
+async def temporary_folder(content: str) -> AsyncIterator[Path]:
+    """
+    Create a folder that only this user can read, and delete it at the end, whatever happens.
+
+    Args:
+        content: What it is for, such as ``"form"``: a part of its name.
+
+    Raises:
+        OSError: The folder cannot be created.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"budwood-{content}-"))
+    try:
+        yield folder
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
