@@ -13,6 +13,7 @@ from budwood.errors import ConfigurationError
 from budwood.settings import Settings, user_folder, validate_settings
 
 MEGABYTE: Final = 1024 * 1024
+DAY_SECONDS: Final = 86400.0
 DATABASE_NAME: Final = "server.sqlite3"
 SCHEMES: Final = frozenset({"sqlite", "postgresql", "postgres"})
 REQUEST_OPTIONS: Final = ("cache", "label", "fallbacks", "routing", "timeout", "on_unsupported")

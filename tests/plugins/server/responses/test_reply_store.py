@@ -9,7 +9,8 @@ import pytest
 from budwood_server.database import Database
 from budwood_server.database.schema import upgrade
 from budwood_server.replies.background import LEASE_SECONDS
-from budwood_server.replies.store import DAY, ReplyStore
+from budwood_server.replies.store import ReplyStore
+from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import ProblemError
 
 
@@ -42,7 +43,7 @@ def test_replies_expire(use_store):
 
     async def use(store, now):
         stored = await store.add(make("a"), [1], owner="key-1", previous_id=None)
-        now[0] += DAY - 1
+        now[0] += DAY_SECONDS - 1
         assert await store.find("a", "key-1") == stored
         now[0] += 2
         with pytest.raises(ProblemError, match="No such response"):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood_server.access.public_ids import decode_id
+from budwood_server.access.public_ids import FILE, decode_id
 from budwood_server.web.problems import reject
 
 if TYPE_CHECKING:
     from budwood_server.access.ownership import Ownership
 
-KIND: Final = "file"
 MARK: Final = b"file_id"
 """A body of JSON without this text, also with escapes, has no ids of files."""
 
@@ -74,9 +73,9 @@ async def find_vendor_id(public_id: str, ownership: Ownership, owner: str, provi
     """
     from budwood_server.access.ownership import not_found  # few requests name files
 
-    if decode_id(KIND, public_id) is None:
-        raise not_found(KIND, public_id)
-    found = await ownership.find(KIND, public_id, owner)
+    if decode_id(FILE, public_id) is None:
+        raise not_found(FILE, public_id)
+    found = await ownership.find(FILE, public_id, owner)
     if found.data.get("kept"):
         raise reject(
             f"The file {public_id!r} belongs to a batch, and this server keeps it.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
@@ -14,6 +14,10 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from budwood_server.database import Database
 from budwood_server.database.tables import OBJECTS
 from budwood_server.web.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 MAX_PAGE: Final = 1000
 """The most objects that are listed at once."""
@@ -194,6 +198,18 @@ class Ownership:
         async with self._database.write() as connection:
             if not (await connection.execute(query)).rowcount:
                 raise not_found(kind, public_id)
+
+
+async def forget(connection: AsyncConnection, kind: str, public_ids: Select[tuple[str]]) -> None:
+    """
+    Forget objects of any owner, in a transaction.
+
+    Args:
+        connection: The transaction.
+        kind: What they are.
+        public_ids: The query for their ids.
+    """
+    await connection.execute(delete(OBJECTS).where(OBJECTS.c.kind == kind, OBJECTS.c.public_id.in_(public_ids)))
 
 
 def not_found(kind: str, public_id: str) -> ProblemError:

@@ -11,15 +11,14 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final, NamedTuple
 
+FILE: Final = "file"
+BATCH: Final = "batch"
+RESPONSE: Final = "response"
+
 PREFIXES: Final = {
-    "file": "file-",
-    "upload": "upload_",
-    "batch": "batch_",
-    "job": "job_",
-    "video": "video_",
-    "response": "resp_",
-    "message_batch": "msgbatch_",
-    "anthropic_file": "file_",
+    FILE: "file-",
+    BATCH: "batch_",
+    RESPONSE: "resp_",
 }
 """How ids of each kind begin, as those of OpenAI and Anthropic do: some clients check it."""
 

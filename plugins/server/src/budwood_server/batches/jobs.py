@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from budwood_server.access.public_ids import encode_id
+from budwood_server.access.public_ids import BATCH, encode_id
 from budwood_server.batches.collecting import LEASE_SECONDS, with_signs
-from budwood_server.batches.kept_files import DAY, KeptFiles
+from budwood_server.batches.kept_files import open_kept_files
 from budwood_server.batches.lines import check_lines
 from budwood_server.formats.openai.batch_results import encode_result
 from budwood_server.formats.openai.batch_states import end_record, make_record, update_record
 from budwood_server.formats.openai.files import parse_expiry
 from budwood_server.gateway.plan import resolve_allowed
+from budwood_server.settings import DAY_SECONDS
+from budwood_server.web.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from budwood import AsyncBatchJob, AsyncClient
@@ -29,19 +28,8 @@ if TYPE_CHECKING:
     from budwood_server.formats.openai.batches import NewBatch
     from budwood_server.routes.requests import Request
 
-KIND: Final = "batch"
 _FILES: Final = {"output_file_id": "output", "error_file_id": "error"}
 """The files with results, and how their ids end."""
-
-
-def open_files(request: Request) -> KeptFiles:
-    """
-    Return the files that the server keeps.
-
-    Raises:
-        ProblemError: The server has no database.
-    """
-    return KeptFiles(request.database, request.ownership)
 
 
 async def create(request: Request, file: OwnedObject, batch: NewBatch, models: Mapping[str, str]) -> OwnedObject:
@@ -61,8 +49,8 @@ async def create(request: Request, file: OwnedObject, batch: NewBatch, models: M
     seconds = parse_expiry({"expires_after": batch.fields.get("output_expires_after")})
     name, model = next(iter(models.items()))
     client = request.configuration.client_for(request.key, resolve_allowed(request.configuration, request.key, name))
-    async with _temporary_folder() as folder:
-        await open_files(request).write_to(file, folder / "lines")
+    async with temporary_folder("batch") as folder:
+        await open_kept_files(request).write_to(file, folder / "lines")
         lines = await check_lines(request, folder / "lines", file.provider)
         requests = lines.make_requests(request)
         job: Any = await request.exchange.run(client.submit_batch(requests, lane="batch", model=model))
@@ -80,8 +68,8 @@ async def create(request: Request, file: OwnedObject, batch: NewBatch, models: M
         "record": make_record(batch.fields, file.vendor_id, len(lines.custom_ids), time.time()),
         "is_ended": False,
     }
-    public_id, owner = encode_id(KIND, file.provider, job.id), request.key.owner
-    return await request.ownership.record(KIND, public_id, owner, provider=file.provider, vendor_id=job.id, data=data)
+    public_id, owner = encode_id(BATCH, file.provider, job.id), request.key.owner
+    return await request.ownership.record(BATCH, public_id, owner, provider=file.provider, vendor_id=job.id, data=data)
 
 
 async def refresh(request: Request, found: OwnedObject, *, cancels: bool = False) -> OwnedObject:
@@ -112,7 +100,7 @@ async def refresh(request: Request, found: OwnedObject, *, cancels: bool = False
         return found
     collector = request.worker.batches
     await collector.run(found.public_id, request.configuration, lambda: _collect(request, found, state))
-    return await request.ownership.find(KIND, found.public_id, found.owner)
+    return await request.ownership.find(BATCH, found.public_id, found.owner)
 
 
 async def _collect(request: Request, found: OwnedObject, state: JobState) -> None:
@@ -143,8 +131,8 @@ async def _end(
 ) -> None:
     """Keep the results, and record that the batch has ended."""
     data, files, names = found.data, dict(found.data["files"]), {}
-    seconds = data["seconds"] or request.configuration.server.batches.retention * DAY
-    async with _temporary_folder() as folder:
+    seconds = data["seconds"] or request.configuration.server.batches.retention * DAY_SECONDS
+    async with temporary_folder("batch") as folder:
         completed = await asyncio.to_thread(_write_results, folder, found, results)
         written = {"output": completed > 0, "error": completed < len(results)}
         for field_name, ending in _FILES.items():
@@ -153,7 +141,7 @@ async def _end(
                 continue
             file_id = f"{found.vendor_id}-{ending}"
             facts = {"filename": f"{found.public_id}_{ending}.jsonl", "purpose": "batch_output"}
-            kept = await open_files(request).add(
+            kept = await open_kept_files(request).add(
                 path, file_id, seconds, facts, owner=found.owner, provider=found.provider
             )
             names[field_name], files[file_id] = file_id, kept.public_id
@@ -205,12 +193,3 @@ def _release(data: Mapping[str, Any], token: str) -> Mapping[str, Any] | None:
     if data.get("claim", {}).get("token") != token:
         return None
     return {name: value for name, value in data.items() if name != "claim"}
-
-
-@asynccontextmanager
-async def _temporary_folder() -> AsyncIterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="budwood-batch-"))
-    try:
-        yield folder
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from sqlalchemy import delete, insert, select
 
-from budwood_server.access.ownership import not_found
-from budwood_server.access.public_ids import encode_id
-from budwood_server.database.tables import FILE_BLOCKS, OBJECTS
+from budwood_server.access.ownership import forget, not_found
+from budwood_server.access.public_ids import FILE, encode_id
+from budwood_server.database.tables import FILE_BLOCKS
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from budwood_server.access.ownership import OwnedObject, Ownership
     from budwood_server.database import Database
+    from budwood_server.routes.requests import Request
 
-KIND: Final = "file"
-DAY: Final = 86400.0
 BLOCK: Final = 1024 * 1024
 """The bytes of a file that are in memory at once."""
 
@@ -55,7 +54,7 @@ class KeptFiles:
             owner: Who may use it.
             provider: The provider of the batch.
         """
-        public_id, now = encode_id(KIND, provider, file_id), self._now()
+        public_id, now = encode_id(FILE, provider, file_id), self._now()
         expires = now + seconds
         with path.open("rb") as content:
             async with self._database.write() as connection:
@@ -71,7 +70,7 @@ class KeptFiles:
             "kept": True,
             **facts,
         }
-        return await self._ownership.record(KIND, public_id, owner, provider=provider, vendor_id=file_id, data=data)
+        return await self._ownership.record(FILE, public_id, owner, provider=provider, vendor_id=file_id, data=data)
 
     def check(self, found: OwnedObject) -> None:
         """
@@ -81,7 +80,7 @@ class KeptFiles:
             ProblemError: 404: it has.
         """
         if found.data["expires_at"] <= self._now():
-            raise not_found(KIND, found.public_id)
+            raise not_found(FILE, found.public_id)
 
     async def read(self, found: OwnedObject) -> AsyncIterator[bytes]:
         """
@@ -99,7 +98,7 @@ class KeptFiles:
             async with self._database.read() as connection:
                 block: bytes | None = (await connection.execute(query)).scalar_one_or_none()
             if block is None:
-                raise not_found(KIND, found.public_id)
+                raise not_found(FILE, found.public_id)
             yield block
             number, left = number + 1, left - len(block)
 
@@ -121,9 +120,19 @@ class KeptFiles:
         Raises:
             ProblemError: 404: there is none any more.
         """
-        await self._ownership.delete(KIND, found.public_id, found.owner)
+        await self._ownership.delete(FILE, found.public_id, found.owner)
         async with self._database.write() as connection:
             await connection.execute(delete(FILE_BLOCKS).where(FILE_BLOCKS.c.public_id == found.public_id))
+
+
+def open_kept_files(request: Request) -> KeptFiles:
+    """
+    Return the files that the server of a request keeps.
+
+    Raises:
+        ProblemError: The server has no database.
+    """
+    return KeptFiles(request.database, request.ownership)
 
 
 async def _insert(connection: AsyncConnection, content: BinaryIO, public_id: str, expires: float) -> int:
@@ -137,6 +146,7 @@ async def _insert(connection: AsyncConnection, content: BinaryIO, public_id: str
 
 
 async def _remove_expired(connection: AsyncConnection, now: float) -> None:
+    """Remove all files that have expired, with what is recorded about them."""
     expired = select(FILE_BLOCKS.c.public_id).where(FILE_BLOCKS.c.expires < now)
-    await connection.execute(delete(OBJECTS).where(OBJECTS.c.kind == KIND, OBJECTS.c.public_id.in_(expired)))
+    await forget(connection, FILE, expired)
     await connection.execute(delete(FILE_BLOCKS).where(FILE_BLOCKS.c.expires < now))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from budwood_server.access.public_ids import decode_id, encode_id
+from budwood_server.access.public_ids import RESPONSE, decode_id, encode_id
 from budwood_server.formats.openai.responses_items import new_id
-from budwood_server.replies.store import KIND, ReplyStore
+from budwood_server.replies.store import ReplyStore
 from budwood_server.web.problems import ProblemError, reject, reject_unsupported
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class ReplyState:
         """
         if self.keeper != "vendor" or not vendor_id or self.request.worker.database is None:
             return None
-        public_id, owner = encode_id(KIND, provider, vendor_id), self.request.key.owner
+        public_id, owner = encode_id(RESPONSE, provider, vendor_id), self.request.key.owner
         known = {"previous_response_id": self.previous_id, **(data or {})}
         try:
             await self.request.ownership.record(
-                KIND, public_id, owner, provider=provider, vendor_id=vendor_id, data=known
+                RESPONSE, public_id, owner, provider=provider, vendor_id=vendor_id, data=known
             )
         except ProblemError:  # it is from the cache, and another owner has asked first
             return None
@@ -136,8 +136,8 @@ async def _follow(state: ReplyState, previous: object, store: ReplyStore | None,
     """Continue the conversation of a reply, at the vendor that keeps it or with its items."""
     if not isinstance(previous, str):
         raise reject(f"The field {PREVIOUS!r} must be the id of a reply.", param=PREVIOUS)
-    if decode_id(KIND, previous) is not None:
-        found = await state.request.ownership.find(KIND, previous, state.request.key.owner)
+    if decode_id(RESPONSE, previous) is not None:
+        found = await state.request.ownership.find(RESPONSE, previous, state.request.key.owner)
         if not vendor_keeps or found.provider != state.plan.provider:
             reason = f"{found.provider} keeps that reply, and {state.plan.name} is a model of another provider"
             raise reject_unsupported(PREVIOUS, reason, hint="Use a model of the same provider, or send the items.")

@@ -10,14 +10,14 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, select, update
 
 from budwood_server.access.ownership import not_found
+from budwood_server.access.public_ids import RESPONSE
 from budwood_server.database import Database
 from budwood_server.database.tables import RESPONSES
 from budwood_server.replies.background import LEASE_SECONDS
+from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import reject
 
-KIND: Final = "response"
 RUNNING: Final = ("queued", "in_progress")
-DAY: Final = 86400.0
 _LOST: Final = {"code": "server_error", "message": "The server was stopped before the reply was complete."}
 _MAX_CHAIN: Final = 10_000
 
@@ -65,7 +65,7 @@ class ReplyStore:
 
     def __init__(self, database: Database, days: float, *, now: Callable[[], float] = time.time) -> None:
         self._database = database
-        self._seconds = days * DAY
+        self._seconds = days * DAY_SECONDS
         self._now = now
 
     async def add(
@@ -103,12 +103,12 @@ class ReplyStore:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
-            raise not_found(KIND, reply_id)
+            raise not_found(RESPONSE, reply_id)
         stored = StoredReply(**row)
         if stored.expires >= self._now():
             return stored
         if not stored.is_running:
-            raise not_found(KIND, reply_id)
+            raise not_found(RESPONSE, reply_id)
         failed = {**stored.body["reply"], "status": "failed", "error": _LOST}
         return await self.replace(stored, failed) or await self.find(reply_id, owner)
 
@@ -143,7 +143,7 @@ class ReplyStore:
         query = delete(RESPONSES).where(RESPONSES.c.id == reply_id, RESPONSES.c.owner == owner)
         async with self._database.write() as connection:
             if not (await connection.execute(query)).rowcount:
-                raise not_found(KIND, reply_id)
+                raise not_found(RESPONSE, reply_id)
 
     async def list_history(self, reply_id: str, owner: str) -> list[Any]:
         """

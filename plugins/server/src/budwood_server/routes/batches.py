@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import BudwoodError, NotFoundError
-from budwood_server.access.public_ids import encode_id
+from budwood_server.access.public_ids import BATCH, FILE, encode_id
 from budwood_server.batches import jobs
 from budwood_server.formats.openai.batches import (
     DEFAULT_PAGE,
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from budwood_server.access.ownership import OwnedObject
     from budwood_server.routes.requests import Request
 
-KIND: Final = "batch"
-FILE: Final = "file"
-
 POLLS: Final = 8
 """How many batches of a list are polled at the same time."""
 
@@ -50,8 +47,8 @@ async def create(request: Request) -> None:
     job = await request.exchange.run(client.submit_batch_file(file.vendor_id, model=model, fields=batch.fields))
     data = {"model": model, "files": {file.vendor_id: file.public_id}}
     found = await request.ownership.record(
-        KIND,
-        encode_id(KIND, file.provider, job.id),
+        BATCH,
+        encode_id(BATCH, file.provider, job.id),
         request.key.owner,
         provider=file.provider,
         vendor_id=job.id,
@@ -63,7 +60,7 @@ async def create(request: Request) -> None:
 async def list_batches(request: Request) -> None:
     """``GET /v1/batches``: the newest first. Those that have not ended are polled."""
     page = parse_page(request.exchange.query, default=DEFAULT_PAGE, maximum=MAX_PAGE)
-    found, has_more = await collect_page(request.ownership, KIND, request.key.owner, page, lambda _: True)
+    found, has_more = await collect_page(request.ownership, BATCH, request.key.owner, page, lambda _: True)
     slots = asyncio.Semaphore(POLLS)
 
     async def show(each: OwnedObject) -> dict[str, Any]:
@@ -96,11 +93,11 @@ async def cancel(request: Request) -> None:
 
 
 async def _find(request: Request) -> OwnedObject:
-    return await request.ownership.find(KIND, request.exchange.parameters["batch_id"], request.key.owner)
+    return await request.ownership.find(BATCH, request.exchange.parameters["batch_id"], request.key.owner)
 
 
 def _job(client: AsyncClient, found: OwnedObject) -> AsyncBatchJob:
-    return client.job(found.vendor_id, kind=KIND, model=found.data["model"])  # type: ignore[return-value] # by its kind
+    return client.job(found.vendor_id, kind=BATCH, model=found.data["model"])  # type: ignore[return-value] # by its kind
 
 
 async def _show(request: Request, found: OwnedObject) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import tempfile
 import time
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from budwood.errors import NotFoundError
-from budwood_server.access.public_ids import encode_id
+from budwood_server.access.public_ids import FILE, encode_id
+from budwood_server.batches.kept_files import open_kept_files
 from budwood_server.formats.openai.files import (
     BATCH,
     MAX_LISTED,
@@ -24,20 +24,19 @@ from budwood_server.formats.openai.files import (
 )
 from budwood_server.formats.openai.lists import collect_page, encode_list, parse_page
 from budwood_server.gateway.file_providers import find_api, find_provider
+from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import reject
+from budwood_server.web.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from budwood.types import FileInfo
     from budwood_server.access.ownership import OwnedObject
-    from budwood_server.batches.kept_files import KeptFiles
     from budwood_server.gateway.batch_lines import BatchLines
     from budwood_server.routes.requests import Request
     from budwood_server.web.exchange import Exchange
     from budwood_server.web.forms import Form, FormFile
 
-KIND: Final = "file"
 LINES_TYPE: Final = "application/jsonl"
-DAY: Final = 86400.0
 BLOCK: Final = 256 * 1024
 """The bytes that are read of a file at once."""
 
@@ -59,7 +58,7 @@ async def list_files(request: Request) -> None:
         expires = found.data.get("expires_at")
         return (purpose is None or found.data.get("purpose") == purpose) and (expires is None or expires > now)
 
-    found, has_more = await collect_page(request.ownership, KIND, request.key.owner, page, matches)
+    found, has_more = await collect_page(request.ownership, FILE, request.key.owner, page, matches)
     rows = [encode_file(each.public_id, each.data) for each in found]
     await request.exchange.send_json(encode_list(rows, has_more=has_more))
 
@@ -82,43 +81,34 @@ async def read(request: Request) -> None:
     if found.data.get("kept"):
         await request.exchange.run(_send_kept(request, found))
         return
-    folder = Path(tempfile.mkdtemp(prefix="budwood-file-"))
-    try:
+    async with temporary_folder("file") as folder:
         await request.exchange.run(_send_content(request, found, folder / "content"))
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
 
 async def delete(request: Request) -> None:
     """``DELETE /v1/files/{file_id}``. One that the vendor no longer has is forgotten."""
     found = await _find(request)
     if found.data.get("kept"):
-        await _open_kept(request).delete(found)
+        await open_kept_files(request).delete(found)
     else:
         await _delete_at_vendor(request, found)
-    await request.exchange.send_json({"id": found.public_id, "object": KIND, "deleted": True})
+    await request.exchange.send_json({"id": found.public_id, "object": FILE, "deleted": True})
 
 
 async def _find(request: Request) -> OwnedObject:
-    found = await request.ownership.find(KIND, request.exchange.parameters["file_id"], request.key.owner)
+    found = await request.ownership.find(FILE, request.exchange.parameters["file_id"], request.key.owner)
     if found.data.get("kept"):
-        _open_kept(request).check(found)
+        open_kept_files(request).check(found)
     return found
-
-
-def _open_kept(request: Request) -> KeptFiles:
-    from budwood_server.batches.kept_files import KeptFiles  # few requests concern files that the server keeps
-
-    return KeptFiles(request.database, request.ownership)
 
 
 async def _delete_at_vendor(request: Request, found: OwnedObject) -> None:
     try:
         await request.configuration.client.files.delete(found.vendor_id, provider=found.provider)
     except NotFoundError:
-        await request.ownership.delete(KIND, found.public_id, request.key.owner)
+        await request.ownership.delete(FILE, found.public_id, request.key.owner)
         raise
-    await request.ownership.delete(KIND, found.public_id, request.key.owner)
+    await request.ownership.delete(FILE, found.public_id, request.key.owner)
 
 
 async def _upload(request: Request, form: Form) -> None:
@@ -139,9 +129,9 @@ async def _upload(request: Request, form: Form) -> None:
     vendor_purpose = translate_purpose(purpose, find_api(request.configuration, provider))
     info = await request.exchange.run(_store(request, file, provider, vendor_purpose, expiry))
     facts |= describe_file(info, purpose=purpose, name=file.name or None)
-    public_id = encode_id(KIND, provider, info.id)
+    public_id = encode_id(FILE, provider, info.id)
     owner = request.key.owner
-    await request.ownership.record(KIND, public_id, owner, provider=provider, vendor_id=info.id, data=facts)
+    await request.ownership.record(FILE, public_id, owner, provider=provider, vendor_id=info.id, data=facts)
     await request.exchange.send_json(encode_file(public_id, facts))
 
 
@@ -157,19 +147,15 @@ async def _keep(request: Request, file: FormFile, lines: BatchLines, expiry: int
             status=413,
         )
     facts = {"filename": file.name or "lines.jsonl", "purpose": BATCH, "batch": lines.to_data()}
-    file_id, seconds = f"kept-{uuid.uuid4().hex}", expiry or server.retention * DAY
-    kept = await _open_kept(request).add(
+    file_id, seconds = f"kept-{uuid.uuid4().hex}", expiry or server.retention * DAY_SECONDS
+    kept = await open_kept_files(request).add(
         file.path, file_id, seconds, facts, owner=request.key.owner, provider=lines.provider
     )
     await request.exchange.send_json(encode_file(kept.public_id, kept.data))
 
 
 async def _send_kept(request: Request, found: OwnedObject) -> None:
-    exchange, size = request.exchange, str(found.data["bytes"]).encode()
-    await exchange.start_stream([(b"content-type", b"application/octet-stream"), (b"content-length", size)])
-    async for block in _open_kept(request).read(found):
-        await exchange.send_part(block)
-    await exchange.end_stream()
+    await _send_blocks(request.exchange, found.data["bytes"], open_kept_files(request).read(found))
 
 
 async def _store(request: Request, file: FormFile, provider: str, purpose: str, expiry: int | None) -> FileInfo:
@@ -185,14 +171,19 @@ async def _store(request: Request, file: FormFile, provider: str, purpose: str, 
 
 async def _send_content(request: Request, found: OwnedObject, path: Path) -> None:
     await request.configuration.client.files.content(found.vendor_id, output=path, provider=found.provider)
-    await send_file(request.exchange, path)
-
-
-async def send_file(exchange: Exchange, path: Path) -> None:
-    """Send the content of a file, block by block."""
     with path.open("rb") as content:
-        size = str(os.fstat(content.fileno()).st_size).encode()
-        await exchange.start_stream([(b"content-type", b"application/octet-stream"), (b"content-length", size)])
-        while block := await asyncio.to_thread(content.read, BLOCK):
-            await exchange.send_part(block)
+        await _send_blocks(request.exchange, os.fstat(content.fileno()).st_size, _read_blocks(content))
+
+
+async def _read_blocks(content: BinaryIO) -> AsyncIterator[bytes]:
+    while block := await asyncio.to_thread(content.read, BLOCK):
+        yield block
+
+
+async def _send_blocks(exchange: Exchange, size: int, blocks: AsyncIterator[bytes]) -> None:
+    """Send a file of some bytes, block by block."""
+    headers = [(b"content-type", b"application/octet-stream"), (b"content-length", str(size).encode())]
+    await exchange.start_stream(headers)
+    async for block in blocks:
+        await exchange.send_part(block)
     await exchange.end_stream()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import NotFoundError
 from budwood_server.access.ownership import not_found
-from budwood_server.access.public_ids import decode_id
+from budwood_server.access.public_ids import RESPONSE, decode_id
 from budwood_server.formats.openai.lists import encode_list, parse_page
 from budwood_server.replies.following import follow
 from budwood_server.replies.state import find_store
-from budwood_server.replies.store import KIND, RUNNING, ReplyStore
+from budwood_server.replies.store import RUNNING, ReplyStore
 
 if TYPE_CHECKING:
     from budwood.types import StoredReplyAction
@@ -35,24 +35,24 @@ async def delete(request: Request) -> None:
     """``DELETE /v1/responses/{id}``."""
     reply_id, owner = request.exchange.parameters["id"], request.key.owner
     if _is_vendors(reply_id):
-        found = await request.ownership.find(KIND, reply_id, owner)
+        found = await request.ownership.find(RESPONSE, reply_id, owner)
         try:
             await _ask_vendor(request, found, "delete")
         except NotFoundError:
-            await request.ownership.delete(KIND, reply_id, owner)
+            await request.ownership.delete(RESPONSE, reply_id, owner)
             raise
-        await request.ownership.delete(KIND, reply_id, owner)
+        await request.ownership.delete(RESPONSE, reply_id, owner)
     else:
         await _require_store(request).delete(reply_id, owner)
         request.worker.background.cancel(reply_id)
-    await request.exchange.send_json({"id": reply_id, "object": "response", "deleted": True})
+    await request.exchange.send_json({"id": reply_id, "object": RESPONSE, "deleted": True})
 
 
 async def cancel(request: Request) -> None:
     """``POST /v1/responses/{id}/cancel``."""
     reply_id, owner = request.exchange.parameters["id"], request.key.owner
     if _is_vendors(reply_id):
-        found = await request.ownership.find(KIND, reply_id, owner)
+        found = await request.ownership.find(RESPONSE, reply_id, owner)
         await request.exchange.send_json(_publish(await _ask_vendor(request, found, "cancel"), found))
         return
     store = _require_store(request)
@@ -68,11 +68,11 @@ async def list_input_items(request: Request) -> None:
     """``GET /v1/responses/{id}/input_items``: the newest first."""
     reply_id, owner = request.exchange.parameters["id"], request.key.owner
     if _is_vendors(reply_id):
-        found = await request.ownership.find(KIND, reply_id, owner)
+        found = await request.ownership.find(RESPONSE, reply_id, owner)
         await request.exchange.send_json(await _ask_vendor(request, found, "input_items"))
         return
     page = parse_page(request.exchange.query, default=20, maximum=100)
-    items = await _list_input(await _require_store(request).find(reply_id, owner), oldest_first=page.oldest_first)
+    items = _list_input(await _require_store(request).find(reply_id, owner), oldest_first=page.oldest_first)
     ids = [item.get("id") for item in items]
     if page.after is not None:
         if page.after not in ids:
@@ -81,7 +81,7 @@ async def list_input_items(request: Request) -> None:
     await request.exchange.send_json(encode_list(items[: page.limit], has_more=len(items) > page.limit))
 
 
-async def _list_input(stored: StoredReply, *, oldest_first: bool) -> list[Any]:
+def _list_input(stored: StoredReply, *, oldest_first: bool) -> list[Any]:
     items: list[Any] = stored.body["input"]
     return items if oldest_first else items[::-1]
 
@@ -91,7 +91,7 @@ async def _read(request: Request) -> dict[str, Any]:
     reply_id, owner = request.exchange.parameters["id"], request.key.owner
     if not _is_vendors(reply_id):
         return await _require_store(request).read(reply_id, owner)
-    found = await request.ownership.find(KIND, reply_id, owner)
+    found = await request.ownership.find(RESPONSE, reply_id, owner)
     body = _publish(await _ask_vendor(request, found, "get"), found)
     if found.data.get("job") and body.get("status") not in RUNNING:
         await _account(request, found)
@@ -120,12 +120,12 @@ def _publish(body: Mapping[str, Any], found: OwnedObject) -> dict[str, Any]:
 
 
 def _is_vendors(reply_id: str) -> bool:
-    return decode_id(KIND, reply_id) is not None
+    return decode_id(RESPONSE, reply_id) is not None
 
 
 def _require_store(request: Request) -> ReplyStore:
     """Return the replies that this server keeps; if it keeps none, there is none with the id."""
     store = find_store(request)
     if store is None:
-        raise not_found(KIND, request.exchange.parameters["id"])
+        raise not_found(RESPONSE, request.exchange.parameters["id"])
     return store
