@@ -118,6 +118,8 @@ class BudgetExceededError(BudwoodError):
         required: What the request could cost at most, in ``unit``; None if that is unknown.
         unit: ``"dollars"`` or ``"tokens"``.
         resets_at: When it is counted from zero again, in its time zone; None if it never is.
+        param: The parameter because of which the highest cost is unknown, such as ``"tools"`` of ``extra``, or
+            ``"model"``; None if it is known, or unknown because of something else.
         attempts: Every request of the call that was sent before, in order.
     """
 
@@ -133,8 +135,10 @@ class BudgetExceededError(BudwoodError):
         unit: Literal["dollars", "tokens"],
         hint: str | None = None,
         resets_at: datetime | None = None,
+        param: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.param = param
         self.budget = budget
         self.left = left
         self.required = required

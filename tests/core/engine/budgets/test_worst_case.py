@@ -195,7 +195,7 @@ def test_embeddings_have_no_output():
 
     worst = worst_case(EmbeddingRequest(model="m", texts=("Hello",)), facts=facts)
 
-    assert worst == (100 + HIDDEN_TOKENS, Decimal(2 * (100 + HIDDEN_TOKENS)) / 1_000_000, None, None)
+    assert worst == (100 + HIDDEN_TOKENS, Decimal(2 * (100 + HIDDEN_TOKENS)) / 1_000_000, None, None, None)
     assert worst_case(ModerationRequest(contents=((TextPart(text="a"),),)), facts=facts).tokens == worst.tokens
 
 
@@ -269,7 +269,21 @@ def test_files_have_no_bound():
         (chat(vendor_tools=(VendorTool(provider="v", data={}),)), "tools that run at the vendor"),
         (chat(tools=(ToolDefinition(name="t", parameters={}, extra={"type": "search"}),)), "extra of a tool"),
         (chat(extra={"previous_response_id": "r"}), "previous_response_id"),
-        (chat(extra={"max_completion_tokens": 10_000}), "max_completion_tokens"),
+        (chat(extra={"max_completion_tokens": "many"}), "max_completion_tokens"),
+        (chat(extra={"max_tokens": None}), "max_tokens"),
+        (chat(extra={"max_output_tokens": True}), "max_output_tokens"),
+        (chat(extra={"tools": [{"type": "web_search"}]}), "tools that run at the vendor"),
+        (chat(extra={"tools": [{"googleSearch": {}}]}), "tools that run at the vendor"),
+        (chat(extra={"prompt": {"id": "pmpt_1"}}), "a reference"),
+        (chat(extra={"conversation": "conv_1"}), "conversation"),
+        (chat(extra={"input": [{"id": "msg_1"}]}), "a reference"),
+        (chat(extra={"input": [{"type": "item_reference", "id": "msg_1"}]}), "item_reference"),
+        (chat(extra={"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}), "reasoning"),
+        (
+            chat(extra={"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}]}),
+            "input_image",
+        ),
+        (chat(extra={"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}), "audio"),
         (chat(extra={"model": "expensive"}), "model"),
         (chat(extra={"best_of": 5}), "best_of"),
         (chat(extra={"n": "many"}), "choices"),
@@ -283,6 +297,67 @@ def test_request_whose_cost_has_no_bound_is_known(request_, reason):
     Media, tools at the vendor, and parameters that could raise the cost have no bound.
     """
     assert reason in worst_case(request_).unbounded
+
+
+TEXTS = [
+    {"input": "Hello"},
+    {"input": [1, 2, 3]},
+    {"input": [{"role": "user", "content": [{"type": "input_text", "text": "Hello"}]}]},
+    {"input": [{"type": "function_call_output", "call_id": "c", "output": "17"}]},
+    {"input": [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x" * 80}]},
+    {"messages": [{"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": {}}]}]},
+    {"tools": [{"type": "custom", "name": "t"}, {"name": "u", "input_schema": {"type": "object"}}]},
+    {"functions": [{"name": "t"}]},
+    {"background": True, "modalities": ["text"], "conversation": None},
+]
+
+
+@pytest.mark.parametrize("extra", TEXTS, ids=str)
+def test_texts_in_parameters_are_bounded_by_their_bytes(extra):
+    """
+    A vendor's form of the prompt or of tools is a part of the body, and a count of the messages does not include it.
+    """
+    worst = worst_case(chat(extra=extra), counted=1)
+
+    assert worst.unbounded is None
+    contents = {"input", "messages"} & extra.keys()
+    assert not contents or worst.tokens == 100 + HIDDEN_TOKENS + HIDDEN_TOKENS_OF_TOOLS + 10
+
+
+def test_each_prompt_has_an_output():
+    """
+    Plain completions of several prompts cost as much as several requests. One prompt may be a list of tokens.
+    """
+    one, several = (worst_case(chat(extra={"prompt": prompt})) for prompt in ([1, 2, 3], ["a", "b", "c"]))
+
+    assert several.tokens - one.tokens == 2 * 10
+
+
+def test_the_largest_limit_of_the_output_counts():
+    """
+    Vendors have several names of it.
+    """
+    limits = {"max_tokens": 7, "max_completion_tokens": 10_000}
+
+    assert worst_case(chat(extra=limits), counted=5).tokens == 5 + 10_000
+
+
+def test_parameter_with_an_unknown_cost_is_named():
+    """
+    Those who translate requests need it.
+    """
+    assert worst_case(chat(extra={"style": "slow"})).parameter == "style"
+    assert worst_case(chat(extra={"n": "many"})).parameter == "n"
+    assert worst_case(chat(ImagePart(data=b"x"))).parameter is None
+
+
+def test_part_without_content_has_no_cost():
+    """
+    The prompt is in a parameter of the vendor then.
+    """
+    empty = VendorPart(provider="", kind="none", data=None)
+
+    assert worst_case(chat(empty, extra={"input": "Hello"})).unbounded is None
 
 
 @pytest.mark.parametrize("extra", [{"top_k": 5}, {"n": 2}, {"service_tier": "flex"}, {"user": "u"}], ids=str)

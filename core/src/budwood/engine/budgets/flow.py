@@ -188,6 +188,7 @@ def _check_known(attempt: Attempt, worst_case: WorstCase) -> Flow[None]:
             hint=f'{cure}, or pass unknown_price="ignore" to send such requests.',
             left=left,
             required=None,
+            param=worst_case.parameter if reason != no_price else "model",
         )
 
 
@@ -196,7 +197,14 @@ def _cure(attempt: Attempt) -> str:
 
 
 def _exceeded(
-    attempt: Attempt, budget: Budget, message: str, *, hint: str, left: int, required: int | None
+    attempt: Attempt,
+    budget: Budget,
+    message: str,
+    *,
+    hint: str,
+    left: int,
+    required: int | None,
+    param: str | None = None,
 ) -> BudgetExceededError:
     error = BudgetExceededError(
         message,
@@ -206,6 +214,7 @@ def _exceeded(
         unit=budget.unit,
         hint=hint,
         resets_at=budget.resets_at(attempt.round.call.clock.time()),
+        param=param,
     )
     error.attempts = tuple(attempt.round.call.attempts)
     return error

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from budwood.catalog.extra import HARMLESS_OF_TOOLS, find_costly_parameters
+from budwood.catalog.extra import CONTENTS, HARMLESS_OF_TOOLS, UnknownCost, find_costly_parameters
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -58,12 +58,14 @@ class WorstCase(NamedTuple):
         dollars: The highest cost, or 0 if the price is not known.
         unbounded: Why it could use more tokens than these; None if it cannot.
         no_price: Why it could cost more than this, if it uses these tokens; None if it cannot.
+        parameter: The vendor's parameter because of which it is unbounded; None if that is another part of it.
     """
 
     tokens: int
     dollars: Decimal
     unbounded: str | None = None
     no_price: str | None = None
+    parameter: str | None = None
 
 
 def compute_worst_case(
@@ -90,14 +92,16 @@ def compute_worst_case(
     """
     speech = _cost_of_speech(request, facts, moment)
     if isinstance(body, bytes):
-        unbounded = next(_find_unbounded(request, body, rules, facts, is_speech=speech is not None), None)
+        unknown = next(_find_unbounded(request, body, rules, facts, is_speech=speech is not None), None)
     else:
-        body, unbounded = b"", "the tokens of files are not known"
-    hidden, hidden_reason = _bound_hidden_reasoning(request, rules, body)
-    tokens_in = (len(body) + _allowance(request) if counted is None else counted) + hidden
-    tokens_out, output_reason = _bound_output(request, rules, adaptations)
+        body, unknown = b"", UnknownCost("the tokens of files are not known")
+    hidden, unknown_hidden = _bound_hidden_reasoning(request, rules, body)
+    is_counted = counted is not None and CONTENTS.isdisjoint(getattr(request, "extra", ()))
+    tokens_in = hidden + (counted or 0 if is_counted else len(body) + _allowance(request))
+    tokens_out, unknown_output = _bound_output(request, rules, adaptations)
     dollars, no_price = (speech, None) if speech is not None else _compute_cost(facts, moment, tokens_in, tokens_out)
-    return WorstCase(tokens_in + tokens_out, dollars, unbounded or hidden_reason or output_reason, no_price)
+    reason, parameter = unknown or unknown_hidden or unknown_output or (None, None)
+    return WorstCase(tokens_in + tokens_out, dollars, reason, no_price, parameter)
 
 
 def _compute_cost(
@@ -124,24 +128,40 @@ def _allowance(request: object) -> int:
     return HIDDEN_TOKENS + (HIDDEN_TOKENS_OF_TOOLS if has_tools else 0)
 
 
-def _bound_output(request: object, rules: ModelRules, adaptations: Collection[Adaptation]) -> tuple[int, str | None]:
-    """Return the maximum number of output tokens, and why there is none."""
+def _bound_output(
+    request: object, rules: ModelRules, adaptations: Collection[Adaptation]
+) -> tuple[int, UnknownCost | None]:
+    """Return the maximum number of output tokens, or why there is none."""
     if not isinstance(request, ChatRequest):
         return 0, None
-    limit: int | None = request.max_tokens
+    own = {name: value for name, value in request.extra.items() if name in _LENGTHS}
+    if wrong := next((name for name, value in own.items() if not _is_count(value)), None):
+        return 0, UnknownCost(f"{wrong} must be a whole number of 1 or more", wrong)
+    limit = max((each for each in (request.max_tokens, *own.values()) if isinstance(each, int)), default=None)
     if any(each.parameter == "max_tokens" and each.action != "renamed" for each in adaptations):
         limit = None
     if limit is None:
         limit = rules.max_output_tokens
     choices = {"n": 1, **rules.defaults, **request.extra}["n"]
     if not isinstance(choices, int) or choices < 1:
-        return 0, "the number of choices n is not valid"
+        return 0, UnknownCost("the number of choices n is not valid", "n")
     if limit is None:
-        return 0, "max_tokens is not sent to this model"
-    return limit * choices, None
+        return 0, UnknownCost("max_tokens is not sent to this model")
+    return limit * choices * _count_prompts(request), None
 
 
-def _bound_hidden_reasoning(request: object, rules: ModelRules, body: bytes) -> tuple[int, str | None]:
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _count_prompts(request: ChatRequest) -> int:
+    """Return the number of prompts of a plain completion, each of which has an output. One can be a list of tokens."""
+    prompts = request.extra.get("prompt")
+    is_list = isinstance(prompts, list) and not all(isinstance(each, int) for each in prompts)
+    return len(prompts) if isinstance(prompts, list) and is_list else 1
+
+
+def _bound_hidden_reasoning(request: object, rules: ModelRules, body: bytes) -> tuple[int, UnknownCost | None]:
     """Bound the reasoning of earlier replies that the vendor stores, and that the request refers to only by its id."""
     if not isinstance(request, ChatRequest):
         return 0, None
@@ -153,7 +173,7 @@ def _bound_hidden_reasoning(request: object, rules: ModelRules, body: bytes) -> 
         for part in parts
     )
     if hidden and rules.max_output_tokens is None:
-        return 0, "the vendor stores the reasoning of earlier replies, whose length is not known"
+        return 0, UnknownCost("the vendor stores the reasoning of earlier replies, whose length is not known")
     return hidden * (rules.max_output_tokens or 0), None
 
 
@@ -166,25 +186,25 @@ def _has_long_text(value: object) -> bool:
 
 def _find_unbounded(
     request: object, body: bytes, rules: ModelRules, facts: ModelFacts | None, *, is_speech: bool
-) -> Iterator[str]:
+) -> Iterator[UnknownCost]:
     """Yield the contents of a request that can use more tokens, or cost more, than its text."""
     defaults = {} if is_speech else rules.defaults  # such as a voice: the price of the characters is the same
-    yield from find_costly_parameters({**defaults, **_without_length(request)}, body, facts)
+    yield from find_costly_parameters({**defaults, **_without_lengths(request)}, body, facts)
     if isinstance(request, ModerationRequest):
         if any(isinstance(part, ImagePart) for content in request.contents for part in content):
-            yield "the tokens of images are not known"
+            yield UnknownCost("the tokens of images are not known")
     elif isinstance(request, ChatRequest):
-        yield from _find_unbounded_chat(request)
+        yield from map(UnknownCost, _find_unbounded_chat(request))
     elif not isinstance(request, EmbeddingRequest) and not is_speech:
-        yield "the cost of such requests is not known"
+        yield UnknownCost("the cost of such requests is not known")
 
 
-def _without_length(request: object) -> Mapping[str, object]:
-    """Return the vendor's parameters without one that repeats ``max_tokens`` under the vendor's name."""
+def _without_lengths(request: object) -> Mapping[str, object]:
+    """Return the vendor's parameters without those that limit the output of a chat."""
     extra: Mapping[str, object] = getattr(request, "extra", {})
-    if not isinstance(request, ChatRequest) or request.max_tokens is None:
+    if not isinstance(request, ChatRequest):
         return extra
-    return {name: value for name, value in extra.items() if name not in _LENGTHS or value != request.max_tokens}
+    return {name: value for name, value in extra.items() if name not in _LENGTHS}
 
 
 def _find_unbounded_chat(request: ChatRequest) -> Iterator[str]:
@@ -198,5 +218,5 @@ def _find_unbounded_chat(request: ChatRequest) -> Iterator[str]:
             for content in contents:
                 if isinstance(content, MediaPart):
                     yield f"the tokens of {_PLURALS[content.type]} are not known"
-                elif isinstance(content, VendorPart):
+                elif isinstance(content, VendorPart) and content.data is not None:
                     yield f"the tokens of {content.kind} are not known"
