@@ -88,9 +88,14 @@ _FOR_PYTHON: Final = re.compile(r"client\.|Client\b|=…|=\[|\battributes?\b|pas
 _HINTS: Final[tuple[tuple[type[BudwoodError], str], ...]] = (
     (StreamInterruptedError, "Retry."),
     (RequestTimeoutError, "Retry, or allow more time by the header x-budwood-timeout."),
-    (BudgetExceededError, "Ask the operator to set prices for the model in [models], or use another model."),
 )
 """What replaces them, by class."""
+
+_NO_PRICE: Final = "Ask the operator to set prices for the model in [models], or use another model."
+_NO_BOUND: Final = (
+    'Change or leave out that part, or ask the operator to allow such requests: unknown_price = "ignore" in [options].'
+)
+"""What to do if the highest cost of a request is not known, and its key has a budget."""
 
 
 def describe(error: BaseException) -> Problem:
@@ -101,6 +106,8 @@ def describe(error: BaseException) -> Problem:
         return NO_DATABASE
     if not isinstance(error, BudwoodError):
         return INTERNAL
+    if isinstance(error, BudgetExceededError) and error.required is None and error.left > 0:
+        return _describe_unknown_cost(error)
     status, kind, code = next((row[1:] for row in _KINDS if isinstance(error, row[0])), (500, "server_error", "error"))
     if status == 400 and isinstance(error, ProviderError) and error.code:
         code = error.code  # programs compare it with the vendor's
@@ -121,6 +128,13 @@ def describe(error: BaseException) -> Problem:
         hint=_find_hint(error),
         headers=headers,
     )
+
+
+def _describe_unknown_cost(error: BudgetExceededError) -> Problem:
+    """Return the problem for a request that no budget permits, however much is left: sending it again does not help."""
+    message = error.message.replace(" in extra=", "")
+    hint = _NO_PRICE if error.param == "model" else _NO_BOUND
+    return Problem(status=400, message=message, code="unknown_cost", param=error.param, hint=hint)
 
 
 def _find_delay(error: BudwoodError) -> float | None:

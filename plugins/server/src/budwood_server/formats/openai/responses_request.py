@@ -41,6 +41,7 @@ _NEUTRAL: Final[Mapping[str, tuple[object, ...]]] = {
 }
 """Values that say what would happen anyway."""
 
+_LIMIT: Final = "max_output_tokens"
 _ENCRYPTED: Final = "reasoning.encrypted_content"
 _CONTENT: Final = ("prompt", "conversation")
 """Fields with content of the vendor, without which the request would be another one."""
@@ -70,13 +71,20 @@ def forward_request(body: Mapping[str, Any]) -> ResponsesCall:
 
     Args:
         body: The body without the model.
+
+    Raises:
+        ProblemError: The input is neither a text nor a list.
     """
     extra = {name: value for name, value in body.items() if name != "stream"}
+    if extra.get("input") is not None and not isinstance(extra["input"], str | list):
+        raise reject("The field 'input' must be a text or a list of items.", param="input")
+    if extra.get(_LIMIT, 0) is None:  # as if it were absent
+        del extra[_LIMIT]
     if isinstance(extra.get("input"), list):
         extra["input"] = [kept for item in extra["input"] if (kept := _restore_item(item)) is not None]
     options: dict[str, Any] = {"extra": extra, "execute_tools": False}
-    limit = body.get("max_output_tokens")
-    if isinstance(limit, int) and limit > 0:
+    limit = body.get(_LIMIT)
+    if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
         options["max_tokens"] = limit  # for budgets, which reserve the cost of the longest reply
     return ResponsesCall(messages=[*_outline(body)], options=options, forwards=True)
 
