@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Self
 
 from budwood import Settings
@@ -73,6 +74,15 @@ class KeyedGateway:
         created = self.run(self.worker.services.keys.store.create(KeyPolicy(**({"name": "test"} | policy))))
         token: str = created.token
         return token
+
+    def find_spent(self, token: str, model: str) -> Decimal:
+        """Return what is spent of the budget of a key. The model is any that it may use."""
+        configuration = self.worker.configuration
+        key = self.run(self.worker.find_key(token))
+        client = configuration.client_for(key, configuration.names.resolve(model))
+        (budget,) = self.run(client.budgets())
+        spent: Decimal = budget.spent
+        return spent
 
     def send(self, method: str, path: str, token: str, body: bytes = b"", **headers: str) -> Answer:
         """Send a request with a token, or without any if it is empty."""

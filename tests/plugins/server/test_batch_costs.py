@@ -61,17 +61,6 @@ def create(gateway, key, count=3):
     return gateway.send("POST", "/v1/batches", key, json.dumps(body).encode())
 
 
-def find_spent(gateway, key):
-    """
-    Return what is spent of the budget of a key.
-    """
-    configuration = gateway.worker.configuration
-    known = gateway.run(gateway.worker.find_key(key))
-    client = configuration.client_for(known, configuration.names.resolve("claude"))
-    (budget,) = gateway.run(client.budgets())
-    return budget.spent
-
-
 def list_calls(gateway):
     """
     Return the records of replies.
@@ -88,15 +77,15 @@ def test_finished_batch_is_charged_and_recorded_once(gateway, vendor):
     key = gateway.create_key(name="payer", team="red", budget={"dollars": 1})
     colleague = gateway.create_key(name="colleague", team="red", budget={"dollars": 1})
     batch = create(gateway, key).json
-    assert find_spent(gateway, key) == 0
+    assert gateway.find_spent(key, "claude") == 0
     vendor.has_ended = True
 
     for token in (colleague, key, key):
         done = gateway.send("GET", f"/v1/batches/{batch['id']}", token).json
         assert (done["status"], done["request_counts"]["completed"]) == ("completed", 2)
 
-    assert find_spent(gateway, key) == 2 * COST
-    assert find_spent(gateway, colleague) == 0
+    assert gateway.find_spent(key, "claude") == 2 * COST
+    assert gateway.find_spent(colleague, "claude") == 0
     calls = list_calls(gateway)
     assert sorted(call.cost or 0 for call in calls) == [0, COST, COST]
     assert {(call.label, call.tags["team"], call.tags["model"]) for call in calls} == {("payer", "red", "claude")}

@@ -118,7 +118,7 @@ async def _collect(request: Request, found: OwnedObject, state: JobState) -> Non
         await request.ownership.change(found, lambda data: _claim(data, token))
 
     try:
-        client = await _open_client(request, claimed)
+        client = await request.client_of_creator(claimed.data)
         results = await with_signs(_open_job(client, claimed).result(), give_sign)
         await with_signs(_end(request, claimed, state, results), give_sign)
     except BaseException:
@@ -160,16 +160,6 @@ def _write_results(folder: Path, found: OwnedObject, results: Sequence[ChatRespo
             (output if line.is_reply else bad).write(line.content)
             completed += line.is_reply
     return completed
-
-
-async def _open_client(request: Request, found: OwnedObject) -> AsyncClient:
-    """Return the client of the key that created a batch, whose budget counts the results."""
-    key, services = request.key, request.worker.services
-    if services is not None and key.id != found.data["key"]:
-        stored = await services.keys.store.load(found.data["key"])
-        key = key if stored is None else stored.key
-    configuration = request.configuration
-    return configuration.client_for(key, configuration.names.resolve(found.data["model"]))
 
 
 def _open_job(client: AsyncClient, found: OwnedObject) -> AsyncBatchJob:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +12,7 @@ from budwood_server.gateway.request_options import FIELD
 from budwood_server.web.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from budwood import AsyncClient
     from budwood_server.access.keys import ApiKey
     from budwood_server.access.ownership import Ownership
     from budwood_server.database import Database
@@ -83,6 +84,19 @@ class Request(NamedTuple):
             message = "This server has no database, so it cannot keep files and batches."
             raise ProblemError(Problem(status=503, message=message, type="server_error", code="no_database"))
         return self.worker.database
+
+    async def client_of_creator(self, data: Mapping[str, Any]) -> AsyncClient:
+        """
+        Return the client with which an object was created, whose key pays for what it costs.
+
+        Args:
+            data: What is kept about the object: ``key`` is the id of the key, and ``model`` the name of the model.
+        """
+        key, services = self.key, self.worker.services
+        if services is not None and key.id != data["key"]:
+            stored = await services.keys.store.load(data["key"])
+            key = key if stored is None else stored.key
+        return self.configuration.client_for(key, self.configuration.names.resolve(data["model"]))
 
     def plan(self, body: dict[str, Any]) -> CallPlan:
         """Return what the request asks for; see `plan_call`."""

@@ -89,7 +89,8 @@ async def _submit(state: ReplyState, form: ResponseForm, messages: list[Any]) ->
     """Have the vendor answer in the background."""
     exchange, plan = state.request.exchange, state.plan
     job = await exchange.run(plan.client.submit(messages, **plan.options))
-    form.id = await state.give_id(job.ref.provider, job.id, {"job": job.to_json()}) or form.id
+    data = {"job": job.to_json(), "key": state.request.key.id, "model": plan.name}
+    form.id = await state.give_id(job.ref.provider, job.id, data) or form.id
     headers = list_headers(job.ref.provider, plan.name, adaptations=(*plan.adaptations, *job.ref.adaptations))
     await exchange.send_json(form.make("queued", []), headers=headers)
 

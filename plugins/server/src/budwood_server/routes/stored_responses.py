@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,12 +100,23 @@ async def _read(request: Request) -> dict[str, Any]:
 
 
 async def _account(request: Request, found: OwnedObject) -> None:
-    """Count the tokens of a reply that was made in the background, once."""
-    job = request.configuration.client.job(str(found.data["job"]))
-    await request.ownership.update(found, {name: value for name, value in found.data.items() if name != "job"})
-    state = await job.poll()
-    if state.status == "succeeded":
-        await job.result()
+    """Count the tokens and the cost of a reply that was made in the background, once, for the key that created it."""
+    jobs: list[str] = []
+
+    def take(data: Mapping[str, Any]) -> Mapping[str, Any]:
+        jobs.extend(each for each in (data.get("job"),) if each)
+        return {name: value for name, value in data.items() if name != "job"}
+
+    await request.ownership.change(found, take)
+    if not jobs:  # another request counts it
+        return
+    try:
+        job = (await request.client_of_creator(found.data)).job(jobs[0])
+        if (await job.poll()).status == "succeeded":
+            await job.result()
+    except BaseException:
+        await asyncio.shield(request.ownership.change(found, lambda data: {**data, "job": jobs[0]}))
+        raise
 
 
 async def _ask_vendor(request: Request, found: OwnedObject, action: StoredReplyAction) -> Any:  # noqa: ANN401 - its body
