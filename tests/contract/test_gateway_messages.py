@@ -13,7 +13,8 @@ from tests.contract import naive_anthropic as reader
 from tests.contract.replay import is_stream
 from tests.contract.test_anthropic_messages import NOT_COMPARED, is_answered, is_count, is_message
 from tests.contract.test_anthropic_requests import canonicalize
-from tests.gateway_server import TOKEN, GatewayServer
+from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.keys import TOKEN
 from tests.servers import LoopbackServer, reply
 
 SENT = ("anthropic-version", "anthropic-beta")
@@ -49,7 +50,7 @@ def gateway(vendor):
     The gateway, with that server in place of Anthropic's.
     """
     provider = {"base_url": vendor.url, "api_key": "sk-vendor"}
-    with GatewayServer(providers={"anthropic": provider}, cache=False, options={"retries": 0}) as server:
+    with GatewayServer({"providers": {"anthropic": provider}, "cache": False, "options": {"retries": 0}}) as server:
         yield server
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import socket
 
-from tests.gateway_server import TOKEN
+from tests.plugins.server.keys import TOKEN
 
 
 def connect(gateway):

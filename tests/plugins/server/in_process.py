@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from budwood import Settings
-from budwood_server.access.keys import INFER, ApiKey
 from budwood_server.app import create_app
 from budwood_server.worker import Worker
+from tests.plugins.server.keys import KEY
 
-KEY = ApiKey(id="abc", name="tests", scopes=frozenset({INFER}), created=datetime(2026, 1, 1, tzinfo=UTC))
+if TYPE_CHECKING:
+    from budwood_server.access.keys import ApiKey
 
 
 class Answer(NamedTuple):

@@ -5,8 +5,17 @@ from __future__ import annotations
 import openai
 import pytest
 
-from tests.plugins.server.running_gateway import OTHER_TOKEN, TOKEN, run_gateway, vendor_settings
+from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.keys import OTHER_TOKEN, TOKEN
 from tests.servers import LoopbackServer
+
+
+def vendor_settings(url):
+    """
+    Return settings with vendors that are all at one address.
+    """
+    names = ("openai", "gemini", "anthropic", "mistral", "xai")
+    return {"providers": {name: {"base_url": url, "api_key": "test"} for name in names}, "options": {"retries": 0}}
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +44,8 @@ def gateway(vendor_server, tmp_path_factory):
     The base URL of a gateway.
     """
     database_file = tmp_path_factory.mktemp("gateway") / "server.sqlite3"
-    with run_gateway(vendor_settings(vendor_server.url), database_file=database_file) as url:
-        yield url
+    with GatewayServer(vendor_settings(vendor_server.url), database_file=database_file) as server:
+        yield server.base_url
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import openai
 import pytest
 
 from tests.contract.sdk_media import WAVE, event_reply, json_reply, parse_sent
+from tests.plugins.server.keys import TOKEN
 from tests.plugins.server.media_fixtures import client, gateway, vendor, vendor_server
-from tests.plugins.server.running_gateway import TOKEN
 from tests.servers import CHUNKED, WAIT_FOR_CLOSE, chunk, head, reply
 
 __all__ = ["client", "gateway", "vendor", "vendor_server"]

@@ -8,7 +8,9 @@ import openai
 import pytest
 
 from tests.batch_server import BatchServer, fail, succeed
-from tests.plugins.server.running_gateway import KEYS, OTHER_TOKEN, TOKEN, make_key, run_gateway, vendor_settings
+from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.keys import KEYS, OTHER_TOKEN, TOKEN, make_key
+from tests.plugins.server.media_fixtures import vendor_settings
 
 CHAT = "/v1/chat/completions"
 LIMITED = "bw_live_limited"
@@ -32,8 +34,8 @@ def gateway(vendor, tmp_path):
     settings = vendor_settings(vendor.url) | {"server": {"models": models}}
     settings["providers"]["groq"] = {"base_url": vendor.url, "api_key": "test"}
     keys = KEYS | {LIMITED: make_key("limited", models=("other",))}
-    with run_gateway(settings, keys, tmp_path / "server.sqlite3") as url:
-        yield url
+    with GatewayServer(settings, keys=keys, database_file=tmp_path / "server.sqlite3") as server:
+        yield server.base_url
 
 
 @pytest.fixture

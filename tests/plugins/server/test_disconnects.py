@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.gateway_server import GatewayServer
+from tests.plugins.server.gateway_server import GatewayServer
 from tests.plugins.server.http_client import connect, encode_request, read_until
 from tests.servers import EVENT_STREAM, WAIT_FOR_CLOSE, LoopbackServer, head, signal
 
@@ -42,7 +42,7 @@ def gateway(vendor):
     """
     provider = {"plugin": "openai-compatible", "base_url": f"{vendor.url}/v1"}
     server = {"models": {"fast": "local/m"}, "keep_alive": 0.02}
-    with GatewayServer(providers={"local": provider}, server=server, cache=False) as running:
+    with GatewayServer({"providers": {"local": provider}, "server": server, "cache": False}) as running:
         yield running
 
 

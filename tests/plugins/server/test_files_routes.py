@@ -9,8 +9,8 @@ import openai
 import pytest
 
 from tests.contract.sdk_media import PDF, json_reply, parse_sent
+from tests.plugins.server.keys import TOKEN
 from tests.plugins.server.media_fixtures import client, gateway, other_client, vendor, vendor_server
-from tests.plugins.server.running_gateway import TOKEN
 from tests.servers import reply
 
 __all__ = ["client", "gateway", "other_client", "vendor", "vendor_server"]

@@ -7,8 +7,9 @@ import json
 import httpx
 import pytest
 
-from tests.gateway_server import TOKEN, GatewayServer
+from tests.plugins.server.gateway_server import GatewayServer
 from tests.plugins.server.http_client import connect, encode_request, list_statuses, read_all, read_until
+from tests.plugins.server.keys import TOKEN
 
 ORIGIN = "https://app.example.com"
 QUESTION = {
@@ -32,7 +33,7 @@ def gateway():
         "body_timeout": 0.2,
         "allowed_origins": [ORIGIN],
     }
-    with GatewayServer(server=server) as running:
+    with GatewayServer({"server": server}) as running:
         yield running
 
 

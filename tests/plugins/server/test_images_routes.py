@@ -10,8 +10,8 @@ import openai
 import pytest
 
 from tests.contract.sdk_media import PNG, event_reply, json_reply, parse_sent
+from tests.plugins.server.keys import TOKEN
 from tests.plugins.server.media_fixtures import client, gateway, vendor, vendor_server
-from tests.plugins.server.running_gateway import TOKEN
 from tests.servers import WAIT_FOR_CLOSE, reply
 
 __all__ = ["client", "gateway", "vendor", "vendor_server"]

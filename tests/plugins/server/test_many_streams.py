@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from budwood_server.process.server import run
-from tests.gateway_server import GatewayServer
+from tests.plugins.server.gateway_server import GatewayServer
 from tests.plugins.server.http_client import encode_request
 
 STREAMS = 500
@@ -101,7 +101,7 @@ def test_no_stream_loses_anything(path):
     with BarrierVendor(STREAMS) as vendor:
         provider = {"plugin": "openai-compatible", "base_url": f"http://127.0.0.1:{vendor.port}/v1"}
         settings = {"providers": {"local": provider}, "server": {"models": {"fast": "local/m"}}, "cache": False}
-        with GatewayServer(**settings) as gateway:
+        with GatewayServer(settings) as gateway:
             replies = run(ask_all(gateway.address))
 
     for number, (text, end) in enumerate(replies):

@@ -7,7 +7,8 @@ import json
 import anthropic
 import pytest
 
-from tests.gateway_server import TOKEN, GatewayServer
+from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.keys import TOKEN
 from tests.plugins.server.test_messages_route import complete, stream
 from tests.servers import LoopbackServer, reply
 
@@ -74,9 +75,9 @@ def gateway(vendor):
         "anthropic": {"base_url": vendor.url, "api_key": "sk-vendor"},
     }
     models = {"gpt": "local/m", "small": "small/m", "claude": "anthropic/claude-opus-4-8"}
-    with GatewayServer(
-        providers=providers, server={"models": models, "vendor_names": False}, cache=False, options={"retries": 0}
-    ) as running:
+    server = {"models": models, "vendor_names": False}
+    settings = {"providers": providers, "server": server, "cache": False, "options": {"retries": 0}}
+    with GatewayServer(settings) as running:
         yield running
 
 

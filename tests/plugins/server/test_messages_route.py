@@ -7,7 +7,8 @@ import json
 import anthropic
 import pytest
 
-from tests.gateway_server import TOKEN, GatewayServer
+from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.keys import TOKEN
 from tests.servers import EVENT_STREAM, LoopbackServer, reply
 
 QUESTION = {"model": "fast", "max_tokens": 100, "messages": [{"role": "user", "content": "What grows?"}]}
@@ -66,9 +67,8 @@ def gateway(shared_vendor):
     """
     provider = {"plugin": "openai-compatible", "base_url": f"{shared_vendor.url}/v1"}
     models = {"fast": "local/m-1"}
-    with GatewayServer(
-        providers={"local": provider}, server={"models": models}, cache=False, options={"retries": 0}
-    ) as server:
+    settings = {"providers": {"local": provider}, "server": {"models": models}, "options": {"retries": 0}}
+    with GatewayServer(settings | {"cache": False}) as server:
         yield server
 
 

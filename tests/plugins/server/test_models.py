@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.plugins.server.in_process import KEY, Gateway
+from tests.plugins.server.in_process import Gateway
+from tests.plugins.server.keys import KEY
 
 MODELS = {"a": "vendor/x", "b": "vendor/y", "c": "vendor/z", "secret": {"models": ["vendor/s"], "hidden": True}}
 SETTINGS = {

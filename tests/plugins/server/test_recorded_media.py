@@ -11,8 +11,8 @@ import pytest
 
 from tests.contract import media_recordings, recorded
 from tests.contract.replay import is_stream
+from tests.plugins.server.keys import TOKEN
 from tests.plugins.server.media_fixtures import gateway, vendor, vendor_server
-from tests.plugins.server.running_gateway import TOKEN
 from tests.servers import reply
 
 __all__ = ["gateway", "vendor", "vendor_server"]

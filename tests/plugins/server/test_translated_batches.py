@@ -9,7 +9,8 @@ import openai
 import pytest
 
 from tests.plugins.server.anthropic_batches import AnthropicBatches, fail, succeed
-from tests.plugins.server.running_gateway import OTHER_TOKEN, TOKEN, run_gateway
+from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.keys import OTHER_TOKEN, TOKEN
 
 CHAT = "/v1/chat/completions"
 
@@ -40,9 +41,9 @@ def connect(vendor, tmp_path):
     with contextlib.ExitStack() as stack:
 
         def start():
-            url = stack.enter_context(run_gateway(settings, database_file=tmp_path / "server.sqlite3"))
+            server = stack.enter_context(GatewayServer(settings, database_file=tmp_path / "server.sqlite3"))
             return [
-                stack.enter_context(openai.OpenAI(api_key=token, base_url=url, max_retries=0))
+                stack.enter_context(openai.OpenAI(api_key=token, base_url=server.base_url, max_retries=0))
                 for token in (TOKEN, OTHER_TOKEN)
             ]
 

@@ -10,8 +10,9 @@ import httpx
 import pytest
 from openai import OpenAI
 
+from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.keys import make_key
 from tests.plugins.server.responses.vendor import ScriptedVendor
-from tests.plugins.server.running_gateway import make_key, run_gateway
 
 SHARED = Path(__file__).parents[5] / "shared"
 MODELS = {"fast": "openai/gpt-5-mini", "plain": "chat/small", "mixed": ["openai/gpt-5-mini", "chat/small"]}
@@ -75,8 +76,8 @@ def gateway(vendor_server, server_settings, tmp_path_factory):
         "server": {"models": MODELS, **server_settings},
     }
     file = tmp_path_factory.mktemp("gateway") / "server.sqlite3"
-    with run_gateway(settings, KEYS, file) as address:
-        yield address
+    with GatewayServer(settings, keys=KEYS, database_file=file) as server:
+        yield server.base_url
 
 
 @pytest.fixture

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import socket
 import threading
 
 from budwood import Settings
 from budwood.settings_sources import Source
-from budwood_server.access.keys import ApiKey
+from budwood_server.database import Database
+from budwood_server.database.schema import upgrade
 from budwood_server.process.server import GatewayServer as Server
 from budwood_server.process.server import run, serve_worker
 from budwood_server.worker import Worker
-
-TOKEN = "bw_live_test_secret"
-CREATED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-KEY = ApiKey(id="test", name="test", scopes=frozenset({"infer"}), created=CREATED)
+from tests.plugins.server.keys import KEYS
 
 
 class GatewayServer:
     """
-    Answers requests inside a ``with`` block, with one key that may use all models.
+    Answers requests inside a ``with`` block.
 
     Args:
         settings: The settings; those of the user and the environment are not read.
+        keys: The keys, by their tokens.
+        database_file: Where the gateway records files, batches and responses; by default nowhere.
 
     Attributes:
         worker: The state of the process.
     """
 
-    def __init__(self, **settings):
-        source = Source("arguments", settings)
-        self.worker = Worker(lambda: Settings(source), authenticate=lambda token: KEY if token == TOKEN else None)
+    def __init__(self, settings, *, keys=KEYS, database_file=None):
+        self.worker = WorkerWithKeys(settings, keys, database_file)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._server = Server(self.worker)
         self._thread = threading.Thread(target=self._run)
@@ -45,8 +43,13 @@ class GatewayServer:
 
     @property
     def url(self):
-        """The URL of the server."""
+        """The URL of the server, without a path."""
         return f"http://127.0.0.1:{self.address[1]}"
+
+    @property
+    def base_url(self):
+        """The URL for clients of OpenAI."""
+        return f"{self.url}/v1"
 
     def __enter__(self):
         self._thread.start()
@@ -65,3 +68,24 @@ class GatewayServer:
         self._loop = asyncio.get_running_loop()
         self._started.set()
         await serve_worker(self._server, self.worker, [self._listener])
+
+
+class WorkerWithKeys(Worker):
+    """
+    A worker whose keys are given, and that may have a database nevertheless.
+    """
+
+    def __init__(self, settings, keys, database_file):
+        super().__init__(lambda: Settings(Source("arguments", settings)), authenticate=keys.get)
+        self._database_file = database_file
+
+    async def start(self):
+        await super().start()
+        if self._database_file is not None:
+            self.database = Database(f"sqlite:///{self._database_file}")
+            await upgrade(self.database)
+
+    async def stop(self):
+        await super().stop()
+        if self.database is not None:
+            await self.database.close()
