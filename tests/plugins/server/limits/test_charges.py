@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from tests.plugins.server.limits.workers import MemoryStore, Workers, claim, find_count, reserve
-
-LIMIT = 100
-
-
-def run(scenario):
-    """
-    Run a coroutine function with two workers whose store is in memory.
-    """
-
-    async def main():
-        return await scenario(Workers(MemoryStore()))
-
-    return asyncio.run(main())
+from tests.plugins.server.limits.workers import LIMIT, claim, find_count, reserve, run_with_workers
 
 
 async def charge(worker, amount):
@@ -40,7 +25,7 @@ def test_charge_lowers_what_is_left_at_once():
         left = await charge(workers[0], 30.0)
         return left, workers.store.exchanges - before
 
-    assert run(scenario) == (LIMIT - 30, 1)
+    assert run_with_workers(scenario) == (LIMIT - 30, 1)
 
 
 def test_charge_is_reported_at_once():
@@ -54,7 +39,7 @@ def test_charge_is_reported_at_once():
         await workers.pass_time(0.25)
         return find_count(workers.store).used, await reserve(workers[1], "more", claim(40))
 
-    used, denial = run(scenario)
+    used, denial = run_with_workers(scenario)
 
     assert used == 60
     assert denial is not None
@@ -64,4 +49,4 @@ def test_charge_beyond_the_limit_leaves_nothing():
     """
     What is left is not below zero.
     """
-    assert run(lambda workers: charge(workers[0], 130.0)) == 0
+    assert run_with_workers(lambda workers: charge(workers[0], 130.0)) == 0

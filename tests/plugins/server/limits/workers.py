@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from math import inf
 
-from budwood.clock import SystemClock
 from budwood.types import Claim
 from budwood_server.limits.counts import Count, Period, exchange
 from budwood_server.limits.leases import Leases
 from budwood_testing import FakeClock
 
-__all__ = ["MemoryStore", "SystemClock", "Workers", "WorkersClock", "claim", "find_count", "reserve"]
+LIMIT = 100
+"""The limit of claims in tests, in units."""
 
 
 class MemoryStore:
@@ -105,7 +105,7 @@ async def reserve(worker, ticket, *claims):
     return worker.reserve(ticket, claims)
 
 
-def claim(amount=1.0, limit=100.0, key="budget/a/tokens/month", resets_at=inf):
+def claim(amount=1.0, limit=LIMIT, key="budget/a/tokens/month", resets_at=inf):
     """
     Return a claim on a budget.
     """
@@ -117,3 +117,26 @@ def find_count(store, key="budget/a/tokens/month", resets_at=inf):
     Return the count of a period in memory.
     """
     return store.counts[Period(key, resets_at)]
+
+
+def run_with_workers(scenario, count=2):
+    """
+    Run a coroutine function with workers whose store is in memory.
+    """
+
+    async def main():
+        return await scenario(Workers(MemoryStore(), count))
+
+    return asyncio.run(main())
+
+
+async def take_all(worker, amount=1.0, limit=LIMIT):
+    """
+    Reserve and settle until a call is denied; return the number of calls.
+    """
+    for number in range(10_000):
+        ticket = f"{worker.worker}-{number}-{amount}"
+        if await reserve(worker, ticket, claim(amount, limit)) is not None:
+            return number
+        worker.settle(ticket, {})
+    raise AssertionError("never denied")
