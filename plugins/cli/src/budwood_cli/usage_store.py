@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -55,7 +54,9 @@ def open_server_store() -> Iterator[UsageStore]:
     """
     if find_spec("budwood_server") is None:
         raise missing_distribution("--server", "budwood-server")
-    with contextlib.closing(importlib.import_module("budwood_server.commands.records").open_records()) as store:
+    from budwood_server.commands.records import open_records
+
+    with contextlib.closing(open_records()) as store:
         yield store
 
 
