@@ -30,10 +30,10 @@ def create(
     models: key_options.Models = None,
     requests_per_minute: key_options.RequestsPerMinute = None,
     tokens_per_minute: key_options.TokensPerMinute = None,
-    budget_dollars: key_options.Dollars = None,
-    budget_tokens: key_options.Tokens = None,
-    per: key_options.Period = None,
-    timezone: key_options.TimeZone = None,
+    budget_dollars: key_options.BudgetDollars = None,
+    budget_tokens: key_options.BudgetTokens = None,
+    per: key_options.BudgetPeriod = None,
+    timezone: key_options.BudgetTimeZone = None,
     request_options: key_options.RequestOptions = None,
     database: URL = None,
     json_output: options.AsJSON = False,
@@ -43,19 +43,19 @@ def create(
 
     A key with the scope admin manages the server, and cannot call models.
     """
-    from budwood_server.commands import policies
     from budwood_server.commands.key_output import write_new_key
+    from budwood_server.commands.key_policy import read_budget, read_expiry, read_policy
 
-    policy = policies.read_policy(
+    policy = read_policy(
         {
             "name": name,
             "team": team,
             "scopes": scopes,
-            "expires": policies.read_expiry(expires),
+            "expires": read_expiry(expires),
             "models": models,
             "requests_per_minute": requests_per_minute,
             "tokens_per_minute": tokens_per_minute,
-            "budget": policies.read_budget(budget_dollars, budget_tokens, per, timezone),
+            "budget": read_budget(budget_dollars, budget_tokens, per, timezone),
             "request_options": request_options,
         }
     )
