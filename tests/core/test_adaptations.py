@@ -181,8 +181,9 @@ def test_adaptations_can_be_errors(client, async_client, scripted, options):
     """
     strict = {"model": "openai/o3", "on_unsupported": "error", **options}
 
-    with pytest.raises(UnsupportedError, match="does not support all parameters"):
+    with pytest.raises(UnsupportedError, match="does not support all parameters") as raised:
         client.ask("Hello", **strict)
+    assert raised.value.param in options
     with client.stream("Hello", **strict) as stream, pytest.raises(UnsupportedError):
         list(stream)
     with pytest.raises(UnsupportedError):

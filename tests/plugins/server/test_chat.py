@@ -254,6 +254,7 @@ def test_null_counts_as_absent(vendor, gateway):
         ({"response_format": {"type": "grammar"}}, "response_format"),
         ({"stream": "yes"}, "stream"),
         ({"logit_bias": {"5": 1}, "budwood": {"on_unsupported": "error"}}, "logit_bias"),
+        ({"seed": 0, "budwood": {"on_unsupported": "error"}}, "seed"),
     ],
 )
 def test_what_cannot_be_translated_is_an_error_that_names_the_field(vendor, gateway, fields, param):
@@ -282,6 +283,21 @@ def test_structured_output_is_answered_as_it_is(vendor, gateway, content):
     assert received.json["choices"][0]["message"]["content"] == content
     assert received.headers["x-budwood-attempts"] == "1"
     assert "age" in json.dumps(vendor.requests[0].json)
+
+
+def test_fields_that_a_fallback_does_not_have_are_named(vendor, gateway):
+    """
+    The limit of the output is not one of them, under whichever name.
+    """
+    vendor.play(reply(503, {})).play(claude(text("Hi")))
+    fields = {"logit_bias": {"5": 1}, "verbosity": "low", "max_completion_tokens": 9}
+
+    received = gateway.post(PATH, {"model": "both", "messages": HELLO, **fields})
+
+    assert received.status == 200
+    adaptations = received.headers["x-budwood-adaptations"]
+    assert [name for name in fields if f"dropped {name}:" in adaptations] == ["logit_bias", "verbosity"]
+    assert vendor.requests[1].json["max_tokens"] == 9
 
 
 def test_response_format_survives_a_failover_to_another_api(vendor, gateway):

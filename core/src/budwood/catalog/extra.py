@@ -33,6 +33,9 @@ _TIER_IN_BODY: Final = re.compile(rb'"service_?tier"\s*:\s*"([^"]*)"', re.IGNORE
 """A service tier in an encoded request: of ``extra``, or of the settings of the provider."""
 
 
+OUTPUT_LENGTHS: Final = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
+"""Vendors' names of `max_tokens`."""
+
 CONTENTS: Final = frozenset({"input", "messages", "prompt", "instructions", "system"})
 """Parameters of vendors with contents, which are bounded by their bytes if all are texts."""
 

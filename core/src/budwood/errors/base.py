@@ -59,7 +59,16 @@ class CredentialError(ConfigurationError):
 
 
 class UnsupportedError(BudwoodError):
-    """The provider, model or plugin does not support the request. Nothing was sent."""
+    """
+    The provider, model or plugin does not support the request. Nothing was sent.
+
+    Attributes:
+        param: The parameter that is not supported, the first if there are several; None if it is something else.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, param: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.param = param
 
 
 class PromptError(BudwoodError):

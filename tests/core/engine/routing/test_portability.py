@@ -147,17 +147,21 @@ def test_calls_of_the_output_tool_become_text(targets):
 
 def test_extra_goes_to_the_same_api_only(targets):
     """
-    Its parameters belong to a vendor; an adaptation says that they were left out.
+    Its parameters belong to a vendor; an adaptation names each that was left out.
     """
     first, other = targets
     openai = first._replace(endpoint=first.endpoint._replace(plugin="openai"))
 
     same, none = move_request(request(Message.user("Hi"), extra={"x": 1}), first, openai, never)
-    moved, adaptations = move_request(request(Message.user("Hi"), extra={"x": 1}), first, other, always)
+    extra = {"x": 1, "max_completion_tokens": 7, "y": 2}
+    moved, adaptations = move_request(request(Message.user("Hi"), extra=extra, max_tokens=7), first, other, always)
 
     assert (same.extra, none) == ({"x": 1}, ())
     assert moved.extra == {}
-    assert [(adaptation.parameter, adaptation.action) for adaptation in adaptations] == [("extra", "dropped")]
+    assert [(adaptation.parameter, adaptation.action) for adaptation in adaptations] == [
+        ("x", "dropped"),
+        ("y", "dropped"),
+    ]
 
 
 FILE = VendorPart(provider="one", kind="input_file", data={"type": "input_file", "file_id": "file-1"})

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from budwood.catalog.extra import CONTENTS, HARMLESS_OF_TOOLS, UnknownCost, find_costly_parameters
+from budwood.catalog.extra import CONTENTS, HARMLESS_OF_TOOLS, OUTPUT_LENGTHS, UnknownCost, find_costly_parameters
 from budwood.types import (
     Adaptation,
     ChatRequest,
@@ -38,9 +38,6 @@ HIDDEN_TOKENS_OF_TOOLS: Final = 1024
 
 MIN_ENCRYPTED: Final = 64
 """Reasoning is sent back as text or encrypted. Without any text of this length it is only a reference."""
-
-_LENGTHS: Final = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
-"""Vendors' names of `max_tokens`."""
 
 _NOT_IN_TEXT: Final = frozenset({"audio", "video"})
 """Kinds of tokens that only occur if the request contains such media or asks for them, which is refused itself."""
@@ -134,7 +131,7 @@ def _bound_output(
     """Return the maximum number of output tokens, or why there is none."""
     if not isinstance(request, ChatRequest):
         return 0, None
-    own = {name: value for name, value in request.extra.items() if name in _LENGTHS}
+    own = {name: value for name, value in request.extra.items() if name in OUTPUT_LENGTHS}
     if wrong := next((name for name, value in own.items() if not _is_count(value)), None):
         return 0, UnknownCost(f"{wrong} must be a whole number of 1 or more", wrong)
     limit = max((each for each in (request.max_tokens, *own.values()) if isinstance(each, int)), default=None)
@@ -204,7 +201,7 @@ def _without_lengths(request: object) -> Mapping[str, object]:
     extra: Mapping[str, object] = getattr(request, "extra", {})
     if not isinstance(request, ChatRequest):
         return extra
-    return {name: value for name, value in extra.items() if name not in _LENGTHS}
+    return {name: value for name, value in extra.items() if name not in OUTPUT_LENGTHS}
 
 
 def _find_unbounded_chat(request: ChatRequest) -> Iterator[str]:

@@ -110,6 +110,7 @@ class Attempt:
             raise UnsupportedError(
                 f"{address} does not support all parameters. {reasons}.",
                 hint='Remove them, or pass on_unsupported="adapt".',
+                param=adaptations[0].parameter,
             )
         warnings.warn(f"{address}: {reasons}", UserWarning, stacklevel=2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from budwood.catalog.extra import OUTPUT_LENGTHS
 from budwood.engine.endpoints.endpoint import Endpoint, Target
 from budwood.types import (
     OUTPUT_TOOL,
@@ -89,9 +90,15 @@ def move_request(
             adaptations.append(Adaptation(parameter="messages", action="changed", reason=reason))
     if request.extra and not _takes_same_parameters(target.endpoint, first.endpoint):
         update["extra"] = {}
-        reason = f"its parameters belong to {first.endpoint.name}, and {target.endpoint.label} answered"
-        adaptations.append(Adaptation(parameter="extra", action="dropped", reason=reason))
+        reason = f"a parameter of {first.endpoint.name} in extra, and {target.endpoint.label} has another API"
+        names = (name for name, value in request.extra.items() if not _repeats_length(name, value, request))
+        adaptations.extend(Adaptation(parameter=name, action="dropped", reason=reason) for name in names)
     return (request.model_copy(update=update) if update else request), tuple(adaptations)
+
+
+def _repeats_length(name: str, value: object, request: ChatRequest) -> bool:
+    """Tell whether a parameter is ``max_tokens`` under the vendor's name, which each endpoint gets."""
+    return name in OUTPUT_LENGTHS and value == request.max_tokens
 
 
 def _takes_same_parameters(endpoint: Endpoint, other: Endpoint) -> bool:
