@@ -18,6 +18,8 @@ from budwood_server.database.address import Address, parse_address
 from budwood_server.database.failures import is_database_failure, to_database_error
 
 CONNECT_SECONDS: Final = 10.0
+"""Seconds to wait for a connection to PostgreSQL."""
+
 LOCK_SECONDS: Final = 30.0
 """Seconds to wait for a lock of SQLite."""
 

@@ -11,7 +11,6 @@ from budwood_server.database.tables import VERSIONS
 
 KEYS: Final = "keys"
 CONFIG: Final = "config"
-SUBJECTS: Final = (KEYS, CONFIG)
 """The subjects; a migration inserts the row of each."""
 
 CHANNEL: Final = "budwood_versions"

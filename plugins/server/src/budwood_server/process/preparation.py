@@ -66,7 +66,6 @@ async def prepare(url: str, admin_key: str | None) -> PreparedDatabase:
     from budwood_server.access.first_key import prepare_admin_key
     from budwood_server.database import Database
     from budwood_server.database.schema import upgrade
-    from budwood_usage.database import upgrade as upgrade_usage
 
     database = Database(url)
     if database.address.path is None and not database.is_postgresql:
@@ -74,8 +73,6 @@ async def prepare(url: str, admin_key: str | None) -> PreparedDatabase:
         raise ConfigurationError("A database in memory cannot keep the keys of a server.", hint=hint)
     try:
         await upgrade(database)
-        async with database.write() as connection:
-            await connection.run_sync(upgrade_usage)
         created = await prepare_admin_key(database, admin_key)
     finally:
         await database.close()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood_server.formats.openai.responses_replay import STARTING_EVENTS, encode_start, replay
+from budwood_server.replies.store import RUNNING
 from budwood_server.web.exchange import STREAM_HEADERS
 from budwood_server.web.problems import reject
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from budwood_server.routes.requests import Request
 
 POLL_SECONDS: Final = 0.5
-RUNNING: Final = ("queued", "in_progress")
+"""Seconds between two looks at a reply that is being made."""
 
 
 async def follow(request: Request, find: Callable[[], Awaitable[dict[str, Any]]]) -> None:

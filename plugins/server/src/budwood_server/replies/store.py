@@ -18,6 +18,8 @@ from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import reject
 
 RUNNING: Final = ("queued", "in_progress")
+"""The statuses of replies that are being made."""
+
 _LOST: Final = {"code": "server_error", "message": "The server was stopped before the reply was complete."}
 _MAX_CHAIN: Final = 10_000
 

@@ -68,9 +68,3 @@ def _create_responses() -> None:
         sa.Column("previous_id", sa.String(128)),
         sa.Column("body", sa.JSON(), nullable=False),
     )
-
-
-def downgrade() -> None:
-    """Remove them, with all keys."""
-    for table in ("budwood_responses", "budwood_objects", "budwood_api_keys", "budwood_versions"):
-        op.drop_table(table)
