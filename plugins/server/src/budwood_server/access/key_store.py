@@ -17,15 +17,13 @@ from budwood_server.database import KEYS, Database, raise_version
 from budwood_server.database.tables import API_KEYS
 from budwood_server.database.versions import read_versions
 
-_FIELDS: Final = [API_KEYS.c[name] for name in ApiKey.model_fields]
 SETTINGS: Final = "settings"
 FIRST_START: Final = "first start"
 """Sources of keys: the settings contain them, or the server created them when it had none."""
 
-
+_FIELDS: Final = [API_KEYS.c[name] for name in ApiKey.model_fields]
 _MOMENTS: Final = ("created", "expires", "revoked", "last_used", "old_secret_expires")
 """Fields that the table has as seconds since 1970."""
-
 
 _NO_OLD_SECRET: Final[Mapping[str, Any]] = {"old_secret_hash": None, "old_secret_expires": None}
 

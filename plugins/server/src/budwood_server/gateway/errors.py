@@ -81,7 +81,6 @@ _KINDS: Final[tuple[tuple[type[BudwoodError], int, str, str], ...]] = (
 _FOR_OPERATORS: Final = (AuthenticationError, PermissionDeniedError, CredentialError, PluginError, QuotaExhaustedError)
 """Errors that only the operator can correct: their hints name settings of the server."""
 
-
 _FOR_PYTHON: Final = re.compile(r"client\.|Client\b|=…|=\[|\battributes?\b|pass \w+=", re.IGNORECASE)
 """Hints for programs in Python, which mean nothing to clients of the server."""
 

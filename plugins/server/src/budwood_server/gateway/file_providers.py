@@ -53,7 +53,7 @@ def find_provider(exchange: Exchange, configuration: Configuration, fields: Mapp
     raise reject(found_text, param=PARAMETER, code="missing_provider", hint=_HINT)
 
 
-def find_api(configuration: Configuration, provider: str) -> str:
+def find_provider_api(configuration: Configuration, provider: str) -> str:
     """Return the API whose form a provider has: ``"openai"``, ``"anthropic"`` or none."""
     return configuration.client.model(f"{provider}/-").api
 

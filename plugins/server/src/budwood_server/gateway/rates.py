@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from budwood_server.web.exchange import Exchange
 
 CHARACTERS_PER_TOKEN: Final = 4
+"""What is assumed of bodies, whose tokens are not counted before the call."""
+
 DEFAULT_OUTPUT: Final = 256
 """The tokens of output that are reserved for a request that does not limit them."""
 

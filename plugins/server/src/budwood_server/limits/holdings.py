@@ -27,6 +27,7 @@ FIRST_CALLS: Final = 4
 """The first lease is for this number of calls like the first. It doubles when it was used up within `IDLE_SECONDS`."""
 
 MIN_DELAY: Final = 0.001
+"""The least number of seconds after which a denied call asks again."""
 
 _USABLE_SECONDS: Final = LEASE_SECONDS - MARGIN_SECONDS
 

@@ -1,4 +1,4 @@
-"""The requests and tokens per minute of keys, around a call of the gateway."""
+"""The requests and tokens that keys use per minute, over all workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from budwood.logs import emit
 from budwood.types import Claim
-from budwood_server.limits.limiter import KEYS
+from budwood_server.limits.limiter import KEY_PREFIX
 
 if TYPE_CHECKING:
     from budwood.contracts import Clock
@@ -123,10 +123,10 @@ class KeyLimits:
         resets_at = (self._clock.time() // MINUTE + 1) * MINUTE
         claims = []
         if key.requests_per_minute is not None:
-            name = f"{KEYS}{key.id}{_REQUESTS}"
+            name = f"{KEY_PREFIX}{key.id}{_REQUESTS}"
             claims.append(Claim(name, "quota", float(key.requests_per_minute), 1.0, MINUTE, resets_at))
         if key.tokens_per_minute is not None:
-            name = f"{KEYS}{key.id}{_TOKENS}"
+            name = f"{KEY_PREFIX}{key.id}{_TOKENS}"
             claims.append(Claim(name, "quota", float(key.tokens_per_minute), float(tokens), MINUTE, resets_at))
         return claims
 

@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BUDGETS: Final = "budget/"
+BUDGET_PREFIX: Final = "budget/"
 """What the claims of budgets begin with, those of keys and those of the settings."""
 
-KEYS: Final = "key/"
+KEY_PREFIX: Final = "key/"
 """What the claims of the rates of keys begin with."""
 
 WAIT_SECONDS: Final = 10.0
 """How long a thread waits for the event loop."""
 
 POLL_SECONDS: Final = 1.0
+"""How often a call asks again for a vendor's limit whose limiter does not wake it."""
 
 
 def is_shared(claim: Claim) -> bool:
     """Tell whether a claim is on a limit that all workers share: a budget, or the rate of a key."""
-    return claim.kind == "quota" and claim.key.startswith((BUDGETS, KEYS))
+    return claim.kind == "quota" and claim.key.startswith((BUDGET_PREFIX, KEY_PREFIX))
 
 
 class LeasedLimiter:

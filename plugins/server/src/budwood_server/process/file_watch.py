@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 POLL_SECONDS: Final = 1.0
+"""Seconds between two looks at the files."""
 
 _Mark = tuple[int, int, int] | None
 

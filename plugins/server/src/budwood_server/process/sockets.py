@@ -11,6 +11,7 @@ from typing import Final
 from budwood.errors import ConfigurationError
 
 BACKLOG: Final = 2048
+"""The number of connections that wait until a worker accepts them."""
 
 
 class AddressError(ConfigurationError):

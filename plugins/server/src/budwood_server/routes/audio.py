@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.types import AudioPart
-from budwood_server.formats.openai.speech import SpeechEvents, find_content_type, parse_speech
+from budwood_server.formats.openai.speech import SpeechStreamEncoder, find_content_type, parse_speech
 from budwood_server.formats.openai.transcriptions import (
     FORM_VALUES,
-    TranscriptEvents,
     TranscriptionCall,
+    TranscriptStreamEncoder,
     encode_transcript,
     parse_transcription,
 )
@@ -33,7 +33,7 @@ async def speak(request: Request) -> None:
     call = parse_speech(body, plan)
     stream = plan.client.stream_speech(call.text, **call.options)
     if call.with_events:
-        await send_stream(request.exchange, plan, stream, SpeechEvents(plan))
+        await send_stream(request.exchange, plan, stream, SpeechStreamEncoder(plan))
     else:
         await request.exchange.run(_send_audio(request.exchange, plan, stream, call.options))
 
@@ -62,7 +62,7 @@ async def _send_transcript(request: Request, plan: CallPlan, call: Transcription
     client, exchange = plan.client, request.exchange
     if call.streamed:
         stream = client.stream_transcription(audio, **call.options)
-        await send_stream(exchange, plan, stream, TranscriptEvents(plan))
+        await send_stream(exchange, plan, stream, TranscriptStreamEncoder(plan))
         return
     send = client.translate_audio if call.translate else client.transcribe
     response = await exchange.run(send(audio, **call.options))

@@ -23,7 +23,7 @@ from budwood_server.formats.openai.files import (
     translate_purpose,
 )
 from budwood_server.formats.openai.lists import collect_page, encode_list, parse_page
-from budwood_server.gateway.file_providers import find_api, find_provider
+from budwood_server.gateway.file_providers import find_provider, find_provider_api
 from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import reject
 from budwood_server.web.temporary import temporary_folder
@@ -126,7 +126,7 @@ async def _upload(request: Request, form: Form) -> None:
         facts["batch"] = lines.to_data()
     else:
         provider = find_provider(request.exchange, request.configuration, fields)
-    vendor_purpose = translate_purpose(purpose, find_api(request.configuration, provider))
+    vendor_purpose = translate_purpose(purpose, find_provider_api(request.configuration, provider))
     info = await request.exchange.run(_store(request, file, provider, vendor_purpose, expiry))
     facts |= describe_file(info, purpose=purpose, name=file.name or None)
     public_id = encode_id(FILE, provider, info.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budwood_server.formats.openai.images import (
     FORM_VALUES,
     ImageCall,
-    ImageEvents,
+    ImageStreamEncoder,
     encode_images,
     parse_images,
     parse_references,
@@ -63,7 +63,7 @@ async def _send(request: Request, plan: CallPlan, call: ImageCall) -> None:
     client = plan.client
     if call.streamed:
         stream = client.stream_image(call.prompt, call.images or None, **call.options)
-        await send_stream(request.exchange, plan, stream, ImageEvents(call, plan))
+        await send_stream(request.exchange, plan, stream, ImageStreamEncoder(call, plan))
         return
 
     def encode(response: ImageResponse) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def encode_usage(usage: Usage) -> dict[str, Any] | None:
     }
 
 
-class ImageEvents:
+class ImageStreamEncoder:
     """
     Encodes a stream of images; see `budwood_server.gateway.calls.StreamEncoder`.
 

@@ -88,7 +88,7 @@ def find_content_type(head: bytes, options: dict[str, Any]) -> str:
     return found if found.startswith("audio/") else named
 
 
-class SpeechEvents:
+class SpeechStreamEncoder:
     """
     Encodes a stream of audio as events; see `budwood_server.gateway.calls.StreamEncoder`.
 

@@ -159,7 +159,7 @@ def _encode_usage(response: TranscriptionResponse) -> dict[str, Any] | None:
     return None if response.seconds is None else {"type": "duration", "seconds": response.seconds}
 
 
-class TranscriptEvents:
+class TranscriptStreamEncoder:
     """
     Encodes a stream of text; see `budwood_server.gateway.calls.StreamEncoder`.
 
