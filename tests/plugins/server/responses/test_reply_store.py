@@ -8,7 +8,7 @@ import pytest
 
 from budwood_server.database import Database
 from budwood_server.database.schema import upgrade
-from budwood_server.replies.background import LEASE_SECONDS
+from budwood_server.gateway.signs import LEASE_SECONDS
 from budwood_server.replies.store import ReplyStore
 from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import ProblemError

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from budwood_server.gateway.configuration import Configuration
-
-T = TypeVar("T")
-
-LEASE_SECONDS: Final = 60.0
-"""How long results count as being collected without a sign from the worker that does it."""
 
 STOP_SECONDS: Final = 10.0
 """Seconds for which the end of the server waits for results that are being collected."""
@@ -62,20 +56,3 @@ def _take_error(task: asyncio.Task[object]) -> None:
     """Mark an error as seen: the request that waits for the task reports it."""
     if not task.cancelled():
         task.exception()
-
-
-async def with_signs(call: Awaitable[T], give_sign: Callable[[], Awaitable[object]]) -> T:
-    """Await a call, and say meanwhile that it is under way."""
-
-    async def give_signs() -> None:
-        while True:
-            await asyncio.sleep(LEASE_SECONDS / 4)
-            await give_sign()
-
-    signs = asyncio.create_task(give_signs())
-    try:
-        return await call
-    finally:
-        signs.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await signs

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood_server.access.public_ids import BATCH, encode_id
-from budwood_server.batches.collecting import LEASE_SECONDS, with_signs
 from budwood_server.batches.kept_files import open_kept_files
 from budwood_server.batches.lines import check_lines
 from budwood_server.formats.openai.batch_results import encode_result
 from budwood_server.formats.openai.batch_states import end_record, make_record, update_record
 from budwood_server.formats.openai.files import parse_expiry
 from budwood_server.gateway.plan import resolve_allowed
+from budwood_server.gateway.signs import LEASE_SECONDS, with_signs
 from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.temporary import temporary_folder
 
@@ -114,8 +114,9 @@ async def _collect(request: Request, found: OwnedObject, state: JobState) -> Non
     if claimed.data.get("claim", {}).get("token") != token:
         return
 
-    async def give_sign() -> None:
+    async def give_sign() -> bool:
         await request.ownership.change(found, lambda data: _claim(data, token))
+        return True
 
     try:
         client = await request.client_of_creator(claimed.data)

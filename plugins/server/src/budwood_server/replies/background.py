@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from budwood.errors import StructuredOutputError
+from budwood_server.gateway.calls import accept_mismatch
 from budwood_server.gateway.errors import describe
+from budwood_server.gateway.signs import with_signs
 
 if TYPE_CHECKING:
     from budwood.types import ChatResponse
     from budwood_server.formats.openai.responses_reply import ResponseForm
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.replies.store import ReplyStore, StoredReply
-
-LEASE_SECONDS: Final = 60.0
-"""How long a reply that is being made counts as such without a sign from its worker."""
 
 _ENDED = RuntimeError("The server stops.")
 
@@ -77,41 +74,10 @@ async def _make(
     try:
         if await store.replace(stored, body) is None:
             return
-        body = form.encode(await _with_signs(stored, store, ask))
+        body = form.encode(await with_signs(accept_mismatch(ask()), lambda: store.extend(stored.id)))
     except asyncio.CancelledError:
         await store.replace(stored, form.encode_failure(describe(_ENDED), []))
         raise
     except Exception as error:  # noqa: BLE001 - it becomes the state of the reply
         body = form.encode_failure(describe(error), [])
     await store.replace(stored, body)
-
-
-async def _with_signs(
-    stored: StoredReply, store: ReplyStore, ask: Callable[[], Awaitable[ChatResponse]]
-) -> ChatResponse:
-    """Make the call, and say meanwhile that the reply is being made, until it was cancelled."""
-    call = asyncio.ensure_future(_accept_any_output(ask))
-    signs = asyncio.ensure_future(_give_signs(stored.id, store, call))
-    try:
-        return await call
-    finally:
-        signs.cancel()
-        with suppress(asyncio.CancelledError):
-            await signs
-
-
-async def _give_signs(reply_id: str, store: ReplyStore, call: asyncio.Future[Any]) -> None:
-    while True:
-        await asyncio.sleep(LEASE_SECONDS / 4)
-        if not await store.extend(reply_id):
-            call.cancel()
-            return
-
-
-async def _accept_any_output(ask: Callable[[], Awaitable[ChatResponse]]) -> ChatResponse:
-    try:
-        return await ask()
-    except StructuredOutputError as error:
-        if error.response is None:
-            raise
-        return error.response

@@ -13,7 +13,7 @@ from budwood_server.access.ownership import not_found
 from budwood_server.access.public_ids import RESPONSE
 from budwood_server.database import Database
 from budwood_server.database.tables import RESPONSES
-from budwood_server.replies.background import LEASE_SECONDS
+from budwood_server.gateway.signs import LEASE_SECONDS
 from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import reject
 
