@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings, user_folder, validate_settings
@@ -21,7 +30,16 @@ REQUEST_OPTIONS: Final = ("cache", "label", "fallbacks", "routing", "timeout", "
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
+
+def _check_options(names: frozenset[str]) -> frozenset[str]:
+    if unknown := sorted(names - {*REQUEST_OPTIONS}):
+        raise ValueError(f"{unknown[0]!r} is no such option; known: {', '.join(REQUEST_OPTIONS)}")
+    return names
+
+
+RequestOptionNames = Annotated[frozenset[str], AfterValidator(_check_options)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Days = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -84,7 +102,7 @@ class ResponseSettings(_Section):
         retention: The days for which they are kept; by default none is kept.
     """
 
-    retention: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    retention: Days | None = None
 
 
 class BatchSettings(_Section):
@@ -97,7 +115,7 @@ class BatchSettings(_Section):
     """
 
     max_file: Annotated[int, Field(ge=1024)] = 64 * MEGABYTE
-    retention: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    retention: Days = 30.0
 
 
 class ServerSettings(_Section):
@@ -149,21 +167,14 @@ class ServerSettings(_Section):
     drain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     models: dict[str, Annotated[ModelRoute, BeforeValidator(_parse_route)]] = Field(default_factory=dict)
     vendor_names: bool = True
-    request_options: frozenset[str] = frozenset(REQUEST_OPTIONS)
+    request_options: RequestOptionNames = frozenset(REQUEST_OPTIONS)
     cache_scope: Annotated[str, Field(pattern="^(team|all)$")] = "team"
     files_provider: Annotated[str, Field(min_length=1)] | None = None
     responses: ResponseSettings = ResponseSettings()
     batches: BatchSettings = BatchSettings()
     usage: bool = True
-    usage_retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    usage_retention_days: Days | None = None
     metrics: Annotated[str, Field(pattern="^(open|key)$")] = "key"
-
-    @field_validator("request_options")
-    @classmethod
-    def _check_options(cls, names: frozenset[str]) -> frozenset[str]:
-        if unknown := sorted(names - {*REQUEST_OPTIONS}):
-            raise ValueError(f"{unknown[0]!r} is no such option; known: {', '.join(REQUEST_OPTIONS)}")
-        return names
 
     @field_validator("allowed_origins")
     @classmethod

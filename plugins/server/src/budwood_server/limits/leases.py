@@ -25,8 +25,11 @@ RECALL_WAIT: Final = 1.5
 """The longest that a call waits until other workers have returned what they hold in reserve."""
 
 RECALL_POLL: Final = 0.1
+"""Seconds between two looks at what they have returned."""
 
 PRUNE_SECONDS: Final = 60.0
+"""How often counts of old periods are removed."""
+
 KEPT_SECONDS: Final = 300.0
 """How long the counts of a period are kept after its end."""
 
