@@ -60,7 +60,7 @@ async def _transcribe(request: Request, *, translate: bool) -> None:
 
 async def _send_transcript(request: Request, plan: CallPlan, call: TranscriptionCall, audio: AudioPart) -> None:
     client, exchange = plan.client, request.exchange
-    if call.streamed:
+    if call.is_streamed:
         stream = client.stream_transcription(audio, **call.options)
         await send_stream(exchange, plan, stream, TranscriptStreamEncoder(plan))
         return

@@ -61,7 +61,7 @@ async def vary(_request: Request) -> None:
 
 async def _send(request: Request, plan: CallPlan, call: ImageCall) -> None:
     client = plan.client
-    if call.streamed:
+    if call.is_streamed:
         stream = client.stream_image(call.prompt, call.images or None, **call.options)
         await send_stream(request.exchange, plan, stream, ImageStreamEncoder(call, plan))
         return

@@ -35,7 +35,7 @@ async def create(request: Request) -> None:
     call = parse_request(body, plan, headers)
     message_id = request.exchange.request_id.replace("req_", "msg_", 1)
     options = plan.options | call.options
-    if call.stream:
+    if call.is_streamed:
         at_end = call.is_structured and _lacks_schemas(plan)
         stream = plan.client.stream(call.messages, **(options if at_end else options | _without_repairs(call)))
         await send_stream(request.exchange, plan, stream, MessageStreamEncoder(plan, message_id, at_end=at_end))

@@ -6,9 +6,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from budwood_server.formats.openai.foreign_fields import TAG_FIELDS
 from budwood_server.formats.openai.responses_reply import ResponseForm
 from budwood_server.formats.openai.responses_request import (
-    TAG_FIELDS,
     ResponsesCall,
     forward_request,
     translate_request,

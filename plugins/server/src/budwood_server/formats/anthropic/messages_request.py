@@ -58,13 +58,13 @@ class MessagesCall:
     Attributes:
         messages: The system prompt and the messages.
         options: The options of the call.
-        stream: Whether the reply is streamed.
+        is_streamed: Whether the reply is streamed.
         is_structured: Whether the reply must satisfy a schema, which the core enforces.
     """
 
     messages: list[Message]
     options: dict[str, Any]
-    stream: bool = False
+    is_streamed: bool = False
     is_structured: bool = False
 
 
@@ -80,7 +80,7 @@ def parse_request(body: dict[str, Any], plan: CallPlan, headers: VersionHeaders 
     Raises:
         ProblemError: A field is missing, not valid, or not supported by the model.
     """
-    stream = read(body, "stream", bool) or False
+    is_streamed = read(body, "stream", bool) or False
     maximum = require(body, "max_tokens", int)
     for name in ("stream", "max_tokens"):
         body.pop(name, None)
@@ -91,7 +91,7 @@ def parse_request(body: dict[str, Any], plan: CallPlan, headers: VersionHeaders 
         raise reject("max_tokens must be at least 1.", param="max_tokens")
     else:
         call.options["max_tokens"] = maximum
-    call.stream = stream
+    call.is_streamed = is_streamed
     return call
 
 

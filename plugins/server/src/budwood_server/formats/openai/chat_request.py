@@ -19,7 +19,7 @@ from budwood_server.formats.openai.chat_messages import (
     reject_further_content,
 )
 from budwood_server.formats.openai.chat_tools import read_tools
-from budwood_server.formats.openai.foreign_fields import is_default, translate_field
+from budwood_server.formats.openai.foreign_fields import TAG_FIELDS, is_default, translate_field
 from budwood_server.formats.openai.options import CHAT_OPTIONS, LENGTHS
 from budwood_server.formats.openai.response_format import merge_format, read_response_format
 from budwood_server.gateway.plan import add_tags
@@ -152,7 +152,7 @@ class _Reader:
             raise reject(f"The field {name!r} must be {option.expected}.", param=name)
 
     def _add_further(self, name: str, value: object) -> None:
-        if name in ("user", "safety_identifier", "metadata"):
+        if name in TAG_FIELDS:
             add_tags(self._plan, name, value)
         if self._is_native:
             self.extra[name] = value

@@ -39,6 +39,7 @@ from budwood_server.formats.openai.chat_values import (
     list_call_fields,
     make_id,
 )
+from budwood_server.formats.openai.events import DONE
 from budwood_server.gateway.reply_headers import describe_end
 from budwood_server.web.problems import Problem, ProblemError
 
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from budwood_server.formats.openai.chat_request import ChatCall
     from budwood_server.gateway.plan import CallPlan
 
-DONE: Final = b"data: [DONE]\n\n"
 _TEXT_END: Final = b'},"finish_reason":null}]}\n\n'
 _IN_HEAD: Final = frozenset({"service_tier", "system_fingerprint"})
 

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from budwood.types import Finished, ResponseStarted, TextDelta
 from budwood_server.formats.errors import encode_openai
 from budwood_server.formats.openai.chat_values import FINISH_REASONS, encode_usage, make_id
+from budwood_server.formats.openai.events import DONE
 from budwood_server.formats.openai.foreign_fields import is_default, translate_field
 from budwood_server.formats.openai.options import COMPLETION_OPTIONS
 from budwood_server.formats.openai.text_prompts import read_input
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from budwood_server.gateway.plan import CallPlan
     from budwood_server.web.problems import Problem
 
-DONE: Final = b"data: [DONE]\n\n"
 _START: Final = "<|endoftext|>"
 """The prompt of a request without one, as OpenAI documents it."""
 

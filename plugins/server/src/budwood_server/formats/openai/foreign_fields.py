@@ -14,6 +14,9 @@ from budwood_server.web.problems import reject_unsupported
 if TYPE_CHECKING:
     from budwood_server.gateway.plan import CallPlan
 
+TAG_FIELDS: Final = ("user", "safety_identifier", "metadata")
+"""Fields that become tags of the call, the dimensions of telemetry."""
+
 _NO_EQUIVALENT: Final = "the API of the vendor has no equivalent"
 
 _DEFAULTS: Final[Mapping[str, tuple[object, ...]]] = {
@@ -52,7 +55,7 @@ def translate_field(name: str, value: object, plan: CallPlan) -> dict[str, Any]:
         return {}
     if (reason := _REFUSALS.get(name)) is not None:
         raise reject_unsupported(name, reason, hint="Remove it, or choose a model of a vendor with OpenAI's API.")
-    if name in _OF_TELEMETRY:
+    if name in TAG_FIELDS:
         return _translate_user(value) if plan.api == "anthropic" and name != "metadata" else {}
     if name == "verbosity" and plan.api == "openai":  # of Responses
         return {"text": {"verbosity": value}}
@@ -73,6 +76,3 @@ _REFUSALS: Final[Mapping[str, str]] = {
     "top_logprobs": "the vendor reports no log probabilities",
 }
 """Fields without which the reply would have another form."""
-
-_OF_TELEMETRY: Final = frozenset({"user", "safety_identifier", "metadata"})
-"""Fields that are used as tags of the call."""

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood.types import ImageArrived, ImagePart
-from budwood_server.formats.openai.media_events import encode_event, encode_failure
-from budwood_server.formats.openai.media_fields import Parser, convert_fields, is_count, is_positive_int, is_text
+from budwood_server.formats.openai.events import encode_event, encode_failure
+from budwood_server.formats.openai.json_values import Check, is_int, is_int_from_0, is_int_from_1, is_text
+from budwood_server.formats.openai.media_fields import convert_fields
 from budwood_server.gateway.reply_headers import describe_end
 from budwood_server.web.problems import reject
 
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 FORM_VALUES: Final = ("n", "stream", "partial_images", "output_compression", "seed")
 """Fields of a form that are numbers or booleans."""
 
-_FIELDS: Final[dict[str, tuple[str, Parser]]] = {
-    "n": ("n", is_positive_int),
+_FIELDS: Final[dict[str, tuple[str, Check]]] = {
+    "n": ("n", is_int_from_1),
     "size": ("size", is_text),
     "quality": ("quality", is_text),
     "output_format": ("format", is_text),
     "background": ("background", is_text),
-    "partial_images": ("partial_images", is_count),
-    "seed": ("seed", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    "partial_images": ("partial_images", is_int_from_0),
+    "seed": ("seed", is_int),
 }
 _SHOWN: Final = ("background", "output_format", "quality", "size")
 """Fields of a reply that say how its images were made."""
@@ -46,14 +47,14 @@ class ImageCall(NamedTuple):
         prompt: The prompt.
         images: The images to edit; empty to generate new ones.
         options: Options of the call.
-        streamed: Whether the reply is streamed.
+        is_streamed: Whether the reply is streamed.
         with_urls: Whether images at URLs remain there.
     """
 
     prompt: str
     images: tuple[ImagePart, ...]
     options: dict[str, Any]
-    streamed: bool
+    is_streamed: bool
     with_urls: bool
 
 

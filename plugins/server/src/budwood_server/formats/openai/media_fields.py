@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from budwood_server.formats.openai.json_values import Check
 from budwood_server.gateway.plan import add_tags
 
 if TYPE_CHECKING:
     from budwood_server.gateway.plan import CallPlan
 
-Parser = Callable[[Any], bool]
-"""Tells whether the core takes a value as an option."""
-
 OF_END_USERS: Final = ("user", "safety_identifier")
 """Fields that identify who uses a program: dimensions of telemetry. No vendor needs something in their place."""
 
 
-def is_text(value: object) -> bool:
-    """Tell whether a value is a text that is not empty."""
-    return isinstance(value, str) and bool(value)
-
-
-def is_positive_int(value: object) -> bool:
-    """Tell whether a value is a whole number from 1 on."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def is_count(value: object) -> bool:
-    """Tell whether a value is a whole number from 0 on."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value is a finite number from 0 on."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def convert_fields(body: Mapping[str, Any], known: Mapping[str, tuple[str, Parser]], plan: CallPlan) -> dict[str, Any]:
+def convert_fields(body: Mapping[str, Any], known: Mapping[str, tuple[str, Check]], plan: CallPlan) -> dict[str, Any]:
     """
     Return the options for the fields of a request.
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from budwood_server.formats.openai.json_values import (
+    Check,
+    is_flag,
+    is_int,
+    is_int_from_1,
+    is_number,
+    is_number_from_0,
+    is_number_to_1,
+)
 
 LENGTHS: Final = frozenset({"max_tokens", "max_completion_tokens"})
 """Names of the maximum number of output tokens."""
@@ -22,24 +32,8 @@ class Option(NamedTuple):
     """
 
     name: str
-    accepts: Callable[[Any], bool]
+    accepts: Check
     expected: str
-
-
-def _is_number(value: object) -> bool:
-    return type(value) is float or type(value) is int
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 1
-
-
-def _is_positive(value: Any) -> bool:  # noqa: ANN401 - any JSON
-    return _is_number(value) and value >= 0
-
-
-def _is_probability(value: Any) -> bool:  # noqa: ANN401 - any JSON
-    return _is_number(value) and 0 <= value <= 1
 
 
 def _is_stop(value: object) -> bool:
@@ -48,26 +42,18 @@ def _is_stop(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(text, str) and text for text in value)
 
 
-def _is_whole(value: object) -> bool:
-    return type(value) is int
-
-
 def _is_effort(value: object) -> bool:
     return isinstance(value, str) and value in _EFFORTS
 
 
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
 COMPLETION_OPTIONS: Final[Mapping[str, Option]] = {
-    "temperature": Option("temperature", _is_positive, "a number of 0 or more"),
-    "top_p": Option("top_p", _is_probability, "a number from 0 to 1"),
-    "max_tokens": Option("max_tokens", _is_count, "a number of 1 or more"),
+    "temperature": Option("temperature", is_number_from_0, "a number of 0 or more"),
+    "top_p": Option("top_p", is_number_to_1, "a number from 0 to 1"),
+    "max_tokens": Option("max_tokens", is_int_from_1, "a number of 1 or more"),
     "stop": Option("stop", _is_stop, "a text or a list of texts"),
-    "seed": Option("seed", _is_whole, "a whole number"),
-    "frequency_penalty": Option("frequency_penalty", _is_number, "a number"),
-    "presence_penalty": Option("presence_penalty", _is_number, "a number"),
+    "seed": Option("seed", is_int, "a whole number"),
+    "frequency_penalty": Option("frequency_penalty", is_number, "a number"),
+    "presence_penalty": Option("presence_penalty", is_number, "a number"),
 }
 """Those of plain completions, by the fields of the request."""
 
@@ -75,6 +61,6 @@ CHAT_OPTIONS: Final[Mapping[str, Option]] = {
     **COMPLETION_OPTIONS,
     "max_completion_tokens": COMPLETION_OPTIONS["max_tokens"],
     "reasoning_effort": Option("reasoning_effort", _is_effort, f"one of {', '.join(sorted(_EFFORTS))}"),
-    "parallel_tool_calls": Option("parallel_tool_calls", _is_flag, "true or false"),
+    "parallel_tool_calls": Option("parallel_tool_calls", is_flag, "true or false"),
 }
 """Those of chats, by the fields of the request."""

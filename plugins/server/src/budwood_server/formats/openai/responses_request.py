@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budwood.types import Message, TextPart, VendorPart
+from budwood_server.formats.openai.foreign_fields import TAG_FIELDS
 from budwood_server.formats.openai.responses_input import InputParser, LeaveOut
 from budwood_server.formats.openai.responses_items import is_own_id
 from budwood_server.formats.openai.responses_tools import list_custom_tools, translate_choice, translate_tools
@@ -19,9 +20,6 @@ from budwood_server.web.problems import reject, reject_unsupported
 
 _OWN_FIELDS: Final = frozenset({"stream", "background", "store", "previous_response_id"})
 """Fields that decide what this server does, and that are not parameters of a model."""
-
-TAG_FIELDS: Final = ("metadata", "user", "safety_identifier")
-"""Fields that are dimensions of telemetry."""
 
 _SAME: Final[Mapping[str, str]] = {
     "temperature": "temperature",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood.providing import sniff_media_type
 from budwood.types import AudioDelta
+from budwood_server.formats.openai.events import encode_event, encode_failure
 from budwood_server.formats.openai.images import encode_usage
-from budwood_server.formats.openai.media_events import encode_event, encode_failure
-from budwood_server.formats.openai.media_fields import Parser, convert_fields, is_number, is_text
+from budwood_server.formats.openai.json_values import Check, is_number_from_0, is_text
+from budwood_server.formats.openai.media_fields import convert_fields
 from budwood_server.gateway.reply_headers import describe_end
 from budwood_server.web.problems import reject
 
@@ -31,10 +32,10 @@ TYPES: Final = {
 
 DEFAULT_FORMAT: Final = "mp3"
 
-_FIELDS: Final[dict[str, tuple[str, Parser]]] = {
+_FIELDS: Final[dict[str, tuple[str, Check]]] = {
     "voice": ("voice", is_text),
     "response_format": ("format", is_text),
-    "speed": ("speed", lambda value: is_number(value) and value > 0),
+    "speed": ("speed", lambda value: is_number_from_0(value) and value > 0),
     "instructions": ("instructions", is_text),
     "language": ("language", is_text),
 }

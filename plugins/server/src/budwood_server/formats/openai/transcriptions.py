@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood.types import SegmentArrived, TranscriptDelta
-from budwood_server.formats.openai.media_events import DONE, encode_event, encode_failure
-from budwood_server.formats.openai.media_fields import Parser, convert_fields, is_number, is_text
+from budwood_server.formats.openai.events import DONE, encode_event, encode_failure
+from budwood_server.formats.openai.json_values import Check, is_flag, is_number_from_0, is_text
+from budwood_server.formats.openai.media_fields import convert_fields
 from budwood_server.formats.openai.subtitles import encode_srt, encode_vtt
 from budwood_server.gateway.reply_headers import describe_end
 from budwood_server.web.problems import reject
@@ -24,11 +25,11 @@ FORMATS: Final = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 _TEXTS: Final = ("text", "srt", "vtt")
 _TIMED: Final = ("srt", "vtt", "verbose_json", "diarized_json")
 
-_FIELDS: Final[dict[str, tuple[str, Parser]]] = {
+_FIELDS: Final[dict[str, tuple[str, Check]]] = {
     "language": ("language", is_text),
     "prompt": ("prompt", is_text),
-    "temperature": ("temperature", is_number),
-    "diarize": ("diarize", lambda value: isinstance(value, bool)),
+    "temperature": ("temperature", is_number_from_0),
+    "diarize": ("diarize", is_flag),
 }
 
 
@@ -40,13 +41,13 @@ class TranscriptionCall(NamedTuple):
         options: Options of the call.
         form: The format of the reply: one of `FORMATS`, or one that only the vendor knows.
         translate: Whether the text is translated into English.
-        streamed: Whether the reply is streamed.
+        is_streamed: Whether the reply is streamed.
     """
 
     options: dict[str, Any]
     form: str
     translate: bool
-    streamed: bool
+    is_streamed: bool
 
 
 def parse_transcription(body: dict[str, Any], plan: CallPlan, *, translate: bool) -> TranscriptionCall:

@@ -1,4 +1,4 @@
-"""Events of OpenAI's streams with media."""
+"""Events of OpenAI's streams."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from budwood_server.web.problems import Problem
 
 DONE: Final = b"data: [DONE]\n\n"
+"""What ends a stream that is complete."""
 
 
 def encode_event(event: Mapping[str, Any]) -> bytes:
