@@ -61,6 +61,7 @@ class Leases:
         self._task: asyncio.Task[None] | None = None
         self._prune_at = -inf
         self._has_failed = False
+        self._is_stopping = False
 
     def start(self) -> None:
         """Renew leases in the background from now on."""
@@ -68,6 +69,7 @@ class Leases:
 
     async def stop(self) -> None:
         """Report what was used and return what is in reserve. Calls that run keep what they have reserved."""
+        self._is_stopping = True
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -243,7 +245,7 @@ class Leases:
                 holding.end_exchange(request, answer, started)
 
     async def _run(self) -> None:
-        while True:
+        while not self._is_stopping:  # a client of a store may report a timeout in place of the cancellation
             await self._clock.sleep_async(TICK_SECONDS)
             try:
                 await self.refresh()
