@@ -382,6 +382,13 @@ def caches(session: nox.Session) -> None:
     run_tests(session, "tests/plugins/sqlite-cache", options=["-m", "deep", "--proof=deep"])
 
 
+@nox.session(python=False)
+def proof_server(session: nox.Session) -> None:
+    """Kill workers of the gateway 60 times at random moments while clients send requests, and check what is left."""
+    options = ["-m", "deep", "--proof=deep", "-o", "faulthandler_timeout=1800"]
+    pytest(session, enter_checkout(session), "tests/plugins/server/process", options=options)
+
+
 @nox.session
 def langchain(session: nox.Session) -> None:
     """Run LangChain's suites on the chat model and the caches, check its types, and run the code of its pages."""
