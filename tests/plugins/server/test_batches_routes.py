@@ -215,6 +215,22 @@ def test_allow_list_holds_for_each_line(gateway, vendor):
     assert vendor.received == []
 
 
+def test_lines_that_name_objects_at_the_vendor_are_refused_by_a_setting(vendor, tmp_path):
+    """
+    As in any other request.
+    """
+    settings = vendor_settings(vendor.url) | {"server": {"vendor_objects": False}}
+    bad = line(1, url="/v1/responses", body={"model": "openai/gpt-4.1-mini", "input": "Hi", "conversation": "conv_1"})
+    with (
+        GatewayServer(settings, keys=KEYS, database_file=tmp_path / "server.sqlite3") as server,
+        openai.OpenAI(api_key=TOKEN, base_url=server.base_url, max_retries=0) as client,
+    ):
+        error = refusal(client, encode(bad))
+
+    assert (error.status_code, error.param) == (403, "lines[0].body.conversation")
+    assert vendor.received == []
+
+
 def test_files_for_something_else_are_refused(client, vendor):
     """
     The input must have been uploaded for a batch, and for its endpoint.

@@ -136,6 +136,8 @@ class ServerSettings(_Section):
         max_body: The maximum size of a request body in bytes.
         max_upload: The maximum size of an uploaded file in bytes.
         body_timeout: Seconds within which the head of a request must arrive, and then its body.
+        vendor_objects: Whether requests may name objects of the account at the vendor, which all keys share:
+            conversations, prompts, containers, vector stores, and items of earlier replies.
         keep_alive: Seconds without an event after which a stream gets a comment, so that proxies do not close it.
         drain: Seconds that requests under way get to finish when the server stops.
         models: Public names of models.
@@ -164,6 +166,7 @@ class ServerSettings(_Section):
     max_upload: Annotated[int, Field(ge=1024)] = 512 * MEGABYTE
     body_timeout: Seconds = 60.0
     keep_alive: Seconds = 15.0
+    vendor_objects: bool = True
     drain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     models: dict[str, Annotated[ModelRoute, BeforeValidator(_parse_route)]] = Field(default_factory=dict)
     vendor_names: bool = True

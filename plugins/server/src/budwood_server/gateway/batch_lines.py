@@ -183,11 +183,19 @@ def _parse_line(request: Request, text: bytes, lines: BatchLines) -> _Line:
     name = body.get("model")
     if not isinstance(name, str) or not name:
         raise _refuse(number, "body.model must be the name of a model")
+    _check_objects(request, body, number)
     resolved = _resolve(request, name, number)
     _unite(lines, number, content["url"], resolved)
     body.pop(FIELD, None)
     body["model"] = resolved.options["model"].partition("/")[2]
     return _Line(number, content, resolved)
+
+
+def _check_objects(request: Request, body: Mapping[str, Any], number: int) -> None:
+    try:
+        request.check_objects(body)
+    except ProblemError as error:
+        raise name_line(error, number, f"body.{error.problem.param}") from None
 
 
 def _resolve(request: Request, name: str, number: int) -> ResolvedModel:

@@ -62,6 +62,7 @@ async def _read(request: Request) -> tuple[CallPlan, dict[str, Any], VersionHead
         message = f"The version {version!r} of the API is not supported."
         raise reject(message, param="anthropic-version", hint=f"Send {FIRST_VERSION}, or a later one.")
     body = await request.read_json()
+    request.check_objects(body)
     betas = (request.exchange.header(b"anthropic-beta") or "").split(",")
     headers = VersionHeaders(version, [beta for part in betas if (beta := part.strip())])
     return await request.prepare(body), body, headers

@@ -102,6 +102,18 @@ class Request(NamedTuple):
         """Return what the request asks for; see `plan_call`."""
         return plan_call(self.exchange, self.configuration, self.key, body)
 
+    def check_objects(self, body: Mapping[str, Any]) -> None:
+        """
+        Check that the body names no object of the vendor's account, unless the settings allow it.
+
+        Raises:
+            ProblemError: It names one.
+        """
+        if not self.configuration.server.vendor_objects:
+            from budwood_server.access.vendor_objects import refuse_vendor_objects  # most servers allow it
+
+            refuse_vendor_objects(body)
+
     async def prepare(self, body: dict[str, Any]) -> CallPlan:
         """
         Return what the request asks for, with the ids of files in its body translated for the vendor.

@@ -38,6 +38,7 @@ _IN_STREAMS: Final = {"on_stream_failure": "raise", "repairs": 0}
 async def create(request: Request) -> None:
     """``POST /v1/responses``."""
     body = await request.read_json()
+    request.check_objects(body)
     plan = await request.prepare(body)
     is_streamed, is_background = _read_flag(body, "stream"), _read_flag(body, "background")
     state = await open_state(request, plan, body)
@@ -113,6 +114,7 @@ async def _start_in_background(
 async def count_tokens(request: Request) -> None:
     """Count the input tokens of a request."""
     body = await request.read_json()
+    request.check_objects(body)
     plan = await request.prepare(body)
     call = read_call(plan, (await open_state(request, plan, body)).body)
     count = await request.exchange.run(plan.client.count_tokens(call.messages, **plan.options | call.options))
