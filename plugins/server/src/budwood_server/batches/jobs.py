@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood_server.access.public_ids import BATCH, encode_id
+from budwood_server.batches.chat_lines import check_lines
 from budwood_server.batches.kept_files import open_kept_files
-from budwood_server.batches.lines import check_lines
 from budwood_server.formats.openai.batch_results import encode_result
 from budwood_server.formats.openai.batch_states import end_record, make_record, update_record
 from budwood_server.formats.openai.files import parse_expiry

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from budwood.errors import BudwoodError, NotFoundError
 from budwood_server.access.public_ids import BATCH, FILE, encode_id
 from budwood_server.batches import jobs
+from budwood_server.batches.uploaded_lines import check_models
 from budwood_server.formats.openai.batches import (
     DEFAULT_PAGE,
     MAX_PAGE,
@@ -19,7 +20,6 @@ from budwood_server.formats.openai.batches import (
 )
 from budwood_server.formats.openai.files import describe_file
 from budwood_server.formats.openai.lists import collect_page, encode_list, parse_page
-from budwood_server.gateway.batch_lines import check_models
 from budwood_server.gateway.plan import resolve_allowed
 
 if TYPE_CHECKING:

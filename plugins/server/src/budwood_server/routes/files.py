@@ -31,7 +31,7 @@ from budwood_server.web.temporary import temporary_folder
 if TYPE_CHECKING:
     from budwood.types import FileInfo
     from budwood_server.access.ownership import OwnedObject
-    from budwood_server.gateway.batch_lines import BatchLines
+    from budwood_server.batches.uploaded_lines import BatchLines
     from budwood_server.routes.requests import Request
     from budwood_server.web.exchange import Exchange
     from budwood_server.web.forms import Form, FormFile
@@ -116,7 +116,7 @@ async def _upload(request: Request, form: Form) -> None:
     purpose, expiry = parse_purpose(fields), parse_expiry(fields)
     facts: dict[str, Any] = {}
     if purpose == BATCH:
-        from budwood_server.gateway.batch_lines import rewrite_lines  # other uploads do not need it
+        from budwood_server.batches.uploaded_lines import rewrite_lines  # other uploads do not need it
 
         lines = await request.exchange.run(rewrite_lines(request, file.path))
         if lines.is_kept:

@@ -1,4 +1,4 @@
-"""The lines of a batch as requests of the core."""
+"""The lines of a batch of chats as requests of the core, for vendors whose batches have another form."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pydantic_core import from_json, to_json
 
 from budwood import BatchRequest
 from budwood_server.access.file_ids import MARK, translate_file_ids
+from budwood_server.batches.uploaded_lines import BOM, name_line
 from budwood_server.formats.openai.chat_request import ChatCall, read_chat
-from budwood_server.gateway.batch_lines import name_line
 from budwood_server.web.problems import ProblemError, reject
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from budwood_server.gateway.plan import CallPlan
     from budwood_server.routes.requests import Request
 
-_BOM: Final = b"\xef\xbb\xbf"
 _WITHOUT_MEANING: Final = ("cache", "cache_namespace", "fallbacks", "routing")
 """Options of a call that a batch does not have: it has one vendor, and its replies are not cached."""
 
@@ -70,7 +69,7 @@ async def check_lines(request: Request, source: Path, provider: str) -> ChatLine
     with source.open("rb") as reading, lines.path.open("wb") as writing:
         while text := await asyncio.to_thread(reading.readline):
             number += 1
-            text = text.removeprefix(_BOM) if number == 1 else text
+            text = text.removeprefix(BOM) if number == 1 else text
             if text.strip():
                 content = from_json(text)
                 if MARK in text or b"\\u" in text:

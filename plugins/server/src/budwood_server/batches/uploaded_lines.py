@@ -1,4 +1,4 @@
-"""The lines of a batch in OpenAI's form: check them, and rewrite them for the vendor."""
+"""The lines of a batch in OpenAI's form, when they are uploaded: check them, and rewrite them for the vendor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ MAX_LINE: Final = 64 * 1024 * 1024
 AT_ONCE: Final = 1024 * 1024
 """The bytes of lines that are in memory at once, besides the last one of them."""
 
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
+"""What some programs write before the first line."""
 
 
 @dataclass(slots=True)
@@ -157,7 +158,7 @@ def _read_block(request: Request, reading: BinaryIO, lines: BatchLines) -> list[
         lines.number += 1
         if len(text) > MAX_LINE:
             raise _refuse(lines.number, f"it has more than {MAX_LINE:,} bytes")
-        text = text.removeprefix(_BOM) if lines.number == 1 else text
+        text = text.removeprefix(BOM) if lines.number == 1 else text
         if text.strip():
             size += len(text)
             block.append(_parse_line(request, text, lines))
