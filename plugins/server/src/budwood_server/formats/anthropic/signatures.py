@@ -7,17 +7,12 @@ vendors the signature contains what that vendor needs back, so that it reaches i
 
 from __future__ import annotations
 
-import base64
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
-
 from budwood.types import ReasoningPart
+from budwood_server.formats.vendor_data import PREFIX, decode_vendor_data, encode_vendor_data
 
 VENDOR: Final = "anthropic"
-
-_PREFIX: Final = "budwood."
-"""The start of our signatures; those of Anthropic are base64, which has no full stop."""
 
 
 def encode_thinking(part: ReasoningPart) -> dict[str, Any]:
@@ -32,8 +27,7 @@ def encode_signature(part: ReasoningPart) -> str:
     """Return the signature for reasoning of a vendor other than Anthropic; empty if it needs nothing back."""
     if part.provider is None and part.data is None:
         return ""
-    data = to_json({"provider": part.provider, "data": part.data})
-    return _PREFIX + base64.urlsafe_b64encode(data).decode()
+    return encode_vendor_data(part.provider, part.data)
 
 
 def decode_thinking(block: dict[str, Any], text: str) -> ReasoningPart:
@@ -45,12 +39,11 @@ def decode_thinking(block: dict[str, Any], text: str) -> ReasoningPart:
         text: The text of its thinking.
     """
     signature = block.get("signature")
-    if isinstance(signature, str) and signature.startswith(_PREFIX):
-        try:
-            value = from_json(base64.urlsafe_b64decode(signature.removeprefix(_PREFIX)))
-            return ReasoningPart(text=text, provider=value["provider"], data=value["data"])
-        except (ValueError, KeyError, TypeError):  # it was changed on its way
+    if isinstance(signature, str) and signature.startswith(PREFIX):
+        found = decode_vendor_data(signature)
+        if found is None:  # it was changed on its way
             return ReasoningPart(text=text)
+        return ReasoningPart(text=text, provider=found.provider, data=found.data)
     if not signature and block.get("type") == "thinking":
         return ReasoningPart(text=text)
     data = {name: value for name, value in block.items() if name != "thinking"}

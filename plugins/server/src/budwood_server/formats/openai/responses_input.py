@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from budwood.types import Message, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from budwood_server.formats.openai.responses_items import CUSTOM_INPUT
-from budwood_server.formats.openai.vendor_data import FIELD, VendorData, decode_vendor_data
+from budwood_server.formats.vendor_data import FIELD, VendorData, decode_vendor_data
 from budwood_server.web.problems import reject, reject_unsupported
 
 LeaveOut = Callable[[str, str], None]

@@ -22,7 +22,7 @@ from budwood.types import (
     ToolCallPart,
     VendorPart,
 )
-from budwood_server.formats.openai.vendor_data import FIELD, encode_vendor_data
+from budwood_server.formats.vendor_data import FIELD, encode_vendor_data
 
 Item = dict[str, Any]
 Status = Literal["in_progress", "completed", "incomplete"]

@@ -15,7 +15,7 @@ from budwood_server.formats.openai.foreign_fields import TAG_FIELDS
 from budwood_server.formats.openai.responses_input import InputParser, LeaveOut
 from budwood_server.formats.openai.responses_items import is_own_id
 from budwood_server.formats.openai.responses_tools import list_custom_tools, translate_choice, translate_tools
-from budwood_server.formats.openai.vendor_data import FIELD, decode_vendor_data
+from budwood_server.formats.vendor_data import FIELD, decode_vendor_data
 from budwood_server.web.problems import reject, reject_unsupported
 
 _OWN_FIELDS: Final = frozenset({"stream", "background", "store", "previous_response_id"})

@@ -2,7 +2,7 @@
 What a vendor needs back, as a text that clients return without a change.
 
 Parts of messages have data that their vendor needs back: signatures, encrypted reasoning, ids. The Responses API has a
-field for it, ``encrypted_content``; other items get the field `FIELD`.
+field for it, ``encrypted_content``; other items get the field `FIELD`. In the Messages API it is the signature.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ FIELD: Final = "provider_data"
 """The field of items and of their content that OpenAI's API does not have."""
 
 PREFIX: Final = "bwd1."
+"""How these texts begin. Those of vendors are base64, which has no full stop."""
 
 
 class VendorData(NamedTuple):
