@@ -14,6 +14,9 @@ from typing import Final, NamedTuple
 LEASE_SECONDS: Final = 20.0
 """How long a lease lasts without being renewed."""
 
+KEPT_SECONDS: Final = 300.0
+"""How long the counts of a period are kept after its end."""
+
 RECALL_SECONDS: Final = 2.0
 """How long workers hold no units in reserve after one of them had too few."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from budwood.logs import emit
-from budwood_server.limits.counts import Period
+from budwood_server.limits.counts import KEPT_SECONDS, Period
 from budwood_server.limits.holdings import Holding
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ RECALL_POLL: Final = 0.1
 
 PRUNE_SECONDS: Final = 60.0
 """How often counts of old periods are removed."""
-
-KEPT_SECONDS: Final = 300.0
-"""How long the counts of a period are kept after its end."""
 
 BATCH: Final = 100
 """The most periods in one transaction."""

@@ -11,13 +11,19 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, WatchError
 
-from budwood_server.limits.counts import RECALL_SECONDS, Count, Lease, LeaseAnswer, LeaseRequest, Period, exchange
+from budwood_server.limits.counts import (
+    KEPT_SECONDS,
+    RECALL_SECONDS,
+    Count,
+    Lease,
+    LeaseAnswer,
+    LeaseRequest,
+    Period,
+    exchange,
+)
 
 PREFIX: Final = "budwood:limits:"
 TIMEOUT_SECONDS: Final = 2.0
-KEPT_SECONDS: Final = 300.0
-"""How long the counts of a period are kept after its end."""
-
 _RECALLS: Final = f"{PREFIX}recalls"
 
 
