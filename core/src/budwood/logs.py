@@ -27,6 +27,8 @@ CONTENT_FIELDS = frozenset({"prompt", "text", "arguments", "result"})
 _LEVELS = {"debug": 10, "info": 20, "warning": 30}
 """The numbers of levels, as in `logging`."""
 
+_NO_LEVELS: frozenset[str] = frozenset()
+
 _SECRET_WORDS = ("api_key", "authorization", "cookie", "password", "secret", "credential")
 _logs_content = False
 
@@ -81,7 +83,15 @@ def is_enabled(level: Level | None = None) -> bool:
     structlog = sys.modules.get("structlog")
     if structlog is None or not structlog.is_configured():
         return False
-    return level is None or level in _find_levels(structlog.get_config()["wrapper_class"])
+    return level is None or level in written_levels()
+
+
+def written_levels() -> frozenset[str]:
+    """Return the levels whose events are written; none unless logging is configured."""
+    structlog = sys.modules.get("structlog")
+    if structlog is None or not structlog.is_configured():
+        return _NO_LEVELS
+    return _find_levels(structlog.get_config()["wrapper_class"])
 
 
 @functools.lru_cache(maxsize=8)

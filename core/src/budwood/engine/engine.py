@@ -80,7 +80,7 @@ class Engine:
     label: str | None = None
     tags: Mapping[str, str] | None = None
     counter: TokenCounter = field(init=False)
-    _combined: dict[bool, Observers] = field(init=False, default_factory=dict)
+    _combined: dict[frozenset[str], Observers] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counter = TokenCounter(self.instances)
@@ -317,14 +317,14 @@ class Engine:
 
     def _observers(self) -> Observers | None:
         """Return the observers of a call. The log is one of them once the program has configured it."""
-        from budwood.engine.accounting.log_observer import LogObserver
-        from budwood.engine.accounting.observers import Observers
-
-        is_logged = logs.is_enabled()
-        if not is_logged and not self.observers:
+        levels = logs.written_levels()
+        if not levels and not self.observers:
             return None
-        combined = self._combined.get(is_logged)
+        combined = self._combined.get(levels)
         if combined is None:  # if two threads arrive here at the same time, both use the object of the first
-            created = Observers((*self.observers, LogObserver()) if is_logged else self.observers)
-            combined = self._combined.setdefault(is_logged, created)
+            from budwood.engine.accounting.log_observer import LogObserver
+            from budwood.engine.accounting.observers import Observers
+
+            created = Observers((*self.observers, LogObserver(levels)) if levels else self.observers)
+            combined = self._combined.setdefault(levels, created)
         return combined

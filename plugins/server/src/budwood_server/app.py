@@ -91,7 +91,7 @@ class Application:
         api = find_api(exchange, match.route)
         started = time.perf_counter()
         configuration.begin()
-        self._worker.running[exchange] = asyncio.current_task()
+        self._worker.running.add(exchange)
         try:
             await self._answer(exchange, match, configuration)
         except ClientGoneError:
@@ -104,16 +104,16 @@ class Application:
             self._count_refusal(error)
             await _send_error(exchange, error, api)
         finally:
-            del self._worker.running[exchange]
+            self._worker.running.remove(exchange)
             self._record(exchange, match, time.perf_counter() - started)
             await configuration.end()
 
     def interrupt(self) -> None:
         """End the requests under way with an error."""
-        for exchange, task in self._worker.running.items():
-            if exchange.interruption is None and task is not None:
+        for exchange in self._worker.running:
+            if exchange.interruption is None:
                 exchange.interruption = _STOPPING
-                task.cancel()
+                exchange.task.cancel()
 
     async def _serve_rest(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         """Have FastAPI answer, with the id of the request in the reply and in errors."""

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
 from budwood_usage.collector import EVENTS, Collector
 from budwood_usage.database import add, find_calls, prune, read_dropped, sum_calls
 from budwood_usage.retention import Retention
-from budwood_usage.rows import Collected, make_rows
+from budwood_usage.rows import make_rows
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,9 +28,6 @@ MAX_WAITING: Final = 100_000
 
 BATCH: Final = 1000
 """The maximum number of records of one transaction."""
-
-AT_ONCE: Final = 50
-"""The number of records that are prepared or written before other tasks may run: about a millisecond."""
 
 MAX_PAUSE: Final = 10.0
 """Seconds between two attempts to write to a database that fails. They double up to the maximum."""
@@ -57,7 +54,7 @@ class UsageRecorder:
         self._engine = engine
         self._collector = Collector(clock)
         self._retention = Retention(clock, retention_days)
-        self._waiting: deque[Collected] = deque()
+        self._waiting: deque[tuple[Any, ...]] = deque()  # rows
         self._dropped: deque[None] = deque()  # its length is a counter that threads may change at once
         self._writing = asyncio.Lock()
         self._stopping = asyncio.Event()
@@ -65,12 +62,17 @@ class UsageRecorder:
         self._failures = 0
 
     def observe(self, event: Observation) -> None:
-        """Collect a call that has ended. It does no I/O."""
+        """
+        Collect a call that has ended. It does no I/O.
+
+        Its row is made at once: many of them later would hold up requests, or the task would wait between them.
+        """
         ended = self._collector.collect(event)
         if ended is None:
             return
-        if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(ended)
+        rows, _ = make_rows((ended,))
+        if rows and len(self._waiting) < MAX_WAITING:
+            self._waiting += rows
         else:
             self._dropped.append(None)
 
@@ -153,14 +155,8 @@ class UsageRecorder:
         """Write the oldest records. They wait until the transaction is committed."""
         waiting, counted = self._waiting, len(self._dropped)
         batch = [waiting[index] for index in range(min(len(waiting), BATCH))]
-        rows, dropped = [], counted
-        for start in range(0, len(batch), AT_ONCE):
-            made, invalid = make_rows(batch[start : start + AT_ONCE])
-            rows += made
-            dropped += invalid
-            await asyncio.sleep(0)
         async with self._engine.begin() as connection:
-            await connection.run_sync(add, rows, dropped)
+            await connection.run_sync(add, batch, counted)
         for _ in batch:
             waiting.popleft()
         for _ in range(counted):

@@ -77,7 +77,7 @@ class Worker:
         services: The database and what counts and records in it; None if the keys are not in the database.
         announce: Called after each change of `state`.
         others: Returns the states of other workers; in one process there are none.
-        running: The requests under way, and their tasks.
+        running: The requests under way.
         metrics: The metrics; None if they are not installed.
         access_log: Whether each request is logged.
         database: The database; None before the start, and if the keys are not in it.
@@ -103,7 +103,7 @@ class Worker:
         self.access_log = access_log
         self.announce: Callable[[], None] = lambda: None
         self.others: Callable[[], Iterable[WorkerState]] = lambda: ()
-        self.running: dict[Exchange, asyncio.Task[Any] | None] = {}
+        self.running: set[Exchange] = set()
         self.metrics: Metrics | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self.database: Database | None = None

@@ -8,6 +8,8 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, overload
 
+from pydantic_core import to_json
+
 from budwood.contracts.tags import MAX_TAG_VALUE
 from budwood.errors import StreamInterruptedError
 from budwood.providing.money import PICO, from_pico, to_pico
@@ -182,7 +184,7 @@ def make_rows(batch: Iterable[Collected]) -> tuple[list[tuple[Any, ...]], int]:
     for ended in batch:
         try:
             rows.append(make_row(ended))
-        except (ArithmeticError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, TypeError, ValueError):
             invalid += 1
     return rows, invalid
 
@@ -228,7 +230,7 @@ def _tags(tags: tuple[tuple[str, str], ...] | None) -> str | None:
     """Return tags as JSON; None if there are none."""
     if not tags:
         return None
-    return json.dumps({to_stored_text(name): to_stored_text(value, MAX_TAG_VALUE) for name, value in tags})
+    return to_json({to_stored_text(name): to_stored_text(value, MAX_TAG_VALUE) for name, value in tags}).decode()
 
 
 def _tokens(sent: Sequence[_Sent]) -> list[int | None]:
@@ -236,6 +238,8 @@ def _tokens(sent: Sequence[_Sent]) -> list[int | None]:
     if not sent:
         return [0] * len(TOKENS)
     known = [attempt.tokens for attempt in sent if attempt.tokens is not None]
+    if len(known) == 1:  # the usual case
+        return [count if count is not None and 0 <= count <= _MAX_TOKENS else None for count in known[0]]
     return [_sum([count for count in counts if count is not None]) for counts in zip(*known, strict=True)] or _UNKNOWN
 
 
@@ -246,7 +250,8 @@ def _sum(counts: Sequence[int]) -> int | None:
 
 def _cost(sent: Sequence[_Sent]) -> tuple[int, str | None]:
     """Return the cost as far as it is known, and why it is not complete."""
-    known = to_pico(sum((attempt.cost for attempt in sent if attempt.cost is not None), Decimal(0)))
+    costs = [attempt.cost for attempt in sent if attempt.cost is not None]
+    known = to_pico(sum(costs, Decimal(0))) if costs else 0
     if abs(known) > MAX_INTEGER:
         return 0, "too large"
     unknown = (attempt for attempt in sent if attempt.cost is None and not _is_rejected(attempt))
@@ -293,6 +298,6 @@ def to_stored_text(value: str, length: int = ...) -> str: ...
 def to_stored_text(value: None, length: int = ...) -> None: ...
 def to_stored_text(value: str | None, length: int = _MAX_TEXT) -> str | None:
     """Return a text that any store accepts: of limited length, without lone surrogates and null characters."""
-    if value is None:
-        return None
+    if value is None or (value.isascii() and len(value) <= length and "\x00" not in value):  # the usual case
+        return value
     return value[:length].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")

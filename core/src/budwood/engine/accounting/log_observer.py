@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from budwood import logs
 from budwood.types import (
     AttemptFinished,
@@ -14,9 +17,24 @@ from budwood.types import (
     ToolFinished,
 )
 
+_EVENTS: Final[Mapping[str, tuple[type[Observation], ...]]] = {
+    "info": (AttemptFinished, RequestFinished, ToolFinished, BreakerChanged, ParameterLearned),
+    "warning": (RequestFinished, BreakerChanged, CacheFailed),
+}
+"""The events that are written at each level; those of requests and breakers at either, by how they ended."""
+
 
 class LogObserver:
-    """Writes events about requests, attempts, breakers, tools, learned parameters and caches; see `budwood.logs`."""
+    """
+    Writes events about requests, attempts, breakers, tools, learned parameters and caches; see `budwood.logs`.
+
+    Args:
+        levels: The levels that are written, of `budwood.logs.written_levels`.
+    """
+
+    def __init__(self, levels: frozenset[str]) -> None:
+        self._levels = levels
+        self.event_types = tuple({event for level, events in _EVENTS.items() if level in levels for event in events})
 
     def observe(self, event: Observation) -> None:
         """Write an event, if it is one of those that are logged."""
@@ -24,7 +42,9 @@ class LogObserver:
             case AttemptFinished():
                 _log_attempt(event)
             case RequestFinished():
-                _log_request(event)
+                level: logs.Level = "info" if event.error is None else "warning"
+                if level in self._levels:
+                    _log_request(event, level)
             case ToolFinished():
                 _log_tool(event)
             case BreakerChanged():
@@ -51,8 +71,6 @@ class LogObserver:
 
 
 def _log_attempt(event: AttemptFinished) -> None:
-    if not logs.is_enabled("info"):
-        return
     attempt = event.attempt
     logs.emit(
         "attempt",
@@ -84,10 +102,7 @@ def _log_breaker(event: BreakerChanged) -> None:
     )
 
 
-def _log_request(event: RequestFinished) -> None:
-    level: logs.Level = "info" if event.error is None else "warning"
-    if not logs.is_enabled(level):
-        return
+def _log_request(event: RequestFinished, level: logs.Level) -> None:
     response = event.response
     reply = response if isinstance(response, ChatResponse) else None
     logs.emit(

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import from_json, to_json
 
+from budwood_server.web.disconnects import DisconnectWatch
 from budwood_server.web.problems import SLOW_BODY, ClientGoneError, Problem, ProblemError, reject, reject_size
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class Exchange:
         is_stream: Whether the reply is sent part by part.
         key_id: The id of the key, once it is known.
         status: The status of the reply, once it has started.
+        task: The task that answers the request, and creates the exchange.
         tokens: The tokens that the call of the request has used, or None as long as that is not known.
     """
 
@@ -71,6 +73,7 @@ class Exchange:
         "request_id",
         "scope",
         "status",
+        "task",
         "tokens",
     )
 
@@ -80,6 +83,7 @@ class Exchange:
         self._send = send
         self._body: bytes | None = None
         self._has_more = True
+        self.task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]
         self.request_id = request_id
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -128,10 +132,9 @@ class Exchange:
         """
         if self._body is None:
             self._check_length(limit)
-            task = asyncio.current_task()
-            assert task is not None  # noqa: S101 - for type checkers: coroutines run in tasks
+            task = self.task
             slow: list[bool] = []
-            timer = asyncio.get_running_loop().call_later(timeout, _cancel, task, slow)  # faster than asyncio.timeout
+            timer = task.get_loop().call_later(timeout, _cancel, task, slow)  # faster than asyncio.timeout
             try:
                 self._body = b"".join([part async for part in self._read_parts(limit)])
             except asyncio.CancelledError:
@@ -203,32 +206,22 @@ class Exchange:
         Raises:
             ClientGoneError: The client has closed the connection.
         """
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for type checkers: coroutines run in tasks
-        watch = asyncio.get_running_loop().create_task(self._watch(task))
+        watch = DisconnectWatch(self._receive, self.task)
         try:
             return await call
         except asyncio.CancelledError:
-            if watch.done() and not watch.cancelled() and watch.result():
-                task.uncancel()
+            if watch.is_gone:
+                self.task.uncancel()
                 raise ClientGoneError from None
             raise
         finally:
-            watch.cancel()
+            watch.close()
 
     def accept_interruption(self) -> Problem | None:
         """Return why the server has cancelled the request, so that this can be sent; None if it has not."""
-        if self.interruption is not None and (task := asyncio.current_task()) is not None:
-            task.uncancel()
+        if self.interruption is not None:
+            self.task.uncancel()
         return self.interruption
-
-    async def _watch(self, task: asyncio.Task[Any]) -> bool:
-        """Cancel a task when the client has left."""
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                task.cancel()
-                return True
 
     async def send(self, status: int, body: bytes, headers: Iterable[Header] = (JSON_TYPE,)) -> None:
         """Send the whole reply."""

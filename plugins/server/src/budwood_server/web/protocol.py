@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with a limit on the time in which the head of a request must arrive."""
+"""uvicorn's HTTP protocol, with a time limit for the head of a request, and fewer system calls for replies."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class TimedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer of the first request."""
         super().connection_made(transport)
+        self.transport = _JoinedWrites(transport, self.loop)  # type: ignore[assignment]
         self._is_in_head = True
         self._timer = self.loop.call_later(self.head_seconds, self._close_if_in_head)
 
@@ -71,3 +72,36 @@ class TimedProtocol(HttpToolsProtocol):
         self._timer = None
         if self._is_in_head and not self.transport.is_closing():
             self.transport.close()
+
+
+class _JoinedWrites:
+    """A transport that sends what is written in one turn of the event loop together: head and body of a reply."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._call_soon = loop.call_soon
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - of the transport
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send data at the end of this turn."""
+        if not self._parts:
+            self._call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Send what was written, and close the connection."""
+        self._flush()
+        self._transport.close()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Have another protocol take over, after what was written."""
+        self._flush()
+        self._transport.set_protocol(protocol)
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.write(b"".join(parts))

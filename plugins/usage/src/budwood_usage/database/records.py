@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
-from pydantic_core import to_json
 from sqlalchemy import Connection, delete, select, text, update
 
 from budwood.types import CallFilter, CallRecord, UsageTotals
@@ -15,16 +15,8 @@ from budwood_usage.queries import POSTGRESQL, SELECT_DROPPED, SQLITE, Dialect, s
 from budwood_usage.retention import SWEEP
 from budwood_usage.rows import CALLS, COLUMNS, read_row, read_totals
 
-_INSERT_JSON: Final = f"""
-    INSERT INTO {CALLS} ({", ".join(COLUMNS)})
-    SELECT {", ".join(f"json_extract(value, '$[{number}]')" for number in range(len(COLUMNS)))}
-    FROM json_each(?) WHERE true ON CONFLICT DO NOTHING
-"""  # noqa: S608 - constants
-"""
-SQLite's statement for all rows at once.
-
-With a statement for each row, the driver's thread takes Python's lock again after each, which slows other threads down.
-"""
+_ROWS: Final = 256
+"""The maximum number of rows of one statement for SQLite, which accepts 32,766 values."""
 
 _PLACES: Final = {"qmark": "?", "numeric_dollar": "${}"}
 """How drivers write the parameter of a number; others write ``%s``."""
@@ -45,7 +37,7 @@ def add(connection: Connection, rows: Sequence[tuple[Any, ...]], dropped_calls: 
     if rows and is_postgresql(connection):
         connection.exec_driver_sql(_insert_for(connection), list(rows))  # no parameter needs a conversion
     elif rows:
-        connection.exec_driver_sql(_INSERT_JSON, (to_json(rows).decode(),))
+        _add_to_sqlite(connection, rows)
     if dropped_calls:
         connection.execute(update(dropped).values(calls=dropped.c.calls + dropped_calls))
 
@@ -89,10 +81,25 @@ def read_dropped(connection: Connection) -> int:
     return sum(row[0] for row in _read(connection, SELECT_DROPPED, ()))
 
 
-def _insert_for(connection: Connection) -> str:
+def _add_to_sqlite(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """
+    Write rows with few statements: after each, the driver's thread waits for the event loop, and slows it down.
+
+    The driver keeps prepared statements, so that their sizes are powers of two.
+    """
+    start = 0
+    while (left := len(rows) - start) > 0:
+        size = min(_ROWS, 1 << (left.bit_length() - 1))
+        some = rows[start : start + size]
+        connection.exec_driver_sql(_insert_for(connection, size), tuple(chain.from_iterable(some)))
+        start += size
+
+
+def _insert_for(connection: Connection, rows: int = 1) -> str:
     place = _PLACES.get(connection.dialect.paramstyle, "%s")
     places = ", ".join(place.format(number) for number in range(1, len(COLUMNS) + 1))
-    return f"INSERT INTO {CALLS} ({', '.join(COLUMNS)}) VALUES ({places}) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+    values = ", ".join([f"({places})"] * rows)
+    return f"INSERT INTO {CALLS} ({', '.join(COLUMNS)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 
 
 def _read(connection: Connection, statement: str, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
