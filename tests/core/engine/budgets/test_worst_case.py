@@ -30,6 +30,7 @@ from budwood.types import (
     TextPart,
     ToolDefinition,
     ToolResultPart,
+    TranscriptionRequest,
     Usage,
     VendorPart,
     VendorTool,
@@ -174,6 +175,23 @@ def test_speech_by_characters_has_a_known_cost():
     computed = worst_case(SpeechRequest(model="m", text="Grüße"), facts=facts)
 
     assert (computed.dollars, computed.unbounded, computed.no_price) == (Decimal(75) / 1_000_000, None, None)
+
+
+@pytest.mark.parametrize(("seconds", "charged"), [(3.0, 10), (3599.0, 3600)])
+def test_transcription_by_hours_has_a_known_cost(seconds, charged):
+    """
+    If the duration of the audio is known. Vendors charge for at least some seconds.
+    """
+    facts = ModelFacts(media_prices={"audio_hour": 36})
+    request = TranscriptionRequest(model="m", audio=AudioPart(data=b"x", media_type="audio/wav"))
+    body = (b"x", BodyFile(Path("a.wav")))
+
+    known = worst_case(request, facts=facts, body=body, seconds=seconds)
+
+    assert (known.dollars, known.unbounded, known.no_price) == (Decimal(charged) / 100, None, None)
+    assert "files" in worst_case(request, facts=facts, body=body).unbounded
+    expensive = request.model_copy(update={"extra": {"style": "slow"}})
+    assert "style" in worst_case(expensive, facts=facts, body=body, seconds=seconds).unbounded
 
 
 def test_voice_of_the_catalog_has_no_cost():

@@ -16,7 +16,7 @@ from budwood.engine.drivers.effects import Flow, Invoke
 from budwood.engine.pipeline.attempt import Attempt
 from budwood.engine.pipeline.sending import encode_again
 from budwood.errors import BudgetExceededError, ProviderError
-from budwood.types import Answer, ChatRequest, ChatResponse, Cost
+from budwood.types import Answer, ChatRequest, ChatResponse, Cost, TranscriptionRequest
 
 if TYPE_CHECKING:
     from budwood.engine.pipeline.call import Call
@@ -101,10 +101,16 @@ def _compute_worst_case(attempt: Attempt) -> Flow[WorstCase]:
     counted: int | None = None
     if isinstance(request, ChatRequest) and call.counter.has_tokenizer(endpoint, request.model):
         counted = yield Invoke(lambda: call.counter.exact(endpoint, request))
+    seconds: float | None = None
+    if isinstance(request, TranscriptionRequest):
+        from budwood.engine.pipeline.measuring import measure_seconds  # chat does not need it
+
+        seconds = yield Invoke(lambda: measure_seconds(call.instances, request.audio))
     return compute_worst_case(
         request,
         body=encoded.body,
         counted=counted,
+        seconds=seconds,
         rules=endpoint.rules(attempt.model),
         facts=endpoint.facts(attempt.model) if endpoint.facts is not None else None,
         adaptations=encoded.adaptations,

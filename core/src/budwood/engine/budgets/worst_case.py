@@ -23,6 +23,7 @@ from budwood.types import (
     ModerationRequest,
     ReasoningPart,
     ToolResultPart,
+    TranscriptionRequest,
     Usage,
     VendorPart,
 )
@@ -38,6 +39,9 @@ HIDDEN_TOKENS_OF_TOOLS: Final = 1024
 
 MIN_ENCRYPTED: Final = 64
 """Reasoning is sent back as text or encrypted. Without any text of this length it is only a reference."""
+
+MIN_AUDIO_SECONDS: Final = 10
+"""What Groq charges for shorter audio. Vendors round up to seconds."""
 
 _NOT_IN_TEXT: Final = frozenset({"audio", "video"})
 """Kinds of tokens that only occur if the request contains such media or asks for them, which is refused itself."""
@@ -74,6 +78,7 @@ def compute_worst_case(
     facts: ModelFacts | None,
     adaptations: Collection[Adaptation],
     moment: datetime,
+    seconds: float | None = None,
 ) -> WorstCase:
     """
     Return the most that a request can use.
@@ -86,17 +91,18 @@ def compute_worst_case(
         facts: The facts of the model; None if the catalog has none.
         adaptations: What the encoder changed.
         moment: The time, with a time zone.
+        seconds: The duration of audio to transcribe; None if it is not known.
     """
-    speech = _cost_of_speech(request, facts, moment)
-    if isinstance(body, bytes):
-        unknown = next(_find_unbounded(request, body, rules, facts, is_speech=speech is not None), None)
-    else:
-        body, unknown = b"", UnknownCost("the tokens of files are not known")
+    units = _cost_of_units(request, facts, moment, seconds)
+    unknown = None
+    if not isinstance(body, bytes):
+        body, unknown = b"", None if units is not None else UnknownCost("the tokens of files are not known")
+    unknown = unknown or next(_find_unbounded(request, body, rules, facts, has_units=units is not None), None)
     hidden, unknown_hidden = _bound_hidden_reasoning(request, rules, body)
     is_counted = counted is not None and CONTENTS.isdisjoint(getattr(request, "extra", ()))
     tokens_in = hidden + (counted or 0 if is_counted else len(body) + _allowance(request))
     tokens_out, unknown_output = _bound_output(request, rules, adaptations)
-    dollars, no_price = (speech, None) if speech is not None else _compute_cost(facts, moment, tokens_in, tokens_out)
+    dollars, no_price = (units, None) if units is not None else _compute_cost(facts, moment, tokens_in, tokens_out)
     reason, parameter = unknown or unknown_hidden or unknown_output or (None, None)
     return WorstCase(tokens_in + tokens_out, dollars, reason, no_price, parameter)
 
@@ -112,12 +118,18 @@ def _compute_cost(
     return dollars or Decimal(0), "no price is known for the model" if dollars is None else None
 
 
-def _cost_of_speech(request: object, facts: ModelFacts | None, moment: datetime) -> Decimal | None:
-    """Return the cost of a text to speak, if its model is priced by characters alone."""
-    text = getattr(request, "text", None)
-    if facts is None or facts.prices or "characters" not in facts.media_prices or not isinstance(text, str):
+def _cost_of_units(
+    request: object, facts: ModelFacts | None, moment: datetime, seconds: float | None
+) -> Decimal | None:
+    """Return the highest cost of a text to speak or of audio, if its model is priced by characters or hours alone."""
+    if facts is None or facts.prices:
         return None
-    return facts.cost(Usage(characters=len(text)), moment).dollars
+    text = getattr(request, "text", None)
+    if "characters" in facts.media_prices and isinstance(text, str):
+        return facts.cost(Usage(characters=len(text)), moment).dollars
+    if "audio_hour" in facts.media_prices and isinstance(request, TranscriptionRequest) and seconds is not None:
+        return facts.cost(Usage(audio_seconds=max(seconds + 1, MIN_AUDIO_SECONDS)), moment).dollars
+    return None
 
 
 def _allowance(request: object) -> int:
@@ -182,17 +194,17 @@ def _has_long_text(value: object) -> bool:
 
 
 def _find_unbounded(
-    request: object, body: bytes, rules: ModelRules, facts: ModelFacts | None, *, is_speech: bool
+    request: object, body: bytes, rules: ModelRules, facts: ModelFacts | None, *, has_units: bool
 ) -> Iterator[UnknownCost]:
     """Yield the contents of a request that can use more tokens, or cost more, than its text."""
-    defaults = {} if is_speech else rules.defaults  # such as a voice: the price of the characters is the same
+    defaults = {} if has_units else rules.defaults  # such as a voice: the price of the characters is the same
     yield from find_costly_parameters({**defaults, **_without_lengths(request)}, body, facts)
     if isinstance(request, ModerationRequest):
         if any(isinstance(part, ImagePart) for content in request.contents for part in content):
             yield UnknownCost("the tokens of images are not known")
     elif isinstance(request, ChatRequest):
         yield from map(UnknownCost, _find_unbounded_chat(request))
-    elif not isinstance(request, EmbeddingRequest) and not is_speech:
+    elif not isinstance(request, EmbeddingRequest) and not has_units:
         yield UnknownCost("the cost of such requests is not known")
 
 

@@ -52,6 +52,21 @@ def fit_part(instances: Instances, part: AnyMedia, limits: MediaLimits) -> AnyMe
     return _update(part, found[0]) if len(found) == 1 and isinstance(found[0], MediaPart) else part
 
 
+def measure_seconds(instances: Instances, part: AudioPart) -> float | None:
+    """Return the duration that the content of audio states; None if it is not here, or no handler can read it."""
+    size = measure(part)
+    if size is None or (part.data is None and part.path is None):
+        return None
+    name = part.path.name if part.path is not None else part.type
+    file = MediaFile(name=name, media_type=part.media_type or "", size=size, data=part.data, path=part.path)
+    try:
+        media_type = sniff_media_type(file.head(HEAD_BYTES)) or file.media_type
+        found = read_file(instances, file.model_copy(update={"media_type": media_type}))
+    except (BudwoodError, OSError):
+        return None
+    return next((each.seconds for each in found if isinstance(each, AudioPart | VideoPart)), None)
+
+
 def measure_result(instances: Instances, media: M) -> M:
     """
     Return generated audio or a video with the duration that its content states, unless the vendor reports it.
