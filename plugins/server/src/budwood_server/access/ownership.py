@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from budwood_server.database import Database
 from budwood_server.database.tables import OBJECTS
@@ -103,8 +101,7 @@ class Ownership:
             ProblemError: 404: another owner has recorded it.
         """
         new = OwnedObject(kind, public_id, owner, provider, vendor_id, self._now(), dict(data or {}))
-        insert = insert_postgresql if self._database.is_postgresql else insert_sqlite
-        statement = insert(OBJECTS).values({name: getattr(new, name) for name in _FIELDS})
+        statement = self._database.insert(OBJECTS).values({name: getattr(new, name) for name in _FIELDS})
         async with self._database.write() as connection:
             if (await connection.execute(statement.on_conflict_do_nothing())).rowcount:
                 return new

@@ -8,7 +8,6 @@ from math import inf
 from typing import Any, Final
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database import Database, DatabaseError
@@ -49,13 +48,9 @@ class SqlLeaseStore:
         row = (await connection.execute(query)).first()
         if row is None:
             values = {"key": period.key, "resets_at": _encode_end(period), **_to_row(Count())}
-            await connection.execute(self._insert(values))
+            await connection.execute(self._database.insert(LIMIT_COUNTS).values(values).on_conflict_do_nothing())
             row = (await connection.execute(query)).one()
         return Count(row.used, row.recalled_until, {name: Lease(*lease) for name, lease in row.leases.items()})
-
-    def _insert(self, values: dict[str, Any]) -> Any:  # noqa: ANN401 - a statement of either dialect
-        dialect = postgresql if self._database.is_postgresql else sqlite
-        return dialect.insert(LIMIT_COUNTS).values(values).on_conflict_do_nothing()
 
     async def list_recalled(self, now: float) -> frozenset[Period]:
         """List the periods of which workers return their units in reserve."""

@@ -8,17 +8,18 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Dialect,
     Double,
     Identity,
-    Index,
     Integer,
     MetaData,
     SmallInteger,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
 from budwood_usage.rows import CALLS, DROPPED, TOKENS
 
@@ -27,8 +28,22 @@ def _required(name: str, kind: Any) -> Column[Any]:  # noqa: ANN401 - a type of 
     return Column(name, kind, nullable=False)
 
 
+class _Tags(TypeDecorator[Any]):
+    """JSON; with PostgreSQL JSONB, whose dialect takes 5 MB and is imported only there."""
+
+    impl: Any = JSON
+    cache_ok: Any = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
+
+
 METADATA: Final = MetaData()
-"""The tables, for programs that compare them with those of a database."""
+"""The tables, for programs that compare them with those of a database. Indexes are only in the migrations."""
 
 calls: Final = Table(
     CALLS,
@@ -37,7 +52,7 @@ calls: Final = Table(
     _required("time", Double()),
     *(_required(name, Text()) for name in ("call", "service", "provider", "model")),
     *(Column(name, Text()) for name in ("endpoint", "label")),
-    Column("tags", JSON().with_variant(JSONB(), "postgresql")),
+    Column("tags", _Tags()),
     Column("key", Text()),
     *(Column(name, BigInteger()) for name in TOKENS),
     _required("cost", BigInteger()),
@@ -54,10 +69,6 @@ calls: Final = Table(
     sqlite_autoincrement=True,
 )
 """One row for each call. ``cost`` and ``saved`` are integers of 10⁻¹² dollars."""
-
-for _name, _column in (("errors", calls.c.error), ("failures", calls.c.failures)):
-    _condition = _column.is_not(None)
-    Index(f"budwood_{_name}_by_time", calls.c.time, calls.c.id, postgresql_where=_condition, sqlite_where=_condition)
 
 dropped: Final = Table(DROPPED, METADATA, _required("calls", BigInteger()))
 """One row with the number of calls that were not recorded."""
