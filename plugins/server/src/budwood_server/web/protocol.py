@@ -75,7 +75,7 @@ class TimedProtocol(HttpToolsProtocol):
 
 
 class _JoinedWrites:
-    """A transport that sends what is written in one turn of the event loop together: head and body of a reply."""
+    """A transport that sends two writes in one turn of the event loop together: the head and the body of a reply."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -86,10 +86,12 @@ class _JoinedWrites:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send data at the end of this turn."""
-        if not self._parts:
-            self._call_soon(self._flush)
+        """Send data with the next write, or at the end of this turn."""
         self._parts.append(data)
+        if len(self._parts) > 1:
+            self._flush()
+        else:
+            self._call_soon(self._flush)
 
     def close(self) -> None:
         """Send what was written, and close the connection."""
