@@ -35,6 +35,7 @@ class GatewayServer:
         self._server = Server(self.worker)
         self._thread = threading.Thread(target=self._run)
         self._started = threading.Event()
+        self._errors = []
 
     @property
     def address(self):
@@ -60,12 +61,14 @@ class GatewayServer:
         self._loop.call_soon_threadsafe(self._server.interrupt)
         self._thread.join()
         self._listener.close()
+        assert self._errors == [], "errors in callbacks of the event loop"
 
     def _run(self):
         run(self._serve())
 
     async def _serve(self):
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(lambda _, context: self._errors.append(context))
         self._started.set()
         await serve_worker(self._server, self.worker, [self._listener])
 

@@ -60,6 +60,7 @@ def test_address_and_bare_name_have_one_name():
     known = names()
 
     assert known.resolve("openai/gpt-5.1-mini").name == known.resolve("gpt-5.1-mini").name == "openai/gpt-5.1-mini"
+    assert known.resolve("OpenAI/gpt-5.1-mini").name == "openai/gpt-5.1-mini"
 
 
 def test_bare_name_of_several_providers_is_ambiguous():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -76,6 +77,20 @@ def test_requests_per_minute_hold_over_workers(server):
     assert refused.json()["error"]["code"] == "rate_limit_exceeded"
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert refused.headers["x-ratelimit-limit-requests"] == "5"
+
+
+def test_files_need_few_tokens_of_the_minute(server):
+    """
+    They are not counted before the call. What follows them has the tokens of the minute.
+    """
+    with server.client(server.create_key(tokens_per_minute=1000)) as client:
+        first = client.post("/v1/files", files={"file": ("a.txt", b"Hello")}, data={"purpose": "user_data"})
+        answered = client.post("/v1/chat/completions", json=QUESTION)
+        untyped = client.post("/v1/chat/completions", content=json.dumps(QUESTION | {"max_tokens": 5000}))
+
+    assert first.status_code != 429
+    assert answered.status_code == 200
+    assert untyped.status_code == 429
 
 
 def test_a_request_that_exceeds_the_tokens_is_refused_for_good(server):

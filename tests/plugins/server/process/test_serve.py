@@ -88,11 +88,13 @@ def test_a_port_in_use_is_one_line_with_the_cure(tmp_path):
 )
 def test_invalid_settings_end_the_start(tmp_path, settings, said, workers):
     """
-    An error of a line, and a hint, without a traceback.
+    An error of a line, and a hint, without a traceback. A first admin key is printed before, because it is created.
     """
     status, lines = fail(tmp_path, "--workers", workers, settings=settings)
 
     assert status == 3, lines
+    if said == "nowhere":
+        assert lines.pop(0).startswith("admin key, which is shown only now: bw_live_")
     assert lines[0].startswith("error: "), lines
     assert said in lines[0]
     assert len(lines) <= 2

@@ -41,7 +41,7 @@ MIN_ENCRYPTED: Final = 64
 """Reasoning is sent back as text or encrypted. Without any text of this length it is only a reference."""
 
 MIN_AUDIO_SECONDS: Final = 10
-"""What Groq charges for shorter audio. Vendors round up to seconds."""
+"""What some vendors charge for shorter audio. All round up to seconds."""
 
 _NOT_IN_TEXT: Final = frozenset({"audio", "video"})
 """Kinds of tokens that only occur if the request contains such media or asks for them, which is refused itself."""

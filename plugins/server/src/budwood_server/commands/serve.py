@@ -65,6 +65,8 @@ def start(launch: Launch) -> None:
     sockets = open_sockets(server.host, server.port)
     try:
         prepared = prepare_in_process(server)
+        if prepared.admin_key is not None:  # at once: if the start fails later, it would be lost
+            typer.echo(f"admin key, which is shown only now: {prepared.admin_key}", err=True)
         if server.workers == 1:
             _run_alone(launch, sockets, prepared)
         else:
@@ -108,8 +110,6 @@ def _announce(sockets: Sequence[socket.socket], server: ServerSettings, prepared
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         lines.append(f"  models:   {', '.join(names[:MAX_NAMES])}{more}")
     lines.append(f"  database: {prepared.label}")
-    if prepared.admin_key is not None:
-        lines.append(f"  admin key, which is shown only now: {prepared.admin_key}")
     lines.append("  create a key for clients: budwood server keys create NAME")
     if not names:
         hint = "add them to [server.models]" + (", or use provider/model" if server.vendor_names else "")

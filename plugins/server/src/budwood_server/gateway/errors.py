@@ -123,7 +123,7 @@ def describe(error: BaseException) -> Problem:
         message=message,
         type=kind,
         code=code,
-        param=getattr(error, "param", None),
+        param=getattr(error, "param", None) if status < 500 else None,  # else it is not of the client's request
         hint=_find_hint(error),
         headers=headers,
     )

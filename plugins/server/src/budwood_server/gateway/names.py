@@ -67,16 +67,20 @@ class ModelNames:
         self._known = {provider: frozenset(list_known(provider)) for provider in self._providers}
         self._resolved: dict[str, ResolvedModel] = {}
 
-    def resolve(self, name: str) -> ResolvedModel:
+    def resolve(self, name: str, *, param: str = "model") -> ResolvedModel:
         """
         Return what a name stands for.
+
+        Args:
+            name: The name.
+            param: The field that has it, for errors.
 
         Raises:
             ProblemError: No model has the name, or several providers have it; the hint has similar names.
         """
         found = self._resolved.get(name)
         if found is None:
-            found = self._resolve(name)
+            found = self._resolve(name, param)
             if len(self._resolved) >= MAX_CACHED:
                 self._resolved.clear()
             self._resolved[name] = found
@@ -88,23 +92,26 @@ class ModelNames:
         for provider, models in self._known.items():
             yield from (f"{provider}/{model}" for model in sorted(models))
 
-    def _resolve(self, name: str) -> ResolvedModel:
+    def _resolve(self, name: str, param: str) -> ResolvedModel:
         if route := self._routes.get(name):
             return self._make(name, route.to_options())
         provider, separator, model = name.partition("/")
-        if separator and model and normalise(provider) in map(normalise, self._providers):
-            return self._make(name, {"model": name})
+        if separator and model:
+            for known in self._providers:
+                if normalise(known) == normalise(provider):  # one name for allow-lists, usage and budgets
+                    address = f"{known}/{model}"
+                    return self._make(address, {"model": address})
         owners = [provider for provider, models in self._known.items() if name in models]
         if len(owners) == 1:
             address = f"{owners[0]}/{name}"
             return self._make(address, {"model": address})
-        raise self._not_found(name, [f"{owner}/{name}" for owner in owners])
+        raise self._not_found(name, [f"{owner}/{name}" for owner in owners], param)
 
     def _make(self, name: str, options: Mapping[str, Any]) -> ResolvedModel:
         details = self._find_details(options["model"])
         return ResolvedModel(name, options, details.provider, details.api, details.rules)
 
-    def _not_found(self, name: str, addresses: Sequence[str]) -> ProblemError:
+    def _not_found(self, name: str, addresses: Sequence[str], param: str) -> ProblemError:
         if addresses:
             message, names = f"Several providers have the model {name!r}.", addresses
         else:
@@ -112,4 +119,6 @@ class ModelNames:
             names = get_close_matches(name, [*self.list(), *(model for each in self._known.values() for model in each)])
         shown = ", ".join(dict.fromkeys(names[:MAX_NAMES]))
         hint = f"Use one of: {shown}." if shown else "GET /v1/models lists the models."
-        return ProblemError(Problem(status=404, message=message, code="model_not_found", param="model", hint=hint))
+        if self._providers and "/" not in name:
+            hint += f" A model that is not listed is named with its provider: {self._providers[0]}/{name}."
+        return ProblemError(Problem(status=404, message=message, code="model_not_found", param=param, hint=hint))

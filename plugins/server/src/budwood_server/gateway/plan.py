@@ -140,14 +140,20 @@ def add_tags(plan: CallPlan, field_name: str, field_value: object) -> None:
             found[_NOT_IN_TAGS.sub("_", name)[:MAX_TAG_NAME]] = value[:MAX_TAG_VALUE]
 
 
-def resolve_allowed(configuration: Configuration, key: ApiKey, name: str) -> ResolvedModel:
+def resolve_allowed(configuration: Configuration, key: ApiKey, name: str, *, param: str = "model") -> ResolvedModel:
     """
     Return what a name stands for, if the key may use it.
+
+    Args:
+        configuration: Knows the names.
+        key: The key of the request.
+        name: The name.
+        param: The field that has it, for errors.
 
     Raises:
         ProblemError: No model has the name, or the key may not use it.
     """
-    resolved = configuration.names.resolve(name)
+    resolved = configuration.names.resolve(name, param=param)
     if not key.allows_model(resolved.name):
         raise ProblemError(
             Problem(
@@ -155,7 +161,7 @@ def resolve_allowed(configuration: Configuration, key: ApiKey, name: str) -> Res
                 message=f"This key may not use the model {resolved.name!r}.",
                 type="permission_error",
                 code="model_not_allowed",
-                param="model",
+                param=param,
                 hint="GET /v1/models lists the models that it may use.",
             )
         )
@@ -165,7 +171,7 @@ def resolve_allowed(configuration: Configuration, key: ApiKey, name: str) -> Res
 def _apply(requested: dict[str, Any], options: dict[str, Any], configuration: Configuration, key: ApiKey) -> None:
     """Add the options of a request to those of its model."""
     if (names := requested.pop("fallbacks", None)) is not None:
-        models = [resolve_allowed(configuration, key, name).options for name in names]
+        models = [resolve_allowed(configuration, key, name, param="fallbacks").options for name in names]
         options["fallbacks"] = [each for model in models for each in (model["model"], *model.get("fallbacks", ()))]
     if (namespace := requested.pop("cache_namespace", None)) is not None:
         options["cache_namespace"] = make_namespace(configuration.server, key, namespace)

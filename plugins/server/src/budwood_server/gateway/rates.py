@@ -66,9 +66,9 @@ def count_tokens(response: Any) -> int | None:  # noqa: ANN401 - of each service
 
 
 async def _estimate_tokens(exchange: Exchange, server: ServerSettings) -> int:
-    """Estimate the tokens that a JSON body asks for; forms have files, whose tokens are counted afterwards."""
-    if not (exchange.header(b"content-type") or "").startswith("application/json"):
-        return 0
+    """Estimate the tokens that a body asks for; forms have files, whose tokens are counted afterwards."""
+    if (exchange.header(b"content-type") or "").startswith("multipart/"):
+        return 1  # so that a key whose tokens are used up is refused
     body = await exchange.read_body(server.max_body, server.body_timeout)
     limit = _MAX_OUTPUT.search(body)
     output = int(limit[1]) if limit else 0 if exchange.path in _WITHOUT_OUTPUT else DEFAULT_OUTPUT

@@ -24,19 +24,18 @@ class DisconnectWatch:
     def __init__(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]], task: asyncio.Task[Any]) -> None:
         self._receive = receive
         self._task = task
-        self._future: asyncio.Future[Any] | None = None
+        self._is_closed = False
         self.is_gone = False
         self._steps = receive().__await__()
         self._advance()
 
     def close(self) -> None:
-        """Watch no longer."""
-        if self._future is not None:
-            self._future.remove_done_callback(self._advance)
+        """Watch no longer. The event loop may still call `_advance` for what has happened before."""
+        self._is_closed = True
         self._steps.close()
 
     def _advance(self, _future: object = None) -> None:
-        while not self.is_gone:
+        while not (self.is_gone or self._is_closed):
             try:
                 future = next(self._steps)
             except StopIteration as stop:
@@ -48,5 +47,4 @@ class DisconnectWatch:
             else:
                 future._asyncio_future_blocking = False  # noqa: SLF001 - how futures tell tasks that they are awaited
                 future.add_done_callback(self._advance)
-                self._future = future
                 return
