@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import from_json, to_json
 
-from budwood_server.web.disconnects import DisconnectWatch
 from budwood_server.web.problems import SLOW_BODY, ClientGoneError, Problem, ProblemError, reject, reject_size
 
 T = TypeVar("T")
@@ -206,22 +205,30 @@ class Exchange:
         Raises:
             ClientGoneError: The client has closed the connection.
         """
-        watch = DisconnectWatch(self._receive, self.task)
+        watch = self.task.get_loop().create_task(self._watch())
         try:
             return await call
         except asyncio.CancelledError:
-            if watch.is_gone:
+            if watch.done() and not watch.cancelled() and watch.result():
                 self.task.uncancel()
                 raise ClientGoneError from None
             raise
         finally:
-            watch.close()
+            watch.cancel()
 
     def accept_interruption(self) -> Problem | None:
         """Return why the server has cancelled the request, so that this can be sent; None if it has not."""
         if self.interruption is not None:
             self.task.uncancel()
         return self.interruption
+
+    async def _watch(self) -> bool:
+        """Cancel the task of the request when the client has left."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.task.cancel()
+                return True
 
     async def send(self, status: int, body: bytes, headers: Iterable[Header] = (JSON_TYPE,)) -> None:
         """Send the whole reply."""
