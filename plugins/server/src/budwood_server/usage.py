@@ -26,7 +26,7 @@ WRITE_SECONDS: Final = 0.2
 MAX_WAITING: Final = 100_000
 """The number of records that wait while the database fails. Further ones are dropped, and counted."""
 
-BATCH: Final = 1000
+BATCH: Final = 512
 """The maximum number of records of one transaction."""
 
 MAX_PAUSE: Final = 10.0
@@ -152,9 +152,16 @@ class UsageRecorder:
                 await self._stopping.wait()
 
     async def _write_batch(self) -> None:
-        """Write the oldest records. They wait until the transaction is committed."""
+        """
+        Write the oldest records. They wait until the transaction is committed.
+
+        A power of two of them is one statement. Each statement more waits for a turn of the event loop, and a busy
+        server would collect calls faster than it writes them.
+        """
         waiting, counted = self._waiting, len(self._dropped)
-        batch = [waiting[index] for index in range(min(len(waiting), BATCH))]
+        size = min(len(waiting), BATCH)
+        size = 1 << (size.bit_length() - 1) if size else 0
+        batch = [waiting[index] for index in range(size)]
         async with self._engine.begin() as connection:
             await connection.run_sync(add, batch, counted)
         for _ in batch:

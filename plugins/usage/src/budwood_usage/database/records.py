@@ -15,7 +15,7 @@ from budwood_usage.queries import POSTGRESQL, SELECT_DROPPED, SQLITE, Dialect, s
 from budwood_usage.retention import SWEEP
 from budwood_usage.rows import CALLS, COLUMNS, read_row, read_totals
 
-_ROWS: Final = 256
+_ROWS: Final = 512
 """The maximum number of rows of one statement for SQLite, which accepts 32,766 values."""
 
 _PLACES: Final = {"qmark": "?", "numeric_dollar": "${}"}
