@@ -125,8 +125,8 @@ def write_page(figures: Mapping[str, Figures], targets: Sequence[Target], machin
         f"{versions}."
     )
     parts = [
-        "## Targets\n\n" + format_table(["target", "measured", "bound", "met"], rows),
-        "## Servers\n\n" + format_tables(figures),
+        "## Targets\n\n" + format_table(["target", "measured", "bound", "met"], rows) + "\n",
+        "## Servers\n\n" + format_tables(figures) + "\n",
         about + "\n",
     ]
     head, _, rest = PAGE.read_text("utf-8").partition(START)
