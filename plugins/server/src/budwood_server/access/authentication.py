@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
 from budwood_server.access.keys import ADMIN, INFER
@@ -34,16 +34,27 @@ async def authenticate(worker: Worker, find_header: Callable[[str], str | None],
     Raises:
         ProblemError: 401 without a valid key; 403 if it is not for that.
     """
-    token = _find_token(find_header)
-    key = await worker.find_key(token) if token else None
-    if key is None:
-        raise ProblemError(INVALID_KEY)
+    key = await find_key(worker, find_header)
     if scope not in key.scopes:
-        raise _forbid(key, scope)
+        raise forbid(key.scopes, scope)
     return key
 
 
-def _find_token(find_header: Callable[[str], str | None]) -> str | None:
+async def find_key(worker: Worker, find_header: Callable[[str], str | None]) -> ApiKey:
+    """
+    Return the key of a request, whatever it is for.
+
+    Raises:
+        ProblemError: 401 without a valid key.
+    """
+    token = find_token(find_header)
+    key = await worker.find_key(token) if token else None
+    if key is None:
+        raise ProblemError(INVALID_KEY)
+    return key
+
+
+def find_token(find_header: Callable[[str], str | None]) -> str | None:
     """Return the key in the header of OpenAI, Anthropic or Azure."""
     header = find_header("authorization")
     if header is not None:
@@ -52,14 +63,26 @@ def _find_token(find_header: Callable[[str], str | None]) -> str | None:
     return find_header("x-api-key") or find_header("api-key")
 
 
-def _forbid(key: ApiKey, scope: str) -> ProblemError:
-    is_admin = ADMIN in key.scopes and scope == INFER
+def forbid(scopes: Collection[str], scope: str, kind: str = "key") -> ProblemError:
+    """
+    Return the error for a request that its sender may not send.
+
+    Args:
+        scopes: What the sender may do.
+        scope: What the request needs.
+        kind: ``"key"`` or ``"account"``.
+    """
+    hint = None
+    if kind == "account":
+        hint = "Ask an administrator for another role."
+    elif ADMIN in scopes and scope == INFER:
+        hint = "An admin key cannot infer: create another key."
     return ProblemError(
         Problem(
             status=403,
-            message=f"This key is not for {scope!r}.",
+            message=f"This {kind} is not for {scope!r}.",
             type="permission_error",
             code="missing_scope",
-            hint="An admin key cannot infer: create another key." if is_admin else None,
+            hint=hint,
         )
     )

@@ -7,14 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from budwood_server.access.keys import ADMIN, ApiKey
+from budwood_server.access.keys import ADMIN
 from budwood_server.api.access import get_worker, require
 from budwood_server.api.errors import list_responses
+from budwood_server.people.principals import Principal
 from budwood_server.worker import Worker
 
 router = APIRouter(prefix="/api/config", tags=["configuration"])
 
-Admin = Annotated[ApiKey, Depends(require(ADMIN))]
+Admin = Annotated[Principal, Depends(require(ADMIN))]
 
 
 class WorkerConfiguration(BaseModel):

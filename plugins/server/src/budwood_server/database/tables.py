@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Double,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -109,3 +110,74 @@ LIMIT_COUNTS: Final = Table(
 What was used of limits, and what workers hold. A row is `budwood_server.limits.counts.Count`; `leases` has amount, idle
 units and expiry by worker.
 """
+
+ACCOUNTS: Final = Table(
+    "budwood_accounts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(32), nullable=False),
+    Column("password_hash", Text, nullable=False),  # with its parameters and salt
+    Column("created", Double, nullable=False),
+    Column("disabled", Double),
+    Column("last_login", Double),
+)
+"""Accounts of people. `budwood_server.people.accounts.Account` describes the columns."""
+
+LOGINS: Final = Table(
+    "budwood_logins",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("account_id", ForeignKey(ACCOUNTS.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),  # "page" or "program"
+    Column("created", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("revoked", Double),
+)
+"""Logins of accounts: the session of a page, or the family of tokens of a program."""
+
+LOGIN_SECRETS: Final = Table(
+    "budwood_login_secrets",
+    metadata,
+    Column("secret_hash", LargeBinary(32), primary_key=True),
+    Column("login_id", ForeignKey(LOGINS.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(32), nullable=False),  # "cookie", "access", "refresh" or "ticket"
+    Column("expires", Double, nullable=False, index=True),
+    Column("used", Double),  # of refresh tokens and tickets, which are used once
+)
+"""Hashes of what proves a login: cookies, tokens and tickets."""
+
+LOGIN_FAILURES: Final = Table(
+    "budwood_login_failures",
+    metadata,
+    Column("subject", String(64), primary_key=True),  # a hash of a name, an address, or both
+    Column("count", Integer, nullable=False),
+    Column("resets_at", Double, nullable=False, index=True),
+)
+"""Failed logins within a time, which bound how many passwords can be tried."""
+
+IDEMPOTENT_REPLIES: Final = Table(
+    "budwood_idempotent_replies",
+    metadata,
+    Column("principal", String(128), primary_key=True),
+    Column("key_hash", LargeBinary(32), primary_key=True),
+    Column("request_hash", LargeBinary(32), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("reply", LargeBinary),  # encrypted: replies to creations may contain a secret
+    Column("expires", Double, nullable=False, index=True),
+)
+"""Replies to requests with an ``idempotency-key``, which the same request gets again."""
+
+AUDIT: Final = Table(
+    "budwood_audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("principal_kind", String(32), nullable=False),
+    Column("principal_id", String(128), nullable=False, index=True),
+    Column("principal_name", Text, nullable=False),
+    Column("action", String(64), nullable=False, index=True),
+    Column("target", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+)
+"""Administrative acts. `budwood_server.people.audit.AuditEntry` describes the columns."""

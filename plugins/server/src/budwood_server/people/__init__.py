@@ -1,0 +1,1 @@
+"""Who uses the server, beside keys: accounts, their sessions and tokens, and the log of what they did."""

@@ -1,0 +1,39 @@
+"""What accounts and keys may do under ``/api``: scopes of routes, and the scopes of each role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from budwood_server.access.keys import ADMIN, INFER, PROMPTS, TELEMETRY
+
+KEYS_READ: Final = "keys:read"
+KEYS_WRITE: Final = "keys:write"
+"""Create, rotate and revoke keys. Without `ADMIN`, only keys whose scopes are within ``{INFER}``."""
+
+PROMPTS_READ: Final = "prompts:read"
+PROMPTS_WRITE: Final = "prompts:write"
+RUNS_READ: Final = "runs:read"
+RUNS_WRITE: Final = "runs:write"
+ENDPOINTS_READ: Final = "endpoints:read"
+
+Role = Literal["viewer", "operator", "admin"]
+
+_READ: Final = frozenset({KEYS_READ, PROMPTS_READ, RUNS_READ, ENDPOINTS_READ, TELEMETRY})
+_OPERATE: Final = _READ | {INFER, PROMPTS, PROMPTS_WRITE, RUNS_WRITE, KEYS_WRITE}
+
+ROLES: Final[Mapping[Role, frozenset[str]]] = {"viewer": _READ, "operator": _OPERATE, "admin": _OPERATE | {ADMIN}}
+"""The scopes of each role."""
+
+_OF_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    INFER: frozenset({RUNS_READ, RUNS_WRITE}),
+    PROMPTS: frozenset({PROMPTS_READ, PROMPTS_WRITE}),
+    TELEMETRY: frozenset({ENDPOINTS_READ}),
+    ADMIN: frozenset({KEYS_READ, KEYS_WRITE, PROMPTS_READ, PROMPTS_WRITE, RUNS_READ, ENDPOINTS_READ}),
+}
+"""The scopes of routes that a scope of a key includes."""
+
+
+def expand_scopes(scopes: frozenset[str]) -> frozenset[str]:
+    """Return the scopes of a key with those that they include."""
+    return scopes.union(*(_OF_KEYS.get(scope, frozenset()) for scope in scopes))
