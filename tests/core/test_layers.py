@@ -25,7 +25,10 @@ FOR_HTTPX = ("wire", "transports")
 SURFACE = {"errors", "types", "contracts", "hooks", "wire", "providing"}
 """The layers that plugins may import; `requires_api` versions them."""
 
-APPLICATIONS = {"budwood_generation", "budwood_cli", "budwood_langchain", "budwood_llama_index", "budwood_server"}
+APPLICATIONS = {
+    *("budwood_generation", "budwood_cli", "budwood_langchain", "budwood_llama_index", "budwood_prompts"),
+    "budwood_server",
+}
 FOR_APPLICATIONS = SURFACE | {
     "",
     "clock",

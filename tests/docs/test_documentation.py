@@ -178,10 +178,11 @@ def test_commands_succeed(page, tmp_path):
 @pytest.mark.parametrize("page", with_blocks("toml"))
 def test_toml_is_valid(page):
     """
-    Specifications and settings on the page are valid. Documents are files and patterns, since a folder is an error.
+    Specifications, prompts and settings on the page are valid. Documents are files and patterns: a folder is an error.
     """
     from budwood import Settings
     from budwood_generation.spec_sources import make_spec
+    from budwood_prompts import parse_prompt
     from budwood_server.settings import load_server_settings
 
     for block in blocks(page, "toml"):
@@ -189,6 +190,8 @@ def test_toml_is_valid(page):
         if "rows" in table:
             spec = make_spec(table, page.parent)
             assert all(Path(path).suffix for path in (spec.documents.paths if spec.documents else ()))
+        elif "messages" in table:
+            parse_prompt(block.code, "example", where=page.name)
         elif "project" not in table and block.runs:
             load_server_settings(Settings.load(table, environment={}))
 

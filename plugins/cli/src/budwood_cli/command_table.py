@@ -62,6 +62,10 @@ COMMANDS: Final = (
         "budwood_cli.saved_conversations:app",
         "Text",
     ),
+    Command(
+        *("prompts", "List, show and test prompts in files.", "budwood_prompts.commands.prompts:app", "Text"),
+        distribution="budwood-prompts",
+    ),
     Command("count", "Count the tokens of a prompt, and estimate its cost.", "budwood_cli.count:count", "Text"),
     Command("image", "Generate images from a prompt, or edit one.", "budwood_cli.media:image", "Media"),
     Command("speak", "Convert text to speech.", "budwood_cli.media:speak", "Media"),

@@ -1,0 +1,25 @@
+"""Errors of prompts, in addition to the core's."""
+
+from __future__ import annotations
+
+from budwood.errors import BudwoodError, PromptError
+
+
+class InvalidPromptError(PromptError):
+    """A prompt cannot be saved: its file, its variables or its templates are not valid."""
+
+
+class VariableError(PromptError):
+    """A value of a variable is missing, unknown, or of another type."""
+
+
+class RenderError(PromptError):
+    """A template cannot be rendered with these values, or its output or work exceeds the limit."""
+
+
+class PromptNotFoundError(PromptError):
+    """No prompt has this name, or the prompt has no such version or label."""
+
+
+class PromptServerError(BudwoodError):
+    """A server refused a request for prompts, or cannot be reached."""
