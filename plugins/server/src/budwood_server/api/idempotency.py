@@ -12,13 +12,13 @@ import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.api.access import get_database
@@ -51,6 +51,14 @@ class _Stored(NamedTuple):
     key_hash: bytes
     request_hash: bytes
     secret: bytes
+
+
+class _First(NamedTuple):
+    """The request that came first."""
+
+    request_hash: bytes
+    status: int
+    reply: bytes
 
 
 async def create_once(
@@ -95,7 +103,7 @@ async def _identify(request: Request, principal: Principal, key: str) -> _Stored
     )
 
 
-async def _reserve(database: Database, connection: AsyncConnection, stored: _Stored, status: int) -> Row[Any] | None:
+async def _reserve(database: Database, connection: AsyncConnection, stored: _Stored, status: int) -> _First | None:
     """Take the key for this request, and return None; or return the request that has it, after its transaction."""
     now = time.time()
     await connection.execute(delete(REPLIES).where(REPLIES.c.expires <= now))
@@ -109,7 +117,7 @@ async def _reserve(database: Database, connection: AsyncConnection, stored: _Sto
     if (await connection.execute(reservation.on_conflict_do_nothing())).rowcount:
         return None
     columns = REPLIES.c.request_hash, REPLIES.c.status, REPLIES.c.reply
-    return (await connection.execute(select(*columns).where(*_is(stored)))).one()
+    return _First(*(await connection.execute(select(*columns).where(*_is(stored)))).one())
 
 
 async def _save(connection: AsyncConnection, stored: _Stored, content: bytes) -> None:
@@ -122,7 +130,7 @@ def _is(stored: _Stored) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return REPLIES.c.principal == stored.principal, REPLIES.c.key_hash == stored.key_hash
 
 
-def _replay(first: Row[Any], stored: _Stored) -> Response:
+def _replay(first: _First, stored: _Stored) -> Response:
     request_hash, status, reply = first
     if request_hash != stored.request_hash:
         raise reject(
