@@ -92,6 +92,53 @@ def test_records_are_written_and_read_on_a_connection(with_tables):
     assert (own, tags) == (["1", "2"], {"user": "ada"})
 
 
+def test_pages_of_records_have_each_one_once(with_tables):
+    """
+    Also of calls that ended at the same time, and if others are recorded meanwhile.
+    """
+    with with_tables.begin() as connection:
+        for time in (1.5, 0.1 + 0.2, 2.5):
+            database.add(connection, make(*(f"{time}-{number}" for number in range(3)), time=time))
+
+    pages, before = [], None
+    for _ in range(6):
+        with with_tables.begin() as connection:
+            page = database.find_calls(connection, EVERYTHING, before=before, limit=2)
+            database.add(connection, make(f"new-{len(pages)}", time=3.5))
+        pages.append([(record.time, record.call) for record in page])
+        before = database.Place(page[-1].time, page[-1].id) if page else before
+
+    assert [len(page) for page in pages] == [2, 2, 2, 2, 1, 0]
+    calls = [call for page in pages for call in page]
+    assert len(set(calls)) == 9
+    assert [time for time, _ in calls] == [2.5] * 3 + [1.5] * 3 + [0.1 + 0.2] * 3
+
+
+def test_last_id_is_that_of_the_newest_record(with_tables):
+    """
+    Records after it are those that are written later.
+    """
+    with with_tables.begin() as connection:
+        assert database.read_last_id(connection) == 0
+        database.add(connection, make("1", "2"))
+        last = database.read_last_id(connection)
+        database.add(connection, make("3", time=1.0))
+
+        assert [record.call for record in database.find_calls(connection, EVERYTHING, after=last)] == ["3"]
+
+
+def test_number_of_groups_can_be_limited(with_tables):
+    """
+    So that one query does not return all users of a large database.
+    """
+    with with_tables.begin() as connection:
+        for number in range(5):
+            database.add(connection, make(str(number), label=f"{number}"))
+
+        assert len(database.sum_calls(connection, ("label",), EVERYTHING, limit=3)) == 3
+        assert len(database.sum_calls(connection, ("label",), EVERYTHING)) == 5
+
+
 def test_batch_that_is_written_again_adds_no_row_twice(with_tables):
     """
     Its commit may not have been confirmed.

@@ -38,6 +38,7 @@ POSTGRESQL: Final = Dialect(
     tag="tags ->> 'NAME'",
 )
 
+SELECT_LAST: Final = f"SELECT coalesce(max(id), 0) FROM {CALLS}"  # noqa: S608 - constant
 SELECT_DROPPED: Final = f"SELECT calls FROM {DROPPED}"  # noqa: S608 - constant
 _DOLLAR: Final = 10**PICO
 _SUMS: Final = f"""
@@ -49,7 +50,22 @@ _SUMS: Final = f"""
 """Costs are added in two parts, so that no sum exceeds 64 bits."""
 
 
-def select_totals(by: Sequence[str], where: CallFilter, dialect: Dialect) -> tuple[str, list[Any]]:
+class Place(NamedTuple):
+    """
+    The place of a record in a list, the newest first.
+
+    Attributes:
+        time: When the call ended, in seconds since 1970.
+        id: The number of the record.
+    """
+
+    time: float
+    id: int
+
+
+def select_totals(
+    by: Sequence[str], where: CallFilter, dialect: Dialect, limit: int | None = None
+) -> tuple[str, list[Any]]:
     """
     Return the statement for `UsageStore.totals`, and its arguments.
 
@@ -57,6 +73,7 @@ def select_totals(by: Sequence[str], where: CallFilter, dialect: Dialect) -> tup
         by: What calls are grouped by.
         where: Selects the calls.
         dialect: The dialect of the database.
+        limit: The maximum number of groups, or None.
 
     Raises:
         ValueError: Calls cannot be grouped by one of the names.
@@ -65,13 +82,21 @@ def select_totals(by: Sequence[str], where: CallFilter, dialect: Dialect) -> tup
     condition, arguments = _condition(where, dialect)
     numbers = ", ".join(str(number) for number in range(1, len(by) + 1))
     end = f"GROUP BY {numbers}" if by else ""
+    if limit is not None:
+        end += " LIMIT ?"
+        arguments.append(limit)
     return f"SELECT {', '.join([*groups, _SUMS])} FROM {CALLS} WHERE {condition} {end}", arguments  # noqa: S608 - constants
 
 
-def select_calls(where: CallFilter, after: int | None, limit: int, dialect: Dialect) -> tuple[str, list[Any]]:
-    """Return the statement for `UsageStore.calls`, and its arguments."""
+def select_calls(
+    where: CallFilter, after: int | None, limit: int, dialect: Dialect, before: Place | None = None
+) -> tuple[str, list[Any]]:
+    """Return the statement for `UsageStore.calls`, and its arguments; ``before`` selects older records than a place."""
     condition, arguments = _condition(where, dialect)
     order = "time DESC, id DESC"
+    if before is not None:
+        condition = f"{condition} AND (time, id) < (?, ?)"
+        arguments += before
     if after is not None:
         condition, order = f"{condition} AND id > ?", "id"
         arguments.append(after)

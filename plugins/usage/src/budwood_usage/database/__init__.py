@@ -10,6 +10,7 @@ from budwood_usage.database.records import add as add
 from budwood_usage.database.records import find_calls as find_calls
 from budwood_usage.database.records import prune as prune
 from budwood_usage.database.records import read_dropped as read_dropped
+from budwood_usage.database.records import read_last_id as read_last_id
 from budwood_usage.database.records import sum_calls as sum_calls
 from budwood_usage.database.schema import HEAD as HEAD
 from budwood_usage.database.schema import VERSION_TABLE as VERSION_TABLE
@@ -19,3 +20,4 @@ from budwood_usage.database.schema import upgrade as upgrade
 from budwood_usage.database.tables import METADATA as METADATA
 from budwood_usage.database.tables import calls as calls
 from budwood_usage.database.tables import dropped as dropped
+from budwood_usage.queries import Place as Place

@@ -11,7 +11,16 @@ from sqlalchemy import Connection, delete, select, text, update
 from budwood.types import CallFilter, CallRecord, UsageTotals
 from budwood_usage.database.schema import is_postgresql, lock
 from budwood_usage.database.tables import calls, dropped
-from budwood_usage.queries import POSTGRESQL, SELECT_DROPPED, SQLITE, Dialect, select_calls, select_totals
+from budwood_usage.queries import (
+    POSTGRESQL,
+    SELECT_DROPPED,
+    SELECT_LAST,
+    SQLITE,
+    Dialect,
+    Place,
+    select_calls,
+    select_totals,
+)
 from budwood_usage.retention import SWEEP
 from budwood_usage.rows import CALLS, COLUMNS, read_row, read_totals
 
@@ -58,22 +67,49 @@ def prune(connection: Connection, before: float, limit: int = SWEEP) -> int:
     return connection.execute(delete(calls).where(calls.c.id.in_(old))).rowcount
 
 
-def sum_calls(connection: Connection, by: Sequence[str], where: CallFilter) -> Sequence[UsageTotals]:
+def sum_calls(
+    connection: Connection, by: Sequence[str], where: CallFilter, limit: int | None = None
+) -> Sequence[UsageTotals]:
     """
     Return the sums over groups of calls; see `budwood.contracts.UsageStore.totals`.
+
+    Args:
+        connection: A connection.
+        by: What calls are grouped by.
+        where: Selects the calls.
+        limit: The maximum number of groups, of which the database chooses any; None for all.
 
     Raises:
         ValueError: Calls cannot be grouped by one of the names.
     """
-    return read_totals(_read(connection, *select_totals(by, where, _dialect_of(connection))), len(by))
+    return read_totals(_read(connection, *select_totals(by, where, _dialect_of(connection), limit)), len(by))
 
 
 def find_calls(
-    connection: Connection, where: CallFilter, *, after: int | None = None, limit: int = 100
+    connection: Connection,
+    where: CallFilter,
+    *,
+    after: int | None = None,
+    before: Place | None = None,
+    limit: int = 100,
 ) -> Sequence[CallRecord]:
-    """Return records, the newest first; see `budwood.contracts.UsageStore.calls`."""
-    rows = _read(connection, *select_calls(where, after, limit, _dialect_of(connection)))
+    """
+    Return records, the newest first; see `budwood.contracts.UsageStore.calls`.
+
+    Args:
+        connection: A connection.
+        where: Selects the calls.
+        after: Only records with a higher id, the oldest first, to follow new calls.
+        before: Only records that come after this place in a list, the newest first: its next page.
+        limit: The maximum number.
+    """
+    rows = _read(connection, *select_calls(where, after, limit, _dialect_of(connection), before))
     return [read_row(row[0], row[1:]) for row in rows]
+
+
+def read_last_id(connection: Connection) -> int:
+    """Return the highest id of a record; 0 without any. Later records get higher ones."""
+    return sum(row[0] for row in _read(connection, SELECT_LAST, ()))
 
 
 def read_dropped(connection: Connection) -> int:
