@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from budwood import Settings
@@ -13,6 +14,7 @@ from tests.plugins.server.keys import KEY
 
 if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
+    from budwood_server.app import Application
 
 
 class Answer(NamedTuple):
@@ -91,6 +93,12 @@ class Gateway:
         return Worker(lambda: Settings.load(self._settings), authenticate=lambda _: self._key)
 
 
+@lru_cache(maxsize=1)
+def find_app(worker: Worker) -> Application:
+    """Return the application of a worker; one takes longer to create than to answer a request."""
+    return create_app(worker)
+
+
 async def send_request(worker: Worker, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
     """
     Send a request to a worker.
@@ -115,6 +123,6 @@ async def send_request(worker: Worker, method: str, path: str, body: bytes, head
     sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items() if value]
     path, _, query = path.partition("?")
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
-    await create_app(worker)(scope | {"headers": sent}, receive, send)
+    await find_app(worker)(scope | {"headers": sent}, receive, send)
     received = {str(name, "latin-1"): str(value, "latin-1") for name, value in messages[0]["headers"]}
     return Answer(messages[0]["status"], received, b"".join(message["body"] for message in messages[1:]))

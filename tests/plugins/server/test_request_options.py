@@ -26,7 +26,7 @@ def problem_of(headers=(), body=None, allowed=ALL):
         ([("fallbacks", "a, b/c")], None, {"fallbacks": ["a", "b/c"]}),
         ([("timeout", "2.5")], None, {"timeout": 2.5}),
         ([("on-unsupported", "error")], None, {"on_unsupported": "error"}),
-        ([("provider", "openai"), ("client", "sdk/1")], None, {}),
+        ([("provider", "openai"), ("client", "budwood-sdk/0.1.0")], None, {"client": "budwood-sdk/0.1.0"}),
         ([], {"cache": {"mode": "refresh", "namespace": "a"}}, {"cache": "refresh", "cache_namespace": "a"}),
         ([], {"label": "nightly", "routing": "cheapest"}, {"label": "nightly", "routing": "cheapest"}),
         ([("label", "header")], {"label": "body"}, {"label": "body"}),
@@ -71,3 +71,27 @@ def test_policy_forbids_options(name, policy):
     problem = problem_of([], {name: "off"}, frozenset({policy}))
 
     assert (problem.status, problem.code) == (403, "option_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "sdk",
+        "sdk/",
+        "/1",
+        "a b/1",
+        "sdk/1 (Linux)",
+        "sdk/1\n",
+        "é/1",
+        "a/b/1",
+        "=sdk/1",
+        "a" * 49 + "/1",
+        "a/" + "1" * 33,
+    ],
+)
+def test_names_of_clients_are_bounded(value):
+    """
+    What is no ``NAME/VERSION`` of limited length is no error, and is not recorded.
+    """
+    assert read_request_options([("client", value)], None, frozenset()) == {}

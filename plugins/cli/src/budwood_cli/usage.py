@@ -32,7 +32,10 @@ FIELDS: Final = (
     "saved",
     "seconds",
 )
-GROUPS: Final = ("model", "provider", "label", "key", "service", "error", "day", "hour")
+TAG_GROUPS: Final = ("team", "user", "client")
+"""Groups that are tags, as the gateway and many programs set them: ``team`` is ``tag:team``."""
+
+GROUPS: Final = ("model", "provider", "label", "key", "service", "error", "day", "hour", *TAG_GROUPS)
 FORMATS: Final = ("table", "json", "plain", "csv", "bars")
 _BAR: Final = "█"
 _MIN_BAR: Final = 10
@@ -125,8 +128,9 @@ def parse_tags(tags: Sequence[str] | None) -> dict[str, str]:
 
 
 def _read(store: Any, groups: Sequence[str], where: Any) -> tuple[Sequence[UsageTotals], Sequence[UsageTotals]]:  # noqa: ANN401 - contracts of the core
+    stored = [f"tag:{name}" if name in TAG_GROUPS else name for name in groups]
     try:
-        return store.totals(groups, where), store.totals((), where)
+        return store.totals(stored, where), store.totals((), where)
     except ValueError as error:
         raise ArgumentError(f"--by: {error}") from None
 

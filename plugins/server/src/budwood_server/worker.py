@@ -121,6 +121,11 @@ class Worker:
         loaded_at = self._loaded_at.isoformat(timespec="milliseconds")
         return WorkerState(os.getpid(), self.configuration.version, loaded_at, self._error, self._is_draining)
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether it accepts no new requests."""
+        return self._is_draining
+
     async def start(self) -> None:
         """
         Open the database, and start what runs in the background.

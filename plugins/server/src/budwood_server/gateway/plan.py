@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood_server.gateway.configuration import make_namespace
 from budwood_server.gateway.names import NO_RULES
-from budwood_server.gateway.request_options import FIELD, PREFIX, read_request_options
+from budwood_server.gateway.request_options import CLIENT, FIELD, PREFIX, read_request_options
 from budwood_server.web.problems import Problem, ProblemError, reject
 
 if TYPE_CHECKING:
@@ -175,4 +175,6 @@ def _apply(requested: dict[str, Any], options: dict[str, Any], configuration: Co
         options["fallbacks"] = [each for model in models for each in (model["model"], *model.get("fallbacks", ()))]
     if (namespace := requested.pop("cache_namespace", None)) is not None:
         options["cache_namespace"] = make_namespace(configuration.server, key, namespace)
+    if (client := requested.pop(CLIENT, None)) is not None:
+        options["tags"] = {CLIENT: client}
     options.update(requested)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -21,8 +22,13 @@ _NAMES: Final = {
     "timeout": "timeout",
     "on-unsupported": "on_unsupported",
 }
-_OF_REPLIES: Final = frozenset({"provider", "model", "attempts", "cost", "adaptations", "client"})
-"""Headers that replies have, or that say who calls: clients may send them back."""
+_OF_REPLIES: Final = frozenset({"provider", "model", "attempts", "cost", "adaptations"})
+"""Headers that replies have: clients may send them back."""
+
+CLIENT: Final = "client"
+"""The header by which a program names itself, ``NAME/VERSION``, for telemetry."""
+
+_CLIENT_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}/[A-Za-z0-9][A-Za-z0-9._+-]{0,31}", re.ASCII)
 
 _CACHE: Final = {"on": True, "off": False, "refresh": "refresh", "only": "only", True: True, False: False}
 _POLICY: Final = {"cache_namespace": "cache"}
@@ -35,7 +41,8 @@ def read_request_options(
     """
     Return the options of a request, as options of the core: ``fallbacks`` are still names of clients.
 
-    The field of the body takes precedence over headers.
+    The field of the body takes precedence over headers. The program that the header ``x-budwood-client`` names is
+    `CLIENT`; a value of another form is left out.
 
     Args:
         headers: The headers that begin with ``x-budwood-``, without that.
@@ -49,6 +56,9 @@ def read_request_options(
     for header, value in headers:
         name = _NAMES.get(header)
         if name is None:
+            if header == CLIENT:
+                options |= {CLIENT: value} if _CLIENT_VALUE.fullmatch(value) else {}
+                continue
             if header in _OF_REPLIES:
                 continue
             raise _unknown(f"x-budwood-{header}", [f"x-budwood-{known}" for known in _NAMES])

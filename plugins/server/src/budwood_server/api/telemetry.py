@@ -1,0 +1,179 @@
+"""``/api/telemetry``: the records of calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from budwood.types import CallFilter, UsageTotals
+from budwood_server.access.keys import TELEMETRY
+from budwood_server.api.access import get_database, get_worker, require
+from budwood_server.api.errors import list_responses
+from budwood_server.api.paging import Page, PageQuery
+from budwood_server.people.principals import Principal
+from budwood_server.telemetry.csv_export import write_rows
+from budwood_server.telemetry.dimensions import read_dimensions
+from budwood_server.telemetry.filters import read_filters, restrict
+from budwood_server.telemetry.following import Followers
+from budwood_server.telemetry.forms import (
+    CALL_COLUMNS,
+    SUM_COLUMNS,
+    Call,
+    Sums,
+    add_up,
+    to_call,
+    to_call_row,
+    to_sum_row,
+    to_sums,
+)
+from budwood_server.telemetry.reading import MAX_ID, CallReader, find_place
+from budwood_server.web.problems import Problem, ProblemError
+from budwood_usage.database import Place
+
+router = APIRouter(prefix="/api/telemetry", tags=["telemetry"])
+
+EVENTS: Final = "text/event-stream"
+_CSV: Final = "text/csv"
+_ERRORS: Final = list_responses(400, 401, 403, 503)
+_NO_STORE: Final = {"cache-control": "no-store"}
+
+_FOLLOWERS: Final = Followers()
+
+_find_reader = require(TELEMETRY)
+Reader = Annotated[Principal, Depends(_find_reader)]
+After = Annotated[int | None, Query(ge=0, le=MAX_ID, description="The id after which it begins; by default the last.")]
+Last = Annotated[int | None, Header(alias="last-event-id", ge=0, le=MAX_ID)]
+By = Annotated[
+    Sequence[str],
+    Query(max_length=20, description="Dimensions, such as team,model; several, or repeated. Without any, one group."),
+]
+Order = Annotated[Literal["cost", "calls", "group"], Query(description="The highest first, or by name.")]
+
+
+def select(reader: Reader, where: Annotated[CallFilter, Depends(read_filters)]) -> CallFilter:
+    """Return the filter of a request, which selects only calls that its sender may see."""
+    return restrict(where, reader)
+
+
+def open_reader(request: Request) -> CallReader:
+    """
+    Return the records.
+
+    Raises:
+        ProblemError: 503: the server has no database.
+    """
+    return CallReader(get_database(request))
+
+
+Where = Annotated[CallFilter, Depends(select)]
+Records = Annotated[CallReader, Depends(open_reader)]
+
+
+class SumsPage(Page[Sums]):
+    """
+    A page of groups of calls.
+
+    Attributes:
+        total: The sums over all groups, also those of other pages.
+    """
+
+    total: Sums
+
+
+@router.get("/calls", responses=_ERRORS)
+async def list_calls(where: Where, records: Records, paging: PageQuery) -> Page[Call]:
+    """List calls, the newest first."""
+    after = paging.after(float, int)
+    found = await records.list(where, before=None if after is None else Place(*after), limit=paging.fetch)
+    return Page[Call].of(found, paging, to_call, find_place)
+
+
+@router.get("/calls/{number}", responses=_ERRORS | list_responses(404))
+async def get_call(number: Annotated[int, Path(ge=1, le=MAX_ID)], reader: Reader, records: Records) -> Call:
+    """Return a call by the id of its record."""
+    found = await records.find(number, restrict(CallFilter(), reader))
+    if found is None:
+        raise ProblemError(Problem(status=404, message=f"No such call: {number}.", code="not_found"))
+    return to_call(found)
+
+
+@router.get("/calls.csv", response_class=Response, responses=_ERRORS | {200: {"content": {_CSV: {}}}})
+async def export_calls(where: Where, records: Records) -> Response:
+    """Return all calls as CSV, the newest first. Texts that look like formulas begin with an apostrophe."""
+    portions = records.iterate(where)
+    first = await anext(portions)  # an error of the database has a status of its own until then
+
+    async def write() -> AsyncIterator[str]:
+        yield write_rows([CALL_COLUMNS, *map(to_call_row, first)])
+        async for portion in portions:
+            yield write_rows(map(to_call_row, portion))
+
+    return StreamingResponse(write(), media_type=_CSV, headers=_name_file("calls"))
+
+
+@router.get("/totals", responses=_ERRORS)
+async def list_totals(
+    where: Where, records: Records, paging: PageQuery, by: By = (), order: Order = "cost"
+) -> SumsPage:
+    """Return sums over groups of calls: by key, team, model, user, day and so on."""
+    (start,), names = paging.after(int) or (0,), read_dimensions(by)
+    groups = _sort(await records.sum(names, where), order)
+    rows = [*enumerate(groups, 1)][max(start, 0) :][: paging.fetch]
+    page = Page[Sums].of(rows, paging, lambda row: to_sums(row[1], names), lambda row: row[:1])
+    return SumsPage(items=page.items, next_cursor=page.next_cursor, total=add_up(groups))
+
+
+@router.get("/totals.csv", response_class=Response, responses=_ERRORS | {200: {"content": {_CSV: {}}}})
+async def export_totals(where: Where, records: Records, by: By = (), order: Order = "cost") -> Response:
+    """Return the sums over all groups as CSV."""
+    names = read_dimensions(by)
+    rows = map(to_sum_row, _sort(await records.sum(names, where), order))
+    text = write_rows([(*names, *SUM_COLUMNS), *rows])
+    return Response(text, media_type=_CSV, headers=_name_file("totals"))
+
+
+@router.get(
+    "/follow",
+    response_class=StreamingResponse,
+    responses=_ERRORS | list_responses(429) | {200: {"content": {EVENTS: {}}, "description": "Events."}},
+)
+async def follow_calls(
+    request: Request, where: Where, records: Records, after: After = None, last: Last = None
+) -> Response:
+    """
+    Send each new call as an event ``call``, whose data is that of a list and whose id is that of the record.
+
+    A stream that is connected again with the header ``last-event-id``, as browsers do, misses no call.
+    """
+    _FOLLOWERS.check()
+    worker = get_worker(request)
+    start = after if last is None else last
+    if start is None:
+        start = await records.find_last_id()
+
+    async def may_continue() -> bool:
+        if worker.is_draining:
+            return False
+        try:
+            await _find_reader(request, None)
+        except ProblemError:  # its key was revoked or has expired
+            return False
+        return True
+
+    keep_alive = worker.configuration.server.keep_alive
+    events = _FOLLOWERS.follow(records, where, start, keep_alive=keep_alive, may_continue=may_continue)
+    return StreamingResponse(events, media_type=EVENTS, headers=_NO_STORE | {"x-accel-buffering": "no"})
+
+
+def _sort(groups: Sequence[UsageTotals], order: str) -> Sequence[UsageTotals]:
+    """Return groups with the highest cost or the most calls first; they are ordered by name already."""
+    if order == "cost":
+        return sorted(groups, key=lambda totals: -totals.cost)
+    return sorted(groups, key=lambda totals: -totals.calls) if order == "calls" else groups
+
+
+def _name_file(name: str) -> dict[str, str]:
+    return _NO_STORE | {"content-disposition": f'attachment; filename="budwood-{name}.csv"'}

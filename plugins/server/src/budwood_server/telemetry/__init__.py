@@ -1,0 +1,1 @@
+"""Records of calls for those who look at them: filters, sums, new calls as they are recorded, and CSV."""
