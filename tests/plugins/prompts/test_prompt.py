@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import budwood_prompts
 from budwood_prompts import (
     InvalidPromptError,
     PromptFolder,
@@ -232,3 +233,11 @@ def test_difference_is_that_of_the_files():
     assert text.startswith("--- p@1\n+++ p@2\n")
     assert '-content = "a {{ x }}"\n+content = "b {{ x }}"\n' in text
     assert not diff_prompts(old, old, old_title="p@1", new_title="p@1")
+
+
+@pytest.mark.parametrize("name", budwood_prompts.__all__)
+def test_public_names_exist(name):
+    """
+    Every name of ``__all__`` can be imported.
+    """
+    assert getattr(budwood_prompts, name) is not None
