@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -68,11 +67,12 @@ def add(
     Several keys of one provider, each with its own label, are used in turn. A stored key is only sent to the address
     that the settings give the provider when it is stored. If a file of the current folder sets it, you are asked.
     """
+    from budwood_cli.key_input import read_key
     from budwood_cli.key_sources import check_provider, confirm_target
     from budwood_cli.stored_keys import store_key
 
     name = check_provider(_provider(provider))
-    secret = _read_token(name, token)
+    secret = read_key(name, token)
     target = confirm_target(name, secret, question=_FOR_ADDRESS, yes=yes)
     place = _choose_place(store, yes=yes)
     _report("stored", store_key(name, secret, place, label or _DEFAULT, target=target), json_output=json_output)
@@ -125,11 +125,12 @@ def rotate(
     json_output: options.AsJSON = False,
 ) -> None:
     """Replace a stored key by a new one. All other keys stay as they are."""
+    from budwood_cli.key_input import read_key
     from budwood_cli.key_sources import confirm_target
     from budwood_cli.stored_keys import replace_key
 
     key = _choose_key(_provider(provider), label)
-    secret = _read_token(key.provider, token)
+    secret = read_key(key.provider, token)
     target = confirm_target(key.provider, secret, question=_FOR_ADDRESS, yes=yes)
     place = _choose_place(store or ("file" if key.place == "file" else None), yes=yes)
     _report("replaced", replace_key(key.provider, secret, place, key.label, target=target), json_output=json_output)
@@ -160,36 +161,6 @@ def _choose_key(provider: str, label: str | None) -> StoredKey:
     if chosen not in keys:
         raise missing_key(normalise(provider), chosen, list(keys.values()))
     return keys[chosen]
-
-
-def _read_token(provider: str, token: str | None) -> str:
-    """Return the key from the option, from standard input, or from the terminal."""
-    from budwood_cli.key_sources import describe_unusual_key
-    from budwood_cli.questions import ask_secret
-    from budwood_cli.stored_keys import clean_token
-
-    if token is None:
-        secret = clean_token(ask_secret(f"API key of {provider} (hidden)", flag="--token -"))
-    elif token == "-":  # noqa: S105 - standard input
-        secret = clean_token(_read_input())
-    else:
-        secret = clean_token(token)
-        terminal.note(
-            "warning: the key is now in the history of your shell, and was in the list of processes. "
-            "`--token -` reads it from standard input, and without --token it is asked for."
-        )
-    if unusual := describe_unusual_key(provider, secret):
-        terminal.note(f"warning: {unusual}")
-    return secret
-
-
-def _read_input() -> str:
-    """Read the key from standard input; at a terminal it is one line."""
-    stream = sys.stdin
-    if stream is None:
-        return ""
-    data = stream.buffer.readline() if terminal.is_terminal(stream) else stream.buffer.read()
-    return data.decode("utf-8", "replace")
 
 
 def _choose_place(store: str | None, *, yes: bool) -> Place:
