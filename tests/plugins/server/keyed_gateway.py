@@ -38,11 +38,12 @@ class KeyedGateway:
 
     Attributes:
         keys: The tokens of `POLICIES`.
+        settings: The settings, which tests may change before a reload.
         worker: The state of the process.
     """
 
     def __init__(self, settings: dict[str, Any], url: str) -> None:
-        self._settings = settings | {"server": {**settings.get("server", {}), "database": url}}
+        self.settings = settings | {"server": {**settings.get("server", {}), "database": url}}
         self._url = url
         self.keys: dict[str, str] = {}
 
@@ -93,7 +94,7 @@ class KeyedGateway:
         database = Database(self._url)
         await upgrade(database)
         await database.close()
-        self.worker = Worker(lambda: Settings.load(self._settings))
+        self.worker = Worker(lambda: Settings.load(self.settings))
         await self.worker.start()
         store = self.worker.services.keys.store
         for name, policy in POLICIES.items():

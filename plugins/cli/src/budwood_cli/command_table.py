@@ -78,7 +78,10 @@ COMMANDS: Final = (
         distribution="budwood-server",
     ),
     Command(
-        *("server", "Manage the keys and the database of a server.", "budwood_server.commands.server:app", "Server"),
+        "server",
+        "Manage the keys, the tokens of vendors and the database of a server.",
+        "budwood_server.commands.server:app",
+        "Server",
         distribution="budwood-server",
     ),
     Command(

@@ -12,6 +12,7 @@ from budwood_server.database import Database, VersionWatch
 from budwood_server.database.schema import check_schema
 from budwood_server.limits import KeyLimits, Leases, Limiters, open_leases
 from budwood_server.usage import UsageRecorder
+from budwood_server.vault.vault import Vault
 
 if TYPE_CHECKING:
     from budwood_server.settings import ServerSettings
@@ -24,8 +25,9 @@ class Services:
 
     Attributes:
         database: The database.
-        watch: Notices changes of keys, and that the settings are to be loaded again.
+        watch: Notices changes of keys and tokens, and that the settings are to be loaded again.
         keys: Finds keys.
+        vault: Opens the tokens of vendors.
         leases: The units of limits and budgets that the worker has leased.
         limiters: Opens the limiters of clients.
         limits: Counts the requests and tokens per minute of keys.
@@ -35,6 +37,7 @@ class Services:
     database: Database
     watch: VersionWatch
     keys: KeyDirectory
+    vault: Vault
     leases: Leases
     limiters: Limiters
     limits: KeyLimits
@@ -50,6 +53,7 @@ class Services:
         await check_schema(self.database)
         await self.keys.start(self.watch)
         await self.watch.start()
+        await self.vault.load()
         self.leases.start()
         if self.usage is not None:
             self.usage.start()
@@ -78,6 +82,7 @@ def create_services(server: ServerSettings) -> Services:
         database=database,
         watch=VersionWatch(database),
         keys=KeyDirectory(database),
+        vault=Vault(database),
         leases=leases,
         limiters=Limiters(leases),
         limits=KeyLimits(leases, clock),

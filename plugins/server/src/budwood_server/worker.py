@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -109,7 +109,7 @@ class Worker:
         self.database: Database | None = None
         self.services: Services | None = None
         self.configuration: Configuration
-        self._loaded = self._load()
+        self._loaded = self._current = self._load()
         if authenticate is not None:
             self.configuration = self._configure(self._loaded)
         self.background = BackgroundReplies()
@@ -140,16 +140,17 @@ class Worker:
             self._refreshing = asyncio.create_task(self._keep_refreshing(), name="budwood-metrics")
 
     async def _open_services(self) -> None:
-        from budwood_server.database import CONFIG
+        from budwood_server.database import CONFIG, TOKENS
         from budwood_server.services import create_services
 
         self.services = services = create_services(self._loaded.server)
         self.database = services.database
-        async with AsyncExitStack() as stack:
+        async with AsyncExitStack() as stack, self._reloading:  # changes of now are loaded after it
             stack.push_async_callback(services.close)
-            self.configuration = self._configure(self._loaded)
             services.watch.subscribe(CONFIG, self._reload_if_changed)
+            services.watch.subscribe(TOKENS, self._reload_tokens_if_valid)
             await services.start()
+            self.configuration = await self._configure_with_tokens(self._loaded)
             stack.pop_all()  # it has started
 
     async def stop(self) -> None:
@@ -171,6 +172,8 @@ class Worker:
             checks["configuration"]["note"] = "Newer settings are not valid. GET /api/config has the reason."
         if self.services is not None:
             checks["database"] = await _check_database(self.services.database)
+            if self.services.vault.opened.problems:
+                checks["tokens"] = {"ok": True, "note": "Stored tokens are not used. GET /api/tokens has the reasons."}
             if self.configuration.server.redis is not None:
                 checks["redis"] = await _check_leases(self.services.leases)
         return checks
@@ -194,25 +197,51 @@ class Worker:
             BudwoodError: They are not valid. The present ones remain in use.
         """
         async with self._reloading:
-            try:
+            with self._report_rejection():
                 found = await asyncio.to_thread(self._load)
-                loaded = self._configure(found)
-            except BudwoodError as error:
-                self._error = _describe(error)
-                logs.emit("settings rejected", level="warning", reason=self._error)
-                self.announce()
-                raise
-            self._error = None
-            if if_changed and loaded.version == self.configuration.version:
-                await loaded.replace()
-            else:
-                previous, self.configuration = self.configuration, loaded
-                self._loaded_at = datetime.now(UTC)
-                logs.emit("settings loaded", version=loaded.version)
+                loaded = await self._configure_with_tokens(found)
+            self._error, self._current = None, found
+            if await self._use(loaded, if_changed=if_changed):
                 self._report_fixed(loaded.server)
-                await previous.replace()
-            self.announce()
             return self.configuration.version
+
+    async def reload_tokens(self) -> None:
+        """
+        Read the tokens of vendors again, and use them for all further requests. The settings stay as they are.
+
+        Raises:
+            DatabaseError: The database cannot be used.
+            BudwoodError: The settings are not valid with the tokens. The present tokens remain in use.
+        """
+        if self.services is None:
+            return
+        async with self._reloading:
+            await self.services.vault.load()
+            with self._report_rejection():
+                loaded = await self._configure_with_tokens(self._current)
+            await self._use(loaded, if_changed=True)
+
+    @contextmanager
+    def _report_rejection(self) -> Iterator[None]:
+        try:
+            yield
+        except BudwoodError as error:
+            self._error = _describe(error)
+            logs.emit("settings rejected", level="warning", reason=self._error)
+            self.announce()
+            raise
+
+    async def _use(self, loaded: Configuration, *, if_changed: bool) -> bool:
+        """Use a configuration for all further requests, and return whether it differs from the present one."""
+        is_new = not if_changed or loaded.version != self.configuration.version
+        replaced = loaded
+        if is_new:
+            replaced, self.configuration = self.configuration, loaded
+            self._loaded_at = datetime.now(UTC)
+            logs.emit("settings loaded", version=loaded.version)
+        await replaced.replace()
+        self.announce()
+        return is_new
 
     def _report_fixed(self, server: ServerSettings) -> None:
         """Warn of changed settings that take effect at the next start."""
@@ -269,17 +298,31 @@ class Worker:
         with suppress(BudwoodError):  # it is logged and reported
             await self.reload(if_changed=True)
 
+    async def _reload_tokens_if_valid(self) -> None:
+        from budwood_server.database import DatabaseError
+
+        try:
+            await self.reload_tokens()
+        except DatabaseError:
+            raise  # so that it is done at the next poll
+        except BudwoodError:
+            pass  # it is logged and reported
+
     def _load(self) -> _Loaded:
         settings = self._load_settings()
         return _Loaded(settings, load_server_settings(settings, self._overrides))
 
     def _configure(self, loaded: _Loaded) -> Configuration:
+        return Configuration(loaded.settings, loaded.server)
+
+    async def _configure_with_tokens(self, loaded: _Loaded) -> Configuration:
         services = self.services
         if services is None:
-            return Configuration(loaded.settings, loaded.server)
+            return self._configure(loaded)
         observers = () if services.usage is None else (services.usage,)
         limiter = services.limiters.open(loaded.settings)
-        return Configuration(loaded.settings, loaded.server, observers=observers, limiter=limiter)
+        tokens = await services.vault.open(loaded.settings)
+        return Configuration(loaded.settings, loaded.server, observers=observers, limiter=limiter, tokens=tokens)
 
 
 class _Loaded(NamedTuple):

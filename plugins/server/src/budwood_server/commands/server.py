@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from budwood_cli.groups import new_group
-from budwood_server.commands import db, keys
+from budwood_server.commands import db, keys, master_key, tokens
 
-app = new_group("Manage the keys and the database of a server.")
+app = new_group("Manage the keys, the tokens of vendors and the database of a server.")
 app.add_typer(keys.app, name="keys")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(master_key.app, name="master-key")
 app.add_typer(db.app, name="db")

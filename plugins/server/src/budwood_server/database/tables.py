@@ -181,3 +181,20 @@ AUDIT: Final = Table(
     Column("details", JSON, nullable=False),
 )
 """Administrative acts. `budwood_server.people.audit.AuditEntry` describes the columns."""
+
+VENDOR_TOKENS: Final = Table(
+    "budwood_vendor_tokens",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("provider", String(100), nullable=False),
+    Column("label", String(100), nullable=False),
+    Column("ending", String(4), nullable=False),
+    Column("key_id", String(64), nullable=False),  # the master key that sealed it
+    Column("version", Integer, nullable=False),  # of the form in which it is sealed
+    Column("nonce", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("changed", Double, nullable=False),
+    Index("budwood_vendor_tokens_by_name", "provider", "label", unique=True),
+)
+"""Tokens of vendors, sealed: `budwood_server.vault`."""

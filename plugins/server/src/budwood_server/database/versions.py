@@ -11,6 +11,7 @@ from budwood_server.database.tables import VERSIONS
 
 KEYS: Final = "keys"
 CONFIG: Final = "config"
+TOKENS: Final = "tokens"
 """The subjects; a migration inserts the row of each."""
 
 CHANNEL: Final = "budwood_versions"

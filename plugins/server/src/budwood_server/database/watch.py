@@ -1,4 +1,4 @@
-"""Notice what other processes change: keys, the configuration."""
+"""Notice what other processes change: keys, tokens, the configuration."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pydantic import SecretStr
+
 from budwood import AsyncClient, Settings
 from budwood.errors import BudwoodError, ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER
@@ -14,6 +16,7 @@ from budwood.plugins import Instances, list_known_models
 from budwood.types import Capability
 from budwood_server.gateway.names import ModelNames, ResolvedModel
 from budwood_server.settings import ServerSettings
+from budwood_server.vault.provider_settings import NO_TOKENS, OpenedTokens
 
 if TYPE_CHECKING:
     from budwood.contracts import Limiter, Observer
@@ -44,11 +47,13 @@ class Configuration:
         server: The settings of the server.
         observers: Receivers of events about calls, besides those of the settings.
         limiter: Counts the limits and budgets of keys.
+        tokens: Tokens of vendors, which providers use before those of the settings.
 
     Raises:
         BudwoodError: The settings are not valid.
 
     Attributes:
+        settings: All settings, with the tokens.
         version: Identifies the settings: a hash of them.
         providers: The configured providers.
     """
@@ -60,8 +65,9 @@ class Configuration:
         *,
         observers: Sequence[Observer] = (),
         limiter: Limiter | None = None,
+        tokens: OpenedTokens = NO_TOKENS,
     ) -> None:
-        self.settings = settings
+        self.settings = settings = tokens.apply(settings)
         self.server = server
         self.version = compute_version(settings)
         self.client = AsyncClient(
@@ -81,6 +87,7 @@ class Configuration:
         self._check()
         self._views: dict[tuple[str, str], _View] = {}
         self._responses: dict[str, tuple[bool, bool]] = {}
+        self._closed_providers = tokens.closed
         self._uses = 0
         self._is_replaced = False
 
@@ -104,11 +111,13 @@ class Configuration:
         Return the client with the defaults of a key and a model, so that calls pass as few options as possible.
 
         Raises:
+            CredentialError: No token of the vendor can be opened.
             BudwoodError: The defaults of the key are not valid.
         """
         view = self._views.get((key.id, resolved.name))
         if view is not None and view.version == key.version:
             return view.client
+        self._check_tokens(resolved)
         if len(self._views) >= MAX_VIEWS:
             self._views.clear()
         options: dict[str, Any] = {name: value for name, value in resolved.options.items() if name != "model"}
@@ -118,6 +127,16 @@ class Configuration:
         client = self.client.view(label=key.name, tags=tags, budgets=_list_budgets(key), **options)
         self._views[key.id, resolved.name] = _View(key.version, client)
         return client
+
+    def _check_tokens(self, resolved: ResolvedModel) -> None:
+        """Refuse models of which no provider has a token that can be opened."""
+        models = (str(resolved.options["model"]), *resolved.options.get("fallbacks", ()))
+        providers = {normalise(model.partition("/")[0]) for model in models}
+        if providers <= self._closed_providers:
+            raise CredentialError(
+                f"{', '.join(sorted(providers))}: the server cannot open its stored token.",
+                hint="`budwood server tokens list` and the log of the server say why.",
+            )
 
     def has_responses(self, model: str) -> bool:
         """Tell whether ``provider/model`` can be asked by the Responses API, so that it takes its fields unchanged."""
@@ -196,4 +215,8 @@ def compute_version(settings: Settings) -> str:
 
 
 def _sorted(value: Any) -> Any:  # noqa: ANN401 - any value of a settings file
+    if isinstance(value, list | tuple):
+        return [_sorted(inner) for inner in value]
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return sorted((key, repr(_sorted(inner))) for key, inner in value.items()) if isinstance(value, dict) else value

@@ -1,0 +1,1 @@
+"""The tokens of vendors that a server keeps, sealed by a master key."""
