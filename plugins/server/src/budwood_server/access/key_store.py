@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,12 +17,16 @@ from budwood_server.access.tokens import Token, format_token, hash_secret, new_i
 from budwood_server.database import KEYS, Database, raise_version
 from budwood_server.database.tables import API_KEYS
 from budwood_server.database.versions import read_versions
+from budwood_server.people.audit import record
+from budwood_server.people.principals import COMMAND, Principal
 
 SETTINGS: Final = "settings"
 FIRST_START: Final = "first start"
 """Sources of keys: the settings contain them, or the server created them when it had none."""
 
-_FIELDS: Final = [API_KEYS.c[name] for name in ApiKey.model_fields]
+FIELDS: Final = [API_KEYS.c[name] for name in ApiKey.model_fields]
+"""The columns of a key, without the hashes of its secrets."""
+
 _MOMENTS: Final = ("created", "expires", "revoked", "last_used", "old_secret_expires")
 """Fields that the table has as seconds since 1970."""
 
@@ -90,11 +95,28 @@ class KeyStore:
         self._database = database
         self._now = now
 
-    async def create(self, policy: KeyPolicy, *, source: str = "command") -> NewKey:
-        """Create a key with a random secret."""
+    async def create(
+        self,
+        policy: KeyPolicy,
+        *,
+        source: str = "command",
+        principal: Principal = COMMAND,
+        transaction: AsyncConnection | None = None,
+    ) -> NewKey:
+        """
+        Create a key with a random secret.
+
+        Args:
+            policy: What it permits.
+            source: What creates it.
+            principal: Who creates it, for the audit log.
+            transaction: The transaction in which that is done; by default one of its own.
+        """
         token = Token(new_id(), new_secret())
-        async with self._database.write() as connection:
+        async with self._write(transaction) as connection:
             key = await self._insert(connection, policy, token, source)
+            details = {"name": key.name, "team": key.team, "scopes": sorted(key.scopes)}
+            await record(connection, principal, "key.create", key.id, details, at=key.created.timestamp())
         return NewKey(key, format_token(*token))
 
     async def list(self, *, team: str | None = None, with_revoked: bool = False) -> Sequence[ApiKey]:
@@ -105,20 +127,20 @@ class KeyStore:
             team: Only those of this team.
             with_revoked: Also those that were revoked.
         """
-        query = select(*_FIELDS).order_by(API_KEYS.c.created.desc(), API_KEYS.c.id)
+        query = select(*FIELDS).order_by(API_KEYS.c.created.desc(), API_KEYS.c.id)
         if team is not None:
             query = query.where(API_KEYS.c.team == team)
         if not with_revoked:
             query = query.where(API_KEYS.c.revoked.is_(None))
         async with self._database.read() as connection:
-            return [_to_key(row) for row in (await connection.execute(query)).mappings()]
+            return [to_key(row) for row in (await connection.execute(query)).mappings()]
 
     async def load(self, key_id: str) -> StoredKey | None:
         """Return a key by its id, also a revoked one; None if there is none."""
-        query = select(*_FIELDS, API_KEYS.c.secret_hash, API_KEYS.c.old_secret_hash).where(API_KEYS.c.id == key_id)
+        query = select(*FIELDS, API_KEYS.c.secret_hash, API_KEYS.c.old_secret_hash).where(API_KEYS.c.id == key_id)
         async with self._database.read() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
-        return None if row is None else StoredKey(_to_key(row), row["secret_hash"], row["old_secret_hash"])
+        return None if row is None else StoredKey(to_key(row), row["secret_hash"], row["old_secret_hash"])
 
     async def find(self, text: str) -> ApiKey:
         """
@@ -133,29 +155,44 @@ class KeyStore:
         async with self._database.read() as connection:
             return await _find(connection, text)
 
-    async def revoke(self, text: str) -> ApiKey:
+    async def revoke(
+        self, text: str, *, principal: Principal = COMMAND, transaction: AsyncConnection | None = None
+    ) -> ApiKey:
         """
         Revoke a key, at once and for good. One that was revoked before stays as it is.
 
         Args:
             text: Its id, its token, or its name if no other key has it.
+            principal: Who revokes it, for the audit log.
+            transaction: The transaction in which that is done; by default one of its own.
 
         Raises:
             KeyNotFoundError: There is none, or several have the name.
         """
-        async with self._database.write() as connection:
+        async with self._write(transaction) as connection:
             key = await _find(connection, text)
             if key.revoked is not None:
                 return key
-            return await self._change(connection, key, revoked=self._now(), **_NO_OLD_SECRET)
+            now = self._now()
+            await record(connection, principal, "key.revoke", key.id, {"name": key.name}, at=now.timestamp())
+            return await self._change(connection, key, revoked=now, **_NO_OLD_SECRET)
 
-    async def rotate(self, text: str, *, overlap: float = 0.0) -> NewKey:
+    async def rotate(
+        self,
+        text: str,
+        *,
+        overlap: float = 0.0,
+        principal: Principal = COMMAND,
+        transaction: AsyncConnection | None = None,
+    ) -> NewKey:
         """
         Give a key a new secret. Its id, and all that it owns and permits, stay.
 
         Args:
             text: Its id, its token, or its name if no other key has it.
             overlap: Seconds for which the present secret is accepted, too. An older one ends at once.
+            principal: Who rotates it, for the audit log.
+            transaction: The transaction in which that is done; by default one of its own.
 
         Raises:
             KeyNotFoundError: There is none, or several have the name.
@@ -163,17 +200,17 @@ class KeyStore:
             KeyRevokedError: It was revoked.
         """
         secret = new_secret()
-        async with self._database.write() as connection:
+        async with self._write(transaction) as connection:
             key = await _find(connection, text)
-            if key.revoked is not None:
-                raise KeyRevokedError(f"The key {key.id} ({key.name}) was revoked.", hint="Create another key.")
-            if key.source == SETTINGS:
-                raise GivenKeyError(f"The key {key.id} is set in the settings.", hint="Change `admin_key` in [server].")
+            _check_rotation(key)
             old: Mapping[str, Any] = _NO_OLD_SECRET
+            now = self._now()
             if overlap > 0:
-                ends = self._now() + timedelta(seconds=overlap)
+                ends = now + timedelta(seconds=overlap)
                 old = {"old_secret_hash": API_KEYS.c.secret_hash, "old_secret_expires": ends}
             changed = await self._change(connection, key, secret_hash=hash_secret(secret), **old)
+            details = {"name": key.name, "overlap": overlap}
+            await record(connection, principal, "key.rotate", key.id, details, at=now.timestamp())
         return NewKey(changed, format_token(key.id, secret))
 
     async def save_last_used(self, moments: Mapping[str, float]) -> None:
@@ -223,7 +260,7 @@ class KeyStore:
         Raises:
             KeyRevokedError: It was revoked.
         """
-        query = select(*_FIELDS).where(
+        query = select(*FIELDS).where(
             or_(API_KEYS.c.id == token.key_id, and_(API_KEYS.c.source == SETTINGS, API_KEYS.c.revoked.is_(None)))
         )
         async with self._database.read() as connection:
@@ -242,6 +279,15 @@ class KeyStore:
                     await self._change(connection, key, revoked=self._now())
             return known or await self._insert(connection, policy, token, SETTINGS)
 
+    @asynccontextmanager
+    async def _write(self, transaction: AsyncConnection | None) -> AsyncIterator[AsyncConnection]:
+        """Yield a transaction, or open one."""
+        if transaction is not None:
+            yield transaction
+        else:
+            async with self._database.write() as connection:
+                yield connection
+
     async def _insert(self, connection: AsyncConnection, policy: KeyPolicy, token: Token, source: str) -> ApiKey:
         version = await raise_version(connection, KEYS)
         fields = dict(policy) | {"id": token.key_id, "source": source, "created": self._now(), "version": version}
@@ -257,6 +303,13 @@ class KeyStore:
         return changed
 
 
+def _check_rotation(key: ApiKey) -> None:
+    if key.revoked is not None:
+        raise KeyRevokedError(f"The key {key.id} ({key.name}) was revoked.", hint="Create another key.")
+    if key.source == SETTINGS:
+        raise GivenKeyError(f"The key {key.id} is set in the settings.", hint="Change `admin_key` in [server].")
+
+
 async def _find(connection: AsyncConnection, text: str) -> ApiKey:
     """
     Return the key with an id, a token or a name. Of keys with one name, those that were not revoked count.
@@ -266,10 +319,10 @@ async def _find(connection: AsyncConnection, text: str) -> ApiKey:
     """
     token = parse_token(text)
     ids = (text, token.key_id) if token else (text,)
-    rows = await _fetch(connection, select(*_FIELDS).where(API_KEYS.c.id.in_(ids)))
+    rows = await _fetch(connection, select(*FIELDS).where(API_KEYS.c.id.in_(ids)))
     if not rows:
         rows = await _fetch(
-            connection, select(*_FIELDS).where(API_KEYS.c.name == text, API_KEYS.c.revoked.is_(None)).limit(2)
+            connection, select(*FIELDS).where(API_KEYS.c.name == text, API_KEYS.c.revoked.is_(None)).limit(2)
         )
     if len(rows) == 1:
         return rows[0]
@@ -278,10 +331,11 @@ async def _find(connection: AsyncConnection, text: str) -> ApiKey:
 
 
 async def _fetch(connection: AsyncConnection, query: Select[Any]) -> Sequence[ApiKey]:
-    return [_to_key(row) for row in (await connection.execute(query)).mappings()]
+    return [to_key(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _to_key(row: RowMapping) -> ApiKey:
+def to_key(row: RowMapping) -> ApiKey:
+    """Return the key of a row with `FIELDS`."""
     fields = {name: row[name] for name in ApiKey.model_fields}
     return ApiKey.model_validate(fields | {name: _to_moment(fields[name]) for name in _MOMENTS})
 

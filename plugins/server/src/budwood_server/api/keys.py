@@ -1,0 +1,238 @@
+"""``/api/keys``: the API keys of clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal, Self
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from budwood_server.access.key_list import KeyFilter, list_keys
+from budwood_server.access.key_store import GivenKeyError, KeyRevokedError, KeyStore, NewKey
+from budwood_server.access.keys import ADMIN, INFER, ApiKey, KeyBudget, KeyPolicy
+from budwood_server.api.access import get_database, get_worker, require
+from budwood_server.api.errors import list_responses
+from budwood_server.api.idempotency import IdempotencyKey, create_once
+from budwood_server.api.paging import Page, PageQuery
+from budwood_server.database import DatabaseError
+from budwood_server.people.principals import Principal
+from budwood_server.people.roles import KEYS_READ, KEYS_WRITE
+from budwood_server.web.problems import Problem, ProblemError, reject
+
+router = APIRouter(prefix="/api/keys", tags=["keys"])
+
+MAX_OVERLAP: Final = 365 * 86_400.0
+"""The maximum time in seconds for which the secret before a rotation is accepted."""
+
+Reader = Annotated[Principal, Depends(require(KEYS_READ))]
+Writer = Annotated[Principal, Depends(require(KEYS_WRITE))]
+Text = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+class KeyDetails(BaseModel):
+    """
+    A key, without its secret.
+
+    Attributes:
+        id: The public part of the key.
+        name: A name for people.
+        team: The team to which it belongs, with which it shares files, batches, replies and cache; or null.
+        scopes: What it is for.
+        state: Whether it can be used.
+        source: What created it.
+        created: When it was created.
+        expires: When it ends, or null.
+        revoked: When it was revoked, or null.
+        last_used: When it was last used, to about a minute, or null.
+        old_secret_expires: Until when the secret before the last rotation is accepted, or null.
+        models: Patterns of the models that it may use; empty for all.
+        requests_per_minute: The limit, or null; ``tokens_per_minute`` likewise.
+        budget: What it may spend, or null.
+        request_options: The options that its requests may set; null for those of the settings.
+    """
+
+    id: str
+    name: str
+    team: str | None
+    scopes: list[str]
+    state: Literal["active", "expired", "revoked"]
+    source: str
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+    last_used: datetime | None
+    old_secret_expires: datetime | None
+    models: list[str]
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    budget: KeyBudget | None
+    request_options: list[str] | None
+
+    @classmethod
+    def of(cls, key: ApiKey, /, **fields: str) -> Self:
+        """Return what is shown of a key."""
+        options = None if key.request_options is None else sorted(key.request_options)
+        shown = dict(key) | {"scopes": sorted(key.scopes), "models": [*key.models], "request_options": options}
+        shown |= {"state": key.find_status(datetime.now(UTC))} | fields
+        return cls.model_validate({name: shown[name] for name in cls.model_fields})
+
+
+class NewKeyDetails(KeyDetails):
+    """
+    A key whose secret is new.
+
+    Attributes:
+        key: The key that clients send. It is not shown again.
+    """
+
+    key: str = Field(repr=False)
+
+    @classmethod
+    def of_new(cls, new: NewKey) -> Self:
+        """Return what is shown of a key once."""
+        return cls.of(new.key, key=new.token)
+
+
+class Rotation(BaseModel):
+    """
+    How a key is rotated.
+
+    Attributes:
+        overlap: Seconds for which the present secret is accepted, too.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    overlap: Annotated[float, Field(ge=0, le=MAX_OVERLAP, allow_inf_nan=False)] = 0.0
+
+
+def read_filter(
+    *,
+    team: Text = None,
+    name: Text = None,
+    state: Literal["active", "expired", "revoked"] | None = None,
+    source: Text = None,
+) -> KeyFilter:
+    """Return the filter of a list, with texts that databases accept."""
+    for field, text in (("team", team), ("name", name), ("source", source)):
+        if text is not None and "\0" in text:
+            raise reject(f"{field} has a null character.", param=field)
+    return KeyFilter(team, name, state, source)
+
+
+@router.get("", responses=list_responses(400, 401, 403, 503))
+async def list_all(
+    request: Request, _: Reader, where: Annotated[KeyFilter, Depends(read_filter)], paging: PageQuery
+) -> Page[KeyDetails]:
+    """List keys, the newest first, also those that were revoked unless the filter says otherwise."""
+    after, now = paging.after(float, str), datetime.now(UTC)
+    async with get_database(request).read() as connection:
+        keys = await list_keys(connection, where, now, after=after, limit=paging.fetch)
+    return Page[KeyDetails].of(keys, paging, KeyDetails.of, lambda key: (key.created.timestamp(), key.id))
+
+
+@router.get("/{key_id}", responses=list_responses(400, 401, 403, 404, 503))
+async def show(request: Request, _: Reader, key_id: str) -> KeyDetails:
+    """Return a key, without its secret."""
+    return KeyDetails.of(await _find(KeyStore(get_database(request)), key_id))
+
+
+@router.post("", status_code=201, response_model=NewKeyDetails, responses=list_responses(400, 401, 403, 409, 503))
+async def create(
+    request: Request, writer: Writer, policy: KeyPolicy, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Create a key, and return it once: only a hash of it is stored."""
+    _check_scopes(writer, policy)
+    if policy.expires is not None and policy.expires <= datetime.now(UTC):
+        raise reject("expires has passed.", param="expires", hint="Choose a later moment.")
+    store = KeyStore(get_database(request))
+
+    async def insert(connection: AsyncConnection) -> NewKeyDetails:
+        new = await store.create(policy, source="api", principal=writer, transaction=connection)
+        return NewKeyDetails.of_new(new)
+
+    return await create_once(request, writer, idempotency_key, insert)
+
+
+@router.post("/{key_id}/rotate", response_model=NewKeyDetails, responses=list_responses(400, 401, 403, 404, 409, 503))
+async def rotate(
+    request: Request,
+    writer: Writer,
+    key_id: str,
+    rotation: Annotated[Rotation | None, Body()] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Give a key a new secret, and return it once. Its id, limits, files and batches stay."""
+    store = KeyStore(get_database(request))
+    found = await _find(store, key_id)
+    _check_scopes(writer, found)
+    overlap = 0.0 if rotation is None else rotation.overlap
+
+    async def change(connection: AsyncConnection) -> NewKeyDetails:
+        with _conflicts():
+            new = await store.rotate(found.id, overlap=overlap, principal=writer, transaction=connection)
+        return NewKeyDetails.of_new(new)
+
+    reply = await create_once(request, writer, idempotency_key, change, status=200)
+    await _refresh(request)
+    return reply
+
+
+@router.post("/{key_id}/revoke", responses=list_responses(400, 401, 403, 404, 503))
+async def revoke(request: Request, writer: Writer, key_id: str) -> KeyDetails:
+    """Revoke a key for good. Every server refuses it within a second."""
+    store = KeyStore(get_database(request))
+    found = await _find(store, key_id)
+    _check_scopes(writer, found)
+    revoked = await store.revoke(found.id, principal=writer)
+    await _refresh(request)
+    return KeyDetails.of(revoked)
+
+
+async def _find(store: KeyStore, key_id: str) -> ApiKey:
+    """
+    Return the key with an id.
+
+    Raises:
+        ProblemError: 404: there is none.
+    """
+    stored = None if "\0" in key_id else await store.load(key_id)
+    if stored is None:
+        raise ProblemError(Problem(status=404, message="No key has this id.", code="not_found"))
+    return stored.key
+
+
+def _check_scopes(writer: Principal, policy: KeyPolicy) -> None:
+    """Check that who changes a key may do so: without the scope admin only keys that can do no more than infer."""
+    if ADMIN not in writer.scopes and not policy.scopes <= {INFER}:
+        raise ProblemError(
+            Problem(
+                status=403,
+                message="Only an admin may create or change keys with other scopes than infer.",
+                type="permission_error",
+                code="missing_scope",
+                param="scopes",
+            )
+        )
+
+
+@contextmanager
+def _conflicts() -> Iterator[None]:
+    """Answer with a 409 if the state of a key does not permit a change."""
+    try:
+        yield
+    except (GivenKeyError, KeyRevokedError) as error:
+        raise reject(error.message, code="key_conflict", hint=error.hint, status=409) from None
+
+
+async def _refresh(request: Request) -> None:
+    """Notice a change of keys now, in this process; others notice it by themselves."""
+    services = get_worker(request).services
+    if services is not None:
+        with suppress(DatabaseError):  # the watch tries again
+            await services.keys.refresh()
