@@ -50,8 +50,8 @@ def add(
     """
     from budwood import Settings
     from budwood_cli.key_input import read_key
-    from budwood_server.access.key_store import utc_now
-    from budwood_server.vault import store
+    from budwood_server.people.principals import COMMAND
+    from budwood_server.vault import acts
     from budwood_server.vault.master_keys import find_master_keys
     from budwood_server.vault.provider_settings import check_provider
     from budwood_server.vault.tokens import parse_new_token
@@ -63,7 +63,7 @@ def add(
 
     async def run(opened: Database) -> VendorToken:
         async with opened.write() as connection:
-            return await store.add_token(connection, keys, new, utc_now())
+            return await acts.add(connection, COMMAND, keys, new)
 
     _report("stored", run_with_database(database, run, may_create=True), json_output=json_output)
 
@@ -102,8 +102,8 @@ def rotate(token: Token, *, new: Secret = None, database: URL = None, json_outpu
     """Replace a token by a new one of the vendor. Every server uses it within a second."""
     from budwood import Settings
     from budwood_cli.key_input import read_key
-    from budwood_server.access.key_store import utc_now
-    from budwood_server.vault import store
+    from budwood_server.people.principals import COMMAND
+    from budwood_server.vault import acts
     from budwood_server.vault.master_keys import find_master_keys
     from budwood_server.vault.tokens import parse_token_text
 
@@ -113,7 +113,7 @@ def rotate(token: Token, *, new: Secret = None, database: URL = None, json_outpu
 
     async def run(opened: Database) -> VendorToken:
         async with opened.write() as connection:
-            return await store.replace_token(connection, keys, found.id, secret, utc_now())
+            return await acts.rotate(connection, COMMAND, keys, found.id, secret)
 
     _report("replaced", run_with_database(database, run), json_output=json_output)
 
@@ -124,7 +124,8 @@ def remove(
 ) -> None:
     """Remove a token. Every server forgets it within a second. The vendor still accepts it: revoke it there, too."""
     from budwood_cli.questions import confirm
-    from budwood_server.vault import store
+    from budwood_server.people.principals import COMMAND
+    from budwood_server.vault import acts
 
     found = _find(database, token)
     if not confirm(f"Remove {_describe(found)}? Servers no longer use it.", flag="--yes", yes=yes):
@@ -132,7 +133,7 @@ def remove(
 
     async def run(opened: Database) -> VendorToken:
         async with opened.write() as connection:
-            return await store.remove_token(connection, found.id)
+            return await acts.remove(connection, COMMAND, found.id)
 
     _report("removed", run_with_database(database, run), json_output=json_output)
 
@@ -145,14 +146,15 @@ def rewrap(*, database: URL = None, json_output: options.AsJSON = False) -> None
     Do it after `budwood server master-key rotate`, once all servers have the new key.
     """
     from budwood import Settings
-    from budwood_server.vault import store
+    from budwood_server.people.principals import COMMAND
+    from budwood_server.vault import acts
     from budwood_server.vault.master_keys import find_master_keys
 
     keys = find_master_keys(Settings.load())
 
     async def run(opened: Database) -> Rewrapped:
         async with opened.write() as connection:
-            return await store.rewrap_tokens(connection, keys)
+            return await acts.rewrap(connection, COMMAND, keys)
 
     done = run_with_database(database, run)
     _report_rewrapped(done, keys, json_output=json_output)

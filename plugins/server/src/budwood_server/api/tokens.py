@@ -1,0 +1,182 @@
+"""``/api/tokens``: the tokens of vendors that the server keeps. No route returns one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from budwood.errors import BudwoodError
+from budwood_server.access.keys import ADMIN
+from budwood_server.api.access import get_database, get_worker, require
+from budwood_server.api.errors import list_responses
+from budwood_server.api.idempotency import IdempotencyKey, create_once
+from budwood_server.api.paging import Page, PageQuery
+from budwood_server.people.principals import Principal
+from budwood_server.vault import acts, store
+from budwood_server.vault.master_keys import MasterKeyError, MasterKeys, NoMasterKeyError, find_master_keys
+from budwood_server.vault.provider_settings import check_provider, describe_problem
+from budwood_server.vault.tokens import NewToken, Provider, Secret, VendorToken
+from budwood_server.web.problems import reject
+
+router = APIRouter(prefix="/api/tokens", tags=["tokens"])
+
+Admin = Annotated[Principal, Depends(require(ADMIN))]
+TokenId = Annotated[str, Path(max_length=64, pattern="^[0-9A-Za-z_]+$", description="The id of a token.")]
+
+_STATUSES: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
+    (store.TokenNotFoundError, 404, "token_not_found"),
+    (store.TokenExistsError, 409, "token_exists"),
+    (NoMasterKeyError, 409, "no_master_key"),
+    (MasterKeyError, 409, "invalid_master_key"),
+)
+
+
+class TokenReply(VendorToken):
+    """
+    A stored token, without its text.
+
+    Attributes:
+        problem: Why the worker that answers does not use it, or null.
+    """
+
+    problem: str | None = None
+
+
+class NewText(BaseModel):
+    """
+    The new text of a token.
+
+    Attributes:
+        token: The token, as the vendor shows it. It is never returned.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    token: Secret
+
+
+class RewrapReply(BaseModel):
+    """
+    What sealing the tokens again has done.
+
+    Attributes:
+        master_key: The id of the newest master key.
+        rewrapped: How many tokens are now sealed with it.
+        unchanged: How many were sealed with it before.
+        failed: Those that cannot be opened, which are as before.
+    """
+
+    master_key: str
+    rewrapped: int
+    unchanged: int
+    failed: list[TokenReply]
+
+
+@router.get("", responses=list_responses(400, 401, 403, 503))
+async def list_tokens(
+    request: Request, _: Admin, paging: PageQuery, provider: Annotated[Provider | None, Query()] = None
+) -> Page[TokenReply]:
+    """Return tokens, the newest first. Each shows its last four characters."""
+    after = paging.after(float, str)
+    async with get_database(request).read() as connection:
+        rows = await store.list_tokens(connection, provider=provider, after=after, limit=paging.fetch)
+    return Page[TokenReply].of(
+        [row.token for row in rows],
+        paging,
+        lambda token: _describe(request, token),
+        lambda token: (token.created.timestamp(), token.id),
+    )
+
+
+@router.get("/{token_id}", responses=list_responses(400, 401, 403, 404, 503))
+async def get_token(request: Request, _: Admin, token_id: TokenId) -> TokenReply:
+    """Return a token, without its text."""
+    with _rejecting():
+        async with get_database(request).read() as connection:
+            return _describe(request, (await store.load_token(connection, token_id)).token)
+
+
+@router.post("", status_code=201, response_model=TokenReply, responses=list_responses(400, 401, 403, 409, 503))
+async def add_token(
+    request: Request, principal: Admin, new: NewToken, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """
+    Store a token. Every worker uses it within a second, before a key of its settings.
+
+    Without a master key it is refused: `budwood server master-key create` makes one.
+    """
+
+    async def create(connection: AsyncConnection) -> TokenReply:
+        return TokenReply(**dict(await acts.add(connection, principal, keys, new)))
+
+    with _rejecting():
+        keys = await _find_keys(request)
+        await asyncio.to_thread(check_provider, get_worker(request).configuration.settings, new.provider)
+        answer = await create_once(request, principal, idempotency_key, create)
+    await _reload(request)
+    return answer
+
+
+@router.post("/rewrap", responses=list_responses(400, 401, 403, 409, 503))
+async def rewrap_tokens(request: Request, principal: Admin) -> RewrapReply:
+    """Seal all tokens with the newest master key. Those that cannot be opened stay as they are."""
+    with _rejecting():
+        keys = await _find_keys(request)
+        async with get_database(request).write() as connection:
+            done = await acts.rewrap(connection, principal, keys)
+    failed = [TokenReply(**dict(token), problem=describe_problem(error)) for token, error in done.failed]
+    return RewrapReply(master_key=keys.current.id, rewrapped=len(done.changed), unchanged=done.unchanged, failed=failed)
+
+
+@router.post("/{token_id}/rotate", responses=list_responses(400, 401, 403, 404, 409, 503))
+async def rotate_token(request: Request, principal: Admin, token_id: TokenId, new: NewText) -> TokenReply:
+    """Replace a token by a new one of the vendor. Every worker uses it within a second."""
+    with _rejecting():
+        keys = await _find_keys(request)
+        async with get_database(request).write() as connection:
+            token = await acts.rotate(connection, principal, keys, token_id, new.token)
+    await _reload(request)
+    return _describe(request, token)
+
+
+@router.delete("/{token_id}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))
+async def remove_token(request: Request, principal: Admin, token_id: TokenId) -> None:
+    """Remove a token. Every worker forgets it within a second; the vendor still accepts it."""
+    with _rejecting():
+        async with get_database(request).write() as connection:
+            await acts.remove(connection, principal, token_id)
+    await _reload(request)
+
+
+def _describe(request: Request, token: VendorToken) -> TokenReply:
+    services = get_worker(request).services
+    problems = services.vault.opened.problems if services is not None else {}
+    return TokenReply(**dict(token), problem=problems.get(token.id))
+
+
+async def _find_keys(request: Request) -> MasterKeys:
+    return await asyncio.to_thread(find_master_keys, get_worker(request).configuration.settings)
+
+
+async def _reload(request: Request) -> None:
+    """Use the tokens in this worker at once. Others notice the change, as this one does if it fails now."""
+    with suppress(BudwoodError):
+        await get_worker(request).reload_tokens()
+
+
+@contextmanager
+def _rejecting() -> Iterator[None]:
+    try:
+        yield
+    except tuple(kind for kind, *_ in _STATUSES) as error:
+        status, code = next(row[1:] for row in _STATUSES if isinstance(error, row[0]))
+        problem = reject(error.message, status=status, code=code, hint=error.hint)
+    else:
+        return
+    raise problem
