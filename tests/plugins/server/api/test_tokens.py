@@ -45,14 +45,15 @@ def add(gateway, provider="vendor", token=FIRST, **fields):
 
 def read_all(gateway):
     """
-    Return the audit log, and all that the tables have.
+    Return the entries of the audit log about tokens, the newest first, and all that the tables have.
     """
 
     async def run():
         async with gateway.worker.database.read() as connection:
             tables = ("budwood_vendor_tokens", "budwood_audit", "budwood_idempotent_replies")
             rows = [(await connection.execute(text(f"SELECT * FROM {table}"))).all() for table in tables]
-            return await list_entries(connection), str(rows)
+            entries = [entry for entry in await list_entries(connection) if entry.action.startswith("token.")]
+            return entries, str(rows)
 
     return gateway.run(run())
 
