@@ -19,12 +19,13 @@ pytestmark = pytest.mark.one_python
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "gateway.md").read_text("utf-8")
 QUICKSTART = GUIDE.partition("## Five minutes")[2].partition("\n## ")[0]
+FROM_PYTHON = GUIDE.partition("## From programs")[2].partition("\n## ")[0]
 ANSWER = "The shoot gives fruit."
 
 
-def blocks(language):
-    """Return the blocks of the quickstart in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", QUICKSTART, re.DOTALL | re.MULTILINE)
+def blocks(language, section=QUICKSTART):
+    """Return the blocks of a section in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,17 @@ def test_usage_of_the_gateway_is_shown_while_it_runs(server, key):
         rows = json.loads(subprocess.check_output(command, cwd=server.folder, env=server.environment))
 
     assert {(row["label"], row["tag:model"]) for row in rows} == {("my-program", "demo")}
+
+
+def test_provider_calls_the_server(server, key, tmp_path):
+    """
+    The program and its settings are those of the guide.
+    """
+    (settings,), (program,) = blocks("toml", FROM_PYTHON), blocks("python", FROM_PYTHON)
+    written = settings.replace("http://127.0.0.1:8080", server.url).replace("bw_live_…", key)
+    (tmp_path / "budwood.toml").write_text(written, "utf-8")
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [ANSWER, "offline", "['demo']"]

@@ -45,6 +45,7 @@ from budwood.contracts.observers import (
 )
 from budwood.contracts.prompt_modifiers import PromptModifier
 from budwood.contracts.providers import (
+    CallOptionsProvider,
     CatalogNameProvider,
     ConnectionHintProvider,
     ContextWindowProvider,
@@ -84,6 +85,7 @@ __all__ = [
     "BatchFileProvider",
     "BatchProvider",
     "Cache",
+    "CallOptionsProvider",
     "CatalogNameProvider",
     "Cells",
     "Clock",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from budwood.errors import ProviderError
     from budwood.types import (
@@ -181,6 +181,22 @@ class LimitTokensProvider(Protocol):
 
         Returns:
             The tokens; None to count all tokens that are expected or used.
+        """
+        ...
+
+
+@runtime_checkable
+class CallOptionsProvider(Protocol):
+    """A gateway that takes options of Budwood, which are not part of a request."""
+
+    def add_options(self, call: HTTPCall, options: Mapping[str, str]) -> HTTPCall:
+        """
+        Add options to a call, which the provider has encoded.
+
+        Args:
+            call: The call.
+            options: Those of ``label``, ``on_unsupported`` and ``timeout`` (the seconds that are left) that are not the
+                defaults.
         """
         ...
 

@@ -8,7 +8,7 @@ from budwood.types.chat import FinishReason
 from budwood.types.media import AnyMedia, ImagePart
 from budwood.types.parts import ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolResultPart, VendorPart
 from budwood.types.record import JSON, short_repr
-from budwood.types.usage import RateLimits, Usage
+from budwood.types.usage import Adaptation, RateLimits, Usage
 
 
 @dataclass(slots=True)
@@ -170,11 +170,17 @@ class Finished:
 
 @dataclass(slots=True)
 class ResponseMetadata:
-    """Further information from the vendor. Entries of later events are added."""
+    """
+    Further information from the vendor. Entries of later events are added.
+
+    ``adaptations`` are those that a gateway has made, and ``cached`` says that its reply came from its cache.
+    """
 
     data: dict[str, JSON] = field(default_factory=dict)
     rate_limits: RateLimits | None = None
     request_id: str | None = None
+    adaptations: tuple[Adaptation, ...] = ()
+    cached: bool = False
 
     __repr__ = short_repr
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from budwood.providing import make_call_id
 from budwood.types import (
+    Adaptation,
     AnyMedia,
     AudioPart,
     ChatResponse,
@@ -178,6 +179,8 @@ class ResponseBuilder:
         self._model: str | None = None
         self._metadata: dict[str, JSON] = {}
         self._request_id: str | None = None
+        self._adaptations: tuple[Adaptation, ...] = ()
+        self._is_cached = False
         self._rate_limits: RateLimits | None = None
         self._handlers: Final[dict[type[Any], Callable[[Any], None]]] = {
             TextDelta: lambda event: self._choice(event.choice).add_text(TextPart, event.text),
@@ -233,6 +236,8 @@ class ResponseBuilder:
             metadata=self._metadata,
             request_id=self._request_id,
             rate_limits=self._rate_limits,
+            adaptations=self._adaptations,
+            cached=self._is_cached,
         )
 
     def _choice(self, index: int) -> _Choice:
@@ -263,3 +268,5 @@ class ResponseBuilder:
         self._metadata.update(event.data)
         self._rate_limits = event.rate_limits or self._rate_limits
         self._request_id = event.request_id or self._request_id
+        self._adaptations = event.adaptations or self._adaptations
+        self._is_cached = event.cached or self._is_cached

@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError
 
 from budwood.catalog import LearnedRules
 from budwood.contracts import (
+    CallOptionsProvider,
     CatalogNameProvider,
     ContextWindowProvider,
     Limiter,
@@ -46,7 +47,7 @@ from budwood.names import normalise
 from budwood.plugins import Instance, Instances, faults
 from budwood.plugins.faults import PluginSource
 from budwood.plugins.known_models import suggest_addresses
-from budwood.types import Answer, Capability, Credential, ModelRules, RateLimits, ReplyHead
+from budwood.types import Answer, Capability, Credential, HTTPCall, ModelRules, RateLimits, ReplyHead
 from budwood.types.usage import NO_PRICE
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Endpoint(NamedTuple):
         price_tier: Returns the service tier of a reply; None if there is only one.
         read_rate_limits: Returns the rate limits in response headers; None if the provider cannot read them.
         limit_tokens: Returns how many tokens count against the vendor's limits; None if all do.
+        add_options: Adds options of Budwood to a call, for gateways that take them; None for others.
         no_price: The reason why a call has no cost if the catalog has no price.
         identity: Identifies the endpoint in cache keys: a hash of its name, its plugin and its settings without
             secrets. The name is included because replies may contain parts that are tagged with it.
@@ -145,6 +147,7 @@ class Endpoint(NamedTuple):
     price_tier: Callable[[Answer], str | None] | None = None
     read_rate_limits: Callable[[ReplyHead], RateLimits | None] | None = None
     limit_tokens: Callable[[ChatRequest, Usage, Usage | None], int | None] | None = None
+    add_options: Callable[[HTTPCall, Mapping[str, str]], HTTPCall] | None = None
     label: str = ""
     health: Health = Health()
     settings: EndpointSettings = NO_ENDPOINT_SETTINGS
@@ -340,6 +343,7 @@ def _endpoint(
         price_tier=_find_method(instance, PriceTierProvider, "price_tier", str, NoneType),
         read_rate_limits=_find_method(instance, RateLimitProvider, "rate_limits", RateLimits, NoneType),
         limit_tokens=_find_method(instance, LimitTokensProvider, "limit_tokens", int, NoneType),
+        add_options=_find_method(instance, CallOptionsProvider, "add_options", HTTPCall),
         label=label,
         health=state.health(identity),
         settings=instance.endpoint_settings,

@@ -150,6 +150,8 @@ class Attempt:
         if health.adaptive is not None:
             adaptive.record_end(health, self.started, now, is_rejected=False)
         reply = result if isinstance(result, Answer) else None
+        for adaptation in getattr(reply, "adaptations", ()):  # of a gateway
+            self.adaptations.setdefault(adaptation.parameter, adaptation)
         if self.round.call.route is not None or self.endpoint.pool is not None:
             self._succeed_for_others(reply)
         if (key := self.endpoint.key_record) is not None:

@@ -15,6 +15,8 @@ from budwood.types import Credential, HTTPCall, HTTPReply
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from budwood.engine.pipeline.call import Call
+
 MAX_ERROR_BYTES: Final = 1024 * 1024
 """The maximum number of bytes that are read of an error's body: 1 MiB."""
 
@@ -88,7 +90,20 @@ def encode_again(attempt: Attempt) -> HTTPCall:
         raise
     if not isinstance(encoded, HTTPCall):
         raise faults.wrong_result(source, service.encode, encoded, HTTPCall)
+    if attempt.endpoint.add_options is not None and (options := _list_options(attempt.round.call)):
+        return attempt.endpoint.add_options(encoded, options)
     return encoded
+
+
+def _list_options(call: Call) -> dict[str, str]:
+    """Return the options that gateways take, without those that have their default."""
+    options, defaults = call.options, type(call.options).model_fields
+    passed = {} if call.label is None else {"label": call.label}
+    if options.timeout != defaults["timeout"].default:
+        passed["timeout"] = f"{call.seconds_left():.3f}"
+    if options.on_unsupported != defaults["on_unsupported"].default:
+        passed["on_unsupported"] = options.on_unsupported
+    return passed
 
 
 def decode(attempt: Attempt, reply: HTTPReply) -> Any:  # noqa: ANN401 - each service has its own result type
