@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from budwood_server.api import configuration, health, keys, metrics, telemetry, tokens
+from budwood_server.api import configuration, endpoints, health, keys, metrics, telemetry, tokens
 from budwood_server.api.errors import add_error_handlers
 from budwood_server.openapi import add_routes
 
@@ -34,8 +34,8 @@ def create_api(worker: Worker) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.worker = worker
-    for router in (health.router, metrics.router, configuration.router, keys.router, telemetry.router, tokens.router):
-        app.include_router(router)
+    for module in (health, metrics, configuration, endpoints, keys, telemetry, tokens):
+        app.include_router(module.router)
     add_error_handlers(app)
     add_routes(app)
     return app
