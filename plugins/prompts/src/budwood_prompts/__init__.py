@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from budwood_prompts.errors import (
         InvalidPromptError,
         PromptNotFoundError,
-        PromptServerError,
         RenderError,
         VariableError,
     )
@@ -27,7 +26,6 @@ __all__ = [
     "PromptMessage",
     "PromptNotFoundError",
     "PromptReference",
-    "PromptServerError",
     "RenderError",
     "Variable",
     "VariableError",
@@ -39,7 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "errors": ("InvalidPromptError", "PromptNotFoundError", "PromptServerError", "RenderError", "VariableError"),
+    "errors": ("InvalidPromptError", "PromptNotFoundError", "RenderError", "VariableError"),
     "files": ("diff_prompts", "format_prompt", "parse_prompt"),
     "folder": ("PromptFolder",),
     "prompt": ("Prompt", "PromptMessage", "Variable", "read_prompt"),

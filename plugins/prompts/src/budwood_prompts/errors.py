@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from budwood.errors import BudwoodError, PromptError
+from budwood.errors import PromptError
 
 
 class InvalidPromptError(PromptError):
@@ -19,7 +19,3 @@ class RenderError(PromptError):
 
 class PromptNotFoundError(PromptError):
     """No prompt has this name, or the prompt has no such version or label."""
-
-
-class PromptServerError(BudwoodError):
-    """A server refused a request for prompts, or cannot be reached."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 from budwood.types import Message, TextPart
 from budwood_prompts.errors import InvalidPromptError, RenderError, VariableError
 from budwood_prompts.references import MAX_NAME, NAME_PATTERN
-from budwood_prompts.templates import MAX_OUTPUT, MAX_STEPS, Meter, Template, parse_template
+from budwood_prompts.templates import MAX_OUTPUT, MAX_STEPS, MAX_TEMPLATE, Meter, Template, parse_template
 from budwood_prompts.templates.rendering import render_template
 from budwood_prompts.values import Value, VariableType, check_value
 
@@ -100,6 +100,8 @@ class Prompt(_Part):
 
     @model_validator(mode="after")
     def _check_templates(self) -> Self:
+        if sum(len(message.content) for message in self.messages) > MAX_TEMPLATE:
+            raise ValueError(f"the templates have together more than {MAX_TEMPLATE:,} characters")
         try:
             self.templates  # noqa: B018 - it is parsed once, here
         except InvalidPromptError as error:

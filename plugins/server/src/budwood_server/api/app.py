@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
-from budwood_server.api import configuration, endpoints, health, keys, metrics, telemetry, tokens
+from budwood_server.api import configuration, endpoints, health, keys, metrics, prompts, telemetry, tokens
 from budwood_server.api.errors import add_error_handlers
 from budwood_server.openapi import add_routes
 
@@ -34,7 +34,7 @@ def create_api(worker: Worker) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.worker = worker
-    for module in (health, metrics, configuration, endpoints, keys, telemetry, tokens):
+    for module in (health, metrics, configuration, endpoints, keys, prompts, telemetry, tokens):
         app.include_router(module.router)
     add_error_handlers(app)
     add_routes(app)

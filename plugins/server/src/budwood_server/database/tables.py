@@ -198,3 +198,31 @@ VENDOR_TOKENS: Final = Table(
     Index("budwood_vendor_tokens_by_name", "provider", "label", unique=True),
 )
 """Tokens of vendors, sealed: `budwood_server.vault`."""
+
+PROMPTS: Final = Table(
+    "budwood_prompts",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("latest", Integer, nullable=False),  # the number of the newest version
+)
+"""Prompts, each with the versions in `PROMPT_VERSIONS`."""
+
+PROMPT_VERSIONS: Final = Table(
+    "budwood_prompt_versions",
+    metadata,
+    Column("name", ForeignKey(PROMPTS.c.name, ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("fields", JSON, nullable=False),  # of `budwood_prompts.Prompt`
+    Column("created", Double, nullable=False),
+    Column("author", Text, nullable=False),  # the name of the principal
+)
+"""Versions of prompts, which never change."""
+
+PROMPT_LABELS: Final = Table(
+    "budwood_prompt_labels",
+    metadata,
+    Column("name", ForeignKey(PROMPTS.c.name, ondelete="CASCADE"), primary_key=True),
+    Column("label", String(50), primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""Labels, such as ``production``, of versions of prompts."""

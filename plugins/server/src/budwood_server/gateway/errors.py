@@ -32,6 +32,7 @@ from budwood.errors import (
     StreamInterruptedError,
     UnsupportedError,
 )
+from budwood_prompts.errors import PromptNotFoundError
 from budwood_server.database import DatabaseError
 from budwood_server.web.problems import Problem, ProblemError
 
@@ -55,6 +56,7 @@ NO_DATABASE: Final = Problem(
 _KINDS: Final[tuple[tuple[type[BudwoodError], int, str, str], ...]] = (
     (BudgetExceededError, 429, "insufficient_quota", "budget_exceeded"),
     (CacheMissError, 404, "invalid_request_error", "not_cached"),
+    (PromptNotFoundError, 404, "invalid_request_error", "prompt_not_found"),
     (PromptError, 400, "invalid_request_error", "invalid_prompt"),
     (UnsupportedError, 400, "invalid_request_error", "unsupported"),
     (ContextLengthError, 400, "invalid_request_error", "context_length_exceeded"),

@@ -1,0 +1,208 @@
+"""``/api/prompts``: prompts with their versions and labels."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, Field, JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from budwood_prompts import LABEL_PATTERN, NAME_PATTERN, Prompt, diff_prompts, parse_reference
+from budwood_server.api.access import get_database, require
+from budwood_server.api.errors import list_responses
+from budwood_server.api.idempotency import IdempotencyKey, create_once
+from budwood_server.api.paging import Page, PageQuery
+from budwood_server.people import audit
+from budwood_server.people.principals import Principal
+from budwood_server.people.roles import PROMPTS_READ, PROMPTS_WRITE
+from budwood_server.prompts import store
+
+router = APIRouter(prefix="/api/prompts", tags=["prompts"])
+
+Reader = Annotated[Principal, Depends(require(PROMPTS_READ))]
+Writer = Annotated[Principal, Depends(require(PROMPTS_WRITE))]
+Name = Annotated[str, Path(pattern=NAME_PATTERN, max_length=100)]
+Label = Annotated[str, Path(pattern=LABEL_PATTERN)]
+At = Annotated[
+    str | None, Query(max_length=50, description="A label or the number of a version; by default the newest.")
+]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class VersionReply(BaseModel):
+    """
+    A version of a prompt.
+
+    Attributes:
+        prompt: Its content.
+        version: Its number, from 1.
+        created: When it was saved, in seconds since 1970.
+        author: The name of the key or the account that saved it.
+    """
+
+    prompt: Prompt
+    version: int
+    created: float
+    author: str
+
+
+class PromptReply(VersionReply):
+    """
+    A version of a prompt, and the labels of all its versions.
+
+    Attributes:
+        labels: The number of the version that each label names.
+    """
+
+    labels: dict[str, int]
+
+
+class LabelBody(BaseModel):
+    """Which version a label names, or is restored."""
+
+    version: VersionNumber
+
+
+class DifferenceReply(BaseModel):
+    """A unified diff between the files of two versions; empty if they are equal."""
+
+    diff: str
+
+
+class MessageReply(BaseModel):
+    """A message of a rendered prompt."""
+
+    role: str
+    content: str
+
+
+class RenderedReply(BaseModel):
+    """The messages of a prompt with the values of its variables."""
+
+    version: int
+    messages: list[MessageReply]
+
+
+@router.get("", responses=list_responses(400, 401, 403, 503))
+async def list_prompts(request: Request, paging: PageQuery, _: Reader) -> Page[PromptReply]:
+    """Return the newest version of each prompt, by name."""
+    (after,) = paging.after(str) or (None,)
+    async with get_database(request).read() as connection:
+        found = await store.list_prompts(connection, after=after, limit=paging.fetch)
+        labels = await store.list_labels(connection, [each.prompt.name for each in found])
+    return Page[PromptReply].of(
+        found,
+        paging,
+        lambda each: PromptReply(**_fields(each), labels=labels[each.prompt.name]),
+        lambda each: [each.prompt.name],
+    )
+
+
+@router.post("", status_code=201, response_model=VersionReply, responses=list_responses(400, 401, 403, 409, 503))
+async def save_prompt(
+    request: Request, prompt: Prompt, principal: Writer, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Save a prompt as a new version, which becomes the newest. Labels stay where they are."""
+    database = get_database(request)
+
+    async def create(connection: AsyncConnection) -> VersionReply:
+        saved = await store.save_prompt(database, connection, prompt, principal.name)
+        await audit.record(connection, principal, "prompt.save", f"{prompt.name}@{saved.version}")
+        return VersionReply(**_fields(saved))
+
+    return await create_once(request, principal, idempotency_key, create)
+
+
+@router.get("/{name}", responses=list_responses(400, 401, 403, 404, 503))
+async def get_prompt(request: Request, name: Name, _: Reader, at: At = None) -> PromptReply:
+    """Return a version of a prompt."""
+    async with get_database(request).read() as connection:
+        found = await store.find_prompt(connection, parse_reference(_refer(name, at)))
+        labels = await store.list_labels(connection, [name])
+    return PromptReply(**_fields(found), labels=labels[name])
+
+
+@router.get("/{name}/versions", responses=list_responses(400, 401, 403, 404, 503))
+async def list_versions(request: Request, name: Name, paging: PageQuery, _: Reader) -> Page[VersionReply]:
+    """Return the versions of a prompt, the newest first."""
+    (before,) = paging.after(int) or (None,)
+    async with get_database(request).read() as connection:
+        found = await store.list_versions(connection, name, before=before, limit=paging.fetch)
+    return Page[VersionReply].of(found, paging, lambda each: VersionReply(**_fields(each)), lambda each: [each.version])
+
+
+@router.get("/{name}/diff", responses=list_responses(400, 401, 403, 404, 503))
+async def diff_versions(
+    request: Request, name: Name, _: Reader, old: Annotated[str, Query(max_length=50)], new: At = None
+) -> DifferenceReply:
+    """Return how two versions of a prompt differ, each named by a label or a number."""
+    titles = _refer(name, old), _refer(name, new)
+    async with get_database(request).read() as connection:
+        before, after = [await store.find_prompt(connection, parse_reference(title)) for title in titles]
+    return DifferenceReply(diff=diff_prompts(before.prompt, after.prompt, old_title=titles[0], new_title=titles[1]))
+
+
+@router.post("/{name}/render", responses=list_responses(400, 401, 403, 404, 503))
+async def render_prompt(
+    request: Request,
+    name: Name,
+    variables: Annotated[dict[str, JsonValue], Body(embed=True, max_length=100)],
+    _: Reader,
+    at: At = None,
+) -> RenderedReply:
+    """Return the messages of a prompt, without asking a model."""
+    async with get_database(request).read() as connection:
+        found = await store.find_prompt(connection, parse_reference(_refer(name, at)))
+    messages = await asyncio.to_thread(found.prompt.render, variables)
+    replies = [MessageReply(role=message.role, content=message.text) for message in messages]
+    return RenderedReply(version=found.version, messages=replies)
+
+
+@router.post(
+    "/{name}/rollback",
+    status_code=201,
+    response_model=VersionReply,
+    responses=list_responses(400, 401, 403, 404, 409, 503),
+)
+async def roll_back(
+    request: Request, name: Name, body: LabelBody, principal: Writer, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Save the content of an earlier version as a new version, which becomes the newest."""
+    database = get_database(request)
+
+    async def create(connection: AsyncConnection) -> VersionReply:
+        earlier = await store.find_prompt(connection, parse_reference(f"{name}@{body.version}"))
+        saved = await store.save_prompt(database, connection, earlier.prompt, principal.name)
+        details = {"restored": body.version}
+        await audit.record(connection, principal, "prompt.roll_back", f"{name}@{saved.version}", details)
+        return VersionReply(**_fields(saved))
+
+    return await create_once(request, principal, idempotency_key, create)
+
+
+@router.put("/{name}/labels/{label}", responses=list_responses(400, 401, 403, 404, 503))
+async def set_label(request: Request, name: Name, label: Label, body: LabelBody, principal: Writer) -> LabelBody:
+    """Give a label to a version. It is removed from the one that had it."""
+    database = get_database(request)
+    async with database.write() as connection:
+        await store.set_label(database, connection, name, label, body.version)
+        await audit.record(connection, principal, "prompt.label", f"{name}@{label}", {"version": body.version})
+    return body
+
+
+@router.delete("/{name}/labels/{label}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))
+async def remove_label(request: Request, name: Name, label: Label, principal: Writer) -> None:
+    """Remove a label."""
+    async with get_database(request).write() as connection:
+        await store.remove_label(connection, name, label)
+        await audit.record(connection, principal, "prompt.unlabel", f"{name}@{label}")
+
+
+def _refer(name: str, at: str | None) -> str:
+    return name if at is None else f"{name}@{at}"
+
+
+def _fields(found: store.PromptVersion) -> dict[str, Any]:
+    return {"prompt": found.prompt, "version": found.version, "created": found.created, "author": found.author}

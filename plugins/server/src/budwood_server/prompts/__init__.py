@@ -1,0 +1,1 @@
+"""Prompts that the server keeps: their versions and labels."""

@@ -1,0 +1,147 @@
+"""Versions and labels of prompts in the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from budwood_prompts import Prompt, PromptNotFoundError, PromptReference, read_prompt
+from budwood_server.database import Database
+from budwood_server.database.tables import PROMPT_LABELS as LABELS
+from budwood_server.database.tables import PROMPT_VERSIONS as VERSIONS
+from budwood_server.database.tables import PROMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class PromptVersion:
+    """
+    A version of a prompt. It never changes.
+
+    Attributes:
+        prompt: Its content.
+        version: Its number, from 1.
+        created: When it was saved, in seconds since 1970.
+        author: The name of who saved it.
+    """
+
+    prompt: Prompt
+    version: int
+    created: float
+    author: str
+
+
+async def save_prompt(
+    database: Database, connection: AsyncConnection, prompt: Prompt, author: str, *, at: float | None = None
+) -> PromptVersion:
+    """
+    Save a prompt as a new version, which becomes the newest.
+
+    Args:
+        database: The database, for its dialect.
+        connection: A transaction that writes. Two that save the same prompt follow each other.
+        prompt: The prompt.
+        author: The name of who saves it.
+        at: When it is, in seconds since 1970; by default now.
+    """
+    first = database.insert(PROMPTS).values(name=prompt.name, latest=0).on_conflict_do_nothing()
+    await connection.execute(first)
+    latest = update(PROMPTS).where(PROMPTS.c.name == prompt.name).values(latest=PROMPTS.c.latest + 1)
+    version = (await connection.execute(latest.returning(PROMPTS.c.latest))).scalar_one()
+    saved = PromptVersion(prompt, version, time.time() if at is None else at, author)
+    fields = prompt.model_dump(mode="json", exclude={"name"})
+    await connection.execute(
+        insert(VERSIONS).values(
+            name=prompt.name, version=version, fields=fields, created=saved.created, author=saved.author
+        )
+    )
+    return saved
+
+
+async def find_prompt(connection: AsyncConnection, reference: PromptReference) -> PromptVersion:
+    """
+    Return the version that a reference names; the newest without a label and a number.
+
+    Raises:
+        PromptNotFoundError: There is no such prompt, version or label.
+    """
+    query = select(VERSIONS).where(VERSIONS.c.name == reference.name)
+    if reference.label is not None:
+        is_label = (LABELS.c.name == reference.name) & (LABELS.c.label == reference.label)
+        query = query.where(VERSIONS.c.version == select(LABELS.c.version).where(is_label).scalar_subquery())
+    elif reference.version is not None:
+        query = query.where(VERSIONS.c.version == reference.version)
+    row = (await connection.execute(query.order_by(VERSIONS.c.version.desc()).limit(1))).first()
+    if row is None:
+        raise PromptNotFoundError(f"There is no prompt {str(reference)!r}.", hint="GET /api/prompts lists the prompts.")
+    return _read_version(row)
+
+
+async def list_prompts(connection: AsyncConnection, *, after: str | None, limit: int) -> Sequence[PromptVersion]:
+    """Return the newest version of each prompt, by name."""
+    query = select(VERSIONS).join(
+        PROMPTS, (PROMPTS.c.name == VERSIONS.c.name) & (PROMPTS.c.latest == VERSIONS.c.version)
+    )
+    if after is not None:
+        query = query.where(VERSIONS.c.name > after)
+    return [_read_version(row) for row in await connection.execute(query.order_by(VERSIONS.c.name).limit(limit))]
+
+
+async def list_versions(
+    connection: AsyncConnection, name: str, *, before: int | None, limit: int
+) -> Sequence[PromptVersion]:
+    """
+    Return the versions of a prompt, the newest first.
+
+    Raises:
+        PromptNotFoundError: There is no such prompt.
+    """
+    await find_prompt(connection, PromptReference(name))
+    query = select(VERSIONS).where(VERSIONS.c.name == name)
+    if before is not None:
+        query = query.where(VERSIONS.c.version < before)
+    rows = await connection.execute(query.order_by(VERSIONS.c.version.desc()).limit(limit))
+    return [_read_version(row) for row in rows]
+
+
+async def list_labels(connection: AsyncConnection, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the versions of labels, by prompt and label."""
+    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    query = select(LABELS).where(LABELS.c.name.in_(names)).order_by(LABELS.c.label)
+    for name, label, version in await connection.execute(query):
+        found[name][label] = version
+    return found
+
+
+async def set_label(database: Database, connection: AsyncConnection, name: str, label: str, version: int) -> None:
+    """
+    Give a label to a version. It is removed from the one that had it.
+
+    Raises:
+        PromptNotFoundError: There is no such version.
+    """
+    await find_prompt(connection, PromptReference(name, version=version))
+    statement = database.insert(LABELS).values(name=name, label=label, version=version)
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["name", "label"], set_={"version": version})
+    )
+
+
+async def remove_label(connection: AsyncConnection, name: str, label: str) -> None:
+    """
+    Remove a label.
+
+    Raises:
+        PromptNotFoundError: The prompt has no such label.
+    """
+    await find_prompt(connection, PromptReference(name, label=label))
+    await connection.execute(delete(LABELS).where(LABELS.c.name == name, LABELS.c.label == label))
+
+
+def _read_version(row: Row[Any]) -> PromptVersion:
+    prompt = read_prompt({**row.fields, "name": row.name}, where=f"Prompt {row.name}@{row.version}")
+    return PromptVersion(prompt, row.version, row.created, row.author)
