@@ -289,3 +289,12 @@ def test_expiry_must_be_to_come(gateway):
 
     assert send(gateway, "POST", body=POLICY | {"expires": expires}).status == 201
     assert KeyPolicy(name="x", expires=expires).scopes == {INFER}
+
+
+def test_methods_of_a_path_are_listed(shared):
+    """
+    Those of all its routes.
+    """
+    answer = send(shared, "DELETE")
+
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")

@@ -69,7 +69,16 @@ def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     status: int = getattr(error, "status_code", 500)
     message = f"There is no route {request.url.path}." if status == HTTPStatus.NOT_FOUND else HTTPStatus(status).phrase
     headers = getattr(error, "headers", None) or {}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {**headers, **_list_methods(request)}
     return _reply(request, Problem(status=status, message=message, code=_CODES.get(status), headers=headers))
+
+
+def _list_methods(request: Request) -> dict[str, str]:
+    """Return the header with all methods of a path; Starlette's has only those of its first route."""
+    path = getattr(request.scope.get("route"), "path", None)
+    operations = request.app.openapi()["paths"].get(path)
+    return {"allow": ", ".join(sorted(map(str.upper, operations)))} if operations else {}
 
 
 def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
