@@ -14,7 +14,10 @@ from budwood_server.routes.table import ROUTES
 from budwood_server.telemetry import following
 from tests.plugins.server.keyed_gateway import KeyedGateway
 
-OPEN = {"GET /livez", "GET /readyz", "GET /openapi.json", "GET /docs", "GET /docs/oauth2-redirect", "GET /redoc"}
+OPEN = {
+    *("GET /livez", "GET /readyz", "GET /openapi.json", "GET /docs", "GET /docs/oauth2-redirect", "GET /redoc"),
+    *("POST /api/auth/login", "POST /api/auth/refresh"),
+}
 """The routes that need no key."""
 
 SCOPES = {("GET", "/metrics"): TELEMETRY}

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from budwood_server.access.authentication import find_key, forbid
+from budwood_server.access.authentication import find_key, find_token, forbid
 from budwood_server.gateway.errors import NO_DATABASE
+from budwood_server.people.accounts import find_account
+from budwood_server.people.logins import ACCESS_PREFIX, SecretKind, find_csrf_token, find_login
 from budwood_server.people.principals import Principal, from_key
-from budwood_server.web.problems import ProblemError
+from budwood_server.web.problems import Problem, ProblemError, reject
 from budwood_server.worker import Worker
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="A key of this server: bw_live_…")
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="A key of this server, bw_live_…, or the access token of a login, bw_access_…",
+)
+
+
+COOKIE: Final = "budwood_session"
+INVALID_LOGIN: Final = Problem(
+    status=401,
+    message="The login is not valid, or has ended.",
+    type="authentication_error",
+    code="invalid_login",
+    hint="Log in again.",
+    headers={"www-authenticate": "Bearer"},
+)
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Require:
@@ -38,9 +57,10 @@ class Require:
         Return the principal.
 
         Raises:
-            ProblemError: 401 without a valid key; 403 if it may not do this.
+            ProblemError: 401 without a valid key, access token or cookie; 403 if it may not do this, or if a cookie
+                would change something without the same origin and the token of the page.
         """
-        principal = from_key(await find_key(get_worker(request), request.headers.get))
+        principal = await _find_principal(request)
         if self.scope is not None and self.scope not in principal.scopes:
             raise forbid(principal.scopes, self.scope, principal.kind)
         return principal
@@ -49,6 +69,53 @@ class Require:
 def require(scope: str | None) -> Require:
     """Return the dependency of routes that need a scope, or any principal without one."""
     return Require(scope)
+
+
+async def _find_principal(request: Request) -> Principal:
+    """Return who sends a request: a header takes precedence over the cookie."""
+    token = find_token(request.headers.get)
+    if token is not None and token.startswith(ACCESS_PREFIX):
+        return await _find_account(request, token, "access")
+    cookie = request.cookies.get(COOKIE)
+    if cookie is None or token is not None or "authorization" in request.headers:
+        return from_key(await find_key(get_worker(request), request.headers.get))
+    principal = await _find_account(request, cookie, "cookie")
+    if request.method not in _SAFE:
+        check_origin(request)
+        if not compare_digest(request.headers.get("x-csrf-token", "").encode(), find_csrf_token(cookie).encode()):
+            raise reject(
+                "The header x-csrf-token is missing or not that of the session.",
+                code="invalid_csrf_token",
+                hint="Load the page again.",
+                status=403,
+            )
+    return principal
+
+
+async def _find_account(request: Request, secret: str, kind: SecretKind) -> Principal:
+    async with get_database(request).read() as connection:
+        login = await find_login(connection, secret, kind)
+        account = None if login is None else await find_account(connection, login.account_id)
+    if login is None or account is None or account.disabled is not None:
+        raise ProblemError(INVALID_LOGIN)
+    return account.to_principal(login.id)
+
+
+def check_origin(request: Request) -> None:
+    """
+    Check that a page of this server sends a request that changes something.
+
+    Raises:
+        ProblemError: 403: another page does, or it is not known which.
+    """
+    _, _, origin = request.headers.get("origin", "").partition("://")
+    if not origin or origin.lower() != request.headers.get("host", "").lower():
+        raise reject(
+            "The request does not come from a page of this server.",
+            code="wrong_origin",
+            hint="Programs send a key or an access token instead of a cookie. A proxy must pass on the header host.",
+            status=403,
+        )
 
 
 def get_worker(request: Request) -> Worker:

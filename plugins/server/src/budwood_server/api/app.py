@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 
-from budwood_server.api import configuration, endpoints, health, keys, metrics, prompts, telemetry, tokens
+from budwood_server.api import (
+    accounts,
+    audit,
+    auth,
+    configuration,
+    endpoints,
+    health,
+    keys,
+    metrics,
+    prompts,
+    telemetry,
+    tokens,
+)
 from budwood_server.api.errors import add_error_handlers
 from budwood_server.openapi import add_routes
 
 if TYPE_CHECKING:
     from budwood_server.worker import Worker
+
+_PARTS: Final = (health, metrics, configuration, endpoints, auth, accounts, keys, tokens, prompts, telemetry, audit)
 
 
 def create_api(worker: Worker) -> FastAPI:
@@ -34,7 +48,7 @@ def create_api(worker: Worker) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.worker = worker
-    for module in (health, metrics, configuration, endpoints, keys, prompts, telemetry, tokens):
+    for module in _PARTS:
         app.include_router(module.router)
     add_error_handlers(app)
     add_routes(app)

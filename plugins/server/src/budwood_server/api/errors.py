@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,8 +15,11 @@ from starlette.exceptions import HTTPException
 
 from budwood.errors import BudwoodError
 from budwood_server.gateway.errors import INTERNAL, describe
+from budwood_server.people.accounts import AccountExistsError, AccountNotFoundError
 from budwood_server.web.problems import Problem, ProblemError
 
+_STATUSES: Final[Mapping[type[BudwoodError], int]] = {AccountNotFoundError: 404, AccountExistsError: 409}
+_CODES_OF_STATUSES: Final[Mapping[int, str]] = {404: "not_found", 409: "exists"}
 _CODES: Final[Mapping[int, str]] = {404: "unknown_route", 405: "method_not_allowed"}
 
 
@@ -58,6 +62,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
     problem = describe(error)
+    if (status := next((each for kind, each in _STATUSES.items() if isinstance(error, kind)), None)) is not None:
+        problem = replace(problem, status=status, code=_CODES_OF_STATUSES[status])
     return _reply(request, problem)
 
 

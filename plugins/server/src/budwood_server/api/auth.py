@@ -1,0 +1,259 @@
+"""``/api/auth``: log in, stay logged in, and log out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_origin, get_database, require
+from budwood_server.api.errors import list_responses
+from budwood_server.people.accounts import Account, change_account, find_account, load_password
+from budwood_server.people.attempts import count_attempt, forgive_attempt
+from budwood_server.people.audit import record
+from budwood_server.people.logins import (
+    ACCESS_SECONDS,
+    LOGIN_SECONDS,
+    TICKET_SECONDS,
+    LoginKind,
+    end_login,
+    find_csrf_token,
+    find_login,
+    issue_cookie,
+    issue_ticket,
+    issue_tokens,
+    start_login,
+    use_once,
+)
+from budwood_server.people.passwords import GivenPassword, Password, hash_in_thread, verify_password
+from budwood_server.people.principals import Principal
+from budwood_server.web.problems import Problem, ProblemError, reject
+
+router = APIRouter(prefix="/api/auth", tags=["login"])
+
+Anyone = Annotated[Principal, Depends(require(None))]
+
+_WRONG_PASSWORD = Problem(
+    status=401,
+    message="The name or the password is wrong.",
+    type="authentication_error",
+    code="wrong_password",
+    hint="An administrator can set another password.",
+    headers={"www-authenticate": "Bearer"},
+)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class LoginBody(_Body):
+    """
+    A login: with name and password, or with a ticket.
+
+    Attributes:
+        name: The name of the account.
+        password: Its password.
+        ticket: A ticket in place of both.
+        kind: ``"program"`` for tokens, or ``"page"`` for a cookie.
+    """
+
+    name: Annotated[str, Field(max_length=200)] | None = None
+    password: GivenPassword | None = None
+    ticket: Annotated[SecretStr, Field(max_length=200)] | None = None
+    kind: LoginKind = "program"
+
+    @model_validator(mode="after")
+    def _has_one_proof(self) -> LoginBody:
+        has_password = self.name is not None and self.password is not None
+        if has_password == (self.ticket is not None):
+            raise ValueError("send name and password, or a ticket")
+        return self
+
+
+class RefreshBody(_Body):
+    """What a program sends for its next tokens."""
+
+    refresh_token: Annotated[SecretStr, Field(max_length=200)]
+
+
+class PasswordBody(_Body):
+    """A change of the own password."""
+
+    current: GivenPassword
+    new: Password
+
+
+class LoginReply(BaseModel):
+    """
+    A login.
+
+    Attributes:
+        account: Whose it is.
+        expires_in: Seconds until the access token or the cookie ends.
+        access_token: What a program sends as ``Authorization: Bearer``, or null.
+        refresh_token: What gets it the next tokens, once; or null.
+        csrf_token: What a page sends as ``x-csrf-token`` with each change, or null.
+    """
+
+    account: Account
+    expires_in: float
+    access_token: str | None = None
+    refresh_token: str | None = None
+    csrf_token: str | None = None
+
+
+class TicketReply(BaseModel):
+    """A ticket, and the seconds until it ends."""
+
+    ticket: str
+    expires_in: float
+
+
+class PrincipalReply(BaseModel):
+    """Who sends the request, and what it may do. The token is for changes by a page."""
+
+    id: str
+    name: str
+    kind: Literal["key", "account", "command"]
+    scopes: list[str]
+    csrf_token: str | None = None
+
+
+@router.post("/login", responses=list_responses(400, 401, 403, 429, 503))
+async def log_in(request: Request, response: Response, body: LoginBody) -> LoginReply:
+    """Log in. A page gets a new cookie, and the session before it ends."""
+    if "origin" in request.headers or body.kind == "page":
+        check_origin(request)
+    if body.ticket is not None:
+        return await _log_in_by_ticket(request, response, body.ticket.get_secret_value(), body.kind)
+    return await _log_in_by_password(request, response, body)
+
+
+@router.post("/refresh", responses=list_responses(400, 401, 503))
+async def refresh(request: Request, response: Response, body: RefreshBody) -> LoginReply:
+    """Return the next tokens of a program. A refresh token that was used before ends its login."""
+    token = body.refresh_token.get_secret_value()
+    async with get_database(request).write() as connection:
+        login = await find_login(connection, token, "refresh")
+        if login is not None and await use_once(connection, token, "refresh"):
+            account = await find_account(connection, login.account_id)
+            tokens = await issue_tokens(connection, login.id)
+            response.headers["cache-control"] = "no-store"
+            return LoginReply(
+                account=account,
+                expires_in=ACCESS_SECONDS,
+                access_token=tokens.access,
+                refresh_token=tokens.refresh,
+            )
+        if login is not None:
+            account = await find_account(connection, login.account_id)
+            await end_login(connection, login.id)
+            await record(connection, account.to_principal(), "login.reuse", login.id)
+    raise ProblemError(INVALID_LOGIN)
+
+
+@router.post("/logout", status_code=204, responses=list_responses(400, 401, 403, 503))
+async def log_out(request: Request, response: Response, principal: Anyone) -> None:
+    """End the login of the access token or the cookie."""
+    login_id = _get_login(principal)
+    async with get_database(request).write() as connection:
+        await end_login(connection, login_id)
+    response.delete_cookie(COOKIE, path="/")
+
+
+@router.post("/tickets", status_code=201, responses=list_responses(400, 401, 403, 503))
+async def create_ticket(request: Request, response: Response, principal: Anyone) -> TicketReply:
+    """Return a ticket, which logs in once within 60 seconds, for example to open a page from a program."""
+    login_id = _get_login(principal)
+    async with get_database(request).write() as connection:
+        ticket = await issue_ticket(connection, login_id)
+    response.headers["cache-control"] = "no-store"
+    return TicketReply(ticket=ticket, expires_in=TICKET_SECONDS)
+
+
+@router.post("/password", status_code=204, responses=list_responses(400, 401, 403, 429, 503))
+async def change_password(request: Request, body: PasswordBody, principal: Anyone) -> None:
+    """Change the own password. All logins of the account end."""
+    _get_login(principal)
+    await _verify(request, principal.name, body.current.get_secret_value())
+    hashed = await hash_in_thread(body.new.get_secret_value())
+    async with get_database(request).write() as connection:
+        await change_account(connection, principal, principal.id, password_hash=hashed)
+
+
+@router.get("/me", responses=list_responses(401, 403, 503))
+async def get_principal(request: Request, principal: Anyone) -> PrincipalReply:
+    """Return who sends the request."""
+    cookie = request.cookies.get(COOKIE)
+    is_page = cookie is not None and principal.login_id is not None and "authorization" not in request.headers
+    return PrincipalReply(
+        id=principal.id,
+        name=principal.name,
+        kind=principal.kind,
+        scopes=sorted(principal.scopes),
+        csrf_token=find_csrf_token(cookie) if is_page and cookie is not None else None,
+    )
+
+
+async def _log_in_by_ticket(request: Request, response: Response, ticket: str, kind: LoginKind) -> LoginReply:
+    async with get_database(request).write() as connection:
+        login = await find_login(connection, ticket, "ticket")
+        account = None
+        if login is not None and await use_once(connection, ticket, "ticket"):
+            account = await find_account(connection, login.account_id)
+    if account is None or account.disabled is not None:
+        raise ProblemError(INVALID_LOGIN)
+    return await _start(request, response, account, kind)
+
+
+async def _log_in_by_password(request: Request, response: Response, body: LoginBody) -> LoginReply:
+    name, password = (body.name or "").lower(), body.password.get_secret_value() if body.password else ""
+    account = await _verify(request, name, password)
+    return await _start(request, response, account, body.kind)
+
+
+async def _verify(request: Request, name: str, password: str) -> Account:
+    """Return the account, if the password is its own and not too many were tried."""
+    if "\0" in name:  # PostgreSQL does not accept it
+        raise ProblemError(_WRONG_PASSWORD)
+    database, address = get_database(request), request.client.host if request.client else ""
+    await count_attempt(database, name, address)
+    async with database.read() as connection:
+        found = await load_password(connection, name)
+    if not await verify_password(password, None if found is None else found[1]) or found is None:
+        raise ProblemError(_WRONG_PASSWORD)
+    async with database.write() as connection:
+        await forgive_attempt(connection, name, address)
+    return found[0]
+
+
+async def _start(request: Request, response: Response, account: Account, kind: LoginKind) -> LoginReply:
+    response.headers["cache-control"] = "no-store"
+    previous = request.cookies.get(COOKIE)
+    async with get_database(request).write() as connection:
+        if previous is not None and (old := await find_login(connection, previous, "cookie")) is not None:
+            await end_login(connection, old.id)
+        login_id = await start_login(connection, account.id, kind)
+        await record(connection, account.to_principal(), "login", login_id, {"kind": kind})
+        if kind == "program":
+            tokens = await issue_tokens(connection, login_id)
+            return LoginReply(
+                account=account,
+                expires_in=ACCESS_SECONDS,
+                access_token=tokens.access,
+                refresh_token=tokens.refresh,
+            )
+        cookie = await issue_cookie(connection, login_id)
+    seconds = LOGIN_SECONDS["page"]
+    is_secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, cookie, int(seconds), path="/", secure=is_secure, httponly=True, samesite="lax")
+    return LoginReply(account=account, expires_in=seconds, csrf_token=find_csrf_token(cookie))
+
+
+def _get_login(principal: Principal) -> str:
+    """Return the login of an account; a key has none."""
+    if principal.login_id is None:
+        raise reject("A key has no login.", code="no_login", hint="Log in with an account: POST /api/auth/login.")
+    return principal.login_id

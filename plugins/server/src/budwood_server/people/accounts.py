@@ -1,0 +1,158 @@
+"""The table of accounts. Each function works in a transaction of its caller, and records the act there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from budwood.errors import BudwoodError
+from budwood_server.access.tokens import new_id
+from budwood_server.database.tables import ACCOUNTS
+from budwood_server.people.audit import record
+from budwood_server.people.logins import end_logins
+from budwood_server.people.principals import Principal
+from budwood_server.people.roles import ROLES, Role
+
+AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@+-]*$")]
+"""A name to log in with: an address of e-mail or a short name, in lower case."""
+
+_FIELDS: Final = [ACCOUNTS.c[name] for name in ("id", "name", "role", "created", "disabled", "last_login")]
+
+
+class AccountExistsError(BudwoodError):
+    """Another account of the server has this name."""
+
+
+class AccountNotFoundError(BudwoodError):
+    """No account of the server has this id or name."""
+
+
+class Account(BaseModel):
+    """
+    An account, without its password.
+
+    Attributes:
+        id: Identifies it.
+        name: The name to log in with.
+        role: ``"viewer"``, ``"operator"`` or ``"admin"``.
+        created: When it was created, in seconds since 1970.
+        disabled: Since when it cannot log in, or null.
+        last_login: When it last logged in, or null.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    role: Role
+    created: float
+    disabled: float | None = None
+    last_login: float | None = None
+
+    def to_principal(self, login_id: str | None = None) -> Principal:
+        """Return its principal, for one of its logins."""
+        return Principal(self.id, self.name, "account", ROLES[self.role], f"account-{self.id}", login_id=login_id)
+
+
+async def create_account(
+    connection: AsyncConnection, principal: Principal, name: str, role: Role, password_hash: str
+) -> Account:
+    """
+    Create an account.
+
+    Raises:
+        AccountExistsError: Another one has this name.
+    """
+    if (await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name))).first():
+        raise AccountExistsError(f"The account {name!r} exists.", hint="Choose another name.")
+    account = Account(id=new_id(), name=name, role=role, created=time.time())
+    await connection.execute(insert(ACCOUNTS).values(**account.model_dump(), password_hash=password_hash))
+    await record(connection, principal, "account.create", account.id, {"name": name, "role": role})
+    return account
+
+
+async def list_accounts(connection: AsyncConnection, *, after: str | None = None, limit: int = 50) -> Sequence[Account]:
+    """Return accounts by their names, from the one after a name."""
+    query = select(*_FIELDS).order_by(ACCOUNTS.c.name).limit(limit)
+    if after is not None:
+        query = query.where(ACCOUNTS.c.name > after)
+    return [_to_account(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def find_account(connection: AsyncConnection, text: str) -> Account:
+    """
+    Return an account by its id or name.
+
+    Raises:
+        AccountNotFoundError: There is none.
+    """
+    rows = await connection.execute(select(*_FIELDS).where(_is(text)).limit(1))
+    if (row := rows.mappings().first()) is None:
+        raise AccountNotFoundError("No account has this id or name.", hint="List the accounts to see their names.")
+    return _to_account(row)
+
+
+async def load_password(connection: AsyncConnection, name: str) -> tuple[Account, str] | None:
+    """Return an account that can log in, and the hash of its password; None if there is none of this name."""
+    query = select(*_FIELDS, ACCOUNTS.c.password_hash).where(ACCOUNTS.c.name == name, ACCOUNTS.c.disabled.is_(None))
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else (_to_account(row), row["password_hash"])
+
+
+async def change_account(
+    connection: AsyncConnection,
+    principal: Principal,
+    text: str,
+    *,
+    role: Role | None = None,
+    password_hash: str | None = None,
+    is_disabled: bool | None = None,
+) -> Account:
+    """
+    Change what is not None, and end the logins of the account.
+
+    Raises:
+        AccountNotFoundError: There is none with this id or name.
+    """
+    account = await find_account(connection, text)
+    values: dict[str, Any] = {}
+    if role is not None:
+        values["role"] = role
+    if password_hash is not None:
+        values["password_hash"] = password_hash
+    if is_disabled is not None:
+        values["disabled"] = (account.disabled or time.time()) if is_disabled else None
+    if not values:
+        return account
+    await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**values))
+    await end_logins(connection, account.id)
+    shown = {"role": role, "disabled": is_disabled, "password": None if password_hash is None else "changed"}
+    details = {"name": account.name} | {name: value for name, value in shown.items() if value is not None}
+    await record(connection, principal, "account.change", account.id, details)
+    return await find_account(connection, account.id)
+
+
+async def remove_account(connection: AsyncConnection, principal: Principal, text: str) -> Account:
+    """
+    Remove an account with its logins. What it did stays in the audit log.
+
+    Raises:
+        AccountNotFoundError: There is none with this id or name.
+    """
+    account = await find_account(connection, text)
+    await connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account.id))
+    await record(connection, principal, "account.remove", account.id, {"name": account.name})
+    return account
+
+
+def _is(text: str) -> ColumnElement[bool]:
+    return (ACCOUNTS.c.id == text) | (ACCOUNTS.c.name == text)
+
+
+def _to_account(row: Any) -> Account:  # noqa: ANN401 - a row of SQLAlchemy
+    return Account(**{column.name: row[column.name] for column in _FIELDS})
