@@ -19,7 +19,7 @@ def has_own_session(path):
 
 PROJECTS = sorted((Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml"))
 PLUGINS = [path.parent.name for path in PROJECTS if not has_own_session(path)]
-APPLICATIONS_WITHOUT_PLUGINS = {"cli", "server", "testing"}
+APPLICATIONS_WITHOUT_PLUGINS = {"cli", "prompts", "server", "testing"}
 
 
 def suite_of(name):
