@@ -226,3 +226,18 @@ PROMPT_LABELS: Final = Table(
     Column("version", Integer, nullable=False),
 )
 """Labels, such as ``production``, of versions of prompts."""
+
+SESSIONS: Final = Table(
+    "budwood_sessions",
+    metadata,
+    Column("owner", String(300), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("created", Double, nullable=False),
+    Column("changed", Double, nullable=False),
+    Column("expires", Double, nullable=False, index=True),
+    Column("messages", Integer, nullable=False),  # their number
+    Column("bytes", Integer, nullable=False),  # of the content
+    Column("content", Text, nullable=False),  # the messages as JSON
+    Index("budwood_sessions_by_change", "owner", "changed", "name"),
+)
+"""Conversations that the server keeps: `budwood_server.sessions`."""

@@ -12,6 +12,7 @@ from budwood_server.database.tables import VERSIONS
 KEYS: Final = "keys"
 CONFIG: Final = "config"
 TOKENS: Final = "tokens"
+PROMPTS: Final = "prompts"
 """The subjects; a migration inserts the row of each."""
 
 CHANNEL: Final = "budwood_versions"

@@ -11,7 +11,8 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_prompts import Prompt, PromptNotFoundError, PromptReference, read_prompt
-from budwood_server.database import Database
+from budwood_server.database import PROMPTS as SUBJECT
+from budwood_server.database import Database, raise_version
 from budwood_server.database.tables import PROMPT_LABELS as LABELS
 from budwood_server.database.tables import PROMPT_VERSIONS as VERSIONS
 from budwood_server.database.tables import PROMPTS
@@ -59,6 +60,7 @@ async def save_prompt(
             name=prompt.name, version=version, fields=fields, created=saved.created, author=saved.author
         )
     )
+    await raise_version(connection, SUBJECT)
     return saved
 
 
@@ -129,6 +131,7 @@ async def set_label(database: Database, connection: AsyncConnection, name: str, 
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["name", "label"], set_={"version": version})
     )
+    await raise_version(connection, SUBJECT)
 
 
 async def remove_label(connection: AsyncConnection, name: str, label: str) -> None:
@@ -140,6 +143,7 @@ async def remove_label(connection: AsyncConnection, name: str, label: str) -> No
     """
     await find_prompt(connection, PromptReference(name, label=label))
     await connection.execute(delete(LABELS).where(LABELS.c.name == name, LABELS.c.label == label))
+    await raise_version(connection, SUBJECT)
 
 
 def _read_version(row: Row[Any]) -> PromptVersion:
