@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.access.key_list import KeyFilter, list_keys
-from budwood_server.access.key_store import GivenKeyError, KeyRevokedError, KeyStore, NewKey
-from budwood_server.access.keys import ADMIN, INFER, ApiKey, KeyBudget, KeyPolicy
+from budwood_server.access.key_store import GivenKeyError, KeyRevokedError, KeyStore
+from budwood_server.access.keys import ADMIN, INFER, ApiKey, KeyPolicy
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api_models.keys import KeyDetails, NewKeyDetails, Rotation
 from budwood_server.database import DatabaseError
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import KEYS_READ, KEYS_WRITE
@@ -26,89 +26,9 @@ from budwood_server.web.problems import Problem, ProblemError, reject
 
 router = APIRouter(prefix="/api/keys", tags=["keys"])
 
-MAX_OVERLAP: Final = 365 * 86_400.0
-"""The maximum time in seconds for which the secret before a rotation is accepted."""
-
 Reader = Annotated[Principal, Depends(require(KEYS_READ))]
 Writer = Annotated[Principal, Depends(require(KEYS_WRITE))]
 Text = Annotated[str | None, Query(min_length=1, max_length=200)]
-
-
-class KeyDetails(BaseModel):
-    """
-    A key, without its secret.
-
-    Attributes:
-        id: The public part of the key.
-        name: A name for people.
-        team: The team to which it belongs, with which it shares files, batches, replies and cache; or null.
-        scopes: What it is for.
-        state: Whether it can be used.
-        source: What created it.
-        created: When it was created.
-        expires: When it ends, or null.
-        revoked: When it was revoked, or null.
-        last_used: When it was last used, to about a minute, or null.
-        old_secret_expires: Until when the secret before the last rotation is accepted, or null.
-        models: Patterns of the models that it may use; empty for all.
-        requests_per_minute: The limit, or null; ``tokens_per_minute`` likewise.
-        budget: What it may spend, or null.
-        request_options: The options that its requests may set; null for those of the settings.
-    """
-
-    id: str
-    name: str
-    team: str | None
-    scopes: list[str]
-    state: Literal["active", "expired", "revoked"]
-    source: str
-    created: datetime
-    expires: datetime | None
-    revoked: datetime | None
-    last_used: datetime | None
-    old_secret_expires: datetime | None
-    models: list[str]
-    requests_per_minute: int | None
-    tokens_per_minute: int | None
-    budget: KeyBudget | None
-    request_options: list[str] | None
-
-    @classmethod
-    def of(cls, key: ApiKey, /, **fields: str) -> Self:
-        """Return what is shown of a key."""
-        options = None if key.request_options is None else sorted(key.request_options)
-        shown = dict(key) | {"scopes": sorted(key.scopes), "models": [*key.models], "request_options": options}
-        shown |= {"state": key.find_status(datetime.now(UTC))} | fields
-        return cls.model_validate({name: shown[name] for name in cls.model_fields})
-
-
-class NewKeyDetails(KeyDetails):
-    """
-    A key whose secret is new.
-
-    Attributes:
-        key: The key that clients send. It is not shown again.
-    """
-
-    key: str = Field(repr=False)
-
-    @classmethod
-    def of_new(cls, new: NewKey) -> Self:
-        """Return what is shown of a key once."""
-        return cls.of(new.key, key=new.token)
-
-
-class Rotation(BaseModel):
-    """
-    How a key is rotated.
-
-    Attributes:
-        overlap: Seconds for which the present secret is accepted, too.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    overlap: Annotated[float, Field(ge=0, le=MAX_OVERLAP, allow_inf_nan=False)] = 0.0
 
 
 def read_filter(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Query
-from pydantic import BaseModel
 
+from budwood_server.api_models.pages import PageOf
 from budwood_server.web.problems import ProblemError, reject
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ PageQuery = Annotated[Paging, Depends(_read_paging)]
 """The type of a parameter of a route that returns a page."""
 
 
-class Page(BaseModel, Generic[T]):
+class Page(PageOf[T], Generic[T]):
     """
     A page of a list.
 
@@ -86,9 +86,6 @@ class Page(BaseModel, Generic[T]):
         items: The items.
         next_cursor: The `cursor` of the next page, or null if this is the last one.
     """
-
-    items: list[T]
-    next_cursor: str | None
 
     @classmethod
     def of(

@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_prompts import LABEL_PATTERN, NAME_PATTERN, Prompt, diff_prompts, parse_reference
@@ -14,6 +14,14 @@ from budwood_server.api.access import get_database, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api_models.prompts import (
+    DifferenceReply,
+    LabelBody,
+    MessageReply,
+    PromptReply,
+    RenderedReply,
+    VersionReply,
+)
 from budwood_server.people import audit
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import PROMPTS_READ, PROMPTS_WRITE
@@ -28,61 +36,6 @@ Label = Annotated[str, Path(pattern=LABEL_PATTERN)]
 At = Annotated[
     str | None, Query(max_length=50, description="A label or the number of a version; by default the newest.")
 ]
-VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-class VersionReply(BaseModel):
-    """
-    A version of a prompt.
-
-    Attributes:
-        prompt: Its content.
-        version: Its number, from 1.
-        created: When it was saved, in seconds since 1970.
-        author: The name of the key or the account that saved it.
-    """
-
-    prompt: Prompt
-    version: int
-    created: float
-    author: str
-
-
-class PromptReply(VersionReply):
-    """
-    A version of a prompt, and the labels of all its versions.
-
-    Attributes:
-        labels: The number of the version that each label names.
-    """
-
-    labels: dict[str, int]
-
-
-class LabelBody(BaseModel):
-    """Which version a label names, or is restored."""
-
-    version: VersionNumber
-
-
-class DifferenceReply(BaseModel):
-    """A unified diff between the files of two versions; empty if they are equal."""
-
-    diff: str
-
-
-class MessageReply(BaseModel):
-    """A message of a rendered prompt."""
-
-    role: str
-    content: str
-
-
-class RenderedReply(BaseModel):
-    """The messages of a prompt with the values of its variables."""
-
-    version: int
-    messages: list[MessageReply]
 
 
 @router.get("", responses=list_responses(400, 401, 403, 503))
