@@ -107,8 +107,8 @@ class AsyncClient(AsyncMediaMethods, AsyncBatchMethods):
         )
         self._closed = False
         # Not above: they import asyncio, which takes 8 ms that blocking programs save.
-        from budwood.client.loop_transports import LoopTransports
         from budwood.engine.drivers.asynchronous import AsyncDriver
+        from budwood.wire.loop_transports import LoopTransports
 
         self._transports = LoopTransports(self._create_transport)
         self._driver = AsyncDriver(self._get_transport, self._clock)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from budwood.client.asynchronous import AsyncClient
     from budwood.client.blocking import Client
-    from budwood.client.loop_transports import LoopTransports
     from budwood.client.views import View
     from budwood.contracts import Transport
+    from budwood.wire.loop_transports import LoopTransports
 
 clients: weakref.WeakSet[Client | AsyncClient | View] = weakref.WeakSet()
 """All clients of this process, and their views."""

@@ -8,11 +8,11 @@ from typing import Final
 from budwood.client import forking
 from budwood.client.asynchronous import AsyncClient
 from budwood.client.blocking import Client
-from budwood.client.loop_transports import LoopTransports
 from budwood.contracts import AsyncTransport
 from budwood.engine.drivers.asynchronous import AsyncDriver
 from budwood.engine.drivers.effects import make_closed_error
 from budwood.transports.threaded import ThreadedTransport
+from budwood.wire.loop_transports import LoopTransports
 
 _MAX_THREADS: Final = 100
 """How many requests can wait at once, each in a thread. Further ones wait for their turn."""
