@@ -325,7 +325,7 @@ def run_with_strategy(spec, strategy, settings):
     """Run a plan with another strategy."""
     plan = make_plan(spec, settings=settings)
     plan = dataclasses.replace(plan, plugins=dataclasses.replace(plan.plugins, strategy=strategy))
-    return run._run(lambda _interrupts: run._run_plan(plan, run.Settings.load(settings), None))
+    return run._run(lambda _interrupts: run._run_plan(plan, run.Environment(run.Settings.load(settings)), None))
 
 
 def test_a_strategy_can_end_a_conversation_early(tmp_path):

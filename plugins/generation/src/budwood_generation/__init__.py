@@ -4,6 +4,7 @@ Create datasets with language models: conversations and structured rows, from do
 `generate` runs a specification. If the process ends early, `resume` continues from the last finished turn.
 """
 
+from budwood_generation.clients import ModelClient
 from budwood_generation.differences import KeyDifference, RunDifferences, diff_runs
 from budwood_generation.documents import UnreadableDocument
 from budwood_generation.errors import (
@@ -52,6 +53,7 @@ __all__ = [
     "JournalError",
     "JournalFormatError",
     "KeyDifference",
+    "ModelClient",
     "ModelOptions",
     "OtherRunError",
     "OutputError",

@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -18,6 +19,7 @@ from budwood.settings import Settings
 from budwood.types import ModelDetails
 from budwood.types.record import JSON
 from budwood_generation.cells import PlannedCells
+from budwood_generation.clients import ModelClient
 from budwood_generation.documents import (
     Corpus,
     DocumentIndex,
@@ -216,7 +218,9 @@ class Plan:
         )
 
 
-def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None = None) -> Plan:
+def make_plan(
+    spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None = None, client: ModelClient | None = None
+) -> Plan:
     """
     Plan a run: read the documents, draft the cells, count the calls. Nothing is sent.
 
@@ -226,6 +230,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
     Args:
         spec: The specification, a dictionary in the form of its file, or the path of the file.
         settings: As for `budwood.Client`.
+        client: Knows the models; by default a client with the settings.
 
     Raises:
         ConfigurationError: The specification or a document is not valid.
@@ -236,7 +241,7 @@ def make_plan(spec: SpecSource, *, settings: Settings | Mapping[str, Any] | None
         _check_schema(spec.row)
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
     plugins = build_plugins(spec, settings)
-    models = _check_models(spec.job, settings)
+    models = _check_models(spec.job, settings, client)
     lane = choose_lane(spec.job.lane, models.values())
     if lane == "batch":
         models = with_batch_prices(models)
@@ -286,7 +291,9 @@ def models_of(spec: GenerationSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict[str, ModelDetails]:
+def _check_models(
+    job: ConversationSpec | RowSpec, settings: Settings, given: ModelClient | None
+) -> dict[str, ModelDetails]:
     """Check that all models can be called, and return their details."""
     models = (
         {"row.model": (job.model, job.options)}
@@ -296,13 +303,13 @@ def _check_models(job: ConversationSpec | RowSpec, settings: Settings) -> dict[s
             "conversation.asker": (job.asker or job.answerer, job.asker_options),
         }
     )
-    with Client(settings=settings, cache=False) as client:
+    with nullcontext(given) if given is not None else Client(settings=settings, cache=False) as client:
         for where, (model, options) in models.items():
             _check_model(client, where, model, options)
         return {model: client.model(model) for model, _ in models.values()}
 
 
-def _check_model(client: Client, where: str, model: str, options: ModelOptions) -> None:
+def _check_model(client: ModelClient | Client, where: str, model: str, options: ModelOptions) -> None:
     try:
         client.check(**{"model": model, **options.parameters()})
     except ConfigurationError as error:

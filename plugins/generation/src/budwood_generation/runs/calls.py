@@ -11,10 +11,11 @@ from typing import Any, Final, cast
 
 from pydantic_core import to_json
 
-from budwood import AsyncClient, ChatResponse
+from budwood import ChatResponse
 from budwood.errors import BadResponseError, BudwoodError, ContentFilterError, StructuredOutputError
 from budwood.types import Attempt, Cell
 from budwood.types.record import JSON
+from budwood_generation.clients import ModelClient
 from budwood_generation.identity import FREE_OPTIONS
 from budwood_generation.journal import CallDone
 from budwood_generation.prompts import ModelRequest
@@ -96,7 +97,7 @@ class Caller:
     """
 
     def __init__(
-        self, client: AsyncClient, seed: int, options: dict[str, Any] | None = None, lane: BatchLane | None = None
+        self, client: ModelClient, seed: int, options: dict[str, Any] | None = None, lane: BatchLane | None = None
     ) -> None:
         self._client = client
         self._lane = lane

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from budwood import AsyncClient
-from budwood.errors import ConfigurationError
+from budwood.errors import ConfigurationError, UnsupportedError
 from budwood.settings import Settings
+from budwood_generation.clients import ModelClient
 from budwood_generation.journal import Journal, RowFailed
 from budwood_generation.plan import Plan
 from budwood_generation.replicates import AskedQuestions
@@ -22,9 +24,29 @@ from budwood_generation.runs.runner import RunLimits, Runner
 from budwood_generation.spec import ConversationSpec
 
 
-async def create_rows(
-    plan: Plan, settings: Settings, journal: Journal, meter: Meter, interrupts: Interrupts | None
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """
+    What a run is given.
+
+    Attributes:
+        settings: The settings.
+        interrupts: Signals that stop it; None if the program handles them.
+        client: Sends the calls; None for a new client with the settings.
+    """
+
+    settings: Settings
+    interrupts: Interrupts | None = None
+    client: ModelClient | None = None
+
+    def open_client(self, slots: int) -> contextlib.AbstractAsyncContextManager[Any]:
+        """Open the client for a number of calls at a time. One that was given stays open at the end."""
+        if self.client is not None:
+            return contextlib.nullcontext(self.client)
+        return AsyncClient(settings=allow_connections(self.settings, slots))
+
+
+async def create_rows(plan: Plan, environment: Environment, journal: Journal, meter: Meter) -> None:
     """
     Create all rows that are not finished.
 
@@ -32,14 +54,14 @@ async def create_rows(
         BudwoodError: The error that stopped the run.
         Interrupted: A signal stopped it.
     """
-    spec = plan.spec
+    spec, interrupts = plan.spec, environment.interrupts
     failures = journal.failures() if plan.only is None else _failed_with(plan.only, journal.failures())
     missing = len(plan.cells) - meter.before.rows if plan.only is None else len(failures)
     slots = SLOTS if plan.lane == "batch" else spec.concurrency
     limits = RunLimits(slots=slots, rows=missing, attempts=spec.attempts, patience=spec.patience)
-    async with AsyncClient(settings=allow_connections(settings, spec.concurrency)) as client:
+    async with environment.open_client(spec.concurrency) as client:
         lane = _open_lane(client, plan)
-        caller = Caller(client, spec.seed, _call_options(settings, plan.models), lane)
+        caller = Caller(client, spec.seed, _call_options(environment.settings, plan.models), lane)
         runner = Runner(
             _row_opener(plan, journal),
             caller,
@@ -58,11 +80,18 @@ async def create_rows(
                 lane.finish()
 
 
-def _open_lane(client: AsyncClient, plan: Plan) -> BatchLane | None:
-    """Return what sends calls in batches, also for a run that has left batches at the vendor."""
+def _open_lane(client: ModelClient, plan: Plan) -> BatchLane | None:
+    """
+    Return what sends calls in batches, also for a run that has left batches at the vendor.
+
+    Raises:
+        UnsupportedError: The client has no batches.
+    """
     submits = plan.lane == "batch"
     if not submits and not (plan.run_folder / FOLDER).is_dir():
         return None
+    if not isinstance(client, AsyncClient):
+        raise UnsupportedError("This client sends no batches.", hint='Set lane = "live".')
     return BatchLane(client, plan.run_folder, submits=submits)
 
 

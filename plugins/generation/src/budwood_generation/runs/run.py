@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings
+from budwood_generation.clients import ModelClient
 from budwood_generation.errors import DamagedJournalError, JournalError, JournalFormatError
 from budwood_generation.journal import Journal
 from budwood_generation.outputs import SUFFIX, is_url
 from budwood_generation.plan import Plan, make_plan
-from budwood_generation.runs.creating import create_rows
+from budwood_generation.runs.creating import Environment, create_rows
 from budwood_generation.runs.delivery import open_delivery
 from budwood_generation.runs.folder import count_saved_rows, find_run_folder, open_journal, read_saved_header
 from budwood_generation.runs.interrupts import Interrupted, Interrupts, graceful_interrupts
@@ -53,9 +54,22 @@ async def generate_async(
     *,
     settings: Settings | Mapping[str, Any] | None = None,
     on_progress: OnProgress | None = None,
+    client: ModelClient | None = None,
 ) -> RunReport:
-    """Create a dataset; see `generate`. If the task is cancelled, `resume` continues the run."""
-    return await _generate(spec, settings, on_progress)
+    """
+    Create a dataset; see `generate`. If the task is cancelled, `resume` continues the run.
+
+    Documents are read in a thread, so that the event loop goes on.
+
+    Args:
+        spec: As for `generate`; ``settings`` and ``on_progress`` too.
+        settings: The settings of plugins, and of the client.
+        on_progress: Called after every commit, in the event loop.
+        client: Sends the calls, and stays open; by default a new client with the settings.
+    """
+    settings = settings if isinstance(settings, Settings) else Settings.load(settings)
+    plan = await asyncio.to_thread(make_plan, spec, settings=settings, client=client)
+    return await _run_plan(plan, Environment(settings, client=client), on_progress)
 
 
 def resume(
@@ -135,7 +149,7 @@ async def _generate(
     interrupts: Interrupts | None = None,
 ) -> RunReport:
     settings = settings if isinstance(settings, Settings) else Settings.load(settings)
-    return await _run_plan(_plan(spec, settings, interrupts), settings, on_progress, interrupts)
+    return await _run_plan(_plan(spec, settings, interrupts), Environment(settings, interrupts), on_progress)
 
 
 async def _resume(
@@ -150,7 +164,7 @@ async def _resume(
     if isinstance(path, str) and is_url(path):
         spec = spec.model_copy(update={"output": path})
     plan = replace(_plan(spec, settings, interrupts), only=only)
-    return await _run_plan(plan, settings, on_progress, interrupts)
+    return await _run_plan(plan, Environment(settings, interrupts), on_progress)
 
 
 def _plan(spec: SpecSource, settings: Settings, interrupts: Interrupts | None) -> Plan:
@@ -192,14 +206,12 @@ async def _run_with_handlers(start: Callable[[Interrupts], Coroutine[Any, Any, T
     return await start(interrupts)
 
 
-async def _run_plan(
-    plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None = None
-) -> RunReport:
+async def _run_plan(plan: Plan, environment: Environment, on_progress: OnProgress | None) -> RunReport:
     try:
         try:
-            return await _run_session(plan, settings, on_progress, interrupts)
+            return await _run_session(plan, environment, on_progress)
         except DamagedJournalError:  # it was marked as suspected, so opening it repairs it
-            return await _run_session(plan, settings, on_progress, interrupts)
+            return await _run_session(plan, environment, on_progress)
     except JournalFormatError:
         raise
     except JournalError as error:
@@ -207,26 +219,22 @@ async def _run_plan(
         raise
 
 
-async def _run_session(
-    plan: Plan, settings: Settings, on_progress: OnProgress | None, interrupts: Interrupts | None
-) -> RunReport:
+async def _run_session(plan: Plan, environment: Environment, on_progress: OnProgress | None) -> RunReport:
     notes = (*plan.notes_on_output, *plan.notes_on_speed, *plan.notes_on_exclusions)  # before the folder exists
     try:
         with open_journal(plan.run_folder, plan.output, plan.header(), plan.stages) as journal:
             meter = Meter(journal.totals(), len(plan.cells), plan.turns, on_progress, notes=notes)
-            return await _run_with_note(plan, settings, journal, meter, interrupts)
+            return await _run_with_note(plan, environment, journal, meter)
     except ExitRequest as request:
         for note in getattr(request, "__notes__", ()):
             request.reason.add_note(note)
         raise request.reason from None
 
 
-async def _run_with_note(
-    plan: Plan, settings: Settings, journal: Journal, meter: Meter, interrupts: Interrupts | None
-) -> RunReport:
+async def _run_with_note(plan: Plan, environment: Environment, journal: Journal, meter: Meter) -> RunReport:
     try:
         async with open_delivery(plan, journal, meter.report_storage) as delivery:
-            await create_rows(plan, settings, journal, meter, interrupts)
+            await create_rows(plan, environment, journal, meter)
             rows = await delivery.finish()
         return _report(plan, journal, meter, rows)
     except BaseException as error:
