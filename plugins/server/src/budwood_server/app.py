@@ -1,4 +1,4 @@
-"""The ASGI application: thin handlers for the routes under ``/v1``, FastAPI for the rest."""
+"""The ASGI application: thin handlers for the routes under ``/v1``, the admin page, FastAPI for the rest."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ from budwood_server.web.problems import ClientGoneError, Problem, ProblemError
 from budwood_server.worker import Worker
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.web.exchange import Message, Receive, Send
 
 PREFIX: Final = "/v1/"
+PAGE: Final = "/admin"
 CLIENT_GONE: Final = 499
 """The status of requests whose client has left before the reply, as nginx records it."""
 
@@ -65,6 +68,7 @@ class Application:
         self._worker = worker
         self._routes = RouteTable(ROUTES)
         self.rest = create_api(worker)
+        self._page: ASGIApp | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, or take part in start and stop of the server."""
@@ -116,7 +120,7 @@ class Application:
                 exchange.task.cancel()
 
     async def _serve_rest(self, exchange: Exchange, receive: Receive, send: Send) -> None:
-        """Have FastAPI answer, with the id of the request in the reply and in errors."""
+        """Have FastAPI or the admin page answer, with the id of the request in the reply and in errors."""
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -124,7 +128,15 @@ class Application:
             await send(message)
 
         exchange.scope.setdefault("state", {})["request_id"] = exchange.request_id
-        await self.rest(exchange.scope, receive, send_with_id)
+        is_page = exchange.path == PAGE or exchange.path.startswith(f"{PAGE}/")
+        app = await self._find_page() if is_page else self.rest
+        await app(exchange.scope, receive, send_with_id)
+
+    async def _find_page(self) -> ASGIApp:
+        """Return the admin page. Its first request imports it, in a thread."""
+        if self._page is None:
+            self._page = await asyncio.to_thread(_create_page, self._worker)
+        return self._page
 
     def _record(self, exchange: Exchange, match: Match, seconds: float) -> None:
         status = exchange.status or CLIENT_GONE
@@ -161,6 +173,12 @@ class Application:
         else:
             async with count_request(services.limits, key, exchange, configuration.server):
                 await handle(request)
+
+
+def _create_page(worker: Worker) -> ASGIApp:
+    from budwood_server.page.app import create_page
+
+    return create_page(worker)
 
 
 def _no_route(exchange: Exchange, allowed: frozenset[str]) -> ProblemError:

@@ -75,30 +75,51 @@ async def _find_principal(request: Request) -> Principal:
     """Return who sends a request: a header takes precedence over the cookie."""
     token = find_token(request.headers.get)
     if token is not None and token.startswith(ACCESS_PREFIX):
-        return await _find_account(request, token, "access")
+        return await find_logged_in(request, token, "access")
     cookie = request.cookies.get(COOKIE)
     if cookie is None or token is not None or "authorization" in request.headers:
         return from_key(await find_key(get_worker(request), request.headers.get))
-    principal = await _find_account(request, cookie, "cookie")
+    principal = await find_logged_in(request, cookie, "cookie")
     if request.method not in _SAFE:
         check_origin(request)
-        if not compare_digest(request.headers.get("x-csrf-token", "").encode(), find_csrf_token(cookie).encode()):
-            raise reject(
-                "The header x-csrf-token is missing or not that of the session.",
-                code="invalid_csrf_token",
-                hint="Load the page again.",
-                status=403,
-            )
+        check_csrf_token(cookie, request.headers.get("x-csrf-token", ""))
     return principal
 
 
-async def _find_account(request: Request, secret: str, kind: SecretKind) -> Principal:
+async def find_logged_in(request: Request, secret: str, kind: SecretKind) -> Principal:
+    """
+    Return the account of a login.
+
+    Args:
+        request: The request.
+        secret: What proves the login.
+        kind: What that is, such as ``"cookie"``.
+
+    Raises:
+        ProblemError: 401: it is not valid, or the account was disabled.
+    """
     async with get_database(request).read() as connection:
         login = await find_login(connection, secret, kind)
         account = None if login is None else await find_account(connection, login.account_id)
     if login is None or account is None or account.disabled is not None:
         raise ProblemError(INVALID_LOGIN)
     return account.to_principal(login.id)
+
+
+def check_csrf_token(cookie: str, token: str) -> None:
+    """
+    Check that a page of a login sends a change.
+
+    Raises:
+        ProblemError: 403: the token is not that of the cookie.
+    """
+    if not compare_digest(token.encode(), find_csrf_token(cookie).encode()):
+        raise reject(
+            "The header x-csrf-token is missing or not that of the session.",
+            code="invalid_csrf_token",
+            hint="Load the page again.",
+            status=403,
+        )
 
 
 def check_origin(request: Request) -> None:

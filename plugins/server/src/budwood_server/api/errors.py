@@ -60,11 +60,16 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_internal)
 
 
-def _answer_error(request: Request, error: Exception) -> JSONResponse:
+def describe_error(error: Exception) -> Problem:
+    """Return the problem of an error of a route."""
     problem = describe(error)
     if (status := next((each for kind, each in _STATUSES.items() if isinstance(error, kind)), None)) is not None:
-        problem = replace(problem, status=status, code=_CODES_OF_STATUSES[status])
-    return _reply(request, problem)
+        return replace(problem, status=status, code=_CODES_OF_STATUSES[status])
+    return problem
+
+
+def _answer_error(request: Request, error: Exception) -> JSONResponse:
+    return _reply(request, describe_error(error))
 
 
 def _answer_internal(request: Request, _error: Exception) -> JSONResponse:

@@ -1,0 +1,37 @@
+"""The application of the admin page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from budwood_server.page import assets
+from budwood_server.page.errors import HANDLERS
+from budwood_server.page.navigation import Navigation
+from budwood_server.page.security import SecurityHeaders
+from budwood_server.page.templating import create_environment
+from budwood_server.page.views import account, audit, login
+from budwood_server.page.views.home import make_home
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from budwood_server.worker import Worker
+
+VIEWS: Final[tuple[ModuleType, ...]] = (audit, account)
+"""The views in the order of the navigation. Each module has ``ROUTES``, and ``LINK`` if the navigation shows it."""
+
+
+def create_page(worker: Worker) -> Starlette:
+    """Create the application. It answers the paths that begin with ``/admin``."""
+    navigation = Navigation([view.LINK for view in VIEWS if hasattr(view, "LINK")])
+    routes: list[Route] = [assets.ROUTE, *login.ROUTES, make_home(navigation)]
+    for view in VIEWS:
+        routes += view.ROUTES
+    app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)], exception_handlers=HANDLERS)
+    app.state.worker = worker
+    app.state.templates = create_environment(navigation)
+    return app

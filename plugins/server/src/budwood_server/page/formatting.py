@@ -1,0 +1,88 @@
+"""How values look in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+_UNITS: Final = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3600, "hour"), (60, "minute"))
+_SHORT: Final = ((10**9, "B"), (10**6, "M"), (10**3, "k"))
+
+
+def to_moment(value: datetime | float) -> datetime:
+    """Return a moment that is given as such, or in seconds since 1970."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
+
+
+def format_moment(value: datetime | float | None) -> str:
+    """Return a moment such as ``"12 Nov 2026, 09:31"``, in UTC; a dash for None."""
+    if value is None:
+        return "–"
+    moment = to_moment(value)
+    return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def format_iso(value: datetime | float) -> str:
+    """Return a moment in ISO 8601, to the second."""
+    return to_moment(value).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_ago(value: datetime | float | None, now: datetime | None = None) -> str:
+    """Return how long ago a moment was, or in how long it will be; a dash for None."""
+    if value is None:
+        return "–"
+    seconds = ((now or datetime.now(UTC)) - to_moment(value)).total_seconds()
+    for size, unit in _UNITS:
+        if abs(seconds) >= size:
+            count = int(abs(seconds) // size)
+            text = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"{text} ago" if seconds > 0 else f"in {text}"
+    return "just now" if seconds >= 0 else "in a moment"
+
+
+def format_number(value: float | Decimal | None) -> str:
+    """Return a number with separators of thousands; a dash for None."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".removesuffix(".00")
+
+
+def format_short(value: float | Decimal | None) -> str:
+    """Return a number in few characters, such as ``"1.2M"``; a dash for None."""
+    if value is None:
+        return "–"
+    for size, unit in _SHORT:
+        if abs(float(value)) >= size:
+            return f"{float(value) / size:.1f}".removesuffix(".0") + unit
+    return format_number(value)
+
+
+def format_dollars(value: float | Decimal | None) -> str:
+    """Return an amount in US dollars, with more digits if it is small; a dash for None."""
+    if value is None:
+        return "–"
+    digits = 2 if abs(float(value)) >= 1 or value == 0 else 4
+    return f"${value:,.{digits}f}"
+
+
+def format_seconds(value: float | None) -> str:
+    """Return a duration such as ``"340 ms"``, ``"1.2 s"`` or ``"3 min"``; a dash for None."""
+    if value is None:
+        return "–"
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    return f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+FILTERS: Final[Mapping[str, Callable[..., str]]] = {
+    "moment": format_moment,
+    "iso": format_iso,
+    "ago": format_ago,
+    "number": format_number,
+    "short": format_short,
+    "dollars": format_dollars,
+    "seconds": format_seconds,
+}
+"""The filters of templates, by their names there."""

@@ -1,0 +1,25 @@
+"""What the page says after a change. Addresses contain only the names, so that no link can show another text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+NOTICES: Final[Mapping[str, str]] = {
+    "logged-out": "You are logged out.",
+    "key-revoked": "The key is revoked. Every server refuses it within a second.",
+    "token-added": "The token is stored. Every worker uses it within a second.",
+    "token-rotated": "The token is replaced. Every worker uses the new one within a second.",
+    "token-removed": "The token is removed. The vendor still accepts it: revoke it there, too.",
+    "tokens-rewrapped": "All tokens are sealed with the newest master key.",
+    "account-added": "The account can log in now.",
+    "account-changed": "The account is changed. Its logins have ended.",
+    "account-removed": "The account is removed.",
+    "password-changed": "The password is changed. Log in with the new one.",
+    "settings-loaded": "The settings are loaded again.",
+}
+
+
+def find_notice(name: str | None) -> str | None:
+    """Return the text of a notice; None if there is none of this name."""
+    return NOTICES.get(name or "")

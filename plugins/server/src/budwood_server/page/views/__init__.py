@@ -1,0 +1,1 @@
+"""The views of the page, each in a module of its own."""
