@@ -1,0 +1,203 @@
+"""The rules of a call: what is sent, how often, and what becomes of errors."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any, Final, TypeVar
+
+from budwood.contracts import Clock
+from budwood.errors import ProviderError
+from budwood.types import HTTPCall, HTTPReply, ReplyHead, Timing
+from budwood.wire import ServerSentEvent, SSEDecoder
+from budwood_server.client.credentials import Credential
+from budwood_server.client.effects import Emit, Fetch, Flow, Invoke, Open, Read, Sleep
+from budwood_server.client.errors import AuthenticationError, NetworkError, convert_network_error, make_error
+from budwood_server.client.requests import Request
+
+T = TypeVar("T")
+
+CLIENT: Final = "x-budwood-client"
+"""The header by which the server counts calls of its clients."""
+
+BASE_SECONDS: Final = 0.5
+MAX_SECONDS: Final = 8.0
+"""The delay is random between zero and 0.5 s, a limit that doubles with each failure up to 8 s."""
+
+UNLIMITED: Final = 10 * 365 * 86_400.0
+"""Seconds for a stream that has no end."""
+
+_UNPROCESSED: Final = frozenset({408, 425, 429, 503})
+"""Statuses that say that a request was not carried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """
+    What all calls of a client have in common.
+
+    Attributes:
+        url: The URL of the server, without a path of an API and without a slash at its end.
+        credential: Who sends the calls; None for those that need no credential.
+        timeout: Seconds for a call with its retries.
+        connect_timeout: Seconds to connect.
+        idle_timeout: Seconds without data after which a reply counts as lost.
+        retries: How often a failed request is sent again.
+        max_retry_after: The longest delay in seconds that the server may ask for.
+        clock: The clock.
+        client: What the header `CLIENT` says.
+        random: Makes delays random.
+    """
+
+    url: str
+    credential: Credential | None
+    clock: Clock
+    timeout: float = 600.0
+    connect_timeout: float = 10.0
+    idle_timeout: float = 120.0
+    retries: int = 2
+    max_retry_after: float = 120.0
+    client: str = field(default_factory=lambda: f"budwood-python/{version('budwood')}")
+    random: random.Random = field(default_factory=random.Random)
+
+    def start_timing(self, seconds: float) -> Timing:
+        """Return the limits of a call that starts now."""
+        deadline = self.clock.monotonic() + seconds
+        return Timing(connect_timeout=self.connect_timeout, idle_timeout=self.idle_timeout, deadline=deadline)
+
+
+def fetch(connection: Connection, request: Request[T]) -> Flow[T]:
+    """
+    Send a request, and return its reply.
+
+    Raises:
+        APIError: The server answered with an error.
+        NetworkError: There is no answer.
+    """
+    timing = connection.start_timing(connection.timeout if request.timeout is None else request.timeout)
+
+    def send(call: HTTPCall) -> Flow[bytes]:
+        reply: HTTPReply = yield Fetch(call, timing)
+        if not reply.head.ok:
+            raise make_error(reply.head, reply.body)
+        return reply.body
+
+    body = yield from _with_retries(connection, request, timing, send)
+    return request.read(body)
+
+
+def stream(
+    connection: Connection, request: Request[T], decode: Callable[[ReplyHead, ServerSentEvent], T | None]
+) -> Flow[None]:
+    """
+    Send a request, and emit the events of its reply.
+
+    If the connection breaks and an event had an id, the stream is continued after it.
+
+    Args:
+        connection: Where to send it.
+        request: The request.
+        decode: Returns what an event means; None for those that mean nothing.
+    """
+    timing = connection.start_timing(UNLIMITED if request.timeout is None else request.timeout)
+
+    def start(call: HTTPCall) -> Flow[ReplyHead]:
+        head: ReplyHead = yield Open(call, timing)
+        if not head.ok:
+            raise make_error(head, (yield from _read_rest()))
+        return head
+
+    last_id: str | None = None
+    while True:
+        head = yield from _with_retries(connection, _after(request, last_id), timing, start)
+        decoder, is_new = SSEDecoder(), False
+        try:
+            data = b"."
+            while data:
+                data = yield Read()
+                events = decoder.feed(data) if data else decoder.close()
+                is_new, last_id = is_new or bool(events), _find_last_id(events) or last_id
+                yield Emit([item for event in events if (item := decode(head, event)) is not None])
+        except ProviderError as error:
+            converted = convert_network_error(error)
+            if not isinstance(converted, NetworkError) or last_id is None or not is_new:
+                raise converted from error
+        else:
+            return
+
+
+def _with_retries(
+    connection: Connection, request: Request[Any], timing: Timing, send: Callable[[HTTPCall], Flow[T]]
+) -> Flow[T]:
+    """Run ``send``, retrying transient errors."""
+    failed_attempts, is_renewed = 0, False
+    while True:
+        token = yield from _find_token(connection.credential)
+        try:
+            return (yield from send(make_call(connection, request, token)))
+        except ProviderError as failure:
+            error = convert_network_error(failure)
+            cause = None if error is failure else failure
+        if isinstance(error, AuthenticationError) and not is_renewed and _discard(connection.credential, token):
+            is_renewed = True
+            continue
+        failed_attempts += 1
+        delay = _find_delay(connection, request, error, failed_attempts)
+        if delay is None or connection.clock.monotonic() + delay >= timing.deadline:
+            raise error from cause
+        yield Sleep(delay)
+
+
+def make_call(connection: Connection, request: Request[Any], token: str | None) -> HTTPCall:
+    """Return a request as the transport sends it."""
+    headers, body = request.encode_body()
+    headers |= {CLIENT: connection.client, "accept": "application/json", **request.headers}
+    if request.idempotency_key is not None:
+        headers["idempotency-key"] = request.idempotency_key
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
+    return HTTPCall(method=request.method, url=f"{connection.url}{request.target}", headers=headers, body=body)
+
+
+def _find_token(credential: Credential | None) -> Flow[str | None]:
+    if credential is None:
+        return None
+    token = credential.find_token()
+    if token is None:
+        token = yield Invoke(credential.renew)
+    return token
+
+
+def _discard(credential: Credential | None, token: str | None) -> bool:
+    """Forget a token that the server has refused; return whether another one may be accepted."""
+    return credential is not None and token is not None and credential.discard(token)
+
+
+def _find_delay(
+    connection: Connection, request: Request[Any], error: ProviderError, failed_attempts: int
+) -> float | None:
+    """Return the seconds before the next attempt; None if there is none."""
+    may_repeat = request.is_safe or getattr(error, "is_unsent", False) or error.status in _UNPROCESSED
+    if not error.retryable or not may_repeat or failed_attempts > connection.retries:
+        return None
+    if error.retry_after is not None:
+        return max(error.retry_after, 0.0) if error.retry_after <= connection.max_retry_after else None
+    return connection.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
+
+
+def _after(request: Request[T], last_id: str | None) -> Request[T]:
+    return request if last_id is None else replace(request, headers={**request.headers, "last-event-id": last_id})
+
+
+def _find_last_id(events: list[ServerSentEvent]) -> str | None:
+    return next((event.id for event in reversed(events) if event.id), None)
+
+
+def _read_rest() -> Flow[bytes]:
+    """Return the body of the open reply, which is an error, up to a limit."""
+    body = b""
+    while len(body) < 100_000 and (data := (yield Read())):
+        body += data
+    return body

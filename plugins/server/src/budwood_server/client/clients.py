@@ -1,0 +1,163 @@
+"""The clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypedDict
+
+from budwood.clock import SystemClock
+from budwood_server.client.calls import Connection
+from budwood_server.client.operations import S
+from budwood_server.client.resources.keys import Keys
+from budwood_server.client.resources.prompts import Prompts
+from budwood_server.client.senders import AsyncSender, Sender, find_transports
+from budwood_server.client.targets import find_target
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from budwood import Settings
+    from budwood.contracts import Clock, Transports
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """
+    Options of a client.
+
+    Attributes:
+        timeout: Seconds for a call with its retries; 600 by default.
+        connect_timeout: Seconds to connect; 10 by default.
+        idle_timeout: Seconds without data after which a reply counts as lost; 120 by default.
+        retries: How often a request is sent again after a temporary error; 2 by default.
+        max_retry_after: The longest delay in seconds that the server may ask for; 120 by default.
+    """
+
+    timeout: float
+    connect_timeout: float
+    idle_timeout: float
+    retries: int
+    max_retry_after: float
+
+
+class _Resources(Generic[S]):
+    """
+    What a client can do.
+
+    Attributes:
+        keys: API keys.
+        prompts: Prompts with their versions and labels.
+    """
+
+    def __init__(self, sender: S) -> None:
+        self._sender = sender
+        self.keys: Final = Keys(sender)
+        self.prompts: Final = Prompts(sender)
+
+    @property
+    def url(self) -> str:
+        """The URL of the server, without the path of an API."""
+        return self._sender.connection.url
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - see object
+        raise TypeError(f"A {type(self).__name__} cannot be pickled: it has a key and connections. Create another one.")
+
+
+class GatewayClient(_Resources[Sender]):
+    """
+    The client of a server of Budwood, with blocking I/O. Threads can share it.
+
+    Args:
+        url: The URL of the server. By default ``BUDWOOD_SERVER_URL``, the settings, or the login.
+        key: A key of the server. By default, in this order: ``BUDWOOD_SERVER_KEY``, the section of the settings whose
+            address is that of the server, or the session of ``budwood login``.
+        provider: The name of a section ``[providers.NAME]`` with ``plugin = "budwood-server"``.
+        settings: Settings in place of those of the files and the environment.
+        clock: The clock; tests pass another one.
+        options: See `ConnectionOptions`.
+
+    Raises:
+        ConfigurationError: No server is named, or a setting is not valid.
+        CredentialError: There is no key.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        provider: str | None = None,
+        settings: Settings | Mapping[str, Any] | None = None,
+        clock: Clock | None = None,
+        **options: Unpack[ConnectionOptions],
+    ) -> None:
+        connection, transports = _prepare(
+            url, key=key, provider=provider, settings=settings, clock=clock, options=options
+        )
+        super().__init__(Sender(connection, transports.blocking))
+
+    def close(self) -> None:
+        """Close the connections. Closing twice is no error."""
+        self._sender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncGatewayClient(_Resources[AsyncSender]):
+    """
+    The client of a server of Budwood, with async I/O; see `GatewayClient`. Each event loop gets its own connections.
+
+    Methods that return a reply have to be awaited, and lists are iterated by ``async for``.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        provider: str | None = None,
+        settings: Settings | Mapping[str, Any] | None = None,
+        clock: Clock | None = None,
+        **options: Unpack[ConnectionOptions],
+    ) -> None:
+        connection, transports = _prepare(
+            url, key=key, provider=provider, settings=settings, clock=clock, options=options
+        )
+        super().__init__(AsyncSender(connection, transports.asynchronous))
+
+    async def close(self) -> None:
+        """Close the connections. Closing twice is no error."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _prepare(
+    url: str | None,
+    *,
+    key: str | None,
+    provider: str | None,
+    settings: Settings | Mapping[str, Any] | None,
+    clock: Clock | None,
+    options: ConnectionOptions,
+) -> tuple[Connection, Transports]:
+    """Return the connection that the arguments of a client describe, and what creates its transports."""
+    from budwood import Settings
+    from budwood.plugins import Instances
+
+    clock = clock or SystemClock()
+    loaded = settings if isinstance(settings, Settings) else Settings.load(settings)
+    instances = Instances(loaded, clock=clock)
+    target = find_target(instances, url=url, key=key, provider=provider)
+    connection = Connection(url=target.url, credential=target.credential, clock=clock, **options)
+    return connection, find_transports(instances)

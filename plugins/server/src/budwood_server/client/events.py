@@ -1,0 +1,72 @@
+"""Streams of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Generic, Self, TypeVar
+
+from budwood.types import ReplyHead
+from budwood.wire import ServerSentEvent
+from budwood_server.client import calls
+from budwood_server.client.requests import Request
+from budwood_server.client.senders import AsyncSender, Sender
+
+T = TypeVar("T")
+
+Decode = Callable[[ReplyHead, ServerSentEvent], T | None]
+"""Returns what an event means; None for those that mean nothing."""
+
+
+class Events(Generic[T]):
+    """
+    The events of a stream, as they arrive. The end of a ``with`` block closes its connection.
+
+    Args:
+        sender: Sends the request.
+        request: The request.
+        decode: Returns what an event means.
+    """
+
+    def __init__(self, sender: Sender, request: Request[T], decode: Decode[T]) -> None:
+        self._events = sender.stream(calls.stream(sender.connection, request, decode))
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        event: T = next(self._events)
+        return event
+
+    def close(self) -> None:
+        """End the stream early. Closing twice is no error."""
+        self._events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncEvents(Generic[T]):
+    """The events of a stream, for ``async for`` and ``async with``; see `Events`."""
+
+    def __init__(self, sender: AsyncSender, request: Request[T], decode: Decode[T]) -> None:
+        self._events = sender.stream(calls.stream(sender.connection, request, decode))
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        event: T = await anext(self._events)
+        return event
+
+    async def close(self) -> None:
+        """End the stream early. Closing twice is no error."""
+        await self._events.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,1 @@
+"""What the clients can do, by kinds of things."""

@@ -1,0 +1,72 @@
+"""A gateway on loopback with a database and keys, and clients of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from budwood import Settings
+from budwood.settings_sources import Source
+from budwood_server.access.key_store import KeyStore
+from budwood_server.access.keys import ADMIN, INFER, PROMPTS, TELEMETRY, KeyPolicy
+from budwood_server.client import GatewayClient
+from budwood_server.database import Database
+from budwood_server.database.schema import upgrade
+from budwood_server.process.server import GatewayServer as Server
+from budwood_server.worker import Worker
+from tests.plugins.server.gateway_server import GatewayServer
+
+POLICIES = {
+    "admin": {ADMIN, PROMPTS, TELEMETRY},
+    "infer": {INFER, PROMPTS, TELEMETRY},
+}
+
+
+class ServedGateway(GatewayServer):
+    """
+    A gateway whose keys are in its database.
+
+    Args:
+        folder: Where the database is.
+        settings: Further settings.
+
+    Attributes:
+        keys: The tokens of the keys, by what they are for.
+        database: The URL of the database.
+    """
+
+    def __init__(self, folder, settings=None):
+        self.database = f"sqlite:///{folder}/server.sqlite3"
+        models = {"fast": "offline/extractive"}
+        settings = {"server": {"database": self.database, "models": models}, **(settings or {})}
+        super().__init__(settings)
+        self.worker = Worker(lambda: Settings(Source("arguments", settings)))
+        self._server = Server(self.worker)
+        self.keys = asyncio.run(self._create_keys())
+
+    async def _create_keys(self):
+        database = Database(self.database)
+        await upgrade(database)
+        store = KeyStore(database)
+        created = {name: await store.create(KeyPolicy(name=name, scopes=scopes)) for name, scopes in POLICIES.items()}
+        await database.close()
+        return {name: new.token for name, new in created.items()}
+
+
+@pytest.fixture(scope="package")
+def gateway(tmp_path_factory):
+    """
+    A gateway.
+    """
+    with ServedGateway(tmp_path_factory.mktemp("gateway")) as server:
+        yield server
+
+
+@pytest.fixture
+def admin(gateway):
+    """
+    A client with a key for everything but calls of models.
+    """
+    with GatewayClient(gateway.url, key=gateway.keys["admin"]) as client:
+        yield client
