@@ -41,7 +41,7 @@ POSTGRESQL: Final = Dialect(
 SELECT_LAST: Final = f"SELECT coalesce(max(id), 0) FROM {CALLS}"  # noqa: S608 - constant
 SELECT_DROPPED: Final = f"SELECT calls FROM {DROPPED}"  # noqa: S608 - constant
 _DOLLAR: Final = 10**PICO
-_SUMS: Final = f"""
+SUMS: Final = f"""
     count(*), count(error), coalesce(sum(cached), 0), coalesce(sum(attempts), 0), coalesce(sum(input_tokens), 0),
     coalesce(sum(output_tokens), 0), coalesce(sum(cost / {_DOLLAR}), 0), coalesce(sum(cost % {_DOLLAR}), 0),
     count(cost_unknown), coalesce(sum(saved / {_DOLLAR}), 0), coalesce(sum(saved % {_DOLLAR}), 0),
@@ -78,21 +78,21 @@ def select_totals(
     Raises:
         ValueError: Calls cannot be grouped by one of the names.
     """
-    groups = [_group(name, dialect) for name in by]
-    condition, arguments = _condition(where, dialect)
+    groups = [find_group(name, dialect) for name in by]
+    condition, arguments = find_condition(where, dialect)
     numbers = ", ".join(str(number) for number in range(1, len(by) + 1))
     end = f"GROUP BY {numbers}" if by else ""
     if limit is not None:
         end += " LIMIT ?"
         arguments.append(limit)
-    return f"SELECT {', '.join([*groups, _SUMS])} FROM {CALLS} WHERE {condition} {end}", arguments  # noqa: S608 - constants
+    return f"SELECT {', '.join([*groups, SUMS])} FROM {CALLS} WHERE {condition} {end}", arguments  # noqa: S608 - constants
 
 
 def select_calls(
     where: CallFilter, after: int | None, limit: int, dialect: Dialect, before: Place | None = None
 ) -> tuple[str, list[Any]]:
     """Return the statement for `UsageStore.calls`, and its arguments; ``before`` selects older records than a place."""
-    condition, arguments = _condition(where, dialect)
+    condition, arguments = find_condition(where, dialect)
     order = "time DESC, id DESC"
     if before is not None:
         condition = f"{condition} AND (time, id) < (?, ?)"
@@ -105,7 +105,7 @@ def select_calls(
     return f"SELECT {columns} FROM {CALLS} WHERE {condition} ORDER BY {order} LIMIT ?", arguments  # noqa: S608 - constants
 
 
-def _group(name: str, dialect: Dialect) -> str:
+def find_group(name: str, dialect: Dialect) -> str:
     """
     Return the expression of a group.
 
@@ -127,7 +127,8 @@ def _tag(name: str, dialect: Dialect) -> str:
     return dialect.tag.replace("NAME", name)
 
 
-def _condition(where: CallFilter, dialect: Dialect) -> tuple[str, list[Any]]:
+def find_condition(where: CallFilter, dialect: Dialect) -> tuple[str, list[Any]]:
+    """Return the condition of a filter, and its arguments."""
     conditions: list[str] = ["1 = 1"]
     arguments: list[Any] = []
     for expression, value in (

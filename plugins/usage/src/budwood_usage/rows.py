@@ -205,11 +205,12 @@ def read_row(number: int, row: Sequence[Any]) -> CallRecord:
 
 def read_totals(rows: Iterable[Sequence[Any]], groups: int) -> list[UsageTotals]:
     """Return the sums in the rows of `budwood_usage.queries.select_totals`, of which one may have no call, in order."""
-    totals = [each for row in rows if (each := _read_sums(row, groups)).calls]
+    totals = [each for row in rows if (each := read_sums(row, groups)).calls]
     return sorted(totals, key=lambda each: [(name is not None, name or "") for name in each.group])
 
 
-def _read_sums(row: Sequence[Any], groups: int) -> UsageTotals:
+def read_sums(row: Sequence[Any], groups: int) -> UsageTotals:
+    """Return the sums of a row of `budwood_usage.queries.SUMS` that follow the values of its group."""
     calls, errors, cached, attempts, inputs, outputs, dollars, rest, unknown, saved, saved_rest, seconds = row[groups:]
     return UsageTotals(
         group=tuple(row[:groups]),

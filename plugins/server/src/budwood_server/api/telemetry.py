@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Final, Literal
 
@@ -30,6 +31,8 @@ from budwood_server.telemetry.forms import (
     to_sums,
 )
 from budwood_server.telemetry.reading import MAX_ID, CallReader, find_place
+from budwood_server.telemetry.series import Grouping, Series, find_top, read_series
+from budwood_server.telemetry.timeline import Period, find_timeline, fit_timeline
 from budwood_server.web.problems import Problem, ProblemError
 from budwood_usage.database import Place
 
@@ -51,6 +54,9 @@ By = Annotated[
     Query(max_length=20, description="Dimensions, such as team,model; several, or repeated. Without any, one group."),
 ]
 Order = Annotated[Literal["cost", "calls", "group"], Query(description="The highest first, or by name.")]
+PeriodQuery = Annotated[Period, Query(description="The time that ends now, or at until. since takes precedence.")]
+OneDimension = Annotated[str | None, Query(max_length=80, description="A dimension, such as model.")]
+Top = Annotated[int, Query(ge=1, le=20, description="The number of groups that have series of their own.")]
 
 
 def select(reader: Reader, where: Annotated[CallFilter, Depends(read_filters)]) -> CallFilter:
@@ -133,6 +139,29 @@ async def export_totals(where: Where, records: Records, by: By = (), order: Orde
     rows = map(to_sum_row, _sort(await records.sum(names, where), order))
     text = write_rows([(*names, *SUM_COLUMNS), *rows])
     return Response(text, media_type=_CSV, headers=_name_file("totals"))
+
+
+@router.get("/series", responses=_ERRORS)
+async def read_calls_over_time(
+    where: Where, records: Records, period: PeriodQuery = "day", by: OneDimension = None, top: Top = 5
+) -> Series:
+    """
+    Return calls, costs, durations and errors over time, in at most 60 intervals.
+
+    The intervals are those of the period, or of the time between ``since`` and ``until``. With a dimension, the groups
+    with the highest cost have series of their own.
+    """
+    now = time.time()
+    if where.since is None:
+        timeline = find_timeline(period, now if where.until is None else where.until)
+    else:
+        timeline = fit_timeline(where.since, now if where.until is None else where.until)
+    names = read_dimensions(() if by is None else (by,))
+    if not names:
+        return await read_series(records, where, timeline)
+    found = await find_top(records, where, timeline, names[0])
+    values = [value for totals in found if (value := totals.group[0]) is not None]
+    return await read_series(records, where, timeline, Grouping(names[0], values[:top]))
 
 
 @router.get(

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from budwood.types import CallFilter, CallRecord, UsageTotals
 from budwood_server.telemetry.dimensions import to_stored
 from budwood_server.web.problems import reject
-from budwood_usage.database import Place, find_calls, read_last_id, sum_calls
+from budwood_usage.database import (
+    Interval,
+    IntervalSums,
+    Place,
+    find_calls,
+    find_durations,
+    read_last_id,
+    sum_calls,
+    sum_intervals,
+)
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
@@ -97,6 +106,29 @@ class CallReader:
                 hint="Select fewer calls, such as those of a shorter time, or group them by something else.",
             )
         return totals
+
+    async def sum_intervals(
+        self, intervals: Sequence[Interval], where: CallFilter, by: str | None = None, values: Sequence[str] = ()
+    ) -> Sequence[IntervalSums]:
+        """
+        Return the sums over the calls of intervals, of which those without calls have none.
+
+        Args:
+            intervals: The intervals.
+            where: Selects the calls.
+            by: A dimension of `budwood_server.telemetry.dimensions`, or None.
+            values: The values that have a group. All other calls are one group.
+        """
+        group = None if by is None else to_stored(by)
+        async with self._database.read() as connection:
+            return await connection.run_sync(sum_intervals, intervals, where, by=group, values=values)
+
+    async def find_durations(
+        self, intervals: Sequence[Interval], counts: Sequence[int], where: CallFilter, quantiles: Sequence[float]
+    ) -> Sequence[Sequence[float | None]]:
+        """Return quantiles of durations for each interval; see `budwood_usage.database.find_durations`."""
+        async with self._database.read() as connection:
+            return await connection.run_sync(find_durations, intervals, counts, where, quantiles)
 
     async def find_last_id(self) -> int:
         """Return the id of the newest record; 0 without any."""

@@ -8,10 +8,12 @@ alembic.
 
 from budwood_usage.database.records import add as add
 from budwood_usage.database.records import find_calls as find_calls
+from budwood_usage.database.records import find_durations as find_durations
 from budwood_usage.database.records import prune as prune
 from budwood_usage.database.records import read_dropped as read_dropped
 from budwood_usage.database.records import read_last_id as read_last_id
 from budwood_usage.database.records import sum_calls as sum_calls
+from budwood_usage.database.records import sum_intervals as sum_intervals
 from budwood_usage.database.schema import HEAD as HEAD
 from budwood_usage.database.schema import VERSION_TABLE as VERSION_TABLE
 from budwood_usage.database.schema import find_version as find_version
@@ -20,4 +22,6 @@ from budwood_usage.database.schema import upgrade as upgrade
 from budwood_usage.database.tables import METADATA as METADATA
 from budwood_usage.database.tables import calls as calls
 from budwood_usage.database.tables import dropped as dropped
+from budwood_usage.over_time import Interval as Interval
+from budwood_usage.over_time import IntervalSums as IntervalSums
 from budwood_usage.queries import Place as Place

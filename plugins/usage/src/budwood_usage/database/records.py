@@ -11,6 +11,15 @@ from sqlalchemy import Connection, delete, select, text, update
 from budwood.types import CallFilter, CallRecord, UsageTotals
 from budwood_usage.database.schema import is_postgresql, lock
 from budwood_usage.database.tables import calls, dropped
+from budwood_usage.over_time import (
+    Interval,
+    IntervalSums,
+    RankedInterval,
+    find_rank,
+    read_interval_sums,
+    select_durations,
+    select_interval_sums,
+)
 from budwood_usage.queries import (
     POSTGRESQL,
     SELECT_DROPPED,
@@ -83,6 +92,67 @@ def sum_calls(
         ValueError: Calls cannot be grouped by one of the names.
     """
     return read_totals(_read(connection, *select_totals(by, where, _dialect_of(connection), limit)), len(by))
+
+
+def sum_intervals(
+    connection: Connection,
+    intervals: Sequence[Interval],
+    where: CallFilter,
+    *,
+    by: str | None = None,
+    values: Sequence[str] = (),
+) -> Sequence[IntervalSums]:
+    """
+    Return the sums over the calls of intervals. Intervals without calls have none.
+
+    Args:
+        connection: A connection.
+        intervals: The intervals, at most a few hundred.
+        where: Selects the calls.
+        by: What the calls of an interval are grouped by, or None.
+        values: The values that have a group. All other calls are one group.
+
+    Raises:
+        ValueError: Calls cannot be grouped by this name.
+    """
+    if not intervals:
+        return []
+    statement = select_interval_sums(intervals, where, _dialect_of(connection), by, values)
+    return read_interval_sums(_read(connection, *statement))
+
+
+def find_durations(
+    connection: Connection,
+    intervals: Sequence[Interval],
+    counts: Sequence[int],
+    where: CallFilter,
+    quantiles: Sequence[float],
+) -> Sequence[Sequence[float | None]]:
+    """
+    Return quantiles of the durations of calls that succeeded without the cache, for each interval.
+
+    Args:
+        connection: A connection.
+        intervals: The intervals, at most a few hundred.
+        counts: The number of such calls of each, which `sum_intervals` returns.
+        where: Selects the calls.
+        quantiles: The quantiles, such as 0.5 for the median.
+
+    Returns:
+        Durations in seconds in the order of intervals and quantiles. They are durations of calls, by the nearest rank;
+        None without calls.
+    """
+    places = [[find_rank(quantile, count) if count else 0 for quantile in quantiles] for count in counts]
+    ranked = [
+        RankedInterval(index, interval, sorted({*ranks}))
+        for index, (interval, ranks) in enumerate(zip(intervals, places, strict=True))
+        if any(ranks)
+    ]
+    if not ranked:
+        return [[None] * len(quantiles) for _ in intervals]
+    rows = _read(connection, *select_durations(ranked, where, _dialect_of(connection)))
+    found = {(index, place): seconds for index, place, seconds in rows}
+    return [[found.get((index, place)) for place in ranks] for index, ranks in enumerate(places)]
 
 
 def find_calls(
