@@ -13,8 +13,8 @@ from budwood_server.api.access import get_database, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api_models.accounts import Account, AccountName
 from budwood_server.people import accounts
-from budwood_server.people.accounts import Account, AccountName
 from budwood_server.people.passwords import Password, hash_in_thread
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import Role

@@ -10,7 +10,8 @@ from budwood_server.access.keys import ADMIN
 from budwood_server.api.access import get_database, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.paging import Page, PageQuery
-from budwood_server.people.audit import AuditEntry, list_entries
+from budwood_server.api_models.audit import AuditEntry
+from budwood_server.people.audit import list_entries
 from budwood_server.people.principals import Principal
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_origin, get_database, require
 from budwood_server.api.errors import list_responses
-from budwood_server.people.accounts import Account, change_account, find_account, load_password
+from budwood_server.api_models.accounts import Account
+from budwood_server.api_models.auth import LoginReply, PrincipalReply, TicketReply
+from budwood_server.people.accounts import change_account, find_account, load_password
 from budwood_server.people.attempts import count_attempt, forgive_attempt
 from budwood_server.people.audit import record
 from budwood_server.people.logins import (
@@ -83,42 +85,6 @@ class PasswordBody(_Body):
 
     current: GivenPassword
     new: Password
-
-
-class LoginReply(BaseModel):
-    """
-    A login.
-
-    Attributes:
-        account: Whose it is.
-        expires_in: Seconds until the access token or the cookie ends.
-        access_token: What a program sends as ``Authorization: Bearer``, or null.
-        refresh_token: What gets it the next tokens, once; or null.
-        csrf_token: What a page sends as ``x-csrf-token`` with each change, or null.
-    """
-
-    account: Account
-    expires_in: float
-    access_token: str | None = None
-    refresh_token: str | None = None
-    csrf_token: str | None = None
-
-
-class TicketReply(BaseModel):
-    """A ticket, and the seconds until it ends."""
-
-    ticket: str
-    expires_in: float
-
-
-class PrincipalReply(BaseModel):
-    """Who sends the request, and what it may do. The token is for changes by a page."""
-
-    id: str
-    name: str
-    kind: Literal["key", "account", "command"]
-    scopes: list[str]
-    csrf_token: str | None = None
 
 
 @router.post("/login", responses=list_responses(400, 401, 403, 429, 503))

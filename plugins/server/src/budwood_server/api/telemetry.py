@@ -24,6 +24,7 @@ from budwood_server.telemetry.forms import (
     SUM_COLUMNS,
     Call,
     Sums,
+    SumsPage,
     add_up,
     to_call,
     to_call_row,
@@ -76,17 +77,6 @@ def open_reader(request: Request) -> CallReader:
 
 Where = Annotated[CallFilter, Depends(select)]
 Records = Annotated[CallReader, Depends(open_reader)]
-
-
-class SumsPage(Page[Sums]):
-    """
-    A page of groups of calls.
-
-    Attributes:
-        total: The sums over all groups, also those of other pages.
-    """
-
-    total: Sums
 
 
 @router.get("/calls", responses=_ERRORS)

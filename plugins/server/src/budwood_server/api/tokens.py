@@ -17,6 +17,7 @@ from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api_models.tokens import RewrapReply, TokenReply
 from budwood_server.people.principals import Principal
 from budwood_server.vault import acts, store
 from budwood_server.vault.master_keys import MasterKeyError, MasterKeys, NoMasterKeyError, find_master_keys
@@ -37,17 +38,6 @@ _STATUSES: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
 )
 
 
-class TokenReply(VendorToken):
-    """
-    A stored token, without its text.
-
-    Attributes:
-        problem: Why the worker that answers does not use it, or null.
-    """
-
-    problem: str | None = None
-
-
 class NewText(BaseModel):
     """
     The new text of a token.
@@ -59,23 +49,6 @@ class NewText(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     token: Secret
-
-
-class RewrapReply(BaseModel):
-    """
-    What sealing the tokens again has done.
-
-    Attributes:
-        master_key: The id of the newest master key.
-        rewrapped: How many tokens are now sealed with it.
-        unchanged: How many were sealed with it before.
-        failed: Those that cannot be opened, which are as before.
-    """
-
-    master_key: str
-    rewrapped: int
-    unchanged: int
-    failed: list[TokenReply]
 
 
 @router.get("", responses=list_responses(400, 401, 403, 503))

@@ -15,7 +15,7 @@ from budwood_server.commands.databases import URL, run_with_database
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from budwood_server.people.accounts import Account
+    from budwood_server.api_models.accounts import Account
 
 app = new_group("Add, list, change and remove the accounts of people. A running server notices it at once.")
 
@@ -109,7 +109,7 @@ def _check_name(name: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
     from budwood_cli.errors import ArgumentError
-    from budwood_server.people.accounts import AccountName
+    from budwood_server.api_models.accounts import AccountName
 
     try:
         return TypeAdapter(AccountName).validate_python(name.lower())

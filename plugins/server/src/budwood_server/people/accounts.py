@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood.errors import BudwoodError
 from budwood_server.access.tokens import new_id
+from budwood_server.api_models.accounts import Account
 from budwood_server.database.tables import ACCOUNTS
 from budwood_server.people.audit import record
 from budwood_server.people.logins import end_logins
 from budwood_server.people.principals import Principal
-from budwood_server.people.roles import ROLES, Role
-
-AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@+-]*$")]
-"""A name to log in with: an address of e-mail or a short name, in lower case."""
+from budwood_server.people.roles import Role
 
 _FIELDS: Final = [ACCOUNTS.c[name] for name in ("id", "name", "role", "created", "disabled", "last_login")]
 
@@ -30,33 +27,6 @@ class AccountExistsError(BudwoodError):
 
 class AccountNotFoundError(BudwoodError):
     """No account of the server has this id or name."""
-
-
-class Account(BaseModel):
-    """
-    An account, without its password.
-
-    Attributes:
-        id: Identifies it.
-        name: The name to log in with.
-        role: ``"viewer"``, ``"operator"`` or ``"admin"``.
-        created: When it was created, in seconds since 1970.
-        disabled: Since when it cannot log in, or null.
-        last_login: When it last logged in, or null.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    name: str
-    role: Role
-    created: float
-    disabled: float | None = None
-    last_login: float | None = None
-
-    def to_principal(self, login_id: str | None = None) -> Principal:
-        """Return its principal, for one of its logins."""
-        return Principal(self.id, self.name, "account", ROLES[self.role], f"account-{self.id}", login_id=login_id)
 
 
 async def create_account(

@@ -6,37 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from budwood_server.api_models.audit import AuditEntry
 from budwood_server.database.tables import AUDIT
 from budwood_server.people.principals import Principal
-
-
-class AuditEntry(BaseModel):
-    """
-    An administrative act.
-
-    Attributes:
-        id: Grows with each entry.
-        at: When it was, in seconds since 1970.
-        principal_kind: Who did it: ``"key"``, ``"account"`` or ``"command"``.
-        principal_id: The id of the key or the account.
-        principal_name: Its name at that time.
-        action: What was done, such as ``"account.create"``.
-        target: The id of what was changed.
-        details: What else is known. It has no secrets.
-    """
-
-    id: int
-    at: float
-    principal_kind: str
-    principal_id: str
-    principal_name: str
-    action: str
-    target: str
-    details: dict[str, Any]
 
 
 async def record(

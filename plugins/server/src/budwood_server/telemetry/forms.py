@@ -11,6 +11,7 @@ from pydantic import BaseModel, PlainSerializer
 from pydantic_core import to_json
 
 from budwood.types import CallRecord, UsageTotals
+from budwood_server.api_models.pages import PageOf
 from budwood_server.telemetry.dimensions import TAGS
 
 
@@ -132,6 +133,17 @@ class Sums(BaseModel):
     unknown_costs: int
     saved: Dollars
     seconds: float
+
+
+class SumsPage(PageOf[Sums]):
+    """
+    A page of groups of calls.
+
+    Attributes:
+        total: The sums over all groups, also those of other pages.
+    """
+
+    total: Sums
 
 
 CALL_COLUMNS: Final = tuple(name for name in Call.model_fields if name != "failures")

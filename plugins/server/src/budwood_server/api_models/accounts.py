@@ -1,0 +1,40 @@
+"""Accounts of people."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from budwood_server.people.principals import Principal
+from budwood_server.people.roles import ROLES, Role
+
+AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@+-]*$")]
+"""A name to log in with: an address of e-mail or a short name, in lower case."""
+
+
+class Account(BaseModel):
+    """
+    An account, without its password.
+
+    Attributes:
+        id: Identifies it.
+        name: The name to log in with.
+        role: ``"viewer"``, ``"operator"`` or ``"admin"``.
+        created: When it was created, in seconds since 1970.
+        disabled: Since when it cannot log in, or null.
+        last_login: When it last logged in, or null.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    role: Role
+    created: float
+    disabled: float | None = None
+    last_login: float | None = None
+
+    def to_principal(self, login_id: str | None = None) -> Principal:
+        """Return its principal, for one of its logins."""
+        return Principal(self.id, self.name, "account", ROLES[self.role], f"account-{self.id}", login_id=login_id)

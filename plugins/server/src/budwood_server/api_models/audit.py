@@ -1,0 +1,32 @@
+"""The log of administrative acts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class AuditEntry(BaseModel):
+    """
+    An administrative act.
+
+    Attributes:
+        id: Grows with each entry.
+        at: When it was, in seconds since 1970.
+        principal_kind: Who did it: ``"key"``, ``"account"`` or ``"command"``.
+        principal_id: The id of the key or the account.
+        principal_name: Its name at that time.
+        action: What was done, such as ``"account.create"``.
+        target: The id of what was changed.
+        details: What else is known. It has no secrets.
+    """
+
+    id: int
+    at: float
+    principal_kind: str
+    principal_id: str
+    principal_name: str
+    action: str
+    target: str
+    details: dict[str, Any]

@@ -1,0 +1,35 @@
+"""Tokens of vendors."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from budwood_server.vault.tokens import VendorToken
+
+
+class TokenReply(VendorToken):
+    """
+    A stored token, without its text.
+
+    Attributes:
+        problem: Why the worker that answers does not use it, or null.
+    """
+
+    problem: str | None = None
+
+
+class RewrapReply(BaseModel):
+    """
+    What sealing the tokens again has done.
+
+    Attributes:
+        master_key: The id of the newest master key.
+        rewrapped: How many tokens are now sealed with it.
+        unchanged: How many were sealed with it before.
+        failed: Those that cannot be opened, which are as before.
+    """
+
+    master_key: str
+    rewrapped: int
+    unchanged: int
+    failed: list[TokenReply]
