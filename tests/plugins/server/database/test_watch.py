@@ -150,6 +150,27 @@ def test_postgresql_announces_changes(postgresql):
 
 
 @pytest.mark.real_server
+@pytest.mark.parametrize("turns", range(5))
+def test_a_watch_closes_at_any_moment_of_an_announcement(postgresql, turns):
+    """
+    It ends also if it is closed while an announcement wakes it.
+    """
+
+    async def main():
+        async with open_database(postgresql.new_database()) as database:
+            watch = VersionWatch(database, interval=3600.0)
+            await watch.start()
+            await asyncio.sleep(0)
+            watch._source._announce()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            closed, _ = await asyncio.wait({asyncio.create_task(watch.close())}, timeout=SECONDS)
+            assert closed
+
+    asyncio.run(main())
+
+
+@pytest.mark.real_server
 def test_a_lost_connection_is_replaced(postgresql):
     """
     Polls fail until then; afterwards they notice what has changed.

@@ -211,7 +211,8 @@ class _PostgreSQLSource:
 
     async def wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._is_announced.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for of Python 3.11 loses a cancellation with an announcement
+                await self._is_announced.wait()
 
     def forget(self) -> None:
         """Do nothing: it always reads."""
