@@ -10,7 +10,16 @@ class InvalidPromptError(PromptError):
 
 
 class VariableError(PromptError):
-    """A value of a variable is missing, unknown, or of another type."""
+    """
+    A value of a variable is missing, unknown, or of another type.
+
+    Attributes:
+        variable: The name of the variable.
+    """
+
+    def __init__(self, message: str, *, variable: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.variable = variable
 
 
 class RenderError(PromptError):

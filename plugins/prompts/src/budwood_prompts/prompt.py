@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
 from budwood.types import Message, TextPart
 from budwood_prompts.errors import InvalidPromptError, RenderError, VariableError
 from budwood_prompts.references import MAX_NAME, NAME_PATTERN
-from budwood_prompts.templates import MAX_OUTPUT, MAX_STEPS, MAX_TEMPLATE, Meter, Template, parse_template
-from budwood_prompts.templates.rendering import render_template
+from budwood_prompts.templates import MAX_OUTPUT, MAX_STEPS, MAX_TEMPLATE, Meter
 from budwood_prompts.values import Value, VariableType, check_value
+
+if TYPE_CHECKING:
+    from budwood_prompts.templates import Template
 
 MAX_MESSAGES: Final = 50
 MAX_VARIABLES: Final = 100
@@ -111,6 +113,8 @@ class Prompt(_Part):
     @cached_property
     def templates(self) -> tuple[Template, ...]:
         """The parsed templates of the messages."""
+        from budwood_prompts.templates import parse_template  # imports Jinja2
+
         types = {name: variable.type for name, variable in self.variables.items()}
         return tuple(
             parse_template(message.content, types, where=f"Message {number} ({message.role})")
@@ -132,6 +136,8 @@ class Prompt(_Part):
             VariableError: A value is missing, unknown, or of another type.
             RenderError: The output or the work exceeds its limit, or all messages are empty.
         """
+        from budwood_prompts.templates.rendering import render_template  # imports Jinja2
+
         checked, meter = self.check_values(values), Meter(max_output, max_steps)
         texts = [render_template(template, checked, meter) for template in self.templates]
         messages = [
@@ -152,23 +158,21 @@ class Prompt(_Part):
         """
         declared = ", ".join(self.variables) or "none"
         if unknown := sorted(map(str, values.keys() - self.variables.keys())):
-            raise VariableError(
-                f"Prompt {self.name!r} has no variable {unknown[0]!r}.", hint=f"Its variables: {declared}."
-            )
+            message = f"Prompt {self.name!r} has no variable {unknown[0]!r}."
+            raise VariableError(message, variable=unknown[0], hint=f"Its variables: {declared}.")
         return {name: self._check_value(name, variable, values) for name, variable in self.variables.items()}
 
     def _check_value(self, name: str, variable: Variable, values: Mapping[str, object]) -> Value:
         value = values.get(name)
         if value is None:
             if variable.is_required:
-                raise VariableError(
-                    f"Prompt {self.name!r} needs the variable {name!r}.", hint=f"Pass a {variable.type} for {name!r}."
-                )
+                message = f"Prompt {self.name!r} needs the variable {name!r}."
+                raise VariableError(message, variable=name, hint=f"Pass a {variable.type} for {name!r}.")
             value = variable.default
         try:
             return None if value is None else check_value(value, variable.type)
         except ValueError as error:
-            raise VariableError(f"Prompt {self.name!r}: the variable {name!r} {error}.") from None
+            raise VariableError(f"Prompt {self.name!r}: the variable {name!r} {error}.", variable=name) from None
 
 
 def read_prompt(fields: Mapping[str, Any], *, where: str) -> Prompt:

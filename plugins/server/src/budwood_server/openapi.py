@@ -30,7 +30,7 @@ _TEXT: Final[Schema] = {"type": "string"}
 _BINARY: Final[Schema] = {"type": "string", "format": "binary"}
 _OPTIONS: Final[Schema] = {
     "type": "object",
-    "description": "Options of Budwood: cache, label, fallbacks, routing, timeout, on_unsupported.",
+    "description": "Options of Budwood: cache, label, fallbacks, routing, timeout, on_unsupported, prompt, variables.",
 }
 
 

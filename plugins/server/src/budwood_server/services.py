@@ -11,6 +11,7 @@ from budwood_server.access.directory import KeyDirectory
 from budwood_server.database import Database, VersionWatch
 from budwood_server.database.schema import check_schema
 from budwood_server.limits import KeyLimits, Leases, Limiters, open_leases
+from budwood_server.prompts.directory import PromptDirectory
 from budwood_server.usage import UsageRecorder
 from budwood_server.vault.vault import Vault
 
@@ -27,6 +28,7 @@ class Services:
         database: The database.
         watch: Notices changes of keys and tokens, and that the settings are to be loaded again.
         keys: Finds keys.
+        prompts: Finds prompts.
         vault: Opens the tokens of vendors.
         leases: The units of limits and budgets that the worker has leased.
         limiters: Opens the limiters of clients.
@@ -37,6 +39,7 @@ class Services:
     database: Database
     watch: VersionWatch
     keys: KeyDirectory
+    prompts: PromptDirectory
     vault: Vault
     leases: Leases
     limiters: Limiters
@@ -52,6 +55,7 @@ class Services:
         """
         await check_schema(self.database)
         await self.keys.start(self.watch)
+        self.prompts.start(self.watch)
         await self.watch.start()
         await self.vault.load()
         self.leases.start()
@@ -82,6 +86,7 @@ def create_services(server: ServerSettings) -> Services:
         database=database,
         watch=VersionWatch(database),
         keys=KeyDirectory(database),
+        prompts=PromptDirectory(database),
         vault=Vault(database),
         leases=leases,
         limiters=Limiters(leases),

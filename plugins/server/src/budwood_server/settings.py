@@ -25,7 +25,7 @@ MEGABYTE: Final = 1024 * 1024
 DAY_SECONDS: Final = 86400.0
 DATABASE_NAME: Final = "server.sqlite3"
 SCHEMES: Final = frozenset({"sqlite", "postgresql", "postgres"})
-REQUEST_OPTIONS: Final = ("cache", "label", "fallbacks", "routing", "timeout", "on_unsupported")
+REQUEST_OPTIONS: Final = ("cache", "label", "fallbacks", "routing", "timeout", "on_unsupported", "prompt")
 """The options that a request may set, unless the policy of its key says otherwise."""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")

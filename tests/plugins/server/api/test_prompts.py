@@ -215,3 +215,40 @@ def test_concurrent_saves_get_different_numbers(database_url):
 
     assert versions == [1, 2, 3, 4, 5, 6]
     assert (found.version, found.prompt.name, found.author) == (2, "busy", "ann")
+
+
+def test_prompt_is_deleted_with_its_versions(prompts):
+    """
+    It is not listed or found any more. One that is saved under its name begins with the next number.
+    """
+    for _ in range(2):
+        prompts.send("POST", body=make("gone"))
+    prompts.send("PUT", "/gone/labels/production", {"version": 1})
+
+    assert prompts.send("DELETE", "/gone") == (204, None)
+
+    assert [prompts.send(*each)[0] for each in (("GET", "/gone"), ("GET", "/gone/versions"), ("DELETE", "/gone"))] == [
+        404
+    ] * 3
+    assert "gone" not in str(prompts.send("GET", "?limit=200"))
+    assert prompts.send("POST", body=make("gone"))[1]["version"] == 3
+    assert prompts.send("GET", "/gone")[1]["labels"] == {}
+
+
+def test_version_is_deleted_unless_a_label_names_it(prompts):
+    """
+    The newest one may be deleted, too; then the one before is the newest.
+    """
+    for _ in range(3):
+        prompts.send("POST", body=make("shorter"))
+    prompts.send("PUT", "/shorter/labels/production", {"version": 1})
+
+    status, body = prompts.send("DELETE", "/shorter/versions/1")
+    assert (status, body["error"]["code"]) == (409, "version_in_use")
+    assert prompts.send("DELETE", "/shorter/versions/3") == (204, None)
+    assert prompts.send("DELETE", "/shorter/versions/3")[0] == 404
+
+    assert prompts.send("GET", "/shorter")[1]["version"] == 2
+    listed = prompts.send("GET", "?limit=200")[1]["items"]
+    assert [item["version"] for item in listed if item["prompt"]["name"] == "shorter"] == [2]
+    assert prompts.send("POST", body=make("shorter"))[1]["version"] == 4

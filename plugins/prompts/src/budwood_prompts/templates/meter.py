@@ -6,6 +6,9 @@ from typing import Final
 
 from budwood_prompts.errors import RenderError
 
+MAX_TEMPLATE: Final = 100_000
+"""Characters that the templates of a prompt may have together."""
+
 MAX_OUTPUT: Final = 1_000_000
 """Characters that all messages of a prompt may have together. No text within rendering is longer either."""
 

@@ -11,10 +11,8 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from budwood_prompts.errors import InvalidPromptError
 from budwood_prompts.templates.filters import FILTERS
+from budwood_prompts.templates.meter import MAX_TEMPLATE
 from budwood_prompts.values import MAX_NUMBER, VariableType, is_text
-
-MAX_TEMPLATE: Final = 100_000
-"""The maximum length of a template in characters."""
 
 MAX_DEPTH: Final = 40
 """The maximum depth of the syntax tree, which rendering visits recursively."""

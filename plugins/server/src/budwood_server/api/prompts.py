@@ -36,6 +36,7 @@ Label = Annotated[str, Path(pattern=LABEL_PATTERN)]
 At = Annotated[
     str | None, Query(max_length=50, description="A label or the number of a version; by default the newest.")
 ]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("", responses=list_responses(400, 401, 403, 503))
@@ -75,6 +76,22 @@ async def get_prompt(request: Request, name: Name, _: Reader, at: At = None) -> 
         found = await store.find_prompt(connection, parse_reference(_refer(name, at)))
         labels = await store.list_labels(connection, [name])
     return PromptReply(**_fields(found), labels=labels[name])
+
+
+@router.delete("/{name}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))
+async def delete_prompt(request: Request, name: Name, principal: Writer) -> None:
+    """Delete a prompt with all versions and labels. Their numbers are not used again."""
+    async with get_database(request).write() as connection:
+        versions = await store.delete_prompt(connection, name)
+        await audit.record(connection, principal, "prompt.delete", name, {"versions": versions})
+
+
+@router.delete("/{name}/versions/{version}", status_code=204, responses=list_responses(400, 401, 403, 404, 409, 503))
+async def delete_version(request: Request, name: Name, version: Number, principal: Writer) -> None:
+    """Delete a version that no label names. Its number is not used again."""
+    async with get_database(request).write() as connection:
+        await store.delete_version(connection, name, version)
+        await audit.record(connection, principal, "prompt.delete_version", f"{name}@{version}")
 
 
 @router.get("/{name}/versions", responses=list_responses(400, 401, 403, 404, 503))

@@ -203,9 +203,12 @@ PROMPTS: Final = Table(
     "budwood_prompts",
     metadata,
     Column("name", String(100), primary_key=True),
-    Column("latest", Integer, nullable=False),  # the number of the newest version
+    Column("latest", Integer, nullable=False),  # the highest number of a version so far
 )
-"""Prompts, each with the versions in `PROMPT_VERSIONS`."""
+"""
+Names of prompts, with the versions in `PROMPT_VERSIONS`. A name stays if they are deleted, so that no number is used
+twice.
+"""
 
 PROMPT_VERSIONS: Final = Table(
     "budwood_prompt_versions",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood_server.gateway.configuration import make_namespace
 from budwood_server.gateway.names import NO_RULES
+from budwood_server.gateway.prompts import PromptCall, take_prompt
 from budwood_server.gateway.request_options import CLIENT, FIELD, PREFIX, read_request_options
 from budwood_server.web.problems import Problem, ProblemError, reject
 
@@ -42,6 +43,7 @@ class CallPlan:
         fallbacks: The models that are asked if the first one fails.
         on_unsupported: What to do with a field that cannot be translated: ``"adapt"``, ``"warn"`` or ``"error"``.
         adaptations: What was changed before the call.
+        prompt: The prompt that the request names, or None.
     """
 
     configuration: Configuration
@@ -55,6 +57,7 @@ class CallPlan:
     rules: ModelRules = NO_RULES
     fallbacks: Sequence[str] = ()
     adaptations: list[Adaptation] = field(default_factory=list)
+    prompt: PromptCall | None = None
 
     def leave_out(self, field_name: str, reason: str) -> None:
         """
@@ -100,12 +103,31 @@ def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, bod
     name = body.pop("model", None)
     if not isinstance(name, str) or not name:
         raise reject("The field 'model' must be the name of a model.", param="model", code="missing_model")
+    headers, extra = exchange.headers_with(PREFIX), body.pop(FIELD, None)
+    return plan_model(configuration, key, name, read_request_options(headers, extra, list_allowed(configuration, key)))
+
+
+def list_allowed(configuration: Configuration, key: ApiKey) -> frozenset[str]:
+    """Return the options that requests with a key may set."""
+    return key.request_options if key.request_options is not None else configuration.server.request_options
+
+
+def plan_model(configuration: Configuration, key: ApiKey, name: str, requested: dict[str, Any]) -> CallPlan:
+    """
+    Return the plan of a call to a model.
+
+    Args:
+        configuration: The configuration of the request.
+        key: Its key.
+        name: The name of the model.
+        requested: The options that it sets: `read_request_options`.
+
+    Raises:
+        ProblemError: The model does not exist or is not allowed.
+    """
     resolved = resolve_allowed(configuration, key, name)
     options = {"model": resolved.options["model"]}  # the client has the rest
-    headers = exchange.headers_with(PREFIX)
-    extra = body.pop(FIELD, None)
-    allowed = key.request_options if key.request_options is not None else configuration.server.request_options
-    requested = read_request_options(headers, extra, allowed)
+    prompt = take_prompt(requested) if requested else None
     if requested:
         _apply(requested, options, configuration, key)
     return CallPlan(
@@ -119,6 +141,7 @@ def plan_call(exchange: Exchange, configuration: Configuration, key: ApiKey, bod
         options.get("on_unsupported") or configuration.settings.options.on_unsupported,
         resolved.rules,
         options.get("fallbacks", resolved.options.get("fallbacks", configuration.settings.options.fallbacks)),
+        prompt=prompt,
     )
 
 

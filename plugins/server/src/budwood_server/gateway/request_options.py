@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from budwood_server.web.problems import Problem, ProblemError, reject
 
@@ -21,6 +21,7 @@ _NAMES: Final = {
     "routing": "routing",
     "timeout": "timeout",
     "on-unsupported": "on_unsupported",
+    "prompt": "prompt",
 }
 _OF_REPLIES: Final = frozenset({"provider", "model", "attempts", "cost", "adaptations"})
 """Headers that replies have: clients may send them back."""
@@ -31,23 +32,58 @@ CLIENT: Final = "client"
 _CLIENT_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}/[A-Za-z0-9][A-Za-z0-9._+-]{0,31}", re.ASCII)
 
 _CACHE: Final = {"on": True, "off": False, "refresh": "refresh", "only": "only", True: True, False: False}
-_POLICY: Final = {"cache_namespace": "cache"}
+_POLICY: Final = {"cache_namespace": "cache", "variables": "prompt"}
 """Options that a policy knows under the name of another one."""
+
+_OF_BODIES: Final = (*_NAMES.values(), "variables")
+"""The options in a body."""
+
+
+class PromptName(NamedTuple):
+    """
+    A prompt that a request names.
+
+    Attributes:
+        name: Its reference, such as ``greeting@production``.
+        where: The field or header that names it.
+    """
+
+    name: str
+    where: str
+
+
+class PromptVariables(NamedTuple):
+    """
+    Values for the variables of a prompt.
+
+    Attributes:
+        values: The values by name.
+        where: The field that has them.
+    """
+
+    values: Mapping[str, Any]
+    where: str
 
 
 def read_request_options(
-    headers: Iterable[tuple[str, str]], body: Mapping[str, Any] | None, allowed: frozenset[str]
+    headers: Iterable[tuple[str, str]],
+    body: Mapping[str, Any] | None,
+    allowed: frozenset[str],
+    *,
+    prefix: str = f"{FIELD}.",
 ) -> dict[str, Any]:
     """
     Return the options of a request, as options of the core: ``fallbacks`` are still names of clients.
 
     The field of the body takes precedence over headers. The program that the header ``x-budwood-client`` names is
-    `CLIENT`; a value of another form is left out.
+    `CLIENT`; a value of another form is left out. ``prompt`` is a `PromptName`, and ``variables`` are
+    `PromptVariables`.
 
     Args:
         headers: The headers that begin with ``x-budwood-``, without that.
         body: The field ``budwood`` of the body, or None.
         allowed: The options that the policy of the key allows.
+        prefix: What comes before the names of options in errors.
 
     Raises:
         ProblemError: An option is unknown, not allowed, or its value is not valid.
@@ -65,23 +101,23 @@ def read_request_options(
         parsed = [part.strip() for part in value.split(",") if part.strip()] if name == "fallbacks" else value
         _set(options, name, parsed, f"x-budwood-{header}", allowed)
     if body is not None:
-        _read_body(body, options, allowed)
+        _read_body(body, options, allowed, prefix)
     return options
 
 
-def _read_body(body: object, options: dict[str, Any], allowed: frozenset[str]) -> None:
+def _read_body(body: object, options: dict[str, Any], allowed: frozenset[str], prefix: str) -> None:
     if not isinstance(body, Mapping):
         raise reject("The field 'budwood' must be an object.", param=FIELD)
     for key, value in body.items():
         name = str(key).replace("-", "_")
-        if name not in _NAMES.values():
-            raise _unknown(f"{FIELD}.{key}", [f"{FIELD}.{known}" for known in _NAMES.values()])
+        if name not in _OF_BODIES:
+            raise _unknown(f"{prefix}{key}", [f"{prefix}{known}" for known in _OF_BODIES])
         if name == "cache" and isinstance(value, Mapping):  # {"mode": …, "namespace": …}
             for inner, option in (("mode", "cache"), ("namespace", "cache_namespace")):
                 if inner in value:
-                    _set(options, option, value[inner], f"{FIELD}.cache.{inner}", allowed)
+                    _set(options, option, value[inner], f"{prefix}cache.{inner}", allowed)
         else:
-            _set(options, name, value, f"{FIELD}.{key}", allowed)
+            _set(options, name, value, f"{prefix}{key}", allowed)
 
 
 def _set(options: dict[str, Any], name: str, value: object, where: str, allowed: frozenset[str]) -> None:
@@ -96,10 +132,20 @@ def _set(options: dict[str, Any], name: str, value: object, where: str, allowed:
                 hint="Leave it out, or ask the operator for a key whose policy allows it.",
             )
         )
-    options[name] = _parse(name, value, where)
+    if name == "variables":
+        options[name] = _parse_variables(value, where)
+    else:
+        parsed = _parse(name, value, where)
+        options[name] = PromptName(parsed, where) if name == "prompt" else parsed
 
 
-def _parse(name: str, value: object, where: str) -> object:
+def _parse_variables(value: object, where: str) -> PromptVariables:
+    if not isinstance(value, Mapping):
+        raise reject(f"{where} must be an object with a value for each variable.", param=where)
+    return PromptVariables(value, where)
+
+
+def _parse(name: str, value: object, where: str) -> Any:  # noqa: ANN401 - of each option
     match name:
         case "cache":
             if isinstance(value, str | bool) and value in _CACHE:

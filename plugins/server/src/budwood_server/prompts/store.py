@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_prompts import Prompt, PromptNotFoundError, PromptReference, read_prompt
@@ -16,6 +16,10 @@ from budwood_server.database import Database, raise_version
 from budwood_server.database.tables import PROMPT_LABELS as LABELS
 from budwood_server.database.tables import PROMPT_VERSIONS as VERSIONS
 from budwood_server.database.tables import PROMPTS
+from budwood_server.web.problems import reject
+
+MAX_NAMES: Final = 1000
+"""The number of names among which similar ones are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +75,31 @@ async def find_prompt(connection: AsyncConnection, reference: PromptReference) -
     Raises:
         PromptNotFoundError: There is no such prompt, version or label.
     """
-    query = select(VERSIONS).where(VERSIONS.c.name == reference.name)
-    if reference.label is not None:
-        is_label = (LABELS.c.name == reference.name) & (LABELS.c.label == reference.label)
-        query = query.where(VERSIONS.c.version == select(LABELS.c.version).where(is_label).scalar_subquery())
-    elif reference.version is not None:
-        query = query.where(VERSIONS.c.version == reference.version)
-    row = (await connection.execute(query.order_by(VERSIONS.c.version.desc()).limit(1))).first()
-    if row is None:
-        raise PromptNotFoundError(f"There is no prompt {str(reference)!r}.", hint="GET /api/prompts lists the prompts.")
-    return _read_version(row)
+    return _read_version(await _find(connection, select(VERSIONS), reference))
+
+
+async def find_number(connection: AsyncConnection, reference: PromptReference) -> int:
+    """
+    Return the number of the version that a reference names, as `find_prompt` does.
+
+    Raises:
+        PromptNotFoundError: There is no such prompt, version or label.
+    """
+    number: int = (await _find(connection, select(VERSIONS.c.version), reference)).version
+    return number
+
+
+async def list_names(connection: AsyncConnection) -> Sequence[str]:
+    """Return the names of the prompts, at most `MAX_NAMES`."""
+    query = select(VERSIONS.c.name).distinct().order_by(VERSIONS.c.name).limit(MAX_NAMES)
+    return (await connection.execute(query)).scalars().all()
 
 
 async def list_prompts(connection: AsyncConnection, *, after: str | None, limit: int) -> Sequence[PromptVersion]:
     """Return the newest version of each prompt, by name."""
-    query = select(VERSIONS).join(
-        PROMPTS, (PROMPTS.c.name == VERSIONS.c.name) & (PROMPTS.c.latest == VERSIONS.c.version)
-    )
+    newest = select(VERSIONS.c.name, func.max(VERSIONS.c.version).label("version")).group_by(VERSIONS.c.name).subquery()
+    is_newest = (newest.c.name == VERSIONS.c.name) & (newest.c.version == VERSIONS.c.version)
+    query = select(VERSIONS).join(newest, is_newest)
     if after is not None:
         query = query.where(VERSIONS.c.name > after)
     return [_read_version(row) for row in await connection.execute(query.order_by(VERSIONS.c.name).limit(limit))]
@@ -126,7 +138,8 @@ async def set_label(database: Database, connection: AsyncConnection, name: str, 
     Raises:
         PromptNotFoundError: There is no such version.
     """
-    await find_prompt(connection, PromptReference(name, version=version))
+    await _lock(connection, name)
+    await find_number(connection, PromptReference(name, version=version))
     statement = database.insert(LABELS).values(name=name, label=label, version=version)
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["name", "label"], set_={"version": version})
@@ -144,6 +157,63 @@ async def remove_label(connection: AsyncConnection, name: str, label: str) -> No
     await find_prompt(connection, PromptReference(name, label=label))
     await connection.execute(delete(LABELS).where(LABELS.c.name == name, LABELS.c.label == label))
     await raise_version(connection, SUBJECT)
+
+
+async def delete_prompt(connection: AsyncConnection, name: str) -> int:
+    """
+    Delete all versions and labels of a prompt, and return the number of versions.
+
+    A later prompt of the same name begins with the next number, so that a number never means another content.
+
+    Raises:
+        PromptNotFoundError: There is no such prompt.
+    """
+    await find_number(connection, PromptReference(name))
+    await connection.execute(delete(LABELS).where(LABELS.c.name == name))
+    deleted = await connection.execute(delete(VERSIONS).where(VERSIONS.c.name == name))
+    await raise_version(connection, SUBJECT)
+    return deleted.rowcount
+
+
+async def delete_version(connection: AsyncConnection, name: str, version: int) -> None:
+    """
+    Delete a version that no label names. Its number is not used again.
+
+    Raises:
+        PromptNotFoundError: There is no such version.
+        ProblemError: 409: a label names it.
+    """
+    await _lock(connection, name)
+    await find_number(connection, PromptReference(name, version=version))
+    is_named = (LABELS.c.name == name) & (LABELS.c.version == version)
+    labels = (await connection.execute(select(LABELS.c.label).where(is_named).order_by(LABELS.c.label))).scalars().all()
+    if labels:
+        raise reject(
+            f"{name}@{version} has labels: {', '.join(labels)}.",
+            code="version_in_use",
+            hint="Give them to another version, or remove them, and delete it then.",
+            status=409,
+        )
+    await connection.execute(delete(VERSIONS).where(VERSIONS.c.name == name, VERSIONS.c.version == version))
+    await raise_version(connection, SUBJECT)
+
+
+async def _lock(connection: AsyncConnection, name: str) -> None:
+    """Have others wait who change the labels or delete versions of a prompt, until the transaction ends."""
+    await connection.execute(select(PROMPTS.c.latest).where(PROMPTS.c.name == name).with_for_update())
+
+
+async def _find(connection: AsyncConnection, query: Select[Any], reference: PromptReference) -> Row[Any]:
+    query = query.where(VERSIONS.c.name == reference.name)
+    if reference.label is not None:
+        is_label = (LABELS.c.name == reference.name) & (LABELS.c.label == reference.label)
+        query = query.where(VERSIONS.c.version == select(LABELS.c.version).where(is_label).scalar_subquery())
+    elif reference.version is not None:
+        query = query.where(VERSIONS.c.version == reference.version)
+    row: Row[Any] | None = (await connection.execute(query.order_by(VERSIONS.c.version.desc()).limit(1))).first()
+    if row is None:
+        raise PromptNotFoundError(f"There is no prompt {str(reference)!r}.", hint="GET /api/prompts lists the prompts.")
+    return row
 
 
 def _read_version(row: Row[Any]) -> PromptVersion:

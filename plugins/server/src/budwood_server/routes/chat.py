@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from budwood_server.formats.openai.chat_reply import encode_chat_reply
 from budwood_server.formats.openai.chat_request import ChatCall, read_chat
+from budwood_server.formats.prompts import prepend_to_chat
 from budwood_server.gateway.calls import send_reply, send_stream
 from budwood_server.web.problems import reject
 
@@ -26,7 +27,8 @@ EMPTY_PAGE: Final[dict[str, object]] = {
 async def create(request: Request) -> None:
     """Answer a chat."""
     body = await request.read_json()
-    plan = await request.prepare(body)
+    plan, prompt = await request.prepare_chat(body)
+    prepend_to_chat(body, prompt)
     call = read_chat(body, plan)
     if call.is_streamed:
         await _stream(request, plan, call)

@@ -14,6 +14,7 @@ from budwood_server.formats.anthropic.messages_request import (
     parse_request,
 )
 from budwood_server.formats.anthropic.messages_stream import MessageStreamEncoder
+from budwood_server.formats.prompts import prepend_to_messages
 from budwood_server.gateway.calls import send_reply, send_stream
 from budwood_server.gateway.reply_headers import list_headers
 from budwood_server.web.problems import reject
@@ -65,7 +66,9 @@ async def _read(request: Request) -> tuple[CallPlan, dict[str, Any], VersionHead
     request.check_objects(body)
     betas = (request.exchange.header(b"anthropic-beta") or "").split(",")
     headers = VersionHeaders(version, [beta for part in betas if (beta := part.strip())])
-    return await request.prepare(body), body, headers
+    plan, prompt = await request.prepare_chat(body)
+    prepend_to_messages(body, prompt)
+    return plan, body, headers
 
 
 def _lacks_schemas(plan: CallPlan) -> bool:

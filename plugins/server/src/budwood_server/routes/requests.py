@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood_server.access.file_ids import MARK, translate_file_ids
-from budwood_server.gateway.plan import CallPlan, plan_call
+from budwood_server.gateway.plan import CallPlan, add_tags, plan_call
+from budwood_server.gateway.prompts import render_prompt
 from budwood_server.gateway.request_options import FIELD
-from budwood_server.web.problems import Problem, ProblemError
+from budwood_server.web.problems import Problem, ProblemError, reject_unsupported
 
 if TYPE_CHECKING:
     from budwood import AsyncClient
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
     from budwood_server.access.ownership import Ownership
     from budwood_server.database import Database
     from budwood_server.gateway.configuration import Configuration
+    from budwood_server.gateway.prompts import PromptCall, RenderedPrompt
     from budwood_server.web.exchange import Exchange
     from budwood_server.web.forms import Form
     from budwood_server.worker import Worker
+
+PROMPT_TAG: Final = "prompt"
+"""The tag of a call with the version of its prompt."""
 
 
 class Request(NamedTuple):
@@ -99,8 +104,16 @@ class Request(NamedTuple):
         return self.configuration.client_for(key, self.configuration.names.resolve(data["model"]))
 
     def plan(self, body: dict[str, Any]) -> CallPlan:
-        """Return what the request asks for; see `plan_call`."""
-        return plan_call(self.exchange, self.configuration, self.key, body)
+        """
+        Return what the request asks for.
+
+        Raises:
+            ProblemError: See `plan_call`; or it names a prompt, which only chats have.
+        """
+        plan = plan_call(self.exchange, self.configuration, self.key, body)
+        if plan.prompt is not None:
+            raise reject_unsupported(plan.prompt.name_field, f"{self.exchange.path} takes no prompt by its name")
+        return plan
 
     def check_objects(self, body: Mapping[str, Any]) -> None:
         """
@@ -124,9 +137,45 @@ class Request(NamedTuple):
             ProblemError: See `plan_call`, and `budwood_server.access.file_ids.translate_file_ids`.
         """
         plan = self.plan(body)
+        await self.translate_files(plan, body)
+        return plan
+
+    async def prepare_chat(self, body: dict[str, Any]) -> tuple[CallPlan, RenderedPrompt | None]:
+        """
+        Return what the request for a chat asks for as `prepare` does, and the prompt that it names.
+
+        Raises:
+            ProblemError: See `prepare`, and `budwood_server.gateway.prompts.render_prompt`.
+        """
+        plan = plan_call(self.exchange, self.configuration, self.key, body)
+        await self.translate_files(plan, body)
+        return plan, None if plan.prompt is None else await self.render(plan, plan.prompt)
+
+    async def render(self, plan: CallPlan, prompt: PromptCall) -> RenderedPrompt:
+        """
+        Return the prompt that the request names. The reply and the records of the call tell its version.
+
+        Raises:
+            ProblemError: See `budwood_server.gateway.prompts.render_prompt`; or the server has no database.
+        """
+        services = self.worker.services
+        if services is None:
+            message = "This server has no database, so it has no prompts."
+            raise ProblemError(Problem(status=503, message=message, type="server_error", code="no_database"))
+        rendered = await render_prompt(services.prompts, prompt)
+        self.exchange.headers.append((b"x-budwood-prompt", rendered.version.encode()))
+        add_tags(plan, PROMPT_TAG, rendered.version)
+        return rendered
+
+    async def translate_files(self, plan: CallPlan, body: dict[str, Any]) -> None:
+        """
+        Translate the ids of files in a body for the vendor of a plan; see `prepare`.
+
+        Raises:
+            ProblemError: See `budwood_server.access.file_ids.translate_file_ids`.
+        """
         if not self.exchange.may_contain(MARK):  # the usual case
-            return plan
+            return
         if await translate_file_ids(body, lambda: self.ownership, self.key.owner, plan.provider) and plan.fallbacks:
             plan.fallbacks = [model for model in plan.fallbacks if model.partition("/")[0] == plan.provider]
             plan.options["fallbacks"] = plan.fallbacks
-        return plan

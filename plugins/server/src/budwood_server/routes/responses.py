@@ -14,6 +14,7 @@ from budwood_server.formats.openai.responses_request import (
     translate_request,
 )
 from budwood_server.formats.openai.responses_stream import ResponsesStreamEncoder
+from budwood_server.formats.prompts import prepend_to_responses
 from budwood_server.gateway.calls import accept_mismatch, list_response_headers, send_stream
 from budwood_server.gateway.plan import add_tags
 from budwood_server.gateway.rates import count_tokens as tokens_of
@@ -39,7 +40,8 @@ async def create(request: Request) -> None:
     """``POST /v1/responses``."""
     body = await request.read_json()
     request.check_objects(body)
-    plan = await request.prepare(body)
+    plan, prompt = await request.prepare_chat(body)
+    prepend_to_responses(body, prompt)
     is_streamed, is_background = _read_flag(body, "stream"), _read_flag(body, "background")
     state = await open_state(request, plan, body)
     call = read_call(plan, state.body)
@@ -115,7 +117,8 @@ async def count_tokens(request: Request) -> None:
     """Count the input tokens of a request."""
     body = await request.read_json()
     request.check_objects(body)
-    plan = await request.prepare(body)
+    plan, prompt = await request.prepare_chat(body)
+    prepend_to_responses(body, prompt)
     call = read_call(plan, (await open_state(request, plan, body)).body)
     count = await request.exchange.run(plan.client.count_tokens(call.messages, **plan.options | call.options))
     await request.exchange.send_json({"object": "response.input_tokens", "input_tokens": count.input_tokens})

@@ -9,7 +9,7 @@ from budwood.contracts.tags import is_tag_name
 from budwood.contracts.usage import TAG_GROUP
 from budwood_server.web.problems import reject
 
-TAGS: Final = ("key", "team", "model", "user", "client")
+TAGS: Final = ("key", "team", "model", "user", "client", "prompt")
 """What the gateway stores as tags: the id of the key, its team, the name of the model that was requested, and so on."""
 
 DIMENSIONS: Final = {

@@ -52,6 +52,7 @@ class Call(BaseModel):
         model: The name of the model as it was requested.
         user: The user that the request named, or null.
         client: The program that sent it, as ``NAME/VERSION``, or null.
+        prompt: The version of the prompt that the request named, as ``name@number``, or null.
         label: The label: the name of the key, unless the request set another one.
         tags: Further tags.
         provider: The provider that answered, or the last one that was asked; ``vendor_model`` is its model.
@@ -83,6 +84,7 @@ class Call(BaseModel):
     model: str | None
     user: str | None
     client: str | None
+    prompt: str | None
     label: str | None
     tags: dict[str, str]
     provider: str

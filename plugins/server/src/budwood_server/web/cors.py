@@ -10,7 +10,7 @@ from budwood_server.web.exchange import Exchange, Header
 _METHODS: Final = b"GET, POST, PUT, PATCH, DELETE, OPTIONS"
 _EXPOSED: Final = (
     b"x-request-id, retry-after, x-budwood-provider, x-budwood-model, x-budwood-attempts, x-budwood-cost, "
-    b"x-budwood-cache, x-budwood-adaptations, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
+    b"x-budwood-cache, x-budwood-adaptations, x-budwood-prompt, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, "
     b"x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, "
     b"x-ratelimit-reset-tokens"
 )
