@@ -127,9 +127,14 @@ async def _find(store: KeyStore, key_id: str) -> ApiKey:
     return stored.key
 
 
+def may_change(writer: Principal, policy: KeyPolicy | KeyDetails) -> bool:
+    """Tell whether a principal may create or change a key: without the scope admin only one that only infers."""
+    return KEYS_WRITE in writer.scopes and (ADMIN in writer.scopes or {*policy.scopes} <= {INFER})
+
+
 def _check_scopes(writer: Principal, policy: KeyPolicy) -> None:
-    """Check that who changes a key may do so: without the scope admin only keys that can do no more than infer."""
-    if ADMIN not in writer.scopes and not policy.scopes <= {INFER}:
+    """Check that who changes a key may do so."""
+    if not may_change(writer, policy):
         raise ProblemError(
             Problem(
                 status=403,

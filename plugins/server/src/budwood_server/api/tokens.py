@@ -89,7 +89,7 @@ async def add_token(
         return TokenReply(**dict(await acts.add(connection, principal, keys, new)))
 
     with _rejecting():
-        keys = await _find_keys(request)
+        keys = await find_keys(request)
         await asyncio.to_thread(check_provider, get_worker(request).configuration.settings, new.provider)
         answer = await create_once(request, principal, idempotency_key, create)
     await _reload(request)
@@ -100,7 +100,7 @@ async def add_token(
 async def rewrap_tokens(request: Request, principal: Admin) -> RewrapReply:
     """Seal all tokens with the newest master key. Those that cannot be opened stay as they are."""
     with _rejecting():
-        keys = await _find_keys(request)
+        keys = await find_keys(request)
         async with get_database(request).write() as connection:
             done = await acts.rewrap(connection, principal, keys)
     failed = [TokenReply(**dict(token), problem=describe_problem(error)) for token, error in done.failed]
@@ -111,7 +111,7 @@ async def rewrap_tokens(request: Request, principal: Admin) -> RewrapReply:
 async def rotate_token(request: Request, principal: Admin, token_id: TokenId, new: NewText) -> TokenReply:
     """Replace a token by a new one of the vendor. Every worker uses it within a second."""
     with _rejecting():
-        keys = await _find_keys(request)
+        keys = await find_keys(request)
         async with get_database(request).write() as connection:
             token = await acts.rotate(connection, principal, keys, token_id, new.token)
     await _reload(request)
@@ -133,7 +133,13 @@ def _describe(request: Request, token: VendorToken) -> TokenReply:
     return TokenReply(**dict(token), problem=problems.get(token.id))
 
 
-async def _find_keys(request: Request) -> MasterKeys:
+async def find_keys(request: Request) -> MasterKeys:
+    """
+    Return the master keys.
+
+    Raises:
+        MasterKeyError: There is none, or one is not valid.
+    """
     return await asyncio.to_thread(find_master_keys, get_worker(request).configuration.settings)
 
 

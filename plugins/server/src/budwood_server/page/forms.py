@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from budwood_server.web.problems import Problem, ProblemError, reject, reject_size
@@ -47,11 +48,6 @@ class Form:
     def lines(self, name: str) -> Sequence[str]:
         """Return the lines of a field that are not empty; commas separate, too."""
         return [part.strip() for part in self.secret(name).replace(",", "\n").splitlines() if part.strip()]
-
-    def whole(self, name: str) -> int | str | None:
-        """Return a field as an integer; None if it is empty, and its text if it is no integer."""
-        text = self.text(name).replace(",", "").replace(" ", "")
-        return (int(text) if text.isdecimal() and len(text) < 20 else text) if text else None
 
 
 async def read_form(request: Request) -> Form:
@@ -108,8 +104,8 @@ class FormErrors:
         """
         known, others = set(names), []
         fields: dict[str, str] = {}
-        for each in error.errors(include_url=False, include_input=False, include_context=False):
-            message = _to_sentence(each["msg"])
+        for each in error.errors(include_url=False, include_input=False):
+            message = _describe(each)
             name = next((str(part) for part in reversed(each["loc"]) if str(part) in known), None)
             if name is None:
                 others.append(message)
@@ -130,6 +126,14 @@ def is_of_form(error: ProblemError) -> bool:
     return error.problem.status in (400, 409, 413, 422, 429) or error.problem.param is not None
 
 
-def _to_sentence(message: str) -> str:
-    text = message.removeprefix("Value error, ").rstrip(".")
+def _describe(error: ErrorDetails) -> str:
+    """Return what is wrong with a field, for people, without its value."""
+    minimum = error.get("ctx", {}).get("min_length")
+    if error["type"] == "missing" or minimum == 1:
+        return "This field is required."
+    if minimum is not None:
+        return f"It must have at least {minimum} characters."
+    if error["type"] == "string_pattern_mismatch":
+        return "It contains characters that are not allowed."
+    text = error["msg"].removeprefix("Value error, ").replace("Input should be", "It must be").rstrip(".")
     return f"{text[:1].upper()}{text[1:]}."
