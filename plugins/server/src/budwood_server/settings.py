@@ -118,6 +118,45 @@ class BatchSettings(_Section):
     retention: Days = 30.0
 
 
+class RunSettings(_Section):
+    """
+    ``[server.runs]``: dataset runs. They are off without ``dir``.
+
+    Attributes:
+        dir: The folder of runs and uploaded documents, on a local disk. Servers and their workers share it.
+        documents_dir: The folder whose files specifications may name; by default only uploaded documents.
+        worker: Whether ``budwood serve`` starts a process that executes runs; else ``budwood server worker`` does.
+        concurrency: The number of runs that a worker executes at the same time.
+        max_calls: The maximum ``concurrency`` of a specification: its calls at the same time.
+        max_rows: The maximum number of rows of a run.
+        max_waiting: The maximum number of runs of an owner that wait or are executed.
+        max_documents: The maximum size of all files of a run, and of one uploaded document, in bytes.
+        max_uploads: The maximum size of all uploaded documents of an owner in bytes.
+        lease: Seconds after which another worker continues a run whose worker has died.
+        retention: The days after which ended runs and uploaded documents are removed; by default they are kept.
+    """
+
+    dir: Path | None = None
+    documents_dir: Path | None = None
+    worker: bool = True
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    max_calls: Annotated[int, Field(ge=1, le=1000)] = 32
+    max_rows: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    max_waiting: Annotated[int, Field(ge=1)] = 100
+    max_documents: Annotated[int, Field(ge=1)] = 256 * MEGABYTE
+    max_uploads: Annotated[int, Field(ge=1)] = 1024 * MEGABYTE
+    lease: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 60.0
+    retention: Days | None = None
+
+    @model_validator(mode="after")
+    def _check_folders(self) -> Self:
+        if self.dir is not None and self.documents_dir is not None:
+            runs, documents = self.dir.resolve(), self.documents_dir.resolve()
+            if runs.is_relative_to(documents) or documents.is_relative_to(runs):
+                raise ValueError("dir and documents_dir must not contain each other")
+        return self
+
+
 class ServerSettings(_Section):
     """
     Settings of the server.
@@ -150,6 +189,7 @@ class ServerSettings(_Section):
             that stores files.
         responses: Stored replies of ``/v1/responses``.
         batches: Files of batches that this server keeps.
+        runs: Dataset runs.
         usage: Whether each call is recorded in the database.
         usage_retention_days: The days after which records of calls are removed; by default they are kept.
         metrics: Whether ``/metrics`` needs no key: ``"open"``; by default it needs a key with the scope ``telemetry``.
@@ -175,6 +215,7 @@ class ServerSettings(_Section):
     files_provider: Annotated[str, Field(min_length=1)] | None = None
     responses: ResponseSettings = ResponseSettings()
     batches: BatchSettings = BatchSettings()
+    runs: RunSettings = RunSettings()
     usage: bool = True
     usage_retention_days: Days | None = None
     metrics: Annotated[str, Field(pattern="^(open|key)$")] = "key"

@@ -18,6 +18,8 @@ from budwood_server.api import (
     keys,
     metrics,
     prompts,
+    run_documents,
+    runs,
     telemetry,
     tokens,
 )
@@ -27,7 +29,21 @@ from budwood_server.openapi import add_routes
 if TYPE_CHECKING:
     from budwood_server.worker import Worker
 
-_PARTS: Final = (health, metrics, configuration, endpoints, auth, accounts, keys, tokens, prompts, telemetry, audit)
+_PARTS: Final = (
+    health,
+    metrics,
+    configuration,
+    endpoints,
+    auth,
+    accounts,
+    keys,
+    tokens,
+    prompts,
+    telemetry,
+    run_documents,
+    runs,
+    audit,
+)
 
 
 def create_api(worker: Worker) -> FastAPI:

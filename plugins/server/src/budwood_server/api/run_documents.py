@@ -1,0 +1,92 @@
+"""``/api/runs/documents``: files that specifications of runs name by their ids."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request
+
+from budwood_server.api.access import get_database, get_worker
+from budwood_server.api.errors import list_responses
+from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api.runs import Folders, Reader, Writer
+from budwood_server.api_models.runs import DocumentDetails
+from budwood_server.people import audit
+from budwood_server.runs import documents
+from budwood_server.web.problems import reject_size
+
+router = APIRouter(prefix="/api/runs/documents", tags=["runs"])
+
+CONTENT: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+DocumentId = Annotated[str, Path(pattern=r"^doc_[A-Za-z0-9]{1,60}$")]
+Name = Annotated[
+    str,
+    Query(pattern=documents.NAME_PATTERN, description="The name of the file, whose ending says of what type it is."),
+]
+
+
+@router.post("", status_code=201, openapi_extra=CONTENT, responses=list_responses(400, 401, 403, 404, 413, 503))
+async def upload(request: Request, writer: Writer, folders: Folders, name: Name) -> DocumentDetails:
+    """
+    Upload a document. The body is its content.
+
+    The same content under the same name is stored once: another upload of it returns the same document.
+    """
+    settings = get_worker(request).configuration.server.runs
+    with folders.new_part() as part:
+        size, digest = await _receive(request, part / "content", settings.max_documents)
+        details = documents.describe_document(documents.new_document_id(), name, size, digest)
+        async with get_database(request).write() as connection:
+            if (known := await documents.find_same(connection, writer.owner, details)) is not None:
+                return known
+            await documents.add_document(connection, writer, details, max_bytes=settings.max_uploads)
+            await audit.record(connection, writer, "run_document.create", details.id, {"name": name, "bytes": size})
+            folders.keep_document(part / "content", details.id)
+    return details
+
+
+@router.get("", responses=list_responses(400, 401, 403, 503))
+async def list_all(request: Request, reader: Reader, paging: PageQuery) -> Page[DocumentDetails]:
+    """List your documents, the newest first."""
+    before = paging.after(float, str)
+    async with get_database(request).read() as connection:
+        found = await documents.list_documents(
+            connection, reader.owner, before=before and (before[0], before[1]), limit=paging.fetch
+        )
+    return Page[DocumentDetails].of(found, paging, lambda each: each, lambda each: (each.created, each.id))
+
+
+@router.delete("/{document_id}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))
+async def delete(request: Request, writer: Writer, folders: Folders, document_id: DocumentId) -> None:
+    """Delete a document. Runs that were submitted with it have a copy."""
+    async with get_database(request).write() as connection:
+        await documents.remove_document(connection, writer.owner, document_id)
+        await audit.record(connection, writer, "run_document.delete", document_id)
+    await asyncio.to_thread(folders.remove_document, document_id)
+
+
+async def _receive(request: Request, path: FilePath, limit: int) -> tuple[int, str]:
+    """
+    Write a body to a file, and return its size and SHA-256.
+
+    Raises:
+        ProblemError: 413: it is too large.
+    """
+    digest, size = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        async for block in request.stream():
+            size += len(block)
+            if size > limit:
+                raise reject_size("document", limit, "max_documents")
+            digest.update(block)
+            await asyncio.to_thread(file.write, block)
+    return size, digest.hexdigest()

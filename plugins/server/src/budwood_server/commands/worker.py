@@ -1,0 +1,66 @@
+"""``budwood server worker``: execute dataset runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from budwood_server.process.launch import Launch, LogLevel
+
+if TYPE_CHECKING:
+    from budwood_server.settings import ServerSettings
+
+
+def worker(
+    *,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", metavar="URL", help="sqlite:///FILE, or postgresql://USER@HOST/DATABASE."),
+    ] = None,
+    settings: Annotated[
+        str | None,
+        typer.Option("--settings", metavar="FILE", help="Read this file instead of each budwood.toml and .env."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Execute the runs that wait, and end.")] = False,
+    log_level: Annotated[LogLevel, typer.Option("--log-level", help="The lowest level of the log.")] = "warning",
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON, one object a line.")] = False,
+) -> None:
+    """
+    Execute dataset runs of a server until a signal stops it. Runs under way continue in another worker.
+
+    `budwood serve` starts one such process on its own, unless worker = false in [server.runs].
+    """
+    from budwood_server.process.server import run
+    from budwood_server.runs.process import serve_runs
+    from budwood_server.settings import load_server_settings
+
+    overrides: dict[str, Any] = {"database": database}
+    launch = Launch(settings, overrides, log_level, log_json)
+    _check(load_server_settings(launch.load_settings(), launch.overrides))
+    launch.configure_logging()
+    run(serve_runs(launch, lambda: typer.echo("Budwood executes dataset runs (Ctrl-C stops it)", err=True), once=once))
+
+
+def _check(server: ServerSettings) -> None:
+    """
+    Check that the server has runs.
+
+    Raises:
+        ConfigurationError: It has none, or budwood-generation is not installed.
+    """
+    from budwood.errors import ConfigurationError
+    from budwood_server.runs.preparation import check_installed
+    from budwood_server.web.problems import ProblemError
+
+    if server.runs.dir is None:
+        raise ConfigurationError(
+            "Dataset runs are off.", hint='Set their folder in budwood.toml: [server.runs] dir = "runs".'
+        )
+    try:
+        check_installed()
+    except ProblemError:
+        raise ConfigurationError(
+            "Dataset runs need budwood-generation, which is not installed.",
+            hint="Install it: pip install 'budwood-server[runs]'.",
+        ) from None

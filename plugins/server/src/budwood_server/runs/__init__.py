@@ -1,0 +1,1 @@
+"""Dataset runs: what was submitted, the worker that executes it, and its rows."""

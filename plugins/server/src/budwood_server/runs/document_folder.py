@@ -1,0 +1,226 @@
+"""
+Copies of files below a folder that no path and no symbolic link leads out of.
+
+Each part of a path is opened relative to the folder before it, without following links (``openat`` with
+``O_NOFOLLOW``), and the file that was opened is copied. So it does not matter what is renamed or replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+from budwood_server.web.problems import ProblemError, reject
+
+WILDCARDS: Final = frozenset("*?[")
+MAX_FILES: Final = 10_000
+"""The maximum number of files of a run."""
+
+MAX_DEPTH: Final = 32
+"""The maximum number of folders in each other that are searched."""
+
+_BLOCK: Final = 1024 * 1024
+_FOLDER: Final = (
+    os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+)
+_FILE: Final = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+)  # a pipe without a writer does not block
+_LINKS: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
+
+
+class Copies:
+    """
+    Copies files into the folder of a run, within a limit of bytes and files.
+
+    Args:
+        target: The folder, which must exist.
+        max_bytes: The maximum size of all files.
+    """
+
+    def __init__(self, target: Path, max_bytes: int) -> None:
+        self._target = target
+        self._max_bytes = max_bytes
+        self._left = max_bytes
+        self._names: set[str] = set()
+
+    def add(self, source: int, name: str, field: str) -> None:
+        """
+        Copy an open file, unless it was copied under this name before.
+
+        Args:
+            source: Its descriptor.
+            name: Its path relative to the folder, with forward slashes.
+            field: The field of the specification that names it, for errors.
+
+        Raises:
+            ProblemError: 400: it is not a regular file, or there is too much.
+        """
+        if not stat.S_ISREG(os.fstat(source).st_mode):
+            raise refuse(field, f"{name!r} is not a regular file")
+        if name in self._names:
+            return
+        if len(self._names) >= MAX_FILES:
+            raise refuse(field, f"the run has more than {MAX_FILES:,} files")
+        self._names.add(name)
+        path = self._target / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            while block := os.read(source, _BLOCK):
+                self._left -= len(block)
+                if self._left < 0:
+                    raise refuse(
+                        field,
+                        f"the files of the run have more than {self._max_bytes:,} bytes",
+                        hint="Name fewer files, or ask the operator to raise max_documents in [server.runs].",
+                    )
+                file.write(block)
+
+
+class DocumentFolder:
+    """
+    A folder whose files may be copied.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if os.open not in os.supports_dir_fd:
+            raise OSError(errno.ENOSYS, "this system cannot open files safely below a folder", str(path))
+        self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Close the folder."""
+        os.close(self._root)
+
+    @contextlib.contextmanager
+    def open(self, parts: Sequence[str], field: str) -> Iterator[int]:
+        """
+        Open a file by the parts of its path.
+
+        Raises:
+            ProblemError: 400: it does not exist, cannot be read, or a part is a symbolic link.
+        """
+        *folders, name = parts
+        with contextlib.ExitStack() as stack:
+            folder = self._root
+            for part in folders:
+                folder = _open(part, folder, _FOLDER, "/".join(parts), field)
+                stack.callback(os.close, folder)
+            opened = _open(name, folder, _FILE, "/".join(parts), field)
+            stack.callback(os.close, opened)
+            yield opened
+
+    def is_file_or_link(self, parts: Sequence[str]) -> bool:
+        """Tell whether a path is that of a file or of a symbolic link, which cannot be copied."""
+        with contextlib.ExitStack() as stack:
+            folder = self._root
+            try:
+                for part in parts[:-1]:
+                    folder = os.open(part, _FOLDER, dir_fd=folder)
+                    stack.callback(os.close, folder)
+                mode = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
+            except OSError:
+                return False
+        return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
+
+    def find(self, parts: Sequence[str], field: str) -> Iterator[tuple[str, ...]]:
+        """
+        Yield the paths of the entries that match a pattern, as budwood-generation matches them; links too.
+
+        Hidden entries match only patterns that begin with a period, and ``**`` enters no links. Some may not exist.
+
+        Raises:
+            ProblemError: 400: a folder cannot be read, or is a symbolic link.
+        """
+        yield from self._find((), tuple(parts), field)
+
+    def _find(self, path: tuple[str, ...], parts: tuple[str, ...], field: str) -> Iterator[tuple[str, ...]]:
+        if len(path) > MAX_DEPTH:
+            raise refuse(field, f"more than {MAX_DEPTH} folders are in each other")
+        part, rest = parts[0], parts[1:]
+        if part == "**":
+            yield from self._find(path, rest or ("*",), field)
+            for name in self._list(path, field, only_folders=True):
+                if not name.startswith("."):
+                    yield from self._find((*path, name), parts, field)
+        elif rest:
+            for name in self._match(path, part, field):
+                yield from self._find((*path, name), rest, field)
+        else:
+            for name in self._match(path, part, field):
+                yield (*path, name)
+
+    def _match(self, path: tuple[str, ...], part: str, field: str) -> list[str]:
+        if not has_wildcard(part):
+            return [part]
+        return [
+            name
+            for name in self._list(path, field)
+            if fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+        ]
+
+    def _list(self, path: tuple[str, ...], field: str, *, only_folders: bool = False) -> list[str]:
+        """List the names in a folder; none if it is no folder."""
+        with contextlib.ExitStack() as stack:
+            folder = self._root
+            for part in path:
+                try:
+                    folder = os.open(part, _FOLDER, dir_fd=folder)
+                except FileNotFoundError:
+                    return []
+                except OSError as error:
+                    if isinstance(error, NotADirectoryError) and not _is_link(part, folder):
+                        return []
+                    raise _refuse_entry("/".join(path), field, error) from None
+                stack.callback(os.close, folder)
+            try:
+                with os.scandir(folder) as entries:
+                    return sorted(
+                        entry.name for entry in entries if not only_folders or entry.is_dir(follow_symlinks=False)
+                    )
+            except OSError as error:
+                raise _refuse_entry("/".join(path), field, error) from None
+
+
+def _is_link(name: str, folder: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def has_wildcard(text: str) -> bool:
+    """Tell whether a part of a path is a pattern."""
+    return not WILDCARDS.isdisjoint(text)
+
+
+def refuse(field: str, problem: str, *, hint: str | None = None) -> ProblemError:
+    """Return the error for a field of a specification."""
+    return reject(f"{field}: {problem}.", param=field, code="invalid_specification", hint=hint)
+
+
+def _open(part: str, folder: int, flags: int, shown: str, field: str) -> int:
+    try:
+        return os.open(part, flags, dir_fd=folder)
+    except OSError as error:
+        raise _refuse_entry(shown, field, error) from None
+
+
+def _refuse_entry(shown: str, field: str, error: OSError) -> ProblemError:
+    if isinstance(error, FileNotFoundError):
+        return refuse(field, f"{shown!r} does not exist", hint="Paths are relative to the folder of documents.")
+    if error.errno in _LINKS:
+        hint = "Name the file itself, or exclude the link by documents.exclude."
+        return refuse(field, f"{shown!r} leads through a symbolic link, or through a file", hint=hint)
+    return refuse(field, f"{shown!r} cannot be read")

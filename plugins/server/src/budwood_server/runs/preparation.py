@@ -1,0 +1,80 @@
+"""Prepare the folder of a run: copies of its inputs, and the specification that the worker executes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from budwood.errors import BudwoodError
+from budwood_server.runs.document_folder import refuse
+from budwood_server.runs.folders import INPUT, NOT_INSTALLED, OUTPUT
+from budwood_server.runs.inputs import Uploads, copy_inputs
+from budwood_server.web.problems import ProblemError
+
+if TYPE_CHECKING:
+    from budwood_server.settings import RunSettings
+
+SPECIFICATION: Final = "specification.json"
+
+
+def check_installed() -> None:
+    """
+    Check that budwood-generation, an optional requirement, is installed.
+
+    Raises:
+        ProblemError: 404: it is not.
+    """
+    try:
+        import budwood_generation  # noqa: F401 - loaded at the first run
+    except ModuleNotFoundError as error:
+        if error.name != "budwood_generation":
+            raise
+        raise ProblemError(NOT_INSTALLED) from None
+
+
+def prepare_folder(table: Mapping[str, Any], folder: Path, settings: RunSettings, uploads: Uploads) -> None:
+    """
+    Copy what a specification reads into the folder of its run, and check it there. It blocks.
+
+    Args:
+        table: The specification, after `check_specification`.
+        folder: The folder, which must exist.
+        settings: Say where documents are.
+        uploads: The uploaded documents that it names.
+
+    Raises:
+        ProblemError: 400; the message names the field.
+    """
+    inputs = folder / INPUT
+    inputs.mkdir(mode=0o700)
+    copied = copy_inputs(table, inputs, settings, uploads)
+    (folder / SPECIFICATION).write_text(json.dumps(copied), "utf-8")
+    _validate(folder)
+
+
+def load_source(folder: Path) -> dict[str, Any]:
+    """
+    Return the specification of a prepared folder, as budwood-generation takes it.
+
+    Raises:
+        OSError: The folder was removed.
+    """
+    table: dict[str, Any] = json.loads((folder / SPECIFICATION).read_text("utf-8"))
+    return table | {"root": str(folder / INPUT), "output": str(folder / OUTPUT)}
+
+
+def hide_folder(text: str, folder: Path) -> str:
+    """Return a text without the path of the folder, which clients need not know."""
+    return text.replace(f"{folder / INPUT}/", "").replace(f"{folder}/", "").replace(str(folder), ".")
+
+
+def _validate(folder: Path) -> None:
+    from budwood_generation.spec_sources import to_spec
+
+    try:
+        to_spec(load_source(folder))
+    except BudwoodError as error:
+        message = hide_folder(error.message, folder).removeprefix("specification: ").rstrip(".")
+        raise refuse("specification", message, hint=error.hint) from None

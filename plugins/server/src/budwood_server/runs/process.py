@@ -1,0 +1,132 @@
+"""A process that executes runs: ``python -m budwood_server.runs.process``, which ``budwood serve`` starts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Final
+
+from budwood import logs
+from budwood.errors import BudwoodError
+from budwood_server.process.launch import Launch
+from budwood_server.process.signals import handle_signals
+
+if TYPE_CHECKING:
+    from budwood_server.settings import ServerSettings
+
+COMMAND: Final = (sys.executable, "-P", "-m", "budwood_server.runs.process")
+FIRST_DELAY: Final = 0.5
+MAX_DELAY: Final = 30.0
+"""Seconds before a process that died is started again, doubled up to the last."""
+
+STABLE_SECONDS: Final = 60.0
+"""The time after which a process is regarded as sound, so that its death has the first delay."""
+
+STOP_SECONDS: Final = 20.0
+"""Seconds that a process gets to give back its runs."""
+
+
+async def serve_runs(launch: Launch, started: Callable[[], None] = lambda: None, *, once: bool = False) -> None:
+    """
+    Execute runs in this process until a signal stops it.
+
+    Args:
+        launch: The settings.
+        started: Called when it looks for runs.
+        once: Whether it ends when no run waits.
+
+    Raises:
+        BudwoodError: The settings are not valid, or the database cannot be used.
+    """
+    from budwood_server.process.alone import create_worker, keep_reloading
+    from budwood_server.runs.run_worker import RunWorker
+
+    worker = create_worker(launch)
+    await worker.start()
+    try:
+        runs = RunWorker(worker)
+        with keep_reloading(worker, launch) as reload, handle_signals(runs.stop, reload):
+            started()
+            await (runs.execute_waiting() if once else runs.run())
+    finally:
+        await worker.stop()
+
+
+@contextlib.asynccontextmanager
+async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIterator[None]:
+    """Keep a process that executes runs, if the settings say so. It is started again when it dies."""
+    if server.runs.dir is None or not server.runs.worker:
+        yield
+        return
+    keeping = asyncio.create_task(_keep(launch), name="budwood-run-worker")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep(launch: Launch) -> None:
+    loop = asyncio.get_running_loop()
+    delay = FIRST_DELAY
+    while True:
+        began = loop.time()
+        process = await asyncio.create_subprocess_exec(*COMMAND, stdin=asyncio.subprocess.PIPE)
+        try:
+            assert process.stdin is not None  # noqa: S101 - it is a pipe
+            process.stdin.write(json.dumps(launch.to_json()).encode() + b"\n")
+            status = await process.wait()
+        except asyncio.CancelledError:
+            await asyncio.shield(_stop(process))
+            raise
+        if loop.time() - began > STABLE_SECONDS:
+            delay = FIRST_DELAY
+        logs.emit("worker of runs died", level="warning", pid=process.pid, status=status, restart_in=delay)
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, MAX_DELAY)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Stop a process, and kill it if it does not end."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def main() -> int:
+    """Execute runs until a signal, or the end of the parent, whose line on standard input says how to start."""
+    from budwood_server.process.server import run
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all processes; the parent decides
+    launch = Launch(**json.loads(sys.stdin.readline()))
+    launch.configure_logging()
+    try:
+        run(_serve_until_parent_ends(launch))
+    except BudwoodError as error:
+        logs.emit("worker of runs cannot start", level="warning", reason=f"{error.message} {error.hint or ''}".strip())
+        return 3
+    return 0
+
+
+async def _serve_until_parent_ends(launch: Launch) -> None:
+    serving = asyncio.create_task(serve_runs(launch))
+    waiting = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+if __name__ == "__main__":
+    sys.exit(main())
