@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from budwood_server.database import Database
     from budwood_server.limits import Leases
     from budwood_server.metrics import Metrics
+    from budwood_server.people.principals import Principal
     from budwood_server.services import Services
     from budwood_server.web.exchange import Exchange
 
@@ -249,9 +250,12 @@ class Worker:
         if changed:
             logs.emit("settings need a restart", level="warning", settings=changed)
 
-    async def reload_everywhere(self) -> str:
+    async def reload_everywhere(self, principal: Principal) -> str:
         """
         Load the settings again, also in all other workers that share the database.
+
+        Args:
+            principal: Who wants it, for the audit log.
 
         Raises:
             BudwoodError: They are not valid, or the database cannot be used.
@@ -259,9 +263,11 @@ class Worker:
         version = await self.reload()
         if self.database is not None:
             from budwood_server.database import CONFIG, raise_version
+            from budwood_server.people.audit import record
 
             async with self.database.write() as connection:
                 await raise_version(connection, CONFIG)
+                await record(connection, principal, "config.reload", version)
         return version
 
     async def collect_metrics(self) -> tuple[bytes, str]:

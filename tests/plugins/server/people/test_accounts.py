@@ -63,6 +63,16 @@ def test_a_creation_can_be_sent_again(gateway, admin):
     assert (again.status, again.json["error"]["code"]) == (409, "exists")
 
 
+def test_a_reload_of_the_settings_is_in_the_audit_log(gateway, admin):
+    """
+    With the version of the settings, and who wanted it.
+    """
+    version = gateway.call("POST", "/api/config/reload", token=admin).json["version"]
+    (entry,) = gateway.call("GET", "/api/audit?action=config.reload", token=admin).json["items"]
+
+    assert (entry["principal_name"], entry["target"]) == ("ann", version)
+
+
 def test_lists_have_pages(gateway, admin):
     """
     The cursor leads to the next page.

@@ -59,14 +59,14 @@ async def get_configuration(request: Request, _: Admin) -> ConfigurationReply:
 
 
 @router.post("/reload", responses=list_responses(400, 401, 403, 503))
-async def reload_configuration(request: Request, _: Admin) -> ConfigurationReply:
+async def reload_configuration(request: Request, admin: Admin) -> ConfigurationReply:
     """
     Load the settings again, in this worker at once and in all others of the database within a second.
 
     Settings that are not valid are an error, and the present ones remain in use.
     """
     worker = get_worker(request)
-    await worker.reload_everywhere()
+    await worker.reload_everywhere(admin)
     return _describe(worker)
 
 
