@@ -18,6 +18,7 @@ QUESTION = {
     "messages": [{"role": "user", "content": "What grows?\n\n<passage>Trees grow.</passage>"}],
 }
 PATHS = ("/v1/chat/completions", "/v1/messages")
+WITH_BODIES = (*PATHS, "/api/auth/login")
 LIMIT = 100_000
 VERSION = {"anthropic-version": "2023-06-01"}
 
@@ -56,7 +57,7 @@ def send(gateway, data):
         return read_all(connection)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", WITH_BODIES)
 def test_large_bodies_are_rejected_before_they_are_read(gateway, path):
     """
     The length alone is enough, and the connection is closed.
@@ -68,7 +69,7 @@ def test_large_bodies_are_rejected_before_they_are_read(gateway, path):
     assert b"connection: close" in received
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", WITH_BODIES)
 def test_large_bodies_without_a_length_are_rejected(gateway, path):
     """
     Chunks are counted as they arrive.
@@ -79,7 +80,7 @@ def test_large_bodies_without_a_length_are_rejected(gateway, path):
     assert list_statuses(received) == [413]
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", WITH_BODIES)
 def test_clients_that_send_a_large_body_see_why(client, path):
     """
     A client that sends all of it gets the reply.
@@ -90,15 +91,41 @@ def test_clients_that_send_a_large_body_see_why(client, path):
     assert "max_body" in reply.json()["error"]["hint"]
 
 
+@pytest.mark.parametrize("path", WITH_BODIES)
 @pytest.mark.parametrize("sent", [b"", b'{"model"'])
-def test_slow_bodies_end(gateway, sent):
+def test_slow_bodies_end(gateway, path, sent):
     """
     A body that does not arrive in time is an error, also if nothing of it has come.
     """
-    received = send(gateway, encode_request(content=sent, headers={"content-length": "100"}))
+    received = send(gateway, encode_request(path, content=sent, headers={"content-length": "100"}))
 
     assert list_statuses(received) == [408]
     assert b"request_timeout" in received
+
+
+def test_errors_of_bodies_under_api_have_its_form(client):
+    """
+    They have a code, a hint and the id of the request, like all errors there.
+    """
+    reply = client.post("/api/auth/login", content=b" " * (2 * LIMIT))
+    error = reply.json()["error"]
+
+    assert (reply.status_code, error["code"]) == (413, "request_too_large")
+    assert "max_body" in error["hint"]
+    assert error["request_id"] == reply.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"name": "\\ud800"}', b"{} {}", b"[" * 50_000])
+def test_invalid_json_under_api_is_an_error(client, content):
+    """
+    The error says so, whatever is wrong with it.
+    """
+    typed = client.post("/api/auth/login", content=content, headers={"content-type": "application/json"})
+    untyped = client.post("/api/auth/login", content=b"{}")
+
+    assert (typed.status_code, untyped.status_code) == (400, 400)
+    assert typed.json()["error"]["code"] in ("invalid_value", "invalid_json")
+    assert "content-type" in untyped.json()["error"]["hint"]
 
 
 def test_large_uploads_without_a_key_are_not_read(gateway):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from budwood import logs
 from budwood_server.access.authentication import authenticate
 from budwood_server.api.app import create_api
-from budwood_server.formats.errors import ENCODERS
+from budwood_server.formats.errors import ENCODERS, OWN
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.gateway.rates import count_request
 from budwood_server.metrics import REFUSALS
@@ -32,6 +32,8 @@ PREFIX: Final = "/v1/"
 PAGE: Final = "/admin"
 CLIENT_GONE: Final = 499
 """The status of requests whose client has left before the reply, as nginx records it."""
+
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _STOPPING: Final = Problem(
     status=503,
@@ -128,6 +130,16 @@ class Application:
             await send(message)
 
         exchange.scope.setdefault("state", {})["request_id"] = exchange.request_id
+        if exchange.method not in _WITHOUT_BODY:
+            server = self._worker.configuration.server
+            try:
+                await exchange.read_body(server.max_body, server.body_timeout)
+            except ClientGoneError:
+                return
+            except ProblemError as error:
+                await _send_error(exchange, error, OWN)
+                return
+            receive = exchange.replay(receive)
         is_page = exchange.path == PAGE or exchange.path.startswith(f"{PAGE}/")
         app = await self._find_page() if is_page else self.rest
         await app(exchange.scope, receive, send_with_id)

@@ -23,6 +23,8 @@ Schema = dict[str, Any]
 ERRORS: Final = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 502, 503, 504)
 """The statuses of errors of every route."""
 
+_BODY_ERRORS: Final = (408, 413)
+
 _JSON: Final = "application/json"
 _FORM: Final = "multipart/form-data"
 _EVENTS: Final = "text/event-stream"
@@ -107,6 +109,7 @@ def add_routes(app: FastAPI) -> None:
             document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
             components = document.setdefault("components", {})
             components.setdefault("schemas", {}).update(_SCHEMAS)
+            _add_body_errors(document)
             components.setdefault("securitySchemes", {})["bearer"] = {"type": "http", "scheme": "bearer"}
             for route in ROUTES:
                 path = re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
@@ -115,6 +118,15 @@ def add_routes(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def _add_body_errors(document: Schema) -> None:
+    """Add the errors of bodies that are too large or too slow, which are read before FastAPI sees the request."""
+    content = {_JSON: {"schema": {"$ref": "#/components/schemas/ErrorReply"}}}
+    for operation in (each for operations in document["paths"].values() for each in operations.values()):
+        if "requestBody" in operation:
+            for status in _BODY_ERRORS:
+                operation["responses"][str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
 
 
 def _describe(route: Route, path: str) -> Schema:

@@ -14,13 +14,14 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from budwood.errors import BudwoodError
+from budwood_server.formats.errors import encode_own
 from budwood_server.gateway.errors import INTERNAL, describe
 from budwood_server.people.accounts import AccountExistsError, AccountNotFoundError
 from budwood_server.web.problems import Problem, ProblemError
 
 _STATUSES: Final[Mapping[type[BudwoodError], int]] = {AccountNotFoundError: 404, AccountExistsError: 409}
 _CODES_OF_STATUSES: Final[Mapping[int, str]] = {404: "not_found", 409: "exists"}
-_CODES: Final[Mapping[int, str]] = {404: "unknown_route", 405: "method_not_allowed"}
+_CODES: Final[Mapping[int, str]] = {400: "invalid_json", 404: "unknown_route", 405: "method_not_allowed"}
 
 
 class ErrorDetails(BaseModel):
@@ -78,7 +79,11 @@ def _answer_internal(request: Request, _error: Exception) -> JSONResponse:
 
 def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     status: int = getattr(error, "status_code", 500)
-    message = f"There is no route {request.url.path}." if status == HTTPStatus.NOT_FOUND else HTTPStatus(status).phrase
+    message = HTTPStatus(status).phrase
+    if status == HTTPStatus.NOT_FOUND:
+        message = f"There is no route {request.url.path}."
+    elif status == HTTPStatus.BAD_REQUEST:
+        message = "The request body is not valid JSON."
     headers = getattr(error, "headers", None) or {}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {**headers, **_list_methods(request)}
@@ -96,16 +101,12 @@ def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """Name the first field that is wrong, without its value."""
     first: Mapping[str, Any] = next(iter(getattr(error, "errors", list)()), {})
     where = ".".join(str(part) for part in first.get("loc", ()))
-    return _reply(
-        request, Problem(status=400, message=f"{where}: {first.get('msg', 'is not valid')}.", code="invalid_value")
-    )
+    message = f"{where}: {first.get('msg', 'is not valid')}."
+    is_json = "json" in request.headers.get("content-type", "")
+    hint = None if where != "body" or is_json else "Send JSON with the header content-type: application/json."
+    return _reply(request, Problem(status=400, message=message, code="invalid_value", hint=hint))
 
 
 def _reply(request: Request, problem: Problem) -> JSONResponse:
-    details = ErrorDetails(
-        code=problem.code or "error",
-        message=problem.message,
-        hint=problem.hint,
-        request_id=getattr(request.state, "request_id", ""),
-    )
-    return JSONResponse(ErrorReply(error=details).model_dump(), problem.status, headers=dict(problem.headers))
+    content = encode_own(problem, getattr(request.state, "request_id", ""))
+    return JSONResponse(content, problem.status, headers=dict(problem.headers))

@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from budwood_server.web.problems import Problem
 
+OWN: Final = "budwood"
+"""The API of the server itself, under ``/api``."""
+
 _ANTHROPIC_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -48,8 +51,15 @@ def encode_anthropic(problem: Problem, request_id: str) -> dict[str, Any]:
     return {"type": "error", "error": error, "request_id": request_id}
 
 
+def encode_own(problem: Problem, request_id: str) -> dict[str, Any]:
+    """Return the body of an error of the API of the server itself, under ``/api``."""
+    code = problem.code or "error"
+    return {"error": {"code": code, "message": problem.message, "hint": problem.hint, "request_id": request_id}}
+
+
 ENCODERS: Final[Mapping[str, Callable[[Problem, str], dict[str, Any]]]] = {
     "openai": encode_openai,
     "anthropic": encode_anthropic,
+    OWN: encode_own,
 }
 """The form of errors, by API."""

@@ -145,6 +145,19 @@ class Exchange:
                 timer.cancel()
         return self._body
 
+    def replay(self, receive: Receive) -> Receive:
+        """Return what another ASGI application receives after `read_body`: the body, and then what follows it."""
+        body = self._body
+
+        async def receive_again() -> Message:
+            nonlocal body
+            if body is None:
+                return await receive()
+            part, body = body, None
+            return {"type": "http.request", "body": part, "more_body": False}
+
+        return receive_again
+
     def _check_length(self, limit: int) -> None:
         """Reject a body that is too large by its header, before it is read."""
         length = self.header(b"content-length")
