@@ -12,12 +12,13 @@ from starlette.responses import Response
 from budwood_server.access.keys import ADMIN
 from budwood_server.api import accounts
 from budwood_server.api.accounts import AccountChanges, NewAccount
+from budwood_server.api_models.accounts import Account
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import Form, FormErrors, is_of_form
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
-from budwood_server.people.accounts import Account, AccountExistsError
+from budwood_server.people.accounts import AccountExistsError
 from budwood_server.web.problems import ProblemError, reject
 
 PATH: Final = "/admin/people"

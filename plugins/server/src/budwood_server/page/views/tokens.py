@@ -11,7 +11,8 @@ from starlette.responses import Response
 from budwood.errors import BudwoodError
 from budwood_server.access.keys import ADMIN
 from budwood_server.api import tokens
-from budwood_server.api.tokens import NewText, TokenReply
+from budwood_server.api.tokens import NewText
+from budwood_server.api_models.tokens import TokenReply
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import Form, FormErrors, is_of_form
 from budwood_server.page.navigation import Link
