@@ -17,6 +17,8 @@ UNWANTED: Final = re.compile(
 )
 """Tests, caches, and what editors and tools leave behind."""
 ALWAYS_IN_SDIST: Final = {"LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+OPTIONAL_IN_SDIST: Final = {"NOTICE"}
+"""What names other people's work that a distribution includes."""
 ADDED: Final = ".gitignore"  # hatchling adds it to sdists, so that a build from them excludes the same files
 
 
@@ -51,8 +53,8 @@ def check_wheel(built: Built) -> Iterator[Problem]:
 
 
 def check_sdist(built: Built) -> Iterator[Problem]:
-    """Check that an sdist has the sources, the licence, the README and ``pyproject.toml``, and nothing else."""
-    name, files = built.sdist.name, set(built.sdist_files) - {ADDED}
+    """Check that an sdist has the sources, the licences, the README and ``pyproject.toml``, and nothing else."""
+    name, files = built.sdist.name, set(built.sdist_files) - OPTIONAL_IN_SDIST - {ADDED}
     expected = {f"src/{path}" for path in built.project.sources() if not UNWANTED.search(path)} | ALWAYS_IN_SDIST
     for path in sorted(expected - files):
         yield Problem(name, f"{path} is missing.", f"Add it to {built.project.folder.name}/, and to the sdist.")

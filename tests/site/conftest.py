@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import functools
-import os
-import shutil
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.background_server import BackgroundServer
+from tests.browsers import HANGS, open_chromium
 
 HTML = Path(__file__).parents[2] / "build" / "site" / "html"
-FLAGS = (
-    "--no-sandbox",  # which CI, as root, requires
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-HANGS = 240_000
-"""Milliseconds after which a page that shows nothing new is given up, also on a machine with much other work."""
 
 
 @pytest.fixture(scope="session")
@@ -62,18 +50,10 @@ def origin(html):
 @pytest.fixture(scope="session")
 def chromium():
     """
-    A headless Chromium. It is not part of any package on PyPI that pip installs, so that it may be missing.
+    A headless Chromium.
     """
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        message = "Chromium is not installed. On Debian: apt-get install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS, timeout=HANGS)
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

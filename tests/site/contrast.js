@@ -23,7 +23,7 @@
   };
 
   const found = [];
-  const texts = document.createTreeWalker(document.querySelector(".md-container"), NodeFilter.SHOW_TEXT);
+  const texts = document.createTreeWalker(document.querySelector(".md-container") ?? document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const element = texts.currentNode.parentElement;
     const text = texts.currentNode.data.trim();

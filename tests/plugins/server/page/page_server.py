@@ -1,0 +1,81 @@
+"""A real server with the admin page, on loopback, with data in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from budwood import Settings
+from budwood.settings_sources import Source
+from budwood_server.access.keys import ADMIN, TELEMETRY, KeyBudget, KeyPolicy
+from budwood_server.database import Database
+from budwood_server.database.schema import upgrade
+from budwood_server.people.accounts import create_account
+from budwood_server.people.passwords import hash_password
+from budwood_server.people.principals import COMMAND
+from budwood_server.vault import acts
+from budwood_server.vault.master_keys import VARIABLE, find_master_keys, new_master_key
+from budwood_server.vault.tokens import parse_new_token
+from budwood_server.worker import Worker
+from tests.plugins.server.gateway_server import GatewayServer
+
+PASSWORD: Final = "correct horse battery"
+ACCOUNTS: Final = (("ann@example.com", "admin"), ("oli@example.com", "operator"), ("vera@example.com", "viewer"))
+TOKENS: Final = (
+    ("openai", "default", "sk-proj-0123456789abcdefgh4f7Q"),
+    ("openai", "batches", "sk-proj-abcdefgh0123456789pR2k"),
+    ("anthropic", "default", "sk-ant-api03-0123456789abcd8xTw"),
+)
+KEYS: Final = (
+    KeyPolicy(name="deploy pipeline", scopes={ADMIN}),
+    KeyPolicy(name="dashboards", scopes={TELEMETRY}),
+    KeyPolicy(name="nightly reports", team="data", requests_per_minute=60, models=("fast", "openai/*")),
+    KeyPolicy(name="support chat", team="support", budget=KeyBudget(tokens=5_000_000, per="day")),
+    KeyPolicy(name="checkout service", team="shop", budget=KeyBudget(dollars=250), tokens_per_minute=200_000),
+)
+MODELS: Final = {"fast": "offline/extractive", "careful": ["openai/gpt-5.1", "anthropic/claude-opus-4-6"]}
+
+
+class PageServer(GatewayServer):
+    """
+    Serves the page inside a ``with`` block, to the accounts of `ACCOUNTS`, whose password is `PASSWORD`.
+
+    Args:
+        folder: Where the database is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__({})
+        self.worker = WorkerWithData(f"sqlite:///{folder}/server.sqlite3")
+        self._server = type(self._server)(self.worker)
+
+
+class WorkerWithData(Worker):
+    """
+    A worker that creates its database, with accounts, keys and tokens, when it starts.
+    """
+
+    def __init__(self, url: str) -> None:
+        tree: dict[str, Any] = {"server": {"database": url, "models": MODELS}}
+        sources = Source("budwood.toml", tree), Source("environment", {}, {VARIABLE: new_master_key()})
+        super().__init__(lambda: Settings(*sources))
+        self._url = url
+
+    async def start(self) -> None:
+        database = Database(self._url)
+        await upgrade(database)
+        async with database.write() as connection:
+            for name, role in ACCOUNTS:
+                await create_account(connection, COMMAND, name, role, hash_password(PASSWORD))
+            for token in TOKENS:
+                keys = find_master_keys(self.configured)
+                await acts.add(connection, COMMAND, keys, parse_new_token(*token))
+        await database.close()
+        await super().start()
+        for policy in KEYS:
+            await self.services.keys.store.create(policy)
+
+    @property
+    def configured(self) -> Settings:
+        """The settings, before the start."""
+        return self._load_settings()

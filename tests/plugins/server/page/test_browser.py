@@ -1,0 +1,202 @@
+"""The admin page in Chromium: its main ways, with and without scripts, by keyboard, wide and narrow, light and dark."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.browsers import HANGS, open_chromium
+from tests.plugins.server.page.page_server import PASSWORD, PageServer
+
+pytestmark = pytest.mark.one_python  # the browser and what it shows do not depend on the version of Python
+
+CONTRAST = Path(__file__).parents[3] / "site" / "contrast.js"
+PAGES = [
+    "/admin/keys",
+    "/admin/keys/new",
+    "/admin/tokens",
+    "/admin/tokens/new",
+    "/admin/people",
+    "/admin/people/new",
+    "/admin/settings",
+    "/admin/audit",
+    "/admin/account",
+]
+WIDE, NARROW = 1440, 360
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """
+    A server with the page.
+    """
+    with PageServer(tmp_path_factory.mktemp("page")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium(server):
+    """
+    A browser. It is of this module alone, because it keeps others from running event loops.
+    """
+    with open_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def cookies(chromium, server):
+    """
+    The cookies of an administrator who has logged in by the form.
+    """
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{server.url}/admin/keys", timeout=HANGS)
+    log_in(page)
+    assert page.url == f"{server.url}/admin/keys"
+    yield context.cookies()
+    context.close()
+
+
+@pytest.fixture
+def visit(chromium, server, cookies):
+    """
+    Open a page as the administrator; fails if something comes from another host, or if the page reports an error.
+    """
+    contexts, requests, errors = [], [], []
+
+    def visit(path, *, width=WIDE, scheme="light", **options):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        context.set_default_timeout(HANGS)
+        context.add_cookies(cookies)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(f"{server.url}{path}")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert [url for url in requests if not url.startswith((server.url, "data:"))] == []
+    assert errors == []
+
+
+def log_in(page, name="ann@example.com"):
+    """
+    Fill in the form by keyboard.
+    """
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/admin/(?!login)"), timeout=HANGS)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (NARROW, "dark")])
+def test_views_fit_and_can_be_read(visit, server, width, scheme):
+    """
+    No view scrolls sideways, all texts have enough contrast, and all fields have labels.
+    """
+    page = visit("/admin/account", width=width, scheme=scheme)
+    for path in PAGES:
+        page.goto(f"{server.url}{path}")
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(CONTRAST.read_text("utf-8")) == [], path
+        assert page.locator("main h1").count() == 1
+        assert page.evaluate(
+            "[...document.querySelectorAll('input, select, textarea')].every(each => "
+            "each.type === 'hidden' || each.labels.length > 0)"
+        ), path
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_key_is_made_and_revoked(visit, has_scripts):
+    """
+    The secret is shown and can be copied; the question is a dialog, or a page without scripts.
+    """
+    page = visit("/admin/keys", java_script_enabled=has_scripts)
+    page.get_by_role("link", name="New key").click()
+    page.get_by_label("Name").fill(f"made with scripts: {has_scripts}")
+    page.get_by_label("Budget").fill("20")
+    page.get_by_role("button", name="Create key").click()
+    secret = page.locator("#secret").inner_text()
+
+    assert re.fullmatch(r"bw_live_\w+", secret)
+    if has_scripts:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy").first.click()
+        page.get_by_text("Copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == secret
+    page.get_by_role("link", name="Done").click()
+    page.get_by_role("link", name="Revoke").click()
+    page.get_by_role("button", name="Revoke key").wait_for()
+    assert page.locator("dialog[open]").count() == has_scripts
+    page.get_by_role("button", name="Revoke key").click()
+    page.get_by_text("The key is revoked.").wait_for()
+    assert page.locator(".badge", has_text="revoked").count() == 1
+
+
+def test_dialog_is_left_by_keyboard(visit):
+    """
+    Escape closes it, and the focus returns.
+    """
+    page = visit("/admin/keys")
+    page.get_by_role("link", name="nightly reports").click()
+    page.get_by_role("link", name="Rotate").focus()
+    page.keyboard.press("Enter")
+    page.locator("dialog[open]").wait_for()
+    page.keyboard.press("Escape")
+
+    page.locator("dialog").wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.textContent") == "Rotate"
+
+
+def test_filter_replaces_the_list(visit):
+    """
+    Without loading the page again; the address can be shared.
+    """
+    page = visit("/admin/keys")
+    page.evaluate("window.isSame = true")
+    page.get_by_label("Team").fill("shop")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("team=shop"))
+    page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+
+    assert page.evaluate("window.isSame")
+    page.reload()
+    assert page.locator("tbody tr").count() == 1
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_narrow_navigation_is_a_menu(visit, has_scripts):
+    """
+    It needs no scripts. The first stop of the keyboard skips it.
+    """
+    page = visit("/admin/audit", width=NARROW, java_script_enabled=has_scripts)
+    page.keyboard.press("Tab")
+    skip = page.locator(":focus").inner_text()
+
+    assert skip == "Skip to content"
+    assert not page.get_by_role("link", name="API keys").is_visible()
+    page.get_by_role("button", name="Menu").press("Enter")
+    page.get_by_role("link", name="API keys").click()
+    page.wait_for_url(re.compile("/admin/keys"))
+
+
+def test_login_ends_by_the_button(visit):
+    """
+    The page leads to the form of the login, and says so.
+    """
+    page = visit("/admin/account")
+    page.context.clear_cookies()
+    page.reload()
+    log_in(page, "vera@example.com")
+    page.get_by_role("button", name="Log out").first.click()
+
+    page.get_by_text("You are logged out.").wait_for()
+    assert page.get_by_label("Name").is_visible()
