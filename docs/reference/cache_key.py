@@ -25,7 +25,7 @@ END: Final = "<!-- the end of the key -->\n"
 _IN_THE_KEY: Final = {"cache_namespace", "sample"}
 """Options that are part of the key."""
 
-_IN_THE_REQUEST: Final = {"system", "files", "schema", "schema_mode"}
+_IN_THE_REQUEST: Final = {"system", "files", "schema", "schema_mode", "variables"}
 """Options of calls that become part of the request."""
 
 

@@ -109,7 +109,8 @@ def test_all_lists_of_public_names_agree():
 FOR_PLUGINS = frozenset(
     "CONTENT_EVENTS JSON MAX_REPLY_BYTES OUTPUT_TOOL Answer Body BodyFile Cell CellDraft ChatRequest Cost Credential "
     "Dataset EmbeddingRequest HTTPCall HTTPReply Instruction KnownFacts ModerationRequest NamedTool OutputSchema "
-    "Record ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice ToolDefinition Turn "
+    "PromptRequest Record RenderedPrompt ReplyHead ResultContent Row SavedReply SourcePassage Timing ToolChoice "
+    "ToolDefinition Turn "
     "AttemptFinished AttemptQueued AttemptStarted BreakerChanged CacheFailed CacheHit EndpointFailed FirstToken "
     "Observation ParameterLearned RequestFinished RequestStarted RetryScheduled ToolFinished ToolStarted "
     "AnyMedia BackgroundRequest BatchInput BatchLimits BatchLineResult FileUpload ImageRequest JobKind JobStatus "

@@ -41,6 +41,7 @@ from budwood.contracts import (
     Observer,
     PluginContext,
     PromptModifier,
+    PromptSource,
     RemoteProvider,
     Storage,
     Tokenizer,
@@ -176,6 +177,10 @@ class PromptModifierSpec(Spec[S, PromptModifier]):
     """A change to the messages that the answering model receives."""
 
 
+class PromptSourceSpec(Spec[S, PromptSource]):
+    """A source of prompts by name. The setting ``prompts`` chooses one; by default it is ``"folder"``."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TokenizerSpec(Spec[S, Tokenizer]):
     """
@@ -243,6 +248,12 @@ def budwood_prompt_modifiers() -> Iterable[PromptModifierSpec[Any]]:
 
 
 @hookspec
+def budwood_prompt_sources() -> Iterable[PromptSourceSpec[Any]]:
+    """Describe sources of prompts. Entry-point group ``budwood.prompt_sources``."""
+    return ()
+
+
+@hookspec
 def budwood_tokenizers() -> Iterable[TokenizerSpec[Any]]:
     """Describe tokenizers. Entry-point group ``budwood.tokenizers``."""
     return ()
@@ -305,6 +316,7 @@ INSTRUCTION_STRATEGY: Final = Kind(
     "instruction strategy", "instruction_strategies", InstructionStrategySpec, (InstructionStrategy,)
 )
 PROMPT_MODIFIER: Final = Kind("prompt modifier", "prompt_modifiers", PromptModifierSpec, (PromptModifier,))
+PROMPT_SOURCE: Final = Kind("prompt source", "prompt_sources", PromptSourceSpec, (PromptSource,))
 TOKENIZER: Final = Kind("tokenizer", "tokenizers", TokenizerSpec, (Tokenizer,), "models")
 TRANSPORT: Final = Kind("transport", "transports", TransportSpec, (Transports,))
 OBSERVER: Final = Kind("observer", "observer", ObserverSpec, (Observer,), plural="observers")
@@ -318,6 +330,7 @@ KINDS: Final[tuple[Kind[Any], ...]] = (
     MEDIA_HANDLER,
     INSTRUCTION_STRATEGY,
     PROMPT_MODIFIER,
+    PROMPT_SOURCE,
     TOKENIZER,
     TRANSPORT,
     OBSERVER,

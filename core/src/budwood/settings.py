@@ -110,6 +110,7 @@ class RootSettings(BaseModel):
     tokenizer: str | bool | None = None
     transport: str | None = None
     limiter: str | None = None
+    prompts: str | None = None
     observers: tuple[str, ...] = ()
     server_url: Annotated[str | None, AfterValidator(_check_address)] = None
     options: Options = Options.model_construct()
@@ -120,6 +121,7 @@ class RootSettings(BaseModel):
     media_handlers: dict[str, Table] = Field(default_factory=dict)
     instruction_strategies: dict[str, Table] = Field(default_factory=dict)
     prompt_modifiers: dict[str, Table] = Field(default_factory=dict)
+    prompt_sources: dict[str, Table] = Field(default_factory=dict)
     tokenizers: dict[str, Table] = Field(default_factory=dict)
     transports: dict[str, Table] = Field(default_factory=dict)
     limiters: dict[str, Table] = Field(default_factory=dict)
@@ -161,6 +163,7 @@ class Settings:
         self.tokenizer = root.tokenizer
         self.transport = root.transport
         self.limiter = root.limiter
+        self.prompts = root.prompts
         self.budgets = root.budgets
         self.observers = root.observers
         self.options = root.options

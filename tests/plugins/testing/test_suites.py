@@ -16,6 +16,7 @@ SUITES = {
     "local": "LocalProviderSuite",
     "media": "MediaHandlerSuite",
     "modifier": "PromptModifierSuite",
+    "prompts": "PromptSourceSuite",
     "limiter": "LimiterSuite",
     "observer": "ObserverSuite",
     "storage": "StorageSuite",

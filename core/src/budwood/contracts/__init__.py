@@ -44,6 +44,7 @@ from budwood.contracts.observers import (
     ToolObserver,
 )
 from budwood.contracts.prompt_modifiers import PromptModifier
+from budwood.contracts.prompt_sources import PromptSource
 from budwood.contracts.providers import (
     CallOptionsProvider,
     CatalogNameProvider,
@@ -69,6 +70,7 @@ from budwood.contracts.services import (
     ModelListProvider,
     ModelPullProvider,
     ModerationProvider,
+    PromptProvider,
     PullDecoder,
     TokenCountProvider,
 )
@@ -127,6 +129,8 @@ __all__ = [
     "PluginContext",
     "PriceTierProvider",
     "PromptModifier",
+    "PromptProvider",
+    "PromptSource",
     "Provider",
     "PullDecoder",
     "RateLimitProvider",

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         ModelInfo,
         ModerationRequest,
         ModerationResponse,
+        PromptRequest,
         PullProgress,
+        RenderedPrompt,
         ReplyHead,
     )
 
@@ -141,4 +143,17 @@ class CompletionProvider(Protocol):
 
     def completion_decoder(self, request: ChatRequest, head: ReplyHead) -> StreamDecoder:
         """Return a decoder for a streamed reply."""
+        ...
+
+
+@runtime_checkable
+class PromptProvider(Protocol):
+    """A server that keeps prompts by name, in the same form as `Provider`."""
+
+    def encode_prompt(self, request: PromptRequest) -> HTTPCall:
+        """Encode the request to render a prompt."""
+        ...
+
+    def decode_prompt(self, request: PromptRequest, reply: HTTPReply) -> RenderedPrompt:
+        """Decode the messages."""
         ...

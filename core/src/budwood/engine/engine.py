@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from budwood import logs
 from budwood.contracts import Clock, Observer
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from budwood.engine.budgets.budget import Budget
     from budwood.engine.caching.call_cache import CallCache, ClientCache
     from budwood.engine.chat.conversation import Conversation
+    from budwood.engine.chat.named_prompts import NamedPrompts
 
 
 @dataclass
@@ -81,6 +82,7 @@ class Engine:
     tags: Mapping[str, str] | None = None
     counter: TokenCounter = field(init=False)
     _combined: dict[frozenset[str], Observers] = field(init=False, default_factory=dict)
+    _named_prompts: NamedPrompts | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.counter = TokenCounter(self.instances)
@@ -90,8 +92,8 @@ class Engine:
         parsed = self._parse(options)
         call = self._call(parsed)
         messages = parse_prompt(prompt, system=parsed.system)
-        if parsed.files:
-            return self._ask_with_files(call, messages, parsed)
+        if parsed.files or parsed.variables is not None:
+            return self._read_and_ask(call, messages, parsed)
         return self._ask(call, messages, parsed)
 
     def stream(self, prompt: Prompt, options: AskOptions) -> StreamedReply:
@@ -100,7 +102,7 @@ class Engine:
         call = self._call(parsed, streamed=True)
         messages = parse_prompt(prompt, system=parsed.system)
         check_stream(call, messages, parsed)
-        return StreamedReply(self._ask_with_files(call, messages, parsed), call)
+        return StreamedReply(self._read_and_ask(call, messages, parsed), call)
 
     def ask_each(
         self, prompts: Iterable[Prompt | BatchRequest], options: AskOptions
@@ -198,7 +200,7 @@ class Engine:
         call.check_credential()
         return call
 
-    def _ask_with_files(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
+    def _read_and_ask(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[ChatResponse]:
         messages = yield from self._read(call, messages, parsed)
         return (yield from self._ask(call, messages, parsed))
 
@@ -224,12 +226,24 @@ class Engine:
         return parsed
 
     def _read(self, call: Call, messages: tuple[Message, ...], parsed: CallOptions) -> Flow[tuple[Message, ...]]:
+        """Return messages with the prompt that they name, and with the files of the options."""
+        if parsed.variables is not None:
+            messages = yield from self._render(call, messages, parsed.variables)
         if not parsed.files:
             return messages
         from budwood.engine.chat.media import add_files  # many programs pass no files
 
         request = parsed.request(call.target.model, messages)
         return (yield from add_files(self.instances, call, request, parsed.files))
+
+    def _render(
+        self, call: Call, messages: tuple[Message, ...], variables: Mapping[str, Any]
+    ) -> Flow[tuple[Message, ...]]:
+        if self._named_prompts is None:
+            from budwood.engine.chat.named_prompts import NamedPrompts  # few programs have any
+
+            self._named_prompts = NamedPrompts(self.endpoints)
+        return self._named_prompts.render(call, messages, variables)
 
     def _address(self, model: str | None) -> str:
         address = model or self.model

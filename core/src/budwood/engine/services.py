@@ -19,6 +19,7 @@ from budwood.contracts import (
     ModelListProvider,
     ModelPullProvider,
     ModerationProvider,
+    PromptProvider,
     Provider,
     TokenCountProvider,
 )
@@ -39,6 +40,8 @@ from budwood.types import (
     ModelInfo,
     ModerationRequest,
     ModerationResponse,
+    PromptRequest,
+    RenderedPrompt,
     TokenCount,
 )
 
@@ -123,6 +126,16 @@ PULL: Final = Service(
     refusal="does not support downloading models",
     hint="Choose a model that it has.",
 )
+PROMPTS: Final = Service(
+    name="prompt",
+    capability=Capability.PROMPTS,
+    protocol=PromptProvider,
+    encode="encode_prompt",
+    decode="decode_prompt",
+    result=RenderedPrompt,
+    refusal="does not keep prompts",
+    hint='Set prompts in budwood.toml to "folder", or to a provider whose server keeps prompts.',
+)
 
 
 def send_request(call: Call, service: Service, request: Any) -> Flow[Any]:  # noqa: ANN401 - each service has its own types
@@ -160,6 +173,13 @@ def moderate(call: Call, request: ModerationRequest) -> Flow[ModerationResponse]
     if not request.contents or not all(request.contents):
         raise PromptError("There is nothing to classify.", hint="Pass a text, a message, or a list of them.")
     return send_request(call, MODERATION, request)
+
+
+def render_prompt(call: Call, request: PromptRequest) -> Flow[RenderedPrompt]:
+    """Have a server render a prompt."""
+    check_service(call.target, PROMPTS)
+    call.target.endpoint.check_credential()
+    return send_request(call, PROMPTS, request)
 
 
 def count_tokens(call: Call, request: ChatRequest, *, offline: bool) -> Flow[TokenCount]:

@@ -136,7 +136,7 @@ if TYPE_CHECKING:
     from budwood.types.prices import KnownFacts, LongInputPrices, ModelFacts, ModelPrices, TokenPrices
     from budwood.types.records import CallFilter, CallRecord, RecordedFailure, UsageTotals
     from budwood.types.responses import ServiceResponse
-    from budwood.types.services import ModelInfo, PullProgress, TokenCount
+    from budwood.types.services import ModelInfo, PromptRequest, PullProgress, RenderedPrompt, TokenCount
 
 _NAMES = {
     "caches": "CacheCounts CachedItem LeaseState",
@@ -168,7 +168,7 @@ _NAMES = {
     "prices": "KnownFacts LongInputPrices ModelFacts ModelPrices TokenPrices",
     "records": "CallFilter CallRecord RecordedFailure UsageTotals",
     "responses": "ServiceResponse",
-    "services": "ModelInfo PullProgress TokenCount",
+    "services": "ModelInfo PromptRequest PullProgress RenderedPrompt TokenCount",
 }
 """Names that `Client.ask` does not need, by module. They are imported when they are used."""
 
@@ -272,6 +272,7 @@ __all__ = [
     "OutputSchema",
     "ParameterLearned",
     "Part",
+    "PromptRequest",
     "PullProgress",
     "RateLimits",
     "ReasoningClosed",
@@ -282,6 +283,7 @@ __all__ = [
     "RecordedFailure",
     "RefusalDelta",
     "RefusalPart",
+    "RenderedPrompt",
     "ReplyHead",
     "RequestFinished",
     "RequestStarted",

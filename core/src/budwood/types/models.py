@@ -33,6 +33,7 @@ class Capability(StrEnum):
     MODERATION = "moderation"
     COMPLETION = "completion"
     PULL_MODELS = "pull_models"
+    PROMPTS = "prompts"
     IMAGES = "images"
     IMAGE_EDITS = "image_edits"
     SPEECH = "speech"
@@ -77,7 +78,7 @@ def is_named_for_chat(model: str) -> bool:
     return _WORDS_FOR_OTHER_TASKS.search(model.lower()) is None
 
 
-_OF_PROVIDERS: Final = frozenset({Capability.MODELS, Capability.PULL_MODELS, Capability.FILES})
+_OF_PROVIDERS: Final = frozenset({Capability.MODELS, Capability.PULL_MODELS, Capability.FILES, Capability.PROMPTS})
 """Capabilities that do not depend on the model."""
 
 _NOT_OF_CHAT: Final = frozenset(

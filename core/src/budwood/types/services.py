@@ -1,4 +1,4 @@
-"""Lists of models, progress of downloads, and token counts."""
+"""Lists of models, progress of downloads, token counts, and prompts that a server keeps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from budwood.types.messages import Message
 from budwood.types.record import JSON, Record, short_repr
 
 
@@ -67,3 +68,30 @@ class TokenCount(Record):
     hint: str | None = None
     provider: str = ""
     model: str = ""
+
+
+class PromptRequest(Record):
+    """
+    A request to render a prompt.
+
+    Attributes:
+        reference: ``NAME``, ``NAME@LABEL`` or ``NAME@VERSION``.
+        variables: The values of its variables.
+    """
+
+    reference: str
+    variables: dict[str, JSON] = Field(default_factory=dict)
+
+
+class RenderedPrompt(Record):
+    """
+    The messages of a prompt with the values of its variables.
+
+    Attributes:
+        messages: The messages.
+        reference: The prompt with the version that was rendered, such as ``"greeting@3"``, for observers. It is
+            the name alone if the source has no versions.
+    """
+
+    messages: tuple[Message, ...]
+    reference: str

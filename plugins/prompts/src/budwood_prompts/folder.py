@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from budwood.names import did_you_mean
 from budwood.providing import write_file_atomically
 from budwood_prompts.errors import PromptNotFoundError
 from budwood_prompts.files import SUFFIX, format_prompt, read_prompt_file
@@ -71,9 +72,10 @@ class PromptFolder:
         try:
             return read_prompt_file(self.path / f"{found.name}{SUFFIX}")
         except FileNotFoundError:
-            known = ", ".join(self.names()) or "none"
+            known = self.names()
             raise PromptNotFoundError(
-                f"{str(self.path)!r} has no prompt {found.name!r}.", hint=f"Its prompts: {known}."
+                f"{str(self.path)!r} has no prompt {found.name!r}.",
+                hint=did_you_mean(found.name, known) or f"Its prompts: {', '.join(known) or 'none'}.",
             ) from None
 
     def render(self, reference: str, /, **variables: object) -> list[Message]:

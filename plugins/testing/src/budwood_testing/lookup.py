@@ -50,6 +50,7 @@ _MODULES: Final[Mapping[str, tuple[str, ...]]] = {
         "ObserverSuite",
         "PackagingSuite",
         "PromptModifierSuite",
+        "PromptSourceSuite",
         "ProviderSuite",
         "StorageSuite",
         "TokenizerSuite",

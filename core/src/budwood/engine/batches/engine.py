@@ -98,7 +98,7 @@ class BatchEngine:
         check_request: Checks all that a call needs besides its prompt, and returns a call.
         start_call: Creates the call of a request.
         new_call: Creates a call to an endpoint.
-        read_files: Adds the files of the options to messages.
+        read_files: Adds the prompt that messages name, and the files of the options, to messages.
         set_account: Sets the label and the budgets of a call.
         ask_one: Asks one prompt as an ordinary call; ``ask_each`` asks several with the same options.
         has_account: Whether calls have any by default.
@@ -300,7 +300,7 @@ class BatchEngine:
         call = self._batch_call(parsed)
         check_service(call.target, BATCHES)
         messages = parse_prompt(prompt, system=parsed.system)
-        if parsed.files:
+        if parsed.files or parsed.variables is not None:
             messages = yield from self.read_files(call, messages, parsed)
         chat_request = parsed.request(call.target.model, messages)
         if call.budgets:

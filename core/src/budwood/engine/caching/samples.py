@@ -27,16 +27,18 @@ class SampleNumbers:
         """Return a prompt, and its options with the number."""
         if "sample" in options or options.get("temperature") == 0:
             return prompt, options
-        digest = _digest(prompt)
+        digest = _digest(prompt, options.get("variables"))
         number = self._counts[digest]
         self._counts[digest] += 1
         return prompt, cast("AskOptions", {**options, "sample": number}) if number else options
 
 
-def _digest(prompt: Prompt) -> bytes:
-    """Return a hash of a prompt. Those that are not valid are alike: each of them is an error."""
+def _digest(prompt: Prompt, variables: object) -> bytes:
+    """Return a hash of a prompt and its variables. Those that are not valid are alike: each of them is an error."""
     try:
         content = prompt.encode() if isinstance(prompt, str) else to_json(parse_prompt(prompt))
+        if variables is not None:
+            content += to_json(variables, fallback=repr)
     except (BudwoodError, ValueError):
         return b""
     return hashlib.sha256(content).digest()

@@ -119,6 +119,8 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
         prompt_cache: How long the vendor may cache the prompt, because later requests begin with it.
         conversation: Identifies the conversation that the request continues. It stays with one endpoint and group of
             keys while they are available, so that the vendor's prompt cache can be used.
+        variables: The values of variables of a stored prompt, which may be empty. With this option, the prompt is not a
+            text, but a name: ``NAME``, ``NAME@LABEL`` or ``NAME@VERSION``. The setting ``prompts`` chooses the source.
         upload: Which media are uploaded once, and reused by their content, where the vendor stores files: ``"auto"``
             (the default) those that do not fit into a request, ``"always"`` all, ``"never"`` none.
     """
@@ -136,6 +138,7 @@ class OptionsWithoutSchema(CompletionOptions, total=False):
     vendor_tools: Sequence[VendorTool]
     prompt_cache: CacheLifetime
     conversation: str
+    variables: Mapping[str, Any]
     upload: Upload
 
 

@@ -57,6 +57,7 @@ class CallOptions(NamedTuple):
         tags: The tags of the call, which the client's are added to; or None.
         budget: The budget of the call, or None.
         upload: Which media of messages are uploaded.
+        variables: The values of variables of a prompt that is named; None if the prompt is the text itself.
         kind: The class of the request.
     """
 
@@ -74,6 +75,7 @@ class CallOptions(NamedTuple):
     tags: Mapping[str, str] | None = None
     budget: BudgetSettings | None = None
     upload: Upload = "auto"
+    variables: Mapping[str, Any] | None = None
     kind: type[ChatRequest] = ChatRequest
 
     def request(self, model: str, messages: tuple[Message, ...]) -> ChatRequest:
@@ -124,6 +126,7 @@ def parse_options(options: AskOptions, defaults: Options) -> CallOptions:
         tags=parse_tags(supplied["tags"]) if "tags" in supplied else None,
         budget=budget,
         upload=_parse_upload(supplied.get("upload", "auto")),
+        variables=_parse_variables(supplied["variables"]) if "variables" in supplied else None,
     )
 
 
@@ -252,6 +255,12 @@ def _parse_upload(upload: object) -> Upload:
     if upload not in ("auto", "never", "always"):
         raise ConfigurationError(f"Invalid upload {upload!r}.", hint='Pass "auto", "never" or "always".')
     return upload
+
+
+def _parse_variables(variables: object) -> Mapping[str, Any]:
+    if not isinstance(variables, Mapping):
+        raise _wrong_type("variables", variables, "a dictionary", 'Pass the values by name: variables={"name": "Ada"}.')
+    return variables
 
 
 def _parse_text(options: Mapping[str, object], name: str) -> str | None:

@@ -16,6 +16,7 @@ class KindOfPlugin(StrEnum):
     MEDIA = "media"
     STRATEGY = "strategy"
     MODIFIER = "modifier"
+    PROMPTS = "prompts"
     TOKENIZER = "tokenizer"
     TRANSPORT = "transport"
     OBSERVER = "observer"
@@ -37,6 +38,7 @@ SECTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.MEDIA: "media_handlers",
     KindOfPlugin.STRATEGY: "instruction_strategies",
     KindOfPlugin.MODIFIER: "prompt_modifiers",
+    KindOfPlugin.PROMPTS: "prompt_sources",
     KindOfPlugin.TOKENIZER: "tokenizers",
     KindOfPlugin.TRANSPORT: "transports",
     KindOfPlugin.OBSERVER: "observer",
@@ -54,6 +56,7 @@ DESCRIPTIONS: Final[Mapping[KindOfPlugin, str]] = {
     KindOfPlugin.MEDIA: "Tables as input for models",
     KindOfPlugin.STRATEGY: "Fixed questions about passages",
     KindOfPlugin.MODIFIER: "Answers of a few sentences",
+    KindOfPlugin.PROMPTS: "Prompts in the settings",
     KindOfPlugin.TOKENIZER: "Tokens of models that count words",
     KindOfPlugin.TRANSPORT: "HTTP requests over asyncio",
     KindOfPlugin.OBSERVER: "Token counts by model",

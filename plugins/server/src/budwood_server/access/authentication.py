@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
-from budwood_server.access.keys import ADMIN, INFER
+from budwood_server.access.keys import ADMIN, INFER, SCOPES
 from budwood_server.web.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def forbid(scopes: Collection[str], scope: str, kind: str = "key") -> ProblemErr
         hint = "Ask an administrator for another role."
     elif ADMIN in scopes and scope == INFER:
         hint = "An admin key cannot infer: create another key."
+    elif (own := scope.partition(":")[0]) in SCOPES:
+        hint = f"Use a key with this scope: `budwood server keys create NAME --scope {own}`."
     return ProblemError(
         Problem(
             status=403,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+from budwood.providing import encode_json, parse_body
 from budwood.types import Adaptation, Answer, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible import OpenAICompatible
 from budwood_server.provider.reports import FIELD, ReportDecoder, complete_response, move_cost, read_headers
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
         ImageResponse,
         ModerationRequest,
         ModerationResponse,
+        PromptRequest,
+        RenderedPrompt,
         SpeechRequest,
         SpeechResponse,
         TranscriptionRequest,
@@ -44,7 +47,9 @@ class BudwoodServer(OpenAICompatible):
         context: The context of the plugin.
     """
 
-    all_capabilities: ClassVar[frozenset[Capability]] = OpenAICompatible.all_capabilities - {Capability.VIDEOS}
+    all_capabilities: ClassVar[frozenset[Capability]] = (OpenAICompatible.all_capabilities - {Capability.VIDEOS}) | {
+        Capability.PROMPTS
+    }
 
     def __init__(self, settings: BudwoodServerSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
@@ -96,6 +101,20 @@ class BudwoodServer(OpenAICompatible):
     def decode_moderation(self, request: ModerationRequest, reply: HTTPReply) -> ModerationResponse:
         """Decode moderation results."""
         return _complete(super().decode_moderation(request, reply), reply)
+
+    def encode_prompt(self, request: PromptRequest) -> HTTPCall:
+        """Return a request to render a prompt. Its key needs the scope ``prompts``."""
+        from budwood_server.provider.prompts import make_prompt_path  # few programs name prompts
+
+        url = self._base_url.removesuffix("/v1") + make_prompt_path(request)
+        body = encode_json({"variables": request.variables})
+        return HTTPCall(method="POST", url=url, headers=self._headers, body=body)
+
+    def decode_prompt(self, request: PromptRequest, reply: HTTPReply) -> RenderedPrompt:
+        """Decode the messages of a prompt."""
+        from budwood_server.provider.prompts import decode_prompt
+
+        return decode_prompt(request, parse_body(reply))
 
     def encode_image(self, request: ImageRequest, *, stream: bool) -> HTTPCall:
         """Return a request to generate or edit images."""

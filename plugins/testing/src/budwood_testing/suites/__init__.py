@@ -7,6 +7,7 @@ from budwood_testing.suites.media import MediaHandlerSuite
 from budwood_testing.suites.modifier import PromptModifierSuite
 from budwood_testing.suites.observer import ObserverSuite
 from budwood_testing.suites.packaging import PackagingSuite
+from budwood_testing.suites.prompts import PromptSourceSuite
 from budwood_testing.suites.provider import ProviderSuite
 from budwood_testing.suites.storage import StorageSuite
 from budwood_testing.suites.strategy import InstructionStrategySuite
@@ -22,6 +23,7 @@ __all__ = [
     "ObserverSuite",
     "PackagingSuite",
     "PromptModifierSuite",
+    "PromptSourceSuite",
     "ProviderSuite",
     "StorageSuite",
     "TokenizerSuite",
