@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from budwood_server.app import Application
 
 
+CLIENT = ("127.0.0.1", 50_000)
+"""The address of the client."""
+
+
 class Answer(NamedTuple):
     """
     The reply of the gateway.
@@ -122,7 +126,7 @@ async def send_request(worker: Worker, method: str, path: str, body: bytes, head
     headers = {"authorization": "Bearer key"} | headers
     sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items() if value]
     path, _, query = path.partition("?")
-    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "client": CLIENT}
     await find_app(worker)(scope | {"headers": sent}, receive, send)
     received = {str(name, "latin-1"): str(value, "latin-1") for name, value in messages[0]["headers"]}
     return Answer(messages[0]["status"], received, b"".join(message["body"] for message in messages[1:]))

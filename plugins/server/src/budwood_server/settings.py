@@ -20,6 +20,7 @@ from pydantic import (
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings, user_folder, validate_settings
+from budwood_server.web.client_address import parse_network
 
 MEGABYTE: Final = 1024 * 1024
 DAY_SECONDS: Final = 86400.0
@@ -172,6 +173,7 @@ class ServerSettings(_Section):
         redis: ``redis://host:port/0``, to count limits over several machines; by default the database counts them.
         allowed_origins: Origins of web pages that may call the server, such as ``"https://app.example.com"``; ``"*"``
             for any. By default none.
+        trusted_proxies: Addresses or networks of proxies whose header ``x-forwarded-for`` has the address of a client.
         max_body: The maximum size of a request body in bytes.
         max_upload: The maximum size of an uploaded file in bytes.
         body_timeout: Seconds within which the head of a request must arrive, and then its body.
@@ -202,6 +204,7 @@ class ServerSettings(_Section):
     admin_key: SecretStr | None = None
     redis: SecretStr | None = None
     allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     max_body: Annotated[int, Field(ge=1024)] = 64 * MEGABYTE
     max_upload: Annotated[int, Field(ge=1024)] = 512 * MEGABYTE
     body_timeout: Seconds = 60.0
@@ -227,6 +230,13 @@ class ServerSettings(_Section):
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} must be an origin such as 'https://app.example.com', without a path")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            parse_network(proxy)
+        return proxies
 
     @field_validator("database")
     @classmethod

@@ -155,6 +155,18 @@ def test_the_cookie_is_not_for_scripts_or_other_sites(gateway):
 
     assert "httponly" in header
     assert "samesite=lax" in header
+    assert "secure" not in header
+
+
+def test_the_cookie_is_only_for_https_where_the_browser_uses_it(gateway):
+    """
+    The server itself speaks HTTP, so the origin tells what the browser sees.
+    """
+    body = {"name": "ann", "password": PASSWORD, "kind": "page"}
+    headers = {"host": "llm.example.com", "origin": "https://llm.example.com"}
+    header = gateway.call("POST", "/api/auth/login", body, **headers).headers["set-cookie"].lower()
+
+    assert "secure" in header
 
 
 def test_a_ticket_logs_in_once(gateway):

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_origin, get_database, require
+from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_origin, get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api_models.accounts import Account
 from budwood_server.api_models.auth import LoginReply, PrincipalReply, TicketReply
@@ -30,6 +30,7 @@ from budwood_server.people.logins import (
 )
 from budwood_server.people.passwords import GivenPassword, Password, hash_in_thread, verify_password
 from budwood_server.people.principals import Principal
+from budwood_server.web.client_address import find_client_address
 from budwood_server.web.problems import Problem, ProblemError, reject
 
 router = APIRouter(prefix="/api/auth", tags=["login"])
@@ -184,15 +185,21 @@ async def _verify(request: Request, name: str, password: str) -> Account:
     """Return the account, if the password is its own and not too many were tried."""
     if "\0" in name:  # PostgreSQL does not accept it
         raise ProblemError(_WRONG_PASSWORD)
-    database, address = get_database(request), request.client.host if request.client else ""
+    database, address = get_database(request), _find_address(request)
     await count_attempt(database, name, address)
     async with database.read() as connection:
         found = await load_password(connection, name)
     if not await verify_password(password, None if found is None else found[1]) or found is None:
         raise ProblemError(_WRONG_PASSWORD)
     async with database.write() as connection:
-        await forgive_attempt(connection, name, address)
+        await forgive_attempt(database, connection, name, address)
     return found[0]
+
+
+def _find_address(request: Request) -> str:
+    proxies = get_worker(request).configuration.server.trusted_proxies
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    return find_client_address(request.client.host if request.client else "", forwarded, proxies)
 
 
 async def _start(request: Request, response: Response, account: Account, kind: LoginKind) -> LoginReply:
@@ -213,7 +220,7 @@ async def _start(request: Request, response: Response, account: Account, kind: L
             )
         cookie = await issue_cookie(connection, login_id)
     seconds = LOGIN_SECONDS["page"]
-    is_secure = request.url.scheme == "https"
+    is_secure = request.headers.get("origin", "").startswith("https://")  # as the browser sees it; a proxy ends TLS
     response.set_cookie(COOKIE, cookie, int(seconds), path="/", secure=is_secure, httponly=True, samesite="lax")
     return LoginReply(account=account, expires_in=seconds, csrf_token=find_csrf_token(cookie))
 
