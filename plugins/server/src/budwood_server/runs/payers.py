@@ -12,7 +12,7 @@ from budwood_server.people.accounts import AccountNotFoundError, find_account
 from budwood_server.people.roles import ROLES
 
 if TYPE_CHECKING:
-    from budwood_server.people.accounts import Account
+    from budwood_server.api_models.accounts import Account
     from budwood_server.people.principals import Principal
     from budwood_server.services import Services
 
