@@ -490,6 +490,12 @@ def renderings(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def screenshots(session: nox.Session) -> None:
+    """Photograph the admin page for the documentation again; name some images for these only, such as admin-keys."""
+    session.run(enter_checkout(session), "docs/images/screenshots.py", *session.posargs, external=True)
+
+
+@nox.session(python=False)
 def site(session: nox.Session) -> None:
     """Build the documentation site in build/site/html, test it, and look at it in Chromium; ``-- --serve`` shows it."""
     python = enter_checkout(session)

@@ -1,4 +1,4 @@
-"""The drawings of terminals in the documentation."""
+"""The drawings of terminals, and the screenshots of the admin page, in the documentation."""
 
 from __future__ import annotations
 
@@ -59,3 +59,22 @@ def test_guides_show_each_drawing_with_a_description(name):
     guides = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "guides").glob("*.md")))
 
     assert re.search(rf"!\[[^\]]{{20,}}\]\(\.\./images/{name}\.svg\)", guides)
+
+
+SCREENSHOTS = sorted(path.stem for path in (DOCS / "images").glob("*.png"))
+MAX_BYTES = 120_000
+"""The largest screenshot."""
+
+
+def test_screenshots_are_small_and_described():
+    """
+    A guide shows each with a text for those who do not see it, and `nox -s screenshots` makes them all.
+    """
+    guides = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "guides").glob("*.md")))
+    script = (DOCS / "images" / "screenshots.py").read_text(encoding="utf-8")
+
+    assert SCREENSHOTS
+    for name in SCREENSHOTS:
+        assert (DOCS / "images" / f"{name}.png").stat().st_size < MAX_BYTES, name
+        assert re.search(rf"!\[[^\]]{{20,}}\]\(\.\./images/{name}\.png\)", guides), name
+        assert f'"{name}": Shot(' in script
