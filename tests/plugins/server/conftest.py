@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.plugins.server.in_process import Gateway
+from tests.plugins.server.prompted_gateway import PromptedGateway
 from tests.postgresql_server import PostgreSQLServer
 from tests.servers import LoopbackServer
 
@@ -56,3 +57,12 @@ def gateway(vendor):
     }
     models = {"fast": "vendor/m", "claude": "other/claude-haiku-4-5", "both": ["vendor/m", "other/claude-haiku-4-5"]}
     return Gateway({"providers": providers, "server": {"models": models}, "options": {"retries": 0}})
+
+
+@pytest.fixture
+def prompted(vendor, sqlite_url):
+    """
+    A gateway with a database, keys and prompts, to the same server.
+    """
+    with PromptedGateway(vendor, sqlite_url) as running:
+        yield running

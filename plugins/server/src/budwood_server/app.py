@@ -7,8 +7,12 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
+from starlette.requests import Request as ScopedRequest
+
 from budwood import logs
-from budwood_server.access.authentication import authenticate
+from budwood_server.access.account_keys import to_key
+from budwood_server.access.authentication import authenticate, forbid
+from budwood_server.api.access import find_principal
 from budwood_server.api.app import create_api
 from budwood_server.formats.errors import ENCODERS, OWN
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
@@ -16,7 +20,7 @@ from budwood_server.gateway.rates import count_request
 from budwood_server.metrics import REFUSALS
 from budwood_server.routes.client_api import find_api
 from budwood_server.routes.requests import Request
-from budwood_server.routes.table import ROUTES, Match, RouteTable
+from budwood_server.routes.table import ROUTES, RUN, Match, RouteTable
 from budwood_server.web.cors import allow_origin, answer_preflight
 from budwood_server.web.exchange import Exchange
 from budwood_server.web.problems import ClientGoneError, Problem, ProblemError
@@ -25,7 +29,9 @@ from budwood_server.worker import Worker
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from budwood_server.access.keys import ApiKey
     from budwood_server.gateway.configuration import Configuration
+    from budwood_server.routes.table import Route
     from budwood_server.web.exchange import Message, Receive, Send
 
 PREFIX: Final = "/v1/"
@@ -78,6 +84,9 @@ class Application:
             await self.rest(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, f"req_{random.getrandbits(128):032x}")
+        if exchange.path == RUN:
+            await self._serve(exchange)
+            return
         if not exchange.path.startswith(PREFIX):
             await self._serve_rest(exchange, receive, send)
             return
@@ -87,7 +96,7 @@ class Application:
             await self._serve(exchange)
 
     async def _serve(self, exchange: Exchange) -> None:
-        """Answer a request under ``/v1``, with an error in the form of its API if that fails."""
+        """Answer a request by a thin handler, with an error in the form of its API if that fails."""
         if logs.is_enabled():
             from structlog.contextvars import bind_contextvars  # imported already
 
@@ -150,6 +159,15 @@ class Application:
             self._page = await asyncio.to_thread(_create_page, self._worker)
         return self._page
 
+    async def _find_key(self, exchange: Exchange, route: Route) -> ApiKey:
+        """Return the key of a request. Accounts may use what is no API of a vendor, too."""
+        if route.api != OWN:
+            return await authenticate(self._worker, exchange.find_header, route.scope)
+        principal = await find_principal(ScopedRequest({**exchange.scope, "app": self.rest}))
+        if route.scope not in principal.scopes:
+            raise forbid(principal.scopes, route.scope, principal.kind)
+        return to_key(principal)
+
     def _record(self, exchange: Exchange, match: Match, seconds: float) -> None:
         status = exchange.status or CLIENT_GONE
         if (metrics := self._worker.metrics) is not None:
@@ -175,7 +193,7 @@ class Application:
         if match.route is None:
             raise _no_route(exchange, match.allowed)
         exchange.parameters.update(match.parameters)
-        key = await authenticate(self._worker, exchange.find_header, match.route.scope)
+        key = await self._find_key(exchange, match.route)
         exchange.key_id = key.id
         handle = self._routes.handler(match.route)
         request = Request(exchange, key, configuration, self._worker)

@@ -1,5 +1,5 @@
 """
-The routes under ``/v1`` in the OpenAPI document, which FastAPI does not serve.
+The routes under ``/v1``, and that for inference under ``/api``, in the OpenAPI document. FastAPI does not serve them.
 
 The schemas have what every request needs, and the fields that the gateway reads itself. Further fields are those of the
 API that a route belongs to; the documents of OpenAI and Anthropic describe them.
@@ -12,8 +12,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
 
-from budwood_server.routes.table import ROUTES, Route
+from budwood_server.api_models.run import RunBody, RunReply
+from budwood_server.routes.table import ROUTES, RUN, Route
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,6 +38,10 @@ _OPTIONS: Final[Schema] = {
 }
 
 
+def _refer(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
 def _object(required: str = "", **properties: Schema) -> Schema:
     return (
         {"type": "object", "required": required.split(), "properties": properties} if required else {"type": "object"}
@@ -51,7 +57,7 @@ _TEXTS: Final[Schema] = {"oneOf": [_TEXT, {"type": "array"}]}
 _STREAM: Final[Schema] = {"type": "boolean"}
 
 _REQUESTS: Final[dict[str, Schema]] = {
-    "/v1/chat/completions": _request("model messages", messages=_ARRAY, stream=_STREAM),
+    "/v1/chat/completions": _request("model", messages=_ARRAY, stream=_STREAM),
     "/v1/completions": _request("model prompt", prompt=_TEXTS, stream=_STREAM),
     "/v1/embeddings": _request("model input", input=_TEXTS),
     "/v1/moderations": _request("input", input=_TEXTS),
@@ -59,11 +65,10 @@ _REQUESTS: Final[dict[str, Schema]] = {
     "/v1/responses/input_tokens": _request("model", input=_TEXTS),
     "/v1/images/generations": _request("model prompt", prompt=_TEXT, stream=_STREAM),
     "/v1/audio/speech": _request("model input voice", input=_TEXT, voice={}),
-    "/v1/messages": _request(
-        "model messages max_tokens", messages=_ARRAY, max_tokens={"type": "integer"}, stream=_STREAM
-    ),
+    "/v1/messages": _request("model max_tokens", messages=_ARRAY, max_tokens={"type": "integer"}, stream=_STREAM),
     "/v1/batches": _object("input_file_id endpoint", input_file_id=_TEXT, endpoint=_TEXT),
-    "/v1/messages/count_tokens": _request("model messages", messages=_ARRAY),
+    "/v1/messages/count_tokens": _request("model", messages=_ARRAY),
+    RUN: _refer("RunBody"),
 }
 _FORMS: Final[dict[str, Schema]] = {
     "/v1/images/edits": _request("model image prompt", image=_BINARY, prompt=_TEXT),
@@ -74,7 +79,8 @@ _FORMS: Final[dict[str, Schema]] = {
 }
 _STREAMED: Final = frozenset(
     path for path, schema in (_REQUESTS | _FORMS).items() if "stream" in schema.get("properties", {})
-) | {"/v1/audio/speech", "/v1/audio/transcriptions", "/v1/images/edits"}
+) | {RUN, "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/images/edits"}
+_REPLIES: Final[dict[str, Schema]] = {RUN: _refer("RunReply")}
 _OTHER_CONTENT: Final[dict[str, Schema]] = {
     "/v1/audio/speech": {"audio/*": {"schema": _BINARY}},
     "/v1/audio/transcriptions": {"text/plain": {"schema": _TEXT}},
@@ -89,7 +95,10 @@ _DETAILS: Final[Schema] = {
     "code": {"type": ["string", "null"]},
     "hint": {"type": ["string", "null"]},
 }
-_ERROR_NAMES: Final = {"openai": "OpenAIError", "anthropic": "AnthropicError"}
+_ERROR_NAMES: Final = {"openai": "OpenAIError", "anthropic": "AnthropicError", "budwood": "ErrorReply"}
+_RUN_SCHEMAS: Final[Schema] = models_json_schema(
+    [(RunBody, "validation"), (RunReply, "serialization")], ref_template=_refer("{model}")["$ref"]
+)[1]["$defs"]
 _SCHEMAS: Final[dict[str, Schema]] = {
     "OpenAIError": _object("error", error=_object("message type param code", **_DETAILS, request_id=_TEXT)),
     "AnthropicError": _object(
@@ -108,7 +117,7 @@ def add_routes(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
             components = document.setdefault("components", {})
-            components.setdefault("schemas", {}).update(_SCHEMAS)
+            components.setdefault("schemas", {}).update(_SCHEMAS | _RUN_SCHEMAS)
             _add_body_errors(document)
             components.setdefault("securitySchemes", {})["bearer"] = {"type": "http", "scheme": "bearer"}
             for route in ROUTES:
@@ -122,7 +131,7 @@ def add_routes(app: FastAPI) -> None:
 
 def _add_body_errors(document: Schema) -> None:
     """Add the errors of bodies that are too large or too slow, which are read before FastAPI sees the request."""
-    content = {_JSON: {"schema": {"$ref": "#/components/schemas/ErrorReply"}}}
+    content = {_JSON: {"schema": _refer("ErrorReply")}}
     for operation in (each for operations in document["paths"].values() for each in operations.values()):
         if "requestBody" in operation:
             for status in _BODY_ERRORS:
@@ -132,7 +141,7 @@ def _add_body_errors(document: Schema) -> None:
 def _describe(route: Route, path: str) -> Schema:
     operation: Schema = {
         "operationId": re.sub(r"\W+", "_", f"{route.method}_{path}").strip("_").lower(),
-        "tags": [route.api or "models"],
+        "tags": ["run" if path == RUN else route.api or "models"],
         "security": [{"bearer": []}],
         "responses": _describe_responses(route, path),
     }
@@ -150,12 +159,12 @@ def _describe(route: Route, path: str) -> Schema:
 
 
 def _describe_responses(route: Route, path: str) -> Schema:
-    content: Schema = {_JSON: {"schema": {"type": "object"}}}
+    content: Schema = {_JSON: {"schema": _REPLIES.get(path, {"type": "object"})}}
     if route.method == "POST":
         content |= {_EVENTS: {"schema": _TEXT}} if path in _STREAMED else {}
     content |= _OTHER_CONTENT.get(path, {})
     apis = (route.api,) if route.api else ("openai", "anthropic")
-    forms = [{"$ref": f"#/components/schemas/{_ERROR_NAMES[api]}"} for api in apis]
+    forms = [_refer(_ERROR_NAMES[api]) for api in apis]
     error = forms[0] if len(forms) == 1 else {"oneOf": forms}
     return {"200": {"description": "The reply.", "content": content}} | {
         str(status): {"description": HTTPStatus(status).phrase, "content": {_JSON: {"schema": error}}}

@@ -106,6 +106,17 @@ class ResponseSettings(_Section):
     retention: Days | None = None
 
 
+class SessionSettings(_Section):
+    """
+    ``[server.sessions]``: conversations of ``/api/run`` that this server keeps.
+
+    Attributes:
+        retention: The days after the last reply for which they are kept.
+    """
+
+    retention: Days = 30.0
+
+
 class BatchSettings(_Section):
     """
     ``[server.batches]``: files of batches that this server keeps, for vendors whose batches have another form.
@@ -190,6 +201,7 @@ class ServerSettings(_Section):
         files_provider: The provider that stores files of ``/v1/files`` if a request names none; by default the only one
             that stores files.
         responses: Stored replies of ``/v1/responses``.
+        sessions: Conversations of ``/api/run``.
         batches: Files of batches that this server keeps.
         runs: Dataset runs.
         usage: Whether each call is recorded in the database.
@@ -217,6 +229,7 @@ class ServerSettings(_Section):
     cache_scope: Annotated[str, Field(pattern="^(team|all)$")] = "team"
     files_provider: Annotated[str, Field(min_length=1)] | None = None
     responses: ResponseSettings = ResponseSettings()
+    sessions: SessionSettings = SessionSettings()
     batches: BatchSettings = BatchSettings()
     runs: RunSettings = RunSettings()
     usage: bool = True

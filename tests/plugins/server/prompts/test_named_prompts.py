@@ -7,7 +7,7 @@ import json
 import pytest
 from sqlalchemy import event
 
-from tests.plugins.server.prompts.prompted_gateway import PromptedGateway
+from tests.plugins.server.prompted_gateway import PromptedGateway
 from tests.plugins.server.test_chat import answer, claude, text
 
 CHAT = "/v1/chat/completions"

@@ -60,7 +60,7 @@ class Require:
             ProblemError: 401 without a valid key, access token or cookie; 403 if it may not do this, or if a cookie
                 would change something without the same origin and the token of the page.
         """
-        principal = await _find_principal(request)
+        principal = await find_principal(request)
         if self.scope is not None and self.scope not in principal.scopes:
             raise forbid(principal.scopes, self.scope, principal.kind)
         return principal
@@ -71,8 +71,14 @@ def require(scope: str | None) -> Require:
     return Require(scope)
 
 
-async def _find_principal(request: Request) -> Principal:
-    """Return who sends a request: a header takes precedence over the cookie."""
+async def find_principal(request: Request) -> Principal:
+    """
+    Return who sends a request: a header takes precedence over the cookie.
+
+    Raises:
+        ProblemError: 401 without a valid key, access token or cookie; 403 if a cookie would change something without
+            the same origin and the token of the page.
+    """
     token = find_token(request.headers.get)
     if token is not None and token.startswith(ACCESS_PREFIX):
         return await find_logged_in(request, token, "access")

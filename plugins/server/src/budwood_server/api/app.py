@@ -20,6 +20,7 @@ from budwood_server.api import (
     prompts,
     run_documents,
     runs,
+    sessions,
     telemetry,
     tokens,
 )
@@ -39,6 +40,7 @@ _PARTS: Final = (
     keys,
     tokens,
     prompts,
+    sessions,
     telemetry,
     run_documents,
     runs,

@@ -30,6 +30,7 @@ from budwood.errors import (
     RequestTimeoutError,
     ServerError,
     StreamInterruptedError,
+    StructuredOutputError,
     UnsupportedError,
 )
 from budwood_prompts.errors import PromptNotFoundError
@@ -71,6 +72,7 @@ _KINDS: Final[tuple[tuple[type[BudwoodError], int, str, str], ...]] = (
     (PermissionDeniedError, 502, "server_error", "vendor_denied_permission"),
     (StreamInterruptedError, 502, "server_error", "stream_interrupted"),
     (ConnectionFailedError, 502, "server_error", "connection_failed"),
+    (StructuredOutputError, 502, "server_error", "schema_mismatch"),
     (BadResponseError, 502, "server_error", "bad_response"),
     (ServerError, 502, "server_error", "vendor_error"),
     (ProviderError, 502, "server_error", "vendor_error"),

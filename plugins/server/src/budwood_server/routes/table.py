@@ -1,4 +1,4 @@
-"""The routes under ``/v1``, and their handlers."""
+"""The routes under ``/v1`` and the one for inference under ``/api``, and their handlers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood_server.access.keys import INFER
+from budwood_server.formats.errors import OWN
 
 if TYPE_CHECKING:
     from budwood_server.routes.requests import Request
+
+RUN: Final = "/api/run"
+"""The route for inference by keys and accounts."""
 
 Handler = Callable[["Request"], Awaitable[None]]
 
@@ -24,8 +28,8 @@ class Route(NamedTuple):
         path: The path; ``{name}`` is a part that varies, and ``{name:path}`` one that may have slashes.
         target: The handler as ``module:function``, below `budwood_server.routes`. It is imported at the first request.
         scope: What the key must be for.
-        api: Whose API it is, which determines the form of errors: ``"openai"`` or ``"anthropic"``; empty if it
-            depends on the client.
+        api: Whose API it is, which determines the form of errors: ``"openai"``, ``"anthropic"`` or ``"budwood"``; empty
+            if it depends on the client.
     """
 
     method: str
@@ -76,6 +80,7 @@ ROUTES: Final = (
     Route("GET", "/v1/batches", "batches:list_batches"),
     Route("GET", "/v1/batches/{batch_id}", "batches:get"),
     Route("POST", "/v1/batches/{batch_id}/cancel", "batches:cancel"),
+    Route("POST", RUN, "run:create", api=OWN),
 )
 
 

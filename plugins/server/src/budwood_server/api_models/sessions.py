@@ -1,0 +1,36 @@
+"""Sessions: conversations that the server keeps."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, JsonValue
+
+
+class SessionReply(BaseModel):
+    """
+    A session, without its messages.
+
+    Attributes:
+        name: The name by which requests continue it.
+        created: When it began, in seconds since 1970; ``changed`` is the time of the last reply.
+        expires: When it is removed unless it is continued.
+        messages: The number of messages.
+        bytes: Their size as JSON.
+    """
+
+    name: str
+    created: float
+    changed: float
+    expires: float
+    messages: int
+    bytes: int
+
+
+class SessionDetails(SessionReply):
+    """
+    A session.
+
+    Attributes:
+        content: The messages in the form of Chat Completions.
+    """
+
+    content: list[dict[str, JsonValue]]
