@@ -13,7 +13,18 @@ from budwood_server.page.errors import HANDLERS
 from budwood_server.page.navigation import Navigation
 from budwood_server.page.security import SecurityHeaders
 from budwood_server.page.templating import create_environment
-from budwood_server.page.views import account, audit, keys, login, people, settings, tokens
+from budwood_server.page.views import (
+    account,
+    audit,
+    endpoints,
+    keys,
+    login,
+    overview,
+    people,
+    settings,
+    telemetry,
+    tokens,
+)
 from budwood_server.page.views.home import make_home
 
 if TYPE_CHECKING:
@@ -21,7 +32,7 @@ if TYPE_CHECKING:
 
     from budwood_server.worker import Worker
 
-VIEWS: Final[tuple[ModuleType, ...]] = (keys, tokens, people, settings, audit, account)
+VIEWS: Final[tuple[ModuleType, ...]] = (overview, telemetry, endpoints, keys, tokens, people, settings, audit, account)
 """The views in the order of the navigation. Each module has ``ROUTES``, and ``LINK`` if the navigation shows it."""
 
 

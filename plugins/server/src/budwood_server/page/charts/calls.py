@@ -1,0 +1,88 @@
+"""The charts of calls over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from budwood_server.page.charts.drawing import Chart, Line, Value
+from budwood_server.page.formatting import format_dollars, format_number, format_seconds, format_short
+from budwood_server.telemetry.series import Series
+
+OTHERS: Final = "others"
+_COLORS: Final = 5
+"""The number of colours of groups. All other calls are grey."""
+
+
+def make_calls_chart(series: Series) -> Chart:
+    """Return the number of calls, by group if the series has groups."""
+    text = f"{format_number(series.total.calls)} calls, of which {format_number(series.total.errors)} failed."
+    return Chart("calls", "Calls", text, **_times(series), lines=_group(series, "calls"), **_COUNTS)
+
+
+def make_cost_chart(series: Series) -> Chart:
+    """Return the cost, by group if the series has groups."""
+    text = f"{format_dollars(series.total.cost)} in total."
+    return Chart("cost", "Cost", text, **_times(series), lines=_group(series, "cost"), **_DOLLARS)
+
+
+def make_latency_chart(series: Series) -> Chart:
+    """Return the median and the 95th percentile of durations."""
+    lines = [
+        Line("p95", [point.p95 for point in series.points], "series-3"),
+        Line("p50", [point.p50 for point in series.points], "series-2"),
+    ]
+    text = f"Median {format_seconds(series.p50)}, 95th percentile {format_seconds(series.p95)}."
+    return Chart("latency", "Latency", text, **_times(series), lines=lines, **_SECONDS, is_stacked=False)
+
+
+def make_errors_chart(series: Series) -> Chart:
+    """Return the number of calls that failed."""
+    line = Line("Errors", [point.errors for point in series.points], "bad")
+    share = series.total.errors / series.total.calls if series.total.calls else 0
+    text = f"{format_number(series.total.errors)} failed, {share:.1%} of all calls."
+    return Chart("errors", "Errors", text, **_times(series), lines=[line], **_COUNTS)
+
+
+def _group(series: Series, name: str) -> Sequence[Line]:
+    if not series.groups:
+        return [Line(name.capitalize(), [getattr(point, name) for point in series.points])]
+    return [
+        Line(
+            OTHERS if group.value is None else group.value,
+            [getattr(point, name) for point in group.points],
+            "rest" if group.value is None or number > _COLORS else f"series-{number}",
+        )
+        for number, group in enumerate(series.groups, 1)
+    ]
+
+
+def _times(series: Series) -> dict[str, Any]:
+    starts = [point.start for point in series.points]
+    return {"starts": starts, "ends": [start + timedelta(seconds=series.step) for start in starts]}
+
+
+def _count(value: Value) -> str:
+    return format_number(None if value is None else int(value))
+
+
+def _seconds(value: Value) -> str:
+    return format_seconds(None if value is None else float(value))
+
+
+def _tick_dollars(value: float, step: float) -> str:
+    return f"${value:,.{0 if step >= 1 and step == int(step) else 2 if step >= 0.01 else 4}f}"
+
+
+def _tick_seconds(value: float, step: float) -> str:
+    return f"{value:g} s" if step >= 0.1 or not value else f"{value * 1000:g} ms"
+
+
+_COUNTS: Final[dict[str, Any]] = {
+    "format": _count,
+    "format_tick": lambda value, _: format_short(value),
+    "is_whole": True,
+}
+_DOLLARS: Final[dict[str, Any]] = {"format": format_dollars, "format_tick": _tick_dollars}
+_SECONDS: Final[dict[str, Any]] = {"format": _seconds, "format_tick": _tick_seconds}
