@@ -163,3 +163,15 @@ def test_navigation_shows_what_the_account_may_see(visit):
     assert "/admin/audit" in visit("ann").get("/admin/account").body.decode()
     assert "/admin/audit" not in visit("vera").get("/admin/account").body.decode()
     assert visit("vera").get("/admin/audit").status == 403
+
+
+def test_ids_that_no_database_accepts_are_not_found(pages, visit):
+    """
+    An address with a null character is an error page, with any database.
+    """
+    for route in create_page(pages.worker).routes:
+        if "{" in route.path and "static" not in route.path:
+            path = re.sub(r"\{[^}]*\}", "a\0b", route.path)
+            answer = visit().get(path) if "GET" in route.methods else visit().post(path)
+
+            assert answer.status == 404, path

@@ -110,6 +110,7 @@ def _announce(sockets: Sequence[socket.socket], server: ServerSettings, prepared
         more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         lines.append(f"  models:   {', '.join(names[:MAX_NAMES])}{more}")
     lines.append(f"  database: {prepared.label}")
+    lines.append(f"  page:     {format_address(sockets[0])}/admin")
     lines.append("  create a key for clients: budwood server keys create NAME")
     if not names:
         hint = "add them to [server.models]" + (", or use provider/model" if server.vendor_names else "")

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from markupsafe import Markup, escape
+
 _UNITS: Final = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3600, "hour"), (60, "minute"))
 _SHORT: Final = ((10**9, "B"), (10**6, "M"), (10**3, "k"))
 
@@ -76,6 +78,14 @@ def format_seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
 
 
+def format_prose(text: str) -> Markup:
+    """Return a text in which what is between backquotes is code. All else is escaped."""
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(text.split("`"))
+    )
+
+
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "moment": format_moment,
     "iso": format_iso,
@@ -84,5 +94,6 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "short": format_short,
     "dollars": format_dollars,
     "seconds": format_seconds,
+    "prose": format_prose,
 }
 """The filters of templates, by their names there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -54,6 +55,8 @@ def post(path: str, view: View, scope: str | None) -> Route:
 
 
 async def _start_visit(request: Request, scope: str | None, form: Form | None = None) -> Visit:
+    if any("\0" in str(value) for value in request.path_params.values()):
+        raise HTTPException(404)  # PostgreSQL accepts no such id
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         raise ProblemError(INVALID_LOGIN)

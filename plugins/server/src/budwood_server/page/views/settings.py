@@ -22,6 +22,10 @@ from budwood_server.page.visits import Visit
 PATH: Final = "/admin/settings"
 LINK: Final = Link("Settings", PATH, "settings", "System", ADMIN)
 
+NOTES: Final = {
+    "configuration": "Newer settings are not valid.",
+    "tokens": "Stored tokens are not used: see Vendor tokens.",
+}
 HIDDEN: Final = "…"
 """What is shown in place of a token of the server, whose end the view of tokens shows."""
 
@@ -47,12 +51,22 @@ async def _show(visit: Visit, error: BudwoodError | None, status: int) -> Respon
     worker = visit.worker
     values: Mapping[str, Any] = {
         "configuration": await configuration.get_configuration(visit.request, visit.principal),
-        "checks": await worker.check(),
+        "checks": [_describe(name, check) for name, check in (await worker.check()).items() if name != "draining"],
         "problem": error,
         "models": worker.configuration.server.models,
         "values": await asyncio.to_thread(list_values, worker.configuration.settings),
     }
     return visit.render("settings.html", values, status=status)
+
+
+def _describe(name: str, check: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Return the name of a check, its state, what else is known, and the tone."""
+    title = name.capitalize()
+    if not check["ok"]:
+        return title, "Not ready", str(check.get("error", "")), "bad"
+    if "note" in check:
+        return title, "Attention", NOTES.get(name, check["note"]), "warn"
+    return title, "Ready", f"Version {check['version']}" if "version" in check else "It answers", "good"
 
 
 def list_values(settings: Settings) -> Sequence[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from pydantic import SecretStr, ValidationError
@@ -18,7 +18,7 @@ from budwood_server.page.forms import Form, FormErrors, is_of_form
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
-from budwood_server.vault.master_keys import COMMAND, MasterKeyError, MasterKeys
+from budwood_server.vault.master_keys import COMMAND, VARIABLE, MasterKeyError, MasterKeys
 from budwood_server.vault.tokens import NewToken
 from budwood_server.web.problems import ProblemError
 
@@ -33,8 +33,7 @@ async def show_tokens(visit: Visit) -> Response:
     """List tokens, the newest first, and the state of the master key."""
     page = await tokens.list_tokens(visit.request, visit.principal, visit.paging())
     keys = await _find_keys(visit)
-    values = {"page": page, "keys": keys, "command": COMMAND, "has_keys": isinstance(keys, MasterKeys)}
-    return visit.render("tokens.html", values)
+    return visit.render("tokens.html", {"page": page, **_show_keys(keys)})
 
 
 async def show_form(visit: Visit) -> Response:
@@ -139,9 +138,13 @@ def _describe(error: ProblemError | BudwoodError) -> tuple[FormErrors, int]:
 async def _show_form(visit: Visit, form: Form, errors: FormErrors, status: int) -> Response:
     keys = await _find_keys(visit)
     providers = sorted(visit.worker.configuration.providers)
-    values = {"form": form, "errors": errors, "providers": providers, "once": uuid4().hex, "command": COMMAND}
-    values |= {"keys": keys, "has_keys": isinstance(keys, MasterKeys)}
-    return visit.render("token_form.html", values, status=status)
+    values = {"form": form, "errors": errors, "providers": providers, "once": uuid4().hex}
+    return visit.render("token_form.html", values | _show_keys(keys), status=status)
+
+
+def _show_keys(keys: MasterKeys | MasterKeyError) -> dict[str, Any]:
+    """Return what ``master_key.html`` needs."""
+    return {"keys": keys, "has_keys": isinstance(keys, MasterKeys), "command": COMMAND, "variable": VARIABLE}
 
 
 def _show_rotation(visit: Visit, token: TokenReply, errors: FormErrors, status: int) -> Response:
