@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 
 from budwood_server.database import Database
@@ -19,3 +20,15 @@ async def open_database(url):
         yield database
     finally:
         await database.close()
+
+
+def create_tables(url):
+    """
+    Create the tables of a database.
+    """
+
+    async def create():
+        async with open_database(url):
+            pass
+
+    asyncio.run(create())

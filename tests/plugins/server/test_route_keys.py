@@ -15,13 +15,13 @@ from budwood_server.telemetry import following
 from tests.plugins.server.keyed_gateway import KeyedGateway
 
 OPEN = {
-    *("GET /livez", "GET /readyz", "GET /openapi.json", "GET /docs", "GET /docs/oauth2-redirect", "GET /redoc"),
+    *("GET /openapi.json", "GET /docs", "GET /docs/oauth2-redirect", "GET /redoc"),
     *("POST /api/auth/login", "POST /api/auth/refresh"),
 }
 """The routes that need no key."""
 
 SCOPES = {("GET", "/metrics"): TELEMETRY}
-"""What the key must be for on routes of FastAPI that do not declare it by `require`."""
+"""What the key must be for on routes for monitoring."""
 
 HOLDERS = {INFER: "owner", ADMIN: "admin", TELEMETRY: "telemetry"}
 
@@ -39,18 +39,18 @@ def gateway(tmp_path_factory):
 
 def list_routes(gateway):
     """List all routes that need a key: method, path and what the key must be for; None if any key will do."""
-    routes = {(route.method, route.path): route.scope for route in ROUTES}
+    routes = SCOPES | {(route.method, route.path): route.scope for route in ROUTES}
     for route in flatten(create_app(gateway.worker).rest.routes):
         for method in sorted(route.methods - {"HEAD"}):
             if f"{method} {route.path}" not in OPEN:
-                routes[method, route.path] = find_scope(route, method)
+                routes[method, route.path] = find_scope(route)
     return [(method, re.sub(r"\{[^}]*\}", "x", path), scope) for (method, path), scope in routes.items()]
 
 
-def find_scope(route, method):
+def find_scope(route):
     """Return what the key must be for."""
     declared = {each.call.scope for each in find_dependencies(route.dependant) if isinstance(each.call, Require)}
-    (scope,) = declared or [SCOPES[method, route.path]]
+    (scope,) = declared
     return scope
 
 

@@ -1,23 +1,25 @@
-"""The ASGI application: thin handlers for the routes under ``/v1``, the admin page, FastAPI for the rest."""
+"""
+The ASGI application: thin handlers for the routes under ``/v1`` and monitoring, the admin page, FastAPI for the rest.
+
+The page and FastAPI are imported by their first requests: a gateway whose clients only call models saves their memory.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING, Final
-
-from starlette.requests import Request as ScopedRequest
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from budwood import logs
 from budwood_server.access.account_keys import to_key
 from budwood_server.access.authentication import authenticate, forbid
-from budwood_server.api.access import find_principal
-from budwood_server.api.app import create_api
 from budwood_server.formats.errors import ENCODERS, OWN
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.gateway.rates import count_request
 from budwood_server.metrics import REFUSALS
+from budwood_server.monitoring import HANDLERS, answer_monitoring
 from budwood_server.routes.client_api import find_api
 from budwood_server.routes.requests import Request
 from budwood_server.routes.table import ROUTES, RUN, Match, RouteTable
@@ -27,12 +29,15 @@ from budwood_server.web.problems import ClientGoneError, Problem, ProblemError
 from budwood_server.worker import Worker
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from starlette.types import ASGIApp
 
     from budwood_server.access.keys import ApiKey
     from budwood_server.gateway.configuration import Configuration
     from budwood_server.routes.table import Route
     from budwood_server.web.exchange import Message, Receive, Send
+
+T = TypeVar("T")
 
 PREFIX: Final = "/v1/"
 PAGE: Final = "/admin"
@@ -75,8 +80,13 @@ class Application:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._routes = RouteTable(ROUTES)
-        self.rest = create_api(worker)
-        self._page: ASGIApp | None = None
+        self._rest = _Lazy(lambda: _create_rest(worker))
+        self._page = _Lazy(lambda: _create_page(worker))
+
+    @property
+    def rest(self) -> FastAPI:
+        """The application of FastAPI."""
+        return self._rest.load()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, or take part in start and stop of the server."""
@@ -139,31 +149,33 @@ class Application:
             await send(message)
 
         exchange.scope.setdefault("state", {})["request_id"] = exchange.request_id
-        if exchange.method not in _WITHOUT_BODY:
-            server = self._worker.configuration.server
-            try:
+        try:
+            if exchange.path in HANDLERS:
+                await answer_monitoring(exchange, self._worker)
+                return
+            if exchange.method not in _WITHOUT_BODY:
+                server = self._worker.configuration.server
                 await exchange.read_body(server.max_body, server.body_timeout)
-            except ClientGoneError:
-                return
-            except ProblemError as error:
-                await _send_error(exchange, error, OWN)
-                return
-            receive = exchange.replay(receive)
+                receive = exchange.replay(receive)
+        except ClientGoneError:
+            return
+        except Exception as error:  # noqa: BLE001 - each becomes a reply
+            await _send_error(exchange, error, OWN)
+            return
         is_page = exchange.path == PAGE or exchange.path.startswith(f"{PAGE}/")
-        app = await self._find_page() if is_page else self.rest
+        app: ASGIApp = await self._page.find() if is_page else await self._rest.find()
         await app(exchange.scope, receive, send_with_id)
-
-    async def _find_page(self) -> ASGIApp:
-        """Return the admin page. Its first request imports it, in a thread."""
-        if self._page is None:
-            self._page = await asyncio.to_thread(_create_page, self._worker)
-        return self._page
 
     async def _find_key(self, exchange: Exchange, route: Route) -> ApiKey:
         """Return the key of a request. Accounts may use what is no API of a vendor, too."""
         if route.api != OWN:
             return await authenticate(self._worker, exchange.find_header, route.scope)
-        principal = await find_principal(ScopedRequest({**exchange.scope, "app": self.rest}))
+        rest = await self._rest.find()
+        from starlette.requests import Request as ScopedRequest
+
+        from budwood_server.api.access import find_principal
+
+        principal = await find_principal(ScopedRequest({**exchange.scope, "app": rest}))
         if route.scope not in principal.scopes:
             raise forbid(principal.scopes, route.scope, principal.kind)
         return to_key(principal)
@@ -203,6 +215,34 @@ class Application:
         else:
             async with count_request(services.limits, key, exchange, configuration.server):
                 await handle(request)
+
+
+class _Lazy(Generic[T]):
+    """What the first request that needs it creates."""
+
+    def __init__(self, create: Callable[[], T]) -> None:
+        self._create = create
+        self._created: T | None = None
+        self._turns = asyncio.Lock()
+
+    def load(self) -> T:
+        """Return it."""
+        if self._created is None:
+            self._created = self._create()
+        return self._created
+
+    async def find(self) -> T:
+        """Return it. It is created in a thread, since imports take long."""
+        if self._created is None:
+            async with self._turns:
+                return await asyncio.to_thread(self.load)
+        return self._created
+
+
+def _create_rest(worker: Worker) -> FastAPI:
+    from budwood_server.api.app import create_api
+
+    return create_api(worker)
 
 
 def _create_page(worker: Worker) -> ASGIApp:

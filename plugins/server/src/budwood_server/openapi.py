@@ -107,11 +107,28 @@ _SCHEMAS: Final[dict[str, Schema]] = {
         error=_object("type message", **_DETAILS),
         request_id={"type": ["string", "null"]},
     ),
+    "Readiness": _object("status checks", status={"enum": ["ready", "not ready"]}, checks={"type": "object"}),
 }
 
 
+_MONITORING: Final[dict[str, tuple[str, dict[int, Schema], tuple[int, ...]]]] = {
+    "/livez": ("Tell that the process answers.", {200: {_JSON: {"schema": {"type": "object"}}}}, ()),
+    "/readyz": (
+        "Tell whether requests can be answered: the database, Redis if it is configured, and the configuration.",
+        {status: {_JSON: {"schema": {"$ref": "#/components/schemas/Readiness"}}} for status in (200, 503)},
+        (),
+    ),
+    "/metrics": (
+        'Return the metrics of all workers for Prometheus. It needs a key for telemetry, unless metrics is "open".',
+        {200: {"text/plain": {"schema": _TEXT}}},
+        (401, 403, 404, 503),
+    ),
+}
+"""The description, the replies and the statuses of errors of each route of `budwood_server.monitoring`."""
+
+
 def add_routes(app: FastAPI) -> None:
-    """Have an application of FastAPI describe the routes under ``/v1``, too."""
+    """Have an application of FastAPI describe the routes that thin handlers answer, too."""
 
     def describe() -> Schema:
         if app.openapi_schema is None:
@@ -120,6 +137,8 @@ def add_routes(app: FastAPI) -> None:
             components.setdefault("schemas", {}).update(_SCHEMAS | _RUN_SCHEMAS)
             _add_body_errors(document)
             components.setdefault("securitySchemes", {})["bearer"] = {"type": "http", "scheme": "bearer"}
+            for path in _MONITORING:
+                document["paths"][path] = {"get": _describe_monitoring(path)}
             for route in ROUTES:
                 path = re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
                 document["paths"].setdefault(path, {})[route.method.lower()] = _describe(route, path)
@@ -127,6 +146,22 @@ def add_routes(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # as FastAPI documents it
+
+
+def _describe_monitoring(path: str) -> Schema:
+    summary, replies, errors = _MONITORING[path]
+    error = {_JSON: {"schema": {"$ref": "#/components/schemas/ErrorReply"}}}
+    contents = replies | dict.fromkeys(errors, error)
+    operation: Schema = {
+        "operationId": f"get_{path.strip('/')}",
+        "tags": ["health"],
+        "summary": summary,
+        "responses": {
+            str(status): {"description": HTTPStatus(status).phrase, "content": content}
+            for status, content in contents.items()
+        },
+    }
+    return operation | ({"security": [{"bearer": []}]} if 401 in errors else {})
 
 
 def _add_body_errors(document: Schema) -> None:

@@ -1,1 +1,1 @@
-"""What FastAPI serves: health, metrics, and the API of the server itself under `/api`."""
+"""The API of the server itself under `/api`, by FastAPI. The first request to it imports it."""

@@ -1,4 +1,4 @@
-"""The application of FastAPI: what is not under ``/v1``."""
+"""The application of FastAPI: most of the API of the server itself, under ``/api``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from budwood_server.api import (
     auth,
     configuration,
     endpoints,
-    health,
     keys,
-    metrics,
     prompts,
     run_documents,
     runs,
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from budwood_server.worker import Worker
 
 _PARTS: Final = (
-    health,
-    metrics,
     configuration,
     endpoints,
     auth,

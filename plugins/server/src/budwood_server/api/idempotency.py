@@ -14,8 +14,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, delete, select, update
@@ -121,6 +119,8 @@ async def _reserve(database: Database, connection: AsyncConnection, stored: _Sto
 
 
 async def _save(connection: AsyncConnection, stored: _Stored, content: bytes) -> None:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # 6 MB, which most workers need not
+
     nonce = os.urandom(_NONCE_BYTES)
     encrypted = nonce + AESGCM(stored.secret).encrypt(nonce, content, stored.request_hash)
     await connection.execute(update(REPLIES).where(*_is(stored)).values(reply=encrypted))
@@ -131,6 +131,9 @@ def _is(stored: _Stored) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def _replay(first: _First, stored: _Stored) -> Response:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     request_hash, status, reply = first
     if request_hash != stored.request_hash:
         raise reject(
