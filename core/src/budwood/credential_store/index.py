@@ -151,11 +151,15 @@ def index_path(folder: Path) -> Path:
     return folder / FILE_NAME
 
 
-def read_index(path: Path) -> tuple[StoredKey, ...]:
+def read_index(path: Path, *, command: str = "budwood tokens add") -> tuple[StoredKey, ...]:
     """
     Read the index; without a file there are no keys.
 
     If other users may read the file, they no longer may afterwards, and a warning says so.
+
+    Args:
+        path: The file.
+        command: The command that stores a key, for errors.
 
     Raises:
         ConfigurationError: It cannot be read, is damaged, or may be read by others and that cannot be changed. The
@@ -174,7 +178,7 @@ def read_index(path: Path) -> tuple[StoredKey, ...]:
         tree: object = from_json(data)
     except ValueError:
         tree = None
-    cure = "Restore it from a backup, or delete it and add the keys again with `budwood tokens add`."
+    cure = f"Restore it from a backup, or delete it and add the keys again with `{command}`."
     if not isinstance(tree, dict):  # not raised inside the handler: the parser's error may contain the file
         raise ConfigurationError(f"{path}: the index of stored keys is damaged: not a JSON object.", hint=cure)
     return validate_settings(_Index, tree, where=str(path)).keys

@@ -9,11 +9,10 @@ import typer
 from typer.core import TyperGroup
 
 from budwood_cli import options, terminal
-from budwood_cli.errors import ArgumentError
 from budwood_cli.groups import new_group
 
 if TYPE_CHECKING:
-    from budwood.credential_store import Place, StoredKey
+    from budwood.credential_store import StoredKey
     from budwood_cli.stored_keys import Change
 
 COLUMNS: Final = ("provider", "label", "key", "stored in", "overridden by")
@@ -69,12 +68,13 @@ def add(
     """
     from budwood_cli.key_input import read_key
     from budwood_cli.key_sources import check_provider, confirm_target
-    from budwood_cli.stored_keys import store_key
+    from budwood_cli.secret_places import choose_place
+    from budwood_cli.stored_keys import store_key, stored_keys_path
 
     name = check_provider(_provider(provider))
     secret = read_key(name, token)
     target = confirm_target(name, secret, question=_FOR_ADDRESS, yes=yes)
-    place = _choose_place(store, yes=yes)
+    place = choose_place(store, stored_keys_path(), yes=yes)
     _report("stored", store_key(name, secret, place, label or _DEFAULT, target=target), json_output=json_output)
 
 
@@ -127,12 +127,13 @@ def rotate(
     """Replace a stored key by a new one. All other keys stay as they are."""
     from budwood_cli.key_input import read_key
     from budwood_cli.key_sources import confirm_target
-    from budwood_cli.stored_keys import replace_key
+    from budwood_cli.secret_places import choose_place
+    from budwood_cli.stored_keys import replace_key, stored_keys_path
 
     key = _choose_key(_provider(provider), label)
     secret = read_key(key.provider, token)
     target = confirm_target(key.provider, secret, question=_FOR_ADDRESS, yes=yes)
-    place = _choose_place(store or ("file" if key.place == "file" else None), yes=yes)
+    place = choose_place(store or ("file" if key.place == "file" else None), stored_keys_path(), yes=yes)
     _report("replaced", replace_key(key.provider, secret, place, key.label, target=target), json_output=json_output)
 
 
@@ -161,39 +162,6 @@ def _choose_key(provider: str, label: str | None) -> StoredKey:
     if chosen not in keys:
         raise missing_key(normalise(provider), chosen, list(keys.values()))
     return keys[chosen]
-
-
-def _choose_place(store: str | None, *, yes: bool) -> Place:
-    """
-    Return where to store a key. Without a keyring, the user has to agree to a file.
-
-    Raises:
-        ArgumentError: The option is not valid, or no question can be asked.
-    """
-    from budwood_cli.questions import confirm
-    from budwood_cli.stored_keys import find_place, stored_keys_path
-
-    if store is not None:
-        if store not in {"keyring", "file"}:
-            raise ArgumentError(f"Invalid value for --store: {store!r}.", hint="Pass keyring or file.")
-        return "file" if store == "file" else "keyring"
-    place = find_place()
-    if place is not None:
-        return place
-    file = terminal.short_path(stored_keys_path())
-    details = f"There is no keyring that keeps the key. {_keyring_hint()}"
-    question = f"Store it in {file}, as text that only you may read?"
-    if not confirm(question, flag="--store file", yes=yes, details=details):
-        raise typer.Exit(1)
-    return "file"
-
-
-def _keyring_hint() -> str:
-    from importlib.util import find_spec
-
-    from budwood.credential_store import INSTALL_HINT
-
-    return f"For one: {INSTALL_HINT}." if find_spec("keyring") is None else "Start one, such as gnome-keyring, for one."
 
 
 def _report(action: str, change: Change, *, json_output: bool) -> None:
