@@ -14,6 +14,8 @@ from budwood_server.client import GatewayClient
 from budwood_server.database import Database
 from budwood_server.database.schema import upgrade
 from budwood_server.process.server import GatewayServer as Server
+from budwood_server.runs.run_worker import RunWorker
+from budwood_server.vault.master_keys import new_master_key
 from budwood_server.worker import Worker
 from tests.plugins.server.gateway_server import GatewayServer
 
@@ -39,11 +41,19 @@ class ServedGateway(GatewayServer):
     def __init__(self, folder, settings=None):
         self.database = f"sqlite:///{folder}/server.sqlite3"
         models = {"fast": "offline/extractive"}
-        settings = {"server": {"database": self.database, "models": models}, **(settings or {})}
+        server = {"database": self.database, "models": models, "runs": {"dir": f"{folder}/runs"}}
+        settings = {"server": server, **(settings or {})}
+        variables = {"BUDWOOD_MASTER_KEY": new_master_key()}
         super().__init__(settings)
-        self.worker = Worker(lambda: Settings(Source("arguments", settings)))
+        self.worker = Worker(lambda: Settings(Source("arguments", settings, variables)))
         self._server = Server(self.worker)
         self.keys = asyncio.run(self._create_keys())
+
+    def execute_runs(self):
+        """
+        Execute the dataset runs that wait.
+        """
+        asyncio.run_coroutine_threadsafe(RunWorker(self.worker).execute_waiting(), self._loop).result()
 
     async def _create_keys(self):
         database = Database(self.database)

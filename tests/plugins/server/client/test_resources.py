@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+import budwood
 from budwood_prompts import read_prompt
 from budwood_server.client import AsyncGatewayClient, GatewayClient, NotFoundError
+from tests.plugins.server.runs.running import conversation
 
 
 def make(name, text="Greet {{ name }}."):
@@ -76,3 +78,114 @@ def test_async_client_has_the_same_methods(gateway):
             return found.prompt.name, [each.version async for each in client.prompts.versions("async")]
 
     assert asyncio.run(use()) == ("async", [1])
+
+
+def test_run_and_stream_return_the_reply(gateway):
+    """
+    A stream ends with the complete reply.
+    """
+    with GatewayClient(gateway.url, key=gateway.keys["infer"]) as client:
+        client.prompts.save(make("question", "What gives {{ name }}?\n\n<passage>The shoot gives fruit.</passage>"))
+        reply = client.run(model="fast", prompt="question", variables={"name": "fruit"})
+        with client.stream("What gives fruit? <passage>The shoot gives fruit.</passage>", model="fast") as events:
+            *parts, last = events
+
+    assert (reply.text, reply.prompt, reply.attempts) == ("The shoot gives fruit.", "question@1", 1)
+    assert "".join(part.text for part in parts) == last.reply.text != ""
+
+
+def test_session_keeps_its_messages(gateway):
+    """
+    They are the server's, and are gone after `delete`.
+    """
+    with GatewayClient(gateway.url, key=gateway.keys["infer"]) as client:
+        session = client.session("talk")
+        session.run("What gives fruit? <passage>The shoot gives fruit.</passage>", model="fast")
+        session.run("And again?", model="fast", options={"max_tokens": 100})
+
+        assert [message["role"] for message in session.messages()] == ["user", "assistant"] * 2
+        assert [each.name for each in client.sessions.list()] == ["talk"]
+        session.delete()
+        with pytest.raises(NotFoundError):
+            session.get()
+
+
+def test_telemetry_shows_calls(gateway):
+    """
+    A call is followed, found, and counted, with the name of the client.
+    """
+    with GatewayClient(gateway.url, key=gateway.keys["infer"]) as client:
+        client.run("What gives fruit? <passage>The shoot gives fruit.</passage>", model="fast", options={"label": "a"})
+        with client.telemetry.follow(after=0, label="a") as calls:
+            call = next(calls)
+
+        assert client.telemetry.get(call.id) == call
+        assert [each.id for each in client.telemetry.calls(label="a", since="1d")] == [call.id]
+        assert client.telemetry.export(label="a").startswith(b"id,")
+        assert call.client == f"budwood-python/{budwood.__version__}"
+        assert client.usage.total(label="a").calls == 1
+        assert [each.group for each in client.usage.groups("model", label="a")] == [{"model": "fast"}]
+
+
+def test_accounts_and_audit(admin):
+    """
+    Acts are in the log.
+    """
+    created = admin.accounts.create("bob", "viewer", "a long enough password")
+    changed = admin.accounts.change("bob", role="operator")
+    admin.accounts.remove(created.id)
+
+    assert (created.role, changed.role, changed.id) == ("viewer", "operator", created.id)
+    assert [each.target for each in admin.audit.list(action="account.remove")] == [created.id]
+    assert admin.endpoints.list().workers
+
+
+def test_vendor_token_is_stored_and_removed(admin):
+    """
+    Its text is not returned.
+    """
+    added = admin.tokens.add("openai", "sk-1234567890abcdef", label="main")
+
+    assert (added.label, added.ending) == ("main", "cdef")
+    assert [each.id for each in admin.tokens.list(provider="openai")] == [added.id]
+    assert admin.tokens.rotate(added.id, "sk-1234567890abcxyz").ending == "cxyz"
+    admin.tokens.remove(added.id)
+    assert [*admin.tokens.list()] == []
+
+
+def test_run_is_followed_to_its_end(gateway):
+    """
+    Its rows are read page by page, and exported.
+    """
+    with GatewayClient(gateway.url, key=gateway.keys["infer"]) as client:
+        document = client.runs.documents.upload("notes.txt", b"The shoot gives fruit.")
+        run = client.runs.submit(conversation(3), name="grafting")
+        waiting = [each.id for each in client.runs.list(state="queued")]
+        with client.runs.events(run.id) as events:
+            first = next(events)
+            gateway.execute_runs()
+            last = [*events][-1]
+
+        assert (waiting, first.state, last.state, last.progress.rows_done) == ([run.id], "queued", "complete", 3)
+        assert [row.index for row in client.runs.rows(run.id)] == [0, 1, 2]
+        assert client.runs.export(run.id).count(b"\n") == 3
+        assert client.runs.get(run.id).name == "grafting"
+        client.runs.delete(run.id)
+        client.runs.documents.delete(document.id)
+        assert [*client.runs.documents.list()] == []
+
+
+def test_async_client_streams(gateway):
+    """
+    Streams are iterated by ``async for``.
+    """
+
+    async def use():
+        question = "What gives fruit? <passage>The shoot gives fruit.</passage>"
+        async with (
+            AsyncGatewayClient(gateway.url, key=gateway.keys["infer"]) as client,
+            client.stream(question, model="fast") as events,
+        ):
+            return [event async for event in events][-1]
+
+    assert asyncio.run(use()).reply.text

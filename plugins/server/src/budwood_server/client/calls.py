@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Final, TypeVar
@@ -14,8 +14,14 @@ from budwood.types import HTTPCall, HTTPReply, ReplyHead, Timing
 from budwood.wire import ServerSentEvent, SSEDecoder
 from budwood_server.client.credentials import Credential
 from budwood_server.client.effects import Emit, Fetch, Flow, Invoke, Open, Read, Sleep
-from budwood_server.client.errors import AuthenticationError, NetworkError, convert_network_error, make_error
-from budwood_server.client.requests import Request
+from budwood_server.client.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    NetworkError,
+    convert_network_error,
+    make_error,
+)
+from budwood_server.client.requests import Request, StreamRequest
 
 T = TypeVar("T")
 
@@ -28,6 +34,9 @@ MAX_SECONDS: Final = 8.0
 
 UNLIMITED: Final = 10 * 365 * 86_400.0
 """Seconds for a stream that has no end."""
+
+RECONNECT_SECONDS: Final = 1.0
+"""The delay before a stream is opened again."""
 
 _UNPROCESSED: Final = frozenset({408, 425, 429, 503})
 """Statuses that say that a request was not carried out."""
@@ -88,19 +97,28 @@ def fetch(connection: Connection, request: Request[T]) -> Flow[T]:
     return request.read(body)
 
 
-def stream(
-    connection: Connection, request: Request[T], decode: Callable[[ReplyHead, ServerSentEvent], T | None]
-) -> Flow[None]:
+def fetch_steps(connection: Connection, requests: Generator[Request[Any], Any, T]) -> Flow[T]:
+    """Send requests one after the other, each made from the replies before it, and return the result."""
+    try:
+        request = next(requests)
+        while True:
+            request = requests.send((yield from fetch(connection, request)))
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+def stream(connection: Connection, source: StreamRequest[T]) -> Flow[None]:
     """
     Send a request, and emit the events of its reply.
 
-    If the connection breaks and an event had an id, the stream is continued after it.
+    A stream that is reopened is continued after the last event with an id.
 
-    Args:
-        connection: Where to send it.
-        request: The request.
-        decode: Returns what an event means; None for those that mean nothing.
+    Raises:
+        APIError: The server answered with an error, also in the stream.
+        NetworkError: There is no answer, or the stream broke and is not reopened.
     """
+    request = source.request
     timing = connection.start_timing(UNLIMITED if request.timeout is None else request.timeout)
 
     def start(call: HTTPCall) -> Flow[ReplyHead]:
@@ -112,20 +130,29 @@ def stream(
     last_id: str | None = None
     while True:
         head = yield from _with_retries(connection, _after(request, last_id), timing, start)
-        decoder, is_new = SSEDecoder(), False
         try:
-            data = b"."
+            decoder, data = SSEDecoder(), b"."
             while data:
                 data = yield Read()
                 events = decoder.feed(data) if data else decoder.close()
-                is_new, last_id = is_new or bool(events), _find_last_id(events) or last_id
-                yield Emit([item for event in events if (item := decode(head, event)) is not None])
+                last_id = _find_last_id(events) or last_id
+                yield Emit([item for event in events if (item := source.decode(head, event)) is not None])
+                if any(event.event == source.last_event for event in events):
+                    return
+            _check_end(source)
         except ProviderError as error:
             converted = convert_network_error(error)
-            if not isinstance(converted, NetworkError) or last_id is None or not is_new:
+            if not isinstance(converted, NetworkError) or not source.is_reopened:
                 raise converted from error
-        else:
-            return
+        yield Sleep(RECONNECT_SECONDS)
+
+
+def _check_end(source: StreamRequest[Any]) -> None:
+    """Check that a stream may end without its last event."""
+    if source.last_event is not None and not source.is_reopened:
+        error = ConnectionFailedError("The stream ended before the reply was complete.", hint="Send the call again.")
+        error.retryable = False
+        raise error
 
 
 def _with_retries(

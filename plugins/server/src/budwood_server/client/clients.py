@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict
 
 from budwood.clock import SystemClock
+from budwood_server.api_models.auth import PrincipalReply
 from budwood_server.client.calls import Connection
-from budwood_server.client.operations import S
+from budwood_server.client.operations import S, operation
+from budwood_server.client.requests import Request, get, path_of
+from budwood_server.client.resources.accounts import Accounts, Audit
+from budwood_server.client.resources.jobs import Jobs
 from budwood_server.client.resources.keys import Keys
 from budwood_server.client.resources.prompts import Prompts
+from budwood_server.client.resources.run import RunMethods, Session, Sessions
+from budwood_server.client.resources.runs import Runs
+from budwood_server.client.resources.telemetry import Endpoints, Telemetry, Usage
+from budwood_server.client.resources.tokens import Tokens
 from budwood_server.client.senders import AsyncSender, Sender, find_transports
 from budwood_server.client.targets import find_target
 
@@ -39,24 +47,51 @@ class ConnectionOptions(TypedDict, total=False):
     max_retry_after: float
 
 
-class _Resources(Generic[S]):
+class _Resources(RunMethods[S]):
     """
     What a client can do.
 
     Attributes:
+        accounts: Accounts of people.
+        audit: The log of administrative acts.
+        endpoints: Providers, and the health of their endpoints.
         keys: API keys.
+        jobs: Batches of requests.
         prompts: Prompts with their versions and labels.
+        runs: Dataset runs.
+        sessions: Conversations that the server keeps.
+        telemetry: Records of calls.
+        tokens: Tokens of vendors.
+        usage: Sums of calls, tokens and costs.
     """
 
     def __init__(self, sender: S) -> None:
-        self._sender = sender
+        super().__init__(sender)
+        self.accounts: Final = Accounts(sender)
+        self.audit: Final = Audit(sender)
+        self.endpoints: Final = Endpoints(sender)
         self.keys: Final = Keys(sender)
+        self.jobs: Final = Jobs(sender)
         self.prompts: Final = Prompts(sender)
+        self.runs: Final = Runs(sender)
+        self.sessions: Final = Sessions(sender)
+        self.telemetry: Final = Telemetry(sender)
+        self.tokens: Final = Tokens(sender)
+        self.usage: Final = Usage(sender)
+
+    def session(self, name: str) -> Session[S]:
+        """Return the conversation with a name, which the server keeps."""
+        return Session(self.sender, name)
+
+    @operation
+    def whoami(self) -> Request[PrincipalReply]:
+        """Return who the server takes the client for, and what it may do."""
+        return get(path_of("auth", "me"), PrincipalReply)
 
     @property
     def url(self) -> str:
         """The URL of the server, without the path of an API."""
-        return self._sender.connection.url
+        return self.sender.connection.url
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -100,7 +135,7 @@ class GatewayClient(_Resources[Sender]):
 
     def close(self) -> None:
         """Close the connections. Closing twice is no error."""
-        self._sender.close()
+        self.sender.close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +168,7 @@ class AsyncGatewayClient(_Resources[AsyncSender]):
 
     async def close(self) -> None:
         """Close the connections. Closing twice is no error."""
-        await self._sender.close()
+        await self.sender.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Generic, Self, TypeVar
 
-from budwood.types import ReplyHead
-from budwood.wire import ServerSentEvent
 from budwood_server.client import calls
-from budwood_server.client.requests import Request
+from budwood_server.client.requests import StreamRequest
 from budwood_server.client.senders import AsyncSender, Sender
 
 T = TypeVar("T")
-
-Decode = Callable[[ReplyHead, ServerSentEvent], T | None]
-"""Returns what an event means; None for those that mean nothing."""
 
 
 class Events(Generic[T]):
@@ -23,12 +18,11 @@ class Events(Generic[T]):
 
     Args:
         sender: Sends the request.
-        request: The request.
-        decode: Returns what an event means.
+        source: The request.
     """
 
-    def __init__(self, sender: Sender, request: Request[T], decode: Decode[T]) -> None:
-        self._events = sender.stream(calls.stream(sender.connection, request, decode))
+    def __init__(self, sender: Sender, source: StreamRequest[T]) -> None:
+        self._events = sender.stream(calls.stream(sender.connection, source))
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -51,8 +45,8 @@ class Events(Generic[T]):
 class AsyncEvents(Generic[T]):
     """The events of a stream, for ``async for`` and ``async with``; see `Events`."""
 
-    def __init__(self, sender: AsyncSender, request: Request[T], decode: Decode[T]) -> None:
-        self._events = sender.stream(calls.stream(sender.connection, request, decode))
+    def __init__(self, sender: AsyncSender, source: StreamRequest[T]) -> None:
+        self._events = sender.stream(calls.stream(sender.connection, source))
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self

@@ -8,13 +8,14 @@ A method of a resource returns a `Request`. Decorated, it sends it: for `Gateway
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from budwood_server.api_models.pages import PageOf
 from budwood_server.client import calls
+from budwood_server.client.events import AsyncEvents, Events
 from budwood_server.client.items import AsyncItems, Items
-from budwood_server.client.requests import Request
+from budwood_server.client.requests import Request, StreamRequest
 from budwood_server.client.senders import AsyncSender, Sender
 
 P = ParamSpec("P")
@@ -71,6 +72,23 @@ class operation(_Method[P, Request[T]]):  # noqa: N801 - a decorator
         return self if resource is None else self.bind(resource, _fetch)
 
 
+class steps(_Method[P, Generator[Request[Any], Any, T]]):  # noqa: N801 - a decorator
+    """Send the requests that a method yields, one after the other."""
+
+    @overload
+    def __get__(self, resource: Resource[Sender], owner: object = None) -> Callable[P, T]: ...
+
+    @overload
+    def __get__(self, resource: Resource[AsyncSender], owner: object = None) -> Callable[P, Awaitable[T]]: ...
+
+    @overload
+    def __get__(self, resource: None, owner: object = None) -> Self: ...
+
+    def __get__(self, resource: Resource[Any] | None, owner: object = None) -> Any:
+        """Return the method of a resource."""
+        return self if resource is None else self.bind(resource, _fetch_steps)
+
+
 class listing(_Method[P, Request[PageOf[T]]]):  # noqa: N801 - a decorator
     """Iterate over the items of the pages that the request of a method returns."""
 
@@ -88,9 +106,34 @@ class listing(_Method[P, Request[PageOf[T]]]):  # noqa: N801 - a decorator
         return self if resource is None else self.bind(resource, _iterate)
 
 
+class following(_Method[P, StreamRequest[T]]):  # noqa: N801 - a decorator
+    """Iterate over the events of the stream that a method describes."""
+
+    @overload
+    def __get__(self, resource: Resource[Sender], owner: object = None) -> Callable[P, Events[T]]: ...
+
+    @overload
+    def __get__(self, resource: Resource[AsyncSender], owner: object = None) -> Callable[P, AsyncEvents[T]]: ...
+
+    @overload
+    def __get__(self, resource: None, owner: object = None) -> Self: ...
+
+    def __get__(self, resource: Resource[Any] | None, owner: object = None) -> Any:
+        """Return the method of a resource."""
+        return self if resource is None else self.bind(resource, _follow)
+
+
 def _fetch(sender: Any, request: Request[Any]) -> Any:  # noqa: ANN401 - of either form
     return sender.run(calls.fetch(sender.connection, request))
 
 
+def _fetch_steps(sender: Any, requests: Generator[Request[Any], Any, Any]) -> Any:  # noqa: ANN401 - of either form
+    return sender.run(calls.fetch_steps(sender.connection, requests))
+
+
 def _iterate(sender: Any, request: Request[Any]) -> Any:  # noqa: ANN401 - of either form
     return AsyncItems(sender, request) if isinstance(sender, AsyncSender) else Items(sender, request)
+
+
+def _follow(sender: Any, source: StreamRequest[Any]) -> Any:  # noqa: ANN401 - of either form
+    return AsyncEvents(sender, source) if isinstance(sender, AsyncSender) else Events(sender, source)

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from budwood.types import Body
+from budwood.types import Body, ReplyHead
+from budwood.wire import ServerSentEvent
 from budwood.wire.multipart import FormField, encode_form
 from budwood_server.client.errors import BadResponseError
 
@@ -31,11 +32,12 @@ class Request(Generic[T]):
         path: The path, with encoded names in it.
         read: Returns the reply that a body contains.
         query: Parameters; those that are None are left out, and lists are repeated.
-        body: What is sent as JSON, or a form; None for nothing.
+        body: What is sent as JSON, a form, or bytes; None for nothing.
         headers: Further headers.
         idempotency_key: Lets the server recognise the request if it is sent again; None if it creates nothing.
         timeout: Seconds for the call; None for those of the client.
         is_safe: Whether it may be sent again although the server may have received it.
+        cursor: The parameter that says where a page begins.
     """
 
     method: str
@@ -47,6 +49,7 @@ class Request(Generic[T]):
     idempotency_key: str | None = field(default=None, repr=False)
     timeout: float | None = None
     is_safe: bool = True
+    cursor: str = "cursor"
 
     @property
     def target(self) -> str:
@@ -61,6 +64,8 @@ class Request(Generic[T]):
         if isinstance(self.body, Form):
             form = encode_form(self.body.fields)
             return {"content-type": form.content_type}, form.body
+        if isinstance(self.body, bytes):
+            return {"content-type": "application/octet-stream"}, self.body
         return {"content-type": "application/json"}, to_json(self.body)
 
     def with_query(self, **query: object) -> Request[T]:
@@ -69,7 +74,25 @@ class Request(Generic[T]):
 
     def at(self, cursor: str | None) -> Request[T]:
         """Return the request for the page at a cursor."""
-        return self.with_query(cursor=cursor)
+        return self.with_query(**{self.cursor: cursor})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRequest(Generic[T]):
+    """
+    A request whose reply is a stream of events.
+
+    Attributes:
+        request: The request. Without a timeout of its own, the stream may last as long as it has events.
+        decode: Returns what an event means; None for one that means nothing.
+        last_event: The name of its last event; None for a stream without an end.
+        is_reopened: Whether it is opened again if it ends without its last event. Else that is an error.
+    """
+
+    request: Request[Any]
+    decode: Callable[[ReplyHead, ServerSentEvent], T | None] = field(repr=False)
+    last_event: str | None = None
+    is_reopened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
