@@ -79,9 +79,17 @@ COMMANDS: Final = (
     ),
     Command(
         "server",
-        "Manage the keys, the tokens of vendors and the database of a server.",
+        "Manage the keys, people and database of a server.",
         "budwood_server.commands.server:app",
         "Server",
+        distribution="budwood-server",
+    ),
+    Command(
+        *("login", "Log in to a server.", "budwood_server.commands.login:login", "Server"),
+        distribution="budwood-server",
+    ),
+    Command(
+        *("logout", "End a login, and remove it from this machine.", "budwood_server.commands.login:logout", "Server"),
         distribution="budwood-server",
     ),
     Command(

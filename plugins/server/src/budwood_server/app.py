@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from budwood import logs
 from budwood_server.access.account_keys import to_key
-from budwood_server.access.authentication import authenticate, forbid
+from budwood_server.access.authentication import authenticate, find_token, forbid
 from budwood_server.formats.errors import ENCODERS, OWN
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.gateway.rates import count_request
 from budwood_server.metrics import REFUSALS
 from budwood_server.monitoring import HANDLERS, answer_monitoring
+from budwood_server.people.logins import ACCESS_PREFIX
 from budwood_server.routes.client_api import find_api
 from budwood_server.routes.requests import Request
 from budwood_server.routes.table import ROUTES, RUN, Match, RouteTable
@@ -167,8 +168,9 @@ class Application:
         await app(exchange.scope, receive, send_with_id)
 
     async def _find_key(self, exchange: Exchange, route: Route) -> ApiKey:
-        """Return the key of a request. Accounts may use what is no API of a vendor, too."""
-        if route.api != OWN:
+        """Return the key of a request, or one that stands for the account whose access token or cookie it has."""
+        token = find_token(exchange.find_header)
+        if route.api != OWN and not (token or "").startswith(ACCESS_PREFIX):  # cookies are not for APIs of vendors
             return await authenticate(self._worker, exchange.find_header, route.scope)
         rest = await self._rest.find()
         from starlette.requests import Request as ScopedRequest

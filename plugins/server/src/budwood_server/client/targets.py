@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budwood.errors import ConfigurationError, CredentialError
 from budwood.hooks import PROVIDER
 from budwood.names import join_names
 from budwood_server.client.credentials import Credential, KeyCredential
+from budwood_server.client.logins.credential import find_login
+from budwood_server.client.logins.store import LoginStore
+from budwood_server.client.urls import KEY_VARIABLE, PLUGIN, URL_VARIABLE, find_origin, parse_url
 
 if TYPE_CHECKING:
     from budwood import Settings
     from budwood.plugins import Instances
-
-KEY_VARIABLE: Final = "BUDWOOD_SERVER_KEY"
-URL_VARIABLE: Final = "BUDWOOD_SERVER_URL"
-PLUGIN: Final = "budwood-server"
-
-_API: Final = "/v1"
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Target(NamedTuple):
@@ -54,11 +49,8 @@ def find_target(
         ConfigurationError: No server is named, or several are.
         CredentialError: There is no key and no login for it.
     """
-    settings = instances.settings
     section = _read_section(instances, provider) if provider is not None else None
-    found = url or (section.url if section is not None else _find_variable(settings, URL_VARIABLE))
-    if found is None and (section := _choose_section(instances)) is not None:
-        found = section.url
+    found = url or (section.url if section is not None else find_url(instances))
     if found is None:
         raise ConfigurationError(
             "No server is named.",
@@ -68,32 +60,20 @@ def find_target(
     return Target(server, _find_credential(instances, server, key, section))
 
 
-def parse_url(url: str) -> str:
+def find_url(instances: Instances) -> str | None:
     """
-    Return the URL of a server without the path ``/v1`` and without a slash at its end.
+    Return the URL of the server that the environment or the settings name, or of the only login.
 
     Raises:
-        ConfigurationError: It is not a URL of HTTP, or contains a password or a query.
+        ConfigurationError: The settings name several servers.
     """
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in _PORTS and bool(parts.hostname) and not (parts.username or parts.query)
-        is_valid = is_valid and not parts.fragment and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ConfigurationError(
-            "The URL of the server is not valid.",
-            hint='Write it as in "https://budwood.example.org", without password.',
-        )
-    return url.rstrip("/").removesuffix(_API).rstrip("/")
-
-
-def find_origin(url: str) -> str:
-    """Return scheme, host and port of a URL; ports that schemes have by default are left out."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}" + ("" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}")
+    settings = instances.settings
+    if (url := _find_server_url(settings)) is not None:
+        return url
+    if (section := _choose_section(instances)) is not None:
+        return section.url
+    urls = [] if settings.key_folder is None else LoginStore(settings.key_folder).list_urls()
+    return urls[0] if len(urls) == 1 else None
 
 
 def _find_credential(instances: Instances, url: str, key: str | None, section: _Section | None) -> Credential:
@@ -105,6 +85,8 @@ def _find_credential(instances: Instances, url: str, key: str | None, section: _
         key = next((each.key for each in sections if each.key and find_origin(each.url) == origin), None)
     if key is not None:
         return KeyCredential(key)
+    if (login := find_login(url, instances.settings.key_folder, instances)) is not None:
+        return login
     raise CredentialError(
         f"There is no key for {origin}.",
         hint=f"Log in with `budwood login {url}`, set {KEY_VARIABLE}, or pass key=….",
@@ -113,14 +95,17 @@ def _find_credential(instances: Instances, url: str, key: str | None, section: _
 
 def _find_key_variable(settings: Settings, origin: str) -> str | None:
     """Return the key of the environment, unless the environment says that it is for another server."""
-    url = _find_variable(settings, URL_VARIABLE)
+    url = _find_server_url(settings)
     if url is not None and find_origin(url) != origin:
         return None
-    return _find_variable(settings, KEY_VARIABLE)
+    keys = (source.variables.get(KEY_VARIABLE, "").strip() for source in settings.sources)
+    return next(filter(None, keys), None)
 
 
-def _find_variable(settings: Settings, name: str) -> str | None:
-    return next((text for source in settings.sources if (text := source.variables.get(name, "").strip())), None)
+def _find_server_url(settings: Settings) -> str | None:
+    """Return the setting ``server_url``, which the environment has as `URL_VARIABLE`."""
+    urls = (source.tree.get("server_url") for source in settings.sources)
+    return next(filter(None, urls), None)
 
 
 def _choose_section(instances: Instances) -> _Section | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from budwood.hooks import MODELS_CHECK, ProviderSpec, hookimpl
+from budwood_server.client.urls import KEY_VARIABLE, URL_VARIABLE
 from budwood_server.provider.provider import BudwoodServer
 from budwood_server.provider.settings import BudwoodServerSettings
 
@@ -21,6 +22,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             requires_api=(2, 0),
             summary="Models behind a server of Budwood.",
             capabilities=BudwoodServer.all_capabilities,
+            environment={"api_key": (KEY_VARIABLE,), "base_url": (URL_VARIABLE,)},
             needs_credential=True,
             key_pattern="bw_live_[^_]+_.+",
             key_check=MODELS_CHECK,

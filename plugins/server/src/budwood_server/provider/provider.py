@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from budwood.providing import encode_json, parse_body
 from budwood.types import Adaptation, Answer, Capability, ChatRequest, ChatResponse, HTTPCall, HTTPReply, ReplyHead
 from budwood_openai_compatible import OpenAICompatible
+from budwood_server.client.calls import CLIENT
+from budwood_server.provider.logins import find_token_source
 from budwood_server.provider.reports import FIELD, ReportDecoder, complete_response, move_cost, read_headers
 from budwood_server.provider.settings import BudwoodServerSettings, make_headers
 
 if TYPE_CHECKING:
-    from budwood.contracts import MediaDecoder, PluginContext, StreamDecoder
+    from budwood.contracts import MediaDecoder, PluginContext, StreamDecoder, TokenSource
     from budwood.errors import ProviderError
     from budwood.types import (
         EmbeddingRequest,
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
 R = TypeVar("R", "ImageRequest", "TranscriptionRequest")
 A = TypeVar("A", bound=Answer)
 
-CLIENT: Final = "x-budwood-client"
-"""The header by which the server counts calls of its clients."""
-
 
 class BudwoodServer(OpenAICompatible):
     """
@@ -54,8 +53,14 @@ class BudwoodServer(OpenAICompatible):
     def __init__(self, settings: BudwoodServerSettings, context: PluginContext) -> None:
         super().__init__(settings, context)
         self._passed = settings.pass_options
+        self._token_source = find_token_source(settings)
         own = {CLIENT: f"budwood-python/{version('budwood')}", **settings.server_options.list_headers()}
         self._headers = {**own, **self._headers}
+
+    @property
+    def token_source(self) -> TokenSource | None:
+        """The login of the user, if there is no key; see `budwood.contracts.TokenProvider`."""
+        return self._token_source
 
     def add_options(self, call: HTTPCall, options: Mapping[str, str]) -> HTTPCall:
         """Pass options of the call on, as headers; see `budwood.contracts.CallOptionsProvider`."""

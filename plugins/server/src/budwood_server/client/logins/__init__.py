@@ -1,0 +1,1 @@
+"""Logins of ``budwood login``: where they are stored, and how their tokens are renewed."""
