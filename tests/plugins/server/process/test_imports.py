@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.plugins.server.databases import create_tables
 
+ROOT = Path(__file__).parents[4]
 HEAVY = {"alembic", "budwood_generation", "cryptography", "fastapi", "jinja2", "redis", "starlette"}
 PROGRAM = """
 import asyncio, json, sys
@@ -39,6 +41,6 @@ def test_a_worker_imports_what_its_requests_need(sqlite_url):
     """
     create_tables(sqlite_url)
     command = [sys.executable, "-c", PROGRAM, sqlite_url, *HEAVY]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.stdout.strip() == '[[200, 401, 401], [], ["fastapi", "starlette"]]', done.stderr
