@@ -16,6 +16,9 @@ from tests.gateway_api.vendor import CompleteVendor
 from tests.plugins.server.serving import ServeProcess
 
 SEED = 16
+ACCOUNTS = "^/api/(?!auth/logout|auth/password|auth/login|telemetry|audit|config)"
+"""What accounts may do besides logging out, and what is not the same with a key."""
+
 SETTINGS = """
 [providers.vendor]
 plugin = "openai"
@@ -64,8 +67,21 @@ def gateway(tmp_path_factory):
         yield served
 
 
+def log_in(gateway):
+    """
+    Return the access token of a new account, an administrator.
+    """
+    body = {"name": "ann", "password": "correct horse battery"}
+    headers = {"authorization": f"Bearer {gateway.create_key(scopes={'admin'})}"}
+    created = httpx.post(f"{gateway.url}/api/accounts", json={**body, "role": "admin"}, headers=headers)
+    assert created.status_code == 201, created.text
+    return httpx.post(f"{gateway.url}/api/auth/login", json=body).json()["access_token"]
+
+
 @pytest.mark.parametrize(
-    ("paths", "scopes", "examples"), [("^/v1/", {"infer"}, 40), ("^/(?!v1/)", {"admin", "telemetry"}, 20)]
+    ("paths", "scopes", "examples"),
+    [("^/v1/", {"infer"}, 40), ("^/(?!v1/)", {"admin", "telemetry", "infer"}, 15), (ACCOUNTS, None, 10)],
+    ids=["v1", "key", "account"],
 )
 def test_replies_are_documented(gateway, tmp_path, paths, scopes, examples):
     """
@@ -75,7 +91,7 @@ def test_replies_are_documented(gateway, tmp_path, paths, scopes, examples):
     document.write_text(json.dumps(refine(httpx.get(f"{gateway.url}/openapi.json").json())), "utf-8")
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", str(document), "--url", gateway.url]
     options = {
-        "--header": f"Authorization: Bearer {gateway.create_key(scopes=scopes)}",
+        "--header": f"Authorization: Bearer {log_in(gateway) if scopes is None else gateway.create_key(scopes=scopes)}",
         "--include-path-regex": paths,
         "--exclude-path": "/api/telemetry/follow",  # it sends events until the client leaves
         "--checks": ",".join(CHECKS),
