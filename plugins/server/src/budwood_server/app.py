@@ -46,6 +46,8 @@ CLIENT_GONE: Final = 499
 """The status of requests whose client has left before the reply, as nginx records it."""
 
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_UPLOADS: Final = frozenset({"/api/runs/documents"})
+"""Paths whose bodies are large: they are written to a file as they arrive, within a limit of their own."""
 
 _STOPPING: Final = Problem(
     status=503,
@@ -154,7 +156,7 @@ class Application:
             if exchange.path in HANDLERS:
                 await answer_monitoring(exchange, self._worker)
                 return
-            if exchange.method not in _WITHOUT_BODY:
+            if exchange.method not in _WITHOUT_BODY and exchange.path not in _UPLOADS:
                 server = self._worker.configuration.server
                 await exchange.read_body(server.max_body, server.body_timeout)
                 receive = exchange.replay(receive)

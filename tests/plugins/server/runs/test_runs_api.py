@@ -34,3 +34,14 @@ def test_a_run_is_executed_and_its_rows_are_read(gateway):
     _, rest = gateway.request("GET", f"/{run['id']}/rows?limit=2&cursor={page['next_cursor']}")
     assert [row["index"] for row in rest["items"]] == [2]
     assert rest["next_cursor"] is None
+
+
+def test_uploads_may_be_larger_than_other_bodies(tmp_path):
+    """
+    They have a limit of their own, and are written to a file as they arrive.
+    """
+    with RunGateway(tmp_path, server={"max_body": 1024}) as gateway:
+        status, document = gateway.request("POST", "/documents?name=a.txt", b"x" * 5000)
+        refused, _ = gateway.request("POST", "", {"specification": conversation(), "name": "x" * 5000})
+
+    assert (status, document["bytes"], refused) == (201, 5000, 413)
