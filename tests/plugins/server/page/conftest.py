@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from budwood_server.page.app import VIEWS
 from budwood_server.people import passwords
 from tests.plugins.server.people.conftest import PASSWORD, AccountsGateway
 
@@ -46,6 +47,13 @@ class Browser:
         body = urlencode([("csrf_token", self.csrf_token), *pairs]).encode()
         sent = {"cookie": self.cookie, "content_type": FORM, "content_length": str(len(body))} | ORIGIN
         return self._gateway.send("POST", path, "", body, **(sent | headers))
+
+
+def list_pages():
+    """
+    List the paths of pages without parameters.
+    """
+    return [route.path for view in VIEWS for route in view.ROUTES if "GET" in route.methods and "{" not in route.path]
 
 
 def read(answer):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, Final
 
 from budwood import Settings
 from budwood.settings_sources import Source
+from budwood_server.access.key_store import KeyStore
 from budwood_server.access.keys import ADMIN, TELEMETRY, KeyBudget, KeyPolicy
 from budwood_server.database import Database
 from budwood_server.database.schema import upgrade
@@ -18,6 +20,7 @@ from budwood_server.vault.master_keys import VARIABLE, find_master_keys, new_mas
 from budwood_server.vault.tokens import parse_new_token
 from budwood_server.worker import Worker
 from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.seeding import seed
 
 PASSWORD: Final = "correct horse battery"
 ACCOUNTS: Final = (("ann@example.com", "admin"), ("oli@example.com", "operator"), ("vera@example.com", "viewer"))
@@ -42,24 +45,25 @@ class PageServer(GatewayServer):
 
     Args:
         folder: Where the database is.
+        calls: The number of calls of the last 30 days in its telemetry.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, calls: int = 300) -> None:
         super().__init__({})
-        self.worker = WorkerWithData(f"sqlite:///{folder}/server.sqlite3")
+        self.worker = WorkerWithData(f"sqlite:///{folder}/server.sqlite3", calls)
         self._server = type(self._server)(self.worker)
 
 
 class WorkerWithData(Worker):
     """
-    A worker that creates its database, with accounts, keys and tokens, when it starts.
+    A worker that creates its database, with accounts, keys, tokens, prompts and calls, when it starts.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, calls: int) -> None:
         tree: dict[str, Any] = {"server": {"database": url, "models": MODELS}}
         sources = Source("budwood.toml", tree), Source("environment", {}, {VARIABLE: new_master_key()})
         super().__init__(lambda: Settings(*sources))
-        self._url = url
+        self._url, self._calls = url, calls
 
     async def start(self) -> None:
         database = Database(self._url)
@@ -70,10 +74,14 @@ class WorkerWithData(Worker):
             for token in TOKENS:
                 keys = find_master_keys(self.configured)
                 await acts.add(connection, COMMAND, keys, parse_new_token(*token))
+        await seed(database, calls=self._calls)
+        store = KeyStore(database)
+        for policy in KEYS:
+            await store.create(policy)
+        now = time.time()
+        await store.save_last_used({key.id: now - 400 * number**2 for number, key in enumerate(await store.list(), 1)})
         await database.close()
         await super().start()
-        for policy in KEYS:
-            await self.services.keys.store.create(policy)
 
     @property
     def configured(self) -> Settings:

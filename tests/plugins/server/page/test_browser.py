@@ -8,22 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.browsers import HANGS, open_chromium
+from tests.plugins.server.page.conftest import list_pages
 from tests.plugins.server.page.page_server import PASSWORD, PageServer
 
 pytestmark = pytest.mark.one_python  # the browser and what it shows do not depend on the version of Python
 
 CONTRAST = Path(__file__).parents[3] / "site" / "contrast.js"
-PAGES = [
-    "/admin/keys",
-    "/admin/keys/new",
-    "/admin/tokens",
-    "/admin/tokens/new",
-    "/admin/people",
-    "/admin/people/new",
-    "/admin/settings",
-    "/admin/audit",
-    "/admin/account",
-]
+PAGES = list_pages()
 WIDE, NARROW = 1440, 360
 
 
@@ -107,7 +98,7 @@ def test_views_fit_and_can_be_read(visit, server, width, scheme):
 
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(CONTRAST.read_text("utf-8")) == [], path
-        assert page.locator("main h1").count() == 1
+        assert page.locator("main h1").count() == 1, path
         assert page.evaluate(
             "[...document.querySelectorAll('input, select, textarea')].every(each => "
             "each.type === 'hidden' || each.labels.length > 0)"

@@ -6,16 +6,11 @@ import re
 
 import pytest
 
-from budwood_server.page.app import VIEWS, create_page
+from budwood_server.page.app import create_page
 from budwood_server.page.security import HEADERS
-from tests.plugins.server.page.conftest import Browser, log_in, read
+from tests.plugins.server.page.conftest import Browser, list_pages, log_in, read
 
 COOKIE = re.compile(r"budwood_session=(bw_cookie_[^;]+); HttpOnly; Max-Age=43200; Path=/; SameSite=lax")
-
-
-def list_pages():
-    """List the paths of pages without parameters."""
-    return [route.path for view in VIEWS for route in view.ROUTES if "GET" in route.methods and "{" not in route.path]
 
 
 def test_login_leads_to_the_page_that_was_wanted(stranger):

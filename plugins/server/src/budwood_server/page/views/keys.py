@@ -10,8 +10,9 @@ from uuid import uuid4
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from budwood_server.access.keys import ADMIN, INFER, SCOPES, KeyPolicy
-from budwood_server.api import keys
+from budwood_server.access.keys import ADMIN, INFER, SCOPES, TELEMETRY, KeyPolicy
+from budwood_server.api import keys, telemetry
+from budwood_server.api.paging import Paging
 from budwood_server.api_models.keys import KeyDetails, NewKeyDetails, Rotation
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import Form, FormErrors, is_of_form
@@ -19,6 +20,9 @@ from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
 from budwood_server.people.roles import KEYS_READ, KEYS_WRITE
+from budwood_server.telemetry.filters import read_filters
+from budwood_server.telemetry.forms import Sums
+from budwood_server.telemetry.reading import CallReader
 from budwood_server.web.problems import ProblemError
 
 PATH: Final = "/admin/keys"
@@ -43,7 +47,8 @@ async def show_keys(visit: Visit) -> Response:
 async def show_key(visit: Visit) -> Response:
     """Show a key."""
     key = await _find(visit)
-    return visit.render("key.html", {"key": key, "may_change": keys.may_change(visit.principal, key)})
+    values = {"key": key, "use": await _read_use(visit, key.id)}
+    return visit.render("key.html", values | {"may_change": keys.may_change(visit.principal, key)})
 
 
 async def show_form(visit: Visit) -> Response:
@@ -111,6 +116,14 @@ async def revoke_key(visit: Visit) -> Response:
 
 async def _find(visit: Visit) -> KeyDetails:
     return await keys.show(visit.request, visit.principal, visit.request.path_params["key_id"])
+
+
+async def _read_use(visit: Visit, key_id: str) -> Sums | None:
+    """Return the sums over its calls of 30 days; None if the account may not see them."""
+    if not visit.may(TELEMETRY):
+        return None
+    where = telemetry.select(visit.principal, read_filters(key=key_id, since="30d"))
+    return (await telemetry.list_totals(where, CallReader(visit.database), Paging(None, 1))).total
 
 
 def _read_policy(form: Form) -> dict[str, Any]:
