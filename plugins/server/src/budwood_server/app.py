@@ -84,7 +84,7 @@ class Application:
         self._worker = worker
         self._routes = RouteTable(ROUTES)
         self._rest = _Lazy(lambda: _create_rest(worker))
-        self._page = _Lazy(lambda: _create_page(worker))
+        self._page = _Lazy(lambda: _create_page(worker, self))
 
     @property
     def rest(self) -> FastAPI:
@@ -249,10 +249,10 @@ def _create_rest(worker: Worker) -> FastAPI:
     return create_api(worker)
 
 
-def _create_page(worker: Worker) -> ASGIApp:
+def _create_page(worker: Worker, root: ASGIApp) -> ASGIApp:
     from budwood_server.page.app import create_page
 
-    return create_page(worker)
+    return create_page(worker, root)
 
 
 def _no_route(exchange: Exchange, allowed: frozenset[str]) -> ProblemError:

@@ -113,7 +113,7 @@ def test_static_files_are_kept_by_browsers(stranger):
 
 def list_changes(worker):
     """List the paths of all changes of the page, with an id in place of parameters."""
-    routes = create_page(worker).routes
+    routes = create_page(worker, None).routes
     paths = [route.path for route in routes if "POST" in route.methods and route.path != "/admin/login"]
     return [re.sub(r"\{[^}]*\}", "x", path) for path in paths]
 
@@ -164,7 +164,7 @@ def test_ids_that_no_database_accepts_are_not_found(pages, visit):
     """
     An address with a null character is an error page, with any database.
     """
-    for route in create_page(pages.worker).routes:
+    for route in create_page(pages.worker, None).routes:
         if "{" in route.path and "static" not in route.path:
             path = re.sub(r"\{[^}]*\}", "a\0b", route.path)
             answer = visit().get(path) if "GET" in route.methods else visit().post(path)

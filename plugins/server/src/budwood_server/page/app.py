@@ -21,6 +21,8 @@ from budwood_server.page.views import (
     login,
     overview,
     people,
+    prompt_tests,
+    prompts,
     settings,
     telemetry,
     tokens,
@@ -30,19 +32,40 @@ from budwood_server.page.views.home import make_home
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from starlette.types import ASGIApp
+
     from budwood_server.worker import Worker
 
-VIEWS: Final[tuple[ModuleType, ...]] = (overview, telemetry, endpoints, keys, tokens, people, settings, audit, account)
+VIEWS: Final[tuple[ModuleType, ...]] = (
+    overview,
+    telemetry,
+    endpoints,
+    prompts,
+    prompt_tests,
+    keys,
+    tokens,
+    people,
+    settings,
+    audit,
+    account,
+)
 """The views in the order of the navigation. Each module has ``ROUTES``, and ``LINK`` if the navigation shows it."""
 
 
-def create_page(worker: Worker) -> Starlette:
-    """Create the application. It answers the paths that begin with ``/admin``."""
+def create_page(worker: Worker, root: ASGIApp) -> Starlette:
+    """
+    Create the application. It answers the paths that begin with ``/admin``.
+
+    Args:
+        worker: The state of the process.
+        root: The application of the gateway, to which views send requests.
+    """
     navigation = Navigation([view.LINK for view in VIEWS if hasattr(view, "LINK")])
     routes: list[Route] = [assets.ROUTE, *login.ROUTES, make_home(navigation)]
     for view in VIEWS:
         routes += view.ROUTES
     app = Starlette(routes=routes, middleware=[Middleware(SecurityHeaders)], exception_handlers=HANDLERS)
     app.state.worker = worker
+    app.state.root = root
     app.state.templates = create_environment(navigation)
     return app

@@ -16,6 +16,14 @@ NOTICES: Final[Mapping[str, str]] = {
     "account-changed": "The account is changed. Its logins have ended.",
     "account-removed": "The account is removed.",
     "password-changed": "The password is changed. Log in with the new one.",
+    "prompt-saved": "The prompt is saved as a new version.",
+    "prompt-labelled": "The label names this version. Every server uses it within a second.",
+    "prompt-unlabelled": "The label is removed.",
+    "prompt-rolled-back": "The earlier version is saved again, as the newest one.",
+    "prompt-deleted": "The prompt is deleted.",
+    "run-cancelled": "The run is cancelled. Its finished rows stay.",
+    "run-resumed": "The run continues as soon as a worker is free.",
+    "run-deleted": "The run is deleted with its rows.",
     "settings-loaded": "The settings are loaded again.",
 }
 

@@ -1,0 +1,1 @@
+"""The forms of prompts: what a form says, and what is wrong with it."""
