@@ -42,6 +42,7 @@ def read_filters(
     model: Annotated[Text, Query(description="The name of the model as it was requested.")] = None,
     user: Annotated[Text, Query(description="The user that the request named.")] = None,
     client: Annotated[Text, Query(description="The program that sent it: NAME/VERSION.")] = None,
+    prompt: Annotated[Text, Query(description="The version of the prompt: NAME@NUMBER.")] = None,
     label: Annotated[Text, Query(description="The label of the call, by default the name of the key.")] = None,
     provider: Annotated[Text, Query(description="The provider that answered.")] = None,
     vendor_model: Annotated[Text, Query(description="Its model, alone or as provider/model.")] = None,
@@ -58,7 +59,7 @@ def read_filters(
         ProblemError: A value is not valid.
     """
     now = time.time()
-    named = {"key": key, "team": team, "model": model, "user": user, "client": client}
+    named = {"key": key, "team": team, "model": model, "user": user, "client": client, "prompt": prompt}
     return CallFilter(
         since=_read_moment(since, "since", now),
         until=_read_moment(until, "until", now),
