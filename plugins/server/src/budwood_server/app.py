@@ -172,7 +172,8 @@ class Application:
     async def _find_key(self, exchange: Exchange, route: Route) -> ApiKey:
         """Return the key of a request, or one that stands for the account whose access token or cookie it has."""
         token = find_token(exchange.find_header)
-        if route.api != OWN and not (token or "").startswith(ACCESS_PREFIX):  # cookies are not for APIs of vendors
+        may_be_account = route.api == OWN if token is None else token.startswith(ACCESS_PREFIX)
+        if not may_be_account:  # cookies are not for APIs of vendors
             return await authenticate(self._worker, exchange.find_header, route.scope)
         rest = await self._rest.find()
         from starlette.requests import Request as ScopedRequest

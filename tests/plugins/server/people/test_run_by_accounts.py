@@ -46,11 +46,14 @@ def test_cookie_of_a_page_runs_with_its_token(gateway):
     assert (foreign.status, foreign.json["error"]["code"]) == (403, "wrong_origin")
 
 
-def test_login_is_no_key_under_v1(gateway):
+def test_cookie_is_not_for_apis_of_vendors(gateway):
     """
-    The APIs of vendors take keys only.
+    Under ``/v1`` an account uses its access token.
     """
+    cookie, csrf_token = gateway.open_page("ann")
+    sent = {"cookie": cookie, "host": "localhost", "origin": "http://localhost", "x_csrf_token": csrf_token}
+    body = {"model": "fast", "messages": [{"role": "user", "content": QUESTION["input"]}]}
     token = gateway.log_in("ann").json["access_token"]
-    body = {"model": "fast", "messages": [{"role": "user", "content": "Hi"}]}
 
-    assert gateway.call("POST", "/v1/chat/completions", body, token).status == 401
+    assert gateway.call("POST", "/v1/chat/completions", body, **sent, authorization="").status == 401
+    assert gateway.call("POST", "/v1/chat/completions", body, token).status == 200
