@@ -13,6 +13,7 @@ from budwood_server.gateway.errors import _KINDS
 from budwood_server.openapi import ERRORS
 from budwood_server.routes.table import ROUTES
 from budwood_server.worker import Worker
+from tests.plugins.server.in_process import Gateway
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,15 @@ def test_references_and_operations_are_valid(document):
     assert set(references) <= set(schemas)
     assert len(operations) == len(set(operations))
     assert {"/livez", "/readyz", "/metrics", "/api/config", "/api/config/reload"} <= set(document["paths"])
+
+
+def test_other_methods_of_a_fixed_path_are_refused():
+    """
+    Also if the path looks like that of an object: the reply lists the methods that the document has.
+    """
+    gateway = Gateway({})
+    answers = [gateway.send("DELETE", "/api/runs/documents", b""), gateway.send("GET", "/api/tokens/rewrap", b"")]
+    answers.append(gateway.send("OPTIONS", "/api/tokens/rewrap", b""))
+
+    assert [answer.status for answer in answers] == [405] * 3
+    assert [answer.headers["allow"] for answer in answers] == ["GET, POST", "POST", "POST"]

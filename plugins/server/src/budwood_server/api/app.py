@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.routing import APIRoute
 
 from budwood_server.api import (
     accounts,
@@ -43,6 +45,10 @@ _PARTS: Final = (
     audit,
 )
 
+_FIXED: Final = frozenset(
+    route.path for module in _PARTS for route in module.router.routes if isinstance(route, APIRoute)
+)
+
 
 def create_api(worker: Worker) -> FastAPI:
     """Create the application, which starts and stops the worker if its server has a lifespan."""
@@ -60,6 +66,7 @@ def create_api(worker: Worker) -> FastAPI:
         summary="Any model of any provider for clients of OpenAI and Anthropic.",
         lifespan=lifespan,
         redirect_slashes=False,
+        dependencies=[Depends(_check_method)],
     )
     app.state.worker = worker
     for module in _PARTS:
@@ -67,3 +74,9 @@ def create_api(worker: Worker) -> FastAPI:
     add_error_handlers(app)
     add_routes(app)
     return app
+
+
+def _check_method(request: Request) -> None:
+    """Refuse other methods of a fixed path that also looks like one with a variable part: there is no such object."""
+    if "{" in request.scope["route"].path and request.url.path in _FIXED:
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)

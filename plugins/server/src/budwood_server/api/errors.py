@@ -92,8 +92,8 @@ def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
 
 def _list_methods(request: Request) -> dict[str, str]:
     """Return the header with all methods of a path; Starlette's has only those of its first route."""
-    path = getattr(request.scope.get("route"), "path", None)
-    operations = request.app.openapi()["paths"].get(path)
+    paths = request.app.openapi()["paths"]
+    operations = paths.get(request.url.path) or paths.get(getattr(request.scope.get("route"), "path", None))
     return {"allow": ", ".join(sorted(map(str.upper, operations)))} if operations else {}
 
 
