@@ -63,7 +63,7 @@ COMMANDS: Final = (
         "Text",
     ),
     Command(
-        *("prompts", "List, show and test prompts in files.", "budwood_prompts.commands.prompts:app", "Text"),
+        *("prompts", "Manage prompts in files and on a server.", "budwood_prompts.commands.prompts:app", "Text"),
         distribution="budwood-prompts",
     ),
     Command("count", "Count the tokens of a prompt, and estimate its cost.", "budwood_cli.count:count", "Text"),

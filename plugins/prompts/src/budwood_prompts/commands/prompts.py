@@ -1,4 +1,4 @@
-"""``budwood prompts``: list, show and test the prompts of a folder."""
+"""``budwood prompts``: the prompts of a folder, and those of a server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import typer
 
 from budwood_cli import options, terminal
 from budwood_cli.groups import new_group
+from budwood_prompts.commands.arguments import Folder, Name, split_reference
+from budwood_prompts.commands.pull import pull
+from budwood_prompts.commands.push import push
+from budwood_prompts.commands.server import OnServer, Provider, open_server
+from budwood_prompts.commands.versions import diff, label, list_labels, roll_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,29 +21,36 @@ if TYPE_CHECKING:
     from budwood_prompts.prompt import Prompt
 
 COLUMNS: Final = ("name", "variables", "description")
+SERVER_COLUMNS: Final = ("name", "version", "labels", "variables", "description")
 
-Folder = Annotated[
-    str, typer.Option("--dir", metavar="FOLDER", envvar="BUDWOOD_PROMPTS_DIR", help="The folder of the prompts.")
-]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a prompt: greeting is the file greeting.toml.")]
 Values = Annotated[
     list[str] | None,
     typer.Option("--var", metavar="NAME=VALUE", help="The value of a variable; a list as JSON. May be repeated."),
 ]
 
-app = new_group("List, show and test the prompts in the files of a folder.")
+app = new_group("Manage the prompts in the files of a folder, and those of a server.")
 
 
 @app.command("list")
 def list_prompts(
-    *, folder: Folder = "prompts", layout: options.Format = None, json_output: options.AsJSON = False
+    *,
+    folder: Folder = "prompts",
+    server: OnServer = False,
+    provider: Provider = None,
+    layout: options.Format = None,
+    json_output: options.AsJSON = False,
 ) -> None:
-    """List the prompts of a folder."""
+    """List the prompts of a folder, or of a server."""
     from budwood_prompts.folder import PromptFolder
+
+    layout = terminal.Layout.JSON if json_output else layout
+    if server or provider is not None:
+        _list_on_server(provider, layout)
+        return
 
     source = PromptFolder(folder)
     prompts = [source.load(name) for name in source.names()]
-    if json_output or layout is terminal.Layout.JSON:
+    if layout is terminal.Layout.JSON:
         terminal.write_json([prompt.model_dump(mode="json") for prompt in prompts])
     elif prompts:
         rows = [(prompt.name, ", ".join(prompt.variables) or "none", prompt.description) for prompt in prompts]
@@ -47,13 +59,50 @@ def list_prompts(
         terminal.note("no prompts")
 
 
+def _list_on_server(provider: str | None, layout: terminal.Layout | None) -> None:
+    with open_server("budwood prompts list --server", provider) as client:
+        found = list(client.prompts.list())
+    if layout is terminal.Layout.JSON:
+        terminal.write_json([each.model_dump(mode="json") for each in found])
+    elif found:
+        rows = [
+            (
+                each.prompt.name,
+                str(each.version),
+                ", ".join(f"{name} {version}" for name, version in each.labels.items()) or "none",
+                ", ".join(each.prompt.variables) or "none",
+                each.prompt.description,
+            )
+            for each in found
+        ]
+        terminal.write_table(SERVER_COLUMNS, rows, optional=("description",), layout=layout)
+    else:
+        terminal.note("no prompts")
+
+
 @app.command("show")
-def show(name: Name, *, folder: Folder = "prompts", json_output: options.AsJSON = False) -> None:
-    """Show a prompt as its file has it: variables and templates."""
+def show(
+    name: Name,
+    *,
+    folder: Folder = "prompts",
+    server: OnServer = False,
+    provider: Provider = None,
+    json_output: options.AsJSON = False,
+) -> None:
+    """
+    Show a prompt as its file has it.
+
+    With --server, NAME may be NAME@LABEL.
+    """
     from budwood_prompts.files import format_prompt
     from budwood_prompts.folder import PromptFolder
 
-    prompt = PromptFolder(folder).load(name)
+    if server or provider is not None:
+        found, at = split_reference(name)
+        with open_server("budwood prompts show --server", provider, prompt=found) as client:
+            prompt = client.prompts.get(found, at=at).prompt
+    else:
+        prompt = PromptFolder(folder).load(name)
     if json_output:
         terminal.write_json(prompt.model_dump(mode="json"))
     else:
@@ -88,6 +137,14 @@ def check(
         _write_messages(messages, as_json=json_output)
     else:
         _ask(model, messages, as_json=json_output)
+
+
+app.command("push")(push)
+app.command("pull")(pull)
+app.command("diff")(diff)
+app.command("rollback")(roll_back)
+app.command("label")(label)
+app.command("labels")(list_labels)
 
 
 def _check_all(prompts: Sequence[Prompt], *, as_json: bool) -> None:
