@@ -9,6 +9,7 @@ import pytest
 from budwood_server.page.app import create_page
 from budwood_server.page.security import HEADERS
 from tests.plugins.server.page.conftest import Browser, list_pages, log_in, read
+from tests.plugins.server.people.conftest import PASSWORD
 
 COOKIE = re.compile(r"budwood_session=(bw_cookie_[^;]+); HttpOnly; Max-Age=43200; Path=/; SameSite=lax")
 
@@ -170,3 +171,14 @@ def test_ids_that_no_database_accepts_are_not_found(pages, visit):
             answer = visit().get(path) if "GET" in route.methods else visit().post(path)
 
             assert answer.status == 404, path
+
+
+@pytest.mark.parametrize("path", list_pages())
+def test_no_page_shows_what_proves_a_login(visit, path):
+    """
+    Neither cookies nor keys nor passwords, not even the own ones.
+    """
+    page = visit().get(path).body
+
+    assert not re.search(rb"bw_(live|cookie|access|refresh|ticket)_|scrypt\$", page)
+    assert PASSWORD.encode() not in page

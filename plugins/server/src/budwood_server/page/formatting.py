@@ -65,6 +65,8 @@ def format_dollars(value: float | Decimal | None) -> str:
     """Return an amount in US dollars, with more digits if it is small; a dash for None."""
     if value is None:
         return "–"
+    if 0 < abs(float(value)) < 0.00005:
+        return "<$0.0001"
     digits = 2 if abs(float(value)) >= 1 or value == 0 else 4
     return f"${value:,.{digits}f}"
 

@@ -1,0 +1,80 @@
+"""How values look in pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from budwood_server.page.formatting import (
+    format_ago,
+    format_dollars,
+    format_moment,
+    format_number,
+    format_prose,
+    format_seconds,
+    format_short,
+)
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "just now"),
+        (59, "just now"),
+        (60, "1 minute ago"),
+        (7200, "2 hours ago"),
+        (86_400 * 45, "1 month ago"),
+        (86_400 * 800, "2 years ago"),
+        (-30, "in a moment"),
+        (-3600, "in 1 hour"),
+    ],
+)
+def test_moments_are_relative_to_now(seconds, text):
+    """
+    The unit is the largest that fits.
+    """
+    assert format_ago(NOW - timedelta(seconds=seconds), NOW) == text
+
+
+def test_values_that_are_missing_are_dashes():
+    """
+    They are not zeros.
+    """
+    assert {each(None) for each in (format_ago, format_moment, format_number, format_short, format_dollars)} == {"–"}
+    assert format_seconds(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (format_moment(NOW.timestamp()), "1 Mar 2026, 12:00"),
+        (format_number(1234567), "1,234,567"),
+        (format_number(Decimal("1234.50")), "1,234.50"),
+        (format_short(999), "999"),
+        (format_short(1500), "1.5k"),
+        (format_short(2_000_000), "2M"),
+        (format_dollars(Decimal("0.00213")), "$0.0021"),
+        (format_dollars(Decimal("0.00001")), "<$0.0001"),
+        (format_dollars(Decimal(0)), "$0.00"),
+        (format_dollars(Decimal(1234)), "$1,234.00"),
+        (format_seconds(0.34), "340 ms"),
+        (format_seconds(2.25), "2.2 s"),
+        (format_seconds(600), "10 min"),
+    ],
+)
+def test_numbers_are_short(text, expected):
+    """
+    They have as many digits as people need.
+    """
+    assert text == expected
+
+
+def test_text_between_backquotes_is_code():
+    """
+    All of it is escaped.
+    """
+    assert format_prose("Run `a <b>` & <i>") == "Run <code>a &lt;b&gt;</code> &amp; &lt;i&gt;"
