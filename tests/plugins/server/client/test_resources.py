@@ -37,6 +37,9 @@ def test_prompts_are_saved_labelled_and_found(admin):
     admin.prompts.unlabel("greeting", "production")
     with pytest.raises(NotFoundError, match="production") as caught:
         admin.prompts.get("greeting", at="production")
+    admin.prompts.delete("greeting", 2)
+    assert [each.version for each in admin.prompts.versions("greeting")] == [3, 1]
+    admin.prompts.delete("greeting")
     assert (caught.value.status, caught.value.code) == (404, "prompt_not_found")
     assert caught.value.request_id
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from budwood.contracts import Clock
 from budwood.errors import ProviderError
 from budwood.types import HTTPCall, HTTPReply, ReplyHead, Timing
-from budwood.wire import ServerSentEvent, SSEDecoder
+from budwood.wire import SSEDecoder
 from budwood_server.client.credentials import Credential
 from budwood_server.client.effects import Emit, Fetch, Flow, Invoke, Open, Read, Sleep
 from budwood_server.client.errors import (
@@ -130,21 +130,40 @@ def stream(connection: Connection, source: StreamRequest[T]) -> Flow[None]:
     last_id: str | None = None
     while True:
         head = yield from _with_retries(connection, _after(request, last_id), timing, start)
+        place = _Place(last_id)
         try:
-            decoder, data = SSEDecoder(), b"."
-            while data:
-                data = yield Read()
-                events = decoder.feed(data) if data else decoder.close()
-                last_id = _find_last_id(events) or last_id
-                yield Emit([item for event in events if (item := source.decode(head, event)) is not None])
-                if any(event.event == source.last_event for event in events):
-                    return
-            _check_end(source)
+            yield from _read_events(source, head, place)
         except ProviderError as error:
             converted = convert_network_error(error)
             if not isinstance(converted, NetworkError) or not source.is_reopened:
-                raise converted from error
+                raise converted from (None if converted is error else error)
+        if place.is_end:
+            return
+        last_id = place.last_id
         yield Sleep(RECONNECT_SECONDS)
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a stream was read: the id of its last event, and whether it has ended."""
+
+    last_id: str | None
+    is_end: bool = False
+
+
+def _read_events(source: StreamRequest[Any], head: ReplyHead, place: _Place) -> Flow[None]:
+    """Emit the events of the open stream."""
+    decoder, data = SSEDecoder(), b"."
+    while data:
+        data = yield Read()
+        for event in decoder.feed(data) if data else decoder.close():
+            if (item := source.decode(head, event)) is not None:
+                yield Emit((item,))  # one by one, since a later one may be an error
+            place.last_id = event.id or place.last_id
+            if event.event == source.last_event:
+                place.is_end = True
+                return
+    _check_end(source)
 
 
 def _check_end(source: StreamRequest[Any]) -> None:
@@ -216,10 +235,6 @@ def _find_delay(
 
 def _after(request: Request[T], last_id: str | None) -> Request[T]:
     return request if last_id is None else replace(request, headers={**request.headers, "last-event-id": last_id})
-
-
-def _find_last_id(events: list[ServerSentEvent]) -> str | None:
-    return next((event.id for event in reversed(events) if event.id), None)
 
 
 def _read_rest() -> Flow[bytes]:

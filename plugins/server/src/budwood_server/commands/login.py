@@ -10,9 +10,10 @@ import typer
 from budwood_cli import options, terminal
 
 if TYPE_CHECKING:
+    from budwood.credential_store import Place
     from budwood.plugins import Instances
     from budwood_server.client.logins.credential import LoginCredential
-    from budwood_server.client.logins.store import LoginStore
+    from budwood_server.client.logins.store import Login, LoginStore
 
 URL = Annotated[
     str | None,
@@ -47,19 +48,13 @@ def login(
     if status:
         _show_status(url, json_output=json_output)
         return
-    from budwood_cli.questions import ask_text
-    from budwood_cli.secret_places import choose_place
-    from budwood_server.client.logins.calls import LoginCalls
-
     instances, logins = _open()
     server = _choose_server(instances, logins, url)
     _check_protection(server, insecure_http=insecure_http)
-    account = name or ask_text(f"Name at {server}", flag="--name NAME")
+    account = name or _ask_name(server)
     password = _read_password(account, from_input=password_stdin)
-    place = choose_place(store, logins.path, yes=yes, subject="login")
-    new = LoginCalls(instances).log_in(server, account, password)
-    with logins.lock():
-        logins.save(new, place)
+    place = _choose_place(store, logins, yes=yes)
+    new = _log_in(instances, logins, server, (account, password), place)
     if json_output:
         terminal.write_json({"url": server, "account": new.account, "store": place})
     else:
@@ -96,6 +91,17 @@ def logout(
         terminal.write_json({"url": server, "ended": not local})
     else:
         terminal.note(f"logged out of {server}")
+
+
+def _log_in(
+    instances: Instances, logins: LoginStore, url: str, name_and_password: tuple[str, str], place: Place
+) -> Login:
+    from budwood_server.client.logins.calls import LoginCalls
+
+    new = LoginCalls(instances).log_in(url, *name_and_password)
+    with logins.lock():
+        logins.save(new, place)
+    return new
 
 
 def _show_status(url: str | None, *, json_output: bool) -> None:
@@ -164,6 +170,18 @@ def _find_login(url: str, instances: Instances, logins: LoginStore) -> LoginCred
     if found is None:
         raise CredentialError(f"There is no login for {url}.", hint=f"Log in with `budwood login {url}`.")
     return found
+
+
+def _ask_name(url: str) -> str:
+    from budwood_cli.questions import ask_text
+
+    return ask_text(f"Name at {url}", flag="--name NAME")
+
+
+def _choose_place(store: str | None, logins: LoginStore, *, yes: bool) -> Place:
+    from budwood_cli.secret_places import choose_place
+
+    return choose_place(store, logins.path, yes=yes, subject="login")
 
 
 def _read_password(name: str, *, from_input: bool) -> str:

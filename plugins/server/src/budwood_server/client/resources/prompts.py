@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import JsonValue
+
 from budwood_prompts import Prompt
 from budwood_server.api_models.pages import PageOf
 from budwood_server.api_models.prompts import (
@@ -35,9 +37,11 @@ class Prompts(Resource[S]):
         return get(path_of("prompts", name), PromptReply, at=at)
 
     @operation
-    def save(self, prompt: Prompt, *, idempotency_key: str | None = None) -> Request[VersionReply]:
-        """Save a prompt as a new version. Labels stay where they are."""
-        body = prompt.model_dump(mode="json", exclude_defaults=True)
+    def save(
+        self, prompt: Prompt | Mapping[str, JsonValue], *, idempotency_key: str | None = None
+    ) -> Request[VersionReply]:
+        """Save a prompt, or its fields, as a new version. Labels stay where they are."""
+        body = prompt.model_dump(mode="json", exclude_defaults=True) if isinstance(prompt, Prompt) else prompt
         return create(path_of("prompts"), VersionReply, body, idempotency_key=idempotency_key)
 
     @listing
@@ -64,6 +68,12 @@ class Prompts(Resource[S]):
         """Save the content of an earlier version as a new version."""
         body = {"version": version}
         return create(path_of("prompts", name, "rollback"), VersionReply, body, idempotency_key=idempotency_key)
+
+    @operation
+    def delete(self, name: str, version: int | None = None) -> Request[None]:
+        """Delete a prompt with all its versions, or one version."""
+        steps = (name,) if version is None else (name, "versions", version)
+        return act("DELETE", path_of("prompts", *steps))
 
     @operation
     def label(self, name: str, label: str, version: int) -> Request[LabelBody]:
