@@ -42,6 +42,7 @@ MESSAGES = {
         },
     },
 }
+INPUT = {"anyOf": [TEXT, {"type": "null"}, MESSAGES]}
 TOOLS = {
     "type": "array",
     "maxItems": 2,
@@ -67,6 +68,8 @@ OPTIONS = {
         "routing": TEXT,
         "timeout": NUMBER,
         "on_unsupported": {"enum": ["error", "adapt", "warn", ""]},
+        "prompt": {"enum": ["greeting", "greeting@production", "No name", 1]},
+        "variables": {"type": "object"},
     },
 }
 SAMPLING = {
@@ -132,6 +135,7 @@ FIELDS = {
 def refine(document: Schema) -> Schema:
     """Return a document whose requests name models of the gateway, and have fields of the vendors' documents."""
     document = deepcopy(document)
+    document["components"]["schemas"]["RunBody"]["properties"] |= {"model": MODELS, "input": INPUT}
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for content in operation.get("requestBody", {}).get("content", {}).values():

@@ -168,6 +168,7 @@ async def delete_prompt(connection: AsyncConnection, name: str) -> int:
     Raises:
         PromptNotFoundError: There is no such prompt.
     """
+    await _lock(connection, name)
     await find_number(connection, PromptReference(name))
     await connection.execute(delete(LABELS).where(LABELS.c.name == name))
     deleted = await connection.execute(delete(VERSIONS).where(VERSIONS.c.name == name))
