@@ -68,9 +68,10 @@ class WorkerWithData(Worker):
     async def start(self) -> None:
         database = Database(self._url)
         await upgrade(database)
+        hashed = hash_password(PASSWORD)
         async with database.write() as connection:
             for name, role in ACCOUNTS:
-                await create_account(connection, COMMAND, name, role, hash_password(PASSWORD))
+                await create_account(connection, COMMAND, name, role, hashed)
             for token in TOKENS:
                 keys = find_master_keys(self.configured)
                 await acts.add(connection, COMMAND, keys, parse_new_token(*token))
