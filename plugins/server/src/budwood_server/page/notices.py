@@ -21,6 +21,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "prompt-unlabelled": "The label is removed.",
     "prompt-rolled-back": "The earlier version is saved again, as the newest one.",
     "prompt-deleted": "The prompt is deleted.",
+    "run-submitted": "The run is submitted. A worker executes it as soon as one is free.",
     "run-cancelled": "The run is cancelled. Its finished rows stay.",
     "run-resumed": "The run continues as soon as a worker is free.",
     "run-deleted": "The run is deleted with its rows.",

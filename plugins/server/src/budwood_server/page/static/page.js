@@ -16,6 +16,14 @@ document.addEventListener("click", (event) => {
   if (dialog && event.target === dialog) dialog.close(); // beside its content
 });
 
+// What is loaded again and again waits while it is used: it would lose the focus, and close what is open in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt } = event.detail;
+  if (elt.matches("[data-poll]") && (elt.contains(document.activeElement) || elt.querySelector("details[open]"))) {
+    event.preventDefault();
+  }
+});
+
 async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   const label = button.querySelector("span");
