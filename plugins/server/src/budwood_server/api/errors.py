@@ -84,7 +84,7 @@ def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
         message = f"There is no route {request.url.path}."
     elif status == HTTPStatus.BAD_REQUEST:
         message = "The request body is not valid JSON."
-    headers = getattr(error, "headers", None) or {}
+    headers = {name.lower(): value for name, value in (getattr(error, "headers", None) or {}).items()}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {**headers, **_list_methods(request)}
     return _reply(request, Problem(status=status, message=message, code=_CODES.get(status), headers=headers))
