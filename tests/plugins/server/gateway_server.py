@@ -61,14 +61,20 @@ class GatewayServer:
         self._loop.call_soon_threadsafe(self._server.interrupt)
         self._thread.join()
         self._listener.close()
-        assert self._errors == [], "errors in callbacks of the event loop"
+        assert self._errors == [], self._errors
+
+    def add_error(self, context):
+        """
+        Note an error in a callback of the event loop, which fails the test at the end.
+        """
+        self._errors.append(context)
 
     def _run(self):
         run(self._serve())
 
     async def _serve(self):
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(lambda _, context: self._errors.append(context))
+        self._loop.set_exception_handler(lambda _, context: self.add_error(context))
         self._started.set()
         await serve_worker(self._server, self.worker, [self._listener])
 

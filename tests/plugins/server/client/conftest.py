@@ -55,6 +55,13 @@ class ServedGateway(GatewayServer):
         """
         asyncio.run_coroutine_threadsafe(RunWorker(self.worker).execute_waiting(), self._loop).result()
 
+    def add_error(self, context):
+        """
+        Ignore the task in which SQLAlchemy closes the connection of a read that was cancelled because a client left.
+        """
+        if "aiosqlite" not in repr(context.get("task")):
+            super().add_error(context)
+
     async def _create_keys(self):
         database = Database(self.database)
         await upgrade(database)

@@ -88,12 +88,12 @@ def test_run_and_stream_return_the_reply(gateway):
     A stream ends with the complete reply.
     """
     with GatewayClient(gateway.url, key=gateway.keys["infer"]) as client:
-        client.prompts.save(make("question", "What gives {{ name }}?\n\n<passage>The shoot gives fruit.</passage>"))
-        reply = client.run(model="fast", prompt="question", variables={"name": "fruit"})
+        client.prompts.save(make("asked", "What gives {{ name }}?\n\n<passage>The shoot gives fruit.</passage>"))
+        reply = client.run(model="fast", prompt="asked", variables={"name": "fruit"})
         with client.stream("What gives fruit? <passage>The shoot gives fruit.</passage>", model="fast") as events:
             *parts, last = events
 
-    assert (reply.text, reply.prompt, reply.attempts) == ("The shoot gives fruit.", "question@1", 1)
+    assert (reply.text, reply.prompt, reply.attempts) == ("The shoot gives fruit.", "asked@1", 1)
     assert "".join(part.text for part in parts) == last.reply.text != ""
 
 
