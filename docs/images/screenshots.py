@@ -46,6 +46,8 @@ class Shot(NamedTuple):
 
 
 SHOTS: Final = {
+    "admin-overview": Shot("/admin/overview?period=month", (1280, 1060)),
+    "admin-prompt": Shot("/admin/prompts/support-answer"),
     "admin-keys": Shot("/admin/keys"),
     "admin-new-key": Shot("/admin/keys/new", (1280, 1100)),
     "admin-tokens": Shot("/admin/tokens"),
@@ -58,7 +60,7 @@ def main(names: list[str]) -> None:
     """Photograph some views, or all."""
     with (
         tempfile.TemporaryDirectory(prefix="screenshots-") as folder,
-        PageServer(Path(folder)) as server,
+        PageServer(Path(folder), calls=5000) as server,
         open_chromium() as browser,
     ):
         cookies = log_in(browser, server.url)

@@ -46,11 +46,15 @@ class PageServer(GatewayServer):
     Args:
         folder: Where the database is.
         calls: The number of calls of the last 30 days in its telemetry.
+
+    Attributes:
+        database_file: The database.
     """
 
     def __init__(self, folder: Path, *, calls: int = 300) -> None:
         super().__init__({})
-        self.worker = WorkerWithData(f"sqlite:///{folder}/server.sqlite3", calls)
+        self.database_file = folder / "server.sqlite3"
+        self.worker = WorkerWithData(folder, calls)
         self._server = type(self._server)(self.worker)
 
 
@@ -59,8 +63,9 @@ class WorkerWithData(Worker):
     A worker that creates its database, with accounts, keys, tokens, prompts and calls, when it starts.
     """
 
-    def __init__(self, url: str, calls: int) -> None:
-        tree: dict[str, Any] = {"server": {"database": url, "models": MODELS}}
+    def __init__(self, folder: Path, calls: int) -> None:
+        url = f"sqlite:///{folder}/server.sqlite3"
+        tree: dict[str, Any] = {"server": {"database": url, "models": MODELS, "runs": {"dir": f"{folder}/runs"}}}
         sources = Source("budwood.toml", tree), Source("environment", {}, {VARIABLE: new_master_key()})
         super().__init__(lambda: Settings(*sources))
         self._url, self._calls = url, calls

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
+from budwood_usage.database import add
 from tests.browsers import HANGS, open_chromium
 from tests.plugins.server.page.conftest import list_pages
 from tests.plugins.server.page.page_server import PASSWORD, PageServer
+from tests.plugins.server.telemetry_calls import make_call
 
 pytestmark = pytest.mark.one_python  # the browser and what it shows do not depend on the version of Python
 
 CONTRAST = Path(__file__).parents[3] / "site" / "contrast.js"
 PAGES = list_pages()
 WIDE, NARROW = 1440, 360
+SPECIFICATION = """\
+rows = 2
+[conversation]
+answerer = "fast"
+[conversation.strategy]
+plugin = "seed-list"
+seeds = ["What gives the fruit?"]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +203,84 @@ def test_login_ends_by_the_button(visit):
 
     page.get_by_text("You are logged out.").wait_for()
     assert page.get_by_label("Name").is_visible()
+
+
+def test_charts_show_figures_without_scripts(visit):
+    """
+    The drawing has its size, and the same figures are a table.
+    """
+    page = visit("/admin/overview?period=month", width=NARROW, java_script_enabled=False)
+    box = page.locator("#calls svg.plot").bounding_box()
+
+    assert box["width"] > 200
+    assert box["height"] > 100
+    page.locator("#calls summary").click()
+    assert page.locator("#calls tbody tr").count() == 30
+    page.get_by_role("link", name="Week").click()
+    page.wait_for_url(re.compile("period=week"))
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_prompt_is_edited_and_tested(visit, has_scripts):
+    """
+    The reply arrives as a stream; without scripts it is a page.
+    """
+    page = visit("/admin/prompts/summary", java_script_enabled=has_scripts)
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Content of message 1").fill("Summarize {{ count }}: {{ text }}")
+    page.get_by_role("button", name="Save as a new version").click()
+    page.get_by_text("The prompt is saved as a new version.").wait_for()
+    page.get_by_role("link", name="Test").click()
+    page.get_by_label("text").fill("Trees give fruit. Roots give water.")
+    page.get_by_label("Model").fill("fast")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_text("offline/extractive").wait_for()
+
+    page.locator(".output", has_text=re.compile(".")).wait_for()
+    assert page.get_by_text("stop", exact=True).is_visible()
+
+
+def test_calls_are_followed(visit, server):
+    """
+    A call that ends appears without loading the page.
+    """
+    page = visit("/admin/telemetry?user=followed")
+    page.get_by_role("link", name="Follow live").click()
+    page.get_by_text("No calls").wait_for()
+    page.evaluate("window.isSame = true")
+    write_call(server)
+    page.locator("tbody tr").wait_for()
+
+    assert page.evaluate("window.isSame")
+    page.get_by_role("link", name="Stop following").click()
+    page.get_by_role("link", name="Follow live").wait_for()
+
+
+def test_run_is_submitted_and_cancelled(visit):
+    """
+    The question is a dialog, which the progress does not close.
+    """
+    page = visit("/admin/runs")
+    page.get_by_role("link", name="New run").first.click()
+    page.get_by_label("Name").fill("cancelled in the browser")
+    page.get_by_label("Specification").fill(SPECIFICATION)
+    page.get_by_role("button", name="Submit run").click()
+    page.get_by_text("The run waits for a worker.").wait_for()
+    page.get_by_role("link", name="Cancel").click()
+    page.locator("dialog[open]").wait_for()
+    with page.expect_response(re.compile(r"/admin/runs/run_\w+$")):
+        pass  # the progress is loaded again
+    page.get_by_role("button", name="Cancel run").click()
+
+    page.get_by_text("The run is cancelled.").wait_for()
+    assert page.locator(".badge", has_text="cancelled").is_visible()
+
+
+def write_call(server):
+    """
+    Record a call of now.
+    """
+    engine = create_engine(f"sqlite:///{server.database_file}")
+    with engine.begin() as connection:
+        add(connection, [make_call(1, time=time.time(), tags={"user": "followed"})])
+    engine.dispose()

@@ -64,7 +64,8 @@ def find_time_ticks(starts: Sequence[datetime]) -> Sequence[TimeTick]:
     if distance is not None and distance <= _DAY:
         chosen = [index for index, start in enumerate(seconds) if start % distance == 0]
     else:
-        chosen = list(range(len(seconds) - 1, -1, -math.ceil(len(seconds) / MAX_TICKS)))[::-1]
+        every = math.ceil(len(seconds) / MAX_TICKS)
+        chosen = list(range(len(seconds) - 1 - every // 2, -1, -every))[::-1]  # none so near the end that it is moved
     return [TimeTick(index, _format_tick(starts[index], distance)) for index in chosen[-MAX_TICKS:]]
 
 
