@@ -80,7 +80,7 @@ def log_in(gateway):
 
 @pytest.mark.parametrize(
     ("paths", "scopes", "examples"),
-    [("^/v1/", {"infer"}, 40), ("^/(?!v1/)", {"admin", "telemetry", "infer"}, 15), (ACCOUNTS, None, 10)],
+    [("^/v1/", {"infer"}, 40), ("^/(?!v1/)", {"admin", "telemetry"}, 15), (ACCOUNTS, None, 10)],
     ids=["v1", "key", "account"],
 )
 def test_replies_are_documented(gateway, tmp_path, paths, scopes, examples):
