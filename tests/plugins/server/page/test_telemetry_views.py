@@ -112,7 +112,7 @@ def test_live_calls_are_asked_for_again(calls, visit):
     write_calls(calls, [make_call(77, time=time.time(), tags={"user": "late"})])
     part = visit().get("/admin/telemetry?live=1&user=late", hx_request="true")
 
-    assert 'hx-get="/admin/telemetry?live=1&amp;user=late" hx-trigger="every 2s"' in page
+    assert 'hx-get="/admin/telemetry?live=1&amp;user=late" data-poll hx-disinherit="*" hx-trigger="every 2s"' in page
     assert "No calls" in page
     assert b"/admin/telemetry/calls/" in part.body
     assert b"<html" not in part.body

@@ -34,11 +34,14 @@ TITLES: Final[dict[Period, str]] = {"hour": "Hour", "day": "Day", "week": "Week"
 SPANS: Final[dict[Period, str]] = {"hour": "1h", "day": "24h", "week": "7d", "month": "30d"}
 """The same times as a filter of telemetry."""
 
+POLLS: Final[dict[Period, str]] = {"hour": "30s", "day": "1m", "week": "5m", "month": "15m"}
+"""How often the page asks for new figures. A month of a million calls takes seconds to read."""
+
 _TOP: Final = 5
 
 
 async def show_overview(visit: Visit) -> Response:
-    """Show the calls of a period. The page asks for them again every half minute."""
+    """Show the calls of a period. The page asks for them again from time to time."""
     period: Period = next((each for each in PERIODS if each == visit.query.get("period")), "day")
     timeline = find_timeline(period, time.time())
     records, where = CallReader(visit.database), restrict(CallFilter(), visit.principal)
@@ -50,6 +53,7 @@ async def show_overview(visit: Visit) -> Response:
         "period": period,
         "periods": TITLES,
         "span": SPANS[period],
+        "poll": POLLS[period],
         "series": series,
         "changes": await _compare(records, where, timeline, series),
         "charts": _draw(series),
