@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 from budwood_server.runs.run_worker import RunWorker
 from tests.plugins.server.keyed_gateway import KeyedGateway
@@ -45,7 +47,7 @@ class RunGateway(KeyedGateway):
         headers = ({"content_type": "application/json"} if content else {}) | headers
         answer = self.send(method, f"/api/runs{path}", self.keys.get(key, key), content, **headers)
         is_json = answer.headers.get("content-type") == "application/json"
-        return answer.status, answer.json if is_json else answer.body
+        return answer.status, answer.json if is_json and answer.body else answer.body
 
     def submit(self, specification, key="owner", **fields):
         """
@@ -77,3 +79,29 @@ class RunGateway(KeyedGateway):
         Execute the runs that wait.
         """
         self.run(RunWorker(self.worker).execute_waiting())
+
+
+class WorkerProcess:
+    """
+    Runs `budwood server worker` inside a ``with`` block, and kills it at the end.
+
+    Args:
+        server: The server whose settings and database it has.
+    """
+
+    def __init__(self, server):
+        self.server = server
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "budwood_cli", "server", "worker"],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self.server.environment,
+            cwd=self.server.folder,
+        )
+        return self.process
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from budwood_server.process.preparation import PreparedDatabase
     from budwood_server.settings import ServerSettings
+    from budwood_server.worker import Worker
 
 MAX_NAMES: Final = 10
 """The number of names of models that the start prints."""
@@ -68,7 +69,7 @@ def start(launch: Launch) -> None:
         if prepared.admin_key is not None:  # at once: if the start fails later, it would be lost
             typer.echo(f"admin key, which is shown only now: {prepared.admin_key}", err=True)
         if server.workers == 1:
-            _run_alone(launch, sockets, prepared)
+            _run_alone(launch, sockets, server, prepared)
         else:
             _run_workers(launch, sockets, server, prepared)
     finally:
@@ -76,11 +77,23 @@ def start(launch: Launch) -> None:
             listener.close()
 
 
-def _run_alone(launch: Launch, sockets: Sequence[socket.socket], prepared: PreparedDatabase) -> None:
+def _run_alone(
+    launch: Launch, sockets: Sequence[socket.socket], server: ServerSettings, prepared: PreparedDatabase
+) -> None:
     from budwood_server.process.alone import serve_alone
     from budwood_server.process.server import run
+    from budwood_server.runs.process import run_worker_process
 
-    run(serve_alone(launch, sockets, lambda worker: _announce(sockets, worker.configuration.server, prepared)))
+    async def serve() -> None:
+        async with run_worker_process(launch, server) as start_runs:
+
+            def started(worker: Worker) -> None:
+                _announce(sockets, worker.configuration.server, prepared)
+                start_runs()
+
+            await serve_alone(launch, sockets, started)
+
+    run(serve())
 
 
 def _run_workers(
@@ -90,11 +103,16 @@ def _run_workers(
 
     from budwood_server.metrics import share_metrics
     from budwood_server.process.supervisor import Supervisor
+    from budwood_server.runs.process import run_worker_process
 
     async def supervise() -> None:
-        await Supervisor(
-            launch, sockets, server.workers, server.drain, lambda: _announce(sockets, server, prepared)
-        ).run()
+        async with run_worker_process(launch, server) as start_runs:
+
+            def started() -> None:
+                _announce(sockets, server, prepared)
+                start_runs()
+
+            await Supervisor(launch, sockets, server.workers, server.drain, started).run()
 
     with share_metrics():
         asyncio.run(supervise())

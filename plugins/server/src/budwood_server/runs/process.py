@@ -57,18 +57,25 @@ async def serve_runs(launch: Launch, started: Callable[[], None] = lambda: None,
 
 
 @contextlib.asynccontextmanager
-async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIterator[None]:
-    """Keep a process that executes runs, if the settings say so. It is started again when it dies."""
-    if server.runs.dir is None or not server.runs.worker:
-        yield
-        return
-    keeping = asyncio.create_task(_keep(launch), name="budwood-run-worker")
+async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIterator[Callable[[], None]]:
+    """
+    Yield a function that starts a process which executes runs, if the settings say so.
+
+    The process is started again when it dies, and stopped at the end.
+    """
+    tasks: list[asyncio.Task[None]] = []
+
+    def start() -> None:
+        if server.runs.dir is not None and server.runs.worker:
+            tasks.append(asyncio.create_task(_keep(launch), name="budwood-run-worker"))
+
     try:
-        yield
+        yield start
     finally:
-        keeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeping
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 async def _keep(launch: Launch) -> None:
@@ -120,12 +127,18 @@ def main() -> int:
 
 async def _serve_until_parent_ends(launch: Launch) -> None:
     serving = asyncio.create_task(serve_runs(launch))
-    waiting = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    waiting = asyncio.create_task(_wait_for_end_of_input())
     await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-    if not serving.done():
-        serving.cancel()
+    for task in (serving, waiting):
+        task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+
+
+async def _wait_for_end_of_input() -> None:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await reader.read()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,151 @@
+"""Runs in workers that are killed, stopped, or cancel them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from budwood_cli.program import run as run_program
+from tests.chat_server import ChatServer
+from tests.plugins.server.runs.running import SEEDS, WorkerProcess, conversation
+from tests.plugins.server.serving import ServeProcess, wait_until
+
+pytestmark = pytest.mark.one_python
+
+
+class HoldingServer(ChatServer):
+    """
+    A vendor that answers a number of calls, and holds the others until `go_on` is called.
+    """
+
+    def __init__(self, answers):
+        super().__init__(fault=self.hold)
+        self.answers = answers
+        self.held = threading.Semaphore(0)
+        self.opened = threading.Event()
+        self.answered = []
+
+    def hold(self, number, body):
+        if number > self.answers and not self.opened.is_set():
+            self.held.release()
+            self.opened.wait(300)
+        self.answered.append(body["messages"][-1]["content"])
+
+    def go_on(self):
+        self.opened.set()
+
+    def __exit__(self, *error):
+        self.opened.set()
+        super().__exit__(*error)
+
+
+class RunServer(ServeProcess):
+    """
+    A server with runs, without a worker of its own, whose model ``fast`` is one of a vendor.
+    """
+
+    def __init__(self, folder, url, vendor):
+        settings = (
+            f'[server]\ndatabase = "{url}"\n[server.runs]\ndir = "runs"\nworker = false\nlease = 2\n'
+            f'[server.models]\nfast = "local/tiny"\n[options]\nretries = 0\n'
+            f'[providers.local]\nplugin = "openai-compatible"\nbase_url = "{vendor.origin}/v1"\n'
+        )
+        super().__init__(folder, settings=settings)
+
+    def __enter__(self):
+        super().__enter__()
+        with self.client(self.admin_key) as admin:
+            key = admin.post("/api/keys", json={"name": "test"}).json()["key"]
+        self.requests = self.client(key)
+        return self
+
+    def __exit__(self, *error):
+        self.requests.close()
+        super().__exit__(*error)
+
+    def find_run(self, path):
+        """
+        Return a run as it is now.
+        """
+        return self.requests.get(path).json()
+
+
+def submit(client, specification):
+    """
+    Submit a run, and return its path.
+    """
+    reply = client.post("/api/runs", json={"specification": specification})
+    assert reply.status_code == 201, reply.text
+    return f"/api/runs/{reply.json()['id']}"
+
+
+def read_rows(client, path):
+    """
+    Return the indexes of the rows of a run.
+    """
+    return [row["index"] for row in client.get(f"{path}/rows").json()["items"]]
+
+
+def test_the_run_of_a_worker_that_is_killed_is_continued_by_another(tmp_path, database_url):
+    """
+    No finished row is created again, and none is missing: the journal has what the first worker did.
+    """
+    seeds = [f"{number}. {seed}" for number in range(3) for seed in SEEDS]
+    strategy = {"plugin": "seed-list", "seeds": seeds}
+    specification = conversation(9, concurrency=2, conversation={"answerer": "fast", "strategy": strategy})
+    with HoldingServer(answers=4) as vendor, RunServer(tmp_path, database_url, vendor) as server:
+        path = submit(server.requests, specification)
+        with WorkerProcess(server) as first:
+            assert vendor.held.acquire(timeout=100)
+            assert vendor.held.acquire(timeout=100)
+            wait_until(lambda: server.find_run(path)["progress"]["rows_done"] == 4)
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+        finished = list(vendor.answered)
+        assert server.find_run(path)["state"] == "running"
+
+        vendor.go_on()
+        with WorkerProcess(server):
+            wait_until(lambda: server.find_run(path)["state"] == "complete")
+
+        rows = server.requests.get(f"{path}/rows").json()["items"]
+        asked = [row["data"]["messages"][0]["content"] for row in rows]
+        assert sorted(asked) == sorted(seeds)
+        assert [each for each in finished if vendor.answered.count(each) > 1] == []
+        assert server.find_run(path)["progress"]["rows_done"] == 9
+
+
+def test_a_run_is_cancelled_while_it_is_executed(tmp_path, sqlite_url):
+    """
+    Its calls are given up, its finished rows stay, and it can be resumed. A worker that is stopped gives it back.
+    """
+    with HoldingServer(answers=1) as vendor, RunServer(tmp_path, sqlite_url, vendor) as server:
+        path = submit(server.requests, conversation(3, concurrency=1))
+        with WorkerProcess(server) as first:
+            assert vendor.held.acquire(timeout=100)
+            first.send_signal(signal.SIGTERM)
+            assert first.wait() == 0
+            assert server.find_run(path)["state"] == "queued"
+        with WorkerProcess(server):
+            assert vendor.held.acquire(timeout=100)
+            cancelled = server.requests.post(f"{path}/cancel")
+            assert (cancelled.status_code, cancelled.json()["is_cancelling"]) == (200, True)
+            wait_until(lambda: server.find_run(path)["state"] == "cancelled")
+            assert server.find_run(path)["progress"]["rows_done"] == 1
+
+            vendor.go_on()
+            assert server.requests.post(f"{path}/resume").status_code == 200
+            wait_until(lambda: server.find_run(path)["state"] == "complete")
+            assert server.find_run(path)["progress"]["rows_done"] == 3
+
+
+def test_the_worker_says_that_runs_are_off(tmp_path, monkeypatch, capsys):
+    """
+    The command needs the folder of runs.
+    """
+    monkeypatch.setenv("BUDWOOD_SERVER__DATABASE", f"sqlite:///{tmp_path}/server.sqlite3")
+
+    assert run_program(["server", "worker"]) != 0
+    assert "Dataset runs are off" in capsys.readouterr().err
