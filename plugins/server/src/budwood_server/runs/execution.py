@@ -13,6 +13,7 @@ from budwood.errors import BudwoodError
 from budwood_server.api_models.runs import RunProblem, RunProgress, RunState
 from budwood_server.database import DatabaseError
 from budwood_server.runs.claims import ClaimLostError
+from budwood_server.runs.folders import OUTPUT
 from budwood_server.runs.models import RunModels
 from budwood_server.runs.payers import Payer
 from budwood_server.runs.preparation import hide_folder, load_source
@@ -166,7 +167,8 @@ class RunExecution:
         await self._finish("failed", error=describe_error(error, self._folder))
 
     async def _finish(self, state: RunState, **values: Any) -> None:  # noqa: ANN401 - of `Claims.finish`
-        values.setdefault("progress", self._progress.model_copy(update={"seconds_left": None, "waiting": None}))
+        if "progress" not in values:
+            values["progress"] = await asyncio.to_thread(read_progress, self._folder / OUTPUT, self._progress)
         await self._claims.finish(self._run, state, **values)
 
     async def _release(self) -> None:
@@ -187,6 +189,30 @@ def to_progress(progress: Progress, before: RunProgress) -> RunProgress:
         seconds_left=progress.seconds_left,
         waiting=progress.waiting or progress.storage_problem,
         notes=list(progress.notes[:MAX_NOTES]),
+    )
+
+
+def read_progress(output: Path, known: RunProgress) -> RunProgress:
+    """Return the progress of a run that has stopped, from its journal; or what is known if that cannot be read."""
+    from budwood_generation import show_run
+
+    known = known.model_copy(update={"seconds_left": None, "waiting": None})
+    try:
+        info = show_run(output)
+    except BudwoodError:  # it has not begun
+        return known
+    if info.problem is not None:
+        return known
+    return known.model_copy(
+        update={
+            "rows": info.rows,
+            "rows_done": info.rows_done,
+            "rows_failed": len(info.failures),
+            "calls": info.calls,
+            "input_tokens": info.input_tokens,
+            "output_tokens": info.output_tokens,
+            "cost": None if info.cost is None else str(info.cost),
+        }
     )
 
 
