@@ -10,7 +10,7 @@ import pytest
 from budwood import Settings
 from budwood_server.app import create_app
 from budwood_server.gateway.errors import _KINDS
-from budwood_server.openapi import ERRORS
+from budwood_server.openapi import ERRORS, SCOPE
 from budwood_server.routes.table import ROUTES
 from budwood_server.worker import Worker
 from tests.plugins.server.in_process import Gateway
@@ -69,3 +69,21 @@ def test_other_methods_of_a_fixed_path_are_refused():
 
     assert [answer.status for answer in answers] == [405] * 3
     assert [answer.headers["allow"] for answer in answers] == ["GET, POST", "POST", "POST"]
+
+
+def test_routes_under_api_have_scopes_and_one_form_of_errors(document):
+    """
+    Each route with a key names its scope, except those of every account; no error has FastAPI's own form.
+    """
+    operations = {
+        (method, path): operation
+        for path, found in document["paths"].items()
+        for method, operation in found.items()
+        if path.startswith("/api/")
+    }
+
+    without = sorted(path for (_, path), each in operations.items() if SCOPE not in each)
+    assert [path for path in without if not path.startswith("/api/auth/")] == []
+    assert operations["post", "/api/keys"][SCOPE] == "keys:write"
+    assert not any("422" in each["responses"] for each in operations.values())
+    assert "HTTPValidationError" not in document["components"]["schemas"]

@@ -8,17 +8,22 @@ API that a route belongs to; the documents of OpenAI and Anthropic describe them
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
+from budwood_server.api.access import Require
 from budwood_server.api_models.run import RunBody, RunReply
 from budwood_server.routes.table import ROUTES, RUN, Route
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from fastapi.dependencies.models import Dependant
+    from starlette.routing import BaseRoute
 
 Schema = dict[str, Any]
 
@@ -26,6 +31,8 @@ ERRORS: Final = (400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 502, 503, 504
 """The statuses of errors of every route."""
 
 _BODY_ERRORS: Final = (408, 413)
+SCOPE: Final = "x-budwood-scope"
+"""The field of an operation that names what the key or the account must be allowed to do."""
 
 _JSON: Final = "application/json"
 _FORM: Final = "multipart/form-data"
@@ -127,8 +134,14 @@ _MONITORING: Final[dict[str, tuple[str, dict[int, Schema], tuple[int, ...]]]] = 
 """The description, the replies and the statuses of errors of each route of `budwood_server.monitoring`."""
 
 
-def add_routes(app: FastAPI) -> None:
-    """Have an application of FastAPI describe the routes that thin handlers answer, too."""
+def add_routes(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """
+    Have an application of FastAPI describe the routes that thin handlers answer, too.
+
+    Args:
+        app: The application.
+        routes: The routes that FastAPI serves.
+    """
 
     def describe() -> Schema:
         if app.openapi_schema is None:
@@ -142,6 +155,11 @@ def add_routes(app: FastAPI) -> None:
             for route in ROUTES:
                 path = re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
                 document["paths"].setdefault(path, {})[route.method.lower()] = _describe(route, path)
+            for served in routes:
+                if isinstance(served, APIRoute):
+                    _complete(document, served)
+            for name in ("HTTPValidationError", "ValidationError"):  # an invalid value is a 400
+                components["schemas"].pop(name, None)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -171,6 +189,23 @@ def _add_body_errors(document: Schema) -> None:
         if "requestBody" in operation:
             for status in _BODY_ERRORS:
                 operation["responses"][str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+
+
+def _complete(document: Schema, route: APIRoute) -> None:
+    """Describe what FastAPI does not know: the scope, and that an invalid value is a 400 in the form of all errors."""
+    for method in route.methods or ():
+        operation = document["paths"].get(route.path, {}).get(method.lower())
+        if operation is not None:
+            operation["responses"].pop("422", None)
+            if (scope := _find_scope(route.dependant)) is not None:
+                operation[SCOPE] = scope
+
+
+def _find_scope(dependant: Dependant) -> str | None:
+    """Return the scope that a dependency of a route, or one of its own, requires."""
+    if isinstance(dependant.call, Require):
+        return dependant.call.scope
+    return next((scope for each in dependant.dependencies if (scope := _find_scope(each)) is not None), None)
 
 
 def _describe(route: Route, path: str) -> Schema:

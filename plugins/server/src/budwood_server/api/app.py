@@ -72,7 +72,7 @@ def create_api(worker: Worker) -> FastAPI:
     for module in _PARTS:
         app.include_router(module.router)
     add_error_handlers(app)
-    add_routes(app)
+    add_routes(app, [route for module in _PARTS for route in module.router.routes])
     return app
 
 
