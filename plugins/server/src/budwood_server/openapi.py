@@ -213,6 +213,7 @@ def _describe(route: Route, path: str) -> Schema:
         "operationId": re.sub(r"\W+", "_", f"{route.method}_{path}").strip("_").lower(),
         "tags": ["run" if path == RUN else route.api or "models"],
         "security": [{"bearer": []}],
+        SCOPE: route.scope,
         "responses": _describe_responses(route, path),
     }
     if names := re.findall(r"\{(\w+)\}", path):
