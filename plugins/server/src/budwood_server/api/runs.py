@@ -15,7 +15,7 @@ from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
-from budwood_server.api_models.runs import RunBody, RunDetails, RunRow, RunState
+from budwood_server.api_models.runs import RunDetails, RunRow, RunState, SubmittedRun
 from budwood_server.people import audit
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
@@ -64,7 +64,7 @@ Folders = Annotated[RunFolders, Depends(get_folders)]
 
 @router.post("", status_code=201, response_model=RunDetails, responses=_ERRORS | list_responses(409, 429))
 async def submit(
-    request: Request, writer: Writer, folders: Folders, body: RunBody, idempotency_key: IdempotencyKey = None
+    request: Request, writer: Writer, folders: Folders, body: SubmittedRun, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Submit a run. A worker executes it as soon as one is free; the key or account pays for its calls."""
     worker = get_worker(request)

@@ -14,7 +14,7 @@ MAX_SPECIFICATION: Final = 1024 * 1024
 """The maximum length of a specification that is a text."""
 
 
-class RunBody(BaseModel):
+class SubmittedRun(BaseModel):
     """
     A run to submit.
 

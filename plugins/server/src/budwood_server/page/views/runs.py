@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from budwood_server.api import runs
 from budwood_server.api.paging import Page
-from budwood_server.api_models.runs import ENDED, RunBody, RunDetails, RunRow, RunState
+from budwood_server.api_models.runs import ENDED, RunDetails, RunRow, RunState, SubmittedRun
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import Form, FormErrors, is_of_form
 from budwood_server.page.navigation import Link
@@ -61,7 +61,7 @@ async def submit(visit: Visit) -> Response:
     form = visit.form
     text = form.secret("specification").replace("\r\n", "\n")
     try:
-        body = RunBody(specification=text, name=form.optional("name"))
+        body = SubmittedRun(specification=text, name=form.optional("name"))
         folders = runs.get_folders(visit.request)
         reply = await runs.submit(visit.request, visit.principal, folders, body, form.optional("once"))
     except ValidationError as error:
