@@ -11,7 +11,9 @@ from budwood.errors import (
     AuthenticationError,
     BudgetExceededError,
     BudwoodError,
+    CacheMissError,
     InvalidRequestError,
+    PromptError,
     RateLimitError,
     RequestTimeoutError,
     StreamInterruptedError,
@@ -90,7 +92,9 @@ def test_each_class_has_a_status(error, status, code):
     [
         (StreamInterruptedError("cut"), "Retry."),
         (RequestTimeoutError("late", phase="deadline", hint="Raise timeout=…."), "x-budwood-timeout"),
-        (UnsupportedError("no", hint="Call client.ask(…)."), None),
+        (UnsupportedError("no", hint="Call client.ask(…)."), "Use a model that supports it."),
+        (PromptError("no", hint="Pass name=…."), None),
+        (CacheMissError("no", hint='Pass cache="refresh" once.'), "Set cache to 'refresh'"),
         (UnsupportedError("no", hint="Use another model."), "another model"),
     ],
 )

@@ -337,3 +337,37 @@ def test_stored_chats(gateway):
     for method in ("GET", "POST", "DELETE"):
         assert gateway.send(method, f"{PATH}/chatcmpl-1", b"{}").status == 404
     assert gateway.get(f"{PATH}/chatcmpl-1/messages").json["error"]["code"] == "not_found"
+
+
+def test_errors_of_vendors_name_the_provider(vendor, gateway):
+    """
+    The headers say which provider and model failed, and after how many requests.
+    """
+    vendor.play(reply(500, body={"error": {"message": "broken"}}))
+
+    received = gateway.post(PATH, {"model": "fast", "messages": HELLO})
+
+    assert received.status == 502
+    found = [received.headers[f"x-budwood-{name}"] for name in ("provider", "model", "attempts", "cache")]
+    assert found == ["vendor", "m", "1", "miss"]
+
+
+def test_cache_only_without_a_cache(vendor, gateway):
+    """
+    A reply of the cache can only be asked for if the server has one.
+    """
+    received = gateway.post(PATH, {"model": "fast", "messages": HELLO, "budwood": {"cache": "only"}})
+
+    assert (received.status, received.json["error"]["param"]) == (400, "budwood.cache")
+    assert vendor.requests == []
+
+
+def test_the_model_does_not_have_the_service(vendor, gateway):
+    """
+    The error names the field, and what to do.
+    """
+    received = gateway.post("/v1/moderations", {"model": "claude", "input": "Hi"})
+
+    assert (received.status, received.json["error"]["param"]) == (400, "model")
+    assert "Use a model that supports it" in received.json["error"]["hint"]
+    assert vendor.requests == []

@@ -34,6 +34,16 @@ def opened():
         asyncio.run(one.replace())
 
 
+def test_weak_admin_keys_are_refused():
+    """
+    The error names the setting, and does not contain the key.
+    """
+    with pytest.raises(ConfigurationError, match=r"^server\.admin_key: the key has fewer than 32 characters") as error:
+        configure({"admin_key": "sk-1234"})
+
+    assert "sk-1234" not in str(error.value)
+
+
 def test_provider_of_a_public_name_is_configured(opened):
     """
     A provider that only a public name mentions can also be used by its own names.

@@ -48,6 +48,7 @@ def test_options_are_read_from_headers_and_body(headers, body, expected):
         ([("retries", "3")], None),
         ([], {"fallbacks": "a"}),
         ([], {"on_unsupported": "ignore"}),
+        ([], {"routing": "random"}),
         ([], {"label": ""}),
         ([], {"unknown": 1}),
         ([], ["label"]),

@@ -184,6 +184,17 @@ def test_chat_models_have_no_equivalent_for_some_fields(vendor, gateway, field):
     assert (received.status, received.json["error"]["param"]) == (400, field)
 
 
+def test_moderations_without_a_model(vendor, gateway):
+    """
+    The default of OpenAI is asked at the provider with its API, although no catalog lists it.
+    """
+    vendor.play(reply(body={"id": "modr-1", "model": "omni-moderation-latest", "results": []}))
+
+    gateway.post("/v1/moderations", {"input": "Hi"})
+
+    assert vendor.requests[0].json["model"] == "omni-moderation-latest"
+
+
 def test_moderations(vendor, gateway):
     """
     Texts and images are classified, and the categories are those of the vendor.

@@ -35,7 +35,7 @@ def check_messages(messages: Sequence[Message]) -> None:
             if not isinstance(part, TextPart) or part.text.strip():
                 return
         raise PromptError("The prompt is empty.", hint="Pass a text that is not blank.")
-    raise PromptError("There is no message to answer.", hint="Pass a prompt, or at least one user message.")
+    raise PromptError("There is no message to answer.", hint="Add a message of the user.")
 
 
 def reject_parts(message: Message, *kinds: type[object]) -> None:

@@ -18,6 +18,7 @@ from budwood_server.access.authentication import authenticate, find_token, forbi
 from budwood_server.formats.errors import ENCODERS, OWN
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.gateway.rates import count_request
+from budwood_server.gateway.reply_headers import list_headers
 from budwood_server.metrics import REFUSALS
 from budwood_server.monitoring import HANDLERS, answer_monitoring
 from budwood_server.people.logins import ACCESS_PREFIX
@@ -277,4 +278,6 @@ async def _send_error(exchange: Exchange, error: Exception, api: str) -> None:
     if exchange.is_started:
         raise error  # the server closes the connection, so that the reply is not taken for complete
     headers = [(name.encode(), value.encode("latin-1")) for name, value in problem.headers.items()]
+    if attempts := getattr(error, "attempts", ()):
+        headers += list_headers(attempts[-1].provider, attempts[-1].model, attempts=attempts, cached=False)
     await exchange.send_json(ENCODERS[api](problem, exchange.request_id), problem.status, headers)

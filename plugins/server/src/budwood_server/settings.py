@@ -20,6 +20,7 @@ from pydantic import (
 
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings, user_folder, validate_settings
+from budwood_server.access.tokens import check_strength
 from budwood_server.web.client_address import parse_network
 
 MEGABYTE: Final = 1024 * 1024
@@ -288,10 +289,14 @@ def load_server_settings(settings: Settings, overrides: Mapping[str, Any] | None
 
     Raises:
         ConfigurationError: A key is unknown, or a value is not valid.
+        WeakKeyError: The admin key could be guessed.
     """
     values = {**settings.server, **{name: value for name, value in (overrides or {}).items() if value is not None}}
     try:
-        return validate_settings(ServerSettings, values, where="server")
+        server = validate_settings(ServerSettings, values, where="server")
     except ConfigurationError as error:
         error.hint = error.hint or "The guide of the server lists its settings: docs/guides/gateway.md."
         raise
+    if server.admin_key is not None:
+        check_strength(server.admin_key.get_secret_value(), where="server.admin_key")
+    return server

@@ -17,7 +17,7 @@ from budwood_server.access.key_store import (
     KeyStore,
 )
 from budwood_server.access.keys import KeyPolicy
-from budwood_server.access.tokens import WeakKeyError, format_token, hash_secret, new_id, new_secret, parse_token
+from budwood_server.access.tokens import format_token, hash_secret, new_id, new_secret, parse_token
 from budwood_server.database import Database
 from budwood_server.database.tables import API_KEYS
 from tests.plugins.server.databases import open_database
@@ -300,16 +300,3 @@ def test_a_change_of_the_given_key_revokes_the_one_before(run):
             await prepare_admin_key(database, GIVEN)
 
     run(scenario)
-
-
-def test_a_weak_given_key_is_refused(run):
-    """
-    Before anything is stored.
-    """
-
-    async def scenario(store, database):
-        with pytest.raises(WeakKeyError, match=r"admin_key in \[server\]: the key has fewer"):
-            await prepare_admin_key(database, "sk-1234")
-        return await store.list()
-
-    assert run(scenario) == []

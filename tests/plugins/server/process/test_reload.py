@@ -82,6 +82,19 @@ def test_invalid_settings_leave_the_present_ones_in_use(tmp_path):
         wait_until(lambda: client.get("/readyz").json()["checks"]["configuration"].get("note") is None)
 
 
+def test_weak_admin_keys_are_refused_at_a_reload(tmp_path):
+    """
+    The present settings remain in use, and the log does not contain the key.
+    """
+    with ServeProcess(tmp_path) as server, server.client(server.admin_key) as admin:
+        server.write_settings('[server]\nadmin_key = "sk-1234"\n' + MODELS)
+        line = server.wait_for_line("settings rejected")
+        assert admin.get("/api/config").status_code == 200
+
+    assert "server.admin_key" in line
+    assert "sk-1234" not in "\n".join(server.lines)
+
+
 def test_only_admin_keys_see_the_configuration(tmp_path):
     """
     A key that may infer gets 403, a request without a key 401, in the form of errors of this API.

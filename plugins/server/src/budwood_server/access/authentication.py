@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
     from budwood_server.worker import Worker
 
+OWN_PREFIX: Final = "bw_"
+"""How keys of this server and access tokens of its accounts begin."""
+
 INVALID_KEY: Final = Problem(
     status=401,
     message="The API key is missing or not valid.",
@@ -55,12 +58,16 @@ async def find_key(worker: Worker, find_header: Callable[[str], str | None]) -> 
 
 
 def find_token(find_header: Callable[[str], str | None]) -> str | None:
-    """Return the key in the header of OpenAI, Anthropic or Azure."""
-    header = find_header("authorization")
-    if header is not None:
-        scheme, _, token = header.partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else None
-    return find_header("x-api-key") or find_header("api-key")
+    """
+    Return the key in the header of OpenAI, Anthropic or Azure.
+
+    Clients may send another token beside it, for a proxy before this server or by mistake.
+    """
+    scheme, _, token = (find_header("authorization") or "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else None
+    if bearer is not None and bearer.startswith(OWN_PREFIX):
+        return bearer
+    return find_header("x-api-key") or find_header("api-key") or bearer
 
 
 def forbid(scopes: Collection[str], scope: str, kind: str = "key") -> ProblemError:

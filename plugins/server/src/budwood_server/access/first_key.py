@@ -6,10 +6,9 @@ from typing import Final
 
 from budwood_server.access.key_store import KeyStore, NewKey
 from budwood_server.access.keys import ADMIN, TELEMETRY, KeyPolicy
-from budwood_server.access.tokens import check_strength, parse_token
+from budwood_server.access.tokens import parse_token
 from budwood_server.database import Database
 
-SETTING: Final = "admin_key in [server]"
 _POLICY: Final = KeyPolicy(name="admin", scopes=frozenset({ADMIN, TELEMETRY}))
 
 
@@ -25,14 +24,12 @@ async def prepare_admin_key(database: Database, given: str | None) -> NewKey | N
         A new key, to be printed once; None if there was one, or one is given.
 
     Raises:
-        WeakKeyError: The given key could be guessed.
         KeyRevokedError: The given key was revoked.
         DatabaseError: The database cannot be used.
     """
     store = KeyStore(database)
     if given is None:
         return await store.create_first(_POLICY)
-    check_strength(given, where=SETTING)
     if (token := parse_token(given)) is not None:
         await store.set_given(_POLICY, token)
     return None

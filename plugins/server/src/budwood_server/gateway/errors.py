@@ -90,6 +90,8 @@ _FOR_PYTHON: Final = re.compile(r"client\.|Client\b|=…|=\[|\battributes?\b|pas
 
 _HINTS: Final[tuple[tuple[type[BudwoodError], str], ...]] = (
     (StreamInterruptedError, "Retry."),
+    (UnsupportedError, "Use a model that supports it. GET /v1/models lists the models."),
+    (CacheMissError, "Set cache to 'refresh' once to have the reply stored."),
     (RequestTimeoutError, "Retry, or allow more time by the header x-budwood-timeout."),
 )
 """What replaces them, by class."""
@@ -127,7 +129,7 @@ def describe(error: BaseException) -> Problem:
         message=message,
         type=kind,
         code=code,
-        param=getattr(error, "param", None) if status < 500 else None,  # else it is not of the client's request
+        param=_find_param(error) if status < 500 else None,  # else it is not of the client's request
         hint=_find_hint(error),
         headers=headers,
     )
@@ -145,6 +147,12 @@ def _find_delay(error: BudwoodError) -> float | None:
     if isinstance(error, BudgetExceededError) and error.resets_at is not None:
         return (error.resets_at - datetime.now(UTC)).total_seconds()
     return getattr(error, "retry_after", None)
+
+
+def _find_param(error: BudwoodError) -> str | None:
+    """Return the field of the request that an error is about, or None."""
+    named: str | None = getattr(error, "param", None)
+    return named or ("model" if isinstance(error, UnsupportedError) else None)  # it has not what the route is for
 
 
 def _find_hint(error: BudwoodError) -> str | None:

@@ -200,4 +200,11 @@ def _apply(requested: dict[str, Any], options: dict[str, Any], configuration: Co
         options["cache_namespace"] = make_namespace(configuration.server, key, namespace)
     if (client := requested.pop(CLIENT, None)) is not None:
         options["tags"] = {CLIENT: client}
+    if requested.get("cache") == "only" and not configuration.settings.cache:
+        raise reject(
+            "This server has no cache, so that it has no reply to send.",
+            param=f"{FIELD}.cache",
+            code="no_cache",
+            hint="Leave out the option, or ask the operator to set cache.",
+        )
     options.update(requested)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
+from budwood import Options
 from budwood_server.web.problems import Problem, ProblemError, reject
 
 FIELD: Final = "budwood"
@@ -32,6 +33,9 @@ CLIENT: Final = "client"
 _CLIENT_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}/[A-Za-z0-9][A-Za-z0-9._+-]{0,31}", re.ASCII)
 
 _CACHE: Final = {"on": True, "off": False, "refresh": "refresh", "only": "only", True: True, False: False}
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    name: get_args(Options.model_fields[name].annotation) for name in ("routing", "on_unsupported")
+}
 _POLICY: Final = {"cache_namespace": "cache", "variables": "prompt"}
 """Options that a policy knows under the name of another one."""
 
@@ -157,8 +161,8 @@ def _parse(name: str, value: object, where: str) -> Any:  # noqa: ANN401 - of ea
             if isinstance(value, list) and all(isinstance(each, str) and each for each in value):
                 return value
             raise reject(f"{where} must be a list of names of models.", param=where)
-        case "on_unsupported" if value not in ("adapt", "warn", "error"):
-            raise reject(f"{where} must be 'adapt', 'warn' or 'error'.", param=where)
+        case "on_unsupported" | "routing" if value not in _CHOICES[name]:
+            raise reject(f"{where} must be one of: {', '.join(_CHOICES[name])}.", param=where)
         case _:
             if isinstance(value, str) and value:
                 return value

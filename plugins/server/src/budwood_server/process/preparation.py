@@ -43,7 +43,7 @@ def prepare_in_process(server: ServerSettings) -> PreparedDatabase:
     Prepare the database in another process.
 
     Raises:
-        ConfigurationError: It cannot be used, its tables are newer than the program, or the admin key is weak.
+        ConfigurationError: It cannot be used, or its tables are newer than the program.
     """
     admin_key = None if server.admin_key is None else server.admin_key.get_secret_value()
     order = json.dumps({"url": server.database_url, "admin_key": admin_key})
@@ -61,7 +61,7 @@ async def prepare(url: str, admin_key: str | None) -> PreparedDatabase:
     Bring the tables up to date, and make sure that there is an admin key.
 
     Raises:
-        BudwoodError: The database cannot be used, its tables are newer than the program, or the admin key is weak.
+        BudwoodError: The database cannot be used, or its tables are newer than the program.
     """
     from budwood_server.access.first_key import prepare_admin_key
     from budwood_server.database import Database
