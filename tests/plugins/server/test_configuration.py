@@ -8,8 +8,11 @@ import pytest
 
 from budwood import Settings
 from budwood.errors import ConfigurationError
+from budwood.types import RequestFinished
 from budwood_server.gateway.configuration import Configuration
 from budwood_server.settings import load_server_settings
+from tests.plugins.server.keys import KEY
+from tests.servers import reply
 
 OPENAI = {"openai": {"api_key": "k"}}
 
@@ -79,3 +82,36 @@ def test_invalid_settings_are_reported_at_the_start(server, problem):
     """
     with pytest.raises(ConfigurationError, match=problem):
         configure(server)
+
+
+def test_calls_without_a_model_have_the_key(vendor):
+    """
+    Calls about files are recorded with the name and the tags of the key.
+    """
+    vendor.play(reply(body={"id": "file-1", "object": "file", "deleted": True}))
+    settings = Settings.load(
+        {"providers": {"openai": {"api_key": "k", "base_url": f"{vendor.url}/v1"}}}, environment={}
+    )
+    events = []
+    configuration = Configuration(settings, load_server_settings(settings), observers=[Collector(events)])
+
+    async def delete():
+        client = configuration.client_without_model(KEY)
+        assert configuration.client_without_model(KEY) is client
+        await client.files.delete("file-1", provider="openai")
+        await configuration.replace()
+
+    asyncio.run(delete())
+
+    assert [(event.label, event.tags) for event in events] == [(KEY.name, {"key": KEY.id})]
+
+
+class Collector:
+    """
+    Collects the ends of requests.
+    """
+
+    event_types = (RequestFinished,)
+
+    def __init__(self, events):
+        self.observe = events.append

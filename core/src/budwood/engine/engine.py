@@ -273,7 +273,7 @@ class Engine:
         call = self._new_call(target, parsed.options, streamed=streamed, cache=cache)
         call.conversation = parsed.conversation or conversation
         call.upload = parsed.upload
-        if self.budgets or parsed.budget is not None or parsed.label or self.label:
+        if self.budgets or parsed.budget is not None or parsed.label:
             self._set_account(call, parsed.label, parsed.budget)
         if parsed.tags is not None:
             call.tags = merge_tags(self.tags, parsed.tags)
@@ -321,6 +321,7 @@ class Engine:
             observers=observers,
             streamed=streamed,
             cache=cache,
+            label=self.label,
             tags=self.tags,
             route=plan_route(self.endpoints, target, options, self.options)
             if target.endpoint.backups or options.is_routed

@@ -83,7 +83,7 @@ async def refresh(request: Request, found: OwnedObject, *, cancels: bool = False
     """
     if found.data["is_ended"] or _is_claimed(found.data, time.time()):
         return found
-    job = _open_job(request.configuration.client, found)
+    job = _open_job(request.client, found)
     state = await (job.cancel() if cancels else job.poll())
     now = time.time()
 

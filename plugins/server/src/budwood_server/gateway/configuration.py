@@ -118,14 +118,24 @@ class Configuration:
         if view is not None and view.version == key.version:
             return view.client
         self._check_tokens(resolved)
-        if len(self._views) >= MAX_VIEWS:
-            self._views.clear()
         options: dict[str, Any] = {name: value for name, value in resolved.options.items() if name != "model"}
         if self.settings.cache:
             options["cache_namespace"] = make_namespace(self.server, key)
-        tags = {"key": key.id, "model": resolved.name, **({"team": key.team} if key.team else {})}
-        client = self.client.view(label=key.name, tags=tags, budgets=_list_budgets(key), **options)
-        self._views[key.id, resolved.name] = _View(key.version, client)
+        return self._add_view(key, resolved.name, {"model": resolved.name}, budgets=_list_budgets(key), **options)
+
+    def client_without_model(self, key: ApiKey) -> AsyncClient:
+        """Return the client with the name and the tags of a key, for calls about files and jobs."""
+        view = self._views.get((key.id, ""))
+        if view is not None and view.version == key.version:
+            return view.client
+        return self._add_view(key, "", {})
+
+    def _add_view(self, key: ApiKey, model: str, tags: dict[str, str], **options: Any) -> AsyncClient:  # noqa: ANN401 - of any type
+        if len(self._views) >= MAX_VIEWS:
+            self._views.clear()
+        tags = {"key": key.id, **tags, **({"team": key.team} if key.team else {})}
+        client = self.client.view(label=key.name, tags=tags, **options)
+        self._views[key.id, model] = _View(key.version, client)
         return client
 
     def _check_tokens(self, resolved: ResolvedModel) -> None:

@@ -88,7 +88,7 @@ async def cancel(request: Request) -> None:
         found = await request.exchange.run(jobs.refresh(request, found, cancels=True))
         await request.exchange.send_json(_encode_kept(found))
         return
-    state = await request.exchange.run(_job(request.configuration.client, found).cancel())
+    state = await request.exchange.run(_job(request.client, found).cancel())
     await request.exchange.send_json(await _encode(request, found, state))
 
 
@@ -106,7 +106,7 @@ async def _show(request: Request, found: OwnedObject) -> dict[str, Any]:
         return _encode_kept(found)
     if found.data.get("kept"):
         return _encode_kept(await jobs.refresh(request, found))
-    return await _encode(request, found, await _job(request.configuration.client, found).poll())
+    return await _encode(request, found, await _job(request.client, found).poll())
 
 
 async def _encode(request: Request, found: OwnedObject, state: JobState | None) -> dict[str, Any]:
@@ -125,7 +125,7 @@ async def _encode(request: Request, found: OwnedObject, state: JobState | None) 
 async def _record_file(request: Request, batch: OwnedObject, vendor_id: str) -> str:
     public_id = encode_id(FILE, batch.provider, vendor_id)
     try:
-        info = await request.configuration.client.files.get(vendor_id, provider=batch.provider)
+        info = await request.client.files.get(vendor_id, provider=batch.provider)
     except NotFoundError:  # it was deleted: the batch still names it, and reading it is a 404
         return public_id
     await request.ownership.record(

@@ -69,7 +69,7 @@ async def get(request: Request) -> None:
     if found.data.get("kept"):
         await request.exchange.send_json(encode_file(found.public_id, found.data))
         return
-    files = request.configuration.client.files
+    files = request.client.files
     info = await request.exchange.run(files.get(found.vendor_id, provider=found.provider))
     kept = {name: found.data[name] for name in ("purpose", "filename") if name in found.data}
     await request.exchange.send_json(encode_file(found.public_id, {**describe_file(info), **kept}))
@@ -104,7 +104,7 @@ async def _find(request: Request) -> OwnedObject:
 
 async def _delete_at_vendor(request: Request, found: OwnedObject) -> None:
     try:
-        await request.configuration.client.files.delete(found.vendor_id, provider=found.provider)
+        await request.client.files.delete(found.vendor_id, provider=found.provider)
     except NotFoundError:
         await request.ownership.delete(FILE, found.public_id, request.key.owner)
         raise
@@ -159,7 +159,7 @@ async def _send_kept(request: Request, found: OwnedObject) -> None:
 
 
 async def _store(request: Request, file: FormFile, provider: str, purpose: str, expiry: int | None) -> FileInfo:
-    return await request.configuration.client.files.upload(
+    return await request.client.files.upload(
         file.path,
         provider=provider,
         purpose=purpose,
@@ -170,7 +170,7 @@ async def _store(request: Request, file: FormFile, provider: str, purpose: str, 
 
 
 async def _send_content(request: Request, found: OwnedObject, path: Path) -> None:
-    await request.configuration.client.files.content(found.vendor_id, output=path, provider=found.provider)
+    await request.client.files.content(found.vendor_id, output=path, provider=found.provider)
     with path.open("rb") as content:
         await _send_blocks(request.exchange, os.fstat(content.fileno()).st_size, _read_blocks(content))
 

@@ -66,6 +66,11 @@ class Request(NamedTuple):
             yield form
 
     @property
+    def client(self) -> AsyncClient:
+        """The client for calls about files and jobs, which are recorded with the key."""
+        return self.configuration.client_without_model(self.key)
+
+    @property
     def ownership(self) -> Ownership:
         """
         Who owns files and batches.

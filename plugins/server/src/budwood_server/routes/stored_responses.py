@@ -121,7 +121,7 @@ async def _account(request: Request, found: OwnedObject) -> None:
 
 async def _ask_vendor(request: Request, found: OwnedObject, action: StoredReplyAction) -> Any:  # noqa: ANN401 - its body
     query = {name: value for name, value in request.exchange.query.items() if name not in _FOLLOWED}
-    client = request.configuration.client
+    client = request.client
     call = client.stored_reply(found.vendor_id, action, provider=found.provider, query=query)
     return await request.exchange.run(call)
 
