@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,11 +14,13 @@ from budwood import Settings, logs
 from budwood.errors import BudwoodError
 from budwood_server import metrics
 from budwood_server.batches.collecting import BatchCollector
+from budwood_server.breakers import BreakerAnnouncer, list_open_breakers
 from budwood_server.gateway.configuration import Configuration
 from budwood_server.replies.background import BackgroundReplies
 from budwood_server.settings import ServerSettings, load_server_settings
 
 if TYPE_CHECKING:
+    from budwood.contracts import Observer
     from budwood_server.access.keys import ApiKey
     from budwood_server.database import Database
     from budwood_server.limits import Leases
@@ -48,6 +50,7 @@ class WorkerState:
         loaded_at: When it loaded it, in ISO 8601.
         error: Why it rejected newer settings, or None.
         is_draining: Whether it finishes its requests, and then ends.
+        open_breakers: The names of the endpoints that rest after failures.
     """
 
     pid: int
@@ -55,6 +58,7 @@ class WorkerState:
     loaded_at: str
     error: str | None = None
     is_draining: bool = False
+    open_breakers: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
@@ -120,7 +124,14 @@ class Worker:
     def state(self) -> WorkerState:
         """What the worker reports now."""
         loaded_at = self._loaded_at.isoformat(timespec="milliseconds")
-        return WorkerState(os.getpid(), self.configuration.version, loaded_at, self._error, self._is_draining)
+        return WorkerState(
+            os.getpid(),
+            self.configuration.version,
+            loaded_at,
+            self._error,
+            self._is_draining,
+            list_open_breakers(self.configuration),
+        )
 
     @property
     def is_draining(self) -> bool:
@@ -325,7 +336,9 @@ class Worker:
         services = self.services
         if services is None:
             return self._configure(loaded)
-        observers = () if services.usage is None else (services.usage,)
+        observers: list[Observer] = [BreakerAnnouncer(lambda: self.announce())]  # noqa: PLW0108 - it is set later
+        if services.usage is not None:
+            observers.append(services.usage)
         limiter = services.limiters.open(loaded.settings)
         tokens = await services.vault.open(loaded.settings)
         return Configuration(loaded.settings, loaded.server, observers=observers, limiter=limiter, tokens=tokens)

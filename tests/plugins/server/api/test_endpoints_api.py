@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from budwood_server.worker import WorkerState
 from tests.plugins.server.keyed_gateway import KeyedGateway
 
 CHAT = {"model": "vendor/m", "messages": [{"role": "user", "content": "hi"}]}
@@ -70,6 +71,30 @@ def test_addresses_have_no_passwords(gateway):
     assert b"hunter2" not in admin.body + telemetry.body
     assert fetch(gateway)["vendor"]["endpoints"][0]["url"].startswith("http://127.0.0.1:")
     assert fetch(gateway, "telemetry")["vendor"]["endpoints"][0]["url"] is None
+
+
+def test_breakers_of_other_workers_are_shown(gateway):
+    """
+    An endpoint names the processes whose breaker is open.
+    """
+    other = WorkerState(4711, "v", "2026-01-01", open_breakers=["vendor"])
+    gateway.worker.others = lambda: [other, WorkerState(4712, "v", "2026-01-01")]
+
+    (endpoint,) = fetch(gateway)["vendor"]["endpoints"]
+
+    assert (endpoint["state"], endpoint["open_in"]) == ("closed", [4711])
+
+
+def test_changes_of_breakers_are_announced(gateway):
+    """
+    So that the other workers know of them.
+    """
+    announced = []
+    gateway.worker.announce = lambda: announced.append(gateway.worker.state.open_breakers)
+    for _ in range(12):
+        gateway.send("POST", "/v1/chat/completions", gateway.keys["owner"], json.dumps(CHAT).encode())
+
+    assert announced == [("vendor",)]
 
 
 def test_workers_are_listed(gateway):

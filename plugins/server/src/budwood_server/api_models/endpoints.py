@@ -24,6 +24,7 @@ class Endpoint(BaseModel):
         next_probe: Seconds until an open breaker lets a call through; null if it is not open.
         last_error: The class of the last failure, or null.
         concurrency: The limit of concurrent attempts that was set after an overload, or null.
+        open_in: The numbers of the other processes of the machine whose breaker is not closed.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Endpoint(BaseModel):
     next_probe: float | None
     last_error: str | None
     concurrency: int | None
+    open_in: list[int] = []
 
 
 class ProviderEndpoints(BaseModel):
