@@ -134,7 +134,8 @@ class Application:
             await _send_error(exchange, error, api)
         finally:
             self._worker.running.remove(exchange)
-            self._record(exchange, match, time.perf_counter() - started)
+            path = "unknown" if match.route is None else match.route.path
+            self._record(exchange, path, time.perf_counter() - started)
             await configuration.end()
 
     def interrupt(self) -> None:
@@ -149,14 +150,31 @@ class Application:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
+                exchange.status = message["status"]
                 message["headers"] = [*message["headers"], *exchange.headers]
             await send(message)
 
         exchange.scope.setdefault("state", {})["request_id"] = exchange.request_id
+        if exchange.path in HANDLERS:  # they are sent too often to be of interest
+            await self._answer_monitoring(exchange)
+            return
+        started = time.perf_counter()
         try:
-            if exchange.path in HANDLERS:
-                await answer_monitoring(exchange, self._worker)
-                return
+            await self._answer_rest(exchange, receive, send_with_id)
+        finally:
+            route = getattr(exchange.scope.get("route"), "path", "unknown")
+            self._record(exchange, route, time.perf_counter() - started)
+
+    async def _answer_monitoring(self, exchange: Exchange) -> None:
+        try:
+            await answer_monitoring(exchange, self._worker)
+        except ClientGoneError:
+            pass  # no client is left to answer
+        except Exception as error:  # noqa: BLE001 - each becomes a reply
+            await _send_error(exchange, error, OWN)
+
+    async def _answer_rest(self, exchange: Exchange, receive: Receive, send: Send) -> None:
+        try:
             if exchange.method not in _WITHOUT_BODY and exchange.path not in _UPLOADS:
                 server = self._worker.configuration.server
                 await exchange.read_body(server.max_body, server.body_timeout)
@@ -168,7 +186,7 @@ class Application:
             return
         is_page = exchange.path == PAGE or exchange.path.startswith(f"{PAGE}/")
         app: ASGIApp = await self._page.find() if is_page else await self._rest.find()
-        await app(exchange.scope, receive, send_with_id)
+        await app(exchange.scope, receive, send)
 
     async def _find_key(self, exchange: Exchange, route: Route) -> ApiKey:
         """Return the key of a request, or one that stands for the account whose access token or cookie it has."""
@@ -186,10 +204,10 @@ class Application:
             raise forbid(principal.scopes, route.scope, principal.kind)
         return to_key(principal)
 
-    def _record(self, exchange: Exchange, match: Match, seconds: float) -> None:
+    def _record(self, exchange: Exchange, route: str, seconds: float) -> None:
         status = exchange.status or CLIENT_GONE
         if (metrics := self._worker.metrics) is not None:
-            metrics.count("unknown" if match.route is None else match.route.path, status, seconds)
+            metrics.count(route, status, seconds)
         if self._worker.access_log:
             logs.emit(
                 "http request",

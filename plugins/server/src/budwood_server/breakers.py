@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from budwood.errors import BudwoodError
-from budwood.types import BreakerChanged
+from budwood.types import BreakerChanged, Observation
 
 if TYPE_CHECKING:
     from budwood_server.gateway.configuration import Configuration
@@ -26,7 +26,7 @@ class BreakerAnnouncer:
     def __init__(self, announce: Callable[[], None]) -> None:
         self._announce = announce
 
-    def observe(self, _event: BreakerChanged) -> None:
+    def observe(self, event: Observation) -> None:
         """Note that the state is to be reported."""
         asyncio.get_running_loop().call_soon(self._announce)
 

@@ -64,3 +64,20 @@ def test_metrics_need_a_key_for_telemetry(tmp_path):
     assert line["request_id"] == answered.headers["x-request-id"]
     assert (line["path"], line["status"]) == ("/v1/chat/completions", 200)
     assert key.rpartition("_")[2] not in "".join(server.lines)
+
+
+def test_requests_under_api_are_logged_and_counted(tmp_path):
+    """
+    Also those of the admin page, by the route and without the ids in the path.
+    """
+    with ServeProcess(tmp_path, "--access-log", "--log-json") as server, server.client(server.admin_key) as client:
+        answered = client.get("/api/keys/nowhere")
+        line = json.loads(server.wait_for_line('"event": "http request"'))
+        client.get("/admin/login")
+        text = client.get("/metrics").text
+
+    assert line["request_id"] == answered.headers["x-request-id"]
+    assert (line["path"], line["status"]) == ("/api/keys/nowhere", 404)
+    assert sum_of(text, "budwood_server_requests_total", route="/api/keys/{key_id}", status="404") == 1
+    assert sum_of(text, "budwood_server_requests_total", route="/admin/login", status="200") == 1
+    assert "/livez" not in text
