@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from budwood_prompts import PromptReference, read_prompt
-from budwood_server.access.keys import PROMPTS
+from budwood_server.access.keys import INFER, PROMPTS
 from budwood_server.database.tables import AUDIT
 from budwood_server.prompts import store
 from tests.plugins.server.databases import open_database
@@ -104,6 +104,25 @@ def test_rendered_prompt_is_returned(prompts):
         200,
         {"version": 1, "messages": [{"role": "user", "content": "Greet {{ 7*7 }}."}]},
     )
+
+
+def test_keys_that_infer_may_render(gateway, prompts):
+    """
+    Unless their policy forbids prompts. They see and change nothing else.
+    """
+    prompts.send("POST", body=make("for-all"))
+    body = json.dumps({"variables": {"name": "Ada"}}).encode()
+    app, strict = gateway.create_key(scopes={INFER}), gateway.create_key(scopes={INFER}, request_options={"label"})
+
+    def send(token, path):
+        answer = gateway.send(
+            "POST", f"/api/prompts/for-all/{path}", token, body, **{"content-type": "application/json"}
+        )
+        return answer.status, answer.json.get("error", {}).get("code")
+
+    assert send(app, "render") == (200, None)
+    assert send(app, "rollback") == (403, "missing_scope")
+    assert send(strict, "render") == (403, "option_not_allowed")
 
 
 def test_prompts_are_listed_in_pages(prompts):

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_prompts import LABEL_PATTERN, NAME_PATTERN, Prompt, diff_prompts, parse_reference
-from budwood_server.api.access import get_database, require
+from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
@@ -22,9 +22,10 @@ from budwood_server.api_models.prompts import (
     RenderedReply,
     VersionReply,
 )
+from budwood_server.gateway.request_options import check_option
 from budwood_server.people import audit
 from budwood_server.people.principals import Principal
-from budwood_server.people.roles import PROMPTS_READ, PROMPTS_WRITE
+from budwood_server.people.roles import PROMPTS_READ, PROMPTS_RENDER, PROMPTS_WRITE
 from budwood_server.prompts import store
 
 router = APIRouter(prefix="/api/prompts", tags=["prompts"])
@@ -119,10 +120,14 @@ async def render_prompt(
     request: Request,
     name: Name,
     variables: Annotated[dict[str, JsonValue], Body(embed=True, max_length=100)],
-    _: Reader,
+    principal: Annotated[Principal, Depends(require(PROMPTS_RENDER))],
     at: At = None,
 ) -> RenderedReply:
-    """Return the messages of a prompt, without asking a model."""
+    """Return the messages of a prompt, without asking a model. A key that infers needs no other scope."""
+    if principal.key is not None and PROMPTS_READ not in principal.scopes:
+        server = get_worker(request).configuration.server
+        allowed = principal.key.request_options
+        check_option("prompt", "prompt", server.request_options if allowed is None else allowed)
     async with get_database(request).read() as connection:
         found = await store.find_prompt(connection, parse_reference(_refer(name, at)))
     messages = await asyncio.to_thread(found.prompt.render, variables)

@@ -124,7 +124,13 @@ def _read_body(body: object, options: dict[str, Any], allowed: frozenset[str], p
             _set(options, name, value, f"{prefix}{key}", allowed)
 
 
-def _set(options: dict[str, Any], name: str, value: object, where: str, allowed: frozenset[str]) -> None:
+def check_option(name: str, where: str, allowed: frozenset[str]) -> None:
+    """
+    Check that the policy of a key allows an option.
+
+    Raises:
+        ProblemError: 403: it does not. The error names the field ``where``.
+    """
     if _POLICY.get(name, name) not in allowed:
         raise ProblemError(
             Problem(
@@ -136,6 +142,10 @@ def _set(options: dict[str, Any], name: str, value: object, where: str, allowed:
                 hint="Leave it out, or ask the operator for a key whose policy allows it.",
             )
         )
+
+
+def _set(options: dict[str, Any], name: str, value: object, where: str, allowed: frozenset[str]) -> None:
+    check_option(name, where, allowed)
     if name == "variables":
         options[name] = _parse_variables(value, where)
     else:

@@ -12,6 +12,9 @@ KEYS_WRITE: Final = "keys:write"
 """Create, rotate and revoke keys. Without `ADMIN`, only keys whose scopes are within ``{INFER}``."""
 
 PROMPTS_READ: Final = "prompts:read"
+PROMPTS_RENDER: Final = "prompts:render"
+"""Get the messages of a prompt for given values, as calls with its name do."""
+
 PROMPTS_WRITE: Final = "prompts:write"
 RUNS_READ: Final = "runs:read"
 RUNS_WRITE: Final = "runs:write"
@@ -19,17 +22,17 @@ ENDPOINTS_READ: Final = "endpoints:read"
 
 Role = Literal["viewer", "operator", "admin"]
 
-_READ: Final = frozenset({KEYS_READ, PROMPTS_READ, RUNS_READ, ENDPOINTS_READ, TELEMETRY})
+_READ: Final = frozenset({KEYS_READ, PROMPTS_READ, PROMPTS_RENDER, RUNS_READ, ENDPOINTS_READ, TELEMETRY})
 _OPERATE: Final = _READ | {INFER, PROMPTS, PROMPTS_WRITE, RUNS_WRITE, KEYS_WRITE}
 
 ROLES: Final[Mapping[Role, frozenset[str]]] = {"viewer": _READ, "operator": _OPERATE, "admin": _OPERATE | {ADMIN}}
 """The scopes of each role."""
 
 _OF_KEYS: Final[Mapping[str, frozenset[str]]] = {
-    INFER: frozenset({RUNS_READ, RUNS_WRITE}),
-    PROMPTS: frozenset({PROMPTS_READ, PROMPTS_WRITE}),
+    INFER: frozenset({PROMPTS_RENDER, RUNS_READ, RUNS_WRITE}),
+    PROMPTS: frozenset({PROMPTS_READ, PROMPTS_RENDER, PROMPTS_WRITE}),
     TELEMETRY: frozenset({ENDPOINTS_READ}),
-    ADMIN: frozenset({KEYS_READ, KEYS_WRITE, PROMPTS_READ, PROMPTS_WRITE, RUNS_READ, ENDPOINTS_READ}),
+    ADMIN: frozenset({KEYS_READ, KEYS_WRITE, PROMPTS_READ, PROMPTS_RENDER, PROMPTS_WRITE, RUNS_READ, ENDPOINTS_READ}),
 }
 """The scopes of routes that a scope of a key includes."""
 
