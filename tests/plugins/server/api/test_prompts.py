@@ -60,6 +60,16 @@ def make(name, text="Greet {{ name }}."):
     return {"name": name, "variables": {"name": {}}, "messages": [{"role": "user", "content": text}]}
 
 
+def test_errors_of_templates_are_sentences(prompts):
+    """
+    A message begins with the field, then what is wrong with the template.
+    """
+    _, reply = prompts.send("POST", "", make("power", "{{ name * 9 }}"))
+
+    assert reply["error"]["message"].startswith("body: Message 1 (user), line 1, uses the operator *")
+    assert not reply["error"]["message"].endswith("..")
+
+
 def test_saved_prompt_is_returned_by_name_label_and_number(prompts):
     """
     Each save is a new version. Labels stay where they are until they are moved.

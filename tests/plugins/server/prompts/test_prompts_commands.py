@@ -183,6 +183,8 @@ def test_errors_say_what_to_do(prompts, folder, monkeypatch):
     assert prompts("diff", "Greeting!")[0] == 2
     status, _, messages = prompts("push", "--label", "Live!")
     assert (status, "--label 'Live!' is not a label" in messages) == (2, True)
+    status, _, messages = prompts("label", "greeting", "3")
+    assert (status, "LABEL '3' is not a label" in messages) == (2, True)
     assert prompts("label", "greeting", "staging", "1", "--remove")[0] == 2
     (folder / "farewell.toml").write_text("not = [valid")
     (folder / "greeting.toml").write_text(make_file("Never {{ name }}."))

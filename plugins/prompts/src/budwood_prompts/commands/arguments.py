@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -27,3 +28,24 @@ def split_reference(reference: str) -> tuple[str, str | int | None]:
 
     found = parse_reference(reference)
     return found.name, found.label or found.version
+
+
+def check_label(label: str | None, name: str) -> None:
+    """
+    Check a label before anything is sent.
+
+    Args:
+        label: The label, if there is one.
+        name: The argument or option that it comes from.
+
+    Raises:
+        ArgumentError: It is not a label.
+    """
+    from budwood_cli.errors import ArgumentError
+    from budwood_prompts.references import LABEL_PATTERN
+
+    if label is not None and not re.fullmatch(LABEL_PATTERN, label):
+        raise ArgumentError(
+            f"{name} {label[:80]!r} is not a label.",
+            hint="A label has lower-case letters, digits, _ and -, and begins with a letter: production.",
+        )

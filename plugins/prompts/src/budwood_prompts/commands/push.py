@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from budwood_cli import options, terminal
-from budwood_cli.errors import ArgumentError
-from budwood_prompts.commands.arguments import Folder, Names
+from budwood_prompts.commands.arguments import Folder, Names, check_label
 from budwood_prompts.commands.server import Provider, open_server
 
 if TYPE_CHECKING:
@@ -64,7 +62,7 @@ def push(
     """
     from budwood_prompts.folder import PromptFolder
 
-    _check_label(label)
+    check_label(label, "--label")
     source = PromptFolder(folder)
     prompts = [source.load(name) for name in names or source.names()]
     with open_server("budwood prompts push", provider) as client:
@@ -78,17 +76,6 @@ def push(
             done += result.status == "saved"
     verb = "to save" if dry_run else "saved"
     terminal.note(f"{terminal.format_count(done, 'prompt')} {verb}, {len(prompts) - done} unchanged")
-
-
-def _check_label(label: str | None) -> None:
-    """Check a label before anything is saved."""
-    from budwood_prompts.references import LABEL_PATTERN
-
-    if label is not None and not re.fullmatch(LABEL_PATTERN, label):
-        raise ArgumentError(
-            f"--label {label[:80]!r} is not a label.",
-            hint="A label has lower-case letters, digits, _ and -, and begins with a letter: production.",
-        )
 
 
 def _push_all(

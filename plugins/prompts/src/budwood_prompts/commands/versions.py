@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from budwood_cli import options, terminal
-from budwood_prompts.commands.arguments import Folder, Reference, split_reference
+from budwood_prompts.commands.arguments import Folder, Reference, check_label, split_reference
 from budwood_prompts.commands.server import Provider, open_server
 
 COLUMNS: Final = ("label", "version")
@@ -82,6 +82,7 @@ def label(
     """
     from budwood_cli.errors import ArgumentError
 
+    check_label(label, "LABEL")
     if remove and version is not None:
         raise ArgumentError("--remove takes no version.", hint=f"Run `budwood prompts label {name} {label} --remove`.")
     with open_server("budwood prompts label", provider, prompt=name) as client:

@@ -101,7 +101,8 @@ def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """Name the first field that is wrong, without its value."""
     first: Mapping[str, Any] = next(iter(getattr(error, "errors", list)()), {})
     where = ".".join(str(part) for part in first.get("loc", ()))
-    message = f"{where}: {first.get('msg', 'is not valid')}."
+    text = first.get("msg", "is not valid").removeprefix("Value error, ").rstrip(".")
+    message = f"{where}: {text}."
     is_json = "json" in request.headers.get("content-type", "")
     hint = None if where != "body" or is_json else "Send JSON with the header content-type: application/json."
     return _reply(request, Problem(status=400, message=message, code="invalid_value", hint=hint))
