@@ -132,6 +132,16 @@ def test_errors_that_stay_are_not_retried(vendor, connected, script, kind):
     assert "secret" not in str(caught.value) + repr(caught.value.__context__)
 
 
+def test_values_that_json_cannot_have_are_errors_of_budwood(vendor, connected):
+    """
+    Nothing is sent, and the error says what may be.
+    """
+    with pytest.raises(budwood.PromptError, match=r"cannot be sent as JSON[\s\S]*valid Unicode"):
+        connected.run("\ud800", model="m")
+
+    assert vendor.requests == []
+
+
 def test_retries_of_creations_have_one_key(vendor, connected):
     """
     So that the server creates once, although the first reply was lost.

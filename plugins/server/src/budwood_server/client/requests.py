@@ -10,8 +10,9 @@ from typing import Any, Generic, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
+from budwood.errors import PromptError
 from budwood.types import Body, ReplyHead
 from budwood.wire import ServerSentEvent
 from budwood.wire.multipart import FormField, encode_form
@@ -58,7 +59,12 @@ class Request(Generic[T]):
         return f"{self.path}?{query}" if query else self.path
 
     def encode_body(self) -> tuple[dict[str, str], Body]:
-        """Return the headers and the content of the body."""
+        """
+        Return the headers and the content of the body.
+
+        Raises:
+            PromptError: JSON cannot have one of the values, such as an unpaired surrogate.
+        """
         if self.body is None:
             return {}, b""
         if isinstance(self.body, Form):
@@ -66,7 +72,13 @@ class Request(Generic[T]):
             return {"content-type": form.content_type}, form.body
         if isinstance(self.body, bytes):
             return {"content-type": "application/octet-stream"}, self.body
-        return {"content-type": "application/json"}, to_json(self.body)
+        try:
+            return {"content-type": "application/json"}, to_json(self.body)
+        except PydanticSerializationError as error:
+            raise PromptError(
+                f"The request has a value that cannot be sent as JSON: {str(error)[:200]}.",
+                hint="Pass texts of valid Unicode, numbers, booleans, lists and dictionaries of these.",
+            ) from None
 
     def with_query(self, **query: object) -> Request[T]:
         """Return the request with further parameters."""
