@@ -10,7 +10,7 @@ import pytest
 from budwood_cli.program import run as run_program
 from tests.chat_server import ChatServer
 from tests.plugins.server.runs.running import SEEDS, WorkerProcess, conversation
-from tests.plugins.server.serving import ServeProcess, wait_until
+from tests.plugins.server.serving import MODELS, ServeProcess, wait_until
 
 pytestmark = pytest.mark.one_python
 
@@ -139,6 +139,30 @@ def test_a_run_is_cancelled_while_it_is_executed(tmp_path, sqlite_url):
             assert server.requests.post(f"{path}/resume").status_code == 200
             wait_until(lambda: server.find_run(path)["state"] == "complete")
             assert server.find_run(path)["progress"]["rows_done"] == 3
+
+
+def test_runs_are_executed_that_are_switched_on_while_the_server_runs(tmp_path, sqlite_url):
+    """
+    The server starts its worker when the settings of runs appear, and another one when their folder changes.
+    """
+    server_only = f'[server]\ndatabase = "{sqlite_url}"\n{MODELS}'
+    with ServeProcess(tmp_path, settings=server_only) as server:
+        with server.client(server.admin_key) as admin:
+            key = admin.post("/api/keys", json={"name": "test"}).json()["key"]
+        with server.client(key) as requests:
+            for folder in ("first", "second"):
+                server.write_settings(f'{server_only}[server.runs]\ndir = "{folder}"\n')
+                wait_until(lambda: requests.post("/api/runs", json={"specification": {}}).status_code == 400)
+                wait_until(lambda folder=folder: submit_to(requests, tmp_path / folder))
+
+
+def submit_to(client, folder):
+    """
+    Submit a run and wait until it is complete. Return whether its rows are in a folder.
+    """
+    path = submit(client, conversation(1))
+    wait_until(lambda: client.get(path).json()["state"] in ("complete", "failed"))
+    return (folder / "runs" / path.rpartition("/")[2] / "rows.jsonl").exists()
 
 
 def test_the_worker_says_that_runs_are_off(tmp_path, monkeypatch, capsys):

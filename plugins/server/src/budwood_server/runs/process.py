@@ -16,7 +16,7 @@ from budwood_server.process.launch import Launch
 from budwood_server.process.signals import handle_signals
 
 if TYPE_CHECKING:
-    from budwood_server.settings import ServerSettings
+    from budwood_server.settings import RunSettings, ServerSettings
 
 COMMAND: Final = (sys.executable, "-P", "-m", "budwood_server.runs.process")
 FIRST_DELAY: Final = 0.5
@@ -59,23 +59,59 @@ async def serve_runs(launch: Launch, started: Callable[[], None] = lambda: None,
 @contextlib.asynccontextmanager
 async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIterator[Callable[[], None]]:
     """
-    Yield a function that starts a process which executes runs, if the settings say so.
+    Yield a function that starts a process which executes runs, if the settings say so, also when they change.
 
     The process is started again when it dies, and stopped at the end.
     """
     tasks: list[asyncio.Task[None]] = []
 
     def start() -> None:
-        if server.runs.dir is not None and server.runs.worker:
-            tasks.append(asyncio.create_task(_keep(launch), name="budwood-run-worker"))
+        tasks.append(asyncio.create_task(_follow_settings(launch, server.runs), name="budwood-run-worker"))
 
     try:
         yield start
     finally:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await _end(tasks)
+
+
+async def _follow_settings(launch: Launch, runs: RunSettings) -> None:
+    """Keep a process while the settings say so, and another one when those of runs have changed."""
+    from budwood_server.process.file_watch import watch_files
+    from budwood_server.settings import load_server_settings
+
+    tasks: list[asyncio.Task[None]] = []
+
+    def start() -> None:
+        if runs.dir is not None and runs.worker:
+            tasks.append(asyncio.create_task(_keep(launch), name="budwood-run-worker-process"))
+
+    def load() -> RunSettings:
+        return load_server_settings(launch.load_settings(), launch.overrides).runs
+
+    async def change() -> None:
+        nonlocal runs
+        try:
+            loaded = await asyncio.to_thread(load)
+        except BudwoodError:
+            return  # the server reports it, and the present ones remain in use
+        if loaded != runs:
+            runs = loaded
+            await _end(tasks)
+            start()
+
+    start()
+    try:
+        await watch_files(launch.list_files(), change)
+    finally:
+        await _end(tasks)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and remove them once they have ended."""
+    while tasks:
+        tasks[-1].cancel()
+        await asyncio.wait([tasks[-1]])
+        tasks.pop()
 
 
 async def _keep(launch: Launch) -> None:
