@@ -138,6 +138,28 @@ def test_run_of_a_form_that_is_sent_twice_is_one(oli):
     assert first.headers["location"] == second.headers["location"]
 
 
+def test_the_example_of_the_form_is_valid(tmp_path, monkeypatch):
+    """
+    It names a model of this server.
+    """
+    monkeypatch.setattr("budwood_server.people.passwords._N", 16)
+    with RunPages(tmp_path, server={"models": {"demo": "offline/extractive"}}) as gateway:
+        browser = Browser(gateway, *gateway.open_page("oli"))
+        form = browser.get("/admin/runs/new").body.decode()
+        example = unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", form, re.DOTALL)[1])
+
+        assert browser.post("/admin/runs", {"specification": example}).status == 303
+
+
+def test_the_question_before_a_run_is_cancelled_has_two_different_answers(oli):
+    """
+    The one that leaves the run alone does not say "Cancel".
+    """
+    question = read(oli.get(f"{submit(oli, 'asked')}/cancel"))
+
+    assert "Keep running Cancel run" in question
+
+
 def test_viewers_change_nothing(gateway, oli, vera):
     """
     They see no buttons, are refused, and do not see the runs of others.

@@ -17,6 +17,7 @@ def ask(
     text: str,
     button: str,
     cancel: str,
+    dismiss: str = "Cancel",
     tone: str = "danger",
     fields: Sequence[Mapping[str, Any]] = (),
     status: int = 200,
@@ -30,9 +31,10 @@ def ask(
         text: What the change does.
         button: What the button that does it says.
         cancel: The path to which the other button leads.
+        dismiss: What the other button says.
         tone: The kind of button: ``"danger"`` or ``"primary"``.
         fields: The arguments of further fields; see `field` in ``parts.html``.
         status: The status of the reply.
     """
     values = {"title": title, "text": text, "button": button, "cancel": cancel, "tone": tone, "fields": fields}
-    return visit.render("confirm.html", values | {"action": visit.path}, status=status)
+    return visit.render("confirm.html", values | {"action": visit.path, "dismiss": dismiss}, status=status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final, get_args
 from uuid import uuid4
 
@@ -35,7 +36,7 @@ _EXAMPLE: Final = """\
 rows = 10
 
 [conversation]
-answerer = "fast"
+answerer = {model}
 
 [conversation.strategy]
 plugin = "seed-list"
@@ -53,7 +54,9 @@ async def show_runs(visit: Visit) -> Response:
 
 async def show_form(visit: Visit) -> Response:
     """Show the form for a new run."""
-    return _show_form(visit, Form({"specification": [_EXAMPLE]}), FormErrors(), 200)
+    names = sorted(visit.worker.configuration.server.models)
+    example = _EXAMPLE.format(model=json.dumps(names[0] if names else "provider/model"))
+    return _show_form(visit, Form({"specification": [example]}), FormErrors(), 200)
 
 
 async def submit(visit: Visit) -> Response:
@@ -103,6 +106,7 @@ async def ask_cancellation(visit: Visit) -> Response:
         text="Calls that are on their way are given up. Finished rows stay, and the run can be resumed.",
         button="Cancel run",
         cancel=f"{PATH}/{run.id}",
+        dismiss="Keep running",
     )
 
 
