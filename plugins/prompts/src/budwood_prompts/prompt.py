@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -98,6 +99,8 @@ class Prompt(_Part):
         for name in variables:
             if not _VARIABLE.fullmatch(name) or name in _RESERVED:
                 raise ValueError(f"{name!r} cannot be the name of a variable: use letters, digits and _")
+        if sum(len(json.dumps(each.default, ensure_ascii=False)) for each in variables.values()) > MAX_TEMPLATE:
+            raise ValueError(f"the defaults have together more than {MAX_TEMPLATE:,} characters")
         return variables
 
     @model_validator(mode="after")

@@ -173,6 +173,7 @@ def test_repeated_request_saves_one_version(prompts):
         ("GET", "/none", None, 404),
         ("GET", "/none/versions", None, 404),
         ("GET", "/refused?at=9", None, 404),
+        ("POST", "", {**make("default"), "variables": {"name": {"default": "x" * 100_001}}}, 400),
         ("GET", "/refused?at=9999999999", None, 400),
         ("GET", "/refused?at=A'--", None, 400),
         ("GET", "/refused'%20OR%201=1", None, 400),
