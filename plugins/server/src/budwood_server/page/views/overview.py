@@ -92,8 +92,9 @@ def _format_change(value: float, before: float) -> str:
     change = (value - before) / before
     if abs(change) < 0.005:
         return "as in the period before"
-    factor = f"{abs(change):.0%}" if abs(change) < 10 else f"{value / before:,.0f} times"
-    return f"{'▲' if change > 0 else '▼'} {factor} against the period before"
+    if change >= 10:
+        return f"▲ {value / before:,.0f} times the period before"
+    return f"{'▲' if change > 0 else '▼'} {abs(change):.0%} against the period before"
 
 
 def _draw(series: Series) -> Sequence[tuple[Chart, Any]]:
