@@ -111,7 +111,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     while tasks:
         tasks[-1].cancel()
         await asyncio.wait([tasks[-1]])
-        tasks.pop()
+        del tasks[-1]
 
 
 async def _keep(launch: Launch) -> None:
