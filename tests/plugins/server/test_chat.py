@@ -371,3 +371,30 @@ def test_the_model_does_not_have_the_service(vendor, gateway):
     assert (received.status, received.json["error"]["param"]) == (400, "model")
     assert "Use a model that supports it" in received.json["error"]["hint"]
     assert vendor.requests == []
+
+
+def test_schemas_that_could_stop_a_worker_are_refused(vendor, gateway):
+    """
+    Replies are validated by expressions that take linear time.
+    """
+    schema = {"properties": {"x": {"pattern": "^(?=a)(a+)+$"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+    received = gateway.post(PATH, {"model": "claude", "messages": HELLO, "response_format": form})
+
+    assert (received.status, received.json["error"]["param"]) == (400, "response_format")
+    assert vendor.requests == []
+
+
+def test_schemas_with_hostile_patterns_do_not_stop_a_worker(vendor, gateway):
+    """
+    The reply arrives although it would take Python years to match it.
+    """
+    vendor.play(claude(text('{"x": "' + "a" * 5000 + '!"}')))
+    schema = {"type": "object", "properties": {"x": {"pattern": "^(a+)+$"}}, "required": ["x"]}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+    received = gateway.post(PATH, {"model": "claude", "messages": HELLO, "response_format": form})
+
+    assert received.status == 200
+    assert received.json["choices"][0]["message"]["content"].endswith('a!"}')

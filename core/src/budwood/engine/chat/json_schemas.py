@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from budwood.errors import ConfigurationError
+from budwood.providing.json_patterns import make_validator_class
 
 _BOUNDS: Final = (
     ("minimum", "maximum"),
@@ -39,16 +40,18 @@ def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a lib
         ConfigurationError: The library is not installed, the schema is not valid, or a reference cannot be resolved.
     """
     try:
-        from jsonschema import Draft202012Validator, SchemaError
+        from jsonschema import SchemaError
         from referencing import Registry
         from referencing.jsonschema import DRAFT202012
+
+        validator_class = make_validator_class()
     except ImportError as error:
         raise ConfigurationError(
             "Validating JSON schemas requires the library jsonschema, which is not installed.",
             hint="pip install jsonschema, or pass a Pydantic model.",
         ) from error
     try:
-        Draft202012Validator.check_schema(schema)
+        validator_class.check_schema(schema)
     except SchemaError as error:
         raise ConfigurationError(f"The JSON schema is not valid at {error.json_path}: {error.message}.") from None
     registry: Any = Registry()  # an empty registry never fetches a $ref from the network
@@ -56,7 +59,7 @@ def compile_validator(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a lib
     missing = next(_find_unresolvable(root, registry.resolver_with_root(root)), None)
     if missing is not None:
         raise ConfigurationError(f"The JSON schema contains the reference {missing!r}, which cannot be resolved.")
-    return Draft202012Validator(schema, registry=registry)
+    return validator_class(schema, registry=registry)
 
 
 def _find_unresolvable(schema: Any, resolver: Any) -> Iterator[str]:  # noqa: ANN401 - the same library's

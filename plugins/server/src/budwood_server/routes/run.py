@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from budwood_server.api_models.run import RunBody
 from budwood_server.formats.openai.chat_messages import find_further_content, reject_further_content
 from budwood_server.formats.run import RunForm, RunStreamEncoder, check_schema
+from budwood_server.formats.schemas import check_patterns
 from budwood_server.gateway.calls import send_reply, send_stream
 from budwood_server.gateway.plan import add_tags, list_allowed, plan_model
 from budwood_server.gateway.request_options import PREFIX, read_request_options
@@ -34,6 +35,8 @@ _IN_STREAMS: Final = {"on_stream_failure": "raise", "repairs": 0}
 async def create(request: Request) -> None:
     """Answer a request, at once or as a stream."""
     body = _parse(await request.read_json())
+    if body.options.schema_ is not None:
+        check_patterns(body.options.schema_, "options.schema")
     plan = _plan(request, body)
     prompt = None if plan.prompt is None else await request.render(plan, plan.prompt)
     messages = await _list_messages(request, plan, body, prompt)

@@ -18,6 +18,7 @@ from budwood_server.formats.anthropic.blocks import MessageParser
 from budwood_server.formats.anthropic.fields import read, read_cache_lifetime, require
 from budwood_server.formats.anthropic.signatures import VENDOR
 from budwood_server.formats.anthropic.tools import parse_tool_choice, parse_tools
+from budwood_server.formats.schemas import check_patterns
 from budwood_server.web.problems import reject, reject_unsupported
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _find_schema(body: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]
         return None
     if form.get("type") != "json_schema":
         raise reject(f"{where}.type must be 'json_schema'.", param=f"{where}.type")
-    return require(form, "schema", dict, where)
+    return check_patterns(require(form, "schema", dict, where), f"{where}.schema")
 
 
 def _translate_thinking(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from budwood_server.formats.schemas import check_patterns
 from budwood_server.web.problems import reject
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def read_response_format(value: object, plan: CallPlan, *, is_native: bool) -> R
 
 
 def _make_options(schema: dict[str, Any] | None) -> dict[str, Any]:
-    return {} if schema is None else {"schema": schema, "repairs": 0}
+    return {} if schema is None else {"schema": check_patterns(schema, _FIELD), "repairs": 0}
 
 
 def merge_format(extra: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

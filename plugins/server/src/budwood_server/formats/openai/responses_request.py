@@ -15,6 +15,7 @@ from budwood_server.formats.openai.foreign_fields import TAG_FIELDS
 from budwood_server.formats.openai.responses_input import InputParser, LeaveOut
 from budwood_server.formats.openai.responses_items import is_own_id
 from budwood_server.formats.openai.responses_tools import list_custom_tools, translate_choice, translate_tools
+from budwood_server.formats.schemas import check_patterns
 from budwood_server.formats.vendor_data import FIELD, decode_vendor_data
 from budwood_server.web.problems import reject, reject_unsupported
 
@@ -155,7 +156,7 @@ def _add_text(text: object, options: dict[str, Any], leave_out: LeaveOut) -> Non
         case None | {"type": "text"}:
             pass
         case {"type": "json_schema", "schema": dict(schema)}:
-            options["schema"] = schema
+            options["schema"] = check_patterns(schema, "text.format.schema")
         case {"type": "json_object"}:
             options["schema"] = dict
         case {"type": "json_schema"}:
