@@ -25,6 +25,7 @@ from budwood_server.people.logins import ACCESS_PREFIX
 from budwood_server.routes.client_api import find_api
 from budwood_server.routes.requests import Request
 from budwood_server.routes.table import ROUTES, RUN, Match, RouteTable
+from budwood_server.settings import MEGABYTE
 from budwood_server.web.cors import allow_origin, answer_preflight
 from budwood_server.web.exchange import Exchange
 from budwood_server.web.problems import ClientGoneError, Problem, ProblemError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from budwood_server.access.keys import ApiKey
     from budwood_server.gateway.configuration import Configuration
+    from budwood_server.people.principals import Principal
     from budwood_server.routes.table import Route
     from budwood_server.web.exchange import Message, Receive, Send
 
@@ -49,6 +51,13 @@ CLIENT_GONE: Final = 499
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _UPLOADS: Final = frozenset({"/api/runs/documents"})
 """Paths whose bodies are large: they are written to a file as they arrive, within a limit of their own."""
+
+_LOGIN: Final = "/api/auth/"
+_MAX_UNKNOWN: Final = 64 * 1024
+"""The maximum size of a body in bytes before it is known who sends it: JSON can take 30 times its size of memory."""
+
+_MAX_FORM: Final = 2 * MEGABYTE
+_MAX_JSON: Final = 16 * MEGABYTE
 
 _STOPPING: Final = Problem(
     status=503,
@@ -177,16 +186,42 @@ class Application:
         try:
             if exchange.method not in _WITHOUT_BODY and exchange.path not in _UPLOADS:
                 server = self._worker.configuration.server
-                await exchange.read_body(server.max_body, server.body_timeout)
+                limit = await self._find_limit(exchange)
+                setting = None if limit < server.max_body else "max_body"
+                await exchange.read_body(min(limit, server.max_body), server.body_timeout, setting)
                 receive = exchange.replay(receive)
         except ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001 - each becomes a reply
             await _send_error(exchange, error, OWN)
             return
-        is_page = exchange.path == PAGE or exchange.path.startswith(f"{PAGE}/")
-        app: ASGIApp = await self._page.find() if is_page else await self._rest.find()
+        app: ASGIApp = await self._page.find() if _is_page(exchange.path) else await self._rest.find()
         await app(exchange.scope, receive, send)
+
+    async def _find_limit(self, exchange: Exchange) -> int:
+        """
+        Return the maximum size of a body. A larger one than a login has is only read of those who are known.
+
+        Raises:
+            ProblemError: 401 or 403 for a large body of somebody else.
+        """
+        length = exchange.header(b"content-length")
+        if length is not None and length.isdecimal() and int(length) <= _MAX_UNKNOWN:
+            return _MAX_UNKNOWN
+        if _is_page(exchange.path):
+            return _MAX_FORM
+        if exchange.path.startswith(_LOGIN):
+            return _MAX_UNKNOWN
+        await self._find_principal(exchange)
+        return _MAX_JSON
+
+    async def _find_principal(self, exchange: Exchange) -> Principal:
+        rest = await self._rest.find()
+        from starlette.requests import Request as ScopedRequest
+
+        from budwood_server.api.access import find_principal
+
+        return await find_principal(ScopedRequest({**exchange.scope, "app": rest}))
 
     async def _find_key(self, exchange: Exchange, route: Route) -> ApiKey:
         """Return the key of a request, or one that stands for the account whose access token or cookie it has."""
@@ -194,12 +229,7 @@ class Application:
         may_be_account = route.api == OWN if token is None else token.startswith(ACCESS_PREFIX)
         if not may_be_account:  # cookies are not for APIs of vendors
             return await authenticate(self._worker, exchange.find_header, route.scope)
-        rest = await self._rest.find()
-        from starlette.requests import Request as ScopedRequest
-
-        from budwood_server.api.access import find_principal
-
-        principal = await find_principal(ScopedRequest({**exchange.scope, "app": rest}))
+        principal = await self._find_principal(exchange)
         if route.scope not in principal.scopes:
             raise forbid(principal.scopes, route.scope, principal.kind)
         return to_key(principal)
@@ -261,6 +291,10 @@ class _Lazy(Generic[T]):
             async with self._turns:
                 return await asyncio.to_thread(self.load)
         return self._created
+
+
+def _is_page(path: str) -> bool:
+    return path == PAGE or path.startswith(f"{PAGE}/")
 
 
 def _create_rest(worker: Worker) -> FastAPI:

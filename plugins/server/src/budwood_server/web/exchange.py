@@ -32,6 +32,10 @@ MAX_DISCARDED: Final = 1024 * 1024
 """The largest rest of a body, in bytes, that is discarded so that the connection can be used again."""
 
 
+_LIMITS: Final = "max_body or max_upload"
+"""The settings that limit bodies."""
+
+
 class Exchange:
     """
     One HTTP request, and the reply to it.
@@ -117,25 +121,26 @@ class Exchange:
         """The parameters of the query; of repeated ones the last."""
         return dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
-    async def read_body(self, limit: int, timeout: float) -> bytes:
+    async def read_body(self, limit: int, timeout: float, setting: str | None = _LIMITS) -> bytes:
         """
         Read the body.
 
         Args:
             limit: The maximum size in bytes.
             timeout: Seconds within which it must arrive.
+            setting: The setting that is the limit, if it is one.
 
         Raises:
             ProblemError: It is too large, or did not arrive in time.
             ClientGoneError: The client has closed the connection.
         """
         if self._body is None:
-            self._check_length(limit)
+            self._check_length(limit, setting)
             task = self.task
             slow: list[bool] = []
             timer = task.get_loop().call_later(timeout, _cancel, task, slow)  # faster than asyncio.timeout
             try:
-                self._body = b"".join([part async for part in self._read_parts(limit)])
+                self._body = b"".join([part async for part in self._read_parts(limit, setting)])
             except asyncio.CancelledError:
                 if not slow:
                     raise
@@ -158,11 +163,11 @@ class Exchange:
 
         return receive_again
 
-    def _check_length(self, limit: int) -> None:
+    def _check_length(self, limit: int, setting: str | None = _LIMITS) -> None:
         """Reject a body that is too large by its header, before it is read."""
         length = self.header(b"content-length")
         if length is not None and length.isdecimal() and int(length) > limit:
-            raise reject_size("request body", limit, "max_body or max_upload")
+            raise reject_size("request body", limit, setting)
 
     def may_contain(self, text: bytes) -> bool:
         """Tell whether JSON in the body may contain a text of letters, digits and underscores, also with escapes."""
@@ -174,7 +179,7 @@ class Exchange:
         async for part in self._read_parts(limit):
             yield part
 
-    async def _read_parts(self, limit: int) -> AsyncIterator[bytes]:
+    async def _read_parts(self, limit: int, setting: str | None = _LIMITS) -> AsyncIterator[bytes]:
         size = 0
         more = True
         while more:
@@ -185,7 +190,7 @@ class Exchange:
             more = self._has_more = message.get("more_body", False)
             size += len(part)
             if size > limit:
-                raise reject_size("request body", limit, "max_body or max_upload")
+                raise reject_size("request body", limit, setting)
             yield part
 
     async def read_json(self, limit: int, timeout: float) -> dict[str, Any]:
