@@ -40,7 +40,7 @@ class ServedGateway(GatewayServer):
 
     def __init__(self, folder, settings=None):
         self.database = f"sqlite:///{folder}/server.sqlite3"
-        models = {"fast": "offline/extractive"}
+        models = {"fast": "offline/extractive", "demo": "offline/extractive"}
         server = {"database": self.database, "models": models, "runs": {"dir": f"{folder}/runs"}}
         settings = {"server": server, **(settings or {})}
         variables = {"BUDWOOD_MASTER_KEY": new_master_key()}

@@ -60,11 +60,15 @@ def test_reply_has_the_printed_fields(server, key):
 
 
 @pytest.mark.parametrize(
-    ("number", "printed"), [(0, "{'fruit': 'apple'}\n"), (1, "The shoot gives fruit.\nThe root gives water.\n4\n")]
+    ("number", "printed"),
+    [
+        (0, "{'fruit': 'apple'}\n"),
+        (1, "The shoot gives fruit.\nThe root gives water.\nuser\nassistant\nuser\nassistant\n"),
+    ],
 )
 def test_programs_run(server, key, number, printed):
     """
-    The first prints a value, the second two replies and the number of messages.
+    The first prints a value, the second two replies and who wrote each message.
     """
     run = subprocess.run(
         [sys.executable, "-c", blocks("python")[number].replace("http://127.0.0.1:8080", server.url)],
