@@ -23,7 +23,7 @@ def make_call(number, key="k1", team="red", *, model="fast", cost="0.25", time=N
         status=500 if error else 200,
         duration=1.0,
         usage=Usage(input_tokens=10, output_tokens=2),
-        cost=Decimal(cost),
+        cost=None if cost is None else Decimal(cost),
     )
     owner = {"key": key, "model": model, **({"team": team} if team else {})}
     event = {"service": "chat", "provider": "vendor", "model": "gpt-5", "seconds": 1.0, "label": f"name of {key}"}

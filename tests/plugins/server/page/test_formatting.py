@@ -9,6 +9,7 @@ import pytest
 
 from budwood_server.page.formatting import (
     format_ago,
+    format_cost,
     format_dollars,
     format_moment,
     format_number,
@@ -78,3 +79,21 @@ def test_text_between_backquotes_is_code():
     All of it is escaped.
     """
     assert format_prose("Run `a <b>` & <i>") == "Run <code>a &lt;b&gt;</code> &amp; &lt;i&gt;"
+
+
+@pytest.mark.parametrize(
+    ("value", "unknown", "text"),
+    [
+        (Decimal(0), None, "$0.00"),
+        (Decimal(0), 0, "$0.00"),
+        (Decimal(0), "the model has no price", "–"),
+        (Decimal(0), 3, "–"),
+        (Decimal("0.25"), 3, "$0.2500"),
+        (None, None, "–"),
+    ],
+)
+def test_cost_of_which_nothing_is_known_is_a_dash(value, unknown, text):
+    """
+    It is not $0.00, which a reply from the cache costs.
+    """
+    assert format_cost(value, unknown) == text

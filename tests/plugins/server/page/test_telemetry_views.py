@@ -155,3 +155,17 @@ def test_pages_of_an_empty_gateway(visit):
     """
     assert "No calls" in read(visit().get("/admin/telemetry?user=nobody"))
     assert "No calls" in read(visit().get("/admin/telemetry/totals?user=nobody"))
+
+
+@pytest.mark.parametrize("path", ["telemetry?", "telemetry/totals?since=24h&", "telemetry/totals?by=user&"])
+def test_unknown_costs_are_not_shown_as_zero(calls, visit, path):
+    """
+    Neither those of a call, nor sums of which nothing is known.
+    """
+    tags = {"user": "unpriced"}
+    write_calls(calls, [make_call(90, cost=None, time=time.time(), tags=tags)])
+
+    page = read(visit().get(f"/admin/{path}user=unpriced"))
+
+    assert "1.0 s" in page
+    assert "$0.00" not in page

@@ -71,6 +71,17 @@ def format_dollars(value: float | Decimal | None) -> str:
     return f"${value:,.{digits}f}"
 
 
+def format_cost(value: float | Decimal | None, unknown: str | int | None) -> str:
+    """
+    Return a cost in US dollars, as far as it is known; a dash if nothing of it is known.
+
+    Args:
+        value: The known part.
+        unknown: Why the cost is not complete, or the number of calls whose cost is not; else None or 0.
+    """
+    return format_dollars(None if unknown and not value else value)
+
+
 def format_seconds(value: float | None) -> str:
     """Return a duration such as ``"340 ms"``, ``"1.2 s"`` or ``"3 min"``; a dash for None."""
     if value is None:
@@ -95,6 +106,7 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "number": format_number,
     "short": format_short,
     "dollars": format_dollars,
+    "cost": format_cost,
     "seconds": format_seconds,
     "prose": format_prose,
 }

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from budwood_server.page.charts.drawing import Chart, Line, Value
-from budwood_server.page.formatting import format_dollars, format_number, format_seconds, format_short
+from budwood_server.page.formatting import format_cost, format_dollars, format_number, format_seconds, format_short
 from budwood_server.telemetry.series import Series
 
 OTHERS: Final = "others"
@@ -23,7 +23,7 @@ def make_calls_chart(series: Series) -> Chart:
 
 def make_cost_chart(series: Series) -> Chart:
     """Return the cost, by group if the series has groups."""
-    text = f"{format_dollars(series.total.cost)} in total."
+    text = f"{format_cost(series.total.cost, series.total.unknown_costs)} in total."
     return Chart("cost", "Cost", text, **_times(series), lines=_group(series, "cost"), **_DOLLARS)
 
 
