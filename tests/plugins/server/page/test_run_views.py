@@ -85,14 +85,32 @@ def test_run_is_followed_to_its_rows(gateway, oli, ann):
     assert "every 1s" not in done
     assert "What gives the fruit?" in unescape(done)
     assert "<b>roots" not in done
-    run_id = path.rpartition("/")[2]
-    assert f'action="/api/runs/{run_id}/export"' in done
-    assert oli.get(f"/api/runs/{run_id}/export?format=jsonl").status == 200
+    assert f'action="{path}/export"' in done
     part = oli.get(path, hx_request="true")
     assert b"<html" not in part.body
     assert "2 of 2" in read(part)
     assert "grafting" in read(ann.get("/admin/runs?state=complete"))
     assert "grafting" not in read(ann.get("/admin/runs?state=failed"))
+
+
+def test_rows_are_exported_in_the_formats_of_this_installation(gateway, oli, monkeypatch):
+    """
+    Others are not offered, and errors are pages.
+    """
+    path = submit(oli, "exported")
+    early = oli.get(f"{path}/export?format=jsonl")
+    gateway.execute()
+    exported = oli.get(f"{path}/export?format=jsonl")
+    monkeypatch.setattr("budwood_server.runs.exporting.find_spec", lambda _: None)
+    page = oli.get(path).body.decode()
+    refused = oli.get(f"{path}/export?format=parquet")
+
+    assert exported.status == 200
+    assert exported.body.count(b"\n") == 2
+    assert re.findall(r"<option[^>]*>(csv|huggingface|jsonl|parquet)<", page) == ["csv", "jsonl"]
+    for answer, status in ((early, 409), (refused, 400)):
+        assert answer.status == status
+        assert b"<html" in answer.body
 
 
 def test_run_is_cancelled_resumed_and_deleted(gateway, oli):

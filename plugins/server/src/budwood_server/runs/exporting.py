@@ -10,8 +10,9 @@ import asyncio
 import json
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from budwood.errors import BudwoodError
 from budwood_server.web.problems import reject
@@ -23,7 +24,16 @@ Format = Literal[
 ]
 """The formats of budwood-generation. A test compares them."""
 
+_WITH_ARROW: Final[frozenset[Format]] = frozenset({"huggingface", "parquet"})
+"""Those that the package pyarrow writes."""
+
 MEDIA_TYPES: Final = {".jsonl": "application/jsonl", ".csv": "text/csv", ".zip": "application/zip"}
+
+
+def list_formats() -> tuple[Format, ...]:
+    """Return the formats that the packages of this installation can write."""
+    formats: tuple[Format, ...] = get_args(Format)
+    return tuple(name for name in formats if name not in _WITH_ARROW or find_spec("pyarrow") is not None)
 
 
 class ExportOptions(NamedTuple):

@@ -18,8 +18,8 @@ from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
 from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
-from budwood_server.runs.exporting import Format
-from budwood_server.web.problems import ProblemError
+from budwood_server.runs.exporting import list_formats
+from budwood_server.web.problems import ProblemError, reject
 
 PATH: Final = "/admin/runs"
 LINK: Final = Link("Dataset runs", PATH, "runs", "Build", RUNS_READ)
@@ -29,7 +29,6 @@ NEW: Final = f"{PATH}/new"
 
 _RUN: Final = f"{PATH}/{{run_id}}"
 _STATES: Final = get_args(RunState)
-_FORMATS: Final = get_args(Format)
 _FIELDS: Final = ("name", "specification")
 _ROWS: Final = 20
 _EXAMPLE: Final = """\
@@ -89,12 +88,23 @@ async def show_run(visit: Visit) -> Response:
         "rows": await _list_rows(visit, run),
         "has_ended": run.state in ENDED,
         "may_write": visit.may(RUNS_WRITE),
-        "formats": _FORMATS,
+        "formats": list_formats(),
     }
     answer = visit.render("run_progress.html" if visit.is_fragment else "run.html", values)
     if visit.is_fragment and run.state in ENDED:
         answer.headers["hx-refresh"] = "true"  # its rows and buttons are others now
     return answer
+
+
+async def export(visit: Visit) -> Response:
+    """Return the rows of a run as a file. Errors are pages, as everywhere in the page."""
+    asked = visit.query.get("format")
+    chosen = next((name for name in list_formats() if name == asked), None)
+    if chosen is None:
+        hint = f"Choose one of {', '.join(list_formats())}."
+        raise reject("This server cannot write this format.", param="format", hint=hint)
+    folders = runs.get_folders(visit.request)
+    return await runs.export_rows(visit.request, visit.principal, folders, visit.request.path_params["run_id"], chosen)
 
 
 async def ask_cancellation(visit: Visit) -> Response:
@@ -162,6 +172,7 @@ ROUTES: Final = [
     get(NEW, show_form, RUNS_WRITE),
     post(PATH, submit, RUNS_WRITE),
     get(_RUN, show_run, RUNS_READ),
+    get(f"{_RUN}/export", export, RUNS_READ),
     get(f"{_RUN}/cancel", ask_cancellation, RUNS_WRITE),
     post(f"{_RUN}/cancel", cancel, RUNS_WRITE),
     post(f"{_RUN}/resume", resume, RUNS_WRITE),
