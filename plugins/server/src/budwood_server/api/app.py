@@ -25,6 +25,7 @@ from budwood_server.api import (
     tokens,
 )
 from budwood_server.api.errors import add_error_handlers
+from budwood_server.api.query_parameters import check_names
 from budwood_server.openapi import add_routes
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def create_api(worker: Worker) -> FastAPI:
         summary="Any model of any provider for clients of OpenAI and Anthropic.",
         lifespan=lifespan,
         redirect_slashes=False,
-        dependencies=[Depends(_check_method)],
+        dependencies=[Depends(_check_method), Depends(check_names)],
     )
     app.state.worker = worker
     for module in _PARTS:

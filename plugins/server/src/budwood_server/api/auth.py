@@ -150,7 +150,7 @@ async def change_password(request: Request, body: PasswordBody, principal: Anyon
         await change_account(connection, principal, principal.id, password_hash=hashed)
 
 
-@router.get("/me", responses=list_responses(401, 403, 503))
+@router.get("/me", responses=list_responses(400, 401, 403, 503))
 async def get_principal(request: Request, principal: Anyone) -> PrincipalReply:
     """Return who sends the request."""
     cookie = request.cookies.get(COOKIE)

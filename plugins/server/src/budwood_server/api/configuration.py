@@ -52,7 +52,7 @@ class ConfigurationReply(BaseModel):
     workers: list[WorkerConfiguration]
 
 
-@router.get("", responses=list_responses(401, 403, 503))
+@router.get("", responses=list_responses(400, 401, 403, 503))
 async def get_configuration(request: Request, _: Admin) -> ConfigurationReply:
     """Return which configuration each worker uses."""
     return _describe(get_worker(request))

@@ -27,7 +27,7 @@ _KNOWN: Final = frozenset(field.name for field in fields(EndpointState))
 Reader = Annotated[Principal, Depends(require(ENDPOINTS_READ))]
 
 
-@router.get("", responses=list_responses(401, 403, 503))
+@router.get("", responses=list_responses(400, 401, 403, 503))
 async def list_endpoints(request: Request, reader: Reader) -> EndpointsReply:
     """Return the configured providers with the state of their endpoints. Nothing is sent to them."""
     worker = get_worker(request)
