@@ -103,6 +103,9 @@ ESCAPES = [
     "{{ name|truncate(length=-1) }}",
     "{{ name|truncate(true) }}",
     "{{ name|indent('x') }}",
+    "{{ name|indent(1000000000) }}",
+    "{{ name|indent(first=true, width=101) }}",
+    "{{ name|truncate(2) }}",
     "{{ name|upper(1) }}",
     "{{ name|replace('a') }}",
     "{{ {'a': 1} }}",
@@ -115,6 +118,26 @@ ESCAPES = [
     "{% if flag %}",
     "{% do 1 %}",
 ]
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("\n{% autoescape false %}{{ name }}{% endautoescape %}", "line 2, uses autoescape,"),
+        ("\n{% block a %}{% endblock %}", "line 2, uses block,"),
+        ("{% filter upper %}x{% endfilter %}", "line 1, uses the statement filter,"),
+        (
+            "\n\n{{ name|indent(101) }}",
+            "line 3, uses the filter indent .*: the maximum width is 100.",
+        ),
+    ],
+)
+def test_the_error_names_line_and_statement(source, problem):
+    """
+    In the words of templates, not of the parser.
+    """
+    with pytest.raises(InvalidPromptError, match=problem):
+        parse_template(source, TYPES)
 
 
 @pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))

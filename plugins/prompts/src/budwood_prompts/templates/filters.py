@@ -36,18 +36,20 @@ class Filter:
         apply: Takes the meter, the value and the arguments.
         parameters: The types of its arguments by name.
         required: How many of them, from the first, it needs.
+        check: Raises ``ValueError`` if the values of the arguments, which it takes by name, are not valid.
     """
 
     apply: Callable[..., Value]
     parameters: Mapping[str, type]
     required: int = 0
+    check: Callable[..., None] | None = None
 
     def bind(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> dict[str, Any]:
         """
         Return the arguments by name.
 
         Raises:
-            ValueError: One is missing, unknown, given twice, or of another type.
+            ValueError: One is missing, unknown, given twice, of another type, or has a value that is not valid.
         """
         names = list(self.parameters)
         if len(arguments) > len(names) or not keywords.keys() <= {*names[len(arguments) :]}:
@@ -61,6 +63,8 @@ class Filter:
                 raise ValueError(f"{name} must be of type {kind.__name__}")
             if isinstance(value, int) and value < 0:
                 raise ValueError(f"{name} must not be negative")
+        if self.check is not None:
+            self.check(**bound)
         return bound
 
 
@@ -103,12 +107,15 @@ def _trim(meter: Meter, value: Value) -> str:
 def _truncate(meter: Meter, value: Value, length: int = 255, killwords: bool = False, end: str = "...") -> str:  # noqa: FBT001, FBT002 - arguments of templates
     text = to_text(value)
     meter.step(len(text))
-    if length < len(end):
-        raise RenderError(f"truncate: the length {length} is less than that of the end {end!r}.")
     if len(text) <= length + LEEWAY:
         return text
     start = text[: length - len(end)]
     return (start if killwords else start.rsplit(" ", 1)[0]) + end
+
+
+def _check_truncate(length: int = 255, end: str = "...", **_: object) -> None:
+    if length < len(end):
+        raise ValueError(f"the length {length} is less than that of the end {end!r}")
 
 
 def _replace(meter: Meter, value: Value, old: str, new: str) -> str:
@@ -121,8 +128,6 @@ def _replace(meter: Meter, value: Value, old: str, new: str) -> str:
 
 
 def _indent(meter: Meter, value: Value, width: int = 4, first: bool = False) -> str:  # noqa: FBT001, FBT002 - arguments of templates
-    if width > MAX_INDENT:
-        raise RenderError(f"indent: the maximum width is {MAX_INDENT}.")
     text = to_text(value)
     meter.step(len(text))
     lines = f"{text}\n".splitlines()
@@ -132,6 +137,11 @@ def _indent(meter: Meter, value: Value, width: int = 4, first: bool = False) -> 
     space = " " * width
     rest = [f"{space}{line}" if line else line for line in lines[1:]]
     return "\n".join([f"{space}{lines[0]}" if first else lines[0], *rest])
+
+
+def _check_indent(width: int = 4, **_: object) -> None:
+    if width > MAX_INDENT:
+        raise ValueError(f"the maximum width is {MAX_INDENT}")
 
 
 def _count_words(meter: Meter, value: Value) -> int:
@@ -179,7 +189,7 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "capitalize": _change_case(str.capitalize),
     "default": Filter(_default, {"default_value": object, "boolean": bool}),
     "first": _item(0),
-    "indent": Filter(_indent, {"width": int, "first": bool}),
+    "indent": Filter(_indent, {"width": int, "first": bool}, check=_check_indent),
     "join": Filter(_join, {"d": str}),
     "last": _item(-1),
     "length": Filter(_length, {}),
@@ -187,7 +197,7 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "replace": Filter(_replace, {"old": str, "new": str}, required=2),
     "tojson": Filter(_to_json, {}),
     "trim": Filter(_trim, {}),
-    "truncate": Filter(_truncate, {"length": int, "killwords": bool, "end": str}),
+    "truncate": Filter(_truncate, {"length": int, "killwords": bool, "end": str}, check=_check_truncate),
     "upper": _change_case(str.upper),
     "wordcount": Filter(_count_words, {}),
 }

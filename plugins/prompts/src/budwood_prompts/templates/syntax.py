@@ -37,6 +37,11 @@ _DESCRIPTIONS: Final[Mapping[type[nodes.Node], str]] = {
     nodes.Import: "import",
     nodes.FromImport: "import",
     nodes.Extends: "extends",
+    nodes.Block: "block",
+    nodes.CallBlock: "a call",
+    nodes.FilterBlock: "the statement filter",
+    nodes.With: "with",
+    nodes.Scope: "autoescape",
     nodes.Test: "a test with is",
     nodes.Tuple: "a list of values",
     nodes.List: "a list of values",
@@ -197,13 +202,19 @@ class _Check:
 
     def _refuse(self, node: nodes.Node, problem: str, hint: str | None = None) -> InvalidPromptError:
         known = "Templates have variables, literals, comparisons, if, for, and filters."
-        return InvalidPromptError(f"{self._where}, line {node.lineno}, {problem}.", hint=hint or known)
+        return InvalidPromptError(f"{self._where}, line {_find_line(node)}, {problem}.", hint=hint or known)
 
 
 def literal_arguments(node: nodes.Filter) -> tuple[tuple[object, ...], dict[str, object]]:
     """Return the positional arguments of a filter, and those by name."""
     positional = tuple(each.value for each in node.args if isinstance(each, nodes.Const))
     return positional, {pair.key: pair.value.value for pair in node.kwargs if isinstance(pair.value, nodes.Const)}
+
+
+def _find_line(node: nodes.Node) -> int:
+    """Return the line of a node; Jinja2 tells that of autoescape only for what it makes in it."""
+    found: int | None = node.lineno
+    return next(map(_find_line, node.iter_child_nodes()), 1) if found is None else found
 
 
 def _describe(node: nodes.Node) -> str:
