@@ -13,6 +13,7 @@ from budwood_server.api.access import get_database, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api.pattern_words import PRINTABLE_PATTERN
 from budwood_server.api_models.accounts import Account, AccountName
 from budwood_server.people import accounts
 from budwood_server.people.passwords import Password, hash_in_thread
@@ -22,7 +23,9 @@ from budwood_server.people.roles import Role
 router = APIRouter(prefix="/api/accounts", tags=["accounts"])
 
 Admin = Annotated[Principal, Depends(require(ADMIN))]
-AccountPath = Annotated[str, Path(max_length=64, pattern=r"^[!-~]+$", description="The id or the name of an account.")]
+AccountPath = Annotated[
+    str, Path(max_length=64, pattern=PRINTABLE_PATTERN, description="The id or the name of an account.")
+]
 
 
 class _Body(BaseModel):

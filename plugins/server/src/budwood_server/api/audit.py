@@ -10,13 +10,14 @@ from budwood_server.access.keys import ADMIN
 from budwood_server.api.access import get_database, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api.pattern_words import PRINTABLE_PATTERN
 from budwood_server.api_models.audit import AuditEntry
 from budwood_server.people.audit import list_entries
 from budwood_server.people.principals import Principal
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 
-Filter = Annotated[str | None, Query(max_length=128, pattern=r"^[!-~]+$")]
+Filter = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE_PATTERN)]
 
 
 @router.get("", responses=list_responses(400, 401, 403, 503))

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from budwood.errors import BudwoodError
+from budwood_server.api.pattern_words import describe_pattern
 from budwood_server.formats.errors import encode_own
 from budwood_server.gateway.errors import INTERNAL, describe
 from budwood_server.people.accounts import AccountExistsError, AccountNotFoundError
@@ -22,6 +23,8 @@ from budwood_server.web.problems import Problem, ProblemError
 _STATUSES: Final[Mapping[type[BudwoodError], int]] = {AccountNotFoundError: 404, AccountExistsError: 409}
 _CODES_OF_STATUSES: Final[Mapping[int, str]] = {404: "not_found", 409: "exists"}
 _CODES: Final[Mapping[int, str]] = {400: "invalid_json", 404: "unknown_route", 405: "method_not_allowed"}
+
+_NOT_JSON: Final = "The request body is not valid JSON."
 
 
 class ErrorDetails(BaseModel):
@@ -83,7 +86,7 @@ def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     if status == HTTPStatus.NOT_FOUND:
         message = f"There is no route {request.url.path}."
     elif status == HTTPStatus.BAD_REQUEST:
-        message = "The request body is not valid JSON."
+        message = _NOT_JSON
     headers = {name.lower(): value for name, value in (getattr(error, "headers", None) or {}).items()}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {**headers, **_list_methods(request)}
@@ -100,12 +103,22 @@ def _list_methods(request: Request) -> dict[str, str]:
 def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """Name the first field that is wrong, without its value."""
     first: Mapping[str, Any] = next(iter(getattr(error, "errors", list)()), {})
+    if first.get("type") == "json_invalid":
+        return _reply(request, Problem(status=400, message=_NOT_JSON, code="invalid_json"))
     where = ".".join(str(part) for part in first.get("loc", ()))
-    text = first.get("msg", "is not valid").removeprefix("Value error, ").rstrip(".")
+    text = _describe_invalid(first)
     message = f"{where}: {text}."
     is_json = "json" in request.headers.get("content-type", "")
     hint = None if where != "body" or is_json else "Send JSON with the header content-type: application/json."
     return _reply(request, Problem(status=400, message=message, code="invalid_value", hint=hint))
+
+
+def _describe_invalid(error: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value."""
+    if error.get("type") == "string_pattern_mismatch":
+        return describe_pattern(error["ctx"]["pattern"])
+    text: str = error.get("msg", "is not valid")
+    return text.removeprefix("Value error, ").rstrip(".")
 
 
 def _reply(request: Request, problem: Problem) -> JSONResponse:

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.api.access import get_database
+from budwood_server.api.pattern_words import PRINTABLE_PATTERN
 from budwood_server.database import Database
 from budwood_server.database.tables import IDEMPOTENT_REPLIES as REPLIES
 from budwood_server.people.principals import Principal
@@ -35,7 +36,7 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=255,
-        pattern=r"^[!-~]+$",
+        pattern=PRINTABLE_PATTERN,
         description="Random text, such as a UUID: the same request with it returns the first reply for 24 hours.",
     ),
 ]

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Request
 from budwood_server.api.access import get_database, get_worker
 from budwood_server.api.errors import list_responses
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api.pattern_words import DOCUMENT_ID_PATTERN
 from budwood_server.api.runs import Folders, Reader, Writer
 from budwood_server.api_models.runs import DocumentDetails
 from budwood_server.people import audit
@@ -27,7 +28,7 @@ CONTENT: Final[dict[str, Any]] = {
     }
 }
 
-DocumentId = Annotated[str, Path(pattern=r"^doc_[A-Za-z0-9]{1,60}$")]
+DocumentId = Annotated[str, Path(pattern=DOCUMENT_ID_PATTERN)]
 Name = Annotated[
     str,
     Query(pattern=documents.NAME_PATTERN, description="The name of the file, whose ending says of what type it is."),

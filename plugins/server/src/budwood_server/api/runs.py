@@ -15,6 +15,7 @@ from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api.pattern_words import RUN_ID_PATTERN
 from budwood_server.api_models.runs import RunDetails, RunRow, RunState, SubmittedRun
 from budwood_server.people import audit
 from budwood_server.people.principals import Principal
@@ -40,7 +41,7 @@ _ERRORS: Final = list_responses(400, 401, 403, 404, 503)
 _find_reader = require(RUNS_READ)
 Reader = Annotated[Principal, Depends(_find_reader)]
 Writer = Annotated[Principal, Depends(require(RUNS_WRITE))]
-RunId = Annotated[str, Path(pattern=r"^run_[A-Za-z0-9]{1,60}$")]
+RunId = Annotated[str, Path(pattern=RUN_ID_PATTERN)]
 Last = Annotated[int | None, Header(alias="last-event-id", ge=0, le=MAX_VERSION)]
 
 

@@ -17,6 +17,7 @@ from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api.pattern_words import TOKEN_ID_PATTERN
 from budwood_server.api_models.tokens import RewrapReply, TokenReply
 from budwood_server.people.principals import Principal
 from budwood_server.vault import acts, store
@@ -28,7 +29,7 @@ from budwood_server.web.problems import reject
 router = APIRouter(prefix="/api/tokens", tags=["tokens"])
 
 Admin = Annotated[Principal, Depends(require(ADMIN))]
-TokenId = Annotated[str, Path(max_length=64, pattern="^[0-9A-Za-z_]+$", description="The id of a token.")]
+TokenId = Annotated[str, Path(max_length=64, pattern=TOKEN_ID_PATTERN, description="The id of a token.")]
 
 _STATUSES: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
     (store.TokenNotFoundError, 404, "token_not_found"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import ROLES, Role
 
-AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._@+-]*$")]
+ACCOUNT_PATTERN: Final = r"^[a-z0-9][a-z0-9._@+-]*$"
+AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=ACCOUNT_PATTERN)]
 """A name to log in with: an address of e-mail or a short name, in lower case."""
 
 

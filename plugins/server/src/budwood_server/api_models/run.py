@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+import re
+from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 SESSION_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}$"
 """The names of sessions."""
 
+SESSION_WORDS: Final = "a name has up to 100 letters, digits and . _ : @ -, with a letter or a digit first"
+
 Text = Annotated[str, Field(min_length=1)]
+CacheMode = Literal["on", "off", "refresh", "only"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+def _check_cache(value: object) -> object:
+    """Check a mode with one error for it, since a union has one for each of its types."""
+    if value is None or isinstance(value, bool) or value in get_args(CacheMode):
+        return value
+    raise PydanticCustomError("cache", f"expected {', '.join(get_args(CacheMode))}, or true or false")
+
+
+def _check_session(value: object) -> object:
+    if isinstance(value, str) and not re.search(SESSION_PATTERN, value):
+        raise PydanticCustomError("session", SESSION_WORDS)
+    return value
 
 
 class _Body(BaseModel):
@@ -48,7 +66,7 @@ class RunOptions(_Body):
     presence_penalty: float | None = None
     reasoning_effort: Effort | None = None
     schema_: Annotated[dict[str, JsonValue] | None, Field(alias="schema")] = None
-    cache: bool | Literal["on", "off", "refresh", "only"] | None = None
+    cache: Annotated[bool | CacheMode | None, BeforeValidator(_check_cache)] = None
     cache_namespace: Text | None = None
     label: Text | None = None
     fallbacks: list[Text] | None = None
@@ -77,7 +95,7 @@ class RunBody(_Body):
     prompt: Text | None = None
     variables: dict[str, JsonValue] | None = None
     options: RunOptions = RunOptions()
-    session: Annotated[str, Field(pattern=SESSION_PATTERN)] | None = None
+    session: Annotated[Annotated[str, Field(pattern=SESSION_PATTERN)] | None, BeforeValidator(_check_session)] = None
     stream: bool = False
 
 
