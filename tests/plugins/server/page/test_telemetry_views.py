@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from budwood_server.access.keys import KeyPolicy
 from budwood_server.page.views.overview import TITLES
 from budwood_usage.database import prune
 from tests.plugins.server.page.conftest import read
@@ -102,6 +103,22 @@ def test_calls_are_filtered_and_shown(calls, visit):
     assert failed[0]["call"] in read(page)
     assert failed[0]["error"] in read(page)
     assert "calls.csv?since=30d&amp;error=any" in answer.body.decode()
+
+
+def test_keys_are_filtered_by_their_names(pages, visit):
+    """
+    The field offers the keys; a name that two of them have selects neither.
+    """
+    made = [pages.run(pages.worker.services.keys.store.create(KeyPolicy(name=name))) for name in ("<b>", "two", "two")]
+    write_calls(pages, [make_call(50 + number, new.key.id, time=time.time()) for number, new in enumerate(made)])
+
+    page = visit().get("/admin/telemetry?key=%3Cb%3E").body.decode()
+
+    assert f'<option value="{made[0].key.id}">&lt;b&gt;</option>' in page
+    assert f"calls.csv?key={made[0].key.id}" in page
+    assert page.count("/admin/telemetry/calls/") == 1
+    assert "No calls" in read(visit().get("/admin/telemetry?key=two"))
+    assert "No calls" not in read(visit().get(f"/admin/telemetry/totals?key={made[1].key.id}"))
 
 
 def test_live_calls_are_asked_for_again(calls, visit):

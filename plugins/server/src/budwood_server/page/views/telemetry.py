@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from budwood.types import CallFilter
-from budwood_server.access.keys import TELEMETRY
+from budwood_server.access.keys import TELEMETRY, ApiKey
 from budwood_server.api import telemetry
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get
@@ -36,11 +36,13 @@ TIMES: Final = (
 STATES: Final = (("", "All"), (ANY_ERROR, "Failed"), ("recovered", "With failed attempts"))
 _ORDERS: Final = ("cost", "calls", "group")
 _MAX_TEXT: Final = 512
+_MAX_KEYS: Final = 1000
 
 
 async def show_calls(visit: Visit) -> Response:
     """List calls, the newest first. A live list is asked for again every two seconds."""
     filters = _read_texts(visit)
+    keys = await _name_key(visit, filters)
     error = None
     try:
         where = telemetry.select(visit.principal, _read_filter(filters))
@@ -54,6 +56,7 @@ async def show_calls(visit: Visit) -> Response:
         "error": error,
         "is_live": bool(visit.query.get("live")) and not visit.query.get("cursor"),
         "key_names": await find_key_names(visit, [call.key for call in page.items] if page else []),
+        "keys": keys,
         **_describe(filters),
     }
     return visit.render("calls_table.html" if visit.is_fragment else "calls.html", values, status=400 if error else 200)
@@ -70,21 +73,37 @@ async def show_call(visit: Visit) -> Response:
 async def show_totals(visit: Visit) -> Response:
     """Show sums over groups of calls."""
     filters = _read_texts(visit)
+    choices = await _name_key(visit, filters)
     by = visit.query.get("by") or "model"
     order = visit.query.get("order") if visit.query.get("order") in _ORDERS else "cost"
     names = read_dimensions((by,))
     where = telemetry.select(visit.principal, _read_filter(filters))
     page = await telemetry.list_totals(where, CallReader(visit.database), visit.paging(), names, order)  # type: ignore[arg-type] # it is one of them
-    keys = [sums.group["key"] for sums in page.items] if "key" in names else []
-    values = {"page": page, "by": names, "order": order, "key_names": await find_key_names(visit, keys)}
+    ids = [sums.group["key"] for sums in page.items] if "key" in names else []
+    values = {"page": page, "by": names, "order": order, "dimensions": [*DIMENSIONS]}
+    values["key_names"] = await find_key_names(visit, ids)
     described = _describe(filters)
-    return visit.render("totals.html", values | described | {"dimensions": [*DIMENSIONS], "extra": {"by": by}})
+    return visit.render(
+        "totals.html", values | described | {"dimensions": [*DIMENSIONS], "extra": {"by": by}, "keys": choices}
+    )
 
 
 def _read_texts(visit: Visit) -> dict[str, str]:
     """Return the filters of the address that are not empty."""
     names = (*TEXTS, "since", "until", "state", "min_seconds")
     return {name: text for name in names if (text := (visit.query.get(name) or "").strip())}
+
+
+async def _name_key(visit: Visit, filters: dict[str, str]) -> Sequence[ApiKey]:
+    """Return the keys that the filter offers, and replace the name of one in the filters by its id."""
+    services, text = visit.worker.services, filters.get("key")
+    if services is None or (visit.is_fragment and text is None):
+        return ()
+    keys = await services.keys.store.list(with_revoked=True)
+    named = [key.id for key in keys if key.name == text]
+    if len(named) == 1 and all(key.id != text for key in keys):
+        filters["key"] = named[0]
+    return keys[:_MAX_KEYS]
 
 
 def _read_filter(filters: Mapping[str, str]) -> CallFilter:
