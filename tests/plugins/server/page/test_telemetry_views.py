@@ -121,6 +121,28 @@ def test_keys_are_filtered_by_their_names(pages, visit):
     assert "No calls" not in read(visit().get(f"/admin/telemetry/totals?key={made[1].key.id}"))
 
 
+def test_models_without_a_price_are_in_the_chart_of_calls(calls, visit):
+    """
+    The chart of the cost has those that cost most, and colours are those of the models in both.
+    """
+    priced = [make_call(200 + number, model=f"m{number}", cost="900", time=time.time()) for number in range(5)]
+    unpriced = [make_call(300 + number, model="own", cost=None, time=time.time()) for number in range(1000)]
+    write_calls(calls, priced + unpriced)
+
+    page = visit().get("/admin/overview?period=hour").body.decode()
+    legends = [
+        dict(map(reversed, re.findall(r'swatch ([\w-]+)"></span>([^<]*)<', text)))
+        for text in re.findall(r'<ul class="legend".*?</ul>', page, re.DOTALL)
+    ]
+
+    by_calls, by_cost = legends[:2]
+    assert "own" in by_calls
+    assert "own" not in by_cost
+    assert {*by_cost} == {"others", *(f"m{number}" for number in range(5))}
+    assert all(by_cost.get(name, color) == color for name, color in by_calls.items())
+    assert len({*by_calls.values()}) == len(by_calls)
+
+
 def test_live_calls_are_asked_for_again(calls, visit):
     """
     What is exchanged has the calls that ended since; without scripts the list can be loaded again.

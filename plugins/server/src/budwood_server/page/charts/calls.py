@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -16,13 +16,13 @@ _COLORS: Final = 5
 
 
 def make_calls_chart(series: Series) -> Chart:
-    """Return the number of calls, by group if the series has groups."""
+    """Return the number of calls, by the groups with the most calls if the series has groups."""
     text = f"{format_number(series.total.calls)} calls, of which {format_number(series.total.errors)} failed."
     return Chart("calls", "Calls", text, **_times(series), lines=_group(series, "calls"), **_COUNTS)
 
 
 def make_cost_chart(series: Series) -> Chart:
-    """Return the cost, by group if the series has groups."""
+    """Return the cost, by the groups with the highest cost if the series has groups."""
     text = f"{format_cost(series.total.cost, series.total.unknown_costs)} in total."
     return Chart("cost", "Cost", text, **_times(series), lines=_group(series, "cost"), **_DOLLARS)
 
@@ -46,16 +46,39 @@ def make_errors_chart(series: Series) -> Chart:
 
 
 def _group(series: Series, name: str) -> Sequence[Line]:
+    """Return a line for each of the groups with the largest sums of a value, and one for all others."""
     if not series.groups:
         return [Line(name.capitalize(), [getattr(point, name) for point in series.points])]
-    return [
-        Line(
-            OTHERS if group.value is None else group.value,
-            [getattr(point, name) for point in group.points],
-            "rest" if group.value is None or number > _COLORS else f"series-{number}",
-        )
-        for number, group in enumerate(series.groups, 1)
+    colors = _choose_colors(series)
+    largest = _find_largest(series, name)
+    lines = [
+        Line(str(group.value), [getattr(point, name) for point in group.points], colors[str(group.value)])
+        for group in series.groups
+        if group.value in largest
     ]
+    others = [group.points for group in series.groups if group.value not in largest]
+    if others:
+        values = [sum(getattr(point, name) for point in points) for points in zip(*others, strict=True)]
+        lines.append(Line(OTHERS, values, "rest"))
+    return lines
+
+
+def _find_largest(series: Series, name: str) -> Collection[str]:
+    """Return the named groups with the largest sums of a value, as many as there are colours."""
+    sums = {
+        group.value: sum(getattr(point, name) for point in group.points)
+        for group in series.groups
+        if group.value is not None
+    }
+    return sorted(sums, key=lambda value: -sums[value])[:_COLORS]
+
+
+def _choose_colors(series: Series) -> dict[str, str]:
+    """Return the colours of groups. A group has the same one in all charts, and no chart has one twice."""
+    by_cost, by_calls = _find_largest(series, "cost"), _find_largest(series, "calls")
+    colors = {value: f"series-{number}" for number, value in enumerate(by_cost, 1)}
+    free = [colors[value] for value in by_cost if value not in by_calls]
+    return dict(zip([value for value in by_calls if value not in by_cost], free, strict=True)) | colors
 
 
 def _times(series: Series) -> dict[str, Any]:

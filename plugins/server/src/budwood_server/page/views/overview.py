@@ -47,7 +47,7 @@ async def show_overview(visit: Visit) -> Response:
     records, where = CallReader(visit.database), restrict(CallFilter(), visit.principal)
     models = await find_top(records, where, timeline, "model")
     keys = (await find_top(records, where, timeline, "key"))[:_TOP]
-    names = [name for totals in models if (name := totals.group[0]) is not None][:_TOP]
+    names = _choose_groups([totals for totals in models if totals.group[0] is not None])
     series = await read_series(records, where, timeline, Grouping("model", names))
     values = {
         "period": period,
@@ -63,6 +63,12 @@ async def show_overview(visit: Visit) -> Response:
         "endpoints": await _list_endpoints(visit),
     }
     return visit.render("overview_figures.html" if visit.is_fragment else "overview.html", values)
+
+
+def _choose_groups(ranked: Sequence[UsageTotals]) -> list[str]:
+    """Return the groups with the highest cost, and then those with the most calls. `ranked` is ordered by cost."""
+    by_calls = sorted(ranked, key=lambda totals: -totals.calls)
+    return [*dict.fromkeys(str(totals.group[0]) for totals in (*ranked[:_TOP], *by_calls[:_TOP]))]
 
 
 async def find_key_names(visit: Visit, ids: Sequence[str | None]) -> dict[str, str]:
