@@ -125,6 +125,27 @@ def test_logout_ends_the_login_at_the_server(gateway, log_in, command):
     assert (status, "There is no login" in error) == (4, True)
 
 
+def test_login_ends_the_one_that_it_replaces(gateway, log_in):
+    """
+    The server refuses its tokens afterwards, also if its access token had ended. One that has ended is replaced, too.
+    """
+    log_in()
+    expire(gateway.url)
+    log_in()
+    before = find_store().load(gateway.url)
+    log_in()
+
+    with (
+        GatewayClient(gateway.url, key=before.access_token.get_secret_value()) as client,
+        pytest.raises(AuthenticationError),
+    ):
+        client.whoami()
+    find_store().save(before, "file")
+    log_in()
+    with GatewayClient() as client:
+        assert client.whoami().name == "ann@example.com"
+
+
 def test_expired_token_is_renewed(gateway, log_in):
     """
     Sync and async clients renew it, and store the next tokens.

@@ -12,6 +12,7 @@ from budwood_cli import options, terminal
 if TYPE_CHECKING:
     from budwood.credential_store import Place
     from budwood.plugins import Instances
+    from budwood_server.client.logins.calls import LoginCalls
     from budwood_server.client.logins.credential import LoginCredential
     from budwood_server.client.logins.store import Login, LoginStore
 
@@ -98,10 +99,25 @@ def _log_in(
 ) -> Login:
     from budwood_server.client.logins.calls import LoginCalls
 
-    new = LoginCalls(instances).log_in(url, *name_and_password)
+    calls = LoginCalls(instances)
+    new = calls.log_in(url, *name_and_password)
+    _end_present(instances, logins, calls, url)
     with logins.lock():
         logins.save(new, place)
     return new
+
+
+def _end_present(instances: Instances, logins: LoginStore, calls: LoginCalls, url: str) -> None:
+    """End the login that another one replaces at the server, which would accept its tokens for 30 days."""
+    from budwood.errors import BudwoodError
+    from budwood_server.client.logins.credential import find_login
+
+    try:
+        present = find_login(url, logins.path.parent, instances)
+        if present is not None:
+            calls.log_out(url, present)
+    except BudwoodError:
+        pass  # it has ended, or cannot be read
 
 
 def _show_status(url: str | None, *, json_output: bool) -> None:
