@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
 from budwood_cli.program import run as run_program
+from budwood_server.runs.claims import Claims, release_claims
 from tests.chat_server import ChatServer
-from tests.plugins.server.runs.running import SEEDS, WorkerProcess, conversation
+from tests.plugins.server.runs.running import SEEDS, RunGateway, WorkerProcess, conversation
 from tests.plugins.server.serving import MODELS, ServeProcess, wait_until
 
 pytestmark = pytest.mark.one_python
@@ -43,12 +47,12 @@ class HoldingServer(ChatServer):
 
 class RunServer(ServeProcess):
     """
-    A server with runs, without a worker of its own, whose model ``fast`` is one of a vendor.
+    A server with runs, by default without a worker of its own, whose model ``fast`` is one of a vendor.
     """
 
-    def __init__(self, folder, url, vendor):
+    def __init__(self, folder, url, vendor, worker="worker = false\nlease = 2"):
         settings = (
-            f'[server]\ndatabase = "{url}"\n[server.runs]\ndir = "runs"\nworker = false\nlease = 2\n'
+            f'[server]\ndatabase = "{url}"\n[server.runs]\ndir = "runs"\n{worker}\n'
             f'[server.models]\nfast = "local/tiny"\n[options]\nretries = 0\n'
             f'[providers.local]\nplugin = "openai-compatible"\nbase_url = "{vendor.origin}/v1"\n'
         )
@@ -115,6 +119,38 @@ def test_the_run_of_a_worker_that_is_killed_is_continued_by_another(tmp_path, da
         assert sorted(asked) == sorted(seeds)
         assert [each for each in finished if vendor.answered.count(each) > 1] == []
         assert server.find_run(path)["progress"]["rows_done"] == 9
+
+
+def test_the_run_of_a_process_of_the_server_that_is_killed_is_continued_before_its_lease_ends(tmp_path, sqlite_url):
+    """
+    The server knows of the death, and releases the claims of that process alone.
+    """
+    with HoldingServer(answers=1) as vendor, RunServer(tmp_path, sqlite_url, vendor, "lease = 3600") as server:
+        path = submit(server.requests, conversation(3, concurrency=1))
+        assert vendor.held.acquire(timeout=100)
+        with closing(sqlite3.connect(tmp_path / "data" / "server.sqlite3")) as database:
+            [(worker,)] = database.execute("SELECT worker FROM budwood_runs").fetchall()
+        vendor.go_on()
+        os.kill(int(worker.rsplit("-", 2)[1]), signal.SIGKILL)
+
+        wait_until(lambda: server.find_run(path)["state"] == "complete")
+        assert server.find_run(path)["progress"]["rows_done"] == 3
+
+
+def test_only_claims_of_the_worker_are_released(tmp_path):
+    """
+    Not those of another process, or of one whose name begins like it.
+    """
+    with RunGateway(tmp_path) as gateway:
+        gateway.submit(conversation(1))
+        database = gateway.worker.database
+        claimed = gateway.run(Claims(database, "host_a-12-abc", 3600).claim())
+        for other in ("hostxa-12-abc", "host_a-1", "host_a-12-ab", "host_a-12-abd"):
+            gateway.run(release_claims(database, other))
+        assert gateway.run(Claims(database, "second", 3600).claim()) is None
+
+        gateway.run(release_claims(database, "host_a-12-abc"))
+        assert gateway.run(Claims(database, "second", 3600).claim()).id == claimed.id
 
 
 def test_a_run_is_cancelled_while_it_is_executed(tmp_path, sqlite_url):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,33 @@ _DIED: Final = RunProblem(
 
 class ClaimLostError(Exception):
     """Another worker has claimed the run, or it was removed."""
+
+
+def name_worker(pid: int, mark: str) -> str:
+    """
+    Return the name of a worker.
+
+    Args:
+        pid: Its process.
+        mark: Random text, because another machine can have the same name and such a process, too.
+    """
+    return f"{socket.gethostname()[:60]}-{pid}-{mark}"
+
+
+async def release_claims(database: Database, worker: str) -> None:
+    """
+    Have the runs of a worker that has died continued at once, without waiting for the end of its leases.
+
+    Args:
+        database: The database.
+        worker: The name of the worker.
+
+    Raises:
+        DatabaseError: The database cannot be used.
+    """
+    is_claimed = and_(RUNS.c.worker.startswith(f"{worker}/", autoescape=True), RUNS.c.state == "running")
+    async with database.write() as connection:
+        await connection.execute(update(RUNS).where(is_claimed).values(due=time.time()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,9 @@ STOP_SECONDS: Final = 20.0
 """Seconds that a process gets to give back its runs."""
 
 
-async def serve_runs(launch: Launch, started: Callable[[], None] = lambda: None, *, once: bool = False) -> None:
+async def serve_runs(
+    launch: Launch, started: Callable[[], None] = lambda: None, *, once: bool = False, mark: str | None = None
+) -> None:
     """
     Execute runs in this process until a signal stops it.
 
@@ -38,6 +40,7 @@ async def serve_runs(launch: Launch, started: Callable[[], None] = lambda: None,
         launch: The settings.
         started: Called when it looks for runs.
         once: Whether it ends when no run waits.
+        mark: Random text in the name of the worker, by which its claims are known; by default its own.
 
     Raises:
         BudwoodError: The settings are not valid, or the database cannot be used.
@@ -48,7 +51,7 @@ async def serve_runs(launch: Launch, started: Callable[[], None] = lambda: None,
     worker = create_worker(launch)
     await worker.start()
     try:
-        runs = RunWorker(worker)
+        runs = RunWorker(worker, mark)
         with keep_reloading(worker, launch) as reload, handle_signals(runs.stop, reload):
             started()
             await (runs.execute_waiting() if once else runs.run())
@@ -115,14 +118,16 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 async def _keep(launch: Launch) -> None:
+    from budwood_server.access.tokens import new_id
+
     loop = asyncio.get_running_loop()
     delay = FIRST_DELAY
     while True:
-        began = loop.time()
+        began, mark = loop.time(), new_id()[:6]
         process = await asyncio.create_subprocess_exec(*COMMAND, stdin=asyncio.subprocess.PIPE)
         try:
             assert process.stdin is not None  # noqa: S101 - it is a pipe
-            process.stdin.write(json.dumps(launch.to_json()).encode() + b"\n")
+            process.stdin.write(json.dumps({"launch": launch.to_json(), "mark": mark}).encode() + b"\n")
             status = await process.wait()
         except asyncio.CancelledError:
             await asyncio.shield(_stop(process))
@@ -130,8 +135,26 @@ async def _keep(launch: Launch) -> None:
         if loop.time() - began > STABLE_SECONDS:
             delay = FIRST_DELAY
         logs.emit("worker of runs died", level="warning", pid=process.pid, status=status, restart_in=delay)
+        await _release_claims(launch, process.pid, mark)
         await asyncio.sleep(delay)
         delay = min(delay * 2, MAX_DELAY)
+
+
+async def _release_claims(launch: Launch, pid: int, mark: str) -> None:
+    """Have another process continue the runs of one that died; else that waits for the end of its leases."""
+    from budwood_server.database import Database
+    from budwood_server.runs.claims import name_worker, release_claims
+    from budwood_server.settings import load_server_settings
+
+    def load() -> str:
+        return load_server_settings(launch.load_settings(), launch.overrides).database_url
+
+    with contextlib.suppress(BudwoodError):
+        database = Database(await asyncio.to_thread(load))
+        try:
+            await release_claims(database, name_worker(pid, mark))
+        finally:
+            await database.close()
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -151,18 +174,19 @@ def main() -> int:
     from budwood_server.process.server import run
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all processes; the parent decides
-    launch = Launch(**json.loads(sys.stdin.readline()))
+    given = json.loads(sys.stdin.readline())
+    launch = Launch(**given["launch"])
     launch.configure_logging()
     try:
-        run(_serve_until_parent_ends(launch))
+        run(_serve_until_parent_ends(launch, given["mark"]))
     except BudwoodError as error:
         logs.emit("worker of runs cannot start", level="warning", reason=f"{error.message} {error.hint or ''}".strip())
         return 3
     return 0
 
 
-async def _serve_until_parent_ends(launch: Launch) -> None:
-    serving = asyncio.create_task(serve_runs(launch))
+async def _serve_until_parent_ends(launch: Launch, mark: str) -> None:
+    serving = asyncio.create_task(serve_runs(launch, mark=mark))
     waiting = asyncio.create_task(_wait_for_end_of_input())
     await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
     for task in (serving, waiting):

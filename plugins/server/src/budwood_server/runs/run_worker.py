@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from typing import TYPE_CHECKING, Final
 
 from budwood import logs
 from budwood_server.access.tokens import new_id
 from budwood_server.database import DatabaseError
-from budwood_server.runs.claims import Claims
+from budwood_server.runs.claims import Claims, name_worker
 from budwood_server.runs.execution import RunExecution
 from budwood_server.runs.folders import RunFolders, open_folders
 
@@ -28,17 +27,18 @@ class RunWorker:
 
     Args:
         worker: The state of the process, after its start.
+        mark: Random text in its name; see `budwood_server.runs.claims.name_worker`.
 
     Raises:
         ProblemError: Runs are off.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, mark: str | None = None) -> None:
         assert worker.database is not None  # noqa: S101 - its start opens the database
         self._worker = worker
         self._settings: RunSettings = worker.configuration.server.runs
         self._folders: RunFolders = open_folders(self._settings)
-        name = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()[:6]}"
+        name = name_worker(os.getpid(), mark or new_id()[:6])
         self._claims = Claims(worker.database, name, self._settings.lease)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
