@@ -228,3 +228,15 @@ def test_every_key_of_a_specification_is_known_here():
 def keys_of(model):
     """Return the keys of a part of a specification, as they are in a file."""
     return {field.alias or name for name, field in model.model_fields.items()}
+
+
+@pytest.mark.parametrize(
+    "strategy", [{"plugin": "persona", "path": "/etc/passwd"}, {"plugin": "seed-list", "seeds": 5}]
+)
+def test_settings_of_plugins_are_checked_at_submission(gateway, strategy):
+    """
+    The message names the field; the run is not stored.
+    """
+    message = gateway.refuse({"rows": 1, "conversation": {"answerer": "fast", "strategy": strategy}})
+
+    assert "conversation.strategy" in message

@@ -71,10 +71,12 @@ def hide_folder(text: str, folder: Path) -> str:
 
 
 def _validate(folder: Path) -> None:
+    from budwood import Settings
+    from budwood_generation.plugins import build_plugins
     from budwood_generation.spec_sources import to_spec
 
     try:
-        to_spec(load_source(folder))
+        build_plugins(to_spec(load_source(folder)), Settings())  # the settings of a plugin are checked as it is built
     except BudwoodError as error:
         message = hide_folder(error.message, folder).removeprefix("specification: ").rstrip(".")
         raise refuse("specification", message, hint=error.hint) from None
