@@ -240,3 +240,12 @@ def test_settings_of_plugins_are_checked_at_submission(gateway, strategy):
     message = gateway.refuse({"rows": 1, "conversation": {"answerer": "fast", "strategy": strategy}})
 
     assert "conversation.strategy" in message
+
+
+def test_documents_of_unsupported_types_are_refused_at_submission(gateway):
+    """
+    The message names the field and the file.
+    """
+    (gateway.documents / "data.xyz").write_bytes(b"\0\1")
+
+    assert gateway.refuse(with_documents("data.xyz")).startswith("documents.paths[0]: 'data.xyz' has an unsupported")

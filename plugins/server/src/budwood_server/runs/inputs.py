@@ -133,6 +133,15 @@ def _copy_documents(inputs: _Inputs, documents: dict[str, Any]) -> None:
             inputs.copy_matching(path, parts, exclusion, field)
         else:
             paths[number] = inputs.copy(path, field)
+            if Path(paths[number]) not in exclusion:
+                _check_kind(paths[number], field)
+
+
+def _check_kind(name: str, field: str) -> None:
+    from budwood_generation.documents.formats import KINDS, find_suffix
+
+    if find_suffix(name) is None:
+        raise refuse(field, f"{name!r} has an unsupported type", hint=f"Supported: {', '.join(sorted(KINDS))}.")
 
 
 def _copy_values(inputs: _Inputs, job: dict[str, Any], key: str) -> None:
