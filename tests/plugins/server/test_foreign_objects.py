@@ -97,6 +97,7 @@ WITHOUT_OBJECTS = {
     "POST /v1/moderations",
     "POST /v1/images/generations",
     "POST /v1/images/variations",
+    "POST /api/run",
     "POST /v1/audio/speech",
     "POST /v1/audio/transcriptions",
     "POST /v1/audio/translations",

@@ -21,7 +21,7 @@ from tests.servers import reply
 FIELDS = {"name": "greeting", "variables": {"name": {}, "times": {"type": "number", "default": 1}}}
 KEYS = {
     TOKEN: KEY.model_copy(update={"scopes": frozenset({INFER, PROMPTS})}),
-    OTHER_TOKEN: KEY.model_copy(update={"id": "other"}),
+    OTHER_TOKEN: KEY.model_copy(update={"id": "other", "request_options": frozenset({"label"})}),
 }
 ADA = {"name": "Ada"}
 
@@ -140,11 +140,11 @@ def test_errors_are_those_of_prompts(settings, reference, variables, message):
         client.ask(reference, variables=variables)
 
 
-def test_key_needs_a_scope(settings):
+def test_keys_may_be_forbidden_to_use_prompts(settings):
     """
-    A key that may only ask models gets the hint of the gateway.
+    The error is that of the gateway.
     """
     settings["providers"]["team"]["api_key"] = OTHER_TOKEN
 
-    with budwood.Client("team/fast", settings=settings) as client, pytest.raises(PermissionDeniedError, match="scope"):
+    with budwood.Client("team/fast", settings=settings) as client, pytest.raises(PermissionDeniedError, match="prompt"):
         client.ask("greeting", variables=ADA)
