@@ -13,21 +13,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from budwood import logs
-from budwood_server.access.account_keys import to_key
-from budwood_server.access.authentication import authenticate, find_token, forbid
+from budwood_server.access.callers import Callers
 from budwood_server.formats.errors import ENCODERS, OWN
 from budwood_server.gateway.errors import INTERNAL, NO_DATABASE, describe
 from budwood_server.gateway.rates import count_request
 from budwood_server.gateway.reply_headers import list_headers
 from budwood_server.metrics import REFUSALS
 from budwood_server.monitoring import HANDLERS, answer_monitoring
-from budwood_server.people.logins import ACCESS_PREFIX
 from budwood_server.routes.client_api import find_api
 from budwood_server.routes.requests import Request
 from budwood_server.routes.table import ROUTES, RUN, Match, RouteTable
-from budwood_server.settings import MEGABYTE
+from budwood_server.web.body_limits import find_limit, is_read_before
 from budwood_server.web.cors import allow_origin, answer_preflight
 from budwood_server.web.exchange import Exchange
+from budwood_server.web.paths import GATEWAY, is_page
 from budwood_server.web.problems import ClientGoneError, Problem, ProblemError
 from budwood_server.worker import Worker
 
@@ -35,29 +34,13 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp
 
-    from budwood_server.access.keys import ApiKey
     from budwood_server.gateway.configuration import Configuration
-    from budwood_server.people.principals import Principal
-    from budwood_server.routes.table import Route
     from budwood_server.web.exchange import Message, Receive, Send
 
 T = TypeVar("T")
 
-PREFIX: Final = "/v1/"
-PAGE: Final = "/admin"
 CLIENT_GONE: Final = 499
 """The status of requests whose client has left before the reply, as nginx records it."""
-
-_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_UPLOADS: Final = frozenset({"/api/runs/documents"})
-"""Paths whose bodies are large: they are written to a file as they arrive, within a limit of their own."""
-
-_LOGIN: Final = "/api/auth/"
-_MAX_UNKNOWN: Final = 64 * 1024
-"""The maximum size of a body in bytes before it is known who sends it: JSON can take 30 times its size of memory."""
-
-_MAX_FORM: Final = 2 * MEGABYTE
-_MAX_JSON: Final = 16 * MEGABYTE
 
 _STOPPING: Final = Problem(
     status=503,
@@ -95,6 +78,7 @@ class Application:
         self._routes = RouteTable(ROUTES)
         self._rest = _Lazy(lambda: _create_rest(worker))
         self._page = _Lazy(lambda: _create_page(worker, self))
+        self._callers = Callers(worker, self._rest.find)
 
     @property
     def rest(self) -> FastAPI:
@@ -110,7 +94,7 @@ class Application:
         if exchange.path == RUN:
             await self._serve(exchange)
             return
-        if not exchange.path.startswith(PREFIX):
+        if not exchange.path.startswith(GATEWAY):
             await self._serve_rest(exchange, receive, send)
             return
         if allow_origin(exchange, self._worker.configuration.server.allowed_origins):
@@ -184,9 +168,9 @@ class Application:
 
     async def _answer_rest(self, exchange: Exchange, receive: Receive, send: Send) -> None:
         try:
-            if exchange.method not in _WITHOUT_BODY and exchange.path not in _UPLOADS:
+            if is_read_before(exchange):
                 server = self._worker.configuration.server
-                limit = await self._find_limit(exchange)
+                limit = await find_limit(exchange, self._callers.find_principal)
                 setting = None if limit < server.max_body else "max_body"
                 await exchange.read_body(min(limit, server.max_body), server.body_timeout, setting)
                 receive = exchange.replay(receive)
@@ -195,44 +179,8 @@ class Application:
         except Exception as error:  # noqa: BLE001 - each becomes a reply
             await _send_error(exchange, error, OWN)
             return
-        app: ASGIApp = await self._page.find() if _is_page(exchange.path) else await self._rest.find()
+        app: ASGIApp = await self._page.find() if is_page(exchange.path) else await self._rest.find()
         await app(exchange.scope, receive, send)
-
-    async def _find_limit(self, exchange: Exchange) -> int:
-        """
-        Return the maximum size of a body. A larger one than a login has is only read of those who are known.
-
-        Raises:
-            ProblemError: 401 or 403 for a large body of somebody else.
-        """
-        length = exchange.header(b"content-length")
-        if length is not None and length.isdecimal() and int(length) <= _MAX_UNKNOWN:
-            return _MAX_UNKNOWN
-        if _is_page(exchange.path):
-            return _MAX_FORM
-        if exchange.path.startswith(_LOGIN):
-            return _MAX_UNKNOWN
-        await self._find_principal(exchange)
-        return _MAX_JSON
-
-    async def _find_principal(self, exchange: Exchange) -> Principal:
-        rest = await self._rest.find()
-        from starlette.requests import Request as ScopedRequest
-
-        from budwood_server.api.access import find_principal
-
-        return await find_principal(ScopedRequest({**exchange.scope, "app": rest}))
-
-    async def _find_key(self, exchange: Exchange, route: Route) -> ApiKey:
-        """Return the key of a request, or one that stands for the account whose access token or cookie it has."""
-        token = find_token(exchange.find_header)
-        may_be_account = route.api == OWN if token is None else token.startswith(ACCESS_PREFIX)
-        if not may_be_account:  # cookies are not for APIs of vendors
-            return await authenticate(self._worker, exchange.find_header, route.scope)
-        principal = await self._find_principal(exchange)
-        if route.scope not in principal.scopes:
-            raise forbid(principal.scopes, route.scope, principal.kind)
-        return to_key(principal)
 
     def _record(self, exchange: Exchange, route: str, seconds: float) -> None:
         status = exchange.status or CLIENT_GONE
@@ -259,7 +207,7 @@ class Application:
         if match.route is None:
             raise _no_route(exchange, match.allowed)
         exchange.parameters.update(match.parameters)
-        key = await self._find_key(exchange, match.route)
+        key = await self._callers.find_key(exchange, match.route)
         exchange.key_id = key.id
         handle = self._routes.handler(match.route)
         request = Request(exchange, key, configuration, self._worker)
@@ -291,10 +239,6 @@ class _Lazy(Generic[T]):
             async with self._turns:
                 return await asyncio.to_thread(self.load)
         return self._created
-
-
-def _is_page(path: str) -> bool:
-    return path == PAGE or path.startswith(f"{PAGE}/")
 
 
 def _create_rest(worker: Worker) -> FastAPI:

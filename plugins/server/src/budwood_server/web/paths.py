@@ -1,0 +1,19 @@
+"""The parts of the server, by the paths of their routes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GATEWAY: Final = "/v1/"
+"""What the paths of the gateway's routes begin with."""
+
+PAGE: Final = "/admin"
+"""The path of the admin page, and what its other paths begin with."""
+
+LOGIN: Final = "/api/auth/"
+"""What the paths of logins begin with."""
+
+
+def is_page(path: str) -> bool:
+    """Tell whether the admin page answers a path."""
+    return path == PAGE or path.startswith(f"{PAGE}/")
