@@ -11,7 +11,7 @@ from budwood_server.api.access import Require
 from budwood_server.app import create_app
 from budwood_server.people.roles import expand_scopes
 from budwood_server.routes.table import ROUTES
-from budwood_server.telemetry import following
+from budwood_server.web import event_streams
 from tests.plugins.server.keyed_gateway import KeyedGateway
 
 OPEN = {
@@ -108,7 +108,7 @@ def test_no_route_accepts_a_key_for_something_else(gateway, monkeypatch):
     """
     Also an admin key cannot infer. The key that is for it is accepted.
     """
-    monkeypatch.setattr(following, "MAX_SECONDS", 0.0)  # else the stream of calls goes on
+    monkeypatch.setattr(event_streams, "MAX_SECONDS", 0.0)  # else the stream of calls goes on
     for method, path, scope in list_routes(gateway):
         for held, name in HOLDERS.items():
             answer = gateway.send(method, path, gateway.keys[name])

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from budwood_server.access.keys import TELEMETRY
-from budwood_server.telemetry import following, reading
+from budwood_server.telemetry import reading
 from budwood_server.telemetry.csv_export import write_rows
+from budwood_server.web import event_streams
 from budwood_usage.database import add
 from tests.plugins.server.in_process import send_request
 from tests.plugins.server.keyed_gateway import KeyedGateway
@@ -49,7 +50,7 @@ def look(gateway, monkeypatch):
     class FakeAsyncio:
         sleep = staticmethod(take_step)
 
-    monkeypatch.setattr(following, "asyncio", FakeAsyncio)
+    monkeypatch.setattr(event_streams, "asyncio", FakeAsyncio)
     return steps
 
 
@@ -144,18 +145,18 @@ def test_silent_stream_gets_comments(gateway, look, monkeypatch):
     class FakeTime:
         monotonic = staticmethod(lambda: float(next(clock)))
 
-    monkeypatch.setattr(following, "time", FakeTime)
+    monkeypatch.setattr(event_streams, "time", FakeTime)
 
     answer = gateway.send("GET", "/api/telemetry/follow", gateway.keys["red"])
 
-    assert following.COMMENT in answer.body
+    assert event_streams.COMMENT in answer.body
 
 
 def test_streams_are_bounded(gateway, look, monkeypatch):
     """
     Each reads the database once a second. One that has ended makes room.
     """
-    monkeypatch.setattr(following, "MAX_FOLLOWERS", 1)
+    monkeypatch.setattr(event_streams, "MAX_STREAMS", 1)
     statuses = []
 
     async def open_another():

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from budwood_server.app import create_app
 from budwood_server.database.tables import metadata
-from budwood_server.telemetry import following
+from budwood_server.web import event_streams
 
 pytestmark = pytest.mark.one_python
 
@@ -64,7 +64,7 @@ def test_no_parameter_is_read_as_sql(gateway, monkeypatch):
     """
     No request fails, and none changes or shows what it should not.
     """
-    monkeypatch.setattr(following, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(event_streams, "MAX_SECONDS", 0.0)
     token = gateway.log_in().json["access_token"]
     before, sent = count_rows(gateway), 0
     for method, target in list_requests(gateway):

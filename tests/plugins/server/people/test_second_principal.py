@@ -12,7 +12,7 @@ from budwood_server.people import passwords
 from budwood_server.people.accounts import create_account
 from budwood_server.people.passwords import hash_password
 from budwood_server.people.principals import COMMAND
-from budwood_server.telemetry import following
+from budwood_server.web import event_streams
 from tests.plugins.server.people.conftest import PASSWORD, AccountsGateway
 from tests.plugins.server.runs.running import conversation
 
@@ -88,7 +88,7 @@ def gateway(tmp_path_factory):
     server = {"models": {MODEL: "offline/extractive"}, "runs": {"dir": str(folder / "runs")}}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_N", 16)
-        patch.setattr(following, "MAX_SECONDS", 0.0)  # else the stream of calls goes on
+        patch.setattr(event_streams, "MAX_SECONDS", 0.0)  # else the stream of calls goes on
         with OwnersGateway({"server": server}, f"sqlite:///{folder}/server.sqlite3") as gateway:
             yield gateway
 

@@ -12,7 +12,9 @@ from sqlalchemy import select
 
 from budwood.types import CallFilter
 from budwood_server.database.tables import AUDIT
-from budwood_server.runs import following, store
+from budwood_server.runs import store
+from budwood_server.runs.following import RunChanges
+from budwood_server.web import event_streams
 from tests.plugins.server.runs.running import RunGateway, conversation
 
 
@@ -195,7 +197,7 @@ def test_a_stream_sends_progress_and_comments(gateway, monkeypatch):
     """
     Each change is an event; without changes there are comments.
     """
-    monkeypatch.setattr(following, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(event_streams, "POLL_SECONDS", 0.0)
     run = gateway.submit(conversation(1))
     looks = iter([True, True, True, False])
 
@@ -206,14 +208,16 @@ def test_a_stream_sends_progress_and_comments(gateway, monkeypatch):
     async def may_continue():
         return next(looks)
 
+    streams = event_streams.EventStreams("runs", "GET")
+
     async def follow():
-        events = following.RunFollowers().follow(find, 0, keep_alive=0.0, may_continue=may_continue)
+        events = streams.follow(RunChanges(find, 0).look, keep_alive=0.0, may_continue=may_continue)
         return [part async for part in events]
 
     parts = gateway.run(follow())
 
     assert parts[1].startswith(b"id: 1\nevent: progress\ndata: {")
-    assert parts[2:] == [following.COMMENT] * 2
+    assert parts[2:] == [event_streams.COMMENT] * 2
     gateway.request("POST", f"/{run['id']}/cancel")
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood_server.access.keys import ADMIN
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
+from budwood_server.api.following import stream_events
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
 from budwood_server.api.pattern_words import RUN_ID_PATTERN
@@ -23,19 +24,20 @@ from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
 from budwood_server.runs import store
 from budwood_server.runs.exporting import MEDIA_TYPES, ExportOptions, Format, export
 from budwood_server.runs.folders import RunFolders, open_folders
-from budwood_server.runs.following import RunFollowers
+from budwood_server.runs.following import RunChanges
 from budwood_server.runs.records import Run
 from budwood_server.runs.rows import has_journal, read_page
 from budwood_server.runs.submission import prepare_run
-from budwood_server.web.problems import ProblemError, reject
+from budwood_server.web.event_streams import MEDIA_TYPE as EVENTS
+from budwood_server.web.event_streams import EventStreams
+from budwood_server.web.problems import reject
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 
-EVENTS: Final = "text/event-stream"
 BLOCK: Final = 256 * 1024
 MAX_VERSION: Final = 2**63 - 1
 
-_FOLLOWERS: Final = RunFollowers()
+_STREAMS: Final = EventStreams("runs", "GET /api/runs/{id}")
 _ERRORS: Final = list_responses(400, 401, 403, 404, 503)
 
 _find_reader = require(RUNS_READ)
@@ -121,27 +123,9 @@ async def follow(request: Request, reader: Reader, run_id: RunId, last: Last = N
     connected again with the header ``last-event-id``, as browsers do, gets only what is newer.
     """
     await _find(request, reader, run_id)
-    _FOLLOWERS.check()
-    worker = get_worker(request)
-
-    async def may_continue() -> bool:
-        if worker.is_draining:
-            return False
-        try:
-            await _find_reader(request, None)
-        except ProblemError:  # its key was revoked or has expired
-            return False
-        return True
-
-    events = _FOLLOWERS.follow(
-        lambda: _find(request, reader, run_id),
-        last or 0,
-        keep_alive=worker.configuration.server.keep_alive,
-        may_continue=may_continue,
-    )
-    return StreamingResponse(
-        events, media_type=EVENTS, headers={"cache-control": "no-store", "x-accel-buffering": "no"}
-    )
+    _STREAMS.check()
+    changes = RunChanges(lambda: _find(request, reader, run_id), last or 0)
+    return stream_events(request, _STREAMS, changes.look, _find_reader)
 
 
 @router.get("/{run_id}/rows", responses=_ERRORS)

@@ -11,14 +11,15 @@ from fastapi.responses import Response, StreamingResponse
 
 from budwood.types import CallFilter, UsageTotals
 from budwood_server.access.keys import TELEMETRY
-from budwood_server.api.access import get_database, get_worker, require
+from budwood_server.api.access import get_database, require
 from budwood_server.api.errors import list_responses
+from budwood_server.api.following import stream_events
 from budwood_server.api.paging import Page, PageQuery
 from budwood_server.people.principals import Principal
 from budwood_server.telemetry.csv_export import write_rows
 from budwood_server.telemetry.dimensions import read_dimensions
 from budwood_server.telemetry.filters import read_filters, restrict
-from budwood_server.telemetry.following import Followers
+from budwood_server.telemetry.following import NewCallEvents
 from budwood_server.telemetry.forms import (
     CALL_COLUMNS,
     SUM_COLUMNS,
@@ -34,17 +35,18 @@ from budwood_server.telemetry.forms import (
 from budwood_server.telemetry.reading import MAX_ID, CallReader, find_place
 from budwood_server.telemetry.series import Grouping, Series, find_top, read_series
 from budwood_server.telemetry.timeline import Period, find_timeline, fit_timeline
+from budwood_server.web.event_streams import MEDIA_TYPE as EVENTS
+from budwood_server.web.event_streams import EventStreams
 from budwood_server.web.problems import Problem, ProblemError
 from budwood_usage.database import Place
 
 router = APIRouter(prefix="/api/telemetry", tags=["telemetry"])
 
-EVENTS: Final = "text/event-stream"
 _CSV: Final = "text/csv"
 _ERRORS: Final = list_responses(400, 401, 403, 503)
 _NO_STORE: Final = {"cache-control": "no-store"}
 
-_FOLLOWERS: Final = Followers()
+_STREAMS: Final = EventStreams("calls", "GET /api/telemetry/calls")
 
 _find_reader = require(TELEMETRY)
 Reader = Annotated[Principal, Depends(_find_reader)]
@@ -167,24 +169,11 @@ async def follow_calls(
 
     A stream that is connected again with the header ``last-event-id``, as browsers do, misses no call.
     """
-    _FOLLOWERS.check()
-    worker = get_worker(request)
+    _STREAMS.check()
     start = after if last is None else last
     if start is None:
         start = await records.find_last_id()
-
-    async def may_continue() -> bool:
-        if worker.is_draining:
-            return False
-        try:
-            await _find_reader(request, None)
-        except ProblemError:  # its key was revoked or has expired
-            return False
-        return True
-
-    keep_alive = worker.configuration.server.keep_alive
-    events = _FOLLOWERS.follow(records, where, start, keep_alive=keep_alive, may_continue=may_continue)
-    return StreamingResponse(events, media_type=EVENTS, headers=_NO_STORE | {"x-accel-buffering": "no"})
+    return stream_events(request, _STREAMS, NewCallEvents(records, where, start).look, _find_reader)
 
 
 def _sort(groups: Sequence[UsageTotals], order: str) -> Sequence[UsageTotals]:
