@@ -91,3 +91,20 @@ def test_an_idempotency_key_creates_once_for_several_clients(gateway):
 
     assert [answer.status for answer in answers] == [201] * TIMES
     assert len({answer.json["key"] for answer in answers}) == 1
+
+
+def test_a_name_is_given_to_one_account(gateway):
+    """
+    Of several requests at the same time that create it, one does, and the others are told that it exists.
+    """
+    token = gateway.log_in("ann").json["access_token"]
+    body = json.dumps({"name": "dan", "role": "viewer", "password": "correct horse battery"}).encode()
+    headers = {"authorization": f"Bearer {token}", "content_type": "application/json"}
+
+    async def run():
+        sent = [send_request(gateway.worker, "POST", "/api/accounts", body, headers) for _ in range(TIMES)]
+        return await asyncio.gather(*sent)
+
+    answers = gateway.run(run())
+
+    assert sorted(answer.status for answer in answers) == [201] + [409] * (TIMES - 1)

@@ -11,7 +11,6 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 
 from budwood_server.access.authentication import find_key, find_token, forbid
 from budwood_server.gateway.errors import NO_DATABASE
-from budwood_server.people.accounts import find_account
 from budwood_server.people.logins import ACCESS_PREFIX, SecretKind, find_csrf_token, find_login
 from budwood_server.people.principals import Principal, from_key
 from budwood_server.web.problems import Problem, ProblemError, reject
@@ -106,10 +105,9 @@ async def find_logged_in(request: Request, secret: str, kind: SecretKind) -> Pri
     """
     async with get_database(request).read() as connection:
         login = await find_login(connection, secret, kind)
-        account = None if login is None else await find_account(connection, login.account_id)
-    if login is None or account is None or account.disabled is not None:
+    if login is None:
         raise ProblemError(INVALID_LOGIN)
-    return account.to_principal(login.id)
+    return login.principal
 
 
 def check_csrf_token(cookie: str, token: str) -> None:

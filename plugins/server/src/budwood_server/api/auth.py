@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_origin, get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api_models.accounts import Account
 from budwood_server.api_models.auth import LoginReply, PrincipalReply, TicketReply
-from budwood_server.people.accounts import change_account, find_account, load_password
+from budwood_server.people.accounts import change_account, load_password
 from budwood_server.people.attempts import count_attempt, forgive_attempt
 from budwood_server.people.audit import record
 from budwood_server.people.logins import (
@@ -105,19 +106,11 @@ async def refresh(request: Request, response: Response, body: RefreshBody) -> Lo
     async with get_database(request).write() as connection:
         login = await find_login(connection, token, "refresh")
         if login is not None and await use_once(connection, token, "refresh"):
-            account = await find_account(connection, login.account_id)
-            tokens = await issue_tokens(connection, login.id)
             response.headers["cache-control"] = "no-store"
-            return LoginReply(
-                account=account,
-                expires_in=ACCESS_SECONDS,
-                access_token=tokens.access,
-                refresh_token=tokens.refresh,
-            )
+            return await _reply_tokens(connection, login.id, login.account)
         if login is not None:
-            account = await find_account(connection, login.account_id)
             await end_login(connection, login.id)
-            await record(connection, account.to_principal(), "login.reuse", login.id)
+            await record(connection, login.principal, "login.reuse", login.id)
     raise ProblemError(INVALID_LOGIN)
 
 
@@ -167,12 +160,9 @@ async def get_principal(request: Request, principal: Anyone) -> PrincipalReply:
 async def _log_in_by_ticket(request: Request, response: Response, ticket: str, kind: LoginKind) -> LoginReply:
     async with get_database(request).write() as connection:
         login = await find_login(connection, ticket, "ticket")
-        account = None
-        if login is not None and await use_once(connection, ticket, "ticket"):
-            account = await find_account(connection, login.account_id)
-    if account is None or account.disabled is not None:
-        raise ProblemError(INVALID_LOGIN)
-    return await _start(request, response, account, kind)
+        if login is None or not await use_once(connection, ticket, "ticket"):
+            raise ProblemError(INVALID_LOGIN)
+    return await _start(request, response, login.account, kind)
 
 
 async def _log_in_by_password(request: Request, response: Response, body: LoginBody) -> LoginReply:
@@ -211,18 +201,19 @@ async def _start(request: Request, response: Response, account: Account, kind: L
         login_id = await start_login(connection, account.id, kind)
         await record(connection, account.to_principal(), "login", login_id, {"kind": kind})
         if kind == "program":
-            tokens = await issue_tokens(connection, login_id)
-            return LoginReply(
-                account=account,
-                expires_in=ACCESS_SECONDS,
-                access_token=tokens.access,
-                refresh_token=tokens.refresh,
-            )
+            return await _reply_tokens(connection, login_id, account)
         cookie = await issue_cookie(connection, login_id)
     seconds = LOGIN_SECONDS["page"]
     is_secure = request.headers.get("origin", "").startswith("https://")  # as the browser sees it; a proxy ends TLS
     response.set_cookie(COOKIE, cookie, int(seconds), path="/", secure=is_secure, httponly=True, samesite="lax")
     return LoginReply(account=account, expires_in=seconds, csrf_token=find_csrf_token(cookie))
+
+
+async def _reply_tokens(connection: AsyncConnection, login_id: str, account: Account) -> LoginReply:
+    tokens = await issue_tokens(connection, login_id)
+    return LoginReply(
+        account=account, expires_in=ACCESS_SECONDS, access_token=tokens.access, refresh_token=tokens.refresh
+    )
 
 
 def _get_login(principal: Principal) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood.errors import BudwoodError
@@ -14,11 +15,9 @@ from budwood_server.access.tokens import new_id
 from budwood_server.api_models.accounts import Account
 from budwood_server.database.tables import ACCOUNTS
 from budwood_server.people.audit import record
-from budwood_server.people.logins import end_logins
+from budwood_server.people.logins import ACCOUNT_COLUMNS, end_logins
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import Role
-
-_FIELDS: Final = [ACCOUNTS.c[name] for name in ("id", "name", "role", "created", "disabled", "last_login")]
 
 
 class AccountExistsError(BudwoodError):
@@ -38,20 +37,21 @@ async def create_account(
     Raises:
         AccountExistsError: Another one has this name.
     """
-    if (await connection.execute(select(ACCOUNTS.c.id).where(ACCOUNTS.c.name == name))).first():
-        raise AccountExistsError(f"The account {name!r} exists.", hint="Choose another name.")
     account = Account(id=new_id(), name=name, role=role, created=time.time())
-    await connection.execute(insert(ACCOUNTS).values(**account.model_dump(), password_hash=password_hash))
+    try:
+        await connection.execute(insert(ACCOUNTS).values(**account.model_dump(), password_hash=password_hash))
+    except IntegrityError:
+        raise AccountExistsError(f"The account {name!r} exists.", hint="Choose another name.") from None
     await record(connection, principal, "account.create", account.id, {"name": name, "role": role})
     return account
 
 
 async def list_accounts(connection: AsyncConnection, *, after: str | None = None, limit: int = 50) -> Sequence[Account]:
     """Return accounts by their names, from the one after a name."""
-    query = select(*_FIELDS).order_by(ACCOUNTS.c.name).limit(limit)
+    query = select(*ACCOUNT_COLUMNS).order_by(ACCOUNTS.c.name).limit(limit)
     if after is not None:
         query = query.where(ACCOUNTS.c.name > after)
-    return [_to_account(row) for row in (await connection.execute(query)).mappings()]
+    return [Account.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
 
 
 async def find_account(connection: AsyncConnection, text: str) -> Account:
@@ -61,17 +61,19 @@ async def find_account(connection: AsyncConnection, text: str) -> Account:
     Raises:
         AccountNotFoundError: There is none.
     """
-    rows = await connection.execute(select(*_FIELDS).where(_is(text)).limit(1))
+    rows = await connection.execute(select(*ACCOUNT_COLUMNS).where(_is(text)).limit(1))
     if (row := rows.mappings().first()) is None:
         raise AccountNotFoundError("No account has this id or name.", hint="List the accounts to see their names.")
-    return _to_account(row)
+    return Account.model_validate(dict(row))
 
 
 async def load_password(connection: AsyncConnection, name: str) -> tuple[Account, str] | None:
     """Return an account that can log in, and the hash of its password; None if there is none of this name."""
-    query = select(*_FIELDS, ACCOUNTS.c.password_hash).where(ACCOUNTS.c.name == name, ACCOUNTS.c.disabled.is_(None))
+    query = select(*ACCOUNT_COLUMNS, ACCOUNTS.c.password_hash).where(
+        ACCOUNTS.c.name == name, ACCOUNTS.c.disabled.is_(None)
+    )
     row = (await connection.execute(query)).mappings().first()
-    return None if row is None else (_to_account(row), row["password_hash"])
+    return None if row is None else (Account.model_validate(dict(row)), row["password_hash"])
 
 
 async def change_account(
@@ -122,7 +124,3 @@ async def remove_account(connection: AsyncConnection, principal: Principal, text
 
 def _is(text: str) -> ColumnElement[bool]:
     return (ACCOUNTS.c.id == text) | (ACCOUNTS.c.name == text)
-
-
-def _to_account(row: Any) -> Account:  # noqa: ANN401 - a row of SQLAlchemy
-    return Account(**{column.name: row[column.name] for column in _FIELDS})

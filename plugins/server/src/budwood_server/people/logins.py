@@ -17,7 +17,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.access.tokens import hash_secret, new_id, new_secret
+from budwood_server.api_models.accounts import Account
 from budwood_server.database.tables import ACCOUNTS, LOGIN_SECRETS, LOGINS
+from budwood_server.people.principals import Principal
 
 ACCESS_SECONDS: Final = 15 * 60.0
 TICKET_SECONDS: Final = 60.0
@@ -26,24 +28,30 @@ LOGIN_SECONDS: Final = {"page": 12 * 3600.0, "program": 30 * 24 * 3600.0}
 
 ACCESS_PREFIX: Final = "bw_access_"
 
+ACCOUNT_COLUMNS: Final = [ACCOUNTS.c[name] for name in Account.model_fields]
+"""The columns of an account, without the hash of its password."""
+
 LoginKind = Literal["page", "program"]
 SecretKind = Literal["cookie", "access", "refresh", "ticket"]
 
 
 @dataclass(frozen=True, slots=True)
-class FoundLogin:
+class Login:
     """
     A login that is valid.
 
     Attributes:
         id: Identifies it.
-        account_id: Whose it is.
-        kind: ``"page"`` or ``"program"``.
+        account: Whose it is. It is not disabled.
     """
 
     id: str
-    account_id: str
-    kind: str
+    account: Account
+
+    @property
+    def principal(self) -> Principal:
+        """The account as the principal of requests."""
+        return self.account.to_principal(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +97,19 @@ async def issue_tokens(connection: AsyncConnection, login_id: str) -> Tokens:
     return Tokens(access, await _issue(connection, login_id, "refresh", LOGIN_SECONDS["program"]))
 
 
-async def find_login(connection: AsyncConnection, secret: str, kind: SecretKind) -> FoundLogin | None:
-    """Return the login that a secret proves; None if it is not valid."""
+async def find_login(connection: AsyncConnection, secret: str, kind: SecretKind) -> Login | None:
+    """Return the login that a secret proves; None if it is not valid, or its account is disabled."""
     now = time.time()
     query = (
-        select(LOGINS.c.id, LOGINS.c.account_id, LOGINS.c.kind)
+        select(LOGINS.c.id.label("login_id"), *ACCOUNT_COLUMNS)
         .join(LOGIN_SECRETS, LOGIN_SECRETS.c.login_id == LOGINS.c.id)
+        .join(ACCOUNTS, ACCOUNTS.c.id == LOGINS.c.account_id)
         .where(LOGIN_SECRETS.c.secret_hash == hash_secret(secret), LOGIN_SECRETS.c.kind == kind)
         .where(LOGIN_SECRETS.c.expires > now, LOGINS.c.expires > now, LOGINS.c.revoked.is_(None))
+        .where(ACCOUNTS.c.disabled.is_(None))
     )
-    row = (await connection.execute(query)).first()
-    return None if row is None else FoundLogin(row.id, row.account_id, row.kind)
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else Login(row["login_id"], Account.model_validate(dict(row)))
 
 
 async def use_once(connection: AsyncConnection, secret: str, kind: SecretKind) -> bool:
