@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from budwood.credential_store import Place
 
 
-def choose_place(store: str | None, file: Path, *, yes: bool, subject: str = "key") -> Place:
+def choose_place(
+    store: str | None, file: Path, *, yes: bool, subject: str = "key", form: str = "as text that only you may read"
+) -> Place:
     """
     Return where to store a secret. Without a keyring, the user has to agree to a file.
 
@@ -23,6 +25,7 @@ def choose_place(store: str | None, file: Path, *, yes: bool, subject: str = "ke
         file: The file.
         yes: Whether the user agrees without a question.
         subject: What is stored, for the question.
+        form: How it is in the file, for the question.
 
     Raises:
         ArgumentError: The option is not valid, or no question can be asked.
@@ -38,7 +41,7 @@ def choose_place(store: str | None, file: Path, *, yes: bool, subject: str = "ke
     if place is not None:
         return place
     details = f"There is no keyring that keeps the {subject}. {_keyring_hint()}"
-    question = f"Store it in {terminal.short_path(file)}, as text that only you may read?"
+    question = f"Store it in {terminal.short_path(file)}, {form}?"
     if not confirm(question, flag="--store file", yes=yes, details=details):
         raise typer.Exit(1)
     return "file"

@@ -59,7 +59,7 @@ def login(
     if json_output:
         terminal.write_json({"url": server, "account": new.account, "store": place})
     else:
-        where = "the keyring" if place == "keyring" else terminal.short_path(logins.path)
+        where = "the keyring" if place == "keyring" else f"{terminal.short_path(logins.path)}, encrypted"
         terminal.note(f"logged in to {server} as {new.account}; the login is in {where}")
 
 
@@ -100,6 +100,7 @@ def _log_in(
     from budwood_server.client.logins.calls import LoginCalls
 
     calls = LoginCalls(instances)
+    logins.prepare(place)
     new = calls.log_in(url, *name_and_password)
     _end_present(instances, logins, calls, url)
     with logins.lock():
@@ -197,7 +198,9 @@ def _ask_name(url: str) -> str:
 def _choose_place(store: str | None, logins: LoginStore, *, yes: bool) -> Place:
     from budwood_cli.secret_places import choose_place
 
-    return choose_place(store, logins.path, yes=yes, subject="login")
+    return choose_place(
+        store, logins.path, yes=yes, subject="login", form="encrypted, with its key in another file of yours"
+    )
 
 
 def _read_password(name: str, *, from_input: bool) -> str:

@@ -73,6 +73,7 @@ class LoginCredential:
 
     def _renew(self, login: Login) -> Login:
         place = self._store.find_place(self._url) or "file"
+        self._store.prepare(place)
         try:
             renewed = self._calls.renew(login)
         except AuthenticationError as error:

@@ -1,13 +1,13 @@
 """
-The logins of one user, in the system's keyring or in a file that only the user may read.
+The logins of one user: in the system's keyring, or sealed in a file that only the user may read.
 
 The index is ``logins.json`` in the user's configuration directory, in the form of the index of stored keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -25,12 +25,13 @@ from budwood.credential_store import (
     write_secret,
 )
 from budwood.errors import ConfigurationError, CredentialError
+from budwood_server.client.logins.keys import LoginKeys
+from budwood_server.client.logins.locking import cannot_write, lock_file
+from budwood_server.client.logins.sealing import seal_login, unseal_login
 from budwood_server.client.urls import PLUGIN, find_origin
+from budwood_server.vault.sealing import SealError
 
 FILE_NAME: Final = "logins.json"
-
-MAX_WAIT: Final = 60.0
-"""Seconds to wait for another process that renews the tokens of a login."""
 
 _OWNER: Final = "budwood-login"
 """Stands for the name of a provider in the index and in the keyring."""
@@ -69,10 +70,12 @@ class LoginStore:
 
     Args:
         folder: The user's configuration directory.
+        keys: The keys that seal logins of the file; by default those of the user.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: LoginKeys | None = None) -> None:
         self.path: Final = folder / FILE_NAME
+        self._keys = keys or LoginKeys()
 
     def list_urls(self) -> Sequence[str]:
         """
@@ -88,53 +91,57 @@ class LoginStore:
         entry = self._find(url)
         return None if entry is None else entry.place
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """
         Keep other processes from changing logins.
 
         Raises:
-            ConfigurationError: One has been changing them for `MAX_WAIT`, or the directory cannot be written.
+            ConfigurationError: One has been changing them for a minute, or the directory cannot be written.
         """
-        from filelock import FileLock, Timeout
+        return lock_file(self.path)
 
-        lock = self.path.with_name(f".{self.path.name}.lock")
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            held = FileLock(lock, timeout=MAX_WAIT, mode=0o600)
-            held.acquire()
-        except Timeout:
-            raise ConfigurationError(
-                f"{self.path}: another process has been changing the logins for {MAX_WAIT:.0f} s.",
-                hint="Wait for it to end, and try again.",
-            ) from None
-        except OSError as error:
-            raise _cannot_write(self.path, error) from None
-        try:
-            yield
-        finally:
-            held.release()
+    def prepare(self, place: Place) -> None:
+        """
+        Check that a login can be stored, before tokens are fetched that would be lost otherwise.
+
+        Raises:
+            ConfigurationError: There is no key that seals it, and the file for one cannot be written.
+        """
+        if place == "file":
+            self._keys.choose()
 
     def load(self, url: str) -> Login:
         """
         Return the login of a server.
 
         Raises:
-            CredentialError: There is none, or the keyring cannot be read.
-            ConfigurationError: The index cannot be read.
+            CredentialError: There is none, it is damaged, or its key or the keyring cannot be read.
+            ConfigurationError: The index or the file with the key cannot be read.
         """
         entry = self._find(url)
         if entry is None:
             raise CredentialError(f"There is no login for {url}.", hint=f"Log in with `budwood login {url}`.")
         text = entry.secret.get_secret_value() if entry.secret is not None else read_secret(*entry.name)
-        login = None
-        try:
-            login = None if text is None else Login.model_validate_json(text)
-        except ValidationError:
-            text = None
-        if login is None or login.url != url:  # not inside the handler: Pydantic's error may contain tokens
-            problem = "is not in the keyring" if text is None and entry.place == "keyring" else "is damaged"
-            raise CredentialError(f"The login for {url} {problem}.", hint=f"Log in again with `budwood login {url}`.")
+        problem = "is not in the keyring."
+        if text is not None:
+            try:
+                return self._parse(text, entry)
+            except SealError as error:
+                problem = f"cannot be opened. {error.message}"
+        raise CredentialError(f"The login for {url} {problem}", hint=f"Log in again with `budwood login {url}`.")
+
+    def _parse(self, text: str, entry: StoredKey) -> Login:
+        """
+        Return the login of a text, which is not sealed in the keyring, and in a file of an earlier version.
+
+        Raises:
+            SealError: It is damaged.
+        """
+        login = _parse_login(text)
+        if login is None and entry.place == "file":
+            login = _parse_login(unseal_login(text, entry.label, self._keys))
+        if login is None or login.url != entry.label:
+            raise SealError("It is damaged.")
         return login
 
     def save(self, login: Login, place: Place) -> None:
@@ -143,12 +150,13 @@ class LoginStore:
 
         Raises:
             KeyringUnavailableError: The keyring cannot be used.
-            ConfigurationError: The file cannot be written, or the URL is too long.
+            ConfigurationError: The file cannot be written, its key cannot be used, or the URL is too long.
         """
         text, name = login.model_dump_json(), (_OWNER, login.url)
         target = KeyTarget(PLUGIN, find_origin(login.url))
+        secret = seal_login(text, login.url, self._keys) if place == "file" else text
         try:
-            new = StoredKey.create(*name, text, place, target).model_copy(update={"ending": ""})
+            new = StoredKey.create(*name, secret, place, target).model_copy(update={"ending": ""})
         except ValidationError:
             new = None
         if new is None:
@@ -185,7 +193,7 @@ class LoginStore:
         try:
             write_index(self.path, entries)
         except OSError as error:
-            raise _cannot_write(self.path, error) from None
+            raise cannot_write(self.path, error) from None
 
 
 def _forget(entry: StoredKey) -> None:
@@ -196,7 +204,8 @@ def _forget(entry: StoredKey) -> None:
             raise
 
 
-def _cannot_write(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        f"{path}: cannot be written: {error.strerror or error}.", hint="Check the permissions of its folder."
-    )
+def _parse_login(text: str) -> Login | None:
+    try:
+        return Login.model_validate_json(text)
+    except ValidationError:
+        return None
