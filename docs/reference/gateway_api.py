@@ -29,7 +29,7 @@ The [guide of the gateway](../guides/gateway.md) describes the routes under `/v1
 
 A request sends an API key or the access token of a login as `Authorization: Bearer …`. Errors have one form:
 `{"error": {"code", "message", "hint", "request_id"}}`. Lists come in pages: `{"items": […], "next_cursor": …}`; the
-next request sends `next_cursor` as `cursor`, and `null` ends the list. A `POST` that creates something takes the header
+next request sends `next_cursor` as `cursor`, and `null` ends the list. A `POST` that creates or acts takes the header
 `idempotency-key`: for 24 hours, the same request with the same key gets the first reply.
 """
 

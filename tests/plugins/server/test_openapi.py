@@ -11,7 +11,7 @@ from budwood import Settings
 from budwood_server.app import create_app
 from budwood_server.gateway.errors import _KINDS
 from budwood_server.openapi import ERRORS, SCOPE
-from budwood_server.routes.table import ROUTES
+from budwood_server.routes.table import ROUTES, RUN
 from budwood_server.worker import Worker
 from tests.plugins.server.in_process import Gateway
 
@@ -33,8 +33,9 @@ def test_each_route_is_described(document, route):
     operation = document["paths"][re.sub(r":\w+\}", "}", route.path)][route.method.lower()]
 
     assert operation["security"] == [{"bearer": []}]
-    assert {int(status) for status in operation["responses"]} == {200, *ERRORS}
-    assert [p["name"] for p in operation.get("parameters", ())] == re.findall(r"\{(\w+)", route.path)
+    conflict, header = ([409], ["idempotency-key"]) if route.path == RUN else ([], [])
+    assert {int(status) for status in operation["responses"]} == {200, *ERRORS, *conflict}
+    assert [p["name"] for p in operation.get("parameters", ())] == re.findall(r"\{(\w+)", route.path) + header
     if route.method == "POST" and "{" not in route.path:
         assert operation["requestBody"]["content"]
 

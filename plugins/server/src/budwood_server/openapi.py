@@ -17,7 +17,9 @@ from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from budwood_server.api.access import Require
+from budwood_server.api.pattern_words import PRINTABLE_PATTERN
 from budwood_server.api_models.run import RunBody, RunReply
+from budwood_server.idempotency.replies import HEADER, KEY_DESCRIPTION, MAX_KEY
 from budwood_server.routes.table import ROUTES, RUN, Route
 
 if TYPE_CHECKING:
@@ -87,6 +89,13 @@ _FORMS: Final[dict[str, Schema]] = {
 _STREAMED: Final = frozenset(
     path for path, schema in (_REQUESTS | _FORMS).items() if "stream" in schema.get("properties", {})
 ) | {RUN, "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/images/edits"}
+_IDEMPOTENCY_KEY: Final[Schema] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": PRINTABLE_PATTERN},
+    "description": f"{KEY_DESCRIPTION} Not for streams.",
+}
 _REPLIES: Final[dict[str, Schema]] = {RUN: _refer("RunReply")}
 _OTHER_CONTENT: Final[dict[str, Schema]] = {
     "/v1/audio/speech": {"audio/*": {"schema": _BINARY}},
@@ -218,6 +227,8 @@ def _describe(route: Route, path: str) -> Schema:
     }
     if names := re.findall(r"\{(\w+)\}", path):
         operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
+    if path == RUN:
+        operation["parameters"] = [_IDEMPOTENCY_KEY]
     if route.method == "POST":
         content = {
             media_type: {"schema": schemas[path]}
@@ -239,5 +250,5 @@ def _describe_responses(route: Route, path: str) -> Schema:
     error = forms[0] if len(forms) == 1 else {"oneOf": forms}
     return {"200": {"description": "The reply.", "content": content}} | {
         str(status): {"description": HTTPStatus(status).phrase, "content": {_JSON: {"schema": error}}}
-        for status in ERRORS
+        for status in (*ERRORS, *((HTTPStatus.CONFLICT,) if path == RUN else ()))
     }

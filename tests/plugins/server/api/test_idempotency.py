@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from sqlalchemy import func, select, update
 from starlette.requests import Request
 
-from budwood_server.api.idempotency import KEPT_SECONDS, create_once
+from budwood_server.api.idempotency import create_once
 from budwood_server.database.tables import AUDIT
 from budwood_server.database.tables import IDEMPOTENT_REPLIES as REPLIES
+from budwood_server.idempotency.replies import KEPT_SECONDS
 from budwood_server.people.audit import record
 from budwood_server.people.principals import Principal
 from budwood_server.web.problems import ProblemError

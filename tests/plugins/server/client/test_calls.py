@@ -155,18 +155,49 @@ def test_retries_of_creations_have_one_key(vendor, connected):
     assert first == second != other
 
 
-def test_call_of_a_model_is_not_repeated_after_it_was_received(vendor, connected):
+def test_stream_of_a_model_is_not_repeated_after_it_was_received(vendor, connected):
     """
-    It may have been paid.
+    It may have been paid, and the server keeps no streams.
     """
     vendor.play(RESET)
 
-    with pytest.raises(ConnectionFailedError) as caught:
-        connected.run("Hi", model="m")
+    with pytest.raises(ConnectionFailedError) as caught, connected.stream("Hi", model="m") as events:
+        next(events)
 
     assert isinstance(caught.value, NetworkError)
     assert isinstance(caught.value, budwood.ConnectionFailedError)
     assert len(vendor.requests) == 1
+
+
+def test_call_of_a_model_waits_for_its_first_attempt(vendor, connected, clock):
+    """
+    Which the server had not ended when the connection broke. An error of the vendor is not repeated.
+    """
+    vendor.play(RESET)
+    for _ in range(4):
+        vendor.play(refuse(409, "idempotency_in_progress", **{"retry-after": "1"}))
+    vendor.play(reply(body=json.dumps(REPLY))).play(refuse(502))
+
+    assert connected.run("Hi", model="m").text == "b"
+    assert clock.slept[1:] == [1.0] * 4
+    assert len({request.headers["idempotency-key"] for request in vendor.requests}) == 1
+    with pytest.raises(ServerError):
+        connected.run("Hi", model="m")
+
+
+def test_call_of_a_model_is_sent_once_to_a_server_that_keeps_no_replies(vendor, connected):
+    """
+    Without the key that the client has made; one of the program is an error.
+    """
+    vendor.play(refuse(400, "idempotency_unavailable")).play(RESET)
+
+    with pytest.raises(ConnectionFailedError):
+        connected.run("Hi", model="m")
+
+    assert ["idempotency-key" in request.headers for request in vendor.requests] == [True, False]
+    vendor.play(refuse(400, "idempotency_unavailable"))
+    with pytest.raises(InvalidRequestError):
+        connected.run("Hi", model="m", idempotency_key="mine")
 
 
 def test_server_without_answer_is_a_timeout(vendor):

@@ -103,15 +103,19 @@ async def rotate(
     return reply
 
 
-@router.post("/{key_id}/revoke", responses=list_responses(400, 401, 403, 404, 503))
-async def revoke(request: Request, writer: Writer, key_id: str) -> KeyDetails:
+@router.post("/{key_id}/revoke", response_model=KeyDetails, responses=list_responses(400, 401, 403, 404, 409, 503))
+async def revoke(request: Request, writer: Writer, key_id: str, idempotency_key: IdempotencyKey = None) -> Response:
     """Revoke a key for good. Every server refuses it within a second."""
     store = KeyStore(get_database(request))
     found = await _find(store, key_id)
     _check_scopes(writer, found)
-    revoked = await store.revoke(found.id, principal=writer)
+
+    async def change(connection: AsyncConnection) -> KeyDetails:
+        return KeyDetails.of(await store.revoke(found.id, principal=writer, transaction=connection))
+
+    reply = await create_once(request, writer, idempotency_key, change, status=200)
     await _refresh(request)
-    return KeyDetails.of(revoked)
+    return reply
 
 
 async def _find(store: KeyStore, key_id: str) -> ApiKey:

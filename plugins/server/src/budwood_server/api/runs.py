@@ -169,26 +169,34 @@ async def export_rows(
     return StreamingResponse(exports, media_type=media_type, headers=headers)
 
 
-@router.post("/{run_id}/cancel", responses=_ERRORS | list_responses(409))
-async def cancel(request: Request, writer: Writer, run_id: RunId) -> RunDetails:
+@router.post("/{run_id}/cancel", response_model=RunDetails, responses=_ERRORS | list_responses(409))
+async def cancel(request: Request, writer: Writer, run_id: RunId, idempotency_key: IdempotencyKey = None) -> Response:
     """Cancel a run. Its finished rows stay, and it can be resumed."""
-    async with get_database(request).write() as connection:
+
+    async def act(connection: AsyncConnection) -> RunDetails:
         run = await store.find_run(connection, run_id, get_owner(writer), for_update=True)
         cancelled = await store.cancel_run(connection, run)
         await audit.record(connection, writer, "run.cancel", run.id, {"name": run.name})
-    return cancelled.to_details()
+        return cancelled.to_details()
+
+    return await create_once(request, writer, idempotency_key, act, status=200)
 
 
-@router.post("/{run_id}/resume", responses=_ERRORS | list_responses(409))
-async def resume(request: Request, writer: Writer, folders: Folders, run_id: RunId) -> RunDetails:
+@router.post("/{run_id}/resume", response_model=RunDetails, responses=_ERRORS | list_responses(409))
+async def resume(
+    request: Request, writer: Writer, folders: Folders, run_id: RunId, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Continue a run that failed, was cancelled, or has failed rows, which are tried again."""
-    async with get_database(request).write() as connection:
+
+    async def act(connection: AsyncConnection) -> RunDetails:
         run = await store.find_run(connection, run_id, get_owner(writer), for_update=True)
         if not folders.of_run(run.id).is_dir():
             raise reject("The files of the run were removed.", code="no_files", hint="Submit it again.", status=409)
         resumed = await store.resume_run(connection, run)
         await audit.record(connection, writer, "run.resume", run.id, {"name": run.name})
-    return resumed.to_details()
+        return resumed.to_details()
+
+    return await create_once(request, writer, idempotency_key, act, status=200)
 
 
 @router.delete("/{run_id}", status_code=204, responses=_ERRORS | list_responses(409))

@@ -97,26 +97,35 @@ async def add_token(
     return answer
 
 
-@router.post("/rewrap", responses=list_responses(400, 401, 403, 409, 503))
-async def rewrap_tokens(request: Request, principal: Admin) -> RewrapReply:
+@router.post("/rewrap", response_model=RewrapReply, responses=list_responses(400, 401, 403, 409, 503))
+async def rewrap_tokens(request: Request, principal: Admin, idempotency_key: IdempotencyKey = None) -> Response:
     """Seal all tokens with the newest master key. Those that cannot be opened stay as they are."""
+
+    async def change(connection: AsyncConnection) -> RewrapReply:
+        done = await acts.rewrap(connection, principal, keys)
+        failed = [TokenReply(**dict(token), problem=describe_problem(error)) for token, error in done.failed]
+        count = len(done.changed)
+        return RewrapReply(master_key=keys.current.id, rewrapped=count, unchanged=done.unchanged, failed=failed)
+
     with _rejecting():
         keys = await find_keys(request)
-        async with get_database(request).write() as connection:
-            done = await acts.rewrap(connection, principal, keys)
-    failed = [TokenReply(**dict(token), problem=describe_problem(error)) for token, error in done.failed]
-    return RewrapReply(master_key=keys.current.id, rewrapped=len(done.changed), unchanged=done.unchanged, failed=failed)
+        return await create_once(request, principal, idempotency_key, change, status=200)
 
 
-@router.post("/{token_id}/rotate", responses=list_responses(400, 401, 403, 404, 409, 503))
-async def rotate_token(request: Request, principal: Admin, token_id: TokenId, new: NewText) -> TokenReply:
+@router.post("/{token_id}/rotate", response_model=TokenReply, responses=list_responses(400, 401, 403, 404, 409, 503))
+async def rotate_token(
+    request: Request, principal: Admin, token_id: TokenId, new: NewText, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Replace a token by a new one of the vendor. Every worker uses it within a second."""
+
+    async def change(connection: AsyncConnection) -> TokenReply:
+        return TokenReply(**dict(await acts.rotate(connection, principal, keys, token_id, new.token)))
+
     with _rejecting():
         keys = await find_keys(request)
-        async with get_database(request).write() as connection:
-            token = await acts.rotate(connection, principal, keys, token_id, new.token)
+        answer = await create_once(request, principal, idempotency_key, change, status=200)
     await _reload(request)
-    return _describe(request, token)
+    return answer
 
 
 @router.delete("/{token_id}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))

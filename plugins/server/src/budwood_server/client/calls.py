@@ -15,6 +15,8 @@ from budwood.wire import SSEDecoder
 from budwood_server.client.credentials import Credential
 from budwood_server.client.effects import Emit, Fetch, Flow, Invoke, Open, Read, Sleep
 from budwood_server.client.errors import (
+    IN_PROGRESS,
+    NO_KEYS,
     AuthenticationError,
     ConnectionFailedError,
     NetworkError,
@@ -189,7 +191,11 @@ def _with_retries(
         if isinstance(error, AuthenticationError) and not is_renewed and _discard(connection.credential, token):
             is_renewed = True
             continue
-        failed_attempts += 1
+        if error.code == NO_KEYS and request.is_key_optional and request.idempotency_key is not None:
+            request = request.without_key()
+            continue
+        if error.code != IN_PROGRESS:  # the earlier attempt is waited for until the deadline
+            failed_attempts += 1
         delay = _find_delay(connection, request, error, failed_attempts)
         if delay is None or connection.clock.monotonic() + delay >= timing.deadline:
             raise error from cause
@@ -225,12 +231,14 @@ def _find_delay(
     connection: Connection, request: Request[Any], error: ProviderError, failed_attempts: int
 ) -> float | None:
     """Return the seconds before the next attempt; None if there is none."""
-    may_repeat = request.is_safe or getattr(error, "is_unsent", False) or error.status in _UNPROCESSED
+    is_lost = getattr(error, "is_unsent", False) or (request.idempotency_key is not None and error.status is None)
+    is_unprocessed = error.status in _UNPROCESSED or error.code == IN_PROGRESS
+    may_repeat = request.is_safe or is_lost or is_unprocessed
     if not error.retryable or not may_repeat or failed_attempts > connection.retries:
         return None
     if error.retry_after is not None:
         return max(error.retry_after, 0.0) if error.retry_after <= connection.max_retry_after else None
-    return connection.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** (failed_attempts - 1)))
+    return connection.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** max(failed_attempts - 1, 0)))
 
 
 def _after(request: Request[T], last_id: str | None) -> Request[T]:

@@ -33,6 +33,12 @@ from budwood.providing.errors import RETRYABLE_STATUSES
 from budwood.providing.headers import parse_request_id, parse_retry_after
 from budwood.types import ReplyHead
 
+IN_PROGRESS: Final = "idempotency_in_progress"
+"""The code of a conflict with an earlier attempt of the same request, which has not ended."""
+
+NO_KEYS: Final = "idempotency_unavailable"
+"""The code of a server that cannot keep replies for idempotency keys."""
+
 _CHECK_URL: Final = "Check the URL of the server, and that no proxy or login page answers instead."
 _MAX_MESSAGE: Final = 2000
 
@@ -156,6 +162,9 @@ def _complete(error: APIError, head: ReplyHead, details: Mapping[str, Any]) -> A
     error.code = code if isinstance(code, str) else None
     error.request_id = request_id if isinstance(request_id, str) else parse_request_id(head.headers)
     error.retry_after = parse_retry_after(head.headers)
+    if error.code == IN_PROGRESS:
+        error.retryable = True
+        return error
     is_temporary = error.retryable or head.status in RETRYABLE_STATUSES
     error.retryable = is_temporary and error.code not in _FINAL_CODES and not isinstance(error, ConflictError)
     return error

@@ -37,7 +37,9 @@ class Request(Generic[T]):
         headers: Further headers.
         idempotency_key: Lets the server recognise the request if it is sent again; None if it creates nothing.
         timeout: Seconds for the call; None for those of the client.
-        is_safe: Whether it may be sent again although the server may have received it.
+        is_key_optional: Whether it may be sent without the key if the server keeps no replies.
+        is_safe: Whether it may be sent again although the server may have received it. With a key, one that is not
+            safe is only sent again if there was no answer.
         cursor: The parameter that says where a page begins.
     """
 
@@ -48,6 +50,7 @@ class Request(Generic[T]):
     body: object = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     idempotency_key: str | None = field(default=None, repr=False)
+    is_key_optional: bool = False
     timeout: float | None = None
     is_safe: bool = True
     cursor: str = "cursor"
@@ -83,6 +86,10 @@ class Request(Generic[T]):
     def with_query(self, **query: object) -> Request[T]:
         """Return the request with further parameters."""
         return replace(self, query={**self.query, **query})
+
+    def without_key(self) -> Request[T]:
+        """Return the request without its idempotency key."""
+        return replace(self, idempotency_key=None)
 
     def at(self, cursor: str | None) -> Request[T]:
         """Return the request for the page at a cursor."""
@@ -120,7 +127,7 @@ def get(path: str, reply: type[T], **query: object) -> Request[T]:
 
 
 def create(path: str, reply: type[T], body: object = None, *, idempotency_key: str | None = None) -> Request[T]:
-    """Return a request that creates something. With its idempotency key it may be sent again."""
+    """Return a request that creates or acts. With its idempotency key it may be sent again, and acts once."""
     key = idempotency_key or uuid.uuid4().hex
     return Request(method="POST", path=path, read=reader(reply), body=body, idempotency_key=key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from budwood_server.api_models.run import RunOptions
     from budwood_server.gateway.plan import CallPlan
     from budwood_server.gateway.prompts import RenderedPrompt
+    from budwood_server.idempotency.reservations import Reservation
     from budwood_server.routes.requests import Request
+
+_ONCE: Final = b"idempotency-key"
 
 _OF_REQUESTS: Final = {*"cache cache_namespace label fallbacks routing timeout on_unsupported".split()}
 """The options that the policy of a key may forbid. The others are parameters of the model."""
@@ -35,6 +39,23 @@ _IN_STREAMS: Final = {"on_stream_failure": "raise", "repairs": 0}
 async def create(request: Request) -> None:
     """Answer a request, at once or as a stream."""
     body = _parse(await request.read_json())
+    if (key := request.exchange.header(_ONCE)) is None:
+        await _answer(request, body)
+        return
+    from budwood_server.routes.run_once import answer_once  # most requests have no such key
+
+    await answer_once(request, key, lambda reservation: _answer(request, body, reservation), is_stream=body.stream)
+
+
+async def _answer(request: Request, body: RunBody, reservation: Reservation | None = None) -> None:
+    """
+    Answer a request.
+
+    Args:
+        request: The request.
+        body: Its body.
+        reservation: Keeps the reply; None if it is not kept.
+    """
     if body.options.schema_ is not None:
         check_patterns(body.options.schema_, "options.schema")
     plan = _plan(request, body)
@@ -53,8 +74,13 @@ async def create(request: Request) -> None:
     options = plan.options | _list_parameters(body.options)
     if body.stream:
         await _stream(request, plan, conversation, form, options | _IN_STREAMS)
-    else:
+    elif reservation is None:
         await send_reply(request.exchange, plan, _ask(plan, conversation, options), form.encode)
+    else:
+        from budwood_server.routes.run_once import send_once
+
+        ask = partial(plan.client.ask, [*conversation.messages], **options)
+        await send_once(request, plan, ask, conversation=conversation, form=form, reservation=reservation)
 
 
 async def _ask(plan: CallPlan, conversation: Conversation, options: dict[str, Any]) -> ChatResponse:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from budwood.types import ChatResponse
     from budwood_server.routes.requests import Request
     from budwood_server.sessions.store import SessionStore
@@ -25,8 +27,8 @@ class Conversation:
 
     messages: Sequence[Message]
 
-    async def keep(self, response: ChatResponse) -> None:
-        """Keep the messages of the request and the reply, if they belong to a session."""
+    async def keep(self, response: ChatResponse, *, transaction: AsyncConnection | None = None) -> None:
+        """Keep the messages of the request and the reply, if they belong to a session; see `SessionStore.add`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,11 @@ class KeptConversation(Conversation):
     owner: str
     store: SessionStore
 
-    async def keep(self, response: ChatResponse) -> None:
+    async def keep(self, response: ChatResponse, *, transaction: AsyncConnection | None = None) -> None:
         """Keep the messages of the request and the reply, unless it has no text: no vendor would accept it again."""
         if response.text:
-            await self.store.add(self.owner, self.name, [*self.new, {"role": "assistant", "content": response.text}])
+            new = [*self.new, {"role": "assistant", "content": response.text}]
+            await self.store.add(self.owner, self.name, new, transaction=transaction)
 
 
 async def open_conversation(request: Request, name: str | None, new: Sequence[Message]) -> Conversation:

@@ -70,26 +70,38 @@ class SessionStore:
             found = await find_session(connection, owner, name, self._now())
         return join_messages(() if found is None else found.content, new)
 
-    async def add(self, owner: str, name: str, new: Sequence[Message]) -> None:
+    async def add(
+        self, owner: str, name: str, new: Sequence[Message], *, transaction: AsyncConnection | None = None
+    ) -> None:
         """
         Add the messages of a request and the reply. Requests at the same time add theirs one after the other.
 
         Sessions that have expired are removed.
+
+        Args:
+            owner: Who owns the session.
+            name: Its name.
+            new: The messages.
+            transaction: The transaction in which that is done; by default one of its own.
         """
+        if transaction is not None:
+            await self._add(transaction, owner, name, new)
+            return
+        async with self._database.write() as connection:
+            await self._add(connection, owner, name, new)
+
+    async def _add(self, connection: AsyncConnection, owner: str, name: str, new: Sequence[Message]) -> None:
         now = self._now()
         key = {"owner": owner, "name": name}
         empty = {"created": now, "changed": now, "expires": now + self._seconds, "messages": 0, "bytes": 2}
-        async with self._database.write() as connection:
-            await connection.execute(delete(SESSIONS).where(SESSIONS.c.expires <= now))
-            first = self._database.insert(SESSIONS).values(**key, **empty, content="[]")
-            await connection.execute(first.on_conflict_do_nothing())
-            query = select(SESSIONS.c.content).where(_is(owner, name)).with_for_update()
-            joined = join_messages(from_json((await connection.execute(query)).scalar_one()), new)
-            content = to_json(joined)
-            values = {"changed": now, "expires": now + self._seconds, "messages": len(joined), "bytes": len(content)}
-            await connection.execute(
-                update(SESSIONS).where(_is(owner, name)).values(**values, content=content.decode())
-            )
+        await connection.execute(delete(SESSIONS).where(SESSIONS.c.expires <= now))
+        first = self._database.insert(SESSIONS).values(**key, **empty, content="[]")
+        await connection.execute(first.on_conflict_do_nothing())
+        query = select(SESSIONS.c.content).where(_is(owner, name)).with_for_update()
+        joined = join_messages(from_json((await connection.execute(query)).scalar_one()), new)
+        content = to_json(joined)
+        values = {"changed": now, "expires": now + self._seconds, "messages": len(joined), "bytes": len(content)}
+        await connection.execute(update(SESSIONS).where(_is(owner, name)).values(**values, content=content.decode()))
 
 
 def check_room(name: str, messages: Sequence[Message]) -> None:

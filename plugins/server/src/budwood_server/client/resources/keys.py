@@ -10,7 +10,7 @@ from budwood_server.access.keys import KeyBudget
 from budwood_server.api_models.keys import KeyDetails, NewKeyDetails
 from budwood_server.api_models.pages import PageOf
 from budwood_server.client.operations import Resource, S, listing, operation
-from budwood_server.client.requests import Request, change, create, get, leave_out, path_of
+from budwood_server.client.requests import Request, create, get, leave_out, path_of
 
 
 class Keys(Resource[S]):
@@ -85,6 +85,6 @@ class Keys(Resource[S]):
         return create(path_of("keys", key_id, "rotate"), NewKeyDetails, body, idempotency_key=idempotency_key)
 
     @operation
-    def revoke(self, key_id: str) -> Request[KeyDetails]:
+    def revoke(self, key_id: str, *, idempotency_key: str | None = None) -> Request[KeyDetails]:
         """Revoke a key for good."""
-        return change("POST", path_of("keys", key_id, "revoke"), KeyDetails)
+        return create(path_of("keys", key_id, "revoke"), KeyDetails, idempotency_key=idempotency_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
@@ -14,7 +14,7 @@ from budwood_server.api_models.run import RunOptions, RunReply
 from budwood_server.api_models.sessions import SessionDetails, SessionReply
 from budwood_server.client.errors import make_stream_error
 from budwood_server.client.operations import Resource, S, following, listing, operation
-from budwood_server.client.requests import Request, StreamRequest, act, get, leave_out, path_of, reader
+from budwood_server.client.requests import Request, StreamRequest, act, create, get, leave_out, path_of, reader
 
 Input = str | Sequence[Mapping[str, JsonValue]]
 """A text, or messages in the form of Chat Completions."""
@@ -52,6 +52,7 @@ class RunMethods(Resource[S]):
         variables: Mapping[str, JsonValue] | None = None,
         options: Options | None = None,
         session: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Request[RunReply]:
         """
         Ask a model.
@@ -63,9 +64,10 @@ class RunMethods(Resource[S]):
             variables: The values of its variables.
             options: Options such as ``{"max_tokens": 100}``; see `RunOptions`.
             session: The name of a conversation that the server keeps, and that the call continues.
+            idempotency_key: Identifies the call if the program repeats it itself.
         """
         body = make_body(input, model, prompt, variables, options) | leave_out(session=session)
-        return Request(method="POST", path=path_of("run"), read=reader(RunReply), body=body, is_safe=False)
+        return ask_once(body, idempotency_key)
 
     @following
     def stream(
@@ -105,10 +107,11 @@ class Session(Resource[S]):
         prompt: str | None = None,
         variables: Mapping[str, JsonValue] | None = None,
         options: Options | None = None,
+        idempotency_key: str | None = None,
     ) -> Request[RunReply]:
         """Ask a model in the conversation. The arguments are those of ``client.run``."""
         body = make_body(input, model, prompt, variables, options) | {"session": self.name}
-        return Request(method="POST", path=path_of("run"), read=reader(RunReply), body=body, is_safe=False)
+        return ask_once(body, idempotency_key)
 
     @following
     def stream(
@@ -166,6 +169,12 @@ def make_body(
         variables=variables,
         options=options,
     )
+
+
+def ask_once(body: Mapping[str, object], idempotency_key: str | None) -> Request[RunReply]:
+    """Return a request for inference, which the server carries out once although it is sent again."""
+    request = create(path_of("run"), RunReply, body, idempotency_key=idempotency_key)
+    return replace(request, is_safe=False, is_key_optional=idempotency_key is None)
 
 
 def stream_run(body: Mapping[str, object]) -> StreamRequest[RunEvent]:

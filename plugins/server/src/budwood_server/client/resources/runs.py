@@ -141,14 +141,14 @@ class Runs(Resource[S]):
         return Request(method="GET", path=path_of("runs", run_id, "export"), read=read_bytes, query=query)
 
     @operation
-    def cancel(self, run_id: str) -> Request[RunDetails]:
+    def cancel(self, run_id: str, *, idempotency_key: str | None = None) -> Request[RunDetails]:
         """Cancel a run. Its finished rows stay."""
-        return change("POST", path_of("runs", run_id, "cancel"), RunDetails)
+        return create(path_of("runs", run_id, "cancel"), RunDetails, idempotency_key=idempotency_key)
 
     @operation
-    def resume(self, run_id: str) -> Request[RunDetails]:
+    def resume(self, run_id: str, *, idempotency_key: str | None = None) -> Request[RunDetails]:
         """Continue a run that failed, was cancelled, or has failed rows."""
-        return change("POST", path_of("runs", run_id, "resume"), RunDetails)
+        return create(path_of("runs", run_id, "resume"), RunDetails, idempotency_key=idempotency_key)
 
     @operation
     def delete(self, run_id: str) -> Request[None]:

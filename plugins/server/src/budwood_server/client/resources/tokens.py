@@ -5,7 +5,7 @@ from __future__ import annotations
 from budwood_server.api_models.pages import PageOf
 from budwood_server.api_models.tokens import RewrapReply, TokenReply
 from budwood_server.client.operations import Resource, S, listing, operation
-from budwood_server.client.requests import Request, act, change, create, get, path_of
+from budwood_server.client.requests import Request, act, create, get, path_of
 
 
 class Tokens(Resource[S]):
@@ -30,9 +30,10 @@ class Tokens(Resource[S]):
         return create(path_of("tokens"), TokenReply, body, idempotency_key=idempotency_key)
 
     @operation
-    def rotate(self, token_id: str, token: str) -> Request[TokenReply]:
+    def rotate(self, token_id: str, token: str, *, idempotency_key: str | None = None) -> Request[TokenReply]:
         """Replace a token by a new one of the vendor."""
-        return change("POST", path_of("tokens", token_id, "rotate"), TokenReply, {"token": token})
+        path = path_of("tokens", token_id, "rotate")
+        return create(path, TokenReply, {"token": token}, idempotency_key=idempotency_key)
 
     @operation
     def remove(self, token_id: str) -> Request[None]:
@@ -40,6 +41,6 @@ class Tokens(Resource[S]):
         return act("DELETE", path_of("tokens", token_id))
 
     @operation
-    def rewrap(self) -> Request[RewrapReply]:
+    def rewrap(self, *, idempotency_key: str | None = None) -> Request[RewrapReply]:
         """Seal all tokens with the newest master key."""
-        return change("POST", path_of("tokens", "rewrap"), RewrapReply)
+        return create(path_of("tokens", "rewrap"), RewrapReply, idempotency_key=idempotency_key)

@@ -110,8 +110,9 @@ async def ask_revocation(visit: Visit) -> Response:
 
 async def revoke_key(visit: Visit) -> Response:
     """Revoke a key for good."""
-    key = await keys.revoke(visit.request, visit.principal, visit.request.path_params["key_id"])
-    return visit.redirect(f"{PATH}/{key.id}", "key-revoked")
+    key_id = visit.request.path_params["key_id"]
+    await keys.revoke(visit.request, visit.principal, key_id)
+    return visit.redirect(f"{PATH}/{key_id}", "key-revoked")
 
 
 async def _find(visit: Visit) -> KeyDetails:

@@ -122,15 +122,17 @@ async def ask_cancellation(visit: Visit) -> Response:
 
 async def cancel(visit: Visit) -> Response:
     """Cancel a run."""
-    run = await runs.cancel(visit.request, visit.principal, visit.request.path_params["run_id"])
-    return visit.redirect(f"{PATH}/{run.id}", "run-cancelled")
+    run_id = visit.request.path_params["run_id"]
+    await runs.cancel(visit.request, visit.principal, run_id)
+    return visit.redirect(f"{PATH}/{run_id}", "run-cancelled")
 
 
 async def resume(visit: Visit) -> Response:
     """Continue a run that has ended."""
     folders = runs.get_folders(visit.request)
-    run = await runs.resume(visit.request, visit.principal, folders, visit.request.path_params["run_id"])
-    return visit.redirect(f"{PATH}/{run.id}", "run-resumed")
+    run_id = visit.request.path_params["run_id"]
+    await runs.resume(visit.request, visit.principal, folders, run_id)
+    return visit.redirect(f"{PATH}/{run_id}", "run-resumed")
 
 
 async def ask_deletion(visit: Visit) -> Response:
