@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,14 +13,28 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from budwood.errors import BudwoodError
+from budwood_server.access.key_store import GivenKeyError, KeyNotFoundError, KeyRevokedError
 from budwood_server.api.pattern_words import describe_pattern
 from budwood_server.formats.errors import encode_own
 from budwood_server.gateway.errors import INTERNAL, describe
 from budwood_server.people.accounts import AccountExistsError, AccountNotFoundError
+from budwood_server.vault.master_keys import MasterKeyError, NoMasterKeyError
+from budwood_server.vault.store import TokenExistsError, TokenNotFoundError
 from budwood_server.web.problems import Problem, ProblemError
 
-_STATUSES: Final[Mapping[type[BudwoodError], int]] = {AccountNotFoundError: 404, AccountExistsError: 409}
-_CODES_OF_STATUSES: Final[Mapping[int, str]] = {404: "not_found", 409: "exists"}
+_KINDS: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
+    (AccountNotFoundError, 404, "not_found"),
+    (AccountExistsError, 409, "exists"),
+    (KeyNotFoundError, 404, "not_found"),
+    (GivenKeyError, 409, "key_conflict"),
+    (KeyRevokedError, 409, "key_conflict"),
+    (TokenNotFoundError, 404, "token_not_found"),
+    (TokenExistsError, 409, "token_exists"),
+    (NoMasterKeyError, 409, "no_master_key"),
+    (MasterKeyError, 409, "invalid_master_key"),
+)
+"""The status and code of each class of error that only these routes raise."""
+
 _CODES: Final[Mapping[int, str]] = {400: "invalid_json", 404: "unknown_route", 405: "method_not_allowed"}
 
 _NOT_JSON: Final = "The request body is not valid JSON."
@@ -66,10 +79,11 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def describe_error(error: Exception) -> Problem:
     """Return the problem of an error of a route."""
-    problem = describe(error)
-    if (status := next((each for kind, each in _STATUSES.items() if isinstance(error, kind)), None)) is not None:
-        return replace(problem, status=status, code=_CODES_OF_STATUSES[status])
-    return problem
+    for kind, status, code in _KINDS:
+        if isinstance(error, kind):
+            param = getattr(error, "param", None)
+            return Problem(status=status, message=error.message, code=code, param=param, hint=error.hint)
+    return describe(error)
 
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.access.key_list import KeyFilter, list_keys
-from budwood_server.access.key_store import GivenKeyError, KeyRevokedError, KeyStore
+from budwood_server.access.key_store import KeyStore
 from budwood_server.access.keys import ADMIN, INFER, ApiKey, KeyPolicy
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
@@ -94,8 +93,7 @@ async def rotate(
     overlap = 0.0 if rotation is None else rotation.overlap
 
     async def change(connection: AsyncConnection) -> NewKeyDetails:
-        with _conflicts():
-            new = await store.rotate(found.id, overlap=overlap, principal=writer, transaction=connection)
+        new = await store.rotate(found.id, overlap=overlap, principal=writer, transaction=connection)
         return NewKeyDetails.of_new(new)
 
     reply = await create_once(request, writer, idempotency_key, change, status=200)
@@ -127,7 +125,7 @@ async def _find(store: KeyStore, key_id: str) -> ApiKey:
     """
     stored = None if "\0" in key_id else await store.load(key_id)
     if stored is None:
-        raise ProblemError(Problem(status=404, message="No key has this id.", code="not_found"))
+        raise reject("No key has this id.", code="not_found", hint="GET /api/keys lists the keys.", status=404)
     return stored.key
 
 
@@ -146,17 +144,9 @@ def _check_scopes(writer: Principal, policy: KeyPolicy) -> None:
                 type="permission_error",
                 code="missing_scope",
                 param="scopes",
+                hint="Use an account with the role admin, or a key with the scope admin.",
             )
         )
-
-
-@contextmanager
-def _conflicts() -> Iterator[None]:
-    """Answer with a 409 if the state of a key does not permit a change."""
-    try:
-        yield
-    except (GivenKeyError, KeyRevokedError) as error:
-        raise reject(error.message, code="key_conflict", hint=error.hint, status=409) from None
 
 
 async def _refresh(request: Request) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Annotated, Final
+from contextlib import suppress
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
@@ -21,22 +20,14 @@ from budwood_server.api.pattern_words import TOKEN_ID_PATTERN
 from budwood_server.api_models.tokens import RewrapReply, TokenReply
 from budwood_server.people.principals import Principal
 from budwood_server.vault import acts, store
-from budwood_server.vault.master_keys import MasterKeyError, MasterKeys, NoMasterKeyError, find_master_keys
+from budwood_server.vault.master_keys import MasterKeys, find_master_keys
 from budwood_server.vault.provider_settings import check_provider, describe_problem
 from budwood_server.vault.tokens import NewToken, Provider, Secret, VendorToken
-from budwood_server.web.problems import reject
 
 router = APIRouter(prefix="/api/tokens", tags=["tokens"])
 
 Admin = Annotated[Principal, Depends(require(ADMIN))]
 TokenId = Annotated[str, Path(max_length=64, pattern=TOKEN_ID_PATTERN, description="The id of a token.")]
-
-_STATUSES: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
-    (store.TokenNotFoundError, 404, "token_not_found"),
-    (store.TokenExistsError, 409, "token_exists"),
-    (NoMasterKeyError, 409, "no_master_key"),
-    (MasterKeyError, 409, "invalid_master_key"),
-)
 
 
 class NewText(BaseModel):
@@ -71,9 +62,8 @@ async def list_tokens(
 @router.get("/{token_id}", responses=list_responses(400, 401, 403, 404, 503))
 async def get_token(request: Request, _: Admin, token_id: TokenId) -> TokenReply:
     """Return a token, without its text."""
-    with _rejecting():
-        async with get_database(request).read() as connection:
-            return _describe(request, (await store.load_token(connection, token_id)).token)
+    async with get_database(request).read() as connection:
+        return _describe(request, (await store.load_token(connection, token_id)).token)
 
 
 @router.post("", status_code=201, response_model=TokenReply, responses=list_responses(400, 401, 403, 409, 503))
@@ -89,10 +79,9 @@ async def add_token(
     async def create(connection: AsyncConnection) -> TokenReply:
         return TokenReply(**dict(await acts.add(connection, principal, keys, new)))
 
-    with _rejecting():
-        keys = await find_keys(request)
-        await asyncio.to_thread(check_provider, get_worker(request).configuration.settings, new.provider)
-        answer = await create_once(request, principal, idempotency_key, create)
+    keys = await find_keys(request)
+    await asyncio.to_thread(check_provider, get_worker(request).configuration.settings, new.provider)
+    answer = await create_once(request, principal, idempotency_key, create)
     await _reload(request)
     return answer
 
@@ -107,9 +96,8 @@ async def rewrap_tokens(request: Request, principal: Admin, idempotency_key: Ide
         count = len(done.changed)
         return RewrapReply(master_key=keys.current.id, rewrapped=count, unchanged=done.unchanged, failed=failed)
 
-    with _rejecting():
-        keys = await find_keys(request)
-        return await create_once(request, principal, idempotency_key, change, status=200)
+    keys = await find_keys(request)
+    return await create_once(request, principal, idempotency_key, change, status=200)
 
 
 @router.post("/{token_id}/rotate", response_model=TokenReply, responses=list_responses(400, 401, 403, 404, 409, 503))
@@ -121,9 +109,8 @@ async def rotate_token(
     async def change(connection: AsyncConnection) -> TokenReply:
         return TokenReply(**dict(await acts.rotate(connection, principal, keys, token_id, new.token)))
 
-    with _rejecting():
-        keys = await find_keys(request)
-        answer = await create_once(request, principal, idempotency_key, change, status=200)
+    keys = await find_keys(request)
+    answer = await create_once(request, principal, idempotency_key, change, status=200)
     await _reload(request)
     return answer
 
@@ -131,9 +118,8 @@ async def rotate_token(
 @router.delete("/{token_id}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))
 async def remove_token(request: Request, principal: Admin, token_id: TokenId) -> None:
     """Remove a token. Every worker forgets it within a second; the vendor still accepts it."""
-    with _rejecting():
-        async with get_database(request).write() as connection:
-            await acts.remove(connection, principal, token_id)
+    async with get_database(request).write() as connection:
+        await acts.remove(connection, principal, token_id)
     await _reload(request)
 
 
@@ -157,15 +143,3 @@ async def _reload(request: Request) -> None:
     """Use the tokens in this worker at once. Others notice the change, as this one does if it fails now."""
     with suppress(BudwoodError):
         await get_worker(request).reload_tokens()
-
-
-@contextmanager
-def _rejecting() -> Iterator[None]:
-    try:
-        yield
-    except tuple(kind for kind, *_ in _STATUSES) as error:
-        status, code = next(row[1:] for row in _STATUSES if isinstance(error, row[0]))
-        problem = reject(error.message, status=status, code=code, hint=error.hint)
-    else:
-        return
-    raise problem

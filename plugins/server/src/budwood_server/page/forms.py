@@ -11,7 +11,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from budwood.errors import BudwoodError
+from budwood_server.api.errors import describe_error
 from budwood_server.web.problems import Problem, ProblemError, reject, reject_size
+
+REFUSED: Final = (ValidationError, ProblemError, BudwoodError)
+"""What functions raise that do not accept a form: see `find_errors`."""
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_FIELDS: Final = 1000
@@ -119,6 +124,25 @@ class FormErrors:
         if problem.param in set(names):
             return cls({str(problem.param): f"{problem.message} {problem.hint or ''}".strip()})
         return cls(form=problem.message, hint=problem.hint)
+
+
+def find_errors(error: Exception, names: Iterable[str]) -> tuple[FormErrors, int]:
+    """
+    Return what is wrong with a form that was not accepted, and the status of the reply that shows it.
+
+    Args:
+        error: Why it was not accepted.
+        names: The fields of the form.
+
+    Raises:
+        Exception: The error, if it cannot be mended in the form.
+    """
+    if isinstance(error, ValidationError):
+        return FormErrors.of_validation(error, names), 400
+    problem = describe_error(error)
+    if not is_of_form(ProblemError(problem)):
+        raise error
+    return FormErrors.of_problem(problem, names), problem.status
 
 
 def is_of_form(error: ProblemError) -> bool:

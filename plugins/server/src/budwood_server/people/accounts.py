@@ -23,6 +23,8 @@ from budwood_server.people.roles import Role
 class AccountExistsError(BudwoodError):
     """Another account of the server has this name."""
 
+    param = "name"
+
 
 class AccountNotFoundError(BudwoodError):
     """No account of the server has this id or name."""

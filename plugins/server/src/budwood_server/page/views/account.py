@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from starlette.responses import Response
 
 from budwood_server.api import auth
 from budwood_server.api.access import COOKIE
-from budwood_server.page.forms import FormErrors, is_of_form
+from budwood_server.page.forms import REFUSED, FormErrors, find_errors
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
 from budwood_server.people.accounts import find_account
@@ -32,15 +32,10 @@ async def change_password(visit: Visit) -> Response:
     try:
         body = auth.PasswordBody(current=SecretStr(visit.form.secret("current")), new=SecretStr(new))
         await auth.change_password(visit.request, body, visit.principal)
-    except ValidationError as error:
-        return await _show(visit, FormErrors.of_validation(error, FIELDS), 400)
-    except ProblemError as error:
-        problem = error.problem
-        if problem.code == "wrong_password":
+    except REFUSED as error:
+        if isinstance(error, ProblemError) and error.problem.code == "wrong_password":
             return await _show(visit, FormErrors({"current": "This is not the present password."}), 400)
-        if not is_of_form(error):
-            raise
-        return await _show(visit, FormErrors.of_problem(problem, FIELDS), problem.status)
+        return await _show(visit, *find_errors(error, FIELDS))
     answer = visit.redirect("/admin/login", "password-changed")
     answer.delete_cookie(COOKIE, path="/")
     return answer

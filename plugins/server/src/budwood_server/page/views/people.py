@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid4
 
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from budwood_server.access.keys import ADMIN
@@ -14,12 +13,11 @@ from budwood_server.api import accounts
 from budwood_server.api.accounts import AccountChanges, NewAccount
 from budwood_server.api_models.accounts import Account
 from budwood_server.page.confirmations import ask
-from budwood_server.page.forms import Form, FormErrors, is_of_form
+from budwood_server.page.forms import REFUSED, Form, FormErrors, find_errors
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
-from budwood_server.people.accounts import AccountExistsError
-from budwood_server.web.problems import ProblemError, reject
+from budwood_server.web.problems import reject
 
 PATH: Final = "/admin/people"
 LINK: Final = Link("People", PATH, "people", "Access", ADMIN)
@@ -51,14 +49,8 @@ async def add_account(visit: Visit) -> Response:
     try:
         new = NewAccount.model_validate(fields)
         await accounts.create_account(visit.request, new, visit.principal, form.optional("once"))
-    except ValidationError as error:
-        return _show_form(visit, form, FormErrors.of_validation(error, _FIELDS), 400)
-    except AccountExistsError as error:
-        return _show_form(visit, form, FormErrors({"name": f"{error.message} {error.hint}"}), 409)
-    except ProblemError as error:
-        if not is_of_form(error):
-            raise
-        return _show_form(visit, form, FormErrors.of_problem(error.problem, _FIELDS), error.problem.status)
+    except REFUSED as error:
+        return _show_form(visit, form, *find_errors(error, _FIELDS))
     return visit.redirect(PATH, "account-added")
 
 
@@ -76,9 +68,9 @@ async def change_account(visit: Visit) -> Response:
         sent["disabled"] = form.text("disabled")
     try:
         changes = AccountChanges.model_validate(sent)
-    except ValidationError as error:
-        return _show_account(visit, account, FormErrors.of_validation(error, _FIELDS), 400)
-    await accounts.change_account(visit.request, account.id, changes, visit.principal)
+        await accounts.change_account(visit.request, account.id, changes, visit.principal)
+    except REFUSED as error:
+        return _show_account(visit, account, *find_errors(error, _FIELDS))
     return visit.redirect(f"{PATH}/{account.id}", "account-changed")
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import uuid4
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from starlette.responses import Response
 
-from budwood.errors import BudwoodError
 from budwood_server.access.keys import ADMIN
 from budwood_server.api import tokens
 from budwood_server.api.tokens import NewText
 from budwood_server.api_models.tokens import TokenReply
 from budwood_server.page.confirmations import ask
-from budwood_server.page.forms import Form, FormErrors, is_of_form
+from budwood_server.page.forms import REFUSED, Form, FormErrors, find_errors
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
 from budwood_server.vault.master_keys import COMMAND, VARIABLE, MasterKeyError, MasterKeys
 from budwood_server.vault.tokens import NewToken
-from budwood_server.web.problems import ProblemError
 
 PATH: Final = "/admin/tokens"
 LINK: Final = Link("Vendor tokens", PATH, "token", "Access", ADMIN)
@@ -47,10 +45,8 @@ async def add_token(visit: Visit) -> Response:
     try:
         new = NewToken.model_validate(fields | {"token": SecretStr(visit.form.secret("token"))})
         await tokens.add_token(visit.request, visit.principal, new, visit.form.optional("once"))
-    except ValidationError as error:
-        return await _show_form(visit, visit.form, FormErrors.of_validation(error, _FIELDS), 400)
-    except (ProblemError, BudwoodError) as error:
-        return await _show_form(visit, visit.form, *_describe(error))
+    except REFUSED as error:
+        return await _show_form(visit, visit.form, *find_errors(error, _FIELDS))
     return visit.redirect(PATH, "token-added")
 
 
@@ -65,10 +61,8 @@ async def rotate_token(visit: Visit) -> Response:
     try:
         new = NewText.model_validate({"token": SecretStr(visit.form.secret("token"))})
         await tokens.rotate_token(visit.request, visit.principal, token.id, new)
-    except ValidationError as error:
-        return _show_rotation(visit, token, FormErrors.of_validation(error, _FIELDS), 400)
-    except (ProblemError, BudwoodError) as error:
-        return _show_rotation(visit, token, *_describe(error))
+    except REFUSED as error:
+        return _show_rotation(visit, token, *find_errors(error, _FIELDS))
     return visit.redirect(PATH, "token-rotated")
 
 
@@ -118,21 +112,6 @@ async def _find_keys(visit: Visit) -> MasterKeys | MasterKeyError:
         return await tokens.find_keys(visit.request)
     except MasterKeyError as error:
         return error
-
-
-def _describe(error: ProblemError | BudwoodError) -> tuple[FormErrors, int]:
-    """
-    Return an error for the form, and its status.
-
-    Raises:
-        ProblemError: It cannot be mended in the form.
-        BudwoodError: The same.
-    """
-    if isinstance(error, ProblemError) and is_of_form(error):
-        return FormErrors.of_problem(error.problem, _FIELDS), error.problem.status
-    if isinstance(error, BudwoodError) and getattr(error, "error_code", None) == "invalid_token":
-        return FormErrors(form=error.message, hint=error.hint), 400
-    raise error
 
 
 async def _show_form(visit: Visit, form: Form, errors: FormErrors, status: int) -> Response:
