@@ -26,7 +26,7 @@ class Services:
 
     Attributes:
         database: The database.
-        watch: Notices changes of keys and tokens, and that the settings are to be loaded again.
+        watch: Notices changes of keys, prompts and tokens, and that the settings are to be loaded again.
         keys: Finds keys.
         prompts: Finds prompts.
         vault: Opens the tokens of vendors.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.access.key_store import FIELDS, to_key
@@ -47,17 +47,14 @@ async def list_keys(
         limit: The maximum number.
     """
     columns = API_KEYS.c
-    query = select(*FIELDS).order_by(columns.created.desc(), columns.id).limit(limit)
+    query = select(*FIELDS).order_by(columns.created.desc(), columns.id.desc()).limit(limit)
     for column, value in ((columns.team, where.team), (columns.name, where.name), (columns.source, where.source)):
         if value is not None:
             query = query.where(column == value)
     if where.state is not None:
         query = query.where(_has_state(where.state, now.timestamp()))
     if after is not None:
-        created, key_id = after
-        query = query.where(
-            or_(columns.created < created, and_(columns.created == created, columns.id > key_id)),
-        )
+        query = query.where(tuple_(columns.created, columns.id) < after)
     return [to_key(row) for row in (await connection.execute(query)).mappings()]
 
 

@@ -127,7 +127,7 @@ class KeyStore:
             team: Only those of this team.
             with_revoked: Also those that were revoked.
         """
-        query = select(*FIELDS).order_by(API_KEYS.c.created.desc(), API_KEYS.c.id)
+        query = select(*FIELDS).order_by(API_KEYS.c.created.desc(), API_KEYS.c.id.desc())
         if team is not None:
             query = query.where(API_KEYS.c.team == team)
         if not with_revoked:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, tuple_, update
 
 from budwood_server.database import Database
 from budwood_server.database.tables import OBJECTS
@@ -221,10 +221,8 @@ def _has_id(kind: str, public_id: str) -> ColumnElement[bool]:
 
 def _follows(found: OwnedObject, *, oldest_first: bool) -> ColumnElement[bool]:
     """Return the condition of objects that come after one in a list. Several may have one moment."""
-    created, public_id = OBJECTS.c.created, OBJECTS.c.public_id
-    later = created > found.created if oldest_first else created < found.created
-    same = public_id > found.public_id if oldest_first else public_id < found.public_id
-    return or_(later, and_(created == found.created, same))
+    place, found_place = tuple_(OBJECTS.c.created, OBJECTS.c.public_id), (found.created, found.public_id)
+    return place > found_place if oldest_first else place < found_place
 
 
 def _to_object(row: RowMapping) -> OwnedObject:
