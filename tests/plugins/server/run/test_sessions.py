@@ -139,7 +139,7 @@ def test_sessions_are_listed_in_pages(prompted):
         names += [item["name"] for item in page["items"]]
         cursor = page["next_cursor"]
 
-    assert names == ["s4", "s2", "s3", "s0", "s1"]
+    assert names == ["s4", "s3", "s2", "s1", "s0"]
 
 
 def test_expired_sessions_are_removed(database_url):

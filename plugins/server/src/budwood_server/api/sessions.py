@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
@@ -30,19 +30,14 @@ async def list_sessions(request: Request, paging: PageQuery, owner: Owner) -> Pa
         found = await store.list_sessions(
             connection, owner.owner, time.time(), after=paging.after(float, str), limit=paging.fetch
         )
-    return Page[SessionReply].of(
-        found, paging, lambda each: SessionReply(**_describe(each)), lambda each: [each.changed, each.name]
-    )
+    return Page[SessionReply].of(found, paging, lambda each: each, lambda each: [each.changed, each.name])
 
 
 @router.get("/{name}", responses=list_responses(400, 401, 403, 404, 503))
 async def get_session(request: Request, name: Name, owner: Owner) -> SessionDetails:
     """Return a session with its messages."""
     async with get_database(request).read() as connection:
-        found = await store.find_session(connection, owner.owner, name, time.time())
-    if found is None:
-        raise store.unknown_session(name)
-    return SessionDetails(**_describe(found), content=[dict(message) for message in found.content])
+        return await store.find_session(connection, owner.owner, name, time.time())
 
 
 @router.delete("/{name}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))
@@ -51,7 +46,3 @@ async def delete_session(request: Request, name: Name, owner: Owner) -> None:
     async with get_database(request).write() as connection:
         await store.delete_session(connection, owner.owner, name)
         await audit.record(connection, owner, "session.delete", name)
-
-
-def _describe(found: store.Session) -> dict[str, Any]:
-    return {field: getattr(found, field) for field in SessionReply.model_fields}

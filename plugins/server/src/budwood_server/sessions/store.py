@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
 
+from budwood_server.api_models.sessions import SessionDetails, SessionReply
 from budwood_server.database.tables import SESSIONS
 from budwood_server.sessions.history import MAX_BYTES, MAX_MESSAGES, Message, join_messages
 from budwood_server.settings import DAY_SECONDS
@@ -20,31 +20,7 @@ if TYPE_CHECKING:
 
     from budwood_server.database import Database
 
-_SUMMARY: Final = tuple(SESSIONS.c[name] for name in ("name", "created", "changed", "expires", "messages", "bytes"))
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """
-    A session.
-
-    Attributes:
-        name: Its name, which is unique among those of its owner.
-        created: When it began, in seconds since 1970.
-        changed: When it was continued last.
-        expires: When it is removed.
-        messages: The number of messages.
-        bytes: Their size as JSON.
-        content: The messages; empty in lists.
-    """
-
-    name: str
-    created: float
-    changed: float
-    expires: float
-    messages: int
-    bytes: int
-    content: Sequence[Message] = ()
+_SUMMARY: Final = tuple(SESSIONS.c[name] for name in SessionReply.model_fields)
 
 
 class SessionStore:
@@ -66,9 +42,10 @@ class SessionStore:
 
     async def join(self, owner: str, name: str, new: Sequence[Message]) -> Sequence[Message]:
         """Return the messages of a session, which may be a new one, with those of a request. Nothing is kept."""
+        query = select(SESSIONS.c.content).where(_is(owner, name), SESSIONS.c.expires > self._now())
         async with self._database.read() as connection:
-            found = await find_session(connection, owner, name, self._now())
-        return join_messages(() if found is None else found.content, new)
+            content: str | None = (await connection.execute(query)).scalar_one_or_none()
+        return join_messages(() if content is None else from_json(content), new)
 
     async def add(
         self, owner: str, name: str, new: Sequence[Message], *, transaction: AsyncConnection | None = None
@@ -125,16 +102,23 @@ def check_room(name: str, messages: Sequence[Message]) -> None:
     )
 
 
-async def find_session(connection: AsyncConnection, owner: str, name: str, now: float) -> Session | None:
-    """Return a session with its messages; None if the owner has none of this name."""
+async def find_session(connection: AsyncConnection, owner: str, name: str, now: float) -> SessionDetails:
+    """
+    Return a session with its messages.
+
+    Raises:
+        ProblemError: 404: the owner has none of this name.
+    """
     query = select(*_SUMMARY, SESSIONS.c.content).where(_is(owner, name), SESSIONS.c.expires > now)
     row = (await connection.execute(query)).mappings().first()
-    return None if row is None else Session(**{**row, "content": from_json(row["content"])})
+    if row is None:
+        raise _unknown_session(name)
+    return SessionDetails.model_validate({**row, "content": from_json(row["content"])})
 
 
 async def list_sessions(
     connection: AsyncConnection, owner: str, now: float, *, after: tuple[float, str] | None, limit: int
-) -> Sequence[Session]:
+) -> Sequence[SessionReply]:
     """
     Return sessions of an owner without their messages, the last changed first.
 
@@ -147,11 +131,9 @@ async def list_sessions(
     """
     query = select(*_SUMMARY).where(SESSIONS.c.owner == owner, SESSIONS.c.expires > now)
     if after is not None:
-        changed, name = after
-        is_same = and_(SESSIONS.c.changed == changed, SESSIONS.c.name > name)
-        query = query.where(or_(SESSIONS.c.changed < changed, is_same))
-    query = query.order_by(SESSIONS.c.changed.desc(), SESSIONS.c.name).limit(limit)
-    return [Session(**row) for row in (await connection.execute(query)).mappings()]
+        query = query.where(tuple_(SESSIONS.c.changed, SESSIONS.c.name) < after)
+    query = query.order_by(SESSIONS.c.changed.desc(), SESSIONS.c.name.desc()).limit(limit)  # as the index has them
+    return [SessionReply.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
 
 
 async def delete_session(connection: AsyncConnection, owner: str, name: str) -> None:
@@ -162,10 +144,10 @@ async def delete_session(connection: AsyncConnection, owner: str, name: str) -> 
         ProblemError: 404: the owner has none of this name.
     """
     if not (await connection.execute(delete(SESSIONS).where(_is(owner, name)))).rowcount:
-        raise unknown_session(name)
+        raise _unknown_session(name)
 
 
-def unknown_session(name: str) -> ProblemError:
+def _unknown_session(name: str) -> ProblemError:
     """Return the error for a session that does not exist, or that another owner has."""
     return reject(f"There is no session {name!r}.", code="not_found", hint="GET /api/sessions lists them.", status=404)
 
