@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from budwood.atomic_files import replace_file, write_file_atomically
+from budwood.atomic_files import open_output, replace_file, write_file_atomically
 from budwood.providing.addresses import hide_secrets, parse_base_url, parse_url
 from budwood.providing.base import BaseProvider
 from budwood.providing.bodies import (
@@ -193,6 +193,7 @@ __all__ = [
     "media_url",
     "name_file",
     "normalise_media_type",
+    "open_output",
     "parse_base_url",
     "parse_body",
     "parse_chunk",

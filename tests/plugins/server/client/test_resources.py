@@ -156,7 +156,7 @@ def test_vendor_token_is_stored_and_removed(admin):
     assert [*admin.tokens.list()] == []
 
 
-def test_run_is_followed_to_its_end(gateway):
+def test_run_is_followed_to_its_end(gateway, tmp_path):
     """
     Its rows are read page by page, and exported.
     """
@@ -172,6 +172,7 @@ def test_run_is_followed_to_its_end(gateway):
         assert (waiting, first.state, last.state, last.progress.rows_done) == ([run.id], "queued", "complete", 3)
         assert [row.index for row in client.runs.rows(run.id)] == [0, 1, 2]
         assert client.runs.export(run.id).count(b"\n") == 3
+        assert client.runs.export_to(run.id, tmp_path / "rows.jsonl") == len(client.runs.export(run.id))
         assert client.runs.get(run.id).name == "grafting"
         client.runs.delete(run.id)
         client.runs.documents.delete(document.id)

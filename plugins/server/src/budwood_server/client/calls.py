@@ -95,7 +95,7 @@ def fetch(connection: Connection, request: Request[T]) -> Flow[T]:
             raise make_error(reply.head, reply.body)
         return reply.body
 
-    body = yield from _with_retries(connection, request, timing, send)
+    body = yield from send_with_retries(connection, request, timing, send)
     return request.read(body)
 
 
@@ -125,13 +125,12 @@ def stream(connection: Connection, source: StreamRequest[T]) -> Flow[None]:
 
     def start(call: HTTPCall) -> Flow[ReplyHead]:
         head: ReplyHead = yield Open(call, timing)
-        if not head.ok:
-            raise make_error(head, (yield from _read_rest()))
+        yield from check_head(head)
         return head
 
     last_id: str | None = None
     while True:
-        head = yield from _with_retries(connection, _after(request, last_id), timing, start)
+        head = yield from send_with_retries(connection, _after(request, last_id), timing, start)
         place = _Place(last_id)
         try:
             yield from _read_events(source, head, place)
@@ -176,10 +175,18 @@ def _check_end(source: StreamRequest[Any]) -> None:
         raise error
 
 
-def _with_retries(
+def send_with_retries(
     connection: Connection, request: Request[Any], timing: Timing, send: Callable[[HTTPCall], Flow[T]]
 ) -> Flow[T]:
-    """Run ``send``, retrying transient errors."""
+    """
+    Run ``send``, retrying transient errors.
+
+    Args:
+        connection: What the calls of the client have in common.
+        request: The request.
+        timing: The limits of the call with its retries.
+        send: Sends the call of one attempt, and returns its result.
+    """
     failed_attempts, is_renewed = 0, False
     while True:
         token = yield from _find_token(connection.credential)
@@ -245,9 +252,16 @@ def _after(request: Request[T], last_id: str | None) -> Request[T]:
     return request if last_id is None else replace(request, headers={**request.headers, "last-event-id": last_id})
 
 
-def _read_rest() -> Flow[bytes]:
-    """Return the body of the open reply, which is an error, up to a limit."""
+def check_head(head: ReplyHead) -> Flow[None]:
+    """
+    Check the head of the open reply.
+
+    Raises:
+        APIError: It is an error, whose body has been read up to a limit.
+    """
+    if head.ok:
+        return
     body = b""
     while len(body) < 100_000 and (data := (yield Read())):
         body += data
-    return body
+    raise make_error(head, body)

@@ -15,7 +15,7 @@ from budwood_server.api_models.pages import PageOf
 from budwood_server.client import calls
 from budwood_server.client.events import AsyncEvents, Events
 from budwood_server.client.items import AsyncItems, Items
-from budwood_server.client.requests import Request, StreamRequest
+from budwood_server.client.requests import Download, Request, StreamRequest
 from budwood_server.client.senders import AsyncSender, Sender
 
 P = ParamSpec("P")
@@ -123,6 +123,23 @@ class following(_Method[P, StreamRequest[T]]):  # noqa: N801 - a decorator
         return self if resource is None else self.bind(resource, _follow)
 
 
+class saving(_Method[P, Download]):  # noqa: N801 - a decorator
+    """Write the reply to the request of a method to a file; the number of its bytes is the result."""
+
+    @overload
+    def __get__(self, resource: Resource[Sender], owner: object = None) -> Callable[P, int]: ...
+
+    @overload
+    def __get__(self, resource: Resource[AsyncSender], owner: object = None) -> Callable[P, Awaitable[int]]: ...
+
+    @overload
+    def __get__(self, resource: None, owner: object = None) -> Self: ...
+
+    def __get__(self, resource: Resource[Any] | None, owner: object = None) -> Any:
+        """Return the method of a resource."""
+        return self if resource is None else self.bind(resource, _save)
+
+
 def _fetch(sender: Any, request: Request[Any]) -> Any:  # noqa: ANN401 - of either form
     return sender.run(calls.fetch(sender.connection, request))
 
@@ -133,6 +150,12 @@ def _fetch_steps(sender: Any, requests: Generator[Request[Any], Any, Any]) -> An
 
 def _iterate(sender: Any, request: Request[Any]) -> Any:  # noqa: ANN401 - of either form
     return AsyncItems(sender, request) if isinstance(sender, AsyncSender) else Items(sender, request)
+
+
+def _save(sender: Any, source: Download) -> Any:  # noqa: ANN401 - of either form
+    from budwood_server.client.downloads import download  # few programs save files
+
+    return sender.run(download(sender.connection, source))
 
 
 def _follow(sender: Any, source: StreamRequest[Any]) -> Any:  # noqa: ANN401 - of either form

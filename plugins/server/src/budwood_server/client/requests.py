@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, BinaryIO, Generic, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter, ValidationError
@@ -112,6 +113,22 @@ class StreamRequest(Generic[T]):
     decode: Callable[[ReplyHead, ServerSentEvent], T | None] = field(repr=False)
     last_event: str | None = None
     is_reopened: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """
+    A request whose reply is written to a file as it arrives.
+
+    Attributes:
+        request: The request. Without a timeout of its own, it may take as long as data arrives.
+        target: The path of a file, which is replaced once the reply is complete, or an open binary file.
+        progress: Called with the number of bytes that were written so far.
+    """
+
+    request: Request[Any]
+    target: str | os.PathLike[str] | BinaryIO = field(repr=False)
+    progress: Callable[[int], object] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

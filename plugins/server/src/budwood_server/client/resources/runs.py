@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import BinaryIO, Literal
 
 from pydantic import BaseModel, JsonValue
 
@@ -11,8 +12,9 @@ from budwood.types import ReplyHead
 from budwood.wire import ServerSentEvent
 from budwood_server.api_models.pages import PageOf
 from budwood_server.api_models.runs import DocumentDetails, RunDetails, RunProblem, RunProgress, RunRow, RunState
-from budwood_server.client.operations import Resource, S, following, listing, operation
+from budwood_server.client.operations import Resource, S, following, listing, operation, saving
 from budwood_server.client.requests import (
+    Download,
     Request,
     StreamRequest,
     act,
@@ -24,6 +26,12 @@ from budwood_server.client.requests import (
     read_bytes,
     reader,
 )
+
+Target = str | PathLike[str] | BinaryIO
+"""Where a file is written: its path, or an open binary file."""
+
+Reasoning = Literal["drop", "field", "tags"]
+"""What to do with reasoning."""
 
 _END = "end"
 
@@ -125,10 +133,10 @@ class Runs(Resource[S]):
         *,
         context: bool = False,
         split: float = 0.0,
-        reasoning: Literal["drop", "field", "tags"] | None = None,
+        reasoning: Reasoning | None = None,
     ) -> Request[bytes]:
         """
-        Return the finished rows as a file, of at most 64 MiB. For larger ones, iterate `rows`.
+        Return the finished rows as a file, of at most 64 MiB. `export_to` writes larger ones.
 
         Args:
             run_id: The run.
@@ -137,8 +145,38 @@ class Runs(Resource[S]):
             split: The fraction of rows for validation.
             reasoning: What to do with reasoning.
         """
-        query = {"format": format, "context": context, "split": split, "reasoning": reasoning}
-        return Request(method="GET", path=path_of("runs", run_id, "export"), read=read_bytes, query=query)
+        return _export(run_id, format=format, context=context, split=split, reasoning=reasoning)
+
+    @saving
+    def export_to(
+        self,
+        run_id: str,
+        target: Target,
+        format: str = "jsonl",  # noqa: A002 - the name of the API
+        *,
+        context: bool = False,
+        split: float = 0.0,
+        reasoning: Reasoning | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> Download:
+        """
+        Write the finished rows to a file as they arrive, and return the number of bytes; see `export`.
+
+        Args:
+            run_id: The run.
+            target: The path of a file, or an open binary file. A path is replaced once the export is complete; if
+                anything fails, it is unchanged.
+            format: A format of trainers; see the guide of datasets.
+            context: Put the passage of a conversation into its system message.
+            split: The fraction of rows for validation.
+            reasoning: What to do with reasoning.
+            progress: Called with the number of bytes that were written so far.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        request = _export(run_id, format=format, context=context, split=split, reasoning=reasoning)
+        return Download(request=request, target=target, progress=progress)
 
     @operation
     def cancel(self, run_id: str, *, idempotency_key: str | None = None) -> Request[RunDetails]:
@@ -154,6 +192,10 @@ class Runs(Resource[S]):
     def delete(self, run_id: str) -> Request[None]:
         """Delete a run with its rows."""
         return act("DELETE", path_of("runs", run_id))
+
+
+def _export(run_id: str, **query: object) -> Request[bytes]:
+    return Request(method="GET", path=path_of("runs", run_id, "export"), read=read_bytes, query=query)
 
 
 def _read_status(_: ReplyHead, event: ServerSentEvent) -> RunStatus | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, TypedDict, Unpack
+from os import PathLike
+from typing import BinaryIO, Literal, TypedDict, Unpack
 
 from budwood.types import ReplyHead
 from budwood.wire import ServerSentEvent
 from budwood_server.api_models.endpoints import EndpointsReply
 from budwood_server.api_models.pages import PageOf
-from budwood_server.client.operations import Resource, S, following, listing, operation
-from budwood_server.client.requests import Request, StreamRequest, get, path_of, read_bytes, reader
+from budwood_server.client.operations import Resource, S, following, listing, operation, saving
+from budwood_server.client.requests import Download, Request, StreamRequest, get, path_of, read_bytes, reader
 from budwood_server.telemetry.forms import Call, Sums, SumsPage
 
 
@@ -69,8 +70,20 @@ class Telemetry(Resource[S]):
 
     @operation
     def export(self, **where: Unpack[CallFilter]) -> Request[bytes]:
-        """Return calls as CSV, of at most 64 MiB."""
+        """Return calls as CSV, of at most 64 MiB. `export_to` writes larger ones."""
         return Request(method="GET", path=path_of("telemetry", "calls.csv"), read=read_bytes, query=_encode(where))
+
+    @saving
+    def export_to(self, target: str | PathLike[str] | BinaryIO, **where: Unpack[CallFilter]) -> Download:
+        """
+        Write calls as CSV to a file as they arrive, and return the number of bytes.
+
+        Args:
+            target: The path of a file, which is replaced once all calls are there, or an open binary file.
+            where: Which calls; see `CallFilter`.
+        """
+        path = path_of("telemetry", "calls.csv")
+        return Download(request=Request(method="GET", path=path, read=read_bytes, query=_encode(where)), target=target)
 
     @following
     def follow(self, *, after: int | None = None, **where: Unpack[CallFilter]) -> StreamRequest[Call]:
