@@ -146,6 +146,7 @@ class RunSettings(_Section):
         max_documents: The maximum size of all files of a run, and of one uploaded document, in bytes.
         max_uploads: The maximum size of all uploaded documents of an owner in bytes.
         lease: Seconds after which another worker continues a run whose worker has died.
+        retention: The days after its end for which a run is kept, and after the upload of a document.
     """
 
     dir: Path | None = None
@@ -158,6 +159,7 @@ class RunSettings(_Section):
     max_documents: Annotated[int, Field(ge=1)] = 256 * MEGABYTE
     max_uploads: Annotated[int, Field(ge=1)] = 1024 * MEGABYTE
     lease: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 60.0
+    retention: Days = 30.0
 
     @model_validator(mode="after")
     def _check_folders(self) -> Self:

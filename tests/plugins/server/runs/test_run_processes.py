@@ -192,6 +192,21 @@ def test_runs_are_executed_that_are_switched_on_while_the_server_runs(tmp_path, 
                 wait_until(lambda folder=folder: submit_to(requests, tmp_path / folder))
 
 
+def test_a_worker_of_its_own_uses_changed_settings_for_the_next_run(tmp_path, sqlite_url):
+    """
+    It is not started again when the folder of runs changes.
+    """
+    settings = f'[server]\ndatabase = "{sqlite_url}"\n{MODELS}[server.runs]\nworker = false\ndir = '
+    with ServeProcess(tmp_path, settings=f'{settings}"first"\n') as server, WorkerProcess(server) as worker:
+        with server.client(server.admin_key) as admin:
+            key = admin.post("/api/keys", json={"name": "test"}).json()["key"]
+        with server.client(key) as requests:
+            assert submit_to(requests, tmp_path / "first")
+            server.write_settings(f'{settings}"second"\n')
+            wait_until(lambda: submit_to(requests, tmp_path / "second"))
+        assert worker.poll() is None
+
+
 def submit_to(client, folder):
     """
     Submit a run and wait until it is complete. Return whether its rows are in a folder.

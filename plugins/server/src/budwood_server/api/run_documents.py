@@ -47,11 +47,12 @@ async def upload(request: Request, writer: Writer, folders: Folders, name: Name)
         size, digest = await _receive(request, part / "content", settings.max_documents)
         details = documents.describe_document(documents.new_document_id(), name, size, digest)
         async with get_database(request).write() as connection:
-            if (known := await documents.find_same(connection, writer.owner, details)) is not None:
+            if (known := await documents.renew_same(connection, writer.owner, details)) is not None:
                 return known
             await documents.add_document(connection, writer, details, max_bytes=settings.max_uploads)
             await audit.record(connection, writer, "run_document.create", details.id, {"name": name, "bytes": size})
-            folders.keep_document(part / "content", details.id)
+            folders.documents.keep(part / "content", details.id)
+    folders.documents.settle(details.id)
     return details
 
 
@@ -71,8 +72,9 @@ async def delete(request: Request, writer: Writer, folders: Folders, document_id
     """Delete a document. Runs that were submitted with it have a copy."""
     async with get_database(request).write() as connection:
         await documents.remove_document(connection, writer.owner, document_id)
+        folders.documents.mark([document_id])
         await audit.record(connection, writer, "run_document.delete", document_id)
-    await asyncio.to_thread(folders.remove_document, document_id)
+    await asyncio.to_thread(folders.documents.remove, [document_id])
 
 
 async def _receive(request: Request, path: FilePath, limit: int) -> tuple[int, str]:

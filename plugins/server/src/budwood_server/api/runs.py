@@ -85,10 +85,12 @@ async def submit(
                 max_waiting=worker.configuration.server.runs.max_waiting,
             )
             await audit.record(connection, writer, "run.submit", run.id, {"name": run.name})
-            folders.keep_run(part, run.id)
+            folders.runs.keep(part, run.id)
             return run.to_details()
 
-        return await create_once(request, writer, idempotency_key, create)
+        answer = await create_once(request, writer, idempotency_key, create)
+    folders.runs.settle(run_id)
+    return answer
 
 
 @router.get("", responses=list_responses(400, 401, 403, 503))
@@ -190,7 +192,7 @@ async def resume(
 
     async def act(connection: AsyncConnection) -> RunDetails:
         run = await store.find_run(connection, run_id, get_owner(writer), for_update=True)
-        if not folders.of_run(run.id).is_dir():
+        if not folders.runs.path(run.id).is_dir():
             raise reject("The files of the run were removed.", code="no_files", hint="Submit it again.", status=409)
         resumed = await store.resume_run(connection, run)
         await audit.record(connection, writer, "run.resume", run.id, {"name": run.name})
@@ -205,8 +207,9 @@ async def delete(request: Request, writer: Writer, folders: Folders, run_id: Run
     async with get_database(request).write() as connection:
         run = await store.find_run(connection, run_id, get_owner(writer), for_update=True)
         await store.delete_run(connection, run)
+        folders.runs.mark([run.id])
         await audit.record(connection, writer, "run.delete", run.id, {"name": run.name})
-    await asyncio.to_thread(folders.remove_run, run.id)
+    await asyncio.to_thread(folders.runs.remove, [run.id])
 
 
 async def _find(request: Request, principal: Principal, run_id: str) -> Run:

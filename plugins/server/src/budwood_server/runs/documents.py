@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, insert, select, tuple_
+from sqlalchemy import delete, func, insert, select, tuple_, update
 
 from budwood_server.access.tokens import new_id
 from budwood_server.api_models.runs import DocumentDetails
@@ -70,10 +70,11 @@ def describe_document(document_id: str, name: str, size: int, sha256: str) -> Do
     return DocumentDetails(id=document_id, name=name, bytes=size, sha256=sha256, created=time.time())
 
 
-async def find_same(connection: AsyncConnection, owner: str, details: DocumentDetails) -> DocumentDetails | None:
-    """Return the document of an owner with the same name and content, or None."""
+async def renew_same(connection: AsyncConnection, owner: str, details: DocumentDetails) -> DocumentDetails | None:
+    """Return the document of an owner with the same name and content, which counts as uploaded now; or None."""
     is_same = (DOCUMENTS.c.owner == owner) & (DOCUMENTS.c.name == details.name) & (DOCUMENTS.c.sha256 == details.sha256)
-    row = (await connection.execute(select(DOCUMENTS).where(is_same).limit(1))).mappings().first()
+    query = update(DOCUMENTS).where(is_same).values(created=details.created).returning(DOCUMENTS)
+    row = (await connection.execute(query)).mappings().first()
     return None if row is None else _to_details(row)
 
 

@@ -50,7 +50,7 @@ class RunExecution:
     def __init__(self, worker: Worker, claims: Claims, folders: RunFolders, run: Run) -> None:
         self._worker = worker
         self._claims = claims
-        self._folder = folders.of_run(run.id)
+        self._folder = folders.runs.path(run.id)
         self._run = run
         self._progress = run.progress
         self._changed = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from budwood_server.access.tokens import new_id
+from budwood_server.runs.kept_files import KeptFiles, is_older, remove_tree
 from budwood_server.web.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ INPUT: Final = "input"
 OUTPUT: Final = "rows.jsonl"
 """The file with the rows of a run, once it ends. Its journal is next to it."""
 
-_ID: Final = re.compile(r"(?:run|doc)_[A-Za-z0-9]{1,60}")
+_PARTS: Final = "parts"
 
 DISABLED: Final = Problem(
     status=404,
@@ -52,54 +52,37 @@ class RunFolders:
 
     root: Path
 
-    def of_run(self, run_id: str) -> Path:
-        """Return the folder of a run."""
-        return self._child("runs", run_id)
+    @property
+    def runs(self) -> KeptFiles:
+        """The folders of runs."""
+        return KeptFiles(self.root / "runs")
 
-    def of_document(self, document_id: str) -> Path:
-        """Return the file with the content of an uploaded document."""
-        return self._child("documents", document_id)
+    @property
+    def documents(self) -> KeptFiles:
+        """The contents of uploaded documents."""
+        return KeptFiles(self.root / "documents")
 
     def output(self, run_id: str) -> Path:
         """Return the file with the rows of a run; budwood-generation finds the journal next to it."""
-        return self.of_run(run_id) / OUTPUT
+        return self.runs.path(run_id) / OUTPUT
 
     @contextmanager
     def new_part(self) -> Iterator[Path]:
         """Create a folder for a run that is being prepared, or for a file, and remove it unless it was moved."""
-        part = self._create("parts") / new_id()
+        parts = self.root / _PARTS
+        parts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = parts / new_id()
         part.mkdir(mode=0o700)
         try:
             yield part
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
-    def keep_run(self, part: Path, run_id: str) -> None:
-        """Make a prepared folder that of a run."""
-        self._create("runs")
-        part.rename(self.of_run(run_id))
-
-    def keep_document(self, part: Path, document_id: str) -> None:
-        """Make a file the content of an uploaded document."""
-        self._create("documents")
-        part.rename(self.of_document(document_id))
-
-    def remove_run(self, run_id: str) -> None:
-        """Remove the folder of a run, if it exists."""
-        shutil.rmtree(self.of_run(run_id), ignore_errors=True)
-
-    def remove_document(self, document_id: str) -> None:
-        """Remove the content of an uploaded document, if it exists."""
-        self.of_document(document_id).unlink(missing_ok=True)
-
-    def _child(self, folder: str, name: str) -> Path:
-        assert _ID.fullmatch(name), name  # noqa: S101 - ids come from the database; none leads out of the folder
-        return self.root / folder / name
-
-    def _create(self, name: str) -> Path:
-        folder = self.root / name
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+    def remove_parts(self, before: float) -> None:
+        """Remove parts in which nothing has changed since a moment in seconds since 1970: their process was killed."""
+        for part in (self.root / _PARTS).glob("*"):
+            if all(is_older(each, before) for each in (part, *part.rglob("*"))):
+                remove_tree(part)
 
 
 def open_folders(settings: RunSettings) -> RunFolders:

@@ -61,7 +61,7 @@ async def _find_uploads(worker: Worker, owner: str, table: Mapping[str, Any], fo
         return {}
     async with worker.database.read() as connection:
         found = await find_documents(connection, owner, ids)
-    return {each.id: (each.name, folders.of_document(each.id)) for each in found}
+    return {each.id: (each.name, folders.documents.path(each.id)) for each in found}
 
 
 def _check_models(configuration: Configuration, key: ApiKey, table: Mapping[str, Any]) -> None:
