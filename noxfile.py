@@ -479,7 +479,7 @@ def docs(session: nox.Session) -> None:
 def reference(session: nox.Session) -> None:
     """Generate parts of the docs from docstrings and benchmarks; pass --check to test that they are up to date."""
     python = enter_checkout(session)
-    for script in ("generate.py", "cache_key.py", "figures.py", "gateway_api.py"):
+    for script in ("generate.py", "cache_key.py", "figures.py", "gateway_api.py", "gateway_client.py"):
         session.run(python, f"docs/reference/{script}", *session.posargs, external=True)
 
 

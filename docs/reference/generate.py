@@ -159,16 +159,17 @@ def _render_section(section: Section) -> Iterator[str]:
     yield f"{section.text}\n"
     module = importlib.import_module(section.module)
     for name in section.names:
-        yield from _render_entry(section.module, name, getattr(module, name))
+        yield from render_entry(section.module, name, getattr(module, name))
 
 
-def _render_entry(module: str, name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - any public name
+def render_entry(module: str, name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - any public name
+    """Yield the lines about a public name: its docstring, its fields, its methods."""
     yield f"### `{module}.{name}`\n"
     if not inspect.isclass(value):
-        yield f"`{name}{_signature(value)}`\n"
-        yield _text(value)
+        yield f"`{name}{format_signature(value)}`\n"
+        yield format_docstring(value)
         return
-    yield _text(value)
+    yield format_docstring(value)
     rows = list(_fields(value))
     if rows:
         yield "| field | type | default |\n|---|---|---|"
@@ -179,7 +180,7 @@ def _render_entry(module: str, name: str, value: Any) -> Iterator[str]:  # noqa:
         yield ""
 
 
-def _text(value: object) -> str:
+def format_docstring(value: object) -> str:
     """Convert a docstring to Markdown: code in single quotes, sections as lists."""
     text = inspect.cleandoc(value.__doc__ or "").replace("``", "`")
     lines: list[str] = []
@@ -226,12 +227,12 @@ def _methods(kind: type[Any]) -> Iterator[tuple[str, object]]:
         if isinstance(member, property):
             yield name, member
         elif isinstance(member, classmethod):
-            yield f"{name}{_signature(member.__func__)}", member.__func__
+            yield f"{name}{format_signature(member.__func__)}", member.__func__
         elif inspect.isfunction(member):
-            yield f"{name}{_signature(member)}", member
+            yield f"{name}{format_signature(member)}", member
 
 
-def _signature(function: Any) -> str:  # noqa: ANN401 - any function
+def format_signature(function: Any) -> str:  # noqa: ANN401 - any function
     """Format the signature of a function in the same way on all versions of Python."""
     signature = inspect.signature(function)
     parameters: list[str] = []
@@ -241,7 +242,7 @@ def _signature(function: Any) -> str:  # noqa: ANN401 - any function
         if one.kind is one.KEYWORD_ONLY and "*" not in parameters:
             parameters.append("*")
         default = "" if one.default is one.empty else f" = {one.default!r}"
-        star = "*" if one.kind is one.VAR_POSITIONAL else ""
+        star = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
         parameters.append(f"{star}{name}: {_note(one.annotation)}{default}")
     return f"({', '.join(parameters)}) -> {_note(signature.return_annotation)}"
 

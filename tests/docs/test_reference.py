@@ -9,7 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 
-@pytest.mark.parametrize("script", ["generate.py", "cache_key.py", "figures.py", "gateway_api.py"])
+@pytest.mark.parametrize("script", ["generate.py", "cache_key.py", "figures.py", "gateway_api.py", "gateway_client.py"])
 def test_reference_is_up_to_date(script):
     """
     The page in the repository equals the generated one, for any order of sets.
