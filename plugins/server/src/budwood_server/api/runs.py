@@ -25,6 +25,7 @@ from budwood_server.runs import store
 from budwood_server.runs.exporting import MEDIA_TYPES, ExportOptions, Format, export
 from budwood_server.runs.folders import RunFolders, open_folders
 from budwood_server.runs.following import RunChanges
+from budwood_server.runs.preparation import load_notes
 from budwood_server.runs.records import Run
 from budwood_server.runs.rows import has_journal, read_page
 from budwood_server.runs.submission import prepare_run
@@ -73,7 +74,7 @@ async def submit(
     worker = get_worker(request)
     with folders.new_part() as part:
         table = await prepare_run(worker, writer, body.specification, part, folders)
-        run_id = store.new_run_id()
+        run_id, notes = store.new_run_id(), load_notes(part)
 
         async def create(connection: AsyncConnection) -> RunDetails:
             run = await store.submit_run(
@@ -83,6 +84,7 @@ async def submit(
                 table,
                 run_id=run_id,
                 max_waiting=worker.configuration.server.runs.max_waiting,
+                notes=notes,
             )
             await audit.record(connection, writer, "run.submit", run.id, {"name": run.name})
             folders.runs.keep(part, run.id)

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from budwood_server.web.problems import ProblemError, reject
 
@@ -121,8 +121,8 @@ class DocumentFolder:
             stack.callback(os.close, opened)
             yield opened
 
-    def is_file_or_link(self, parts: Sequence[str]) -> bool:
-        """Tell whether a path is that of a file or of a symbolic link, which cannot be copied."""
+    def find_kind(self, parts: Sequence[str]) -> Literal["file", "link"] | None:
+        """Tell whether a path is that of a regular file or of a symbolic link; None if it is of neither."""
         with contextlib.ExitStack() as stack:
             folder = self._root
             try:
@@ -131,32 +131,37 @@ class DocumentFolder:
                     stack.callback(os.close, folder)
                 mode = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
             except OSError:
-                return False
-        return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
+                return None
+        return "file" if stat.S_ISREG(mode) else "link" if stat.S_ISLNK(mode) else None
 
     def find(self, parts: Sequence[str], field: str) -> Iterator[tuple[str, ...]]:
         """
         Yield the paths of the entries that match a pattern, as budwood-generation matches them; links too.
 
-        Hidden entries match only patterns that begin with a period, and ``**`` enters no links. Some may not exist.
+        Hidden entries match only patterns that begin with a period. Some may not exist. Links to folders are not
+        entered: those that wildcards match are yielded instead of what is below them.
 
         Raises:
-            ProblemError: 400: a folder cannot be read, or is a symbolic link.
+            ProblemError: 400: a folder cannot be read, or the pattern begins with the name of a symbolic link.
         """
-        yield from self._find((), tuple(parts), field)
+        named = next((number for number, part in enumerate(parts) if has_wildcard(part)), len(parts))
+        yield from self._find((), tuple(parts), field, named)
 
-    def _find(self, path: tuple[str, ...], parts: tuple[str, ...], field: str) -> Iterator[tuple[str, ...]]:
+    def _find(self, path: tuple[str, ...], parts: tuple[str, ...], field: str, named: int) -> Iterator[tuple[str, ...]]:
         if len(path) > MAX_DEPTH:
             raise refuse(field, f"more than {MAX_DEPTH} folders are in each other")
+        if len(path) > named and self.find_kind(path) == "link":
+            yield path
+            return
         part, rest = parts[0], parts[1:]
         if part == "**":
-            yield from self._find(path, rest or ("*",), field)
+            yield from self._find(path, rest or ("*",), field, named)
             for name in self._list(path, field, only_folders=True):
                 if not name.startswith("."):
-                    yield from self._find((*path, name), parts, field)
+                    yield from self._find((*path, name), parts, field, named)
         elif rest:
             for name in self._match(path, part, field):
-                yield from self._find((*path, name), rest, field)
+                yield from self._find((*path, name), rest, field, named)
         else:
             for name in self._match(path, part, field):
                 yield (*path, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
@@ -16,7 +16,7 @@ from budwood_server.runs.claims import ClaimLostError
 from budwood_server.runs.folders import OUTPUT
 from budwood_server.runs.models import RunModels
 from budwood_server.runs.payers import Payer
-from budwood_server.runs.preparation import hide_folder, load_source
+from budwood_server.runs.preparation import hide_folder, load_notes, load_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,7 @@ class RunExecution:
         self._claims = claims
         self._folder = folders.runs.path(run.id)
         self._run = run
+        self._notes = load_notes(self._folder)
         self._progress = run.progress
         self._changed = False
         self._was_cancelled = False
@@ -131,11 +132,11 @@ class RunExecution:
 
     def _note(self, progress: Progress) -> None:
         """Note the progress, which is stored at the next look."""
-        self._progress = to_progress(progress, self._run.progress)
+        self._progress = to_progress(progress, self._run.progress, self._notes)
         self._changed = True
 
     async def _report(self, report: RunReport) -> None:
-        notes = [*report.notes, *(f"{each.name}: {each.reason}" for each in report.unreadable)]
+        notes = [*self._notes, *report.notes, *(f"{each.name}: {each.reason}" for each in report.unreadable)]
         progress = RunProgress(
             rows=report.rows_requested,
             rows_done=report.rows,
@@ -176,8 +177,8 @@ class RunExecution:
             await self._claims.release(self._run)
 
 
-def to_progress(progress: Progress, before: RunProgress) -> RunProgress:
-    """Return the progress of a run as it is shown. Calls and tokens of earlier sessions are added."""
+def to_progress(progress: Progress, before: RunProgress, notes: Sequence[str] = ()) -> RunProgress:
+    """Return the progress of a run as it is shown. Calls and tokens of earlier sessions are added, and notes."""
     return RunProgress(
         rows=progress.rows,
         rows_done=progress.rows_done,
@@ -188,7 +189,7 @@ def to_progress(progress: Progress, before: RunProgress) -> RunProgress:
         cost=None if progress.total_cost is None else str(progress.total_cost),
         seconds_left=progress.seconds_left,
         waiting=progress.waiting or progress.storage_problem,
-        notes=list(progress.notes[:MAX_NOTES]),
+        notes=[*notes, *progress.notes][:MAX_NOTES],
     )
 
 

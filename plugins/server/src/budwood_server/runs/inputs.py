@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,15 +30,20 @@ def list_document_ids(table: Mapping[str, Any]) -> set[str]:
     return {path for _, path in _list_places(table) if isinstance(path, str) and path.startswith(PREFIX)}
 
 
-def copy_inputs(table: Mapping[str, Any], target: Path, settings: RunSettings, uploads: Uploads) -> dict[str, Any]:
+def copy_inputs(
+    table: Mapping[str, Any], target: Path, settings: RunSettings, uploads: Uploads
+) -> tuple[dict[str, Any], Sequence[str]]:
     """
-    Copy the files that a specification names into a folder, and return it with names of the copies.
+    Copy the files that a specification names into a folder.
 
     Args:
         table: The specification, after `check_specification`.
         target: The folder, which must exist.
         settings: Say where documents are, and how large they may be together.
         uploads: The uploaded documents that it names; others do not exist.
+
+    Returns:
+        The specification with names of the copies, and the symbolic links that its patterns match: they are skipped.
 
     Raises:
         ProblemError: 400; the message names the field.
@@ -52,17 +57,23 @@ def copy_inputs(table: Mapping[str, Any], target: Path, settings: RunSettings, u
         for key in ("conversation", "row"):
             if job := changed.get(key):
                 _copy_values(inputs, job, key)
-    return changed
+    return changed, [*inputs.skipped]
 
 
 class _Inputs:
-    """Copies files by their paths or ids."""
+    """
+    Copies files by their paths or ids.
+
+    Attributes:
+        skipped: The symbolic links that patterns matched, in this order.
+    """
 
     def __init__(self, copies: Copies, folder: DocumentFolder | None, uploads: Uploads) -> None:
         self._copies = copies
         self._folder = folder
         self._uploads = uploads
         self._names: dict[str, str] = {}
+        self.skipped: dict[str, None] = {}
 
     def copy(self, value: object, field: str) -> str:
         """Copy one file, and return the name of the copy."""
@@ -79,18 +90,17 @@ class _Inputs:
         folder = self._get_folder(field)
         found = False
         for path in folder.find(parts, field):
-            if find_suffix(path[-1]) is None or Path(*path) in exclusion:
+            if Path(*path) in exclusion:
                 continue
-            found = self._copy_if_file(folder, path, field) or found
+            kind = folder.find_kind(path)
+            if kind == "link":
+                self.skipped["/".join(path)] = None
+            elif kind == "file" and find_suffix(path[-1]) is not None:
+                with folder.open(path, field) as source:
+                    self._add(source, path, field)
+                found = True
         if not found:
-            raise refuse(field, f"{pattern!r} matches no document", hint="Correct or remove it.")
-
-    def _copy_if_file(self, folder: DocumentFolder, path: tuple[str, ...], field: str) -> bool:
-        if not folder.is_file_or_link(path):
-            return False
-        with folder.open(path, field) as source:
-            self._add(source, path, field)
-        return True
+            raise refuse(field, f"{pattern!r} matches no document", hint="Correct or remove it. Links are skipped.")
 
     def _copy_upload(self, document_id: str, field: str) -> str:
         if document_id not in self._uploads:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from budwood_server.settings import RunSettings
 
 SPECIFICATION: Final = "specification.json"
+NOTES: Final = "notes.json"
+_SHOWN: Final = 5
 
 
 def check_installed() -> None:
@@ -49,7 +51,9 @@ def prepare_folder(table: Mapping[str, Any], folder: Path, settings: RunSettings
     """
     inputs = folder / INPUT
     inputs.mkdir(mode=0o700)
-    copied = copy_inputs(table, inputs, settings, uploads)
+    copied, skipped = copy_inputs(table, inputs, settings, uploads)
+    notes = [_describe_skipped(skipped)] if skipped else []
+    (folder / NOTES).write_text(json.dumps(notes), "utf-8")
     (folder / SPECIFICATION).write_text(json.dumps(copied), "utf-8")
     _validate(folder)
 
@@ -63,6 +67,20 @@ def load_source(folder: Path) -> dict[str, Any]:
     """
     table: dict[str, Any] = json.loads((folder / SPECIFICATION).read_text("utf-8"))
     return table | {"root": str(folder / INPUT), "output": str(folder / OUTPUT)}
+
+
+def load_notes(folder: Path) -> list[str]:
+    """Return what the client of a prepared folder should know, such as links that were skipped."""
+    try:
+        notes: list[str] = json.loads((folder / NOTES).read_text("utf-8"))
+    except FileNotFoundError:  # it was prepared by an earlier version
+        return []
+    return notes
+
+
+def _describe_skipped(links: Sequence[str]) -> str:
+    more = f" and {len(links) - _SHOWN:,} more" if len(links) > _SHOWN else ""
+    return f"Symbolic links are not read, and were skipped: {', '.join(links[:_SHOWN])}{more}."
 
 
 def hide_folder(text: str, folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, insert, select, tuple_, update
 
 from budwood_server.access.tokens import new_id
-from budwood_server.api_models.runs import ENDED, RunState
+from budwood_server.api_models.runs import ENDED, RunProgress, RunState
 from budwood_server.database.tables import RUNS
 from budwood_server.runs.records import Run, to_run
 from budwood_server.web.problems import Problem, ProblemError, reject
@@ -31,6 +31,7 @@ async def submit_run(
     *,
     run_id: str,
     max_waiting: int,
+    notes: Sequence[str] = (),
 ) -> Run:
     """
     Submit a run.
@@ -42,6 +43,7 @@ async def submit_run(
         specification: What was submitted.
         run_id: Its id, from `new_run_id`.
         max_waiting: The maximum number of runs of the owner that have not ended.
+        notes: What the owner should know about it.
 
     Raises:
         ProblemError: 429: the owner has as many.
@@ -64,6 +66,7 @@ async def submit_run(
         specification=specification,
         state="queued",
         created=time.time(),
+        progress=RunProgress(notes=[*notes]),
     )
     await connection.execute(
         insert(RUNS).values(
