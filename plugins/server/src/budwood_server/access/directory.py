@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hmac import compare_digest
-from typing import Final, TypeVar
+from typing import Final
 
 from budwood.logs import emit
 from budwood_server.access.key_store import KeyStore, StoredKey
 from budwood_server.access.keys import ApiKey
 from budwood_server.access.tokens import hash_secret, parse_token
 from budwood_server.database import KEYS, Database, DatabaseError, VersionWatch
+from budwood_server.database.bounded import BoundedDict
 from budwood_server.web.problems import Problem, ProblemError
 
 CAPACITY: Final = 10_000
@@ -27,8 +27,6 @@ LOADS: Final = 4
 
 LAST_USED_SECONDS: Final = 60.0
 """The time between two writes of when keys were used."""
-
-T = TypeVar("T")
 
 _NO_HASH: Final = bytes(32)
 _HINT: Final = "Ask for another key: `budwood server keys create` creates one."
@@ -78,9 +76,8 @@ class KeyDirectory:
     def __init__(self, database: Database, *, now: Callable[[], float] = time.time, capacity: int = CAPACITY) -> None:
         self.store = KeyStore(database, now=lambda: datetime.fromtimestamp(now(), UTC))
         self._now = now
-        self._capacity = capacity
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._unknown: OrderedDict[str, None] = OrderedDict()
+        self._entries: BoundedDict[str, _Entry] = BoundedDict(capacity)
+        self._unknown: BoundedDict[str, None] = BoundedDict(capacity)
         self._loads: dict[str, asyncio.Task[_Entry]] = {}
         self._load_slots = asyncio.Semaphore(LOADS)
         self._version = 0
@@ -173,10 +170,9 @@ class KeyDirectory:
                 if refreshes == self._refreshes:  # else it may have been read before a change that was noticed since
                     break
         if stored is None:
-            _keep(self._unknown, key_id, None, self._capacity)
+            self._unknown[key_id] = None
             return _UNKNOWN
-        entry = _Entry(stored)
-        _keep(self._entries, key_id, entry, self._capacity)
+        entry = self._entries[key_id] = _Entry(stored)
         return entry
 
     async def _write_last_used(self) -> None:
@@ -186,13 +182,6 @@ class KeyDirectory:
                 await self.save_last_used()
             except DatabaseError as error:
                 emit("last use of keys not written", level="warning", error=str(error))
-
-
-def _keep(kept: OrderedDict[str, T], key_id: str, value: T, capacity: int) -> None:
-    """Keep a value, in place of the one that was kept first if there is no room."""
-    kept[key_id] = value
-    if len(kept) > capacity:
-        kept.popitem(last=False)
 
 
 def _refuse(message: str) -> ProblemError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from budwood_server.database import PROMPTS, Database, VersionWatch
+from budwood_server.database.bounded import BoundedDict
 
 if TYPE_CHECKING:
     from budwood_server.prompts.store import PromptVersion
@@ -16,9 +16,6 @@ CAPACITY: Final = 1000
 
 MAX_NAMES: Final = 5
 """The number of names that an error suggests."""
-
-K = TypeVar("K")
-T = TypeVar("T")
 
 
 class PromptDirectory:
@@ -35,9 +32,8 @@ class PromptDirectory:
 
     def __init__(self, database: Database, *, capacity: int = CAPACITY) -> None:
         self._database = database
-        self._capacity = capacity
-        self._found: OrderedDict[str, PromptVersion] = OrderedDict()
-        self._parsed: OrderedDict[tuple[str, int], PromptVersion] = OrderedDict()
+        self._found: BoundedDict[str, PromptVersion] = BoundedDict(capacity)
+        self._parsed: BoundedDict[tuple[str, int], PromptVersion] = BoundedDict(capacity)
         self._changes = 0
 
     def start(self, watch: VersionWatch) -> None:
@@ -61,7 +57,7 @@ class PromptDirectory:
             changes = self._changes
             found = await self._read(name)
             if changes == self._changes:  # else it may have been read before a change that was noticed since
-                _keep(self._found, name, found, self._capacity)
+                self._found[name] = found
         return found
 
     async def forget(self) -> None:
@@ -97,12 +93,5 @@ class PromptDirectory:
             found = self._parsed.get((reference.name, number))
             if found is None:
                 found = await store.find_prompt(connection, PromptReference(reference.name, version=number))
-                _keep(self._parsed, (reference.name, number), found, self._capacity)
+                self._parsed[reference.name, number] = found
         return found
-
-
-def _keep(kept: OrderedDict[K, T], key: K, value: T, capacity: int) -> None:
-    """Keep a value, in place of the one that was kept first if there is no room."""
-    kept[key] = value
-    if len(kept) > capacity:
-        kept.popitem(last=False)
