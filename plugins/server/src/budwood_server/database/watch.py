@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -26,15 +25,11 @@ class VersionWatch:
     """
     Polls the versions of subjects, and awaits callbacks when one has changed.
 
-    A callback that fails is awaited again at the next poll. While the database cannot be reached, nothing is noticed;
-    `last_success` tells since when.
+    A callback that fails is awaited again at the next poll. While the database cannot be reached, nothing is noticed.
 
     Args:
         database: The database.
         interval: Seconds between two polls. PostgreSQL also announces changes at once.
-
-    Attributes:
-        last_success: When the last poll succeeded, in seconds of `time.monotonic`; None before the first.
     """
 
     def __init__(self, database: Database, *, interval: float = POLL_SECONDS) -> None:
@@ -46,7 +41,6 @@ class VersionWatch:
         self._task: asyncio.Task[None] | None = None
         self._turns = asyncio.Lock()
         self._has_failed = False
-        self.last_success: float | None = None
 
     def subscribe(self, subject: str, callback: Callback) -> None:
         """Await a callback after each change of a subject; several changes may be one call."""
@@ -60,7 +54,6 @@ class VersionWatch:
             DatabaseError: The database cannot be used.
         """
         self._seen = dict(await self._source.read() or {})
-        self.last_success = time.monotonic()
         self._task = asyncio.create_task(self._run(), name="budwood-version-watch")
 
     async def check(self) -> None:
@@ -72,7 +65,6 @@ class VersionWatch:
         """
         async with self._turns:
             found = await self._source.read()
-            self.last_success = time.monotonic()
             for subject, version in (found or {}).items():
                 if version != self._seen.get(subject):
                     for callback in self._callbacks.get(subject, ()):
