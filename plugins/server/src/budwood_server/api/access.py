@@ -10,6 +10,7 @@ from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
 from budwood_server.access.authentication import find_key, find_token, forbid
+from budwood_server.access.keys import ADMIN
 from budwood_server.gateway.errors import NO_DATABASE
 from budwood_server.people.logins import ACCESS_PREFIX, SecretKind, find_csrf_token, find_login
 from budwood_server.people.principals import Principal, from_key
@@ -68,6 +69,10 @@ class Require:
 def require(scope: str | None) -> Require:
     """Return the dependency of routes that need a scope, or any principal without one."""
     return Require(scope)
+
+
+Admin = Annotated[Principal, Depends(require(ADMIN))]
+"""The type of a parameter of a route for administrators."""
 
 
 async def find_principal(request: Request) -> Principal:

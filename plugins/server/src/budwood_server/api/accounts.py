@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from budwood_server.access.keys import ADMIN
-from budwood_server.api.access import get_database, require
+from budwood_server.api.access import Admin, get_database
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
@@ -17,12 +16,10 @@ from budwood_server.api.pattern_words import PRINTABLE_PATTERN
 from budwood_server.api_models.accounts import Account, AccountName
 from budwood_server.people import accounts
 from budwood_server.people.passwords import Password, hash_in_thread
-from budwood_server.people.principals import Principal
 from budwood_server.people.roles import Role
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"])
 
-Admin = Annotated[Principal, Depends(require(ADMIN))]
 AccountPath = Annotated[
     str, Path(max_length=64, pattern=PRINTABLE_PATTERN, description="The id or the name of an account.")
 ]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
-from budwood_server.access.keys import ADMIN
-from budwood_server.api.access import get_database, require
+from budwood_server.api.access import Admin, get_database
 from budwood_server.api.errors import list_responses
 from budwood_server.api.paging import Page, PageQuery
 from budwood_server.api.pattern_words import PRINTABLE_PATTERN
 from budwood_server.api_models.audit import AuditEntry
 from budwood_server.people.audit import list_entries
-from budwood_server.people.principals import Principal
 
 router = APIRouter(prefix="/api/audit", tags=["audit"])
 
@@ -24,7 +22,7 @@ Filter = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE_PATTERN)]
 async def list_audit(
     request: Request,
     paging: PageQuery,
-    _: Annotated[Principal, Depends(require(ADMIN))],
+    _: Admin,
     action: Filter = None,
     principal_id: Filter = None,
 ) -> Page[AuditEntry]:

@@ -30,7 +30,7 @@ from budwood_server.people.logins import (
     use_once,
 )
 from budwood_server.people.passwords import GivenPassword, Password, hash_in_thread, verify_password
-from budwood_server.people.principals import Principal
+from budwood_server.people.principals import Principal, from_account
 from budwood_server.web.client_address import find_client_address
 from budwood_server.web.problems import Problem, ProblemError, reject
 
@@ -199,7 +199,7 @@ async def _start(request: Request, response: Response, account: Account, kind: L
         if previous is not None and (old := await find_login(connection, previous, "cookie")) is not None:
             await end_login(connection, old.id)
         login_id = await start_login(connection, account.id, kind)
-        await record(connection, account.to_principal(), "login", login_id, {"kind": kind})
+        await record(connection, from_account(account, login_id), "login", login_id, {"kind": kind})
         if kind == "program":
             return await _reply_tokens(connection, login_id, account)
         cookie = await issue_cookie(connection, login_id)

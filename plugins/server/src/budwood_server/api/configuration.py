@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from budwood_server.access.keys import ADMIN
-from budwood_server.api.access import get_worker, require
+from budwood_server.api.access import Admin, get_worker
 from budwood_server.api.errors import list_responses
-from budwood_server.people.principals import Principal
 from budwood_server.worker import Worker
 
 router = APIRouter(prefix="/api/config", tags=["configuration"])
-
-Admin = Annotated[Principal, Depends(require(ADMIN))]
 
 
 class WorkerConfiguration(BaseModel):

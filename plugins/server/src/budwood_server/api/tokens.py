@@ -6,19 +6,17 @@ import asyncio
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood.errors import BudwoodError
-from budwood_server.access.keys import ADMIN
-from budwood_server.api.access import get_database, get_worker, require
+from budwood_server.api.access import Admin, get_database, get_worker
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
 from budwood_server.api.pattern_words import TOKEN_ID_PATTERN
 from budwood_server.api_models.tokens import RewrapReply, TokenReply
-from budwood_server.people.principals import Principal
 from budwood_server.vault import acts, store
 from budwood_server.vault.master_keys import MasterKeys, find_master_keys
 from budwood_server.vault.provider_settings import check_provider, describe_problem
@@ -26,7 +24,6 @@ from budwood_server.vault.tokens import NewToken, Provider, Secret, VendorToken
 
 router = APIRouter(prefix="/api/tokens", tags=["tokens"])
 
-Admin = Annotated[Principal, Depends(require(ADMIN))]
 TokenId = Annotated[str, Path(max_length=64, pattern=TOKEN_ID_PATTERN, description="The id of a token.")]
 
 

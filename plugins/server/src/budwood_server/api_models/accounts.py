@@ -6,8 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from budwood_server.people.principals import Principal
-from budwood_server.people.roles import ROLES, Role
+from budwood_server.people.roles import Role
 
 ACCOUNT_PATTERN: Final = r"^[a-z0-9][a-z0-9._@+-]*$"
 AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=ACCOUNT_PATTERN)]
@@ -35,7 +34,3 @@ class Account(BaseModel):
     created: float
     disabled: float | None = None
     last_login: float | None = None
-
-    def to_principal(self, login_id: str | None = None) -> Principal:
-        """Return its principal, for one of its logins."""
-        return Principal(self.id, self.name, "account", ROLES[self.role], f"account-{self.id}", login_id=login_id)

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood_server.access.tokens import hash_secret, new_id, new_secret
 from budwood_server.api_models.accounts import Account
 from budwood_server.database.tables import ACCOUNTS, LOGIN_SECRETS, LOGINS
-from budwood_server.people.principals import Principal
+from budwood_server.people.principals import Principal, from_account
 
 ACCESS_SECONDS: Final = 15 * 60.0
 TICKET_SECONDS: Final = 60.0
@@ -51,7 +51,7 @@ class Login:
     @property
     def principal(self) -> Principal:
         """The account as the principal of requests."""
-        return self.account.to_principal(self.id)
+        return from_account(self.account, self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from budwood_server.people.roles import expand_scopes
+from budwood_server.people.roles import ROLES, expand_scopes
 
 if TYPE_CHECKING:
     from budwood_server.access.keys import ApiKey
+    from budwood_server.api_models.accounts import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +48,9 @@ COMMAND: Final = Principal("command", "command line", "command", frozenset(), "c
 def from_key(key: ApiKey) -> Principal:
     """Return the principal of a key."""
     return Principal(key.id, key.name, "key", expand_scopes(key.scopes), key.owner, key=key)
+
+
+def from_account(account: Account, login_id: str) -> Principal:
+    """Return the principal of an account in one of its logins."""
+    scopes, owner = ROLES[account.role], f"account-{account.id}"
+    return Principal(account.id, account.name, "account", scopes, owner, login_id=login_id)
