@@ -27,7 +27,7 @@ from budwood_server.web.body_limits import find_limit, is_read_before
 from budwood_server.web.cors import allow_origin, answer_preflight
 from budwood_server.web.exchange import Exchange
 from budwood_server.web.paths import GATEWAY, is_page
-from budwood_server.web.problems import ClientGoneError, Problem, ProblemError
+from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError
 from budwood_server.worker import Worker
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from budwood_server.web.exchange import Message, Receive, Send
 
 T = TypeVar("T")
-
-CLIENT_GONE: Final = 499
-"""The status of requests whose client has left before the reply, as nginx records it."""
 
 _STOPPING: Final = Problem(
     status=503,

@@ -276,6 +276,30 @@ def test_run_is_submitted_and_cancelled(visit):
     assert page.locator(".badge", has_text="cancelled").is_visible()
 
 
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_documents_are_uploaded_and_chosen_for_a_run(visit, has_scripts):
+    """
+    What was typed stays while documents are uploaded in another tab.
+    """
+    page = visit("/admin/runs/new", java_script_enabled=has_scripts)
+    page.get_by_label("Specification").fill(SPECIFICATION)
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="Upload documents in another tab").click()
+    files = [{"name": f"{name}.md", "mimeType": "text/markdown", "buffer": name.encode()} for name in ("fruit", "root")]
+    popup.value.get_by_label("Upload files").set_input_files(files)
+    popup.value.get_by_role("button", name="Upload", exact=True).click()
+    popup.value.get_by_text("The documents are uploaded.").wait_for()
+    page.get_by_role("link", name="Load the list again").click()
+    page.get_by_label("fruit.md").check()
+    if not has_scripts:
+        page.get_by_label("Specification").fill(SPECIFICATION)
+    page.get_by_role("button", name="Submit run").click()
+    page.get_by_text("The run waits for a worker.").wait_for()
+
+    page.get_by_text("Specification").click()
+    assert page.locator("pre.output", has_text='"paths": [').is_visible()
+
+
 def write_call(server):
     """
     Record a call of now.

@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from tests.plugins.server.page.conftest import ORIGIN, Browser, read
+from tests.plugins.server.page.conftest import Browser, read
 from tests.plugins.server.people.conftest import AccountsGateway
 from tests.plugins.server.runs.running import RunGateway
 
@@ -167,22 +167,6 @@ def test_the_example_of_the_form_is_valid(tmp_path, monkeypatch):
         example = unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", form, re.DOTALL)[1])
 
         assert browser.post("/admin/runs", {"specification": example}).status == 303
-
-
-def test_form_says_how_documents_are_uploaded(gateway, oli):
-    """
-    With a program that names this server; a run of the page takes what its account has uploaded.
-    """
-    text = read(oli.get("/admin/runs/new", host="localhost"))
-    headers = {"cookie": oli.cookie, "x_csrf_token": oli.csrf_token}
-    uploaded = gateway.send(
-        "POST", "/api/runs/documents?name=a.md", "", b"# Roots\n\nThey give water.", **headers, **ORIGIN
-    )
-
-    assert "budwood login http://localhost" in text
-    assert 'GatewayClient("http://localhost")' in text
-    assert uploaded.status == 201, uploaded.body
-    submit(oli, "documents", SPECIFICATION + f'[documents]\npaths = ["{uploaded.json["id"]}"]\n')
 
 
 def test_the_question_before_a_run_is_cancelled_has_two_different_answers(oli):

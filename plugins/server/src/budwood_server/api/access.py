@@ -122,7 +122,17 @@ def check_csrf_token(cookie: str, token: str) -> None:
     Raises:
         ProblemError: 403: the token is not that of the cookie.
     """
-    if not compare_digest(token.encode(), find_csrf_token(cookie).encode()):
+    check_token(find_csrf_token(cookie), token)
+
+
+def check_token(expected: str, token: str) -> None:
+    """
+    Check a token with which a page sends a change.
+
+    Raises:
+        ProblemError: 403: it is another one.
+    """
+    if not compare_digest(token.encode(), expected.encode()):
         raise reject(
             "The header x-csrf-token is missing or not that of the session.",
             code="invalid_csrf_token",

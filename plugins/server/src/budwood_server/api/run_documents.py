@@ -17,6 +17,7 @@ from budwood_server.api.runs import Folders, Reader, Writer
 from budwood_server.api_models.runs import DocumentDetails
 from budwood_server.people import audit
 from budwood_server.runs import documents
+from budwood_server.runs.received_files import ReceivedFile, store_files
 from budwood_server.web.problems import reject_size
 
 router = APIRouter(prefix="/api/runs/documents", tags=["runs"])
@@ -45,14 +46,8 @@ async def upload(request: Request, writer: Writer, folders: Folders, name: Name)
     settings = get_worker(request).configuration.server.runs
     with folders.new_part() as part:
         size, digest = await _receive(request, part / "content", settings.max_documents)
-        details = documents.describe_document(documents.new_document_id(), name, size, digest)
-        async with get_database(request).write() as connection:
-            if (known := await documents.renew_same(connection, writer.owner, details)) is not None:
-                return known
-            await documents.add_document(connection, writer, details, max_bytes=settings.max_uploads)
-            await audit.record(connection, writer, "run_document.create", details.id, {"name": name, "bytes": size})
-            folders.documents.keep(part / "content", details.id)
-    folders.documents.settle(details.id)
+        received = ReceivedFile(name, part / "content", size, digest)
+        [details] = await store_files(get_database(request), folders, writer, [received], settings.max_uploads)
     return details
 
 

@@ -61,6 +61,16 @@ def format_short(value: float | Decimal | None) -> str:
     return format_number(value)
 
 
+def format_bytes(value: int) -> str:
+    """Return a size such as ``"12 bytes"``, ``"3.4 kB"`` or ``"1 GB"``, in powers of 1024."""
+    size, unit = float(value), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:.1f}".removesuffix(".0") + f" {unit}"
+
+
 def format_dollars(value: float | Decimal | None) -> str:
     """Return an amount in US dollars, with more digits if it is small; a dash for None."""
     if value is None:
@@ -105,6 +115,7 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "ago": format_ago,
     "number": format_number,
     "short": format_short,
+    "bytes": format_bytes,
     "dollars": format_dollars,
     "cost": format_cost,
     "seconds": format_seconds,

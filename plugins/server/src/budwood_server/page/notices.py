@@ -21,6 +21,8 @@ NOTICES: Final[Mapping[str, str]] = {
     "prompt-unlabelled": "The label is removed.",
     "prompt-rolled-back": "The earlier version is saved again, as the newest one.",
     "prompt-deleted": "The prompt is deleted.",
+    "documents-uploaded": "The documents are uploaded. Choose them in the form for a new run.",
+    "document-deleted": "The document is deleted. Runs that were submitted with it have a copy.",
     "run-submitted": "The run is submitted. A worker executes it as soon as one is free.",
     "run-cancelled": "The run is cancelled. Its finished rows stay.",
     "run-resumed": "The run continues as soon as a worker is free.",

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from budwood_server.access.authentication import forbid
-from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_csrf_token, check_origin, find_logged_in
+from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_csrf_token, check_origin, check_token, find_logged_in
 from budwood_server.page.forms import Form, read_form
 from budwood_server.page.visits import Visit
 from budwood_server.people.logins import find_csrf_token
-from budwood_server.web.problems import ProblemError
+from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, ProblemError
 
 View = Callable[[Visit], Awaitable[Response]]
 
@@ -50,6 +50,26 @@ def post(path: str, view: View, scope: str | None) -> Route:
         sent = request.headers.get("x-csrf-token") or form.secret("csrf_token")
         check_csrf_token(request.cookies[COOKIE], sent)
         return await view(visit)
+
+    return Route(path, answer, methods=["POST"])
+
+
+def upload(path: str, view: View, scope: str | None) -> Route:
+    """
+    Return the route of a view that reads a large form with files itself, as it arrives.
+
+    The request must come from a page of this server, with the token of `Visit.upload_token` in the parameter ``token``
+    of its address: so it is checked before anything of the body is read. `body_limits.STREAMED` must have the path.
+    """
+
+    async def answer(request: Request) -> Response:
+        check_origin(request)
+        visit = await _start_visit(request, scope)
+        check_token(visit.upload_token, request.query_params.get("token", ""))
+        try:
+            return await view(visit)
+        except ClientGoneError:
+            return Response(status_code=CLIENT_GONE)  # no client is left to answer
 
     return Route(path, answer, methods=["POST"])
 

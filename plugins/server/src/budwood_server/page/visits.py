@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,6 +37,15 @@ class Visit:
     principal: Principal
     csrf_token: str = field(repr=False)
     form: Form = field(default_factory=Form, repr=False)
+
+    @property
+    def upload_token(self) -> str:
+        """
+        What the addresses of forms with files have in the parameter ``token``.
+
+        Addresses may be recorded by proxies. So it is another token, which is good for no other change.
+        """
+        return sha256(f"upload {self.csrf_token}".encode()).hexdigest()
 
     @property
     def worker(self) -> Worker:

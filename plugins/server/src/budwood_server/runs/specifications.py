@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import BudwoodError
@@ -77,6 +77,31 @@ def parse_specification(given: Mapping[str, Any] | str) -> Table:
         except RecursionError:
             raise refuse("specification", "it is nested too deeply") from None
     _check_values(table)
+    return table
+
+
+def add_documents(text: str, ids: Sequence[str]) -> Table | None:
+    """
+    Return the table of a specification with further uploaded documents in ``documents.paths``.
+
+    Args:
+        text: The specification in TOML.
+        ids: The ids of the documents.
+
+    Returns:
+        None if there are no documents, or if ``documents`` is not what it should be, which is reported with the text.
+
+    Raises:
+        ProblemError: 400: it is not valid TOML, or nested too deeply.
+    """
+    if not ids:
+        return None
+    table = parse_specification(text)
+    documents = table.setdefault("documents", {})
+    paths = documents.setdefault("paths", []) if isinstance(documents, dict) else None
+    if not isinstance(paths, list):
+        return None
+    documents["paths"] = [*paths, *(each for each in ids if each not in paths)]
     return table
 
 

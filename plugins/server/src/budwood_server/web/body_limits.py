@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from budwood_server.settings import MEGABYTE
-from budwood_server.web.paths import LOGIN, is_page
+from budwood_server.web.paths import LOGIN, PAGE_RUN_DOCUMENTS, RUN_DOCUMENTS, is_page
 
 if TYPE_CHECKING:
     from budwood_server.web.exchange import Exchange
 
-STREAMED: Final = frozenset({"/api/runs/documents"})
+STREAMED: Final = frozenset({RUN_DOCUMENTS, PAGE_RUN_DOCUMENTS})
 """Paths whose bodies are large: their routes write them to a file as they arrive, within a limit of their own."""
 
 MAX_UNKNOWN: Final = 64 * 1024

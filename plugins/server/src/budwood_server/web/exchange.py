@@ -173,10 +173,10 @@ class Exchange:
         """Tell whether JSON in the body may contain a text of letters, digits and underscores, also with escapes."""
         return self._body is None or text in self._body or b"\\u" in self._body
 
-    async def read_parts(self, limit: int) -> AsyncIterator[bytes]:
+    async def read_parts(self, limit: int, setting: str | None = _LIMITS) -> AsyncIterator[bytes]:
         """Yield the parts of a large body as they arrive; raises the same errors as `read_body`."""
-        self._check_length(limit)
-        async for part in self._read_parts(limit):
+        self._check_length(limit, setting)
+        async for part in self._read_parts(limit, setting):
             yield part
 
     async def _read_parts(self, limit: int, setting: str | None = _LIMITS) -> AsyncIterator[bytes]:

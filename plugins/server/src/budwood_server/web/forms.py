@@ -100,7 +100,9 @@ def is_form(exchange: Exchange) -> bool:
 
 
 @asynccontextmanager
-async def read_form(exchange: Exchange, limit: int, timeout: float) -> AsyncIterator[Form]:
+async def read_form(
+    exchange: Exchange, limit: int, timeout: float, *, setting: str = "max_upload", folder: Path | None = None
+) -> AsyncIterator[Form]:
     """
     Read a form. Its files exist within the context, and are deleted at its end, whatever happens.
 
@@ -108,6 +110,8 @@ async def read_form(exchange: Exchange, limit: int, timeout: float) -> AsyncIter
         exchange: The request.
         limit: The maximum size of the files in bytes.
         timeout: Seconds within which the body must arrive, besides the time that `MIN_RATE` allows it.
+        setting: The setting that is the limit.
+        folder: Where the files are; by default in the folder for temporary files of the system.
 
     Raises:
         ProblemError: The body is no valid form, is too large, or did not arrive in time.
@@ -116,19 +120,19 @@ async def read_form(exchange: Exchange, limit: int, timeout: float) -> AsyncIter
     kind, options = parse_options_header(exchange.header(b"content-type") or "")
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise reject("The body must be a form: multipart/form-data with a boundary.", code="invalid_form", status=415)
-    async with temporary_folder("form") as folder:
-        reader = _FormReader(options[b"boundary"], folder)
+    async with temporary_folder("form", folder) as own:
+        reader = _FormReader(options[b"boundary"], own)
         try:
-            await _feed(exchange, reader, limit, timeout)
+            await _feed(exchange, reader, limit, timeout, setting)
         finally:
             reader.close()
         yield reader.to_form()
 
 
-async def _feed(exchange: Exchange, reader: _FormReader, limit: int, timeout: float) -> None:
+async def _feed(exchange: Exchange, reader: _FormReader, limit: int, timeout: float, setting: str) -> None:
     loop = asyncio.get_running_loop()
     started, received = loop.time(), 0
-    parts = exchange.read_parts(limit + MAX_TEXT + OVERHEAD)
+    parts = exchange.read_parts(limit + MAX_TEXT + OVERHEAD, setting)
     try:
         while True:
             async with asyncio.timeout_at(started + timeout + received / MIN_RATE):
@@ -140,7 +144,7 @@ async def _feed(exchange: Exchange, reader: _FormReader, limit: int, timeout: fl
             if reader.waiting >= BLOCK:
                 await asyncio.to_thread(reader.write)
             if reader.file_bytes > limit:
-                raise reject_size("form", limit, "max_upload")
+                raise reject_size("form", limit, setting)
         await asyncio.to_thread(reader.finish)
     except TimeoutError:
         raise ProblemError(SLOW_BODY) from None

@@ -10,6 +10,12 @@ GATEWAY: Final = "/v1/"
 PAGE: Final = "/admin"
 """The path of the admin page, and what its other paths begin with."""
 
+RUN_DOCUMENTS: Final = "/api/runs/documents"
+"""The path to which programs upload documents of runs."""
+
+PAGE_RUN_DOCUMENTS: Final = f"{PAGE}/runs/documents"
+"""The path to which the form of the admin page uploads them."""
+
 LOGIN: Final = "/api/auth/"
 """What the paths of logins begin with."""
 

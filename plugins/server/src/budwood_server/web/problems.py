@@ -31,6 +31,9 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+CLIENT_GONE: Final = 499
+"""The status of requests whose client has left before the reply, as nginx records it."""
+
 SLOW_BODY: Final = Problem(
     status=408,
     message="The request body did not arrive in time.",

@@ -11,17 +11,18 @@ from pathlib import Path
 
 
 @asynccontextmanager
-async def temporary_folder(content: str) -> AsyncIterator[Path]:
+async def temporary_folder(content: str, parent: Path | None = None) -> AsyncIterator[Path]:
     """
     Create a folder that only this user can read, and delete it at the end, whatever happens.
 
     Args:
         content: What it is for, such as ``"form"``: a part of its name.
+        parent: The folder in which it is created; by default that of the system.
 
     Raises:
         OSError: The folder cannot be created.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"budwood-{content}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"budwood-{content}-", dir=parent))
     try:
         yield folder
     finally:

@@ -13,12 +13,15 @@ from budwood_server.api import runs
 from budwood_server.api.paging import Page
 from budwood_server.api_models.runs import ENDED, RunDetails, RunRow, RunState, SubmittedRun
 from budwood_server.page.confirmations import ask
+from budwood_server.page.formatting import format_bytes
 from budwood_server.page.forms import Form, FormErrors, is_of_form
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
+from budwood_server.page.views.run_documents import list_documents
 from budwood_server.page.visits import Visit
 from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
 from budwood_server.runs.exporting import list_formats
+from budwood_server.runs.specifications import add_documents
 from budwood_server.web.problems import ProblemError, reject
 
 PATH: Final = "/admin/runs"
@@ -42,6 +45,14 @@ plugin = "seed-list"
 seeds = ["When do I graft an apple tree?", "How deep do its roots grow?"]
 """
 
+_EXAMPLE_OF_DOCUMENTS: Final = """\
+rows = 10
+
+[conversation]
+answerer = {model}
+turns = [1, 2]
+"""
+
 
 async def show_runs(visit: Visit) -> Response:
     """List runs, the newest first. The list is asked for again every few seconds."""
@@ -52,10 +63,13 @@ async def show_runs(visit: Visit) -> Response:
 
 
 async def show_form(visit: Visit) -> Response:
-    """Show the form for a new run."""
+    """Show the form for a new run. The address may choose documents."""
     names = sorted(visit.worker.configuration.server.models)
-    example = _EXAMPLE.format(model=json.dumps(names[0] if names else "provider/model"))
-    return _show_form(visit, Form({"specification": [example]}), FormErrors(), 200)
+    chosen = visit.query.getlist("document")
+    example = (_EXAMPLE_OF_DOCUMENTS if chosen else _EXAMPLE).format(
+        model=json.dumps(names[0] if names else "provider/model")
+    )
+    return await _show_form(visit, Form({"specification": [example], "document": chosen}), FormErrors(), 200)
 
 
 async def submit(visit: Visit) -> Response:
@@ -63,19 +77,21 @@ async def submit(visit: Visit) -> Response:
     form = visit.form
     text = form.secret("specification").replace("\r\n", "\n")
     try:
-        body = SubmittedRun(specification=text, name=form.optional("name"))
+        body = SubmittedRun(
+            specification=add_documents(text, form.list("document")) or text, name=form.optional("name")
+        )
         folders = runs.get_folders(visit.request)
         reply = await runs.submit(visit.request, visit.principal, folders, body, form.optional("once"))
     except ValidationError as error:
-        return _show_form(visit, form, FormErrors.of_validation(error, _FIELDS), 400)
+        return await _show_form(visit, form, FormErrors.of_validation(error, _FIELDS), 400)
     except ProblemError as error:
         problem = error.problem
         if problem.code == "invalid_specification":
             message = f"{problem.message} {problem.hint or ''}".strip()
-            return _show_form(visit, form, FormErrors({"specification": message}), problem.status)
+            return await _show_form(visit, form, FormErrors({"specification": message}), problem.status)
         if not is_of_form(error):
             raise
-        return _show_form(visit, form, FormErrors.of_problem(problem, _FIELDS), problem.status)
+        return await _show_form(visit, form, FormErrors.of_problem(problem, _FIELDS), problem.status)
     run = RunDetails.model_validate_json(bytes(reply.body))
     return visit.redirect(f"{PATH}/{run.id}", "run-submitted")
 
@@ -165,8 +181,11 @@ async def _list_rows(visit: Visit, run: RunDetails) -> Page[RunRow]:
     return await runs.list_rows(visit.request, visit.principal, folders, run.id, visit.paging(_ROWS))
 
 
-def _show_form(visit: Visit, form: Form, errors: FormErrors, status: int) -> Response:
-    return visit.render("run_form.html", {"form": form, "errors": errors, "once": uuid4().hex}, status=status)
+async def _show_form(visit: Visit, form: Form, errors: FormErrors, status: int) -> Response:
+    found = await list_documents(visit)
+    documents = [(each.id, each.name, f"{format_bytes(each.bytes)}, {each.id}") for each in found]
+    values = {"form": form, "errors": errors, "documents": documents, "once": uuid4().hex}
+    return visit.render("run_form.html", values, status=status)
 
 
 ROUTES: Final = [
