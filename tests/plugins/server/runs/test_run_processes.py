@@ -50,13 +50,13 @@ class RunServer(ServeProcess):
     A server with runs, by default without a worker of its own, whose model ``fast`` is one of a vendor.
     """
 
-    def __init__(self, folder, url, vendor, worker="worker = false\nlease = 2"):
+    def __init__(self, folder, url, vendor, worker="worker = false\nlease = 2", *options):
         settings = (
             f'[server]\ndatabase = "{url}"\n[server.runs]\ndir = "runs"\n{worker}\n'
             f'[server.models]\nfast = "local/tiny"\n[options]\nretries = 0\n'
             f'[providers.local]\nplugin = "openai-compatible"\nbase_url = "{vendor.origin}/v1"\n'
         )
-        super().__init__(folder, settings=settings)
+        super().__init__(folder, *options, settings=settings)
 
     def __enter__(self):
         super().__enter__()
@@ -135,6 +135,71 @@ def test_the_run_of_a_process_of_the_server_that_is_killed_is_continued_before_i
 
         wait_until(lambda: server.find_run(path)["state"] == "complete")
         assert server.find_run(path)["progress"]["rows_done"] == 3
+
+
+def submit_several(client):
+    """
+    Submit runs whose rows have questions of their own, and return the paths and the questions.
+    """
+    paths, questions = [], []
+    for number in range(5):
+        seeds = [f"Run {number}, question {row}?" for row in range(2)]
+        strategy = {"plugin": "seed-list", "seeds": seeds}
+        paths.append(submit(client, conversation(2, conversation={"answerer": "fast", "strategy": strategy})))
+        questions += seeds
+    return paths, questions
+
+
+def wait_for_all(server, paths):
+    """
+    Wait until runs are complete.
+    """
+    for path in paths:
+        wait_until(lambda path=path: server.find_run(path)["state"] == "complete")
+
+
+def test_two_workers_never_execute_a_run_at_the_same_time(tmp_path, database_url):
+    """
+    Each question is asked once, whichever worker claims which run.
+    """
+    with HoldingServer(answers=1000) as vendor, RunServer(tmp_path, database_url, vendor) as server:
+        with WorkerProcess(server), WorkerProcess(server):
+            paths, questions = submit_several(server.requests)
+            wait_for_all(server, paths)
+        assert sorted(vendor.answered) == questions
+
+
+def test_a_server_of_several_workers_has_one_for_runs(tmp_path, sqlite_url):
+    """
+    Each process that answers requests knows of all runs; another one executes them.
+    """
+    options = ("worker = true", "--workers", "2")
+    with HoldingServer(answers=1000) as vendor, RunServer(tmp_path, sqlite_url, vendor, *options) as server:
+        paths, questions = submit_several(server.requests)
+        wait_for_all(server, paths)
+        assert sorted(vendor.answered) == questions
+        with closing(sqlite3.connect(tmp_path / "data" / "server.sqlite3")) as database:
+            workers = database.execute("SELECT worker FROM budwood_runs").fetchall()
+    assert len({worker.rpartition("/")[0] for (worker,) in workers}) == 1
+
+
+def test_a_run_whose_worker_died_five_times_fails(tmp_path):
+    """
+    The message says so. When it is resumed, it has as many attempts again.
+    """
+    with RunGateway(tmp_path) as gateway:
+        run, database = gateway.submit(conversation(1)), gateway.worker.database
+        for number in range(5):
+            assert gateway.run(Claims(database, f"worker-{number}", 3600).claim()).id == run["id"]
+            gateway.run(release_claims(database, f"worker-{number}"))
+        assert gateway.run(Claims(database, "last", 3600).claim()) is None
+
+        found = gateway.find(run)
+        assert (found["state"], found["error"]["code"]) == ("failed", "worker_died")
+        assert found["error"]["message"] == "The worker died 5 times while it executed this run."
+        assert gateway.request("POST", f"/{run['id']}/resume")[0] == 200
+        gateway.execute()
+        assert gateway.find(run)["state"] == "complete"
 
 
 def test_only_claims_of_the_worker_are_released(tmp_path):
