@@ -56,9 +56,9 @@ class PromptedGateway(KeyedGateway):
             database = self.worker.database
             async with database.write() as connection:
                 prompt = read_prompt({**fields, "name": name}, where=name)
-                saved = await store.save_prompt(database, connection, prompt, "test")
+                saved = await store.save_prompt(connection, prompt, "test")
                 if label is not None:
-                    await store.set_label(database, connection, name, label, saved.version)
+                    await store.set_label(connection, name, label, saved.version)
             await self.worker.services.watch.check()
             return saved.version
 

@@ -147,15 +147,15 @@ async def _save_prompts(database, end):
 
         async def save(name, fields, author, days):
             prompt = read_prompt({**fields, "name": name}, where=name)
-            await prompts.save_prompt(database, connection, prompt, author, at=end - days * DAY)
+            await prompts.save_prompt(connection, prompt, author, at=end - days * DAY)
 
         await save("support-answer", first, "ann", 24)
         await save("support-answer", PROMPT, "oli", 9)
         polite = PROMPT | {"description": f"{PROMPT['description']} It never promises dates."}
         await save("support-answer", polite, "ann", 0.2)
-        await prompts.set_label(database, connection, "support-answer", "production", 2)
-        await prompts.set_label(database, connection, "support-answer", "staging", 3)
+        await prompts.set_label(connection, "support-answer", "production", 2)
+        await prompts.set_label(connection, "support-answer", "staging", 3)
         for name, content in others.items():
             variables = {key: kind for key, kind in kinds.items() if f"{{{{ {key} }}}}" in content}
             await save(name, {"variables": variables, "messages": [{"role": "user", "content": content}]}, "oli", 12)
-        await prompts.set_label(database, connection, "summary", "production", 1)
+        await prompts.set_label(connection, "summary", "production", 1)

@@ -232,11 +232,11 @@ def test_concurrent_saves_get_different_numbers(database_url):
 
             async def save():
                 async with database.write() as connection:
-                    return (await store.save_prompt(database, connection, prompt, "ann")).version
+                    return (await store.save_prompt(connection, prompt, "ann")).version
 
             versions = await asyncio.gather(*[save() for _ in range(6)])
             async with database.write() as connection:
-                await store.set_label(database, connection, "busy", "production", 2)
+                await store.set_label(connection, "busy", "production", 2)
             async with database.read() as connection:
                 found = await store.find_prompt(connection, PromptReference("busy", label="production"))
             return sorted(versions), found

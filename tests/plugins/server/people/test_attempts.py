@@ -33,7 +33,7 @@ def succeed(gateway, name, address):
 
     async def run():
         async with gateway.worker.database.write() as connection:
-            await forgive_attempt(gateway.worker.database, connection, name, address)
+            await forgive_attempt(connection, name, address)
 
     gateway.run(run())
 

@@ -37,9 +37,9 @@ async def save(database, name, text="Hello", label=None):
     """
     prompt = read_prompt({"name": name, "messages": [{"role": "user", "content": text}]}, where=name)
     async with database.write() as connection:
-        saved = await store.save_prompt(database, connection, prompt, "test")
+        saved = await store.save_prompt(connection, prompt, "test")
         if label is not None:
-            await store.set_label(database, connection, name, label, saved.version)
+            await store.set_label(connection, name, label, saved.version)
 
 
 def test_changes_are_read_after_the_watch_has_noticed_them(database_url):

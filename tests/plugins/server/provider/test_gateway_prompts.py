@@ -41,8 +41,8 @@ async def save(url, *texts):
     async with open_database(url) as database, database.write() as connection:
         for text in texts:
             fields = {**FIELDS, "messages": [{"role": "user", "content": text}]}
-            await store.save_prompt(database, connection, read_prompt(fields, where="a test"), "a test")
-        await store.set_label(database, connection, "greeting", "production", 1)
+            await store.save_prompt(connection, read_prompt(fields, where="a test"), "a test")
+        await store.set_label(connection, "greeting", "production", 1)
 
 
 @pytest.fixture

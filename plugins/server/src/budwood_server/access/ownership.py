@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, tuple_, update
 
 from budwood_server.database import Database
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import OBJECTS
 from budwood_server.web.problems import Problem, ProblemError
 
@@ -101,8 +102,8 @@ class Ownership:
             ProblemError: 404: another owner has recorded it.
         """
         new = OwnedObject(kind, public_id, owner, provider, vendor_id, self._now(), dict(data or {}))
-        statement = self._database.insert(OBJECTS).values({name: getattr(new, name) for name in _FIELDS})
         async with self._database.write() as connection:
+            statement = insert_into(connection, OBJECTS).values({name: getattr(new, name) for name in _FIELDS})
             if (await connection.execute(statement.on_conflict_do_nothing())).rowcount:
                 return new
             query = update(OBJECTS).where(_has_id(kind, public_id), OBJECTS.c.owner == owner).values(data=new.data)

@@ -182,7 +182,7 @@ async def _verify(request: Request, name: str, password: str) -> Account:
     if not await verify_password(password, None if found is None else found[1]) or found is None:
         raise ProblemError(_WRONG_PASSWORD)
     async with database.write() as connection:
-        await forgive_attempt(database, connection, name, address)
+        await forgive_attempt(connection, name, address)
     return found[0]
 
 

@@ -50,7 +50,7 @@ async def create_once(
         identity = identify(principal.reference, key, (target, await request.body()))
     async with database.write() as connection:
         if identity is not None:
-            first = await reserve(database, connection, identity, status=status)
+            first = await reserve(connection, identity, status=status)
             if first is not None:
                 return _answer(first.content, first.status, REPLAYED)
         content = (await create(connection)).model_dump_json().encode()

@@ -60,10 +60,9 @@ async def save_prompt(
     request: Request, prompt: Prompt, principal: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Save a prompt as a new version, which becomes the newest. Labels stay where they are."""
-    database = get_database(request)
 
     async def create(connection: AsyncConnection) -> VersionReply:
-        saved = await store.save_prompt(database, connection, prompt, principal.name)
+        saved = await store.save_prompt(connection, prompt, principal.name)
         await audit.record(connection, principal, "prompt.save", f"{prompt.name}@{saved.version}")
         return VersionReply(**_fields(saved))
 
@@ -145,11 +144,10 @@ async def roll_back(
     request: Request, name: Name, body: LabelBody, principal: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Save the content of an earlier version as a new version, which becomes the newest."""
-    database = get_database(request)
 
     async def create(connection: AsyncConnection) -> VersionReply:
         earlier = await store.find_prompt(connection, parse_reference(f"{name}@{body.version}"))
-        saved = await store.save_prompt(database, connection, earlier.prompt, principal.name)
+        saved = await store.save_prompt(connection, earlier.prompt, principal.name)
         details = {"restored": body.version}
         await audit.record(connection, principal, "prompt.roll_back", f"{name}@{saved.version}", details)
         return VersionReply(**_fields(saved))
@@ -160,9 +158,8 @@ async def roll_back(
 @router.put("/{name}/labels/{label}", responses=list_responses(400, 401, 403, 404, 503))
 async def set_label(request: Request, name: Name, label: Label, body: LabelBody, principal: Writer) -> LabelBody:
     """Give a label to a version. It is removed from the one that had it."""
-    database = get_database(request)
-    async with database.write() as connection:
-        await store.set_label(database, connection, name, label, body.version)
+    async with get_database(request).write() as connection:
+        await store.set_label(connection, name, label, body.version)
         await audit.record(connection, principal, "prompt.label", f"{name}@{label}", {"version": body.version})
     return body
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from budwood.errors import ConfigurationError
@@ -57,14 +57,6 @@ class Database:
     def is_postgresql(self) -> bool:
         """Whether it is PostgreSQL, and not SQLite."""
         return self.address.is_postgresql
-
-    def insert(self, table: Table) -> Any:  # noqa: ANN401 - of either dialect
-        """Return an ``INSERT`` of the dialect, which has ``on_conflict_do_nothing``."""
-        if self.is_postgresql:
-            from sqlalchemy.dialects.postgresql import insert  # takes 5 MB
-        else:
-            from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-        return insert(table)
 
     def __repr__(self) -> str:
         return f"Database({self.address.label!r})"

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, select, update
 
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import IDEMPOTENT_REPLIES as REPLIES
 from budwood_server.web.problems import Problem, ProblemError, reject
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from budwood_server.database import Database
 
 HEADER: Final = "idempotency-key"
 MAX_KEY: Final = 255
@@ -97,7 +97,6 @@ def identify(principal: str, key: str, parts: Iterable[bytes]) -> RequestIdentit
 
 
 async def reserve(
-    database: Database,
     connection: AsyncConnection,
     identity: RequestIdentity,
     *,
@@ -108,7 +107,6 @@ async def reserve(
     Take a key for a request, or return the reply to the first request that has it.
 
     Args:
-        database: The database.
         connection: A transaction. Another one that has taken the key is waited for.
         identity: The request.
         status: The status of its reply.
@@ -119,7 +117,7 @@ async def reserve(
     """
     now = time.time()
     await connection.execute(delete(REPLIES).where(REPLIES.c.expires <= now))
-    reservation = database.insert(REPLIES).values(
+    reservation = insert_into(connection, REPLIES).values(
         principal=identity.principal,
         key_hash=identity.key_hash,
         request_hash=identity.request_hash,

@@ -42,7 +42,7 @@ class Reservation:
             ProblemError: 409: the key was used with another request, or the first request has not ended.
         """
         async with self._database.write() as connection:
-            first = await reserve(self._database, connection, self._identity, status=_STATUS, seconds=LEASE_SECONDS)
+            first = await reserve(connection, self._identity, status=_STATUS, seconds=LEASE_SECONDS)
             if first is None:
                 query = select(REPLIES.c.expires).where(self._identity.row)
                 self._expires = (await connection.execute(query)).scalar_one()

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database import Database, DatabaseError
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import LIMIT_COUNTS
 from budwood_server.limits.counts import Count, Lease, LeaseAnswer, LeaseRequest, Period, exchange
 
@@ -48,7 +49,7 @@ class SqlLeaseStore:
         row = (await connection.execute(query)).first()
         if row is None:
             values = {"key": period.key, "resets_at": _encode_end(period), **_to_row(Count())}
-            await connection.execute(self._database.insert(LIMIT_COUNTS).values(values).on_conflict_do_nothing())
+            await connection.execute(insert_into(connection, LIMIT_COUNTS).values(values).on_conflict_do_nothing())
             row = (await connection.execute(query)).one()
         return Count(row.used, row.recalled_until, {name: Lease(*lease) for name, lease in row.leases.items()})
 

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database import Database
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import LOGIN_FAILURES as FAILURES
 from budwood_server.web.problems import Problem, ProblemError
 
@@ -38,7 +39,7 @@ async def count_attempt(database: Database, name: str, address: str) -> None:
     now = time.time()
     async with database.write() as connection:
         await connection.execute(delete(FAILURES).where(FAILURES.c.resets_at <= now))
-        end = await _count_all(database, connection, _subjects(name, address), now)
+        end = await _count_all(connection, _subjects(name, address), now)
     if end:
         raise ProblemError(
             Problem(
@@ -52,7 +53,7 @@ async def count_attempt(database: Database, name: str, address: str) -> None:
         )
 
 
-async def forgive_attempt(database: Database, connection: AsyncConnection, name: str, address: str) -> None:
+async def forgive_attempt(connection: AsyncConnection, name: str, address: str) -> None:
     """
     Count an attempt that succeeded no longer, nor those before it for the same name from the same address.
 
@@ -64,7 +65,7 @@ async def forgive_attempt(database: Database, connection: AsyncConnection, name:
         is_it = (FAILURES.c.subject == subject) & (FAILURES.c.count > 0)
         await connection.execute(update(FAILURES).where(is_it).values(count=FAILURES.c.count - 1))
     until = {"resets_at": time.time() + KNOWN_SECONDS}
-    insertion = database.insert(FAILURES).values(subject=found.known, count=0, **until)
+    insertion = insert_into(connection, FAILURES).values(subject=found.known, count=0, **until)
     await connection.execute(insertion.on_conflict_do_update(index_elements=["subject"], set_=until))
 
 
@@ -94,21 +95,21 @@ def _find_network(address: str) -> str:
     return str(found.ipv4_mapped or ipaddress.IPv6Network((int(found), 64), strict=False))
 
 
-async def _count_all(database: Database, connection: AsyncConnection, found: _Subjects, now: float) -> float:
+async def _count_all(connection: AsyncConnection, found: _Subjects, now: float) -> float:
     """Count an attempt for one subject after another, until there are too many. Return when that ends, or 0."""
     known = await connection.execute(select(FAILURES.c.subject).where(FAILURES.c.subject == found.known))
     counts = [(found.address, MAX_FOR_ADDRESS), (found.both, MAX_FOR_BOTH)]
     if known.first() is None:
         counts.append((found.name, MAX_FOR_NAME))
     for subject, limit in counts:
-        if end := await _count(database, connection, subject, limit, now):
+        if end := await _count(connection, subject, limit, now):
             return end
     return 0.0
 
 
-async def _count(database: Database, connection: AsyncConnection, subject: str, limit: int, now: float) -> float:
+async def _count(connection: AsyncConnection, subject: str, limit: int, now: float) -> float:
     """Count an attempt. Return when the count ends if there are too many, or 0."""
-    first = database.insert(FAILURES).values(subject=subject, count=0, resets_at=now + WINDOW_SECONDS)
+    first = insert_into(connection, FAILURES).values(subject=subject, count=0, resets_at=now + WINDOW_SECONDS)
     await connection.execute(first.on_conflict_do_nothing())
     is_it = FAILURES.c.subject == subject
     await connection.execute(update(FAILURES).where(is_it).values(count=FAILURES.c.count + 1))

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_prompts import Prompt, PromptNotFoundError, PromptReference, read_prompt
 from budwood_server.database import PROMPTS as SUBJECT
-from budwood_server.database import Database, raise_version
+from budwood_server.database import raise_version
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import PROMPT_LABELS as LABELS
 from budwood_server.database.tables import PROMPT_VERSIONS as VERSIONS
 from budwood_server.database.tables import PROMPTS
@@ -41,19 +42,18 @@ class PromptVersion:
 
 
 async def save_prompt(
-    database: Database, connection: AsyncConnection, prompt: Prompt, author: str, *, at: float | None = None
+    connection: AsyncConnection, prompt: Prompt, author: str, *, at: float | None = None
 ) -> PromptVersion:
     """
     Save a prompt as a new version, which becomes the newest.
 
     Args:
-        database: The database, for its dialect.
         connection: A transaction that writes. Two that save the same prompt follow each other.
         prompt: The prompt.
         author: The name of who saves it.
         at: When it is, in seconds since 1970; by default now.
     """
-    first = database.insert(PROMPTS).values(name=prompt.name, latest=0).on_conflict_do_nothing()
+    first = insert_into(connection, PROMPTS).values(name=prompt.name, latest=0).on_conflict_do_nothing()
     await connection.execute(first)
     latest = update(PROMPTS).where(PROMPTS.c.name == prompt.name).values(latest=PROMPTS.c.latest + 1)
     version = (await connection.execute(latest.returning(PROMPTS.c.latest))).scalar_one()
@@ -131,7 +131,7 @@ async def list_labels(connection: AsyncConnection, names: Sequence[str]) -> dict
     return found
 
 
-async def set_label(database: Database, connection: AsyncConnection, name: str, label: str, version: int) -> None:
+async def set_label(connection: AsyncConnection, name: str, label: str, version: int) -> None:
     """
     Give a label to a version. It is removed from the one that had it.
 
@@ -140,7 +140,7 @@ async def set_label(database: Database, connection: AsyncConnection, name: str, 
     """
     await _lock(connection, name)
     await find_number(connection, PromptReference(name, version=version))
-    statement = database.insert(LABELS).values(name=name, label=label, version=version)
+    statement = insert_into(connection, LABELS).values(name=name, label=label, version=version)
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["name", "label"], set_={"version": version})
     )

@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
 
 from budwood_server.api_models.sessions import SessionDetails, SessionReply
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import SESSIONS
 from budwood_server.sessions.history import MAX_BYTES, MAX_MESSAGES, Message, join_messages
 from budwood_server.settings import DAY_SECONDS
@@ -72,7 +73,7 @@ class SessionStore:
         key = {"owner": owner, "name": name}
         empty = {"created": now, "changed": now, "expires": now + self._seconds, "messages": 0, "bytes": 2}
         await connection.execute(delete(SESSIONS).where(SESSIONS.c.expires <= now))
-        first = self._database.insert(SESSIONS).values(**key, **empty, content="[]")
+        first = insert_into(connection, SESSIONS).values(**key, **empty, content="[]")
         await connection.execute(first.on_conflict_do_nothing())
         query = select(SESSIONS.c.content).where(_is(owner, name)).with_for_update()
         joined = join_messages(from_json((await connection.execute(query)).scalar_one()), new)
