@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import threading
 
@@ -77,6 +78,58 @@ class GatewayServer:
         self._loop.set_exception_handler(lambda _, context: self.add_error(context))
         self._started.set()
         await serve_worker(self._server, self.worker, [self._listener])
+
+
+class ClockedServer(GatewayServer):
+    """
+    Serves with a clock that tests advance, so that limits of seconds end in order, however slow the machine is.
+    """
+
+    def _run(self):
+        with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+            runner.run(self._serve())
+
+    def wait_for_connections(self, number):
+        """
+        Wait until the server has accepted a number of connections that are open.
+        """
+        while self._call(lambda: len(self._server.server_state.connections)) < number:
+            pass
+
+    def advance_until_heard(self, connection, seconds):
+        """
+        Advance the clock, each time by some seconds, until the server has sent something, or closes the connection.
+        """
+        while not select.select([connection], [], [], 0.01)[0]:
+            self._call(lambda: self._loop.advance(seconds))
+
+    def _call(self, function):
+        """
+        Return what a function returns in the thread of the server.
+        """
+
+        async def call():
+            return function()
+
+        self._started.wait()
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+
+
+class ClockedLoop(asyncio.SelectorEventLoop):
+    """
+    An event loop whose clock can be advanced.
+    """
+
+    advanced = 0.0
+
+    def time(self):
+        return super().time() + self.advanced
+
+    def advance(self, seconds):
+        """
+        Let some seconds pass at once.
+        """
+        self.advanced += seconds
 
 
 class WorkerWithKeys(Worker):

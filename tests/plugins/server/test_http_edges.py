@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 
-from tests.plugins.server.gateway_server import GatewayServer
+from tests.plugins.server.gateway_server import ClockedServer, GatewayServer
 from tests.plugins.server.http_client import connect, encode_request, list_statuses, read_all, read_until
 from tests.plugins.server.keys import TOKEN
 
@@ -20,6 +20,9 @@ QUESTION = {
 PATHS = ("/v1/chat/completions", "/v1/messages")
 WITH_BODIES = (*PATHS, "/api/auth/login")
 LIMIT = 100_000
+SECONDS = 10
+"""The time for a head, and for a body."""
+
 VERSION = {"anthropic-version": "2023-06-01"}
 
 
@@ -31,10 +34,18 @@ def gateway():
     server = {
         "models": {"fast": "offline/extractive"},
         "max_body": LIMIT,
-        "body_timeout": 0.2,
         "allowed_origins": [ORIGIN],
     }
     with GatewayServer({"server": server}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def timed():
+    """
+    A gateway whose clock tests advance.
+    """
+    with ClockedServer({"server": {"models": {"fast": "offline/extractive"}, "body_timeout": SECONDS}}) as running:
         yield running
 
 
@@ -93,11 +104,14 @@ def test_clients_that_send_a_large_body_see_why(client, path):
 
 @pytest.mark.parametrize("path", WITH_BODIES)
 @pytest.mark.parametrize("sent", [b"", b'{"model"'])
-def test_slow_bodies_end(gateway, path, sent):
+def test_slow_bodies_end(timed, path, sent):
     """
     A body that does not arrive in time is an error, also if nothing of it has come.
     """
-    received = send(gateway, encode_request(path, content=sent, headers={"content-length": "100"}))
+    with connect(timed) as connection:
+        connection.sendall(encode_request(path, content=sent, headers={"content-length": "100"}))
+        timed.advance_until_heard(connection, SECONDS)
+        received = read_all(connection)
 
     assert list_statuses(received) == [408]
     assert b"request_timeout" in received
@@ -383,30 +397,34 @@ def test_expect_continue_is_answered(gateway):
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /v1/messages HTTP/1.1\r\nhost: x\r\n"])
-def test_slow_heads_end(gateway, sent):
+def test_slow_heads_end(timed, sent):
     """
     A connection on which no head arrives in time is closed, also if it has been used before.
     """
-    with connect(gateway) as connection:
+    with connect(timed) as connection:
         connection.sendall(sent)
+        timed.advance_until_heard(connection, SECONDS)
         assert read_all(connection) == b""
-    with connect(gateway) as connection:
+    with connect(timed) as connection:
         connection.sendall(encode_request("/v1/nothing", method="GET"))
-        read_until(connection, b"}}")
+        assert list_statuses(read_until(connection, b"}}")) == [404]
         connection.sendall(b"GET ")
+        timed.advance_until_heard(connection, SECONDS)
         assert read_all(connection) == b""
 
 
-def test_idle_connections_stay_open(gateway):
+def test_idle_connections_stay_open(timed):
     """
     Between two requests there is no limit for the head.
     """
     request = encode_request("/v1/nothing", method="GET")
-    with connect(gateway) as idle, connect(gateway) as slow:
+    with connect(timed) as idle, connect(timed) as slow:
         idle.sendall(request)
         read_until(idle, b"}}")
         slow.sendall(b"GET ")
-        read_all(slow)  # until the time for a head is over
+        timed.wait_for_connections(2)
+        timed.advance_until_heard(slow, SECONDS + 1)
+        assert read_all(slow) == b""  # the time for a head is over
         idle.sendall(request)
         assert list_statuses(read_until(idle, b"}}")) == [404]
 
