@@ -128,6 +128,10 @@ class ServeProcess:
         self._reader.join()
         return status
 
+    def import_api(self) -> None:
+        """Have the worker import what answers requests under /api: the first takes long, and programs may not wait."""
+        assert httpx.get(f"{self.url}/api/keys", timeout=MAX_WAIT, verify=TLS, trust_env=False).status_code == 401
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, not to its workers."""
         self.process.send_signal(number)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.plugins.server.serving import ServeProcess
@@ -66,9 +65,9 @@ def test_usage_of_the_gateway_is_shown_while_it_runs(server, key):
     """
     A call of a key appears under the key's name.
     """
-    headers = {"authorization": f"Bearer {key}"}
     body = {"model": "demo", "messages": [{"role": "user", "content": "What gives fruit?"}]}
-    httpx.post(f"{server.url}/v1/chat/completions", json=body, headers=headers).raise_for_status()
+    with server.client(key) as client:
+        client.post("/v1/chat/completions", json=body).raise_for_status()
     command = [sys.executable, "-m", "budwood_cli", "usage", "--server", "--by", "label,tag:model", "--json"]
     rows = []
     while not rows:  # records are written a moment after the reply

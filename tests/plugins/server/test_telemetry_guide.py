@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.plugins.server.serving import ServeProcess
@@ -28,12 +27,12 @@ def test_programs_of_the_guide_show_a_call(tmp_path):
     program = "\n".join(re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE))
     with ServeProcess(tmp_path, settings='[server.models]\ndemo = "offline/extractive"\n') as server:
         key = server.create_key(scopes={"telemetry", "admin"})
-        headers = {"authorization": f"Bearer {server.create_key(scopes={'infer'})}"}
-        httpx.post(f"{server.url}/v1/chat/completions", json=BODY, headers=headers).raise_for_status()
+        with server.client() as client:
+            client.post("/v1/chat/completions", json=BODY).raise_for_status()
         calls = []
-        while not calls:  # records are written a moment after the reply
-            reply = httpx.get(f"{server.url}/api/telemetry/calls", headers={"authorization": f"Bearer {key}"})
-            calls = reply.json()["items"]
+        with server.client(key) as client:
+            while not calls:  # records are written a moment after the reply
+                calls = client.get("/api/telemetry/calls").json()["items"]
         written = program.replace("http://127.0.0.1:8080", server.url).replace("bw_live_…", key)
         command = [sys.executable, "-c", written]
         run = subprocess.run(command, cwd=tmp_path, env=os.environ.copy(), capture_output=True, text=True, check=False)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.plugins.server.serving import ServeProcess
@@ -30,8 +29,7 @@ def test_program_asks_by_the_name_of_a_prompt(tmp_path):
     section = GUIDE.partition("## Use a prompt of the server")[2].partition("\n## ")[0]
     (program,) = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     with ServeProcess(tmp_path, settings='[server.models]\ndemo = "offline/extractive"\n') as served:
-        editor = {"authorization": f"Bearer {served.create_key(scopes={'prompts'})}"}
-        with httpx.Client(base_url=served.url, headers=editor, trust_env=False) as client:
+        with served.client(served.create_key(scopes={"prompts"})) as client:
             assert client.post("/api/prompts", json=PROMPT).status_code == 201
             assert client.put("/api/prompts/greeting/labels/production", json={"version": 1}).status_code == 200
         run = subprocess.run(

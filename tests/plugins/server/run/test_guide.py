@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.plugins.server.serving import ServeProcess
@@ -27,6 +26,7 @@ def server(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("run")
     with ServeProcess(folder, settings='[server.models]\ndemo = "offline/extractive"\n') as served:
+        served.import_api()  # for the sessions
         yield served
 
 
@@ -53,8 +53,8 @@ def test_reply_has_the_printed_fields(server, key):
     words = shlex.split(command)
     body = json.loads(words[words.index("-d") + 1])
 
-    with httpx.Client(headers={"authorization": f"Bearer {key}"}, trust_env=False) as client:
-        received = client.post(f"{server.url}/api/run", json=body).json()
+    with server.client(key) as client:
+        received = client.post("/api/run", json=body).json()
 
     assert received | {"request_id": "req_…"} == json.loads(printed)
 

@@ -24,6 +24,7 @@ def test_the_program_of_the_guide_creates_rows(tmp_path):
     (settings,) = re.findall(r"^```toml\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
     (program,) = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
     with ServeProcess(tmp_path, settings=settings) as server:
+        server.import_api()
         written = program.replace("http://127.0.0.1:8080", server.url).replace("bw_live_…", server.create_key())
         run = subprocess.run([sys.executable, "-c", written], cwd=tmp_path, capture_output=True, text=True, check=False)
         server.send_signal(signal.SIGTERM)
