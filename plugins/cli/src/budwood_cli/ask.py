@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from budwood_cli import options
+from budwood_cli import options, stored_prompts
 from budwood_cli.call_options import Extra, Pairs, option_errors, read_options
 from budwood_cli.errors import ArgumentError
 
@@ -24,6 +24,8 @@ _LAST: Final = ""
 def ask(
     prompt: options.Prompt = None,
     *,
+    name: stored_prompts.Name = None,
+    values: stored_prompts.Values = None,
     model: options.Model = None,
     system: options.System = None,
     files: options.Files = None,
@@ -95,11 +97,13 @@ def ask(
         schema=form_of_reply,
         cache=_cache_mode(cache, stale=stale),
     )
-    text = build_prompt(prompt, files or (), is_optional=bool(files))
+    variables = stored_prompts.read_variables(name, values, prompt)
+    text = name or build_prompt(prompt, files or (), is_optional=bool(files))
     continued = _LAST if conversation is None and continues else conversation
     opened = _open_session(model, base_url, continued, ask_options)
-    with option_errors(further, ask_options), opened as (client, session, stored):
-        response = target.receive(session, text, stream=stream)
+    errors = stored_prompts.variable_errors(variables)
+    with option_errors(further, ask_options), errors, opened as (client, session, stored):
+        response = target.receive(session, text, variables, stream=stream)
         kept = keep(client, session, stored) if save else None
     target.finish(response, kept, is_written=stream and target.can_stream)
 

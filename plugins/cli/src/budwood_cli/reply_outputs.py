@@ -13,7 +13,7 @@ from budwood_cli.replies import as_json, write_notes, write_stream
 from budwood_cli.reply_schemas import list_columns
 
 if TYPE_CHECKING:
-    from budwood import ChatResponse, ChatSession
+    from budwood import AskOptions, ChatResponse, ChatSession
     from budwood.types import StreamEvent
 
 FORMATS: Final = ("plain", "table", "json", "jsonl")
@@ -52,13 +52,24 @@ class ReplyOutput:
         """Whether the reply is useful before it is complete: text that is printed, and lines of JSON."""
         return self._form == "jsonl" or (self._form == "plain" and self._path is None and not self._has_schema)
 
-    def receive(self, session: ChatSession, prompt: str, *, stream: bool) -> ChatResponse:
-        """Ask, write what arrives if the form is one for streams, and return the reply."""
+    def receive(
+        self, session: ChatSession, prompt: str, variables: Mapping[str, Any] | None = None, *, stream: bool
+    ) -> ChatResponse:
+        """
+        Ask, write what arrives if the form is one for streams, and return the reply.
+
+        Args:
+            session: The conversation.
+            prompt: The text, or the name of a stored prompt.
+            variables: The values of its variables; None if it is a text.
+            stream: Whether to write what arrives.
+        """
+        options: AskOptions = {} if variables is None else {"variables": variables}
         if not (stream and self.can_stream):
-            return session.ask(prompt)
+            return session.ask(prompt, **options)
         if self._form == "plain":
-            return write_stream(session.stream(prompt))
-        with session.stream(prompt) as events:
+            return write_stream(session.stream(prompt, **options))
+        with session.stream(prompt, **options) as events:
             for event in events:
                 self._add_line(_event_as_json(event))
             return events.response
