@@ -20,6 +20,7 @@ from budwood_server.access.keys import KeyPolicy
 from budwood_server.access.tokens import format_token, hash_secret, new_id, new_secret, parse_token
 from budwood_server.database import Database
 from budwood_server.database.tables import API_KEYS
+from budwood_server.people.audit import list_entries
 from tests.plugins.server.databases import open_database
 
 GIVEN, OTHER = format_token(new_id(), new_secret()), "Yw7rQ2kF9sLx4vBn6cTz8jHm3pGd5aXe"
@@ -285,7 +286,7 @@ def test_an_admin_key_can_be_given(run, given):
 
 def test_a_change_of_the_given_key_revokes_the_one_before(run):
     """
-    Commands cannot rotate it; one that was revoked cannot be given again.
+    Commands cannot rotate it; one that was revoked cannot be given again. The audit log has both acts.
     """
 
     async def scenario(store, database):
@@ -298,5 +299,8 @@ def test_a_change_of_the_given_key_revokes_the_one_before(run):
             await store.rotate(new.id)
         with pytest.raises(KeyRevokedError, match="Set `admin_key`"):
             await prepare_admin_key(database, GIVEN)
+        async with database.read() as connection:
+            acts = [(act.action, act.target) for act in reversed(await list_entries(connection))]
+        assert acts == [("key.create", old.id), ("key.revoke", old.id), ("key.create", new.id)]
 
     run(scenario)

@@ -114,9 +114,7 @@ class KeyStore:
         """
         token = Token(new_id(), new_secret())
         async with self._write(transaction) as connection:
-            key = await self._insert(connection, policy, token, source)
-            details = {"name": key.name, "team": key.team, "scopes": sorted(key.scopes)}
-            await record(connection, principal, "key.create", key.id, details, at=key.created.timestamp())
+            key = await self._insert(connection, policy, token, source, principal)
         return NewKey(key, format_token(*token))
 
     async def list(self, *, team: str | None = None, with_revoked: bool = False) -> Sequence[ApiKey]:
@@ -173,9 +171,7 @@ class KeyStore:
             key = await _find(connection, text)
             if key.revoked is not None:
                 return key
-            now = self._now()
-            await record(connection, principal, "key.revoke", key.id, {"name": key.name}, at=now.timestamp())
-            return await self._change(connection, key, revoked=now, **_NO_OLD_SECRET)
+            return await self._revoke(connection, key, principal)
 
     async def rotate(
         self,
@@ -250,7 +246,7 @@ class KeyStore:
             await raise_version(connection, KEYS)  # other processes wait here, and then see the key
             if (await connection.execute(query)).first():
                 return None
-            key = await self._insert(connection, policy, token, FIRST_START)
+            key = await self._insert(connection, policy, token, FIRST_START, COMMAND)
         return NewKey(key, format_token(*token))
 
     async def set_given(self, policy: KeyPolicy, token: Token) -> ApiKey:
@@ -276,8 +272,8 @@ class KeyStore:
                 raise KeyRevokedError("The key in the settings was revoked.", hint=hint)
             for key in keys:
                 if key.id != token.key_id:
-                    await self._change(connection, key, revoked=self._now())
-            return known or await self._insert(connection, policy, token, SETTINGS)
+                    await self._revoke(connection, key, COMMAND)
+            return known or await self._insert(connection, policy, token, SETTINGS, COMMAND)
 
     @asynccontextmanager
     async def _write(self, transaction: AsyncConnection | None) -> AsyncIterator[AsyncConnection]:
@@ -288,12 +284,23 @@ class KeyStore:
             async with self._database.write() as connection:
                 yield connection
 
-    async def _insert(self, connection: AsyncConnection, policy: KeyPolicy, token: Token, source: str) -> ApiKey:
+    async def _insert(
+        self, connection: AsyncConnection, policy: KeyPolicy, token: Token, source: str, principal: Principal
+    ) -> ApiKey:
+        """Insert a new key, and record that in the audit log."""
         version = await raise_version(connection, KEYS)
         fields = dict(policy) | {"id": token.key_id, "source": source, "created": self._now(), "version": version}
         key = ApiKey.model_validate(fields)
         await connection.execute(insert(API_KEYS).values(_to_values(key) | {"secret_hash": hash_secret(token.secret)}))
+        details = {"name": key.name, "team": key.team, "scopes": sorted(key.scopes)}
+        await record(connection, principal, "key.create", key.id, details, at=key.created.timestamp())
         return key
+
+    async def _revoke(self, connection: AsyncConnection, key: ApiKey, principal: Principal) -> ApiKey:
+        """Revoke a key, and record that in the audit log."""
+        now = self._now()
+        await record(connection, principal, "key.revoke", key.id, {"name": key.name}, at=now.timestamp())
+        return await self._change(connection, key, revoked=now, **_NO_OLD_SECRET)
 
     async def _change(self, connection: AsyncConnection, key: ApiKey, **values: Any) -> ApiKey:  # noqa: ANN401 - of columns
         changes = values | {"version": await raise_version(connection, KEYS)}
