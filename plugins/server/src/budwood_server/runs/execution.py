@@ -52,7 +52,7 @@ class RunExecution:
         self._claims = claims
         self._folder = folders.runs.path(run.id)
         self._run = run
-        self._notes = load_notes(self._folder)
+        self._notes: Sequence[str] = ()
         self._progress = run.progress
         self._changed = False
         self._was_cancelled = False
@@ -127,6 +127,7 @@ class RunExecution:
         payer = Payer(services, self._run.principal_kind, self._run.principal_id)
         client = RunModels(self._worker, payer, await payer.find(), self._run.id, self._run.name)
         source = await asyncio.to_thread(load_source, self._folder)
+        self._notes = await asyncio.to_thread(load_notes, self._folder)
         settings = self._worker.configuration.settings
         return await generate_async(source, settings=settings, on_progress=self._note, client=client)
 

@@ -78,7 +78,7 @@ class Retention:
                 await asyncio.to_thread(files.mark, ids)
                 await connection.execute(delete(table).where(table.c.id.in_(ids)))
             await asyncio.to_thread(files.remove, ids)
-            logs.emit("retention ended", table=table.name, removed=len(ids))
+            logs.emit("old rows removed", table=table.name, count=len(ids))
 
     async def _find_documents_in_use(self) -> set[str]:
         """Return the ids of documents that runs name which have not ended."""
