@@ -178,6 +178,7 @@ class ServerSettings(_Section):
         host: The address on which it listens; by default only this machine can connect.
         port: The port; 0 for any free port.
         workers: The number of processes that answer requests.
+        worker_timeout: Seconds after which a worker that hangs is killed and started again; 0 or None for never.
         database: ``sqlite:///PATH``, or ``postgresql://user@host/database``; by default a file of SQLite in the user's
             data folder.
         admin_key: The admin key, for set-ups that cannot read the one that the first start prints. Any change of it
@@ -213,6 +214,7 @@ class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     workers: Annotated[int, Field(ge=1, le=256)] = 1
+    worker_timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 60.0
     database: SecretStr | None = None
     admin_key: SecretStr | None = None
     redis: SecretStr | None = None

@@ -32,7 +32,17 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS: Final = 1.0
 
-AT_START: Final = ("host", "port", "workers", "database", "admin_key", "redis", "usage", "usage_retention_days")
+AT_START: Final = (
+    "host",
+    "port",
+    "workers",
+    "worker_timeout",
+    "database",
+    "admin_key",
+    "redis",
+    "usage",
+    "usage_retention_days",
+)
 """The settings that are read only at the start."""
 
 CHECK_SECONDS: Final = 5.0

@@ -50,9 +50,9 @@ class RunServer(ServeProcess):
     A server with runs, by default without a worker of its own, whose model ``fast`` is one of a vendor.
     """
 
-    def __init__(self, folder, url, vendor, worker="worker = false\nlease = 2", *options):
+    def __init__(self, folder, url, vendor, worker="worker = false\nlease = 2", *options, timeout=60):
         settings = (
-            f'[server]\ndatabase = "{url}"\n[server.runs]\ndir = "runs"\n{worker}\n'
+            f'[server]\ndatabase = "{url}"\nworker_timeout = {timeout}\n[server.runs]\ndir = "runs"\n{worker}\n'
             f'[server.models]\nfast = "local/tiny"\n[options]\nretries = 0\n'
             f'[providers.local]\nplugin = "openai-compatible"\nbase_url = "{vendor.origin}/v1"\n'
         )
@@ -121,17 +121,21 @@ def test_the_run_of_a_worker_that_is_killed_is_continued_by_another(tmp_path, da
         assert server.find_run(path)["progress"]["rows_done"] == 9
 
 
-def test_the_run_of_a_process_of_the_server_that_is_killed_is_continued_before_its_lease_ends(tmp_path, sqlite_url):
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_run_of_a_process_of_the_server_that_dies_or_hangs_is_continued_before_its_lease_ends(
+    tmp_path, sqlite_url, fault
+):
     """
-    The server knows of the death, and releases the claims of that process alone.
+    The server kills a process that hangs, knows of the death, and releases the claims of that process alone.
     """
-    with HoldingServer(answers=1) as vendor, RunServer(tmp_path, sqlite_url, vendor, "lease = 3600") as server:
+    runs = "lease = 3600"
+    with HoldingServer(answers=1) as vendor, RunServer(tmp_path, sqlite_url, vendor, runs, timeout=8) as server:
         path = submit(server.requests, conversation(3, concurrency=1))
         assert vendor.held.acquire(timeout=100)
         with closing(sqlite3.connect(tmp_path / "data" / "server.sqlite3")) as database:
             [(worker,)] = database.execute("SELECT worker FROM budwood_runs").fetchall()
         vendor.go_on()
-        os.kill(int(worker.rsplit("-", 2)[1]), signal.SIGKILL)
+        os.kill(int(worker.rsplit("-", 2)[1]), fault)
 
         wait_until(lambda: server.find_run(path)["state"] == "complete")
         assert server.find_run(path)["progress"]["rows_done"] == 3

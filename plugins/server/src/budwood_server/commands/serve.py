@@ -82,6 +82,7 @@ def _run_alone(
 ) -> None:
     from budwood_server.process.alone import serve_alone
     from budwood_server.process.server import run
+    from budwood_server.process.systemd import notify_watchdog
     from budwood_server.runs.process import run_worker_process
 
     async def serve() -> None:
@@ -91,7 +92,8 @@ def _run_alone(
                 _announce(sockets, worker.configuration.server, prepared)
                 start_runs()
 
-            await serve_alone(launch, sockets, started)
+            with notify_watchdog():
+                await serve_alone(launch, sockets, started)
 
     run(serve())
 
@@ -103,6 +105,7 @@ def _run_workers(
 
     from budwood_server.metrics import share_metrics
     from budwood_server.process.supervisor import Supervisor
+    from budwood_server.process.systemd import notify_watchdog
     from budwood_server.runs.process import run_worker_process
 
     async def supervise() -> None:
@@ -112,7 +115,9 @@ def _run_workers(
                 _announce(sockets, server, prepared)
                 start_runs()
 
-            await Supervisor(launch, sockets, server.workers, server.drain, started).run()
+            limits = {"drain": server.drain, "timeout": server.worker_timeout or 0.0}
+            with notify_watchdog():
+                await Supervisor(launch, sockets, server.workers, started, **limits).run()
 
     with share_metrics():
         asyncio.run(supervise())

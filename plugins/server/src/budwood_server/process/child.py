@@ -13,7 +13,7 @@ from typing import Final
 from budwood.errors import BudwoodError
 from budwood_server.process.alone import create_worker, keep_reloading
 from budwood_server.process.launch import Launch
-from budwood_server.process.link import Link
+from budwood_server.process.link import Link, send_heartbeats
 from budwood_server.process.server import GatewayServer, run, serve_worker
 from budwood_server.process.signals import handle_signals
 from budwood_server.worker import Worker, WorkerState
@@ -36,7 +36,8 @@ async def _work(end: socket.socket) -> int:
     launch = Launch(**order["launch"])
     launch.configure_logging()
     try:
-        await _serve(link, launch, [socket.socket(fileno=number) for number in order["sockets"]])
+        with send_heartbeats(link, order):
+            await _serve(link, launch, [socket.socket(fileno=number) for number in order["sockets"]])
     except BudwoodError as error:
         link.send("failed", message=error.message, hint=error.hint)
         await link.flush()

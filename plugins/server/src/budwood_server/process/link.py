@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections.abc import Iterator
 from typing import Any, Final
+
+from budwood_server.process.heartbeat import call_regularly
 
 MAX_LINE: Final = 4 * 1024 * 1024
 """The maximum size of a message in bytes."""
@@ -57,3 +60,11 @@ class Link:
     def close(self) -> None:
         """Close this end."""
         self._writer.close()
+
+
+@contextlib.contextmanager
+def send_heartbeats(link: Link, order: Message) -> Iterator[None]:
+    """Send heartbeats to the parent from the running event loop, if the message ``start`` demands them."""
+    interval: float = order["heartbeat"]
+    with call_regularly(interval, lambda: link.send("alive")) if interval else contextlib.nullcontext():
+        yield

@@ -1,4 +1,4 @@
-"""The parent of several workers: starts them, starts those again that die, and passes on signals."""
+"""The parent of several workers: starts them, starts those again that die or hang, and passes on signals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from budwood import logs
 from budwood.errors import BudwoodError, ConfigurationError
 from budwood_server.metrics import forget_process
-from budwood_server.process.link import Link
+from budwood_server.process.linked_process import LinkedProcess
 from budwood_server.process.signals import handle_signals
 
 if TYPE_CHECKING:
@@ -34,33 +34,11 @@ class WorkerStartError(ConfigurationError):
     """A worker of the server cannot start."""
 
 
-class _Child:
-    """A worker process, and the link to it."""
+class _Child(LinkedProcess):
+    """A worker process."""
 
-    def __init__(self, process: asyncio.subprocess.Process, link: Link) -> None:
-        self.process = process
-        self.link = link
-        self.is_ready = False
-        self.failure: BudwoodError | None = None
-
-    @classmethod
-    async def start(cls, launch: Launch, sockets: Sequence[socket.socket]) -> _Child:
-        ours, theirs = socket.socketpair()
-        listeners = [listener.fileno() for listener in sockets]
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *COMMAND,
-                str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *listeners),
-            )
-        link = await Link.open(ours)
-        link.send("start", launch=launch.to_json(), sockets=listeners)
-        return cls(process, link)
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+    is_ready = False
+    failure: BudwoodError | None = None
 
 
 class Supervisor:
@@ -71,8 +49,9 @@ class Supervisor:
         launch: How they are started.
         sockets: Where they listen.
         count: Their number.
-        drain: Seconds that their requests get to finish when the server stops.
         started: Called when all of them accept connections for the first time.
+        drain: Seconds that their requests get to finish when the server stops.
+        timeout: Seconds without a heartbeat after which a worker is killed; 0 for never.
     """
 
     def __init__(
@@ -80,13 +59,16 @@ class Supervisor:
         launch: Launch,
         sockets: Sequence[socket.socket],
         count: int,
-        drain: float,
         started: Callable[[], None],
+        *,
+        drain: float,
+        timeout: float,
     ) -> None:
         self._launch = launch
         self._sockets = sockets
         self._count = count
         self._drain = drain
+        self._timeout = timeout
         self._started = started
         self._children: dict[int, _Child] = {}
         self._states: dict[int, dict[str, Any]] = {}
@@ -114,7 +96,7 @@ class Supervisor:
         delay = 0.0
         while not self._stopping.is_set():
             began = loop.time()
-            child = await _Child.start(self._launch, self._sockets)
+            child = await self._start()
             self._children[slot] = child
             status = await self._watch(child)
             del self._children[slot]
@@ -131,17 +113,22 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), delay)
             delay = min(max(delay * 2, FIRST_DELAY), MAX_DELAY)
 
+    async def _start(self) -> _Child:
+        listeners = [listener.fileno() for listener in self._sockets]
+        order = {"launch": self._launch.to_json(), "sockets": listeners}
+        return await _Child.start(COMMAND, order, name="worker", timeout=self._timeout, pass_fds=listeners)
+
     async def _watch(self, child: _Child) -> int:
         """Receive the messages of a worker until it has ended, and return its exit status."""
         if self._stopping.is_set():  # it was just being started
+            child.spare()
             child.link.send("stop")
-        while (message := await child.link.receive()) is not None:
+        while (message := await child.receive()) is not None:
             self._handle(child, message)
             if not (self._has_started or self._stopping.is_set()) and self._is_complete():
                 self._has_started = True
                 self._started()
-        status = await child.process.wait()
-        child.link.close()
+        status = await child.wait()
         forget_process(child.process.pid)
         if self._states.pop(child.process.pid, None) is not None:
             self._send_states()
@@ -183,6 +170,8 @@ class Supervisor:
         self._stopping.set()
         for listener in self._sockets:
             listener.close()
+        for child in self._children.values():
+            child.spare()
         self._send("stop")
         self._kill_after(self._drain + KILL_SECONDS)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from budwood import logs
 from budwood.errors import BudwoodError
 from budwood_server.process.launch import Launch
+from budwood_server.process.link import Link, send_heartbeats
+from budwood_server.process.linked_process import LinkedProcess
 from budwood_server.process.signals import handle_signals
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIte
     tasks: list[asyncio.Task[None]] = []
 
     def start() -> None:
-        tasks.append(asyncio.create_task(_follow_settings(launch, server.runs), name="budwood-run-worker"))
+        tasks.append(asyncio.create_task(_follow_settings(launch, server), name="budwood-run-worker"))
 
     try:
         yield start
@@ -77,16 +79,17 @@ async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIte
         await _end(tasks)
 
 
-async def _follow_settings(launch: Launch, runs: RunSettings) -> None:
+async def _follow_settings(launch: Launch, server: ServerSettings) -> None:
     """Keep a process while the settings say so, and another one when those of runs have changed."""
     from budwood_server.process.file_watch import watch_files
     from budwood_server.settings import load_server_settings
 
+    runs, timeout = server.runs, server.worker_timeout or 0.0
     tasks: list[asyncio.Task[None]] = []
 
     def start() -> None:
         if runs.dir is not None and runs.worker:
-            tasks.append(asyncio.create_task(_keep(launch), name="budwood-run-worker-process"))
+            tasks.append(asyncio.create_task(_keep(launch, timeout), name="budwood-run-worker-process"))
 
     def load() -> RunSettings:
         return load_server_settings(launch.load_settings(), launch.overrides).runs
@@ -117,25 +120,27 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         del tasks[-1]
 
 
-async def _keep(launch: Launch) -> None:
+async def _keep(launch: Launch, timeout: float) -> None:
+    """Run a process that executes runs, and another one when it has died, or was killed after `timeout` of silence."""
     from budwood_server.access.tokens import new_id
 
     loop = asyncio.get_running_loop()
     delay = FIRST_DELAY
     while True:
         began, mark = loop.time(), new_id()[:6]
-        process = await asyncio.create_subprocess_exec(*COMMAND, stdin=asyncio.subprocess.PIPE)
+        order = {"launch": launch.to_json(), "mark": mark}
+        process = await LinkedProcess.start(COMMAND, order, name="worker of runs", timeout=timeout)
         try:
-            assert process.stdin is not None  # noqa: S101 - it is a pipe
-            process.stdin.write(json.dumps({"launch": launch.to_json(), "mark": mark}).encode() + b"\n")
+            while await process.receive() is not None:
+                pass
             status = await process.wait()
         except asyncio.CancelledError:
             await asyncio.shield(_stop(process))
             raise
         if loop.time() - began > STABLE_SECONDS:
             delay = FIRST_DELAY
-        logs.emit("worker of runs died", level="warning", pid=process.pid, status=status, restart_in=delay)
-        await _release_claims(launch, process.pid, mark)
+        logs.emit("worker of runs died", level="warning", pid=process.process.pid, status=status, restart_in=delay)
+        await _release_claims(launch, process.process.pid, mark)
         await asyncio.sleep(delay)
         delay = min(delay * 2, MAX_DELAY)
 
@@ -157,48 +162,47 @@ async def _release_claims(launch: Launch, pid: int, mark: str) -> None:
             await database.close()
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def _stop(child: LinkedProcess) -> None:
     """Stop a process, and kill it if it does not end."""
+    child.spare()
     with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        child.process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
 
 
 def main() -> int:
-    """Execute runs until a signal, or the end of the parent, whose line on standard input says how to start."""
+    """Execute runs until a signal, or the end of the parent. The argument is the socket to the parent."""
     from budwood_server.process.server import run
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all processes; the parent decides
-    given = json.loads(sys.stdin.readline())
-    launch = Launch(**given["launch"])
-    launch.configure_logging()
     try:
-        run(_serve_until_parent_ends(launch, given["mark"]))
+        run(_serve_until_parent_ends(socket.socket(fileno=int(sys.argv[1]))))
     except BudwoodError as error:
         logs.emit("worker of runs cannot start", level="warning", reason=f"{error.message} {error.hint or ''}".strip())
         return 3
     return 0
 
 
-async def _serve_until_parent_ends(launch: Launch, mark: str) -> None:
-    serving = asyncio.create_task(serve_runs(launch, mark=mark))
-    waiting = asyncio.create_task(_wait_for_end_of_input())
-    await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
-    for task in (serving, waiting):
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
-
-
-async def _wait_for_end_of_input() -> None:
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    await reader.read()
+async def _serve_until_parent_ends(end: socket.socket) -> None:
+    link = await Link.open(end)
+    order = await link.receive()  # how to start
+    if order is None:
+        return
+    launch = Launch(**order["launch"])
+    launch.configure_logging()
+    with send_heartbeats(link, order):
+        serving = asyncio.create_task(serve_runs(launch, lambda: link.send("ready"), mark=order["mark"]))
+        waiting = asyncio.create_task(link.receive())  # None at the end of the parent, which sends no more
+        await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (serving, waiting):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
 
 
 if __name__ == "__main__":
