@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from decimal import Decimal
 from itertools import pairwise
 from urllib.parse import urlencode
@@ -96,6 +98,34 @@ def test_largest_groups_have_series(gateway):
     assert [group["value"] for group in read(gateway, **query)["groups"]] == ["best", "fast", "mini"]
 
 
+def test_points_count_unknown_costs(gateway):
+    """
+    So that no reader takes a cost of zero for a known one; groups count them, too.
+    """
+    write_calls(gateway, [make_call(9, cost=None, model="own", time=START - 400 * DAY)])
+    series = read(gateway, since="2025-02-01", until="2025-03-01", by="model")
+
+    (point,) = [point for point in series["points"] if point["calls"]]
+    assert (point["cost"], point["unknown_costs"], series["total"]["unknown_costs"]) == ("0", 1, 1)
+    assert sum(point["unknown_costs"] for point in series["groups"][0]["points"]) == 1
+
+
+@pytest.mark.parametrize("path", ["calls.csv", "totals.csv"])
+def test_unknown_costs_are_empty_in_csv(gateway, path):
+    """
+    Zero would say that the calls were free. Costs that are known are numbers.
+    """
+    write_calls(gateway, [make_call(f"csv-{path}", team="priceless", cost=None, time=START - 500 * DAY)])
+    rows = {}
+    for team in ("priceless", "blue"):
+        answer = gateway.send("GET", f"/api/telemetry/{path}?team={team}", gateway.keys["everything"])
+        rows[team] = next(csv.DictReader(io.StringIO(answer.body.decode())))
+
+    assert rows["priceless"]["cost"] == ""
+    assert rows["priceless"].get("cost_unknown") or rows["priceless"]["unknown_costs"] != "0"
+    assert rows["blue"]["cost"] == "0.01"
+
+
 def test_keys_see_the_series_of_their_team(gateway):
     """
     As in the other forms of telemetry; filters select as well.
@@ -133,7 +163,8 @@ def test_periods_end_with_the_present(now, period):
     assert len(intervals) == timeline.count <= MAX_INTERVALS
     assert intervals[-1].since <= now < intervals[-1].until == timeline.end
     assert all(one.until == other.since for one, other in pairwise(intervals))
-    assert timeline.before.until - timeline.before.since == timeline.end - timeline.start
+    before = timeline.intervals_before
+    assert (len(before), before[-1].until) == (timeline.count, timeline.start)
 
 
 @given(moments=st.lists(MOMENTS, min_size=2, max_size=2, unique=True).map(sorted))

@@ -1,8 +1,10 @@
-"""Sums and durations over intervals of time."""
+"""The figures of intervals of time."""
 
 from __future__ import annotations
 
 import math
+from array import array
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -12,8 +14,7 @@ from sqlalchemy import create_engine, delete
 
 from budwood.types import Attempt, CallFilter, RequestFinished
 from budwood_usage import database
-from budwood_usage.database import Interval
-from budwood_usage.over_time import find_rank
+from budwood_usage.database import Interval, find_quantile
 from budwood_usage.rows import collect, make_rows
 from tests.postgresql_server import PostgreSQLServer
 
@@ -83,81 +84,90 @@ def select(calls, interval):
     return [call for call in calls if interval.since <= call["time"] < interval.until]
 
 
-def find_quantile(calls, quantile):
+def find_durations(calls):
     """
-    Return the duration of the nearest rank of calls that succeeded without the cache.
+    Return the durations of calls that succeeded without the cache.
     """
-    seconds = sorted(call["seconds"] for call in calls if not call["is_error"] and not call["is_cached"])
-    return seconds[max(math.ceil(quantile * len(seconds)), 1) - 1] if seconds else None
+    return sorted(call["seconds"] for call in calls if not call["is_error"] and not call["is_cached"])
+
+
+def write(connection, calls):
+    """
+    Replace all records.
+    """
+    connection.execute(delete(database.calls))
+    database.add(connection, [make_row(number, call) for number, call in enumerate(calls)])
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=CALLS)
-def test_sums_and_durations_are_those_of_the_calls(engine, calls):
+def test_figures_are_those_of_the_calls(engine, calls):
     """
-    For any calls, each interval has their number, their exact cost, and durations by the nearest rank.
+    For any calls, each interval has their number, their exact cost, each group of each dimension, and all durations.
     """
     with engine.begin() as connection:
-        connection.execute(delete(database.calls))
-        database.add(connection, [make_row(number, call) for number, call in enumerate(calls)])
-        sums = {each.interval: each for each in database.sum_intervals(connection, INTERVALS, CallFilter())}
-        counts = [sums[index].timed if index in sums else 0 for index in range(len(INTERVALS))]
-        durations = database.find_durations(connection, INTERVALS, counts, CallFilter(), QUANTILES)
+        write(connection, calls)
+        found = [database.read_figures(connection, each, CallFilter(), ("label", "error")) for each in INTERVALS]
+        counts = database.count_records(connection, INTERVALS)
 
-    assert sums.keys() == {index for index, each in enumerate(INTERVALS) if select(calls, each)}
-    for index, each in sums.items():
-        expected = select(calls, INTERVALS[index])
+    for interval, count, figures in zip(INTERVALS, counts, found, strict=True):
+        expected = select(calls, interval)
         paid = [call["cost"] for call in expected if not call["is_cached"]]
-        assert (each.value, each.totals.calls) == (None, len(expected))
-        assert each.totals.errors == sum(call["is_error"] for call in expected)
-        assert each.totals.cost == sum(paid, Decimal(0))
-    for interval, found in zip(INTERVALS, durations, strict=True):
-        assert list(found) == [find_quantile(select(calls, interval), quantile) for quantile in QUANTILES]
+        assert count == figures.total.calls == len(expected)
+        assert figures.total.errors == sum(call["is_error"] for call in expected)
+        assert figures.total.cost == sum(paid, Decimal(0))
+        assert figures.total.group == ()
+        labels = Counter(call["label"] for call in expected)
+        assert {value: totals.calls for value, totals in figures.groups["label"].items()} == labels
+        errors = Counter("ValueError" if call["is_error"] else None for call in expected)
+        assert {value: totals.calls for value, totals in figures.groups["error"].items()} == errors
+        for totals in (*figures.groups["label"].values(), *figures.groups["error"].values()):
+            assert len(totals.group) == 1
+        assert list(figures.durations) == find_durations(expected)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(calls=CALLS)
-def test_groups_have_each_call_once(engine, calls):
+def test_filter_selects_calls_and_time(engine):
     """
-    Values without a group of their own, also none at all, are one group.
-    """
-    values = ("a", "'; --", "absent")
-    with engine.begin() as connection:
-        connection.execute(delete(database.calls))
-        database.add(connection, [make_row(number, call) for number, call in enumerate(calls)])
-        sums = database.sum_intervals(connection, INTERVALS, CallFilter(), by="label", values=values)
-
-    expected = {}
-    for index, interval in enumerate(INTERVALS):
-        for call in select(calls, interval):
-            place = (index, call["label"] if call["label"] in values else None)
-            expected[place] = expected.get(place, 0) + 1
-    assert {(each.interval, each.value): each.totals.calls for each in sums} == expected
-
-
-def test_filter_and_interval_both_select(engine):
-    """
-    A filter for a part of the time leaves the rest of its intervals empty.
+    An interval is cut by the times of a filter; without a part of it, there are no calls.
     """
     calls = [
-        {"time": float(time), "seconds": 1.0, "cost": Decimal(1), "label": None, "is_error": False, "is_cached": False}
+        {"time": float(time), "seconds": 1.0, "cost": Decimal(1), "label": "a", "is_error": False, "is_cached": False}
         for time in range(0, 240, 10)
     ]
+    where = CallFilter(since=50.0, until=130.0)
     with engine.begin() as connection:
-        connection.execute(delete(database.calls))
-        database.add(connection, [make_row(number, call) for number, call in enumerate(calls)])
-        sums = database.sum_intervals(connection, INTERVALS, CallFilter(since=50.0, until=130.0))
-        assert database.sum_intervals(connection, [], CallFilter()) == []
-        assert database.find_durations(connection, [], [], CallFilter(), QUANTILES) == []
+        write(connection, calls)
+        found = [database.read_figures(connection, each.within(where), where) for each in INTERVALS]
+        other = database.read_figures(connection, INTERVALS[0], CallFilter(label="b"), ("label",))
+        assert database.count_records(connection, []) == []
 
-    assert [(each.interval, each.totals.calls) for each in sums] == [(0, 1), (1, 6), (2, 1)]
+    assert [figures.total.calls for figures in found] == [1, 6, 1, 0]
+    assert (other.total.calls, other.groups, list(other.durations)) == (0, {"label": {}}, [])
 
 
-@pytest.mark.parametrize(
-    ("quantile", "count", "rank"), [(0.5, 1, 1), (0.5, 4, 2), (0.95, 100, 95), (1, 7, 7), (0, 3, 1)]
+def test_new_records_have_higher_ids(engine):
+    """
+    Their times show which intervals have changed, also when they are older than others.
+    """
+    call = {"seconds": 1.0, "cost": Decimal(1), "label": None, "is_error": False, "is_cached": False}
+    with engine.begin() as connection:
+        write(connection, [call | {"time": 100.0}])
+        last = database.read_last_id(connection)
+        assert database.find_times(connection, last) is None
+        database.add(connection, [make_row(number, call | {"time": time}) for number, time in enumerate((7.0, 3.0), 1)])
+
+        assert database.find_times(connection, last) == (3.0, 7.0)
+
+
+@given(
+    columns=st.lists(st.lists(st.sampled_from([0.0, 0.5, 5e-324, 7.5]) | st.floats(0, 1e300))),
+    quantile=st.floats(0, 1) | st.sampled_from(QUANTILES),
 )
-def test_ranks_are_the_nearest(quantile, count, rank):
+def test_quantiles_are_those_of_all_numbers(columns, quantile):
     """
-    From 1 to the number of values.
+    By the nearest rank, as if all columns were one.
     """
-    assert find_rank(quantile, count) == rank
+    numbers = sorted(number for column in columns for number in column)
+    expected = numbers[max(math.ceil(quantile * len(numbers)), 1) - 1] if numbers else None
+
+    assert find_quantile([array("d", sorted(column)) for column in columns], quantile) == expected

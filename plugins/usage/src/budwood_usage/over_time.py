@@ -1,18 +1,23 @@
-"""The statements that read sums and durations over consecutive intervals of time, for charts."""
+"""The statements that read the figures of an interval of time: sums by group, and durations."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 from budwood.types import CallFilter, UsageTotals
-from budwood_usage.queries import SUMS, Dialect, find_condition, find_group
-from budwood_usage.rows import CALLS, read_sums, to_stored_text
+from budwood_usage.queries import SUM_COLUMNS, Dialect, find_condition, find_group
+from budwood_usage.rows import CALLS, read_sums
 
 _TIMED: Final = "error IS NULL AND cached = 0"
 """The calls that durations are read of: failures and replies of the cache are often much faster."""
+
+_ALL: Final = -1
+"""What stands for the number of a dimension in rows without a group."""
 
 
 class Interval(NamedTuple):
@@ -27,103 +32,109 @@ class Interval(NamedTuple):
     since: float
     until: float
 
+    def within(self, where: CallFilter) -> Interval:
+        """Return the part of the interval that a filter selects. Its end is not after its start if there is none."""
+        since = self.since if where.since is None else max(where.since, self.since)
+        until = self.until if where.until is None else min(where.until, self.until)
+        return Interval(since, until)
 
-class IntervalSums(NamedTuple):
+
+class Figures(NamedTuple):
     """
-    The sums over the calls of an interval, or over a group of them.
+    The figures of calls.
 
     Attributes:
-        interval: The index of the interval.
-        value: What the calls of the group have in common; None for all other calls, and without groups.
-        timed: The number of calls whose durations count: those that succeeded without the cache.
-        totals: The sums, without a group.
+        total: The sums over all of them, without a group.
+        groups: For each dimension, the sums over its groups by what the calls have in common: a text, or None.
+        durations: The seconds of the calls that succeeded without the cache, the shortest first.
     """
 
-    interval: int
-    value: str | None
-    timed: int
-    totals: UsageTotals
+    total: UsageTotals
+    groups: Mapping[str, Mapping[str | None, UsageTotals]]
+    durations: array[float]
 
 
-class RankedInterval(NamedTuple):
+def select_sums(interval: Interval, where: CallFilter, dialect: Dialect, by: Sequence[str]) -> tuple[str, list[Any]]:
     """
-    What durations are read of an interval.
+    Return the statement for the sums over an interval, and its arguments.
 
-    Attributes:
-        number: The index of the interval in the results.
-        interval: The interval.
-        ranks: The places of the durations, from 1 for the shortest.
-    """
-
-    number: int
-    interval: Interval
-    ranks: Sequence[int]
-
-
-def select_interval_sums(
-    intervals: Sequence[Interval], where: CallFilter, dialect: Dialect, by: str | None, values: Sequence[str]
-) -> tuple[str, list[Any]]:
-    """
-    Return the statement for the sums over each interval, and its arguments.
-
-    Each interval is a query of its own: it reads a range of the index on time, and nothing is sorted.
+    Each record is read once, also for several dimensions: they are summed from their common groups.
 
     Args:
-        intervals: The intervals.
+        interval: The interval.
         where: Selects the calls.
         dialect: The dialect of the database.
-        by: What the calls of an interval are grouped by, or None.
-        values: The values that have a group. All other calls are one group.
+        by: The dimensions, each of which groups the calls.
 
     Raises:
-        ValueError: Calls cannot be grouped by this name.
+        ValueError: Calls cannot be grouped by one of the names.
     """
-    value, value_arguments = _select_value(by, values, dialect)
-    parts, arguments = [], []
-    for index, interval in enumerate(intervals):
-        condition, more = find_condition(_within(where, interval), dialect)
-        columns = f"{index}, {value}, count(CASE WHEN {_TIMED} THEN 1 END), {SUMS}"
-        parts.append(f"SELECT {columns} FROM {CALLS} WHERE {condition} GROUP BY 2")  # noqa: S608 - constants
-        arguments += [*value_arguments, *more]
-    return " UNION ALL ".join(parts), arguments
+    condition, arguments = find_condition(replace(where, since=interval.since, until=interval.until), dialect)
+    names = [f"g{number}" for number in range(len(by))]
+    groups = [f"{find_group(name, dialect)} AS {column}" for name, column in zip(by, names, strict=True)]
+    sums = [f"{expression} AS s{number}" for number, expression in enumerate(SUM_COLUMNS)]
+    end = f"GROUP BY {', '.join(str(number + 1) for number in range(len(by)))}" if by else ""
+    common = f"SELECT {', '.join([*groups, *sums])} FROM {CALLS} WHERE {condition} {end}"  # noqa: S608 - constants
+    again = ", ".join(f"sum(s{number})" for number in range(len(SUM_COLUMNS)))
+    parts = [f"SELECT {_ALL}, CAST(NULL AS TEXT), {again} FROM common"]  # noqa: S608
+    parts += [f"SELECT {number}, {name}, {again} FROM common GROUP BY {name}" for number, name in enumerate(names)]  # noqa: S608
+    return f"WITH common AS ({common}) {' UNION ALL '.join(parts)}", arguments
 
 
-def select_durations(intervals: Iterable[RankedInterval], where: CallFilter, dialect: Dialect) -> tuple[str, list[Any]]:
-    """Return the statement for durations: rows of the index of an interval, a rank, and seconds; and its arguments."""
-    parts, arguments = [], []
-    for index, interval, ranks in intervals:
-        condition, more = find_condition(_within(where, interval), dialect)
-        ranked = (
-            f"SELECT seconds, row_number() OVER (ORDER BY seconds) AS place "  # noqa: S608 - constants
-            f"FROM {CALLS} WHERE {condition} AND {_TIMED}"
-        )
-        places = ", ".join(str(int(rank)) for rank in ranks)
-        parts.append(f"SELECT {index}, place, seconds FROM ({ranked}) AS r{index} WHERE place IN ({places})")  # noqa: S608
-        arguments += more
-    return " UNION ALL ".join(parts), arguments
+def select_durations(interval: Interval, where: CallFilter, dialect: Dialect) -> tuple[str, list[Any]]:
+    """Return the statement for the durations of an interval, the shortest first, and its arguments."""
+    condition, arguments = find_condition(replace(where, since=interval.since, until=interval.until), dialect)
+    return f"SELECT seconds FROM {CALLS} WHERE {condition} AND {_TIMED} ORDER BY seconds", arguments  # noqa: S608
 
 
-def read_interval_sums(rows: Iterable[Sequence[Any]]) -> list[IntervalSums]:
-    """Return the sums in the rows of `select_interval_sums`; intervals without calls have none."""
-    return [IntervalSums(row[0], row[1], row[2], read_sums(row[3:], 0)) for row in rows if row[3]]
+def select_counts(intervals: Sequence[Interval]) -> tuple[str, list[Any]]:
+    """Return the statement for the number of all records of each interval, which reads only an index."""
+    parts = [
+        f"SELECT {index}, count(*) FROM {CALLS} WHERE time >= ? AND time < ?"  # noqa: S608 - constants
+        for index in range(len(intervals))
+    ]
+    return " UNION ALL ".join(parts), [moment for interval in intervals for moment in interval]
 
 
-def find_rank(quantile: float, count: int) -> int:
-    """Return the place of a quantile among sorted values, from 1, by the nearest rank: no value is invented."""
-    return min(max(math.ceil(quantile * count), 1), count)
+def make_figures(rows: Iterable[Sequence[Any]], by: Sequence[str], durations: Iterable[float] = ()) -> Figures:
+    """Return the figures in the rows of `select_sums`."""
+    total = NO_CALLS
+    groups: dict[str, dict[str | None, UsageTotals]] = {name: {} for name in by}
+    for number, value, *sums in rows:
+        if not sums[0]:
+            continue
+        totals = read_sums([value, *sums], 1)
+        if number == _ALL:
+            total = replace(totals, group=())
+        else:
+            groups[by[number]][value] = totals
+    return Figures(total, groups, array("d", durations))
 
 
-def _select_value(by: str | None, values: Sequence[str], dialect: Dialect) -> tuple[str, list[Any]]:
-    """Return the expression of a group, and its arguments."""
-    if by is None or not values:
-        return "CAST(NULL AS TEXT)", []
-    group = find_group(by, dialect)
-    places = ", ".join("?" * len(values))
-    return f"CASE WHEN {group} IN ({places}) THEN {group} END", [to_stored_text(value) for value in values]
+def find_quantile(columns: Sequence[array[float]], quantile: float) -> float | None:
+    """
+    Return a quantile of the numbers of all columns by the nearest rank: one of them, or None if there are none.
+
+    Args:
+        columns: Numbers in ascending order. They are not merged.
+        quantile: The quantile, such as 0.5 for the median.
+    """
+    columns = [column for column in columns if column]
+    if not columns:
+        return None
+    count = sum(map(len, columns))
+    rank = min(max(ceil(quantile * count), 1), count)
+    low, high = min(column[0] for column in columns), max(column[-1] for column in columns)
+    while low < high:  # both are numbers of the columns, and the one of the rank is between them
+        middle = low + (high - low) / 2
+        middle = low if middle >= high else middle
+        places = [bisect_right(column, middle) for column in columns]
+        if sum(places) >= rank:
+            high = max(column[place - 1] for column, place in zip(columns, places, strict=True) if place)
+        else:
+            low = min(column[place] for column, place in zip(columns, places, strict=True) if place < len(column))
+    return low
 
 
-def _within(where: CallFilter, interval: Interval) -> CallFilter:
-    """Return a filter for the part of an interval that another one selects."""
-    since = interval.since if where.since is None else max(where.since, interval.since)
-    until = interval.until if where.until is None else min(where.until, interval.until)
-    return replace(where, since=since, until=until)
+NO_CALLS: Final = read_sums([0] * len(SUM_COLUMNS), 0)
+"""The sums over no calls."""

@@ -41,13 +41,23 @@ POSTGRESQL: Final = Dialect(
 SELECT_LAST: Final = f"SELECT coalesce(max(id), 0) FROM {CALLS}"  # noqa: S608 - constant
 SELECT_DROPPED: Final = f"SELECT calls FROM {DROPPED}"  # noqa: S608 - constant
 _DOLLAR: Final = 10**PICO
-SUMS: Final = f"""
-    count(*), count(error), coalesce(sum(cached), 0), coalesce(sum(attempts), 0), coalesce(sum(input_tokens), 0),
-    coalesce(sum(output_tokens), 0), coalesce(sum(cost / {_DOLLAR}), 0), coalesce(sum(cost % {_DOLLAR}), 0),
-    count(cost_unknown), coalesce(sum(saved / {_DOLLAR}), 0), coalesce(sum(saved % {_DOLLAR}), 0),
-    coalesce(sum(seconds), 0.0)
-"""
-"""Costs are added in two parts, so that no sum exceeds 64 bits."""
+SUM_COLUMNS: Final = (
+    "count(*)",
+    "count(error)",
+    "coalesce(sum(cached), 0)",
+    "coalesce(sum(attempts), 0)",
+    "coalesce(sum(input_tokens), 0)",
+    "coalesce(sum(output_tokens), 0)",
+    f"coalesce(sum(cost / {_DOLLAR}), 0)",
+    f"coalesce(sum(cost % {_DOLLAR}), 0)",
+    "count(cost_unknown)",
+    f"coalesce(sum(saved / {_DOLLAR}), 0)",
+    f"coalesce(sum(saved % {_DOLLAR}), 0)",
+    "coalesce(sum(seconds), 0.0)",
+)
+"""The sums over a group. Costs are added in two parts, so that no sum exceeds 64 bits."""
+
+SUMS: Final = ", ".join(SUM_COLUMNS)
 
 
 class Place(NamedTuple):

@@ -214,14 +214,14 @@ def read_sums(row: Sequence[Any], groups: int) -> UsageTotals:
     calls, errors, cached, attempts, inputs, outputs, dollars, rest, unknown, saved, saved_rest, seconds = row[groups:]
     return UsageTotals(
         group=tuple(row[:groups]),
-        calls=calls,
-        errors=errors,
+        calls=int(calls),
+        errors=int(errors),
         cached=int(cached),
         attempts=int(attempts),
         input_tokens=int(inputs),
         output_tokens=int(outputs),
         cost=from_pico(int(dollars) * 10**PICO + int(rest)),
-        unknown_costs=unknown,
+        unknown_costs=int(unknown),
         saved=from_pico(int(saved) * 10**PICO + int(saved_rest)),
         seconds=float(seconds),
     )

@@ -86,13 +86,13 @@ def test_text_between_backquotes_is_code():
     [
         (Decimal(0), None, "$0.00"),
         (Decimal(0), 0, "$0.00"),
-        (Decimal(0), "the model has no price", "–"),
-        (Decimal(0), 3, "–"),
-        (Decimal("0.25"), 3, "$0.2500"),
+        (Decimal(0), "the model has no price", "unknown"),
+        (Decimal(0), 3, "unknown"),
+        (Decimal("0.25"), 3, "at least $0.2500"),
         (None, None, "–"),
     ],
 )
-def test_cost_of_which_nothing_is_known_is_a_dash(value, unknown, text):
+def test_cost_says_what_is_not_known(value, unknown, text):
     """
     It is not $0.00, which a reply from the cache costs.
     """

@@ -44,7 +44,7 @@ def test_overview_shows_each_period(calls, visit, period):
     text = answer.body.decode()
     assert text.count('role="img"') >= 3
     assert f'href="/admin/overview?period={period}" aria-current="true"' in text
-    assert "Top models" in read(answer)
+    assert "Top models by cost" in read(answer)
     assert "<details" in text
 
 
@@ -208,3 +208,47 @@ def test_unknown_costs_are_not_shown_as_zero(calls, visit, path):
 
     assert "1.0 s" in page
     assert "$0.00" not in page
+
+
+def test_chart_of_costs_says_what_is_not_known(calls, visit):
+    """
+    In its figures, its sentence, the tile and the tables of the largest groups.
+    """
+    write_calls(calls, [make_call(600 + number, model="free?", cost=None, time=time.time()) for number in range(3000)])
+
+    text = read(visit().get("/admin/overview?period=hour&order=calls"))
+
+    assert "at least $" in text
+    assert "calls without a known cost" in text
+    assert "unknown" in text
+    assert "$0.00 3,000" not in text
+
+
+@pytest.mark.parametrize(
+    ("order", "first"), [("cost", "dear"), ("calls", "frequent"), ("errors", "broken"), ("latency", "slow")]
+)
+def test_groups_are_in_the_chosen_order(calls, visit, order, first):
+    """
+    The tables say which one it is, and links lead to the others.
+    """
+    if order == "cost":
+        moment = time.time()
+        write_calls(
+            calls,
+            [
+                *(make_call(f"f{number}", model="frequent", cost="0", time=moment) for number in range(5000)),
+                *(make_call(f"b{number}", model="broken", error=ValueError(), time=moment) for number in range(99)),
+                make_call("d", model="dear", cost="90000", time=moment),
+                make_call("s", model="slow", seconds=9e5, time=moment),
+            ],
+        )
+    page = visit().get(f"/admin/overview?period=hour&order={order}").body.decode()
+    totals = visit().get(f"/admin/telemetry/totals?by=model&order={order}").body.decode()
+
+    assert f"Top models by {order}" in page
+    assert re.search(r'<th scope="row">\s*<a href="[^"]*">([^<]*)<', page)[1] == first
+    assert f'order={order}#order" aria-current="true"' in page
+    assert re.search(r'<div class="title"><strong>([^<]*)<', totals)[1] == first
+    query = f"/api/telemetry/totals?by=model&limit=1&order={order}"
+    (largest,) = calls.call("GET", query, cookie=visit().cookie).json["items"]
+    assert largest["group"] == {"model": first}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from budwood.types import CallFilter, UsageTotals
+from budwood.types import CallFilter
 from budwood_server.access.keys import TELEMETRY
 from budwood_server.api.access import get_database, require
 from budwood_server.api.errors import list_responses
@@ -32,8 +32,9 @@ from budwood_server.telemetry.forms import (
     to_sum_row,
     to_sums,
 )
+from budwood_server.telemetry.ordering import Order, sort_groups
 from budwood_server.telemetry.reading import MAX_ID, CallReader, find_place
-from budwood_server.telemetry.series import Grouping, Series, find_top, read_series
+from budwood_server.telemetry.series import Series, make_series, read_history
 from budwood_server.telemetry.timeline import Period, find_timeline, fit_timeline
 from budwood_server.web.event_streams import MEDIA_TYPE as EVENTS
 from budwood_server.web.event_streams import EventStreams
@@ -56,7 +57,7 @@ By = Annotated[
     Sequence[str],
     Query(max_length=20, description="Dimensions, such as team,model; several, or repeated. Without any, one group."),
 ]
-Order = Annotated[Literal["cost", "calls", "group"], Query(description="The highest first, or by name.")]
+OrderQuery = Annotated[Order, Query(description="The highest first (latency: the average duration), or by name.")]
 PeriodQuery = Annotated[Period, Query(description="The time that ends now, or at until. since takes precedence.")]
 OneDimension = Annotated[str | None, Query(max_length=80, description="A dimension, such as model.")]
 Top = Annotated[int, Query(ge=1, le=20, description="The number of groups that have series of their own.")]
@@ -114,21 +115,21 @@ async def export_calls(where: Where, records: Records) -> Response:
 
 @router.get("/totals", responses=_ERRORS)
 async def list_totals(
-    where: Where, records: Records, paging: PageQuery, by: By = (), order: Order = "cost"
+    where: Where, records: Records, paging: PageQuery, by: By = (), order: OrderQuery = "cost"
 ) -> SumsPage:
     """Return sums over groups of calls: by key, team, model, user, day and so on."""
     (start,), names = paging.after(int) or (0,), read_dimensions(by)
-    groups = _sort(await records.sum(names, where), order)
+    groups = sort_groups(await records.sum(names, where), order)
     rows = [*enumerate(groups, 1)][max(start, 0) :][: paging.fetch]
     page = Page[Sums].of(rows, paging, lambda row: to_sums(row[1], names), lambda row: row[:1])
     return SumsPage(items=page.items, next_cursor=page.next_cursor, total=add_up(groups))
 
 
 @router.get("/totals.csv", response_class=Response, responses=_ERRORS | {200: {"content": {_CSV: {}}}})
-async def export_totals(where: Where, records: Records, by: By = (), order: Order = "cost") -> Response:
+async def export_totals(where: Where, records: Records, by: By = (), order: OrderQuery = "cost") -> Response:
     """Return the sums over all groups as CSV."""
     names = read_dimensions(by)
-    rows = map(to_sum_row, _sort(await records.sum(names, where), order))
+    rows = map(to_sum_row, sort_groups(await records.sum(names, where), order))
     text = write_rows([(*names, *SUM_COLUMNS), *rows])
     return Response(text, media_type=_CSV, headers=_name_file("totals"))
 
@@ -149,11 +150,12 @@ async def read_calls_over_time(
     else:
         timeline = fit_timeline(where.since, now if where.until is None else where.until)
     names = read_dimensions(() if by is None else (by,))
+    history = await read_history(records, where, timeline, names)
     if not names:
-        return await read_series(records, where, timeline)
-    found = await find_top(records, where, timeline, names[0])
-    values = [value for totals in found if (value := totals.group[0]) is not None]
-    return await read_series(records, where, timeline, Grouping(names[0], values[:top]))
+        return make_series(history)
+    largest = sort_groups(history.sum_groups(names[0]), "cost")
+    values = [value for totals in largest if (value := totals.group[0]) is not None]
+    return make_series(history, names[0], values[:top])
 
 
 @router.get(
@@ -174,13 +176,6 @@ async def follow_calls(
     if start is None:
         start = await records.find_last_id()
     return stream_events(request, _STREAMS, NewCallEvents(records, where, start).look, _find_reader)
-
-
-def _sort(groups: Sequence[UsageTotals], order: str) -> Sequence[UsageTotals]:
-    """Return groups with the highest cost or the most calls first; they are ordered by name already."""
-    if order == "cost":
-        return sorted(groups, key=lambda totals: -totals.cost)
-    return sorted(groups, key=lambda totals: -totals.calls) if order == "calls" else groups
 
 
 def _name_file(name: str) -> dict[str, str]:

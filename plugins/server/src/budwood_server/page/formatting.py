@@ -83,13 +83,15 @@ def format_dollars(value: float | Decimal | None) -> str:
 
 def format_cost(value: float | Decimal | None, unknown: str | int | None) -> str:
     """
-    Return a cost in US dollars, as far as it is known; a dash if nothing of it is known.
+    Return a cost in US dollars, such as ``"$1.25"``, ``"at least $1.25"`` or ``"unknown"``; a dash for None.
 
     Args:
         value: The known part.
         unknown: Why the cost is not complete, or the number of calls whose cost is not; else None or 0.
     """
-    return format_dollars(None if unknown and not value else value)
+    if value is None or not unknown:
+        return format_dollars(value)
+    return f"at least {format_dollars(value)}" if value else "unknown"
 
 
 def format_seconds(value: float | None) -> str:

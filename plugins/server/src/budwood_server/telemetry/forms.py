@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, PlainSerializer
@@ -13,6 +14,7 @@ from pydantic_core import to_json
 from budwood.types import CallRecord, UsageTotals
 from budwood_server.api_models.pages import PageOf
 from budwood_server.telemetry.dimensions import TAGS
+from budwood_usage.database import NO_CALLS
 
 
 def format_amount(amount: Decimal) -> str:
@@ -151,6 +153,8 @@ class SumsPage(PageOf[Sums]):
 CALL_COLUMNS: Final = tuple(name for name in Call.model_fields if name != "failures")
 SUM_COLUMNS: Final = tuple(name for name in Sums.model_fields if name != "group")
 
+_values_of: Final = attrgetter(*SUM_COLUMNS)
+
 
 def to_call(record: CallRecord) -> Call:
     """Return a record in the form of the API."""
@@ -169,19 +173,31 @@ def to_sums(totals: UsageTotals, by: Sequence[str]) -> Sums:
     return Sums(group=dict(group), **{name: getattr(totals, name) for name in SUM_COLUMNS})
 
 
-def add_up(groups: Sequence[UsageTotals]) -> Sums:
+def add_totals(parts: Iterable[UsageTotals], group: tuple[str | None, ...] = ()) -> UsageTotals:
+    """Return the sums over parts of a group."""
+    sums: Iterable[Any] = map(sum, zip(*map(_values_of, (NO_CALLS, *parts)), strict=True))
+    return UsageTotals(group=group, **dict(zip(SUM_COLUMNS, sums, strict=True)))
+
+
+def add_up(groups: Iterable[UsageTotals]) -> Sums:
     """Return the sums over all groups."""
-    sums: dict[str, Any] = {name: sum(getattr(totals, name) for totals in groups) for name in SUM_COLUMNS}
-    return Sums(group={}, **sums)
+    return to_sums(add_totals(groups), ())
 
 
 def to_call_row(record: CallRecord) -> list[object]:
-    """Return a record as a row of CSV, with `CALL_COLUMNS`."""
+    """Return a record as a row of CSV, with `CALL_COLUMNS`. A cost of which nothing is known is empty."""
     call = to_call(record)
     fields = {name: getattr(call, name) for name in CALL_COLUMNS}
-    return list((fields | {"time": call.time.isoformat(), "tags": to_json(call.tags).decode()}).values())
+    texts = {"time": call.time.isoformat(), "tags": to_json(call.tags).decode()}
+    return list((fields | texts | {"cost": _known(call.cost, call.cost_unknown)}).values())
 
 
 def to_sum_row(totals: UsageTotals) -> list[object]:
-    """Return sums as a row of CSV, with the dimensions and `SUM_COLUMNS`."""
-    return [*totals.group, *(getattr(totals, name) for name in SUM_COLUMNS)]
+    """Return sums as a row of CSV, with the dimensions and `SUM_COLUMNS`. A cost of which nothing is known is empty."""
+    fields = {name: getattr(totals, name) for name in SUM_COLUMNS}
+    return [*totals.group, *(fields | {"cost": _known(totals.cost, totals.unknown_costs)}).values()]
+
+
+def _known(cost: Decimal, unknown: str | int | None) -> Decimal | None:
+    """Return a cost as far as it is known, or None: zero would say that the calls were free."""
+    return None if unknown and not cost else cost

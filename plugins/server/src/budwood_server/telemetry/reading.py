@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from budwood.types import CallFilter, CallRecord, UsageTotals
 from budwood_server.telemetry.dimensions import to_stored
+from budwood_server.telemetry.kept import find_kept
 from budwood_server.web.problems import reject
-from budwood_usage.database import (
-    Interval,
-    IntervalSums,
-    Place,
-    find_calls,
-    find_durations,
-    read_last_id,
-    sum_calls,
-    sum_intervals,
-)
+from budwood_usage.database import Figures, Interval, Place, find_calls, read_last_id, sum_calls
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
@@ -55,6 +47,7 @@ class CallReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept = find_kept(database)
 
     async def list(self, where: CallFilter, *, before: Place | None = None, limit: int) -> Sequence[CallRecord]:
         """
@@ -98,37 +91,24 @@ class CallReader:
         groups = [to_stored(name) for name in by]
         async with self._database.read() as connection:
             totals = await connection.run_sync(sum_calls, groups, where, MAX_GROUPS + 1)
-        if len(totals) > MAX_GROUPS:
-            raise reject(
-                f"There are more than {MAX_GROUPS:,} groups.",
-                param="by",
-                code="too_many_groups",
-                hint="Select fewer calls, such as those of a shorter time, or group them by something else.",
-            )
+        check_groups(len(totals))
         return totals
 
-    async def sum_intervals(
-        self, intervals: Sequence[Interval], where: CallFilter, by: str | None = None, values: Sequence[str] = ()
-    ) -> Sequence[IntervalSums]:
+    async def read_figures(
+        self, intervals: Sequence[Interval], where: CallFilter, by: Sequence[str] = (), *, with_durations: bool = True
+    ) -> Sequence[Figures]:
         """
-        Return the sums over the calls of intervals, of which those without calls have none.
+        Return the figures of intervals, as far as the filter selects them. They are kept in memory for the next time.
 
         Args:
             intervals: The intervals.
             where: Selects the calls.
-            by: A dimension of `budwood_server.telemetry.dimensions`, or None.
-            values: The values that have a group. All other calls are one group.
+            by: Dimensions of `budwood_server.telemetry.dimensions`, each of which groups the calls.
+            with_durations: Whether to read durations as well.
         """
-        group = None if by is None else to_stored(by)
+        groups = [to_stored(name) for name in by]
         async with self._database.read() as connection:
-            return await connection.run_sync(sum_intervals, intervals, where, by=group, values=values)
-
-    async def find_durations(
-        self, intervals: Sequence[Interval], counts: Sequence[int], where: CallFilter, quantiles: Sequence[float]
-    ) -> Sequence[Sequence[float | None]]:
-        """Return quantiles of durations for each interval; see `budwood_usage.database.find_durations`."""
-        async with self._database.read() as connection:
-            return await connection.run_sync(find_durations, intervals, counts, where, quantiles)
+            return await self._kept.read(connection, intervals, where, groups, with_durations=with_durations)
 
     async def find_last_id(self) -> int:
         """Return the id of the newest record; 0 without any."""
@@ -149,6 +129,22 @@ class CallReader:
                 return NewCalls((), after)
             found = await connection.run_sync(find_calls, where, after=after, limit=_PORTION)
         return NewCalls(found, found[-1].id if len(found) == _PORTION else max([last, *(call.id for call in found)]))
+
+
+def check_groups(count: int) -> None:
+    """
+    Check the number of groups of a reply.
+
+    Raises:
+        ProblemError: There are more than `MAX_GROUPS`.
+    """
+    if count > MAX_GROUPS:
+        raise reject(
+            f"There are more than {MAX_GROUPS:,} groups.",
+            param="by",
+            code="too_many_groups",
+            hint="Select fewer calls, such as those of a shorter time, or group them by something else.",
+        )
 
 
 def find_place(record: CallRecord) -> Place:

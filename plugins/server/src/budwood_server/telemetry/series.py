@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from budwood.types import CallFilter, UsageTotals
-from budwood_server.telemetry.forms import Dollars, Sums, add_up
-from budwood_server.telemetry.reading import CallReader
+from budwood_server.telemetry.dimensions import to_stored
+from budwood_server.telemetry.forms import Dollars, Sums, add_totals, add_up
+from budwood_server.telemetry.reading import CallReader, check_groups
 from budwood_server.telemetry.timeline import Timeline
-from budwood_usage.database import IntervalSums
+from budwood_usage.database import Figures, Interval, find_quantile
 
 QUANTILES: Final = (0.5, 0.95)
 
@@ -27,6 +29,7 @@ class SeriesSums(BaseModel):
         calls: The number of calls; ``errors`` are those that failed, ``cached`` those that the cache answered.
         input_tokens: Tokens, as far as they are known; ``output_tokens`` as well.
         cost: The cost in US dollars, as far as it is known.
+        unknown_costs: The number of calls whose cost is not complete.
     """
 
     calls: int = 0
@@ -35,6 +38,7 @@ class SeriesSums(BaseModel):
     input_tokens: int = 0
     output_tokens: int = 0
     cost: Dollars = Decimal(0)
+    unknown_costs: int = 0
 
 
 class Point(SeriesSums):
@@ -91,94 +95,98 @@ class Series(BaseModel):
     groups: list[GroupSeries]
 
 
-class Grouping(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class History:
     """
-    How a series is grouped.
+    The calls of the intervals of a timeline.
 
     Attributes:
-        dimension: The dimension, or None.
-        values: The values that have a group of their own.
+        timeline: The intervals.
+        figures: The figures of each.
     """
 
-    dimension: str | None = None
-    values: Sequence[str] = ()
+    timeline: Timeline
+    figures: Sequence[Figures]
+
+    def sum_groups(self, dimension: str) -> Sequence[UsageTotals]:
+        """
+        Return the sums over each group of a dimension of the calls.
+
+        Raises:
+            ProblemError: There are more than `budwood_server.telemetry.reading.MAX_GROUPS`.
+        """
+        found: defaultdict[str | None, list[UsageTotals]] = defaultdict(list)
+        for each in self.figures:
+            for value, totals in each.groups[to_stored(dimension)].items():
+                found[value].append(totals)
+            check_groups(len(found))
+        return [add_totals(parts, (value,)) for value, parts in found.items()]
+
+    def find_quantiles(self) -> Sequence[float | None]:
+        """Return the `QUANTILES` of the durations over all intervals."""
+        columns = [each.durations for each in self.figures]
+        return [find_quantile(columns, quantile) for quantile in QUANTILES]
 
 
-UNGROUPED: Final = Grouping()
-
-
-async def read_series(
-    records: CallReader, where: CallFilter, timeline: Timeline, grouping: Grouping = UNGROUPED
-) -> Series:
+async def read_history(
+    records: CallReader, where: CallFilter, timeline: Timeline, dimensions: Sequence[str] = ()
+) -> History:
     """
-    Return calls over time.
+    Return the calls of the intervals of a timeline.
 
     Args:
         records: Reads the records.
         where: Selects the calls.
         timeline: The intervals.
-        grouping: The groups.
+        dimensions: The dimensions whose groups are needed.
     """
-    sums = await records.sum_intervals(timeline.intervals, where, grouping.dimension, grouping.values)
-    timed = [0] * timeline.count
-    for each in sums:
-        timed[each.interval] += each.timed
-    durations = await records.find_durations(timeline.intervals, timed, where, QUANTILES)
-    ((p50, p95),) = await records.find_durations([timeline.whole], [sum(timed)], where, QUANTILES)
+    return History(timeline, await records.read_figures(timeline.intervals, where, dimensions))
+
+
+def make_series(history: History, dimension: str | None = None, values: Sequence[str] = ()) -> Series:
+    """
+    Return calls over time.
+
+    Args:
+        history: The calls.
+        dimension: The dimension of groups that have series, or None.
+        values: The values of these groups. All other calls are one group.
+    """
+    timeline = history.timeline
+    p50, p95 = history.find_quantiles()
     return Series(
         since=_to_moment(timeline.start),
         until=_to_moment(timeline.end),
         step=timeline.step,
-        points=_make_points(timeline, sums, durations),
-        total=add_up([each.totals for each in sums]),
+        points=[_make_point(*each) for each in zip(timeline.intervals, history.figures, strict=True)],
+        total=add_up([each.total for each in history.figures]),
         p50=p50,
         p95=p95,
-        groups=_make_groups(timeline.count, sums, grouping),
+        groups=[] if dimension is None else _make_groups(history, to_stored(dimension), values),
     )
 
 
-async def find_top(records: CallReader, where: CallFilter, timeline: Timeline, dimension: str) -> Sequence[UsageTotals]:
-    """Return the sums over the groups of a dimension, those with the highest cost first, then with the most calls."""
-    whole = timeline.whole
-    within = replace(
-        where,
-        since=whole.since if where.since is None else max(where.since, whole.since),
-        until=whole.until if where.until is None else min(where.until, whole.until),
-    )
-    return sorted(await records.sum([dimension], within), key=lambda totals: (-totals.cost, -totals.calls))
+def _make_point(interval: Interval, figures: Figures) -> Point:
+    p50, p95 = (find_quantile([figures.durations], quantile) for quantile in QUANTILES)
+    values = _to_values(figures.total)
+    return Point.model_construct(start=_to_moment(interval.since), p50=p50, p95=p95, **values)
 
 
-def _make_points(
-    timeline: Timeline, sums: Sequence[IntervalSums], durations: Sequence[Sequence[float | None]]
-) -> list[Point]:
-    points = []
-    for index, (interval, quantiles) in enumerate(zip(timeline.intervals, durations, strict=True)):
-        values = _add_up(each.totals for each in sums if each.interval == index)
-        p50, p95 = quantiles
-        points.append(Point(start=_to_moment(interval.since), p50=p50, p95=p95, **values.model_dump()))
-    return points
+def _make_groups(history: History, group: str, values: Sequence[str]) -> list[GroupSeries]:
+    points: dict[str | None, list[SeriesSums]] = {value: [] for value in (*values, None)}
+    for each in history.figures:
+        found = each.groups[group]
+        others = [totals for value, totals in found.items() if value is None or value not in points]
+        for value in values:
+            points[value].append(SeriesSums(**_to_values(found[value])) if value in found else SeriesSums())
+        points[None].append(SeriesSums(**_to_values(add_totals(others))))
+    if not any(point.calls for point in points[None]):
+        del points[None]
+    return [GroupSeries(value=value, points=each) for value, each in points.items()]
 
 
-def _make_groups(count: int, sums: Sequence[IntervalSums], grouping: Grouping) -> list[GroupSeries]:
-    if grouping.dimension is None:
-        return []
-    found = {(each.interval, each.value): each.totals for each in sums}
-    names: list[str | None] = [*grouping.values]
-    if any(value is None for _, value in found):
-        names.append(None)
-    return [
-        GroupSeries(value=name, points=[_add_up(filter(None, [found.get((index, name))])) for index in range(count)])
-        for name in names
-    ]
-
-
-def _add_up(totals: Iterable[UsageTotals]) -> SeriesSums:
-    rows = [*totals]
-    if not rows:
-        return SeriesSums()
-    return SeriesSums.model_validate(
-        {name: sum(getattr(row, name) for row in rows) for name in SeriesSums.model_fields}
-    )
+def _to_values(totals: UsageTotals) -> dict[str, Any]:
+    return {name: getattr(totals, name) for name in SeriesSums.model_fields}
 
 
 def _to_moment(seconds: float) -> datetime:

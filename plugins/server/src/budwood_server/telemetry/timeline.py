@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from budwood_server.web.problems import reject
@@ -54,20 +54,15 @@ class Timeline:
         return self.start + self.step * self.count
 
     @property
-    def whole(self) -> Interval:
-        """All of them as one interval."""
-        return Interval(self.start, self.end)
-
-    @property
     def intervals(self) -> Sequence[Interval]:
         """The intervals, the earliest first."""
         starts = range(self.start, self.end, self.step)
         return [Interval(start, start + self.step) for start in starts]
 
     @property
-    def before(self) -> Interval:
-        """The time of the same length before the first one."""
-        return Interval(2 * self.start - self.end, self.start)
+    def intervals_before(self) -> Sequence[Interval]:
+        """As many intervals before the first one."""
+        return replace(self, start=2 * self.start - self.end).intervals
 
 
 def find_timeline(period: Period, now: float) -> Timeline:

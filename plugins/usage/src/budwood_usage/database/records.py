@@ -6,30 +6,13 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, delete, select, update
 
 from budwood.types import CallFilter, CallRecord, UsageTotals
 from budwood_usage.database.schema import is_postgresql, lock
+from budwood_usage.database.statements import find_dialect, read_rows
 from budwood_usage.database.tables import calls, dropped
-from budwood_usage.over_time import (
-    Interval,
-    IntervalSums,
-    RankedInterval,
-    find_rank,
-    read_interval_sums,
-    select_durations,
-    select_interval_sums,
-)
-from budwood_usage.queries import (
-    POSTGRESQL,
-    SELECT_DROPPED,
-    SELECT_LAST,
-    SQLITE,
-    Dialect,
-    Place,
-    select_calls,
-    select_totals,
-)
+from budwood_usage.queries import SELECT_DROPPED, SELECT_LAST, Place, select_calls, select_totals
 from budwood_usage.retention import SWEEP
 from budwood_usage.rows import CALLS, COLUMNS, read_row, read_totals
 
@@ -91,68 +74,7 @@ def sum_calls(
     Raises:
         ValueError: Calls cannot be grouped by one of the names.
     """
-    return read_totals(_read(connection, *select_totals(by, where, _dialect_of(connection), limit)), len(by))
-
-
-def sum_intervals(
-    connection: Connection,
-    intervals: Sequence[Interval],
-    where: CallFilter,
-    *,
-    by: str | None = None,
-    values: Sequence[str] = (),
-) -> Sequence[IntervalSums]:
-    """
-    Return the sums over the calls of intervals. Intervals without calls have none.
-
-    Args:
-        connection: A connection.
-        intervals: The intervals, at most a few hundred.
-        where: Selects the calls.
-        by: What the calls of an interval are grouped by, or None.
-        values: The values that have a group. All other calls are one group.
-
-    Raises:
-        ValueError: Calls cannot be grouped by this name.
-    """
-    if not intervals:
-        return []
-    statement = select_interval_sums(intervals, where, _dialect_of(connection), by, values)
-    return read_interval_sums(_read(connection, *statement))
-
-
-def find_durations(
-    connection: Connection,
-    intervals: Sequence[Interval],
-    counts: Sequence[int],
-    where: CallFilter,
-    quantiles: Sequence[float],
-) -> Sequence[Sequence[float | None]]:
-    """
-    Return quantiles of the durations of calls that succeeded without the cache, for each interval.
-
-    Args:
-        connection: A connection.
-        intervals: The intervals, at most a few hundred.
-        counts: The number of such calls of each, which `sum_intervals` returns.
-        where: Selects the calls.
-        quantiles: The quantiles, such as 0.5 for the median.
-
-    Returns:
-        Durations in seconds in the order of intervals and quantiles. They are durations of calls, by the nearest rank;
-        None without calls.
-    """
-    places = [[find_rank(quantile, count) if count else 0 for quantile in quantiles] for count in counts]
-    ranked = [
-        RankedInterval(index, interval, sorted({*ranks}))
-        for index, (interval, ranks) in enumerate(zip(intervals, places, strict=True))
-        if any(ranks)
-    ]
-    if not ranked:
-        return [[None] * len(quantiles) for _ in intervals]
-    rows = _read(connection, *select_durations(ranked, where, _dialect_of(connection)))
-    found = {(index, place): seconds for index, place, seconds in rows}
-    return [[found.get((index, place)) for place in ranks] for index, ranks in enumerate(places)]
+    return read_totals(read_rows(connection, *select_totals(by, where, find_dialect(connection), limit)), len(by))
 
 
 def find_calls(
@@ -173,18 +95,18 @@ def find_calls(
         before: Only records that come after this place in a list, the newest first: its next page.
         limit: The maximum number.
     """
-    rows = _read(connection, *select_calls(where, after, limit, _dialect_of(connection), before))
+    rows = read_rows(connection, *select_calls(where, after, limit, find_dialect(connection), before))
     return [read_row(row[0], row[1:]) for row in rows]
 
 
 def read_last_id(connection: Connection) -> int:
     """Return the highest id of a record; 0 without any. Later records get higher ones."""
-    return sum(row[0] for row in _read(connection, SELECT_LAST, ()))
+    return sum(row[0] for row in read_rows(connection, SELECT_LAST, ()))
 
 
 def read_dropped(connection: Connection) -> int:
     """Return how many calls were not recorded."""
-    return sum(row[0] for row in _read(connection, SELECT_DROPPED, ()))
+    return sum(row[0] for row in read_rows(connection, SELECT_DROPPED, ()))
 
 
 def _add_to_sqlite(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -206,14 +128,3 @@ def _insert_for(connection: Connection, rows: int = 1) -> str:
     places = ", ".join(place.format(number) for number in range(1, len(COLUMNS) + 1))
     values = ", ".join([f"({places})"] * rows)
     return f"INSERT INTO {CALLS} ({', '.join(COLUMNS)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608 - constants
-
-
-def _read(connection: Connection, statement: str, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    names = [f"p{number}" for number in range(len(arguments))]
-    for name in names:
-        statement = statement.replace("?", f":{name}", 1)
-    return connection.execute(text(statement), dict(zip(names, arguments, strict=True))).all()
-
-
-def _dialect_of(connection: Connection) -> Dialect:
-    return POSTGRESQL if is_postgresql(connection) else SQLITE

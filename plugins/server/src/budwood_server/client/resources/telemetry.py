@@ -112,7 +112,7 @@ class Usage(Resource[S]):
     def groups(
         self,
         *by: str,
-        order: Literal["cost", "calls", "group"] = "cost",
+        order: Literal["cost", "calls", "errors", "latency", "group"] = "cost",
         **where: Unpack[CallFilter],
     ) -> Request[PageOf[Sums]]:
         """
@@ -120,7 +120,7 @@ class Usage(Resource[S]):
 
         Args:
             by: Dimensions, such as ``"team"``, ``"model"`` or ``"day"``; see the guide of telemetry.
-            order: The highest cost or the most calls first, or by name.
+            order: The highest cost, the most calls or errors, or the longest average duration first, or by name.
             where: Which calls; see `CallFilter`.
         """
         return get(path_of("telemetry", "totals"), PageOf[Sums], by=[*by], order=order, **_encode(where))

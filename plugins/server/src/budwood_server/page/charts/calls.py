@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from budwood_server.page.charts.drawing import Chart, Line, Value
 from budwood_server.page.formatting import format_cost, format_dollars, format_number, format_seconds, format_short
-from budwood_server.telemetry.series import Series
+from budwood_server.telemetry.series import Series, SeriesSums
 
 OTHERS: Final = "others"
 _COLORS: Final = 5
@@ -23,7 +23,10 @@ def make_calls_chart(series: Series) -> Chart:
 
 def make_cost_chart(series: Series) -> Chart:
     """Return the cost, by the groups with the highest cost if the series has groups."""
-    text = f"{format_cost(series.total.cost, series.total.unknown_costs)} in total."
+    total = series.total
+    text = f"{format_cost(total.cost, total.unknown_costs).capitalize()} in total."
+    if total.unknown_costs:
+        text = f"{text} The cost of {format_number(total.unknown_costs)} calls is not known."
     return Chart("cost", "Cost", text, **_times(series), lines=_group(series, "cost"), **_DOLLARS)
 
 
@@ -48,19 +51,29 @@ def make_errors_chart(series: Series) -> Chart:
 def _group(series: Series, name: str) -> Sequence[Line]:
     """Return a line for each of the groups with the largest sums of a value, and one for all others."""
     if not series.groups:
-        return [Line(name.capitalize(), [getattr(point, name) for point in series.points])]
+        return [_make_line(name.capitalize(), series.points, name, "series-1")]
     colors = _choose_colors(series)
     largest = _find_largest(series, name)
     lines = [
-        Line(str(group.value), [getattr(point, name) for point in group.points], colors[str(group.value)])
+        _make_line(str(group.value), group.points, name, colors[str(group.value)])
         for group in series.groups
         if group.value in largest
     ]
     others = [group.points for group in series.groups if group.value not in largest]
     if others:
-        values = [sum(getattr(point, name) for point in points) for points in zip(*others, strict=True)]
-        lines.append(Line(OTHERS, values, "rest"))
+        lines.append(_make_line(OTHERS, [_add_up(points) for points in zip(*others, strict=True)], name, "rest"))
     return lines
+
+
+def _make_line(title: str, points: Sequence[SeriesSums], name: str, color: str) -> Line:
+    """Return the line of a value. A cost that is not known is not zero."""
+    values = [getattr(point, name) for point in points]
+    texts = [format_cost(point.cost, point.unknown_costs) for point in points] if name == "cost" else None
+    return Line(title, values, color, texts)
+
+
+def _add_up(points: Sequence[SeriesSums]) -> SeriesSums:
+    return SeriesSums(**{name: sum(getattr(point, name) for point in points) for name in SeriesSums.model_fields})
 
 
 def _find_largest(series: Series, name: str) -> Collection[str]:

@@ -33,11 +33,13 @@ class Line:
         name: What the legend says.
         values: The value of each interval, or None where there is none.
         color: The class of its colour: ``"series-1"`` and so on, or ``"bad"``.
+        texts: What stands for the values in words; by default what the chart makes of them.
     """
 
     name: str
     values: Sequence[Value]
     color: str = "series-1"
+    texts: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,9 @@ class Chart:
     @property
     def rows(self) -> Sequence[tuple[str, Sequence[str]]]:
         """The time of each interval, and its values as texts."""
-        return [
-            (format_interval(start, end), [self.format(line.values[index]) for line in self.lines])
-            for index, (start, end) in enumerate(zip(self.starts, self.ends, strict=True))
-        ]
+        columns = [line.texts or [self.format(value) for value in line.values] for line in self.lines]
+        times = [format_interval(start, end) for start, end in zip(self.starts, self.ends, strict=True)]
+        return [(time, [column[index] for column in columns]) for index, time in enumerate(times)]
 
     @property
     def is_empty(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -23,8 +23,10 @@ from budwood_server.page.routes import get
 from budwood_server.page.visits import Visit
 from budwood_server.people.roles import ENDPOINTS_READ
 from budwood_server.telemetry.filters import restrict
+from budwood_server.telemetry.forms import add_up
+from budwood_server.telemetry.ordering import Order, sort_groups
 from budwood_server.telemetry.reading import CallReader
-from budwood_server.telemetry.series import Grouping, Series, find_top, read_series
+from budwood_server.telemetry.series import Series, make_series, read_history
 from budwood_server.telemetry.timeline import PERIODS, Period, Timeline, find_timeline
 
 PATH: Final = "/admin/overview"
@@ -34,8 +36,11 @@ TITLES: Final[dict[Period, str]] = {"hour": "Hour", "day": "Day", "week": "Week"
 SPANS: Final[dict[Period, str]] = {"hour": "1h", "day": "24h", "week": "7d", "month": "30d"}
 """The same times as a filter of telemetry."""
 
-POLLS: Final[dict[Period, str]] = {"hour": "30s", "day": "1m", "week": "5m", "month": "15m"}
-"""How often the page asks for new figures. A month of a million calls takes seconds to read."""
+POLLS: Final[dict[Period, str]] = {"hour": "30s", "day": "1m", "week": "2m", "month": "5m"}
+"""How often the page asks for new figures."""
+
+ORDERS: Final[dict[Order, str]] = {"cost": "Cost", "calls": "Calls", "errors": "Errors", "latency": "Latency"}
+"""What the tables of the largest groups may be ordered by."""
 
 _TOP: Final = 5
 
@@ -43,21 +48,24 @@ _TOP: Final = 5
 async def show_overview(visit: Visit) -> Response:
     """Show the calls of a period. The page asks for them again from time to time."""
     period: Period = next((each for each in PERIODS if each == visit.query.get("period")), "day")
+    order: Order = next((each for each in ORDERS if each == visit.query.get("order")), "cost")
     timeline = find_timeline(period, time.time())
     records, where = CallReader(visit.database), restrict(CallFilter(), visit.principal)
-    models = await find_top(records, where, timeline, "model")
-    keys = (await find_top(records, where, timeline, "key"))[:_TOP]
-    names = _choose_groups([totals for totals in models if totals.group[0] is not None])
-    series = await read_series(records, where, timeline, Grouping("model", names))
+    history = await read_history(records, where, timeline, ("model", "key"))
+    models = history.sum_groups("model")
+    keys = sort_groups(history.sum_groups("key"), order)[:_TOP]
+    series = make_series(history, "model", _choose_groups(models))
     values = {
         "period": period,
         "periods": TITLES,
+        "order": order,
+        "orders": ORDERS,
         "span": SPANS[period],
         "poll": POLLS[period],
         "series": series,
         "changes": await _compare(records, where, timeline, series),
         "charts": _draw(series),
-        "models": models[:_TOP],
+        "models": sort_groups(models, order)[:_TOP],
         "keys": keys,
         "key_names": await find_key_names(visit, [totals.group[0] for totals in keys]),
         "endpoints": await _list_endpoints(visit),
@@ -65,10 +73,11 @@ async def show_overview(visit: Visit) -> Response:
     return visit.render("overview_figures.html" if visit.is_fragment else "overview.html", values)
 
 
-def _choose_groups(ranked: Sequence[UsageTotals]) -> list[str]:
-    """Return the groups with the highest cost, and then those with the most calls. `ranked` is ordered by cost."""
-    by_calls = sorted(ranked, key=lambda totals: -totals.calls)
-    return [*dict.fromkeys(str(totals.group[0]) for totals in (*ranked[:_TOP], *by_calls[:_TOP]))]
+def _choose_groups(groups: Iterable[UsageTotals]) -> list[str]:
+    """Return the groups with the highest cost, and then those with the most calls."""
+    named = [totals for totals in groups if totals.group[0] is not None]
+    largest = (*sort_groups(named, "cost")[:_TOP], *sort_groups(named, "calls")[:_TOP])
+    return [*dict.fromkeys(str(totals.group[0]) for totals in largest)]
 
 
 async def find_key_names(visit: Visit, ids: Sequence[str | None]) -> dict[str, str]:
@@ -82,14 +91,12 @@ async def find_key_names(visit: Visit, ids: Sequence[str | None]) -> dict[str, s
 
 async def _compare(records: CallReader, where: CallFilter, timeline: Timeline, series: Series) -> dict[str, str]:
     """Return how calls, cost and errors differ from the time before of the same length."""
-    sums = await records.sum_intervals([timeline.before], where)
-    if not sums:
+    figures = await records.read_figures(timeline.intervals_before, where, with_durations=False)
+    before = add_up(each.total for each in figures)
+    if not before.calls:
         return {}
-    before: UsageTotals = sums[0].totals
-    return {
-        name: _format_change(float(getattr(series.total, name)), float(getattr(before, name)))
-        for name in ("calls", "cost", "errors")
-    }
+    names = ("calls", "errors") if before.unknown_costs or series.total.unknown_costs else ("calls", "cost", "errors")
+    return {name: _format_change(float(getattr(series.total, name)), float(getattr(before, name))) for name in names}
 
 
 def _format_change(value: float, before: float) -> str:

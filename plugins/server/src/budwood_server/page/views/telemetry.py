@@ -13,10 +13,12 @@ from budwood_server.access.keys import TELEMETRY, ApiKey
 from budwood_server.api import telemetry
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get
+from budwood_server.page.views import overview
 from budwood_server.page.views.overview import find_key_names
 from budwood_server.page.visits import Visit
 from budwood_server.telemetry.dimensions import DIMENSIONS, read_dimensions
 from budwood_server.telemetry.filters import ANY_ERROR, read_filters
+from budwood_server.telemetry.ordering import Order
 from budwood_server.telemetry.reading import MAX_ID, CallReader
 from budwood_server.web.problems import ProblemError, reject
 
@@ -34,7 +36,9 @@ TIMES: Final = (
     ("30d", "Last 30 days"),
 )
 STATES: Final = (("", "All"), (ANY_ERROR, "Failed"), ("recovered", "With failed attempts"))
-_ORDERS: Final = ("cost", "calls", "group")
+ORDERS: Final[dict[Order, str]] = {**overview.ORDERS, "group": "Name"}
+"""What sums may be ordered by."""
+
 _MAX_TEXT: Final = 512
 _MAX_KEYS: Final = 1000
 
@@ -75,17 +79,22 @@ async def show_totals(visit: Visit) -> Response:
     filters = _read_texts(visit)
     choices = await _name_key(visit, filters)
     by = visit.query.get("by") or "model"
-    order = visit.query.get("order") if visit.query.get("order") in _ORDERS else "cost"
+    order: Order = next((each for each in ORDERS if each == visit.query.get("order")), "cost")
     names = read_dimensions((by,))
     where = telemetry.select(visit.principal, _read_filter(filters))
-    page = await telemetry.list_totals(where, CallReader(visit.database), visit.paging(), names, order)  # type: ignore[arg-type] # it is one of them
+    page = await telemetry.list_totals(where, CallReader(visit.database), visit.paging(), names, order)
     ids = [sums.group["key"] for sums in page.items] if "key" in names else []
-    values = {"page": page, "by": names, "order": order, "dimensions": [*DIMENSIONS]}
-    values["key_names"] = await find_key_names(visit, ids)
-    described = _describe(filters)
-    return visit.render(
-        "totals.html", values | described | {"dimensions": [*DIMENSIONS], "extra": {"by": by}, "keys": choices}
-    )
+    values = {
+        "page": page,
+        "by": names,
+        "order": order,
+        "orders": ORDERS,
+        "dimensions": [*DIMENSIONS],
+        "extra": {"by": by, "order": order},
+        "keys": choices,
+        "key_names": await find_key_names(visit, ids),
+    }
+    return visit.render("totals.html", values | _describe(filters))
 
 
 def _read_texts(visit: Visit) -> dict[str, str]:
