@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,9 +52,6 @@ class Database:
         self.address = parse_address(url)
         self.engine = _create_engine(self.address)
         self._writer = self.engine.execution_options(**{_IMMEDIATE: True})
-        self._steps: set[asyncio.Future[Any]] = set()
-        if not self.is_postgresql:
-            self.engine.sync_engine.dialect.do_terminate = self._terminate  # type: ignore[assignment,method-assign]
 
     @property
     def is_postgresql(self) -> bool:
@@ -88,21 +84,14 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Close all connections, also those of cancelled tasks. The next use connects again."""
-        while self._steps:
-            await asyncio.wait(self._steps)
+        """Close all connections. The next use connects again."""
         await self.engine.dispose()
 
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
-            connection = engine.connect()
-            await self._start(connection)
-            try:
-                async with connection.begin():
-                    yield connection
-            finally:
-                await asyncio.shield(self._begin(connection.close()))
+            async with engine.begin() as connection:
+                yield connection
         except Exception as error:
             if not is_database_failure(error):
                 raise
@@ -110,50 +99,6 @@ class Database:
         else:
             return
         raise failure  # not inside the handler: the cause would have the values
-
-    async def _start(self, connection: AsyncConnection) -> None:
-        """Open a connection, or take one of the pool. If this is cancelled, it is closed once it is open."""
-        start = self._begin(connection.start())
-        try:
-            await asyncio.shield(start)
-        except asyncio.CancelledError:
-            closing = self._begin(_close_when_open(connection, start))
-            closing.add_done_callback(_ignore_error)  # the caller is gone
-            raise
-
-    def _begin(self, step: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
-        """
-        Begin a step that is not cancelled with the task of the caller; `close` waits for it.
-
-        Drivers lose connections that are cancelled while they are opened, or a second time while they are closed.
-        """
-        task = asyncio.create_task(step)
-        self._keep(task)
-        return task
-
-    def _terminate(self, connection: Any) -> None:  # noqa: ANN401 - of SQLAlchemy's adapter for aiosqlite
-        """
-        Have the thread of a connection close it, after a statement that was cancelled.
-
-        SQLAlchemy would await that: a second cancellation then leaves a task that waits for the thread after its end.
-        """
-        if (closing := connection.driver_connection.stop()) is not None:
-            self._keep(closing)
-
-    def _keep(self, step: asyncio.Future[Any]) -> None:
-        self._steps.add(step)
-        step.add_done_callback(self._steps.discard)
-
-
-def _ignore_error(task: asyncio.Task[object]) -> None:
-    if not task.cancelled():
-        task.exception()
-
-
-async def _close_when_open(connection: AsyncConnection, start: asyncio.Task[object]) -> None:
-    await asyncio.wait([start])
-    if not start.cancelled() and start.exception() is None:
-        await connection.close()
 
 
 def _create_engine(address: Address) -> AsyncEngine:
