@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from budwood import Settings
+from budwood.types import Claim
 from budwood_server.access.keys import ADMIN, INFER, TELEMETRY, KeyPolicy
 from budwood_server.access.ownership import Ownership
 from budwood_server.database import Database
@@ -84,6 +85,20 @@ class KeyedGateway:
         (budget,) = self.run(client.budgets())
         spent: Decimal = budget.spent
         return spent
+
+    def spend(self, token: str, model: str, tokens: int) -> None:
+        """Spend tokens of the budget of a key, as a call of its client would. The model is any that it may use."""
+        self.run(self._spend(token, model, tokens))
+
+    async def _spend(self, token: str, model: str, tokens: int) -> None:
+        configuration, leases = self.worker.configuration, self.worker.services.leases
+        client = configuration.client_for(await self.worker.find_key(token), configuration.names.resolve(model))
+        (budget,) = await client.budgets()
+        name, end = f"budget/{budget.name}/{budget.unit}/{budget.per}", budget.resets_at.timestamp()
+        claims = [Claim(name, "quota", float(budget.limit), float(tokens), resets_at=end, is_lasting=True)]
+        await leases.ensure(claims)
+        assert leases.reserve("spent", claims) is None
+        leases.settle("spent", {})
 
     def send(self, method: str, path: str, token: str, body: bytes = b"", **headers: str) -> Answer:
         """Send a request with a token, or without any if it is empty."""

@@ -99,7 +99,7 @@ def test_created_key_works_and_is_shown_once(gateway):
     assert (created["source"], created["state"]) == ("api", "active")
     assert chat(gateway, token) == 200
     shown = send(gateway, "GET", f"/{created['id']}")
-    assert shown.json | {"last_used": None} == created
+    assert {name: shown.json[name] for name in created} | {"last_used": None} == created
     secret = token.rpartition("_")[2]
     texts = [
         shown.body,
@@ -107,6 +107,40 @@ def test_created_key_works_and_is_shown_once(gateway):
         *(fetch_rows(gateway, select(table)) for table in (API_KEYS, AUDIT)),
     ]
     assert secret not in repr(texts)
+
+
+def test_what_is_left_of_a_key_is_shown(gateway):
+    """
+    As the client of the gateway counts it; of limits that the key does not have, nothing is.
+    """
+    policy = {"name": "left", "requests_per_minute": 60, "budget": {"tokens": 100_000}}
+    created = send(gateway, "POST", body=policy).json
+    before = send(gateway, "GET", f"/{created['id']}").json["left"]
+    gateway.spend(created["key"], "demo", 1234)
+    after = send(gateway, "GET", f"/{created['id']}").json["left"]
+
+    assert before["budget"] == {"limit": 100_000, "left": 100_000, "resets_at": None}
+    assert gateway.find_spent(created["key"], "demo") == 1234
+    assert after["budget"]["left"] == 100_000 - 1234
+    assert after["budget"]["resets_at"] is not None
+    assert after["requests"]["limit"] == 60
+    assert after["tokens"] is None
+
+
+def test_keys_are_shown_while_limits_cannot_be_read(gateway, monkeypatch):
+    """
+    Without what is left of them.
+    """
+
+    async def fail(*_):
+        raise OSError("the store is away")
+
+    created = send(gateway, "POST", body=POLICY).json
+    monkeypatch.setattr(gateway.worker.services.leases, "read_taken", fail)
+    shown = send(gateway, "GET", f"/{created['id']}")
+
+    assert shown.status == 200
+    assert shown.json["left"] is None
 
 
 def test_repeated_request_creates_one_key(gateway):

@@ -109,6 +109,27 @@ def test_state_is_shared_and_lasts(run, key):
     assert (answer.granted, answer.left, answer.returnable) == (0.0, 70.0, 0.0)
 
 
+def test_counts_of_present_periods_are_read(run, key):
+    """
+    Of the keys that are asked for, and also of a limit without an end.
+    """
+
+    async def scenario(store):
+        ends = (NOW + 60, NOW + 120, inf)
+        names = (key, f"{key}2", f"{key}3")
+        requests = [request(name, end, spent=5.0) for name, end in zip(names, ends, strict=True)]
+        await store.exchange("a", [*requests, request(f"{key}4")], NOW)
+        return await store.read(set(names), NOW + 60), await store.read({"unknown"}, NOW)
+
+    found, unknown = run(scenario)
+
+    assert {period: count.used for period, count in found.items()} == {
+        Period(f"{key}2", NOW + 120): 5.0,
+        Period(f"{key}3", inf): 5.0,
+    }
+    assert unknown == {}
+
+
 def test_periods_are_apart(run, key):
     """
     Several of them can be in one request, also one without an end.

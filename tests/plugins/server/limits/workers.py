@@ -35,6 +35,11 @@ class MemoryStore:
         await asyncio.sleep(0)
         return answers
 
+    async def read(self, keys, now):
+        if self.error is not None:
+            raise self.error
+        return {each: count for each, count in self.counts.items() if each.key in keys and each.resets_at > now}
+
     async def list_recalled(self, now):
         return frozenset(period for period, count in self.counts.items() if count.recalled_until > now)
 

@@ -45,6 +45,20 @@ def test_key_is_shown_once(pages, visit):
         assert secret[25:] not in page
 
 
+def test_what_is_left_of_a_budget_is_shown(pages, visit):
+    """
+    In the list and at the key.
+    """
+    _, secret = create(visit(), name="spender", budget="5000", unit="tokens", per="day", requests_per_minute="60")
+    pages.spend(secret, "fast", 600)
+    page = visit().get(f"/admin/keys/{find_id(secret)}")
+
+    assert "4,400 of 5,000 tokens left" in read(page)
+    assert b'aria-label="Left of the budget"' in page.body
+    assert "of 60 left" in read(page)
+    assert "5k tokens a day 4.4k left" in read(visit().get("/admin/keys?name=spender"))
+
+
 def test_form_that_is_sent_twice_makes_one_key(visit):
     """
     The second reply is the first one.

@@ -146,13 +146,18 @@ class ApiKey(KeyPolicy):
     @property
     def budget_name(self) -> str:
         """The name of its budget, under which all workers count it."""
-        return f"key-{self.id}"
+        return name_budget(self.id)
 
     def find_status(self, now: datetime) -> Literal["active", "revoked", "expired"]:
         """Return whether it can be used at a moment, or why not."""
         if self.revoked is not None:
             return "revoked"
         return "expired" if self.expires is not None and now >= self.expires else "active"
+
+
+def name_budget(key_id: str) -> str:
+    """Return the name of the budget of a key."""
+    return f"key-{key_id}"
 
 
 @lru_cache(maxsize=1024)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from budwood.logs import emit
 from budwood_server.access.key_list import KeyFilter, list_keys
 from budwood_server.access.key_store import KeyStore
 from budwood_server.access.keys import ADMIN, INFER, ApiKey, KeyPolicy
@@ -17,8 +19,9 @@ from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
-from budwood_server.api_models.keys import KeyDetails, NewKeyDetails, Rotation
+from budwood_server.api_models.keys import KeyDetails, KeyDetailsLeft, KeyLeft, NewKeyDetails, Rotation
 from budwood_server.database import DatabaseError
+from budwood_server.limits.remaining import LimitedKey, read_remaining
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import KEYS_READ, KEYS_WRITE
 from budwood_server.web.problems import Problem, ProblemError, reject
@@ -56,9 +59,23 @@ async def list_all(
 
 
 @router.get("/{key_id}", responses=list_responses(400, 401, 403, 404, 503))
-async def show(request: Request, _: Reader, key_id: str) -> KeyDetails:
-    """Return a key, without its secret."""
-    return KeyDetails.of(await _find(KeyStore(get_database(request)), key_id))
+async def show(request: Request, _: Reader, key_id: str) -> KeyDetailsLeft:
+    """Return a key, without its secret, and what is left of its budget and limits."""
+    key = await _find(KeyStore(get_database(request)), key_id)
+    return KeyDetailsLeft.of(key, left=(await read_left(request, [key])).get(key.id))
+
+
+async def read_left(request: Request, keys: Collection[LimitedKey]) -> Mapping[str, KeyLeft]:
+    """Return what is left of the limits of keys, by their ids; nothing while that cannot be read."""
+    services = get_worker(request).services
+    if services is None:
+        return {}
+    try:
+        found = await read_remaining(services.leases, keys)
+    except OSError as error:
+        emit("limits of keys not read", level="warning", reason=str(error))
+        return {}
+    return {key_id: KeyLeft.model_validate(left) for key_id, left in found.items()}
 
 
 @router.post("", status_code=201, response_model=NewKeyDetails, responses=list_responses(400, 401, 403, 409, 503))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -56,12 +57,58 @@ class KeyDetails(BaseModel):
     request_options: list[str] | None
 
     @classmethod
-    def of(cls, key: ApiKey, /, **fields: str) -> Self:
+    def of(cls, key: ApiKey, /, **fields: object) -> Self:
         """Return what is shown of a key."""
         options = None if key.request_options is None else sorted(key.request_options)
         shown = dict(key) | {"scopes": sorted(key.scopes), "models": [*key.models], "request_options": options}
         shown |= {"state": key.find_status(datetime.now(UTC))} | fields
         return cls.model_validate({name: shown[name] for name in cls.model_fields})
+
+
+class LimitLeft(BaseModel):
+    """
+    What is left of a limit in its present period.
+
+    Attributes:
+        limit: The limit in dollars, tokens or requests.
+        left: What no call has used, and no running call has reserved: a running call counts with the most that it may
+            use. The calls of other workers are counted as they reported them, at most some seconds ago.
+        resets_at: The end of the period, or null if nothing was used in it yet.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    limit: int | Decimal
+    left: int | Decimal
+    resets_at: datetime | None
+
+
+class KeyLeft(BaseModel):
+    """
+    What is left of the limits of a key.
+
+    Attributes:
+        budget: What is left of its budget, or null if it has none.
+        requests: The requests that are left in this minute, or null if it has no such limit.
+        tokens: The tokens that are left in this minute, or null if it has no such limit.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    budget: LimitLeft | None
+    requests: LimitLeft | None
+    tokens: LimitLeft | None
+
+
+class KeyDetailsLeft(KeyDetails):
+    """
+    A key, with what is left of its limits.
+
+    Attributes:
+        left: What is left; null while that cannot be read.
+    """
+
+    left: KeyLeft | None
 
 
 class NewKeyDetails(KeyDetails):

@@ -6,7 +6,7 @@ from math import inf
 from typing import Final
 
 from budwood.types import Claim, Denial
-from budwood_server.limits.counts import LEASE_SECONDS, LeaseAnswer, LeaseRequest, Period
+from budwood_server.limits.counts import LEASE_SECONDS, Count, LeaseAnswer, LeaseRequest, Period
 
 RENEW_SECONDS: Final = 5.0
 """How often a lease is renewed, and what was used is reported."""
@@ -189,3 +189,21 @@ class Holding:
             self._spare = max(self.idle - request.needed, 0.0)
         if request.needed:
             self._topped_up_at = started
+
+
+def count_taken(count: Count, own: Holding | None, worker: str, now: float) -> float:
+    """
+    Return the units that all workers have used, or that their running calls have reserved.
+
+    Args:
+        count: What the store knows.
+        own: What this worker holds, which it knows better than the store; None if it holds nothing, or is reporting it.
+        worker: The id of this worker.
+        now: Seconds since 1970.
+    """
+    taken = count.used
+    for name, lease in count.leases.items():
+        if own is None or name != worker:
+            has_expired = lease.renewed + LEASE_SECONDS <= now  # all of it counts as used
+            taken += lease.amount if has_expired else lease.amount - lease.idle
+    return taken if own is None else taken + own.held + own.spent

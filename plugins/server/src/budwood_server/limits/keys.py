@@ -123,17 +123,27 @@ class KeyLimits:
         resets_at = (self._clock.time() // MINUTE + 1) * MINUTE
         claims = []
         if key.requests_per_minute is not None:
-            name = f"{KEY_PREFIX}{key.id}{_REQUESTS}"
-            claims.append(Claim(name, "quota", float(key.requests_per_minute), 1.0, MINUTE, resets_at))
+            claims.append(Claim(name_requests(key.id), "quota", float(key.requests_per_minute), 1.0, MINUTE, resets_at))
         if key.tokens_per_minute is not None:
-            name = f"{KEY_PREFIX}{key.id}{_TOKENS}"
-            claims.append(Claim(name, "quota", float(key.tokens_per_minute), float(tokens), MINUTE, resets_at))
+            claims.append(
+                Claim(name_tokens(key.id), "quota", float(key.tokens_per_minute), float(tokens), MINUTE, resets_at)
+            )
         return claims
 
     def _report(self, error: OSError) -> None:
         if not self._has_failed:
             emit("limits of keys not counted", level="warning", reason=str(error))
         self._has_failed = True
+
+
+def name_requests(key_id: str) -> str:
+    """Return the key of the claims on the requests of a key."""
+    return f"{KEY_PREFIX}{key_id}{_REQUESTS}"
+
+
+def name_tokens(key_id: str) -> str:
+    """Return the key of the claims on the tokens of a key."""
+    return f"{KEY_PREFIX}{key_id}{_TOKENS}"
 
 
 def _refuse(denial: Denial) -> Refusal:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from budwood.logs import emit
 from budwood_server.limits.counts import KEPT_SECONDS, Period
-from budwood_server.limits.holdings import Holding
+from budwood_server.limits.holdings import Holding, count_taken
 
 if TYPE_CHECKING:
     from budwood.contracts import Clock
@@ -151,6 +151,27 @@ class Leases:
                     holding.refuse(claim, now)
             if not any(holding.is_refused(claim, now) for holding, claim in short):
                 await self._clock.sleep_async(RECALL_POLL)
+
+    async def read_taken(self, keys: Collection[str]) -> Mapping[Period, float]:
+        """
+        Return the units of limits that were used or are reserved in the present periods; see `count_taken`.
+
+        Args:
+            keys: The keys of the limits. Those of which nothing was used are missing in the result.
+
+        Raises:
+            OSError: The store cannot be used.
+        """
+        now = self._clock.time()
+        counts = await self._store.read(frozenset(keys), now) if keys else {}
+        return {
+            period: count_taken(count, self._find_own(period), self.worker, now) for period, count in counts.items()
+        }
+
+    def _find_own(self, period: Period) -> Holding | None:
+        """Return what this worker holds; None if that is just being reported, so that the store may know it already."""
+        holding = self._holdings.get(period)
+        return None if holding is None or holding.is_exchanged else holding
 
     async def check(self) -> None:
         """

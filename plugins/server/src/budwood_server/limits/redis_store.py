@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, Final
@@ -24,6 +24,9 @@ from budwood_server.limits.counts import (
 
 PREFIX: Final = "budwood:limits:"
 TIMEOUT_SECONDS: Final = 2.0
+SCAN_COUNT: Final = 1000
+"""The names that Redis looks at in one step."""
+
 _RECALLS: Final = f"{PREFIX}recalls"
 
 
@@ -63,6 +66,15 @@ class RedisLeaseStore:
                 except WatchError:
                     continue
                 return answer
+
+    async def read(self, keys: Collection[str], now: float) -> Mapping[Period, Count]:
+        """Return the counts of limits in their present periods. Their names are looked for among all counts."""
+        async with _as_os_error():
+            names = [name async for name in self._redis.scan_iter(f"{PREFIX}*:*", count=SCAN_COUNT)]
+            periods = {name: _decode(name.removeprefix(PREFIX)) for name in names}
+            found = {name: each for name, each in periods.items() if each.key in keys and each.resets_at > now}
+            texts = await self._redis.mget(list(found)) if found else []
+        return {period: _read(text) for period, text in zip(found.values(), texts, strict=True) if text is not None}
 
     async def list_recalled(self, now: float) -> frozenset[Period]:
         """List the periods of which workers return their units in reserve."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, Final
@@ -51,7 +51,15 @@ class SqlLeaseStore:
             values = {"key": period.key, "resets_at": _encode_end(period), **_to_row(Count())}
             await connection.execute(insert_into(connection, LIMIT_COUNTS).values(values).on_conflict_do_nothing())
             row = (await connection.execute(query)).one()
-        return Count(row.used, row.recalled_until, {name: Lease(*lease) for name, lease in row.leases.items()})
+        return _to_count(row)
+
+    async def read(self, keys: Collection[str], now: float) -> Mapping[Period, Count]:
+        """Return the counts of limits in their present periods."""
+        is_present = (_COLUMNS.resets_at == _ENDLESS) | (_COLUMNS.resets_at > now)
+        query = select(LIMIT_COUNTS).where(_COLUMNS.key.in_(keys), is_present)
+        async with _as_os_error(), self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {Period(row.key, _decode_end(row.resets_at)): _to_count(row) for row in rows}
 
     async def list_recalled(self, now: float) -> frozenset[Period]:
         """List the periods of which workers return their units in reserve."""
@@ -88,6 +96,10 @@ def _encode_end(period: Period) -> float:
 
 def _decode_end(resets_at: float) -> float:
     return inf if resets_at == _ENDLESS else resets_at
+
+
+def _to_count(row: Any) -> Count:  # noqa: ANN401 - a row
+    return Count(row.used, row.recalled_until, {name: Lease(*lease) for name, lease in row.leases.items()})
 
 
 def _to_row(count: Count) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from budwood_server.limits.counts import LeaseAnswer, LeaseRequest, Period
+from budwood_server.limits.counts import Count, LeaseAnswer, LeaseRequest, Period
 
 
 class LeaseStore(Protocol):
@@ -25,6 +25,10 @@ class LeaseStore(Protocol):
             requests: The requests.
             now: Seconds since 1970.
         """
+        ...
+
+    async def read(self, keys: Collection[str], now: float) -> Mapping[Period, Count]:
+        """Return the counts of limits in their present periods; none of periods in which nothing was leased."""
         ...
 
     async def list_recalled(self, now: float) -> frozenset[Period]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from budwood_server.access.keys import KeyBudget
-from budwood_server.api_models.keys import KeyDetails, NewKeyDetails
+from budwood_server.api_models.keys import KeyDetails, KeyDetailsLeft, NewKeyDetails
 from budwood_server.api_models.pages import PageOf
 from budwood_server.client.operations import Resource, S, listing, operation
 from budwood_server.client.requests import Request, create, get, leave_out, path_of
@@ -29,9 +29,9 @@ class Keys(Resource[S]):
         return get(path_of("keys"), PageOf[KeyDetails], team=team, name=name, state=state, source=source)
 
     @operation
-    def get(self, key_id: str) -> Request[KeyDetails]:
-        """Return a key, without its secret."""
-        return get(path_of("keys", key_id), KeyDetails)
+    def get(self, key_id: str) -> Request[KeyDetailsLeft]:
+        """Return a key, without its secret, and what is left of its budget and limits."""
+        return get(path_of("keys", key_id), KeyDetailsLeft)
 
     @operation
     def create(

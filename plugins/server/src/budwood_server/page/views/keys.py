@@ -13,7 +13,7 @@ from starlette.responses import Response
 from budwood_server.access.keys import ADMIN, INFER, SCOPES, TELEMETRY, KeyPolicy
 from budwood_server.api import keys, telemetry
 from budwood_server.api.paging import Paging
-from budwood_server.api_models.keys import KeyDetails, NewKeyDetails, Rotation
+from budwood_server.api_models.keys import KeyDetailsLeft, NewKeyDetails, Rotation
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import Form, FormErrors, is_of_form
 from budwood_server.page.navigation import Link
@@ -41,13 +41,14 @@ async def show_keys(visit: Visit) -> Response:
     where = keys.read_filter(**texts, state=state)  # type: ignore[arg-type] # it is one of the states
     page = await keys.list_all(visit.request, visit.principal, where, visit.paging())
     template = "keys_table.html" if visit.is_fragment else "keys.html"
-    return visit.render(template, {"page": page, "where": where, "states": _STATES})
+    left = await keys.read_left(visit.request, [key for key in page.items if key.state == "active"])
+    return visit.render(template, {"page": page, "left": left, "where": where, "states": _STATES})
 
 
 async def show_key(visit: Visit) -> Response:
     """Show a key."""
     key = await _find(visit)
-    values = {"key": key, "use": await _read_use(visit, key.id)}
+    values = {"key": key, "left": key.left, "use": await _read_use(visit, key.id)}
     return visit.render("key.html", values | {"may_change": keys.may_change(visit.principal, key)})
 
 
@@ -115,7 +116,7 @@ async def revoke_key(visit: Visit) -> Response:
     return visit.redirect(f"{PATH}/{key_id}", "key-revoked")
 
 
-async def _find(visit: Visit) -> KeyDetails:
+async def _find(visit: Visit) -> KeyDetailsLeft:
     return await keys.show(visit.request, visit.principal, visit.request.path_params["key_id"])
 
 
