@@ -49,8 +49,15 @@ async def _work(end: socket.socket) -> int:
 
 async def _serve(link: Link, launch: Launch, sockets: list[socket.socket]) -> None:
     worker = create_worker(launch)
-    server = GatewayServer(worker, lambda: link.send("ready", state=worker.state.to_json()))
-    worker.announce = lambda: link.send("state", state=worker.state.to_json())
+
+    def report(kind: str) -> None:
+        link.send(kind, state=worker.state.to_json())
+
+    def report_start() -> None:
+        report("ready")
+        worker.announce = lambda: report("state")  # before its start, it has no state
+
+    server = GatewayServer(worker, report_start)
     with keep_reloading(worker, launch) as reload, handle_signals(server.stop, reload):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         listening = asyncio.create_task(_obey(link, worker, server, reload))
