@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from budwood.types import CallFilter
-from budwood_usage.database.statements import execute, find_dialect, read_rows
+from budwood_usage.database.statements import find_dialect, read_column, read_rows
 from budwood_usage.over_time import Figures, Interval, make_figures, select_counts, select_durations, select_sums
 from budwood_usage.rows import CALLS
 
@@ -40,7 +40,7 @@ def read_figures(
     rows = read_rows(connection, *select_sums(interval, where, dialect, by))
     if not with_durations:
         return make_figures(rows, by)
-    return make_figures(rows, by, execute(connection, *select_durations(interval, where, dialect)).scalars())
+    return make_figures(rows, by, read_column(connection, *select_durations(interval, where, dialect)))
 
 
 def count_records(connection: Connection, intervals: Sequence[Interval]) -> Sequence[int]:

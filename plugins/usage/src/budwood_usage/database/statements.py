@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, text
@@ -22,6 +23,15 @@ def execute(connection: Connection, statement: str, arguments: Sequence[Any]) ->
 def read_rows(connection: Connection, statement: str, arguments: Sequence[Any]) -> Sequence[Sequence[Any]]:
     """Return the rows of a statement with ``?`` in place of its arguments."""
     return execute(connection, statement, arguments).all()
+
+
+def read_column(connection: Connection, statement: str, arguments: Sequence[Any]) -> Iterable[Any]:
+    """
+    Return the only column of a statement with ``?`` in place of its arguments.
+
+    It may have very many values: they are taken from the driver, which returns them at once.
+    """
+    return chain.from_iterable(execute(connection, statement, arguments).cursor.fetchall())
 
 
 def find_dialect(connection: Connection) -> Dialect:
