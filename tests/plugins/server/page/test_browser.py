@@ -300,11 +300,25 @@ def test_documents_are_uploaded_and_chosen_for_a_run(visit, has_scripts):
     assert page.locator("pre.output", has_text='"paths": [').is_visible()
 
 
-def write_call(server):
+def test_names_stay_whole_on_a_narrow_overview(visit, server):
+    """
+    Also where costs are not known, which takes more room to say.
+    """
+    write_call(server, 2, model="support-answer", cost="612.25")
+    write_call(server, 3, model="support-answer", cost=None)
+    page = visit("/admin/overview", width=NARROW)
+    name = page.get_by_role("link", name="support-answer")
+
+    assert page.get_by_role("cell", name="at least $612.25", exact=True).first.is_visible()
+    assert name.evaluate("each => each.getClientRects().length") == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+
+
+def write_call(server, number=1, **fields):
     """
     Record a call of now.
     """
     engine = create_engine(f"sqlite:///{server.database_file}")
     with engine.begin() as connection:
-        add(connection, [make_call(1, time=time.time(), tags={"user": "followed"})])
+        add(connection, [make_call(number, time=time.time(), tags={"user": "followed"}, **fields)])
     engine.dispose()
