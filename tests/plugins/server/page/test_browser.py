@@ -248,7 +248,7 @@ def test_calls_are_followed(visit, server):
     page.get_by_role("link", name="Follow live").click()
     page.get_by_text("No calls").wait_for()
     page.evaluate("window.isSame = true")
-    write_call(server)
+    write_call(server, 1, tags={"user": "followed"})
     page.locator("tbody tr").wait_for()
 
     assert page.evaluate("window.isSame")
@@ -314,11 +314,11 @@ def test_names_stay_whole_on_a_narrow_overview(visit, server):
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
 
 
-def write_call(server, number=1, **fields):
+def write_call(server, number, **fields):
     """
     Record a call of now.
     """
     engine = create_engine(f"sqlite:///{server.database_file}")
     with engine.begin() as connection:
-        add(connection, [make_call(number, time=time.time(), tags={"user": "followed"}, **fields)])
+        add(connection, [make_call(number, time=time.time(), **fields)])
     engine.dispose()
