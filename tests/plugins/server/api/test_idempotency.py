@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 
 import pytest
@@ -155,3 +156,20 @@ def test_a_stored_reply_cannot_be_read_without_its_key(sqlite_url):
 
     assert "random-key" not in str(row)
     assert b"not to be stored" not in row.reply
+
+
+def test_a_stored_request_cannot_be_guessed_without_its_key(sqlite_url):
+    """
+    Bodies may contain passwords: no hash of one can be computed by those who read the table.
+    """
+    body = b'{"password": "correct horse"}'
+
+    async def scenario():
+        async with open_database(sqlite_url) as database:
+            await Creator(database).post("k-1", body)
+            async with database.read() as connection:
+                return (await connection.execute(select(REPLIES.c.request_hash))).scalar_one()
+
+    stored = asyncio.run(scenario())
+    guesses = [body, b"POST /api/things?\n" + body]
+    assert stored not in [hashlib.sha256(guess).digest() for guess in guesses]

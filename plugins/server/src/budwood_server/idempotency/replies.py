@@ -8,7 +8,7 @@ wrote, so it is encrypted with a key that only the header contains.
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import os
 import time
 from collections.abc import Iterable
@@ -50,8 +50,8 @@ class RequestIdentity:
 
     Attributes:
         principal: The reference of who sends it.
-        key_hash: The hash by which its key is found.
-        request_hash: The hash of what it asks for.
+        key_hash: An HMAC by which its key is found.
+        request_hash: An HMAC of what it asks for.
         secret: What its reply is encrypted with.
     """
 
@@ -90,10 +90,15 @@ def identify(principal: str, key: str, parts: Iterable[bytes]) -> RequestIdentit
     """
     return RequestIdentity(
         principal=principal,
-        key_hash=hashlib.sha256(b"find:" + key.encode()).digest(),
-        request_hash=hashlib.sha256(b"".join(parts)).digest(),
-        secret=hashlib.sha256(b"encrypt:" + key.encode()).digest(),
+        key_hash=_derive("find", key),
+        request_hash=_derive("request", key, b"".join(parts)),  # a plain hash would let passwords be guessed
+        secret=_derive("encrypt", key),
     )
+
+
+def _derive(purpose: str, key: str, content: bytes = b"") -> bytes:
+    """Return an HMAC of what has a purpose, which tells nothing to those who do not know the key."""
+    return hmac.digest(key.encode(), purpose.encode() + b":" + content, "sha256")
 
 
 async def reserve(
