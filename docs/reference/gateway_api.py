@@ -31,6 +31,9 @@ A request sends an API key or the access token of a login as `Authorization: Bea
 `{"error": {"code", "message", "hint", "request_id"}}`. Lists come in pages: `{"items": […], "next_cursor": …}`; the
 next request sends `next_cursor` as `cursor`, and `null` ends the list. A `POST` that creates or acts takes the header
 `idempotency-key`: for 24 hours, the same request with the same key gets the first reply.
+
+A moment is a text in ISO 8601. In replies it is in UTC with `Z`, such as `2026-11-12T09:31:00Z` or, with microseconds,
+`2026-11-12T09:31:00.250000Z`.
 """
 
 Schema = Mapping[str, Any]
@@ -131,6 +134,8 @@ def format_type(schema: Schema) -> str:
         return ", ".join(f"`{each}`" for each in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {format_type(schema.get('items', {}))}"
+    if schema.get("format") == "date-time":
+        return "moment"
     kind = schema.get("type", "any")
     return kind if isinstance(kind, str) else " or ".join(kind)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -76,7 +77,8 @@ def test_requests_continue_a_session(vendor, database_url):
     ]
     assert kept.json["content"] == [system("Answer in French."), *talk, assistant("Bien.")]
     assert (kept.json["messages"], kept.json["name"]) == (7, "chat-1")
-    assert kept.json["expires"] - kept.json["changed"] == 30 * 86400
+    changed, expires = (datetime.fromisoformat(kept.json[name]) for name in ("changed", "expires"))
+    assert expires - changed == timedelta(days=30)
 
 
 def test_sessions_belong_to_an_owner(vendor, database_url):

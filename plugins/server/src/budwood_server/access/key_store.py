@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood.errors import BudwoodError
 from budwood_server.access.keys import ADMIN, ApiKey, KeyPolicy
 from budwood_server.access.tokens import Token, format_token, hash_secret, new_id, new_secret, parse_token
+from budwood_server.api_models.moments import from_seconds
 from budwood_server.database import KEYS, Database, raise_version
 from budwood_server.database.tables import API_KEYS
 from budwood_server.database.versions import read_versions
@@ -344,11 +345,7 @@ async def _fetch(connection: AsyncConnection, query: Select[Any]) -> Sequence[Ap
 def to_key(row: RowMapping) -> ApiKey:
     """Return the key of a row with `FIELDS`."""
     fields = {name: row[name] for name in ApiKey.model_fields}
-    return ApiKey.model_validate(fields | {name: _to_moment(fields[name]) for name in _MOMENTS})
-
-
-def _to_moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return ApiKey.model_validate(fields | {name: from_seconds(fields[name]) for name in _MOMENTS})
 
 
 def _to_values(key: ApiKey) -> dict[str, Any]:

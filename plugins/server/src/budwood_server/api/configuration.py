@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from budwood_server.api.access import Admin, get_worker
 from budwood_server.api.errors import list_responses
+from budwood_server.api_models.moments import Moment
 from budwood_server.worker import Worker
 
 router = APIRouter(prefix="/api/config", tags=["configuration"])
@@ -19,14 +20,14 @@ class WorkerConfiguration(BaseModel):
     Attributes:
         pid: The number of the process.
         version: Identifies the settings that it uses: a hash of them.
-        loaded_at: When it loaded them, in ISO 8601.
+        loaded_at: When it loaded them.
         error: Why it rejected newer settings, or null.
         is_draining: Whether it finishes its requests, and then ends.
     """
 
     pid: int
     version: str
-    loaded_at: str
+    loaded_at: Moment
     error: str | None
     is_draining: bool
 
@@ -66,5 +67,7 @@ async def reload_configuration(request: Request, admin: Admin) -> ConfigurationR
 
 def _describe(worker: Worker) -> ConfigurationReply:
     states = [worker.state, *worker.others()]
-    workers = [WorkerConfiguration(**state.to_json()) for state in sorted(states, key=lambda state: state.pid)]
+    workers = [
+        WorkerConfiguration.model_validate(state.to_json()) for state in sorted(states, key=lambda state: state.pid)
+    ]
     return ConfigurationReply(version=worker.state.version, error=worker.state.error, workers=workers)

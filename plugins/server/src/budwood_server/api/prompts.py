@@ -14,6 +14,7 @@ from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
+from budwood_server.api_models.moments import from_seconds
 from budwood_server.api_models.prompts import (
     DifferenceReply,
     LabelBody,
@@ -177,4 +178,9 @@ def _refer(name: str, at: str | None) -> str:
 
 
 def _fields(found: store.PromptVersion) -> dict[str, Any]:
-    return {"prompt": found.prompt, "version": found.version, "created": found.created, "author": found.author}
+    return {
+        "prompt": found.prompt,
+        "version": found.version,
+        "created": from_seconds(found.created),
+        "author": found.author,
+    }

@@ -59,7 +59,7 @@ async def list_all(request: Request, reader: Reader, paging: PageQuery) -> Page[
         found = await documents.list_documents(
             connection, reader.owner, before=before and (before[0], before[1]), limit=paging.fetch
         )
-    return Page[DocumentDetails].of(found, paging, lambda each: each, lambda each: (each.created, each.id))
+    return Page[DocumentDetails].of(found, paging, documents.to_details, lambda row: (row["created"], row["id"]))
 
 
 @router.delete("/{document_id}", status_code=204, responses=list_responses(400, 401, 403, 404, 503))

@@ -30,7 +30,7 @@ async def list_sessions(request: Request, paging: PageQuery, owner: Owner) -> Pa
         found = await store.list_sessions(
             connection, owner.owner, time.time(), after=paging.after(float, str), limit=paging.fetch
         )
-    return Page[SessionReply].of(found, paging, lambda each: each, lambda each: [each.changed, each.name])
+    return Page[SessionReply].of(found, paging, SessionReply.model_validate, lambda row: [row["changed"], row["name"]])
 
 
 @router.get("/{name}", responses=list_responses(400, 401, 403, 404, 503))

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from budwood_server.api_models.moments import Moment
 from budwood_server.people.roles import Role
 
 ACCOUNT_PATTERN: Final = r"^[a-z0-9][a-z0-9._@+-]*$"
@@ -21,7 +22,7 @@ class Account(BaseModel):
         id: Identifies it.
         name: The name to log in with.
         role: ``"viewer"``, ``"operator"`` or ``"admin"``.
-        created: When it was created, in seconds since 1970.
+        created: When it was created.
         disabled: Since when it cannot log in, or null.
         last_login: When it last logged in, or null.
     """
@@ -31,6 +32,6 @@ class Account(BaseModel):
     id: str
     name: str
     role: Role
-    created: float
-    disabled: float | None = None
-    last_login: float | None = None
+    created: Moment
+    disabled: Moment | None = None
+    last_login: Moment | None = None

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from budwood_server.api_models.moments import Moment
+
 
 class AuditEntry(BaseModel):
     """
@@ -13,7 +15,7 @@ class AuditEntry(BaseModel):
 
     Attributes:
         id: Grows with each entry.
-        at: When it was, in seconds since 1970.
+        at: When it was.
         principal_kind: Who did it: ``"key"``, ``"account"`` or ``"command"``.
         principal_id: The id of the key or the account.
         principal_name: Its name at that time.
@@ -23,7 +25,7 @@ class AuditEntry(BaseModel):
     """
 
     id: int
-    at: float
+    at: Moment
     principal_kind: str
     principal_id: str
     principal_name: str

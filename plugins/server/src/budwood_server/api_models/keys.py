@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from budwood_server.access.keys import ApiKey, KeyBudget
+from budwood_server.api_models.moments import Moment
 
 if TYPE_CHECKING:
     from budwood_server.access.key_store import NewKey
@@ -45,11 +46,11 @@ class KeyDetails(BaseModel):
     scopes: list[str]
     state: Literal["active", "expired", "revoked"]
     source: str
-    created: datetime
-    expires: datetime | None
-    revoked: datetime | None
-    last_used: datetime | None
-    old_secret_expires: datetime | None
+    created: Moment
+    expires: Moment | None
+    revoked: Moment | None
+    last_used: Moment | None
+    old_secret_expires: Moment | None
     models: list[str]
     requests_per_minute: int | None
     tokens_per_minute: int | None

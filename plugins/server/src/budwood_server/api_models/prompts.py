@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from budwood_prompts import Prompt
+from budwood_server.api_models.moments import Moment
 
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
@@ -18,13 +19,13 @@ class VersionReply(BaseModel):
     Attributes:
         prompt: Its content.
         version: Its number, from 1.
-        created: When it was saved, in seconds since 1970.
+        created: When it was saved.
         author: The name of the key or the account that saved it.
     """
 
     prompt: Prompt
     version: int
-    created: float
+    created: Moment
     author: str
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from budwood_server.api_models.moments import Moment
+
 RunState = Literal["queued", "running", "complete", "incomplete", "failed", "cancelled"]
 ENDED: Final[frozenset[RunState]] = frozenset({"complete", "incomplete", "failed", "cancelled"})
 """The states of runs that no worker will execute, unless they are resumed."""
@@ -82,7 +84,7 @@ class RunDetails(BaseModel):
         state: ``"queued"`` until a worker executes it; ``"incomplete"`` if it ended and some rows failed.
         owner: Who owns it: the team of a key, a key, or an account.
         is_cancelling: Whether it was cancelled, and its worker has not ended it yet.
-        created: When it was submitted, in seconds since 1970.
+        created: When it was submitted.
         started: When a worker began it for the first time, or null.
         finished: When it ended, or null.
         progress: How far it is.
@@ -95,9 +97,9 @@ class RunDetails(BaseModel):
     state: RunState
     owner: str
     is_cancelling: bool
-    created: float
-    started: float | None
-    finished: float | None
+    created: Moment
+    started: Moment | None
+    finished: Moment | None
     progress: RunProgress
     error: RunProblem | None
     specification: dict[str, Any]
@@ -127,11 +129,11 @@ class DocumentDetails(BaseModel):
         name: The name of the file.
         bytes: Its size.
         sha256: The hash of its content.
-        created: When it was uploaded, in seconds since 1970.
+        created: When it was uploaded.
     """
 
     id: str
     name: str
     bytes: int
     sha256: str
-    created: float
+    created: Moment

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, JsonValue
 
+from budwood_server.api_models.moments import Moment
+
 
 class SessionReply(BaseModel):
     """
@@ -11,16 +13,16 @@ class SessionReply(BaseModel):
 
     Attributes:
         name: The name by which requests continue it.
-        created: When it began, in seconds since 1970; ``changed`` is the time of the last reply.
+        created: When it began; ``changed`` is the time of the last reply.
         expires: When it is removed unless it is continued.
         messages: The number of messages.
         bytes: Their size as JSON.
     """
 
     name: str
-    created: float
-    changed: float
-    expires: float
+    created: Moment
+    changed: Moment
+    expires: Moment
     messages: int
     bytes: int
 

@@ -13,6 +13,8 @@ from budwood_cli.groups import new_group
 from budwood_server.commands.databases import URL, run_with_database
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from budwood_server.api_models.accounts import Account
@@ -158,7 +160,7 @@ def _find_state(account: Account) -> str:
     return "active" if account.disabled is None else "disabled"
 
 
-def _format(moment: float | None) -> str:
+def _format(moment: datetime | None) -> str:
     from budwood_cli.moments import format_moment
 
-    return "never" if moment is None else format_moment(moment)
+    return "never" if moment is None else format_moment(moment.timestamp())

@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood.errors import BudwoodError
 from budwood_server.access.tokens import new_id
 from budwood_server.api_models.accounts import Account
+from budwood_server.api_models.moments import from_seconds
 from budwood_server.database.tables import ACCOUNTS
 from budwood_server.people.audit import record
 from budwood_server.people.logins import ACCOUNT_COLUMNS, end_logins
@@ -39,9 +40,12 @@ async def create_account(
     Raises:
         AccountExistsError: Another one has this name.
     """
-    account = Account(id=new_id(), name=name, role=role, created=time.time())
+    now = time.time()
+    account = Account(id=new_id(), name=name, role=role, created=from_seconds(now))
     try:
-        await connection.execute(insert(ACCOUNTS).values(**account.model_dump(), password_hash=password_hash))
+        await connection.execute(
+            insert(ACCOUNTS).values(id=account.id, name=name, role=role, created=now, password_hash=password_hash)
+        )
     except IntegrityError:
         raise AccountExistsError(f"The account {name!r} exists.", hint="Choose another name.") from None
     await record(connection, principal, "account.create", account.id, {"name": name, "role": role})
@@ -100,7 +104,7 @@ async def change_account(
     if password_hash is not None:
         values["password_hash"] = password_hash
     if is_disabled is not None:
-        values["disabled"] = (account.disabled or time.time()) if is_disabled else None
+        values["disabled"] = func.coalesce(ACCOUNTS.c.disabled, time.time()) if is_disabled else None
     if not values:
         return account
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**values))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from budwood_server.api_models.moments import from_seconds
 from budwood_server.api_models.runs import RunDetails, RunProblem, RunProgress, RunState
 
 
@@ -60,9 +61,9 @@ class Run:
             state=self.state,
             owner=self.owner,
             is_cancelling=self.state == "running" and self.cancelled is not None,
-            created=self.created,
-            started=self.started,
-            finished=self.finished,
+            created=from_seconds(self.created),
+            started=from_seconds(self.started),
+            finished=from_seconds(self.finished),
             progress=self.progress,
             error=self.error,
             specification=dict(self.specification),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, tuple_, update
 
 from budwood_server.api_models.sessions import SessionDetails, SessionReply
 from budwood_server.database.inserts import insert_into
@@ -119,9 +119,9 @@ async def find_session(connection: AsyncConnection, owner: str, name: str, now: 
 
 async def list_sessions(
     connection: AsyncConnection, owner: str, now: float, *, after: tuple[float, str] | None, limit: int
-) -> Sequence[SessionReply]:
+) -> Sequence[RowMapping]:
     """
-    Return sessions of an owner without their messages, the last changed first.
+    Return the rows of sessions of an owner without their messages, the last changed first.
 
     Args:
         connection: A transaction.
@@ -134,7 +134,7 @@ async def list_sessions(
     if after is not None:
         query = query.where(tuple_(SESSIONS.c.changed, SESSIONS.c.name) < after)
     query = query.order_by(SESSIONS.c.changed.desc(), SESSIONS.c.name.desc()).limit(limit)  # as the index has them
-    return [SessionReply.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
+    return (await connection.execute(query)).mappings().all()
 
 
 async def delete_session(connection: AsyncConnection, owner: str, name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Annotated, Any, Final
@@ -12,6 +11,7 @@ from pydantic import BaseModel, PlainSerializer
 from pydantic_core import to_json
 
 from budwood.types import CallRecord, UsageTotals
+from budwood_server.api_models.moments import Moment, format_moment, from_seconds
 from budwood_server.api_models.pages import PageOf
 from budwood_server.telemetry.dimensions import TAGS
 from budwood_usage.database import NO_CALLS
@@ -78,7 +78,7 @@ class Call(BaseModel):
     """
 
     id: int
-    time: datetime
+    time: Moment
     call: str
     service: str
     key: str | None
@@ -161,7 +161,7 @@ def to_call(record: CallRecord) -> Call:
     fields: dict[str, Any] = {name: getattr(record, name) for name in Call.model_fields if hasattr(record, name)}
     tags = dict(record.tags)
     fields |= {name: tags.pop(name, None) for name in TAGS}
-    fields |= {"time": datetime.fromtimestamp(record.time, UTC), "tags": tags}
+    fields |= {"time": from_seconds(record.time), "tags": tags}
     fields |= {"vendor_model": record.model, "vendor_key": record.key}
     failures = [Failure(endpoint=each.endpoint, vendor_key=each.key, error=each.error) for each in record.failures]
     return Call.model_construct(**fields | {"failures": failures})
@@ -188,7 +188,7 @@ def to_call_row(record: CallRecord) -> list[object]:
     """Return a record as a row of CSV, with `CALL_COLUMNS`. A cost of which nothing is known is empty."""
     call = to_call(record)
     fields = {name: getattr(call, name) for name in CALL_COLUMNS}
-    texts = {"time": call.time.isoformat(), "tags": to_json(call.tags).decode()}
+    texts = {"time": format_moment(call.time), "tags": to_json(call.tags).decode()}
     return list((fields | texts | {"cost": _known(call.cost, call.cost_unknown)}).values())
 
 

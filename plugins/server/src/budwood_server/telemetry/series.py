@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from budwood.types import CallFilter, UsageTotals
+from budwood_server.api_models.moments import Moment, from_seconds
 from budwood_server.telemetry.dimensions import to_stored
 from budwood_server.telemetry.forms import Dollars, Sums, add_totals, add_up
 from budwood_server.telemetry.reading import CallReader, check_groups
@@ -51,7 +51,7 @@ class Point(SeriesSums):
         p95: The duration in seconds that 95 % of them do not exceed, or null.
     """
 
-    start: datetime
+    start: Moment
     p50: float | None = None
     p95: float | None = None
 
@@ -85,8 +85,8 @@ class Series(BaseModel):
             request names no dimension.
     """
 
-    since: datetime
-    until: datetime
+    since: Moment
+    until: Moment
     step: int
     points: list[Point]
     total: Sums
@@ -155,8 +155,8 @@ def make_series(history: History, dimension: str | None = None, values: Sequence
     timeline = history.timeline
     p50, p95 = history.find_quantiles()
     return Series(
-        since=_to_moment(timeline.start),
-        until=_to_moment(timeline.end),
+        since=from_seconds(timeline.start),
+        until=from_seconds(timeline.end),
         step=timeline.step,
         points=[_make_point(*each) for each in zip(timeline.intervals, history.figures, strict=True)],
         total=add_up([each.total for each in history.figures]),
@@ -169,7 +169,7 @@ def make_series(history: History, dimension: str | None = None, values: Sequence
 def _make_point(interval: Interval, figures: Figures) -> Point:
     p50, p95 = (find_quantile([figures.durations], quantile) for quantile in QUANTILES)
     values = _to_values(figures.total)
-    return Point.model_construct(start=_to_moment(interval.since), p50=p50, p95=p95, **values)
+    return Point.model_construct(start=from_seconds(interval.since), p50=p50, p95=p95, **values)
 
 
 def _make_groups(history: History, group: str, values: Sequence[str]) -> list[GroupSeries]:
@@ -187,7 +187,3 @@ def _make_groups(history: History, group: str, values: Sequence[str]) -> list[Gr
 
 def _to_values(totals: UsageTotals) -> dict[str, Any]:
     return {name: getattr(totals, name) for name in SeriesSums.model_fields}
-
-
-def _to_moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -19,11 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood.errors import BudwoodError
 from budwood.names import normalise
 from budwood_server.access.tokens import new_id
+from budwood_server.api_models.moments import from_seconds
 from budwood_server.database import TOKENS, raise_version
 from budwood_server.database.tables import VENDOR_TOKENS
 from budwood_server.vault.master_keys import MasterKeys
 from budwood_server.vault.sealing import SealedText, SealError, seal, unseal
-from budwood_server.vault.tokens import NewToken, TokenError, VendorToken, find_ending, is_shown_by, to_moment
+from budwood_server.vault.tokens import NewToken, TokenError, VendorToken, find_ending, is_shown_by
 
 PREFIX: Final = "tok_"
 COLUMN: Final = "ciphertext"
@@ -298,7 +299,7 @@ def _to_token(row: Row[Any]) -> StoredToken:
         label=row.label,
         ending=row.ending,
         key_id=row.key_id,
-        created=to_moment(row.created),
-        changed=to_moment(row.changed),
+        created=from_seconds(row.created),
+        changed=from_seconds(row.changed),
     )
     return StoredToken(token, SealedText(row.key_id, row.version, row.nonce, row.ciphertext))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -19,6 +18,7 @@ from pydantic import (
 from budwood.credential_store import DEFAULT_LABEL, parse_label
 from budwood.errors import ConfigurationError
 from budwood.names import normalise
+from budwood_server.api_models.moments import Moment
 
 MAX_CHARACTERS: Final = 20_000
 MAX_PROVIDER: Final = 100
@@ -104,8 +104,8 @@ class VendorToken(BaseModel):
     label: str
     ending: str
     key_id: str
-    created: datetime
-    changed: datetime
+    created: Moment
+    changed: Moment
 
     @property
     def name(self) -> str:
@@ -153,11 +153,6 @@ def parse_token_text(token: str) -> SecretStr:
     else:
         return secret
     raise TokenError(problem)
-
-
-def to_moment(seconds: float) -> datetime:
-    """Return a moment that the table has in seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _describe(error: ValidationError) -> str:
