@@ -23,6 +23,8 @@ from budwood_server.people.logins import (
     end_login,
     find_csrf_token,
     find_login,
+    hold_account,
+    hold_login,
     issue_cookie,
     issue_ticket,
     issue_tokens,
@@ -104,7 +106,7 @@ async def refresh(request: Request, response: Response, body: RefreshBody) -> Lo
     """Return the next tokens of a program. A refresh token that was used before ends its login."""
     token = body.refresh_token.get_secret_value()
     async with get_database(request).write() as connection:
-        login = await find_login(connection, token, "refresh")
+        login = await hold_login(connection, token, "refresh")
         if login is not None and await use_once(connection, token, "refresh"):
             response.headers["cache-control"] = "no-store"
             return await _reply_tokens(connection, login.id, login.account)
@@ -137,9 +139,11 @@ async def create_ticket(request: Request, response: Response, principal: Anyone)
 async def change_password(request: Request, body: PasswordBody, principal: Anyone) -> None:
     """Change the own password. All logins of the account end."""
     _get_login(principal)
-    await _verify(request, principal.name, body.current.get_secret_value())
+    _, current = await _verify(request, principal.name, body.current.get_secret_value())
     hashed = await hash_in_thread(body.new.get_secret_value())
     async with get_database(request).write() as connection:
+        if await hold_account(connection, principal.id, current) is None:
+            raise ProblemError(_WRONG_PASSWORD)
         await change_account(connection, principal, principal.id, password_hash=hashed)
 
 
@@ -159,20 +163,24 @@ async def get_principal(request: Request, principal: Anyone) -> PrincipalReply:
 
 async def _log_in_by_ticket(request: Request, response: Response, ticket: str, kind: LoginKind) -> LoginReply:
     async with get_database(request).write() as connection:
-        login = await find_login(connection, ticket, "ticket")
+        login = await hold_login(connection, ticket, "ticket")
         if login is None or not await use_once(connection, ticket, "ticket"):
             raise ProblemError(INVALID_LOGIN)
-    return await _start(request, response, login.account, kind)
+        return await _start(request, response, connection, login.account, kind)
 
 
 async def _log_in_by_password(request: Request, response: Response, body: LoginBody) -> LoginReply:
     name, password = (body.name or "").lower(), body.password.get_secret_value() if body.password else ""
-    account = await _verify(request, name, password)
-    return await _start(request, response, account, body.kind)
+    found, verified = await _verify(request, name, password)
+    async with get_database(request).write() as connection:
+        account = await hold_account(connection, found.id, verified)
+        if account is None:  # it was changed while the password was compared
+            raise ProblemError(_WRONG_PASSWORD)
+        return await _start(request, response, connection, account, body.kind)
 
 
-async def _verify(request: Request, name: str, password: str) -> Account:
-    """Return the account, if the password is its own and not too many were tried."""
+async def _verify(request: Request, name: str, password: str) -> tuple[Account, str]:
+    """Return the account and the hash of its password, if the password is its own and not too many were tried."""
     if "\0" in name:  # PostgreSQL does not accept it
         raise ProblemError(_WRONG_PASSWORD)
     database, address = get_database(request), _find_address(request)
@@ -183,7 +191,7 @@ async def _verify(request: Request, name: str, password: str) -> Account:
         raise ProblemError(_WRONG_PASSWORD)
     async with database.write() as connection:
         await forgive_attempt(connection, name, address)
-    return found[0]
+    return found
 
 
 def _find_address(request: Request) -> str:
@@ -192,17 +200,19 @@ def _find_address(request: Request) -> str:
     return find_client_address(request.client.host if request.client else "", forwarded, proxies)
 
 
-async def _start(request: Request, response: Response, account: Account, kind: LoginKind) -> LoginReply:
+async def _start(
+    request: Request, response: Response, connection: AsyncConnection, account: Account, kind: LoginKind
+) -> LoginReply:
+    """Start a login in the transaction that holds the account, and end the login of the same page before it."""
     response.headers["cache-control"] = "no-store"
     previous = request.cookies.get(COOKIE)
-    async with get_database(request).write() as connection:
-        if previous is not None and (old := await find_login(connection, previous, "cookie")) is not None:
-            await end_login(connection, old.id)
-        login_id = await start_login(connection, account.id, kind)
-        await record(connection, from_account(account, login_id), "login", login_id, {"kind": kind})
-        if kind == "program":
-            return await _reply_tokens(connection, login_id, account)
-        cookie = await issue_cookie(connection, login_id)
+    if previous is not None and (old := await find_login(connection, previous, "cookie")) is not None:
+        await end_login(connection, old.id)
+    login_id = await start_login(connection, account.id, kind)
+    await record(connection, from_account(account, login_id), "login", login_id, {"kind": kind})
+    if kind == "program":
+        return await _reply_tokens(connection, login_id, account)
+    cookie = await issue_cookie(connection, login_id)
     seconds = LOGIN_SECONDS["page"]
     is_secure = request.headers.get("origin", "").startswith("https://")  # as the browser sees it; a proxy ends TLS
     response.set_cookie(COOKIE, cookie, int(seconds), path="/", secure=is_secure, httponly=True, samesite="lax")

@@ -112,6 +112,32 @@ async def find_login(connection: AsyncConnection, secret: str, kind: SecretKind)
     return None if row is None else Login(row["login_id"], Account.model_validate(dict(row)))
 
 
+async def hold_account(
+    connection: AsyncConnection, account_id: str, password_hash: str | None = None
+) -> Account | None:
+    """
+    Return an account that can log in. Until the end of the transaction, which writes, no other one changes it.
+
+    Args:
+        connection: The transaction.
+        account_id: The id of the account.
+        password_hash: The hash of the password that was checked, which must still be its own; None for none.
+    """
+    query = select(*ACCOUNT_COLUMNS).where(ACCOUNTS.c.id == account_id, ACCOUNTS.c.disabled.is_(None))
+    if password_hash is not None:
+        query = query.where(ACCOUNTS.c.password_hash == password_hash)
+    row = (await connection.execute(query.with_for_update())).mappings().first()
+    return None if row is None else Account.model_validate(dict(row))
+
+
+async def hold_login(connection: AsyncConnection, secret: str, kind: SecretKind) -> Login | None:
+    """Return what `find_login` does, in a transaction that writes. Until its end, no other one changes the account."""
+    login = await find_login(connection, secret, kind)
+    if login is None or await hold_account(connection, login.account.id) is None:
+        return None
+    return await find_login(connection, secret, kind)  # the login may have ended while the account was waited for
+
+
 async def use_once(connection: AsyncConnection, secret: str, kind: SecretKind) -> bool:
     """Mark a refresh token or a ticket as used. Return whether it was not: of several uses, one succeeds."""
     is_it = (LOGIN_SECRETS.c.secret_hash == hash_secret(secret)) & (LOGIN_SECRETS.c.kind == kind)
