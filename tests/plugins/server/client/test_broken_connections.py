@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from budwood_server.client import ConnectionFailedError, GatewayClient
+from budwood_server.client import ConnectionFailedError, GatewayClient, NotFoundError
 from tests.servers import RESET, reply
 
 
@@ -111,3 +111,31 @@ def test_acts_of_administrators_happen_once(breaking, gateway, clock):
 
         assert replies[0].key != replies[1].key
         assert len([*client.audit.list()]) == before + len(acts)
+
+
+def test_what_was_removed_before_the_reply_was_lost_is_no_error(breaking, gateway, clock):
+    """
+    The retry finds nothing more to remove, and the log has the act once.
+    """
+    with connect(breaking, gateway, "admin", clock) as client:
+        client.accounts.create("broken", "viewer", "correct horse battery")
+        before = len([*client.audit.list()])
+        breaking.break_next()
+        attempts = breaking.attempts
+
+        client.accounts.remove("broken")
+
+        assert breaking.attempts == attempts + 2
+        assert len([*client.audit.list()]) == before + 1
+
+
+def test_what_never_existed_is_an_error(breaking, gateway, clock):
+    """
+    So it is for a first attempt that was answered, and for reading after one that was not.
+    """
+    with connect(breaking, gateway, "admin", clock) as client:
+        with pytest.raises(NotFoundError):
+            client.accounts.remove("unknown")
+        breaking.break_next()
+        with pytest.raises(NotFoundError):
+            client.accounts.get("unknown")

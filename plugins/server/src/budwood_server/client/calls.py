@@ -43,6 +43,9 @@ RECONNECT_SECONDS: Final = 1.0
 _UNPROCESSED: Final = frozenset({408, 425, 429, 503})
 """Statuses that say that a request was not carried out."""
 
+_NOT_FOUND: Final = 404
+_SERVER_ERRORS: Final = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -88,11 +91,19 @@ def fetch(connection: Connection, request: Request[T]) -> Flow[T]:
         NetworkError: There is no answer.
     """
     timing = connection.start_timing(connection.timeout if request.timeout is None else request.timeout)
+    may_have_acted = False
 
     def send(call: HTTPCall) -> Flow[bytes]:
-        reply: HTTPReply = yield Fetch(call, timing)
-        if not reply.head.ok:
-            raise make_error(reply.head, reply.body)
+        nonlocal may_have_acted
+        try:
+            reply: HTTPReply = yield Fetch(call, timing)
+            if not reply.head.ok:
+                raise make_error(reply.head, reply.body)
+        except ProviderError as error:
+            if may_have_acted and request.method == "DELETE" and error.status == _NOT_FOUND:
+                return b""  # an attempt before, whose reply was lost, has removed it
+            may_have_acted = may_have_acted or _may_have_acted(error)
+            raise
         return reply.body
 
     body = yield from send_with_retries(connection, request, timing, send)
@@ -246,6 +257,13 @@ def _find_delay(
     if error.retry_after is not None:
         return max(error.retry_after, 0.0) if error.retry_after <= connection.max_retry_after else None
     return connection.random.uniform(0.0, min(MAX_SECONDS, BASE_SECONDS * 2 ** max(failed_attempts - 1, 0)))
+
+
+def _may_have_acted(error: ProviderError) -> bool:
+    """Tell whether the server may have carried out a request that failed: there was no reply, or one of a proxy."""
+    if error.status is None:
+        return not getattr(error, "is_unsent", False)
+    return error.status >= _SERVER_ERRORS and error.status not in _UNPROCESSED
 
 
 def _after(request: Request[T], last_id: str | None) -> Request[T]:
