@@ -1,10 +1,10 @@
-"""``budwood server users``: the accounts of people."""
+"""``budwood server accounts``, or ``users``: the accounts of people."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from budwood_server.api_models.accounts import Account
 
 app = new_group("Add, list, change and remove the accounts of people. A running server notices it at once.")
+
+MAX_ROWS: Final = 10_000
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with, such as ann@example.com.")]
 FromInput = Annotated[
@@ -57,18 +59,69 @@ def add(
 
 
 @app.command("list")
-def list_users(*, database: URL = None, layout: options.Format = None, json_output: options.AsJSON = False) -> None:
-    """List the accounts by their names."""
+def list_all(
+    *,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", "-n", metavar="N", min=1, max=MAX_ROWS, help="How many to show at most. Default: 100."),
+    ] = 100,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="NAME", help="Only accounts whose names follow this one.")
+    ] = None,
+    database: URL = None,
+    layout: options.Format = None,
+    json_output: options.AsJSON = False,
+) -> None:
+    """List the accounts by their names. If there are more, a note says how to go on."""
     from budwood_server.people.accounts import list_accounts
 
-    accounts = _change(database, lambda connection: list_accounts(connection, limit=10_000))
+    found = _change(database, lambda connection: list_accounts(connection, after=after, limit=limit + 1))
+    accounts = found[:limit]
     if json_output or layout is terminal.Layout.JSON:
         terminal.write_json([account.model_dump(mode="json") for account in accounts])
     elif accounts:
         rows = [(each.name, each.role, _format(each.last_login), _find_state(each), each.id) for each in accounts]
         terminal.write_table(("name", "role", "last login", "state", "id"), rows, ("id",), layout=layout)
-    else:
-        terminal.note("no accounts: `budwood server users add NAME` adds one.")
+    elif after is None:
+        terminal.note("no accounts: `budwood server accounts add NAME` adds one.")
+    if len(found) > limit:
+        terminal.note(f"There are more: add --after {accounts[-1].name}.")
+
+
+@app.command("change")
+def change(
+    name: Name,
+    *,
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, operator or admin.")],
+    database: URL = None,
+    json_output: options.AsJSON = False,
+) -> None:
+    """Give an account another role, and end its logins."""
+    _report("changed", _change_account(database, name, role=_check_role(role)), as_json=json_output)
+
+
+@app.command("disable")
+def disable(name: Name, *, database: URL = None, json_output: options.AsJSON = False) -> None:
+    """Let an account no longer log in, and end its logins. What it owns stays."""
+    _report("disabled", _change_account(database, name, is_disabled=True), as_json=json_output)
+
+
+@app.command("enable")
+def enable(name: Name, *, database: URL = None, json_output: options.AsJSON = False) -> None:
+    """Let an account log in again that was disabled."""
+    _report("enabled", _change_account(database, name, is_disabled=False), as_json=json_output)
+
+
+@app.command("password")
+def password(
+    name: Name, *, password_stdin: FromInput = False, database: URL = None, json_output: options.AsJSON = False
+) -> None:
+    """Set another password of an account, and end its logins. It has at least 12 characters."""
+    from budwood_server.people.accounts import find_account
+
+    account = _change(database, lambda connection: find_account(connection, name))
+    hashed = _read_password(account.name, from_input=password_stdin)
+    _report("changed", _change_account(database, account.id, password_hash=hashed), as_json=json_output)
 
 
 @app.command("remove")
@@ -85,18 +138,13 @@ def remove(name: Name, *, yes: options.Yes = False, database: URL = None, json_o
     _report("removed", account, as_json=json_output)
 
 
-@app.command("passwd")
-def passwd(
-    name: Name, *, password_stdin: FromInput = False, database: URL = None, json_output: options.AsJSON = False
-) -> None:
-    """Set another password of an account, and end its logins."""
-    from budwood_server.people.accounts import change_account, find_account
+def _change_account(url: str | None, name: str, **changes: Any) -> Account:  # noqa: ANN401 - see change_account
+    """Change an account, and end its logins, as the API does."""
+    from budwood_server.people.accounts import change_account
     from budwood_server.people.principals import COMMAND
 
-    account = _change(database, lambda connection: find_account(connection, name))
-    hashed = _read_password(account.name, from_input=password_stdin)
-    _change(database, lambda connection: change_account(connection, COMMAND, account.id, password_hash=hashed))
-    _report("changed", account, as_json=json_output)
+    account: Account = _change(url, lambda connection: change_account(connection, COMMAND, name, **changes))
+    return account
 
 
 def _change(url: str | None, act: Callable[[AsyncConnection], Awaitable[Any]], *, may_create: bool = False) -> Any:  # noqa: ANN401 - what the act returns
