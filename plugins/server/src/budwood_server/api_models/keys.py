@@ -81,7 +81,7 @@ class LimitLeft(BaseModel):
 
     limit: int | Decimal
     left: int | Decimal
-    resets_at: datetime | None
+    resets_at: Moment | None
 
 
 class KeyLeft(BaseModel):
