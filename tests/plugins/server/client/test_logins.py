@@ -16,6 +16,7 @@ import budwood
 from budwood.settings import user_folder
 from budwood_cli.program import run as run_program
 from budwood_server.client import AsyncGatewayClient, AuthenticationError, GatewayClient
+from budwood_server.client.logins.keys import LoginKeys
 from budwood_server.client.logins.store import Login, LoginStore
 from budwood_server.people import passwords
 from tests.fake_keyring import FakeKeyring
@@ -123,6 +124,27 @@ def test_logout_ends_the_login_at_the_server(gateway, log_in, command):
         client.whoami()
     status, _, error = command("logout", gateway.url)
     assert (status, "There is no login" in error) == (4, True)
+
+
+@pytest.mark.parametrize("loss", ["key", "text"])
+def test_login_that_cannot_be_opened_is_removed_by_logout(gateway, log_in, command, loss):
+    """
+    Its key is gone, or its text was changed: logout warns that the server keeps it, and removes it here.
+    """
+    log_in()
+    if loss == "key":
+        LoginKeys().path.unlink()
+    else:
+        path = find_store().path
+        path.write_text(path.read_text("utf-8").replace("ciphertext", "text"), "utf-8")
+
+    status, printed, error = command("logout", "--json")
+
+    assert (status, json.loads(printed)) == (0, {"url": gateway.url, "ended": False})
+    assert "warning: " in error
+    assert "30 days" in error
+    assert "an administrator" in error
+    assert find_store().list_urls() == []
 
 
 def test_login_ends_the_one_that_it_replaces(gateway, log_in):

@@ -71,27 +71,45 @@ def logout(
     ] = False,
     json_output: options.AsJSON = False,
 ) -> None:
-    """End a login at the server, and remove it from this machine."""
-    from budwood_server.client.errors import AuthenticationError, NetworkError
-    from budwood_server.client.logins.calls import LoginCalls
+    """
+    End a login at the server, and remove it from this machine.
 
+    A login that this machine cannot open any more is only removed, with a warning.
+    """
     instances, logins = _open()
     server = _choose_server(instances, logins, url)
     credential = _find_login(server, instances, logins)
-    if not local:
-        try:
-            LoginCalls(instances).log_out(server, credential)
-        except AuthenticationError:
-            terminal.note("note: the login had ended before.")
-        except NetworkError as error:
-            error.hint = "Try again later, or remove the login from this machine only with `--local`."
-            raise
+    ended = not local and _end(instances, server, credential)
     with logins.lock():
         logins.remove(server)
     if json_output:
-        terminal.write_json({"url": server, "ended": not local})
-    else:
+        terminal.write_json({"url": server, "ended": ended})
+    elif local or ended:
         terminal.note(f"logged out of {server}")
+    else:
+        terminal.note(f"removed the login for {server} from this machine")
+
+
+def _end(instances: Instances, url: str, credential: LoginCredential) -> bool:
+    """End a login at the server; return False if it cannot be opened, so that the server keeps it."""
+    from budwood_server.client.errors import AuthenticationError, NetworkError
+    from budwood_server.client.logins.calls import LoginCalls
+    from budwood_server.client.logins.store import UnreadableLoginError
+
+    try:
+        LoginCalls(instances).log_out(url, credential)
+    except AuthenticationError:
+        terminal.note("note: the login had ended before.")
+    except NetworkError as error:
+        error.hint = "Try again later, or remove the login from this machine only with `--local`."
+        raise
+    except UnreadableLoginError as error:
+        terminal.note(
+            f"warning: {error.message} The server could not be told: "
+            "there it ends 30 days after its last use, or earlier if an administrator ends it."
+        )
+        return False
+    return True
 
 
 def _log_in(

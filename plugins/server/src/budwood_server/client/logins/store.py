@@ -39,6 +39,10 @@ _OWNER: Final = "budwood-login"
 _COMMAND: Final = "budwood login URL"
 
 
+class UnreadableLoginError(CredentialError):
+    """A stored login cannot be used any more: it is damaged, or its key or its entry in the keyring is gone."""
+
+
 class Login(BaseModel):
     """
     A login with its tokens.
@@ -115,7 +119,8 @@ class LoginStore:
         Return the login of a server.
 
         Raises:
-            CredentialError: There is none, it is damaged, or its key or the keyring cannot be read.
+            UnreadableLoginError: It is damaged, or its key or its entry in the keyring is gone.
+            CredentialError: There is none, or the keyring cannot be read.
             ConfigurationError: The index or the file with the key cannot be read.
         """
         entry = self._find(url)
@@ -128,7 +133,7 @@ class LoginStore:
                 return self._parse(text, entry)
             except SealError as error:
                 problem = f"cannot be opened. {error.message}"
-        raise CredentialError(f"The login for {url} {problem}", hint=f"Log in again with `budwood login {url}`.")
+        raise UnreadableLoginError(f"The login for {url} {problem}", hint=f"Log in again with `budwood login {url}`.")
 
     def _parse(self, text: str, entry: StoredKey) -> Login:
         """
