@@ -80,6 +80,18 @@ MUTANTS = {
         "if not parts:",
         "runs/test_run_specifications.py::test_no_file_outside_of_the_folder_is_read",
     ),
+    "output of a run": Mutant(
+        "runs/outputs.py",
+        "if not (_FOLDER if self._is_bucket else _TABLE).fullmatch(name):",
+        "if False:",
+        "runs/test_run_outputs.py::test_no_output_leaves_the_place_of_the_operator",
+    ),
+    "storage of a run": Mutant(
+        "runs/outputs.py",
+        "not isinstance(name, str) or normalise(name) not in (FILE, *self.storages)",
+        "not isinstance(name, str)",
+        "runs/test_run_outputs.py::test_only_storages_that_the_operator_lists_are_available",
+    ),
     "place of a sealed text": Mutant(
         "vault/sealing.py",
         "json.dumps([key_id, version, *place])",

@@ -138,6 +138,8 @@ class RunSettings(_Section):
     Attributes:
         dir: The folder of runs and uploaded documents, on a local disk. Servers and their workers share it.
         documents_dir: The folder whose files specifications may name; by default only uploaded documents.
+        storages: The sections ``[storages.NAME]`` that specifications may name, by default none. Each sets ``output``
+            to a URL, below which runs store their rows.
         worker: Whether ``budwood serve`` starts a process that executes runs; else ``budwood server worker`` does.
         concurrency: The number of runs that a worker executes at the same time.
         max_calls: The maximum ``concurrency`` of a specification: its calls at the same time.
@@ -151,6 +153,7 @@ class RunSettings(_Section):
 
     dir: Path | None = None
     documents_dir: Path | None = None
+    storages: tuple[str, ...] = ()
     worker: bool = True
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     max_calls: Annotated[int, Field(ge=1, le=1000)] = 32
@@ -301,6 +304,10 @@ def load_server_settings(settings: Settings, overrides: Mapping[str, Any] | None
     except ConfigurationError as error:
         error.hint = error.hint or "The guide of the server lists its settings: docs/guides/gateway.md."
         raise
+    if server.runs.storages:
+        from budwood_server.runs.outputs import load_storages
+
+        load_storages(settings, server.runs.storages)
     if server.admin_key is not None:
         check_strength(server.admin_key.get_secret_value(), where="server.admin_key")
     return server

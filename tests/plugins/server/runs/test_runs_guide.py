@@ -21,7 +21,7 @@ def test_the_program_of_the_guide_creates_rows(tmp_path):
     """
     `budwood serve` starts the worker, and the events end with the run. SIGTERM ends both.
     """
-    (settings,) = re.findall(r"^```toml\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+    settings, *_ = re.findall(r"^```toml\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
     (program,) = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
     with ServeProcess(tmp_path, settings=settings) as server:
         server.import_api()

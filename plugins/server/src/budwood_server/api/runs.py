@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
@@ -17,7 +18,7 @@ from budwood_server.api.following import stream_events
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
 from budwood_server.api.pattern_words import RUN_ID_PATTERN
-from budwood_server.api_models.runs import RunDetails, RunRow, RunState, SubmittedRun
+from budwood_server.api_models.runs import RunDetails, RunProgress, RunRow, RunState, SubmittedRun
 from budwood_server.people import audit
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
@@ -25,7 +26,7 @@ from budwood_server.runs import store
 from budwood_server.runs.exporting import MEDIA_TYPES, ExportOptions, Format, export
 from budwood_server.runs.folders import RunFolders, open_folders
 from budwood_server.runs.following import RunChanges
-from budwood_server.runs.preparation import load_notes
+from budwood_server.runs.preparation import load_location, load_notes
 from budwood_server.runs.records import Run
 from budwood_server.runs.rows import has_journal, read_page
 from budwood_server.runs.submission import prepare_run
@@ -73,8 +74,10 @@ async def submit(
     """Submit a run. A worker executes it as soon as one is free; the key or account pays for its calls."""
     worker = get_worker(request)
     with folders.new_part() as part:
-        table = await prepare_run(worker, writer, body.specification, part, folders)
-        run_id, notes = store.new_run_id(), load_notes(part)
+        run_id = store.new_run_id()
+        table = await prepare_run(worker, writer, body.specification, run_id=run_id, part=part, folders=folders)
+        location = await asyncio.to_thread(load_location, part)
+        progress = RunProgress(location=location, notes=load_notes(part))
 
         async def create(connection: AsyncConnection) -> RunDetails:
             run = await store.submit_run(
@@ -84,7 +87,7 @@ async def submit(
                 table,
                 run_id=run_id,
                 max_waiting=worker.configuration.server.runs.max_waiting,
-                notes=notes,
+                progress=progress,
             )
             await audit.record(connection, writer, "run.submit", run.id, {"name": run.name})
             folders.runs.keep(part, run.id)
@@ -139,7 +142,8 @@ async def list_rows(
     """List the finished rows in the order of the plan, also while the run is executed."""
     run = await _find(request, reader, run_id)
     (after,) = paging.after(int) or (-1,)
-    rows = await asyncio.to_thread(read_page, folders.output(run.id), max(after, -1), paging.fetch)
+    output = await asyncio.to_thread(folders.output, run.id)
+    rows = await asyncio.to_thread(read_page, output, max(after, -1), paging.fetch)
     return Page[RunRow].of(rows, paging, lambda row: row, lambda row: [row.index])
 
 
@@ -163,10 +167,11 @@ async def export_rows(
 ) -> Response:
     """Return the finished rows as a file in a format of trainers; a ZIP archive if the format has several files."""
     run = await _find(request, reader, run_id)
-    if not await asyncio.to_thread(has_journal, folders.output(run.id)):
+    output = await asyncio.to_thread(folders.output, run.id)
+    if not await asyncio.to_thread(has_journal, output):
         raise reject("The run has no rows yet.", code="no_rows", hint="Wait until it is executed.", status=409)
     options = ExportOptions(to, context=context, split=split, reasoning=reasoning)
-    exports = _write_export(folders, run, options)
+    exports = _write_export(folders, output, options)
     name = (await anext(exports)).decode()  # an error has a status of its own until then
     headers = {"content-disposition": f'attachment; filename="{run.id}{name}"', "cache-control": "no-store"}
     media_type = MEDIA_TYPES.get(name, "application/octet-stream")
@@ -219,10 +224,10 @@ async def _find(request: Request, principal: Principal, run_id: str) -> Run:
         return await store.find_run(connection, run_id, get_owner(principal))
 
 
-async def _write_export(folders: RunFolders, run: Run, options: ExportOptions) -> AsyncIterator[bytes]:
+async def _write_export(folders: RunFolders, output: FilePath, options: ExportOptions) -> AsyncIterator[bytes]:
     """Yield the suffix of the exported file, and then its content. The file is removed at the end."""
     with folders.new_part() as part:
-        path = await export(folders.output(run.id), part, options)
+        path = await export(output, part, options)
         yield path.suffix.encode()
         with path.open("rb") as file:
             while block := await asyncio.to_thread(file.read, BLOCK):

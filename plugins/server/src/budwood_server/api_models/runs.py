@@ -43,7 +43,8 @@ class RunProgress(BaseModel):
         input_tokens: Tokens sent, or null if unknown; ``output_tokens`` likewise.
         cost: US dollars as a decimal number, or null if unknown.
         seconds_left: Estimated time until its end, or null if unknown.
-        waiting: Why calls wait, or null.
+        waiting: Why calls or the storage of rows wait, or null.
+        location: The URL at which rows are stored, or null if the server keeps them.
         notes: What makes it slower or more expensive than it could be, or was left out.
     """
 
@@ -56,6 +57,7 @@ class RunProgress(BaseModel):
     cost: str | None = None
     seconds_left: float | None = None
     waiting: str | None = None
+    location: str | None = None
     notes: list[str] = []
 
 

@@ -13,8 +13,9 @@ from budwood.errors import BudwoodError
 from budwood_server.api_models.runs import RunProblem, RunProgress, RunState
 from budwood_server.database import DatabaseError
 from budwood_server.runs.claims import ClaimLostError
-from budwood_server.runs.folders import OUTPUT
+from budwood_server.runs.folders import find_output
 from budwood_server.runs.models import RunModels
+from budwood_server.runs.outputs import check_permitted, load_storages
 from budwood_server.runs.payers import Payer
 from budwood_server.runs.preparation import hide_folder, load_notes, load_source
 
@@ -129,6 +130,7 @@ class RunExecution:
         source = await asyncio.to_thread(load_source, self._folder)
         self._notes = await asyncio.to_thread(load_notes, self._folder)
         settings = self._worker.configuration.settings
+        check_permitted(source, load_storages(settings, self._worker.configuration.server.runs.storages))
         return await generate_async(source, settings=settings, on_progress=self._note, client=client)
 
     def _note(self, progress: Progress) -> None:
@@ -146,6 +148,7 @@ class RunExecution:
             input_tokens=report.total_input_tokens,
             output_tokens=report.total_output_tokens,
             cost=None if report.total_cost is None else str(report.total_cost),
+            location=self._run.progress.location,
             notes=[hide_folder(note, self._folder) for note in notes[:MAX_NOTES]],
         )
         if report.complete:
@@ -170,7 +173,7 @@ class RunExecution:
 
     async def _finish(self, state: RunState, **values: Any) -> None:  # noqa: ANN401 - of `Claims.finish`
         if "progress" not in values:
-            values["progress"] = await asyncio.to_thread(read_progress, self._folder / OUTPUT, self._progress)
+            values["progress"] = await asyncio.to_thread(read_progress, self._folder, self._progress)
         await self._claims.finish(self._run, state, **values)
 
     async def _release(self) -> None:
@@ -190,17 +193,18 @@ def to_progress(progress: Progress, before: RunProgress, notes: Sequence[str] = 
         cost=None if progress.total_cost is None else str(progress.total_cost),
         seconds_left=progress.seconds_left,
         waiting=progress.waiting or progress.storage_problem,
+        location=before.location,
         notes=[*notes, *progress.notes][:MAX_NOTES],
     )
 
 
-def read_progress(output: Path, known: RunProgress) -> RunProgress:
+def read_progress(folder: Path, known: RunProgress) -> RunProgress:
     """Return the progress of a run that has stopped, from its journal; or what is known if that cannot be read."""
     from budwood_generation import show_run
 
     known = known.model_copy(update={"seconds_left": None, "waiting": None})
     try:
-        info = show_run(output)
+        info = show_run(find_output(folder))
     except BudwoodError:  # it has not begun
         return known
     if info.problem is not None:

@@ -23,6 +23,9 @@ INPUT: Final = "input"
 OUTPUT: Final = "rows.jsonl"
 """The file with the rows of a run, once it ends. Its journal is next to it."""
 
+RUN_FOLDER: Final = "run_folder"
+"""The file in the folder of a run that names the folder of its journal, if its rows are stored at a URL."""
+
 _PARTS: Final = "parts"
 
 DISABLED: Final = Problem(
@@ -63,8 +66,8 @@ class RunFolders:
         return KeptFiles(self.root / "documents")
 
     def output(self, run_id: str) -> Path:
-        """Return the file with the rows of a run; budwood-generation finds the journal next to it."""
-        return self.runs.path(run_id) / OUTPUT
+        """Return the path by which budwood-generation finds the journal of a run. It blocks."""
+        return find_output(self.runs.path(run_id))
 
     @contextmanager
     def new_part(self) -> Iterator[Path]:
@@ -83,6 +86,14 @@ class RunFolders:
         for part in (self.root / _PARTS).glob("*"):
             if all(is_older(each, before) for each in (part, *part.rglob("*"))):
                 remove_tree(part)
+
+
+def find_output(folder: Path) -> Path:
+    """Return the file with the rows of a run; or the folder of its journal, if they are stored at a URL. It blocks."""
+    try:
+        return folder / (folder / RUN_FOLDER).read_text("utf-8")
+    except FileNotFoundError:
+        return folder / OUTPUT
 
 
 def open_folders(settings: RunSettings) -> RunFolders:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import BudwoodError
 from budwood_server.runs.document_folder import refuse
-from budwood_server.runs.folders import INPUT, NOT_INSTALLED, OUTPUT
+from budwood_server.runs.folders import INPUT, NOT_INSTALLED, OUTPUT, RUN_FOLDER
 from budwood_server.runs.inputs import Uploads, copy_inputs
 from budwood_server.web.problems import ProblemError
 
@@ -55,6 +55,8 @@ def prepare_folder(table: Mapping[str, Any], folder: Path, settings: RunSettings
     notes = [_describe_skipped(skipped)] if skipped else []
     (folder / NOTES).write_text(json.dumps(notes), "utf-8")
     (folder / SPECIFICATION).write_text(json.dumps(copied), "utf-8")
+    if "storage" in copied:
+        (folder / RUN_FOLDER).write_text(_name_run_folder(copied["output"]), "utf-8")
     _validate(folder)
 
 
@@ -66,7 +68,14 @@ def load_source(folder: Path) -> dict[str, Any]:
         OSError: The folder was removed.
     """
     table: dict[str, Any] = json.loads((folder / SPECIFICATION).read_text("utf-8"))
-    return table | {"root": str(folder / INPUT), "output": str(folder / OUTPUT)}
+    output = table["output"] if "storage" in table else str(folder / OUTPUT)
+    return table | {"root": str(folder / INPUT), "output": output}
+
+
+def load_location(folder: Path) -> str | None:
+    """Return the URL at which a run stores its rows; None if the server keeps them."""
+    source = load_source(folder)
+    return str(source["output"]) if "storage" in source else None
 
 
 def load_notes(folder: Path) -> list[str]:
@@ -88,13 +97,21 @@ def hide_folder(text: str, folder: Path) -> str:
     return text.replace(f"{folder / INPUT}/", "").replace(f"{folder}/", "").replace(str(folder), ".")
 
 
+def _name_run_folder(output: str) -> str:
+    from budwood_generation.outputs import run_folder
+
+    return f"{INPUT}/{run_folder(output, Path()).name}"
+
+
 def _validate(folder: Path) -> None:
     from budwood import Settings
     from budwood_generation.plugins import build_plugins
     from budwood_generation.spec_sources import to_spec
 
+    source = load_source(folder) | {"output": str(folder / OUTPUT)}
+    source.pop("storage", None)  # a worker builds it: its library may take much memory
     try:
-        build_plugins(to_spec(load_source(folder)), Settings())  # the settings of a plugin are checked as it is built
+        build_plugins(to_spec(source), Settings())  # the settings of a plugin are checked as it is built
     except BudwoodError as error:
         message = hide_folder(error.message, folder).removeprefix("specification: ").rstrip(".")
         raise refuse("specification", message, hint=error.hint) from None

@@ -17,7 +17,8 @@ def has_journal(output: Path) -> bool:
     from budwood_generation.journal import JOURNAL
     from budwood_generation.outputs import SUFFIX
 
-    return (output.with_name(f"{output.name}{SUFFIX}") / JOURNAL).is_file()
+    folder = output if output.suffix == SUFFIX else output.with_name(f"{output.name}{SUFFIX}")
+    return (folder / JOURNAL).is_file()
 
 
 def read_page(output: Path, after: int, limit: int) -> Sequence[RunRow]:
@@ -25,7 +26,7 @@ def read_page(output: Path, after: int, limit: int) -> Sequence[RunRow]:
     Return finished rows in the order of the plan. It blocks.
 
     Args:
-        output: The output of the run.
+        output: The output of the run; see `RunFolders.output`.
         after: The index of the row before; -1 for the first page.
         limit: The maximum number.
 

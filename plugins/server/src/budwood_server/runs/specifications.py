@@ -16,14 +16,13 @@ from budwood.errors import BudwoodError
 from budwood.names import normalise
 from budwood.settings_sources import parse_toml
 from budwood_server.runs.document_folder import refuse
-from budwood_server.runs.folders import OUTPUT
 
 if TYPE_CHECKING:
+    from budwood_server.runs.outputs import RunOutputs
     from budwood_server.settings import RunSettings
 
 STRATEGIES: Final = frozenset({"document-questions", "persona", "seed-list"})
 MODIFIERS: Final = frozenset({"document-context", "persona"})
-STORAGES: Final = frozenset({"jsonl"})
 
 TOP: Final = frozenset(
     {
@@ -50,7 +49,6 @@ OPTIONS: Final = frozenset(
 REFUSED: Final = frozenset({"extra"})
 """The keys of options that no client may set: fields of the vendor's request could replace its model."""
 
-_OUTPUT: Final = re.compile(r"[^/\\:\0]{1,200}\.jsonl")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _OPTIONS_OF_CALLS: Final = ("options", "asker_options", "answerer_options")
 MAX_PATHS: Final = 1000
@@ -136,9 +134,9 @@ def _is_valid(value: object) -> bool:
     return value is None or (isinstance(value, int) and abs(value) < 2**63)
 
 
-def check_specification(table: Mapping[str, Any], settings: RunSettings) -> Table:
+def check_specification(table: Mapping[str, Any], settings: RunSettings, outputs: RunOutputs) -> Table:
     """
-    Return a specification with the output of the server, if it asks for nothing that a client may not have.
+    Return a specification with the output of the run, if it asks for nothing that a client may not have.
 
     Paths are checked when they are copied; see `budwood_server.runs.inputs`.
 
@@ -146,11 +144,7 @@ def check_specification(table: Mapping[str, Any], settings: RunSettings) -> Tabl
         ProblemError: 400; the message names the field.
     """
     _check_keys(table, TOP, "specification")
-    checked = dict(table)
-    checked["output"] = _check_output(table.get("output", OUTPUT))
-    if "storage" in table:
-        _check_plugin(table["storage"], STORAGES, "storage", has_settings=False)
-        del checked["storage"]
+    checked = {key: value for key, value in table.items() if key != "storage"} | outputs.choose(table)
     _check_numbers(checked, settings)
     if (documents := _get_table(table, "documents")) is not None:
         _check_keys(documents, DOCUMENTS, "documents")
@@ -205,18 +199,6 @@ def check_relative(value: object, field: str) -> tuple[str, ...]:
     return parts
 
 
-def _check_output(value: object) -> str:
-    if isinstance(value, str) and _URL.match(value):
-        raise refuse("output", "no profile is configured for this URL", hint=f'Leave output out, or name "{OUTPUT}".')
-    if not isinstance(value, str) or not _OUTPUT.fullmatch(value) or value.startswith((".", "~")):
-        raise refuse(
-            "output",
-            "expected the name of a .jsonl file, without a folder",
-            hint="Rows are stored as JSON lines. GET /api/runs/{id}/export has other formats.",
-        )
-    return OUTPUT
-
-
 def _check_numbers(table: Table, settings: RunSettings) -> None:
     rows = table.get("rows")
     if isinstance(rows, int) and rows > settings.max_rows:
@@ -250,14 +232,12 @@ def _check_options(options: Mapping[str, Any], field: str) -> None:
     _check_keys(options, OPTIONS, field)
 
 
-def _check_plugin(choice: object, known: frozenset[str], field: str, *, has_settings: bool = True) -> None:
+def _check_plugin(choice: object, known: frozenset[str], field: str) -> None:
     """Check that a plugin is one of those that are permitted, named as such or in a table."""
     name = choice.get("plugin") if isinstance(choice, dict) else choice
     if not isinstance(name, str) or normalise(name) not in known:
         shown = f"{name!r} is not available on this server" if isinstance(name, str) else "expected a plugin"
         raise refuse(field, shown, hint=f"Use one of {', '.join(sorted(known))}.")
-    if isinstance(choice, dict) and not has_settings and len(choice) > 1:
-        raise refuse(field, "it takes no settings")
 
 
 def _check_keys(table: Mapping[str, Any], known: frozenset[str], field: str) -> None:

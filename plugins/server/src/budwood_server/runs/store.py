@@ -31,7 +31,7 @@ async def submit_run(
     *,
     run_id: str,
     max_waiting: int,
-    notes: Sequence[str] = (),
+    progress: RunProgress | None = None,
 ) -> Run:
     """
     Submit a run.
@@ -43,7 +43,7 @@ async def submit_run(
         specification: What was submitted.
         run_id: Its id, from `new_run_id`.
         max_waiting: The maximum number of runs of the owner that have not ended.
-        notes: What the owner should know about it.
+        progress: Where its rows are stored, and what the owner should know about it.
 
     Raises:
         ProblemError: 429: the owner has as many.
@@ -66,7 +66,7 @@ async def submit_run(
         specification=specification,
         state="queued",
         created=time.time(),
-        progress=RunProgress(notes=[*notes]),
+        progress=progress or RunProgress(),
     )
     await connection.execute(
         insert(RUNS).values(

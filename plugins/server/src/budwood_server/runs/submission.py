@@ -11,6 +11,7 @@ from budwood_server.gateway.plan import resolve_allowed
 from budwood_server.runs.document_folder import refuse
 from budwood_server.runs.documents import find_documents
 from budwood_server.runs.inputs import list_document_ids
+from budwood_server.runs.outputs import RunOutputs, load_storages
 from budwood_server.runs.payers import to_payer
 from budwood_server.runs.preparation import check_installed, prepare_folder
 from budwood_server.runs.specifications import check_specification, list_models, list_options, parse_specification
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 
 
 async def prepare_run(
-    worker: Worker, principal: Principal, given: Mapping[str, Any] | str, part: Path, folders: RunFolders
+    worker: Worker,
+    principal: Principal,
+    given: Mapping[str, Any] | str,
+    *,
+    run_id: str,
+    part: Path,
+    folders: RunFolders,
 ) -> dict[str, Any]:
     """
     Check a specification, and copy what it reads.
@@ -35,6 +42,7 @@ async def prepare_run(
         worker: Knows the models and settings.
         principal: Who submits it.
         given: The specification: an object, or the text of a file.
+        run_id: The id of the run.
         part: The folder for the run, which must exist.
         folders: Have the uploaded documents.
 
@@ -48,7 +56,9 @@ async def prepare_run(
     configuration = worker.configuration
     settings = configuration.server.runs
     submitted = parse_specification(given)
-    table = check_specification(submitted, settings)
+    storages = load_storages(configuration.settings, settings.storages)
+    outputs = RunOutputs(storages, principal.owner, run_id)
+    table = check_specification(submitted, settings, outputs)
     _check_models(configuration, to_payer(principal), table)
     uploads = await _find_uploads(worker, principal.owner, table, folders)
     await asyncio.to_thread(prepare_folder, table, part, settings, uploads)

@@ -154,10 +154,13 @@ async def resume(visit: Visit) -> Response:
 async def ask_deletion(visit: Visit) -> Response:
     """Ask whether a run is to be deleted."""
     run = await _find(visit)
+    location = run.progress.location
     return ask(
         visit,
         title=f"Delete the run {run.name}?",
-        text="Its rows are deleted, too. Export them first if they are still needed.",
+        text=f"Its rows at {location} stay. Those that the server keeps are deleted."
+        if location
+        else "Its rows are deleted, too. Export them first if they are still needed.",
         button="Delete run",
         cancel=f"{PATH}/{run.id}",
     )
