@@ -67,7 +67,7 @@ class PromptFolder:
         if found.version is not None:
             raise PromptNotFoundError(
                 f"{str(self.path)!r} has no numbered versions: {reference!r} names one.",
-                hint=f"Use {found.name!r}: a folder has one version of each prompt.",
+                hint=f"Use {found.name!r}: a folder has one version of each prompt; a server keeps numbered versions.",
             )
         try:
             return read_prompt_file(self.path / f"{found.name}{SUFFIX}")

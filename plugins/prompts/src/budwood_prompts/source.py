@@ -12,6 +12,7 @@ from budwood.contracts import PluginContext
 from budwood.hooks import PromptSourceSpec, hookimpl
 from budwood.types import RenderedPrompt
 from budwood_prompts.folder import FOLDER, PromptFolder
+from budwood_prompts.servers import hint_at_server
 
 
 class FolderSettings(BaseModel):
@@ -41,7 +42,8 @@ class FolderSource:
 
     def render(self, reference: str, variables: Mapping[str, object]) -> RenderedPrompt:
         """Return the messages of a prompt. A folder has no versions, so that the reference is the name."""
-        prompt = self._folder.load(reference)
+        with hint_at_server():
+            prompt = self._folder.load(reference)
         return RenderedPrompt(messages=tuple(prompt.render(variables)), reference=prompt.name)
 
 

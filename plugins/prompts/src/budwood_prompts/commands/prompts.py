@@ -42,6 +42,7 @@ def list_prompts(
 ) -> None:
     """List the prompts of a folder, or of a server."""
     from budwood_prompts.folder import PromptFolder
+    from budwood_prompts.servers import hint_at_server
 
     layout = terminal.Layout.JSON if json_output else layout
     if server or provider is not None:
@@ -49,7 +50,8 @@ def list_prompts(
         return
 
     source = PromptFolder(folder)
-    prompts = [source.load(name) for name in source.names()]
+    with hint_at_server("budwood prompts list --server"):
+        prompts = [source.load(name) for name in source.names()]
     if layout is terminal.Layout.JSON:
         terminal.write_json([prompt.model_dump(mode="json") for prompt in prompts])
     elif prompts:
@@ -96,13 +98,15 @@ def show(
     """
     from budwood_prompts.files import format_prompt
     from budwood_prompts.folder import PromptFolder
+    from budwood_prompts.servers import hint_at_server
 
     if server or provider is not None:
         found, at = split_reference(name)
         with open_server("budwood prompts show --server", provider, prompt=found) as client:
             prompt = client.prompts.get(found, at=at).prompt
     else:
-        prompt = PromptFolder(folder).load(name)
+        with hint_at_server("budwood prompts show --server"):
+            prompt = PromptFolder(folder).load(name)
     if json_output:
         terminal.write_json(prompt.model_dump(mode="json"))
     else:
