@@ -233,7 +233,7 @@ def test_missing_torch_is_an_error(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find(name, *rest))
 
-    with pytest.raises(PluginLoadError, match=r"pip install .budwood-transformers\[torch\]"):
+    with pytest.raises(PluginLoadError, match="pip install torch, or"):
         Client("transformers/acme/tiny")
 
 

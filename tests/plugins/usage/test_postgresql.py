@@ -376,4 +376,4 @@ def test_missing_requirements_are_named(open_observer, monkeypatch):
 
     with pytest.raises(ConfigurationError, match="needs alembic") as caught:
         open_observer(url="postgresql://host/name")
-    assert "pip install 'budwood-usage[postgresql]'" in caught.value.hint
+    assert "pip install alembic 'psycopg[binary]' sqlalchemy" in caught.value.hint

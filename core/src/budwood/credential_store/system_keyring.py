@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import keyring
 
 SERVICE: Final = "budwood"
-INSTALL_HINT: Final = 'pip install "budwood[keyring]"'
+INSTALL_HINT: Final = "pip install keyring"
 
 
 class KeyringUnavailableError(CredentialError):

@@ -138,6 +138,6 @@ def _register_heif(file: MediaFile) -> None:
     except ImportError:
         raise PromptError(
             f"{file.name} is an HEIC image, whose decoder is not installed.",
-            hint="Install the extra: pip install 'budwood-media-pillow[heic]'.",
+            hint="Install it: pip install pillow-heif.",
         ) from None
     register_heif_opener(thumbnails=False)

@@ -53,11 +53,13 @@ async def answer_metrics(exchange: Exchange, worker: Worker) -> None:
     if worker.configuration.server.metrics != "open":
         await authenticate(worker, exchange.find_header, TELEMETRY)
     if worker.metrics is None:
+        from budwood.plugins.first_party import install_hint  # only for this error
+
         raise reject(
             "This server has no metrics.",
             status=404,
             code="no_metrics",
-            hint="Install them: pip install 'budwood-server[prometheus]', and restart.",
+            hint=f"{install_hint('budwood-prometheus')}. Then restart.",
         )
     text, content_type = await worker.collect_metrics()
     await exchange.send(200, text, ((b"content-type", content_type.encode()),))

@@ -37,7 +37,7 @@ def start_export(settings: Settings) -> None:
     if find_spec("opentelemetry.exporter") is None or find_spec(_EXPORTER) is None:
         raise ConfigurationError(
             "Sending spans and metrics by OTLP needs a package that is not installed.",
-            hint="Install it: pip install 'budwood-server[otlp]'.",
+            hint="Install it: pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http.",
         )
     if "traces" in signals:
         _export_spans()

@@ -82,7 +82,7 @@ def _prepare_suites(name: str) -> None:
         import pytest
     except ImportError as error:
         raise ImportError(
-            f"budwood_testing.{name} requires {error.name}. Install it: pip install 'budwood[testing]'", name=error.name
+            f"budwood_testing.{name} requires {error.name}. Install it: pip install {error.name}", name=error.name
         ) from error
     if _SUITES not in sys.modules:
         pytest.register_assert_rewrite(_SUITES)  # assertions of the suites show values, like those of a test module

@@ -84,7 +84,7 @@ class Transformers:
         if importlib.util.find_spec("torch") is None:
             raise PluginLoadError(
                 "Running models in the process requires torch, which is not installed.",
-                hint='pip install "budwood-transformers[torch]", or see pytorch.org for the build for your machine.',
+                hint="pip install torch, or see pytorch.org for the build for your machine.",
             )
         loader = Loader(settings, context)
         self._settings = settings

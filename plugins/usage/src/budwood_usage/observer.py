@@ -105,7 +105,7 @@ def _build_postgresql(settings: UsageSettings, context: PluginContext, retention
     if settings.url is None or missing:
         raise ConfigurationError(
             f"PostgreSQL needs {', '.join(missing)}, which is not installed.",
-            hint="Install it: pip install 'budwood-usage[postgresql]'.",
+            hint="Install it: pip install alembic 'psycopg[binary]' sqlalchemy.",
         )
     from budwood_usage.postgresql.address import parse_address  # SQLAlchemy is slow to import
     from budwood_usage.postgresql.store import PostgreSQLStore

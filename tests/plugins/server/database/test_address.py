@@ -77,5 +77,5 @@ def test_postgresql_without_its_driver_names_the_command(monkeypatch):
     """
     monkeypatch.setattr(engine_module, "find_spec", lambda _: None)
 
-    with pytest.raises(ConfigurationError, match=r"pip install 'budwood-server\[postgresql\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install asyncpg 'psycopg\[binary\]'"):
         Database("postgresql://me@host/database")

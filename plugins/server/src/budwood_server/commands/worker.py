@@ -50,6 +50,7 @@ def _check(server: ServerSettings) -> None:
         ConfigurationError: It has none, or budwood-generation is not installed.
     """
     from budwood.errors import ConfigurationError
+    from budwood.plugins.first_party import install_hint
     from budwood_server.runs.preparation import check_installed
     from budwood_server.web.problems import ProblemError
 
@@ -62,5 +63,5 @@ def _check(server: ServerSettings) -> None:
     except ProblemError:
         raise ConfigurationError(
             "Dataset runs need budwood-generation, which is not installed.",
-            hint="Install it: pip install 'budwood-server[runs]'.",
+            hint=install_hint("budwood-generation"),
         ) from None

@@ -155,7 +155,7 @@ def _create_postgresql_engine(address: Address) -> AsyncEngine:
     if find_spec("asyncpg") is None:
         raise ConfigurationError(
             "PostgreSQL needs asyncpg, which is not installed.",
-            hint="Install it: pip install 'budwood-server[postgresql]'.",
+            hint="Install it: pip install asyncpg 'psycopg[binary]'.",
         )
 
     async def connect(**_: object) -> Any:  # noqa: ANN401 - a connection of asyncpg

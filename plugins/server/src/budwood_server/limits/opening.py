@@ -79,6 +79,6 @@ def _open_store(server: ServerSettings, database: Database) -> LeaseStore:
             raise
         raise ConfigurationError(
             "[server] redis needs the package redis, which is not installed.",
-            hint="Install it: pip install 'budwood-server[redis]'.",
+            hint="Install it: pip install redis.",
         ) from None
     return RedisLeaseStore(server.redis.get_secret_value())

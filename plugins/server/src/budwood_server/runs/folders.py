@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from budwood.plugins.first_party import install_hint
 from budwood_server.access.tokens import new_id
 from budwood_server.runs.kept_files import KeptFiles, is_older, remove_tree
 from budwood_server.web.problems import Problem, ProblemError
@@ -40,7 +41,7 @@ NOT_INSTALLED: Final = Problem(
     message="This server has no dataset runs: budwood-generation is not installed.",
     type="invalid_request_error",
     code="runs_disabled",
-    hint="Ask its operator to install it: pip install 'budwood-server[runs]'.",
+    hint=f"Ask its operator: {install_hint('budwood-generation')}.",
 )
 
 

@@ -55,7 +55,7 @@ def _authority() -> trustme.CA:
     except ImportError:
         if os.environ.get("CI"):
             raise
-        pytest.skip("TLS tests require trustme: pip install 'budwood[testing]'")
+        pytest.skip("TLS tests require trustme: pip install trustme")
     return trustme.CA()
 
 
