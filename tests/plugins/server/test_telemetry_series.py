@@ -19,7 +19,7 @@ from tests.plugins.server.keyed_gateway import KeyedGateway
 from tests.plugins.server.telemetry_calls import START, make_call, write_calls
 
 DAY = 86_400
-MOMENTS = st.floats(0, 4e9)
+MOMENTS = st.integers(0, 4 * 10**12).map(lambda milliseconds: milliseconds / 1000)
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_server)])

@@ -26,7 +26,6 @@ NAME = re.compile(
 """How fields are named that have a moment."""
 
 DESCRIPTION = re.compile(r"(When|Since when|Until when) (?!.*\bseconds\b)|.*since 1970")
-VALUE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 AT = datetime(2026, 11, 12, 9, 31, tzinfo=UTC)
 
 

@@ -107,7 +107,7 @@ def test_session_keeps_its_messages(gateway):
         session.run("And again?", model="fast", options={"max_tokens": 100})
 
         assert [message["role"] for message in session.messages()] == ["user", "assistant"] * 2
-        assert [each.name for each in client.sessions.list()] == ["talk"]
+        assert "talk" in [each.name for each in client.sessions.list()]
         session.delete()
         with pytest.raises(NotFoundError):
             session.get()

@@ -224,24 +224,31 @@ def test_chart_of_costs_says_what_is_not_known(calls, visit):
     assert "$0.00 3,000" not in text
 
 
+@pytest.fixture(scope="module")
+def ranked(calls):
+    """
+    Calls of four models, each of which is the first in another order.
+    """
+    moment = time.time()
+    write_calls(
+        calls,
+        [
+            *(make_call(f"f{number}", model="frequent", cost="0", time=moment) for number in range(5000)),
+            *(make_call(f"b{number}", model="broken", error=ValueError(), time=moment) for number in range(99)),
+            make_call("d", model="dear", cost="90000", time=moment),
+            make_call("s", model="slow", seconds=9e5, time=moment),
+        ],
+    )
+    return calls
+
+
 @pytest.mark.parametrize(
     ("order", "first"), [("cost", "dear"), ("calls", "frequent"), ("errors", "broken"), ("latency", "slow")]
 )
-def test_groups_are_in_the_chosen_order(calls, visit, order, first):
+def test_groups_are_in_the_chosen_order(ranked, visit, order, first):
     """
     The tables say which one it is, and links lead to the others.
     """
-    if order == "cost":
-        moment = time.time()
-        write_calls(
-            calls,
-            [
-                *(make_call(f"f{number}", model="frequent", cost="0", time=moment) for number in range(5000)),
-                *(make_call(f"b{number}", model="broken", error=ValueError(), time=moment) for number in range(99)),
-                make_call("d", model="dear", cost="90000", time=moment),
-                make_call("s", model="slow", seconds=9e5, time=moment),
-            ],
-        )
     page = visit().get(f"/admin/overview?period=hour&order={order}").body.decode()
     totals = visit().get(f"/admin/telemetry/totals?by=model&order={order}").body.decode()
 
@@ -250,5 +257,5 @@ def test_groups_are_in_the_chosen_order(calls, visit, order, first):
     assert f'order={order}#order" aria-current="true"' in page
     assert re.search(r'<div class="title"><strong>([^<]*)<', totals)[1] == first
     query = f"/api/telemetry/totals?by=model&limit=1&order={order}"
-    (largest,) = calls.call("GET", query, cookie=visit().cookie).json["items"]
+    (largest,) = ranked.call("GET", query, cookie=visit().cookie).json["items"]
     assert largest["group"] == {"model": first}
