@@ -108,6 +108,7 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
         key_check: The request that checks a key without cost: `MODELS_CHECK` if the list of models requires a valid
             key, or the path of another GET request below the setting ``base_url``, such as ``"/key"``; empty without
             one.
+        login_command: The command by which users log in instead of having a key; empty without one.
         api: The API whose parameters ``extra`` takes: ``"openai"`` for Chat Completions, ``"anthropic"`` for Messages;
             empty for another. A gateway passes parameters of the same API on unchanged.
     """
@@ -122,6 +123,7 @@ class ProviderSpec(Spec[S, RemoteProvider | LocalProvider]):
     key_page: str = ""
     key_pattern: str = ""
     key_check: str = ""
+    login_command: str = ""
     api: str = ""
 
 

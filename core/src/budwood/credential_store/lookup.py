@@ -67,13 +67,22 @@ def key_variables(provider: str, vendor_variables: Iterable[str] = ()) -> tuple[
     return *vendor_variables, f"BUDWOOD_PROVIDERS__{provider.upper().replace('-', '_')}__API_KEY"
 
 
-def describe_cures(provider: str, variables: Iterable[str]) -> str:
-    """Return what to do about a missing key: the variables that it can be in, and the command that stores it."""
+def describe_cures(provider: str, variables: Iterable[str], login_command: str = "") -> str:
+    """
+    Return what to do about a missing key: the variables that it can be in, and the command that stores it.
+
+    Args:
+        provider: The normalised name of the instance.
+        variables: The environment variables for its key.
+        login_command: The command that makes a key unnecessary; empty without one.
+    """
     from importlib.util import find_spec
 
     cures = [f"Set {' or '.join(variables)}"]
     if find_spec("budwood_cli") is not None:
         cures.append(f"run `budwood tokens add --provider {provider}`")
+    if login_command:
+        cures.append(f"run `{login_command}`")
     return f"{', '.join(cures)}, or pass api_key=…."
 
 

@@ -94,7 +94,8 @@ def describe_missing_key(instance: Instance[ProviderSpec[Any]]) -> str:
     preset = instance.preset
     environment = preset.environment if preset else instance.spec.environment
     variables = environment.get("api_key", ()) if preset or instance.name == instance.spec.name else ()
-    return describe_cures(instance.name, key_variables(instance.name, variables))
+    names = key_variables(instance.name, variables)
+    return describe_cures(instance.name, names, instance.spec.login_command)
 
 
 def fingerprint(secret: SecretStr) -> str:

@@ -26,6 +26,7 @@ def budwood_providers() -> Iterable[ProviderSpec[Any]]:
             needs_credential=True,
             key_pattern="bw_live_[^_]+_.+",
             key_check=MODELS_CHECK,
+            login_command="budwood login URL",
             api="openai",
         )
     ]

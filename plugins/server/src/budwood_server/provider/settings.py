@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from budwood_openai_compatible import BaseURL, OpenAICompatibleSettings, OptionalFeature
+from budwood_server.provider.environment_keys import find_environment_key
 
 PassedOption = Literal["label", "timeout", "on_unsupported"]
 
@@ -61,13 +62,14 @@ class BudwoodServerSettings(OpenAICompatibleSettings):
 
     Attributes:
         base_url: The URL of the server. The path ``/v1`` may be missing.
-        api_key: A key of the server with the scope ``infer``; begins with ``bw_live_``.
+        api_key: A key of the server with the scope ``infer``; begins with ``bw_live_``. By default that of
+            ``BUDWOOD_SERVER_KEY``, if ``BUDWOOD_SERVER_URL`` names the same server.
         server_options: Options that the server applies to all calls. A call sets others in ``extra={"budwood": {…}}``.
         pass_options: The options of calls that are passed on. Remove those that the key may not set.
     """
 
     base_url: Annotated[BaseURL, AfterValidator(_with_path)]
-    api_key: SecretStr | None = None
+    api_key: SecretStr | None = Field(default_factory=find_environment_key)
     offers: frozenset[OptionalFeature] = frozenset(
         {
             "count_tokens",
