@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from budwood.errors import ConfigurationError
-from budwood_generation.documents import find_files
+from budwood_generation.documents import files, find_files
 from budwood_generation.documents.exclusion import Exclusion
 from budwood_generation.documents.files import make_document_name
 from budwood_generation.documents.formats import KINDS, detect_kind
@@ -216,6 +216,23 @@ def test_an_excluded_folder_is_not_searched(root, monkeypatch, exclude):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems store names as Unicode")
+def test_each_folder_is_searched_once_however_often_stars_are_repeated(tmp_path, monkeypatch):
+    """
+    With twelve ``**``, a folder can be reached in many thousands of ways.
+    """
+    deep = tmp_path.joinpath(*["a"] * 14)
+    deep.mkdir(parents=True)
+    (deep / "page.md").write_text("text", "utf-8")
+    listed = []
+    entries = files._entries
+    monkeypatch.setattr(files, "_entries", lambda folder: listed.append(folder) or entries(folder))
+
+    assert [name for name, _ in find_files(["**/a/" * 12 + "*.md"], tmp_path)] == [deep / "page.md"]
+    assert len(listed) < 500
+    assert deep / "page.md" in Exclusion(["**/a/" * 12 + "**/*.md"], tmp_path)
+    assert deep / "page.md" not in Exclusion(["**/" * 30 + "z"], tmp_path)
+
+
 def test_a_name_that_is_not_unicode_is_rejected(root):
     """
     JSON cannot contain it. The error is raised before a request is sent.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Callable, Sequence
+from fnmatch import translate
+from functools import cache
 from pathlib import Path, PurePath
 
 
@@ -24,12 +26,13 @@ class Exclusion:
     def __init__(self, patterns: Sequence[str], root: Path) -> None:
         self._root = root
         self._patterns = {pattern: self._split(root / pattern) for pattern in patterns}
+        self._compile = cache(_compile)
         self.unused = tuple(self._patterns)
 
     def __contains__(self, path: Path) -> bool:
         """Return whether a path is excluded."""
         parts = self._split(path) if self._patterns else ()
-        matched = {pattern for pattern, split in self._patterns.items() if _matches(parts, split)}
+        matched = {pattern for pattern, split in self._patterns.items() if self._matches(parts, split)}
         if matched:
             self.unused = tuple(pattern for pattern in self.unused if pattern not in matched)
         return bool(matched)
@@ -40,11 +43,20 @@ class Exclusion:
         except ValueError:  # on Windows, if they are on different drives
             return path.parts
 
-
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
+    def _matches(self, parts: Sequence[str], pattern: Sequence[str]) -> bool:
+        """Tell whether a path or one of its folders matches."""
+        starts = {0}  # where the rest of the path may begin, after the parts of the pattern so far
+        for part in pattern:
+            if part == "**":
+                starts = set(range(min(starts), len(parts)))
+            else:
+                matches = self._compile(part)
+                starts = {start + 1 for start in starts if start < len(parts) and matches(parts[start])}
+            if not starts:
+                return False
         return True
-    if pattern[0] == "**":
-        rest = pattern[1:]
-        return any(_matches(parts[start:], rest) for start in range(len(parts)))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _compile(part: str) -> Callable[[str], object]:
+    """Return what matches one part of a path. `fnmatchcase` would compile it again and again if there are many."""
+    return re.compile(translate(part)).match

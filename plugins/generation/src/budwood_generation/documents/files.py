@@ -121,7 +121,9 @@ def _match(pattern: str, root: Path, excluded: Exclusion) -> list[Path]:
 
 
 def _search(pattern: str, root: Path, excluded: Exclusion) -> Iterator[Path]:
-    return _expand(*_split(pattern, root), excluded)
+    start, parts = _split(pattern, root)
+    parts = (*parts, "*") if parts[-1:] == ("**",) else parts
+    return _expand(start, parts, excluded, set())
 
 
 def _base_folder(path: Path, pattern: str, root: Path) -> Path:
@@ -175,18 +177,20 @@ def _split(pattern: str, root: Path) -> tuple[Path, tuple[str, ...]]:
     return root, pure.parts
 
 
-def _expand(folder: Path, parts: Sequence[str], excluded: Exclusion) -> Iterator[Path]:
-    if folder in excluded:  # it is not searched: it may be large, or not readable
+def _expand(folder: Path, parts: Sequence[str], excluded: Exclusion, searched: set[tuple[Path, int]]) -> Iterator[Path]:
+    """Yield the files below a folder. The same rest of a pattern is searched for once in each: many ``**`` overlap."""
+    if (folder, len(parts)) in searched or folder in excluded:  # it may be large, or not readable
         return
+    searched.add((folder, len(parts)))
     part, *rest = parts
     if part == "**":
-        yield from _expand(folder, rest or ["*"], excluded)
+        yield from _expand(folder, rest, excluded, searched)
         for entry in _entries(folder):
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                yield from _expand(folder / entry.name, parts, excluded)
+                yield from _expand(folder / entry.name, parts, excluded, searched)
     elif rest:
         for path in _match_part(folder, part):
-            yield from _expand(path, rest, excluded)
+            yield from _expand(path, rest, excluded, searched)
     else:
         yield from (path for path in _match_part(folder, part) if path.is_file())
 

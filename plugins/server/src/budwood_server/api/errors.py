@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -20,7 +20,7 @@ from budwood_server.gateway.errors import INTERNAL, describe
 from budwood_server.people.accounts import AccountExistsError, AccountNotFoundError
 from budwood_server.vault.master_keys import MasterKeyError, NoMasterKeyError
 from budwood_server.vault.store import TokenExistsError, TokenNotFoundError
-from budwood_server.web.problems import Problem, ProblemError
+from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError
 
 _KINDS: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
     (AccountNotFoundError, 404, "not_found"),
@@ -74,6 +74,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(BudwoodError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(ClientGoneError, _answer_nobody)
     app.add_exception_handler(Exception, _answer_internal)
 
 
@@ -88,6 +89,10 @@ def describe_error(error: Exception) -> Problem:
 
 def _answer_error(request: Request, error: Exception) -> JSONResponse:
     return _reply(request, describe_error(error))
+
+
+def _answer_nobody(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=CLIENT_GONE)  # no client is left to answer
 
 
 def _answer_internal(request: Request, _error: Exception) -> JSONResponse:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood_server.access.keys import ADMIN
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
+from budwood_server.api.exchanges import to_exchange
 from budwood_server.api.following import stream_events
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
@@ -75,7 +76,8 @@ async def submit(
     worker = get_worker(request)
     with folders.new_part() as part:
         run_id = store.new_run_id()
-        table = await prepare_run(worker, writer, body.specification, run_id=run_id, part=part, folders=folders)
+        preparation = prepare_run(worker, writer, body.specification, run_id=run_id, part=part, folders=folders)
+        table = await to_exchange(request).run(preparation)
         location = await asyncio.to_thread(load_location, part)
         progress = RunProgress(location=location, notes=load_notes(part))
 

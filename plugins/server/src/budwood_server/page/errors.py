@@ -15,7 +15,7 @@ from budwood.errors import BudwoodError
 from budwood_server.api.errors import describe_error
 from budwood_server.gateway.errors import INTERNAL
 from budwood_server.page.templating import render
-from budwood_server.web.problems import Problem, ProblemError
+from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError
 
 LOGIN: Final = "/admin/login"
 
@@ -23,6 +23,10 @@ LOGIN: Final = "/admin/login"
 async def _answer_error(request: Request, error: Exception) -> Response:
     problem = describe_error(error)
     return _to_login(request) if problem.status == HTTPStatus.UNAUTHORIZED else _show(request, problem)
+
+
+async def _answer_nobody(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=CLIENT_GONE)  # no client is left to answer
 
 
 async def _answer_internal(request: Request, _error: Exception) -> Response:
@@ -41,6 +45,7 @@ HANDLERS: Final[Mapping[Any, Any]] = {
     ProblemError: _answer_error,
     BudwoodError: _answer_error,
     HTTPException: _answer_http_error,
+    ClientGoneError: _answer_nobody,
     Exception: _answer_internal,
 }
 

@@ -14,7 +14,7 @@ from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_csrf_token, c
 from budwood_server.page.forms import Form, read_form
 from budwood_server.page.visits import Visit
 from budwood_server.people.logins import find_csrf_token
-from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, ProblemError
+from budwood_server.web.problems import ProblemError
 
 View = Callable[[Visit], Awaitable[Response]]
 
@@ -66,10 +66,7 @@ def upload(path: str, view: View, scope: str | None) -> Route:
         check_origin(request)
         visit = await _start_visit(request, scope)
         check_token(visit.upload_token, request.query_params.get("token", ""))
-        try:
-            return await view(visit)
-        except ClientGoneError:
-            return Response(status_code=CLIENT_GONE)  # no client is left to answer
+        return await view(visit)
 
     return Route(path, answer, methods=["POST"])
 

@@ -11,11 +11,12 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Literal
 
+from budwood_server.runs.work_limits import WorkLimit
 from budwood_server.web.problems import ProblemError, reject
 
 WILDCARDS: Final = frozenset("*?[")
@@ -42,13 +43,15 @@ class Copies:
     Args:
         target: The folder, which must exist.
         max_bytes: The maximum size of all files.
+        work: Ends the copying when nobody waits for it.
     """
 
-    def __init__(self, target: Path, max_bytes: int) -> None:
+    def __init__(self, target: Path, max_bytes: int, work: WorkLimit | None = None) -> None:
         self._target = target
         self._max_bytes = max_bytes
         self._left = max_bytes
         self._names: set[str] = set()
+        self._work = work or WorkLimit()
 
     def add(self, source: int, name: str, field: str) -> None:
         """
@@ -73,6 +76,7 @@ class Copies:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("xb") as file:
             while block := os.read(source, _BLOCK):
+                self._work.check()
                 self._left -= len(block)
                 if self._left < 0:
                     raise refuse(
@@ -123,59 +127,80 @@ class DocumentFolder:
 
     def find_kind(self, parts: Sequence[str]) -> Literal["file", "link"] | None:
         """Tell whether a path is that of a regular file or of a symbolic link; None if it is of neither."""
-        with contextlib.ExitStack() as stack:
-            folder = self._root
-            try:
-                for part in parts[:-1]:
-                    folder = os.open(part, _FOLDER, dir_fd=folder)
-                    stack.callback(os.close, folder)
-                mode = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
-            except OSError:
-                return None
-        return "file" if stat.S_ISREG(mode) else "link" if stat.S_ISLNK(mode) else None
+        return _find_kind(self._root, parts)
 
-    def find(self, parts: Sequence[str], field: str) -> Iterator[tuple[str, ...]]:
+    def find(self, parts: Sequence[str], field: str, work: WorkLimit | None = None) -> Iterator[tuple[str, ...]]:
         """
         Yield the paths of the entries that match a pattern, as budwood-generation matches them; links too.
 
         Hidden entries match only patterns that begin with a period. Some may not exist. Links to folders are not
         entered: those that wildcards match are yielded instead of what is below them.
 
-        Raises:
-            ProblemError: 400: a folder cannot be read, or the pattern begins with the name of a symbolic link.
-        """
-        named = next((number for number, part in enumerate(parts) if has_wildcard(part)), len(parts))
-        yield from self._find((), tuple(parts), field, named)
+        Args:
+            parts: The parts of the pattern.
+            field: The field of the specification that has it, for errors.
+            work: Counts the entries of folders.
 
-    def _find(self, path: tuple[str, ...], parts: tuple[str, ...], field: str, named: int) -> Iterator[tuple[str, ...]]:
+        Raises:
+            ProblemError: 400: a folder cannot be read, there are too many entries, or the pattern begins with the name
+                of a symbolic link.
+        """
+        yield from _Search(self._root, parts, field, work or WorkLimit()).find()
+
+
+class _Search:
+    """
+    Looks for the paths that match a pattern. No rest of the pattern is looked for twice in the same folder.
+
+    Args:
+        root: The descriptor of the folder.
+        parts: The parts of the pattern.
+        field: The field of the specification that has it, for errors.
+        work: Counts the entries of folders.
+    """
+
+    def __init__(self, root: int, parts: Sequence[str], field: str, work: WorkLimit) -> None:
+        self._root = root
+        self._parts = _simplify(parts)
+        self._field = field
+        self._work = work
+        self._named = next((number for number, part in enumerate(parts) if has_wildcard(part)), len(parts))
+        self._seen: set[tuple[tuple[str, ...], int]] = set()
+
+    def find(self, path: tuple[str, ...] = (), start: int = 0) -> Iterator[tuple[str, ...]]:
+        """Yield the paths below a folder that match the rest of the pattern, which starts with a part."""
+        if (path, start) in self._seen:
+            return
+        self._seen.add((path, start))
+        self._work.spend(1, self._field)
         if len(path) > MAX_DEPTH:
-            raise refuse(field, f"more than {MAX_DEPTH} folders are in each other")
-        if len(path) > named and self.find_kind(path) == "link":
+            raise refuse(self._field, f"more than {MAX_DEPTH} folders are in each other")
+        if len(path) > self._named and _find_kind(self._root, path) == "link":
             yield path
             return
-        part, rest = parts[0], parts[1:]
+        part = self._parts[start]
         if part == "**":
-            yield from self._find(path, rest or ("*",), field, named)
-            for name in self._list(path, field, only_folders=True):
+            yield from self.find(path, start + 1)
+            for name in self._list(path, only_folders=True):
                 if not name.startswith("."):
-                    yield from self._find((*path, name), parts, field, named)
-        elif rest:
-            for name in self._match(path, part, field):
-                yield from self._find((*path, name), rest, field, named)
-        else:
-            for name in self._match(path, part, field):
+                    yield from self.find((*path, name), start)
+            return
+        for name in self._match(path, part):
+            if start + 1 < len(self._parts):
+                yield from self.find((*path, name), start + 1)
+            else:
                 yield (*path, name)
 
-    def _match(self, path: tuple[str, ...], part: str, field: str) -> list[str]:
+    def _match(self, path: tuple[str, ...], part: str) -> list[str]:
         if not has_wildcard(part):
             return [part]
         return [
             name
-            for name in self._list(path, field)
+            for name in self._list(path)
             if fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
         ]
 
-    def _list(self, path: tuple[str, ...], field: str, *, only_folders: bool = False) -> list[str]:
+    def _list(self, path: tuple[str, ...], *, only_folders: bool = False) -> list[str]:
         """List the names in a folder; none if it is no folder."""
         with contextlib.ExitStack() as stack:
             folder = self._root
@@ -187,15 +212,38 @@ class DocumentFolder:
                 except OSError as error:
                     if isinstance(error, NotADirectoryError) and not _is_link(part, folder):
                         return []
-                    raise _refuse_entry("/".join(path), field, error) from None
+                    raise _refuse_entry("/".join(path), self._field, error) from None
                 stack.callback(os.close, folder)
             try:
                 with os.scandir(folder) as entries:
-                    return sorted(
-                        entry.name for entry in entries if not only_folders or entry.is_dir(follow_symlinks=False)
-                    )
+                    return sorted(self._name(entries, only_folders))
             except OSError as error:
-                raise _refuse_entry("/".join(path), field, error) from None
+                raise _refuse_entry("/".join(path), self._field, error) from None
+
+    def _name(self, entries: Iterable[os.DirEntry[str]], only_folders: bool) -> Iterator[str]:  # noqa: FBT001
+        for entry in entries:
+            self._work.spend(1, self._field)
+            if not only_folders or entry.is_dir(follow_symlinks=False):
+                yield entry.name
+
+
+def _find_kind(root: int, parts: Sequence[str]) -> Literal["file", "link"] | None:
+    with contextlib.ExitStack() as stack:
+        folder = root
+        try:
+            for part in parts[:-1]:
+                folder = os.open(part, _FOLDER, dir_fd=folder)
+                stack.callback(os.close, folder)
+            mode = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
+        except OSError:
+            return None
+    return "file" if stat.S_ISREG(mode) else "link" if stat.S_ISLNK(mode) else None
+
+
+def _simplify(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a pattern with one ``**`` in place of several in a row, and ``*`` after one at the end."""
+    kept = [part for number, part in enumerate(parts) if part != "**" or number == 0 or parts[number - 1] != "**"]
+    return (*kept, "*") if kept[-1:] == ["**"] else tuple(kept)
 
 
 def _is_link(name: str, folder: int) -> bool:

@@ -10,16 +10,21 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from budwood_server.runs.document_folder import Copies, DocumentFolder, has_wildcard, refuse
 from budwood_server.runs.specifications import MAX_PATHS, check_relative, list_plugins
 
 if TYPE_CHECKING:
+    from budwood_generation.documents.exclusion import Exclusion
+    from budwood_server.runs.work_limits import WorkLimit
     from budwood_server.settings import RunSettings
 
 PREFIX: Final = "doc_"
 """What ids of uploaded documents begin with."""
+
+_EXCLUSIONS_OF_ENTRY: Final = 10
+"""The number of patterns in ``documents.exclude`` that take as long for an entry as it takes to find it."""
 
 Uploads = Mapping[str, tuple[str, Path]]
 """The uploaded documents of an owner, by their ids: the name and the file with the content of each."""
@@ -31,7 +36,7 @@ def list_document_ids(table: Mapping[str, Any]) -> set[str]:
 
 
 def copy_inputs(
-    table: Mapping[str, Any], target: Path, settings: RunSettings, uploads: Uploads
+    table: Mapping[str, Any], target: Path, settings: RunSettings, uploads: Uploads, work: WorkLimit
 ) -> tuple[dict[str, Any], Sequence[str]]:
     """
     Copy the files that a specification names into a folder.
@@ -41,6 +46,7 @@ def copy_inputs(
         target: The folder, which must exist.
         settings: Say where documents are, and how large they may be together.
         uploads: The uploaded documents that it names; others do not exist.
+        work: Counts what the patterns look at, and ends the copying when nobody waits for it.
 
     Returns:
         The specification with names of the copies, and the symbolic links that its patterns match: they are skipped.
@@ -48,9 +54,9 @@ def copy_inputs(
     Raises:
         ProblemError: 400; the message names the field.
     """
-    copies = Copies(target, settings.max_documents)
+    copies = Copies(target, settings.max_documents, work)
     with contextlib.ExitStack() as stack:
-        inputs = _Inputs(copies, _open_folder(stack, settings), uploads)
+        inputs = _Inputs(copies, _open_folder(stack, settings), uploads, work)
         changed: dict[str, Any] = _deep_copy(table)
         if documents := changed.get("documents"):
             _copy_documents(inputs, documents)
@@ -58,6 +64,19 @@ def copy_inputs(
             if job := changed.get(key):
                 _copy_values(inputs, job, key)
     return changed, [*inputs.skipped]
+
+
+class _Excluded(NamedTuple):
+    """
+    What no document is.
+
+    Attributes:
+        paths: Contains the paths.
+        cost: How many entries of folders take as long as the comparison of one path.
+    """
+
+    paths: Exclusion
+    cost: int
 
 
 class _Inputs:
@@ -68,10 +87,11 @@ class _Inputs:
         skipped: The symbolic links that patterns matched, in this order.
     """
 
-    def __init__(self, copies: Copies, folder: DocumentFolder | None, uploads: Uploads) -> None:
+    def __init__(self, copies: Copies, folder: DocumentFolder | None, uploads: Uploads, work: WorkLimit) -> None:
         self._copies = copies
         self._folder = folder
         self._uploads = uploads
+        self._work = work
         self._names: dict[str, str] = {}
         self.skipped: dict[str, None] = {}
 
@@ -83,14 +103,15 @@ class _Inputs:
         with self._get_folder(field).open(parts, field) as source:
             return self._add(source, parts, field)
 
-    def copy_matching(self, pattern: str, parts: tuple[str, ...], exclusion: Any, field: str) -> None:  # noqa: ANN401 - an optional package
+    def copy_matching(self, pattern: str, parts: tuple[str, ...], exclusion: _Excluded, field: str) -> None:
         """Copy all documents that match a pattern, except for those that are excluded."""
         from budwood_generation.documents.formats import find_suffix
 
         folder = self._get_folder(field)
         found = False
-        for path in folder.find(parts, field):
-            if Path(*path) in exclusion:
+        for path in folder.find(parts, field, self._work):
+            self._work.spend(exclusion.cost, field)
+            if Path(*path) in exclusion.paths:
                 continue
             kind = folder.find_kind(path)
             if kind == "link":
@@ -134,7 +155,7 @@ def _copy_documents(inputs: _Inputs, documents: dict[str, Any]) -> None:
     patterns = _check_list(documents.get("exclude", []), "documents.exclude")
     for number, pattern in enumerate(patterns):
         check_relative(pattern, f"documents.exclude[{number}]")
-    exclusion = Exclusion(patterns, Path())
+    exclusion = _Excluded(Exclusion(patterns, Path()), len(patterns) // _EXCLUSIONS_OF_ENTRY)
     paths = _check_list(documents.get("paths"), "documents.paths")
     for number, path in enumerate(paths):
         field = f"documents.paths[{number}]"
@@ -143,7 +164,7 @@ def _copy_documents(inputs: _Inputs, documents: dict[str, Any]) -> None:
             inputs.copy_matching(path, parts, exclusion, field)
         else:
             paths[number] = inputs.copy(path, field)
-            if Path(paths[number]) not in exclusion:
+            if Path(paths[number]) not in exclusion.paths:
                 _check_kind(paths[number], field)
 
 

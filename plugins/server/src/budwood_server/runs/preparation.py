@@ -14,6 +14,7 @@ from budwood_server.runs.inputs import Uploads, copy_inputs
 from budwood_server.web.problems import ProblemError
 
 if TYPE_CHECKING:
+    from budwood_server.runs.work_limits import WorkLimit
     from budwood_server.settings import RunSettings
 
 SPECIFICATION: Final = "specification.json"
@@ -36,7 +37,9 @@ def check_installed() -> None:
         raise ProblemError(NOT_INSTALLED) from None
 
 
-def prepare_folder(table: Mapping[str, Any], folder: Path, settings: RunSettings, uploads: Uploads) -> None:
+def prepare_folder(
+    table: Mapping[str, Any], folder: Path, settings: RunSettings, uploads: Uploads, work: WorkLimit
+) -> None:
     """
     Copy what a specification reads into the folder of its run, and check it there. It blocks.
 
@@ -45,18 +48,21 @@ def prepare_folder(table: Mapping[str, Any], folder: Path, settings: RunSettings
         folder: The folder, which must exist.
         settings: Say where documents are.
         uploads: The uploaded documents that it names.
+        work: Limits what its patterns look at, and ends it when nobody waits.
 
     Raises:
         ProblemError: 400; the message names the field.
+        WorkCancelledError: Nobody waits for it.
     """
     inputs = folder / INPUT
     inputs.mkdir(mode=0o700)
-    copied, skipped = copy_inputs(table, inputs, settings, uploads)
+    copied, skipped = copy_inputs(table, inputs, settings, uploads, work)
     notes = [_describe_skipped(skipped)] if skipped else []
     (folder / NOTES).write_text(json.dumps(notes), "utf-8")
     (folder / SPECIFICATION).write_text(json.dumps(copied), "utf-8")
     if "storage" in copied:
         (folder / RUN_FOLDER).write_text(_name_run_folder(copied["output"]), "utf-8")
+    work.check()
     _validate(folder)
 
 

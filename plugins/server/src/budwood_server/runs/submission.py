@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from budwood_server.runs.outputs import RunOutputs, load_storages
 from budwood_server.runs.payers import to_payer
 from budwood_server.runs.preparation import check_installed, prepare_folder
 from budwood_server.runs.specifications import check_specification, list_models, list_options, parse_specification
+from budwood_server.runs.work_limits import WorkLimit, run_limited
 from budwood_server.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def prepare_run(
     table = check_specification(submitted, settings, outputs)
     _check_models(configuration, to_payer(principal), table)
     uploads = await _find_uploads(worker, principal.owner, table, folders)
-    await asyncio.to_thread(prepare_folder, table, part, settings, uploads)
+    await run_limited(WorkLimit(), prepare_folder, table, part, settings, uploads)
     return submitted
 
 

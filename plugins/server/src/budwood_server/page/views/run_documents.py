@@ -9,6 +9,7 @@ from typing import Final
 from starlette.responses import Response
 
 from budwood_server.api import run_documents, runs
+from budwood_server.api.exchanges import to_exchange
 from budwood_server.api_models.runs import DocumentDetails
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import REFUSED, FormErrors, find_errors
@@ -18,7 +19,6 @@ from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
 from budwood_server.runs.documents import NAME_PATTERN
 from budwood_server.runs.folders import RunFolders
 from budwood_server.runs.received_files import ReceivedFile, hash_file, store_files
-from budwood_server.web.exchange import Exchange, Message
 from budwood_server.web.forms import FormFile, read_form
 from budwood_server.web.paths import PAGE_RUN_DOCUMENTS
 from budwood_server.web.problems import reject, reject_size
@@ -68,7 +68,7 @@ async def list_documents(visit: Visit) -> Sequence[DocumentDetails]:
 
 async def _receive(visit: Visit, folders: RunFolders) -> None:
     server = visit.worker.configuration.server
-    exchange = Exchange(visit.request.scope, visit.request.receive, _send_nothing, visit.request.state.request_id)
+    exchange = to_exchange(visit.request)
     with folders.new_part() as part:
         limit, timeout = server.runs.max_uploads, server.body_timeout
         async with read_form(exchange, limit, timeout, setting="max_uploads", folder=part) as form:
@@ -92,10 +92,6 @@ async def _check(file: FormFile, max_bytes: int) -> ReceivedFile:
     if file.size > max_bytes:
         raise reject_size(f"file {file.name!r}", max_bytes, "max_documents")
     return ReceivedFile(file.name, file.path, file.size, await hash_file(file.path))
-
-
-async def _send_nothing(_: Message) -> None:
-    """Stand for the connection of an exchange that only reads: the page replies."""
 
 
 async def _show(visit: Visit, errors: FormErrors, status: int) -> Response:
