@@ -117,6 +117,7 @@ def test_a_page_changes_things_only_with_its_origin_and_its_token(gateway):
 
     assert me(gateway, cookie=cookie) == 200
     assert create().json["error"]["code"] == "wrong_origin"
+    assert "in the header origin" in create().json["error"]["hint"]
     assert create(origin="http://evil.example", x_csrf_token=csrf).json["error"]["code"] == "wrong_origin"
     assert create(origin="null", x_csrf_token=csrf).json["error"]["code"] == "wrong_origin"
     assert create(origin="http://localhost").json["error"]["code"] == "invalid_csrf_token"

@@ -19,7 +19,7 @@ def test_access_token_runs_if_the_role_may(gateway, name, status):
 
     assert received.status == status, received.body
     if status == 403:
-        assert received.json["error"]["hint"] == "Ask an administrator for another role."
+        assert received.json["error"]["hint"] == "Ask an administrator for another role: operator or admin."
         return
     assert received.json["text"] == "Trees grow."
     gateway.run(gateway.worker.services.usage.flush())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final
 
-from budwood_server.access.keys import ADMIN, INFER, SCOPES
+from budwood_server.access.keys import ADMIN, INFER
+from budwood_server.people.roles import list_key_scopes, list_roles
 from budwood_server.web.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -79,13 +80,14 @@ def forbid(scopes: Collection[str], scope: str, kind: str = "key") -> ProblemErr
         scope: What the request needs.
         kind: ``"key"`` or ``"account"``.
     """
-    hint = None
     if kind == "account":
-        hint = "Ask an administrator for another role."
+        hint = f"Ask an administrator for another role: {' or '.join(list_roles(scope))}."
     elif ADMIN in scopes and scope == INFER:
         hint = "An admin key cannot infer: create another key."
-    elif (own := scope.partition(":")[0]) in SCOPES:
-        hint = f"Use a key with this scope: `budwood server keys create NAME --scope {own}`."
+    else:
+        sufficient = list_key_scopes(scope)
+        command = f"`budwood server keys create NAME --scope {sufficient[0]}`"
+        hint = f"Use a key with the scope {' or '.join(sufficient)}: {command}."
     return ProblemError(
         Problem(
             status=403,

@@ -153,7 +153,9 @@ def check_origin(request: Request) -> None:
         raise reject(
             "The request does not come from a page of this server.",
             code="wrong_origin",
-            hint="Programs send a key or an access token instead of a cookie. A proxy must pass on the header host.",
+            hint="Send the address of this server in the header origin, as in https://budwood.example.org. "
+            'Programs log in with "kind": "program", and send a key or an access token instead of a cookie. '
+            "A proxy must pass on the header host.",
             status=403,
         )
 

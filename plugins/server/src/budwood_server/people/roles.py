@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-from budwood_server.access.keys import ADMIN, INFER, PROMPTS, TELEMETRY
+from budwood_server.access.keys import ADMIN, INFER, PROMPTS, SCOPES, TELEMETRY
 
 KEYS_READ: Final = "keys:read"
 KEYS_WRITE: Final = "keys:write"
@@ -40,3 +40,13 @@ _OF_KEYS: Final[Mapping[str, frozenset[str]]] = {
 def expand_scopes(scopes: frozenset[str]) -> frozenset[str]:
     """Return the scopes of a key with those that they include."""
     return scopes.union(*(_OF_KEYS.get(scope, frozenset()) for scope in scopes))
+
+
+def list_roles(scope: str) -> Sequence[Role]:
+    """List the roles with a scope of routes, the one that may do least first."""
+    return [role for role, scopes in ROLES.items() if scope in scopes]
+
+
+def list_key_scopes(scope: str) -> Sequence[str]:
+    """List the scopes of keys that include a scope of routes, the one that permits least first."""
+    return [own for own in SCOPES if scope in expand_scopes(frozenset({own}))]
