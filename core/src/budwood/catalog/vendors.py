@@ -2,7 +2,8 @@
 The facts of each vendor's models: prices, limits and shutdown days.
 
 The files ``facts/VENDOR.json`` are generated from the package genai-prices; each is read at the first look-up of its
-vendor. ``shutdowns.json`` and ``discounts.json`` are maintained by hand.
+vendor. ``shutdowns.json``, ``discounts.json`` and ``unlisted.json`` are maintained by hand. The last has patterns of
+names that have prices, but by which only other vendors sell a model.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from budwood.catalog.files import Table, load_table
 from budwood.catalog.matching import best_match
 from budwood.types.prices import LongInputPrices, ModelFacts, ModelPrices
 
+_WILDCARDS: Final = frozenset("*?[")
 _PRICES: Final = ("input", "cached_input", "cache_write", "cache_write_1h", "output")
 
 
@@ -44,9 +46,9 @@ class Vendor:
         return None if row is None else self._facts(row)
 
     def names(self) -> Iterator[str]:
-        """List the names and patterns of all models."""
+        """List the names of all models, but no patterns; one without a wildcard is a name."""
         yield from self._rows
-        yield from self._patterns
+        yield from (pattern for pattern in self._patterns if not _WILDCARDS.intersection(pattern))
 
     def _by_pattern(self, model: str) -> Table | None:
         pattern = best_match(
@@ -140,11 +142,12 @@ def list_names(vendor: str, today: date) -> list[str]:
     """
     List the known models of a vendor that were not shut down.
 
-    Successors of others come first, and models with a shutdown day last.
+    Successors of others come first, and models with a shutdown day last. Names of other vendors' catalogs are left out.
     """
+    foreign = load_table("unlisted.json").get(vendor, ())
     known, rows = load_vendor(vendor), load_shutdowns().get(vendor, {})
     successors = (row["successor"] for row in rows.values() if "successor" in row)
     names = known.names() if known else ()
     lasting = [name for name in dict.fromkeys((*successors, *names)) if name not in rows]
     ending = (name for name, row in rows.items() if date.fromisoformat(row["shutdown"]) > today)
-    return [name for name in (*lasting, *ending) if "*" not in name]
+    return [name for name in (*lasting, *ending) if not any(fnmatchcase(name, pattern) for pattern in foreign)]
