@@ -119,7 +119,7 @@ def test_what_was_typed_is_kept_if_a_run_is_refused(gateway, open_browser):
         assert specification.replace('"', "&#34;").encode() in answer.body
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\boot.ini", "/etc/passwd"])
+@pytest.mark.parametrize("name", ["../../etc/passwd.md", "..\\..\\boot.txt", "/etc/passwd.md"])
 def test_folders_in_names_are_left_out(gateway, open_browser, name):
     """
     A document is stored under its id.
@@ -131,7 +131,7 @@ def test_folders_in_names_are_left_out(gateway, open_browser, name):
     assert all(re.fullmatch(r"doc_\w+", path.name) for path in (gateway.folder / "runs" / "documents").iterdir())
 
 
-@pytest.mark.parametrize("name", [".env", "~root", "..", "a\x01.md", "a" * 201])
+@pytest.mark.parametrize("name", [".env", "~root", "..", "a\x01.md", "a" * 201 + ".md", "a\u202ecod.md", "x.exe"])
 def test_names_that_are_not_valid_are_explained(gateway, open_browser, name):
     """
     At the field; no file of the form is stored.
@@ -164,6 +164,7 @@ def test_html_in_names_is_text(gateway, open_browser):
         ([("a.md", b"x" * 90_000), ("b.md", b"y" * 90_000)], 413, "150,000 bytes"),
         ([("", b"")], 400, "Choose at least one file."),
         ([], 400, "Choose at least one file."),
+        ([("empty.md", b"")], 400, "'empty.md' is empty."),
     ],
 )
 def test_uploads_beyond_the_limits_are_explained(gateway, open_browser, files, status, message):

@@ -86,6 +86,36 @@ def test_no_file_outside_of_the_folder_is_read(gateway, path):
     assert gateway.refuse({"rows": 1, "row": {**ROW, "schema": path}}).startswith("row.schema: ")
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("C:\\x.md", "the path names a drive"),
+        ("https://example.com/a.md", "the documents of a run have no URLs"),
+        ("deep/../notes.md", "'..' is not permitted in the path"),
+        ("pipe.md", "'pipe.md' is not a regular file"),
+        (".", "the path is the folder of documents"),
+    ],
+)
+def test_errors_about_paths_say_what_is_wrong_and_what_to_do(gateway, path, message):
+    """
+    A drive is no URL, and ``..`` need not lead out of the folder.
+    """
+    status, body = gateway.request("POST", "", {"specification": with_documents(path)})
+
+    assert (status, body["error"]["message"]) == (400, f"documents.paths[0]: {message}.")
+    assert body["error"]["hint"]
+
+
+def test_an_error_in_the_text_has_a_hint(gateway):
+    """
+    The message has the line.
+    """
+    _, body = gateway.request("POST", "", {"specification": "rows = [\n]]"})
+
+    assert "line 2" in body["error"]["message"]
+    assert "Texts need quotes" in body["error"]["hint"]
+
+
 @pytest.mark.parametrize("pattern", ["/etc/*", "../*.md", "out/*.md", "*/secret.md", "**/../*.md", "l*k.md", "p*.md"])
 def test_no_pattern_leads_out_of_the_folder(gateway, pattern):
     """

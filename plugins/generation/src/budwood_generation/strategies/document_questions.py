@@ -53,7 +53,8 @@ class DocumentQuestions:
         if not len(passages):
             raise ConfigurationError(
                 f"The strategy {self._name!r} needs documents with passages, and found none.",
-                hint='Set the documents in the specification: [documents] paths = ["docs/**/*.md"].',
+                hint="The documents are empty or too short, or the specification has none: give it longer ones, such "
+                'as [documents] paths = ["docs/**/*.md"].',
             )
         minimum = self._settings.min_sentences
         enough = array("Q", (number for number in range(len(passages)) if passages.sentences(number) >= minimum))

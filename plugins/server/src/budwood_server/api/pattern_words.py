@@ -8,7 +8,7 @@ from typing import Final
 from budwood_prompts import LABEL_PATTERN, NAME_PATTERN
 from budwood_server.api_models.accounts import ACCOUNT_PATTERN
 from budwood_server.api_models.run import SESSION_PATTERN, SESSION_WORDS
-from budwood_server.runs import documents
+from budwood_server.runs import document_names
 
 PRINTABLE_PATTERN: Final = r"^[!-~]+$"
 RUN_ID_PATTERN: Final = r"^run_[A-Za-z0-9]{1,60}$"
@@ -20,7 +20,7 @@ WORDS: Final[Mapping[str, str]] = {
     LABEL_PATTERN: "a label has up to 50 lower-case letters, digits, _ and -, with a letter first and no _ or - last",
     SESSION_PATTERN: SESSION_WORDS,
     ACCOUNT_PATTERN: "a name has lower-case letters, digits and . _ @ + -, with a letter or a digit first",
-    documents.NAME_PATTERN: "a name has up to 200 characters, no / or \\, and no dot, ~ or space first",
+    document_names.NAME_PATTERN: "a name has up to 200 characters, no / or \\, and no dot, ~ or space first",
     PRINTABLE_PATTERN: "expected ASCII characters without spaces",
     RUN_ID_PATTERN: "the id of a run is run_ with letters and digits",
     DOCUMENT_ID_PATTERN: "the id of a document is doc_ with letters and digits",

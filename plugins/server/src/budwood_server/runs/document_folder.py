@@ -66,7 +66,8 @@ class Copies:
             ProblemError: 400: it is not a regular file, or there is too much.
         """
         if not stat.S_ISREG(os.fstat(source).st_mode):
-            raise refuse(field, f"{name!r} is not a regular file")
+            hint = "Copy its content to a regular file, or exclude it by documents.exclude."
+            raise refuse(field, f"{name!r} is not a regular file", hint=hint)
         if name in self._names:
             return
         if len(self._names) >= MAX_FILES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, tuple_, update
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from budwood_server.people.principals import Principal
-
-NAME_PATTERN: Final = r"^[^/\\\x00-\x1f\x7f. ~][^/\\\x00-\x1f\x7f]{0,199}$"
-"""The name of a file, without a folder. It does not begin with a period."""
 
 
 def new_document_id() -> str:

@@ -25,7 +25,7 @@ FILE: Final = "jsonl"
 """The storage of runs whose rows the server keeps in a file."""
 
 _FILE_NAME: Final = re.compile(r"[^/\\:\0]{1,200}\.jsonl")
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _FIXED: Final = re.compile(r"(?:s3://|(?:postgresql|postgres)://|sqlite:////)[^\s?#@\\]+")
 _PART: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _FOLDER: Final = re.compile(rf"{_PART}(?:/{_PART}){{0,7}}")

@@ -25,7 +25,7 @@ class ReceivedFile(NamedTuple):
     A file that was received.
 
     Attributes:
-        name: Its name, which matches `documents.NAME_PATTERN`.
+        name: Its name, which matches `document_names.NAME_PATTERN`.
         path: Where it is, on the disk of the folders of runs.
         size: Its size in bytes.
         sha256: The hash of its content.

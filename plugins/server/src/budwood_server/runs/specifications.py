@@ -49,7 +49,9 @@ OPTIONS: Final = frozenset(
 REFUSED: Final = frozenset({"extra"})
 """The keys of options that no client may set: fields of the vendor's request could replace its model."""
 
-_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+_RELATIVE: Final = "Name a path relative to the folder of documents."
 _OPTIONS_OF_CALLS: Final = ("options", "asker_options", "answerer_options")
 MAX_PATHS: Final = 1000
 MAX_DEPTH: Final = 40
@@ -71,7 +73,8 @@ def parse_specification(given: Mapping[str, Any] | str) -> Table:
         try:
             table = parse_toml(given, where="specification")
         except BudwoodError as error:
-            raise refuse("specification", error.message.rstrip("."), hint=error.hint) from None
+            hint = error.hint or 'Correct the line that the message names. Texts need quotes: answerer = "fast".'
+            raise refuse("specification", error.message.rstrip("."), hint=hint) from None
         except RecursionError:
             raise refuse("specification", "it is nested too deeply") from None
     _check_values(table)
@@ -185,17 +188,26 @@ def check_relative(value: object, field: str) -> tuple[str, ...]:
     Return the parts of a path or pattern that stays below a folder.
 
     Raises:
-        ProblemError: 400: it is no text, is absolute or a URL, or leads out of the folder.
+        ProblemError: 400: it is no text, is absolute or a URL, or has a part ``..``.
     """
     if not isinstance(value, str) or not value or "\0" in value or not value.isprintable():
         raise refuse(field, "expected the path of a file")
     if _URL.match(value):
-        raise refuse(field, "no profile is configured for this URL", hint="Upload the file, and name its id.")
+        raise refuse(
+            field,
+            "the documents of a run have no URLs",
+            hint="Upload the file by POST /api/runs/documents and name its id, or name a path in the folder of "
+            "documents, into which the operator may copy it.",
+        )
+    if _DRIVE.match(value):
+        raise refuse(field, "the path names a drive", hint=_RELATIVE)
     if value.startswith(("/", "\\", "~")):
-        raise refuse(field, "the path is absolute", hint="Name a path relative to the folder of documents.")
+        raise refuse(field, "the path is absolute", hint=_RELATIVE)
     parts = tuple(part for part in value.replace("\\", "/").split("/") if part not in ("", "."))
-    if ".." in parts or not parts:
-        raise refuse(field, "the path leads out of the folder of documents", hint="Remove '..' from it.")
+    if ".." in parts:
+        raise refuse(field, "'..' is not permitted in the path", hint=_RELATIVE)
+    if not parts:
+        raise refuse(field, "the path is the folder of documents", hint="Name a file in it, or a pattern such as '**'.")
     return parts
 
 

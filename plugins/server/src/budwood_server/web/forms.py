@@ -15,8 +15,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from budwood.providing import normalise_media_type
-from budwood_server.web.problems import SLOW_BODY, ProblemError, reject, reject_size
+from budwood_server.web.problems import ProblemError, reject, reject_size
 from budwood_server.web.temporary import temporary_folder
+from budwood_server.web.timely_bodies import read_in_time
 
 if TYPE_CHECKING:
     from budwood_server.web.exchange import Exchange
@@ -29,9 +30,6 @@ MAX_TEXT: Final = 32 * 1024 * 1024
 
 BLOCK: Final = 1024 * 1024
 """The bytes that are collected before they are written to a file."""
-
-MIN_RATE: Final = 16 * 1024
-"""The bytes per second that a client must send on average, after the first ``timeout`` seconds."""
 
 OVERHEAD: Final = 1024 * 1024
 """The bytes that a form may have besides its files and texts."""
@@ -109,7 +107,7 @@ async def read_form(
     Args:
         exchange: The request.
         limit: The maximum size of the files in bytes.
-        timeout: Seconds within which the body must arrive, besides the time that `MIN_RATE` allows it.
+        timeout: Seconds within which the body must arrive, besides the time that `timely_bodies.MIN_RATE` allows it.
         setting: The setting that is the limit.
         folder: Where the files are; by default in the folder for temporary files of the system.
 
@@ -130,28 +128,19 @@ async def read_form(
 
 
 async def _feed(exchange: Exchange, reader: _FormReader, limit: int, timeout: float, setting: str) -> None:
-    loop = asyncio.get_running_loop()
-    started, received = loop.time(), 0
-    parts = exchange.read_parts(limit + MAX_TEXT + OVERHEAD, setting)
+    parts = read_in_time(exchange, limit + MAX_TEXT + OVERHEAD, timeout, setting)
     try:
-        while True:
-            async with asyncio.timeout_at(started + timeout + received / MIN_RATE):
-                part = await anext(parts, None)
-            if part is None:
-                break
-            received += len(part)
+        async for part in parts:
             reader.feed(part)
             if reader.waiting >= BLOCK:
                 await asyncio.to_thread(reader.write)
             if reader.file_bytes > limit:
                 raise reject_size("form", limit, setting)
         await asyncio.to_thread(reader.finish)
-    except TimeoutError:
-        raise ProblemError(SLOW_BODY) from None
     except FormParserError as error:
         raise reject(f"The body is no valid form: {error}.", code="invalid_form") from None
     finally:
-        await parts.aclose()  # type: ignore[attr-defined] # an async generator
+        await parts.aclose()
 
 
 class _FormReader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +15,7 @@ from budwood_server.page.forms import REFUSED, FormErrors, find_errors
 from budwood_server.page.routes import get, post, upload
 from budwood_server.page.visits import Visit
 from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
-from budwood_server.runs.documents import NAME_PATTERN
+from budwood_server.runs.document_names import check_content, check_name
 from budwood_server.runs.folders import RunFolders
 from budwood_server.runs.received_files import ReceivedFile, hash_file, store_files
 from budwood_server.web.forms import FormFile, read_form
@@ -84,11 +83,10 @@ async def _check(file: FormFile, max_bytes: int) -> ReceivedFile:
     Return a file of the form, if it can be a document.
 
     Raises:
-        ProblemError: 400 or 413: its name is not valid, or it is too large.
+        ProblemError: 400 or 413: its name is not valid, it is empty or too large.
     """
-    if re.fullmatch(NAME_PATTERN, file.name) is None:
-        hint = "Rename it: a name has at most 200 characters, and does not begin with a period, a space or '~'."
-        raise reject(f"The name {file.name[:80]!r} is not valid.", param=FILES, hint=hint)
+    check_name(file.name, FILES)
+    check_content(file.name, file.size, FILES)
     if file.size > max_bytes:
         raise reject_size(f"file {file.name!r}", max_bytes, "max_documents")
     return ReceivedFile(file.name, file.path, file.size, await hash_file(file.path))
