@@ -393,6 +393,19 @@ def test_context_of_the_program_is_part_of_each_event(capsys):
     assert json.loads(capsys.readouterr().err)["order"] == "o-1"
 
 
+@pytest.mark.parametrize("text", ["/a\0", "\x1b[2J", "a b\0", "\u202ea", "a\nb"])
+def test_texts_that_are_not_printable_are_quoted(text, capsys):
+    """
+    A request for such a path cannot change a terminal, nor make the log binary.
+    """
+    configure_logging()
+    emit("one", path=text)
+
+    written = capsys.readouterr().err.removesuffix("\n")
+    assert written.isprintable()
+    assert f"path={text!r}" in written
+
+
 def test_tracebacks_have_no_colors_and_no_local_variables(capsys):
     """
     This also holds for events of the program, whose structlog Budwood configures, and if rich is installed.

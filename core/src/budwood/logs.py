@@ -15,7 +15,8 @@ from collections.abc import Mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from collections.abc import MutableMapping
+    from typing import Any, Literal
 
     Level = Literal["debug", "info", "warning"]
 
@@ -54,17 +55,35 @@ def configure_logging(
         colors=_has_colors(),
         exception_formatter=structlog.dev.plain_traceback,  # the default has colors in files, and local variables
     )
-    renderer = structlog.processors.JSONRenderer() if json else for_people
+    renderers = [structlog.processors.JSONRenderer()] if json else [_quote_unprintable, for_people]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+
+
+class _Quoted:
+    """A text that is written with quotes and escapes."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return repr(self._text)
+
+
+def _quote_unprintable(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Quote texts with characters that would move the cursor of a terminal, or make the log binary."""
+    for name, value in fields.items():
+        if isinstance(value, str) and not value.isprintable() and name not in ("event", "exception"):
+            fields[name] = _Quoted(value)
+    return fields
 
 
 def _has_colors() -> bool:
