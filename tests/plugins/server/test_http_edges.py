@@ -438,3 +438,4 @@ def test_unknown_routes_have_the_form_of_the_client(client, headers, kind):
 
     assert reply.status_code == 404
     assert reply.json()["error"]["type"] == kind
+    assert "/openapi.json" in reply.text

@@ -27,7 +27,7 @@ from budwood_server.web.body_limits import find_limit, is_read_before
 from budwood_server.web.cors import allow_origin, answer_preflight
 from budwood_server.web.exchange import Exchange
 from budwood_server.web.paths import GATEWAY, is_page
-from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError
+from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError, describe_unknown_route
 from budwood_server.worker import Worker
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _no_route(exchange: Exchange, allowed: frozenset[str]) -> ProblemError:
         message = f"{exchange.path} does not have the method {exchange.method}."
         headers = {"allow": ", ".join(sorted(allowed))}
         return ProblemError(Problem(status=405, message=message, code="method_not_allowed", headers=headers))
-    return ProblemError(Problem(status=404, message=f"There is no route {exchange.path}.", code="unknown_route"))
+    return ProblemError(describe_unknown_route(exchange.path))
 
 
 async def _send_error(exchange: Exchange, error: Exception, api: str) -> None:

@@ -20,7 +20,7 @@ from budwood_server.gateway.errors import INTERNAL, describe
 from budwood_server.people.accounts import AccountExistsError, AccountNotFoundError
 from budwood_server.vault.master_keys import MasterKeyError, NoMasterKeyError
 from budwood_server.vault.store import TokenExistsError, TokenNotFoundError
-from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError
+from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError, describe_unknown_route
 
 _KINDS: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
     (AccountNotFoundError, 404, "not_found"),
@@ -35,7 +35,7 @@ _KINDS: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
 )
 """The status and code of each class of error that only these routes raise."""
 
-_CODES: Final[Mapping[int, str]] = {400: "invalid_json", 404: "unknown_route", 405: "method_not_allowed"}
+_CODES: Final[Mapping[int, str]] = {400: "invalid_json", 405: "method_not_allowed"}
 
 _NOT_JSON: Final = "The request body is not valid JSON."
 
@@ -101,11 +101,9 @@ def _answer_internal(request: Request, _error: Exception) -> JSONResponse:
 
 def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     status: int = getattr(error, "status_code", 500)
-    message = HTTPStatus(status).phrase
     if status == HTTPStatus.NOT_FOUND:
-        message = f"There is no route {request.url.path}."
-    elif status == HTTPStatus.BAD_REQUEST:
-        message = _NOT_JSON
+        return _reply(request, describe_unknown_route(request.url.path))
+    message = _NOT_JSON if status == HTTPStatus.BAD_REQUEST else HTTPStatus(status).phrase
     headers = {name.lower(): value for name, value in (getattr(error, "headers", None) or {}).items()}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {**headers, **_list_methods(request)}

@@ -101,3 +101,13 @@ def reject_size(name: str, limit: int, setting: str | None = None) -> ProblemErr
         hint="Send less" + (f", or have the operator raise {setting} in [server]." if setting else "."),
         status=413,
     )
+
+
+def describe_unknown_route(path: str) -> Problem:
+    """Return the problem of a path that has no route."""
+    return Problem(
+        status=404,
+        message=f"There is no route {path}.",
+        code="unknown_route",
+        hint="GET /openapi.json lists the routes of this server.",
+    )
