@@ -80,6 +80,7 @@ def test_an_uploaded_document_is_read_by_its_id(gateway):
 
     text = f'rows = 1\n[conversation]\nanswerer = "fast"\n[documents]\npaths = ["{document["id"]}"]\n'
     run = gateway.submit(text)
+    assert run["name"] == "1 conversations from grafting.md"
     assert gateway.request("DELETE", f"/documents/{document['id']}")[0] == 204
     gateway.execute()
 

@@ -24,6 +24,7 @@ from budwood_server.people import audit
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import RUNS_READ, RUNS_WRITE
 from budwood_server.runs import store
+from budwood_server.runs.documents import find_documents
 from budwood_server.runs.exporting import MEDIA_TYPES, ExportOptions, Format, export
 from budwood_server.runs.folders import RunFolders, open_folders
 from budwood_server.runs.following import RunChanges
@@ -85,7 +86,7 @@ async def submit(
             run = await store.submit_run(
                 connection,
                 writer,
-                body.name or _name_run(table),
+                body.name or await _name_run(connection, writer.owner, table),
                 table,
                 run_id=run_id,
                 max_waiting=worker.configuration.server.runs.max_waiting,
@@ -236,9 +237,14 @@ async def _write_export(folders: RunFolders, output: FilePath, options: ExportOp
                 yield block
 
 
-def _name_run(table: Mapping[str, Any]) -> str:
+async def _name_run(connection: AsyncConnection, owner: str, table: Mapping[str, Any]) -> str:
     """Return a name for a run: what it is about, as far as its specification says."""
     documents = table.get("documents")
     paths = documents.get("paths") if isinstance(documents, dict) else None
     kind = "conversations" if table.get("conversation") else "rows"
-    return f"{table.get('rows')} {kind}" + (f" from {str(paths[0])[:60]}" if isinstance(paths, list) and paths else "")
+    name = f"{table.get('rows')} {kind}"
+    if not isinstance(paths, list) or not paths:
+        return name
+    first = str(paths[0])
+    found = await find_documents(connection, owner, [first])  # it may be the id of an uploaded document
+    return f"{name} from {(found[0].name if found else first)[:60]}"
