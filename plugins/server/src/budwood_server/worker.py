@@ -95,6 +95,7 @@ class Worker:
         running: The requests under way.
         metrics: The metrics; None if they are not installed.
         access_log: Whether each request is logged.
+        name: What the process is, for the log.
         database: The database; None before the start, and if the keys are not in it.
         background: The replies that it makes in the background.
         batches: Collects the results of batches.
@@ -107,6 +108,7 @@ class Worker:
         *,
         authenticate: Callable[[str], ApiKey | None] | None = None,
         access_log: bool = False,
+        name: str = "server",
     ) -> None:
         self._load_settings = load_settings
         self._overrides = overrides
@@ -116,6 +118,7 @@ class Worker:
         self._error: str | None = None
         self._is_draining = False
         self.access_log = access_log
+        self.name = name
         self.announce: Callable[[], None] = lambda: None
         self.others: Callable[[], Iterable[WorkerState]] = lambda: ()
         self.running: set[Exchange] = set()
@@ -142,6 +145,11 @@ class Worker:
             self._is_draining,
             list_open_breakers(self.configuration),
         )
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it uses, without the stored tokens."""
+        return self._current.settings
 
     @property
     def is_draining(self) -> bool:
@@ -249,7 +257,7 @@ class Worker:
             yield
         except BudwoodError as error:
             self._error = _describe(error)
-            logs.emit("settings rejected", level="warning", reason=self._error)
+            logs.emit("settings rejected", level="warning", process=self.name, pid=os.getpid(), reason=self._error)
             self.announce()
             raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -26,6 +27,13 @@ def versions(client):
     Return the versions of the configuration that the workers report.
     """
     return [worker["version"] for worker in client.get("/api/config").json()["workers"]]
+
+
+def errors(client):
+    """
+    Return why each worker has rejected newer settings, by its process.
+    """
+    return {worker["pid"]: worker["error"] for worker in client.get("/api/config").json()["workers"]}
 
 
 def times(client):
@@ -80,6 +88,27 @@ def test_invalid_settings_leave_the_present_ones_in_use(tmp_path):
 
         server.write_settings(MODELS)
         wait_until(lambda: client.get("/readyz").json()["checks"]["configuration"].get("note") is None)
+
+
+def test_a_worker_that_dies_while_settings_are_invalid_is_replaced_by_one_with_the_present_ones(tmp_path):
+    """
+    The new one reports why it rejects the newer settings, and uses those of the others.
+    """
+    with ServeProcess(tmp_path, "--workers", "2") as server, server.client(server.admin_key) as admin:
+        before = versions(admin)
+        server.write_settings(INVALID)
+        wait_until(lambda: all(errors(admin).values()))
+        dead = next(iter(errors(admin)))
+        os.kill(dead, signal.SIGKILL)
+
+        def is_replaced():
+            with server.client(server.admin_key) as fresh:  # the connection may have been that of the killed one
+                found = errors(fresh)
+            return len(found) == 2 and dead not in found and all(found.values())
+
+        wait_until(is_replaced)
+        with server.client(server.admin_key) as fresh:
+            assert versions(fresh) == before
 
 
 def test_weak_admin_keys_are_refused_at_a_reload(tmp_path):

@@ -89,13 +89,13 @@ def test_a_run_waits_when_its_key_has_used_its_requests_of_a_minute(gateway):
     run = gateway.submit(conversation(30, concurrency=1), token)
 
     async def cancel_while_it_waits():
-        worker = RunWorker(gateway.worker)
-        working = asyncio.create_task(worker.run())
+        stopping = asyncio.Event()
+        working = asyncio.create_task(RunWorker(gateway.worker, stopping=stopping).run())
         waits = await look(gateway, run, lambda found: found.progress.waiting is not None)
         async with gateway.worker.database.write() as connection:
             await store.cancel_run(connection, waits)
         ended = await look(gateway, run, lambda found: found.state != "running")
-        worker.stop()
+        stopping.set()
         await working
         return waits, ended
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from budwood import Settings
     from budwood_server.process.preparation import PreparedDatabase
     from budwood_server.settings import ServerSettings
     from budwood_server.worker import Worker
@@ -61,7 +62,8 @@ def start(launch: Launch) -> None:
     from budwood_server.process.sockets import open_sockets
     from budwood_server.settings import load_server_settings
 
-    server = load_server_settings(launch.load_settings(), launch.overrides)
+    settings = launch.load_settings()
+    server = load_server_settings(settings, launch.overrides)
     launch.configure_logging()
     sockets = open_sockets(server.host, server.port)
     try:
@@ -69,16 +71,20 @@ def start(launch: Launch) -> None:
         if prepared.admin_key is not None:  # at once: if the start fails later, it would be lost
             typer.echo(f"admin key, which is shown only now: {prepared.admin_key}", err=True)
         if server.workers == 1:
-            _run_alone(launch, sockets, server, prepared)
+            _run_alone(launch, sockets, settings, server, prepared)
         else:
-            _run_workers(launch, sockets, server, prepared)
+            _run_workers(launch, sockets, settings, server, prepared)
     finally:
         for listener in sockets:
             listener.close()
 
 
 def _run_alone(
-    launch: Launch, sockets: Sequence[socket.socket], server: ServerSettings, prepared: PreparedDatabase
+    launch: Launch,
+    sockets: Sequence[socket.socket],
+    settings: Settings,
+    server: ServerSettings,
+    prepared: PreparedDatabase,
 ) -> None:
     from budwood_server.process.alone import serve_alone
     from budwood_server.process.server import run
@@ -86,11 +92,11 @@ def _run_alone(
     from budwood_server.runs.process import run_worker_process
 
     async def serve() -> None:
-        async with run_worker_process(launch, server) as start_runs:
+        async with run_worker_process(launch, settings, server) as start_runs:
 
             def started(worker: Worker) -> None:
                 _announce(sockets, worker.configuration.server, prepared)
-                start_runs()
+                start_runs(lambda: worker.is_draining)
 
             with notify_watchdog():
                 await serve_alone(launch, sockets, started)
@@ -99,7 +105,11 @@ def _run_alone(
 
 
 def _run_workers(
-    launch: Launch, sockets: Sequence[socket.socket], server: ServerSettings, prepared: PreparedDatabase
+    launch: Launch,
+    sockets: Sequence[socket.socket],
+    settings: Settings,
+    server: ServerSettings,
+    prepared: PreparedDatabase,
 ) -> None:
     import asyncio
 
@@ -109,15 +119,16 @@ def _run_workers(
     from budwood_server.runs.process import run_worker_process
 
     async def supervise() -> None:
-        async with run_worker_process(launch, server) as start_runs:
+        async with run_worker_process(launch, settings, server) as start_runs:
 
             def started() -> None:
                 _announce(sockets, server, prepared)
-                start_runs()
+                start_runs(lambda: supervisor.is_stopping)
 
             limits = {"drain": server.drain, "timeout": server.worker_timeout or 0.0}
+            supervisor = Supervisor(launch, sockets, server.workers, started, **limits)
             with notify_watchdog():
-                await Supervisor(launch, sockets, server.workers, started, **limits).run()
+                await supervisor.run()
 
     with share_metrics():
         asyncio.run(supervise())

@@ -10,6 +10,7 @@ from budwood_server.process.launch import Launch, LogLevel
 
 if TYPE_CHECKING:
     from budwood_server.settings import ServerSettings
+    from budwood_server.worker import Worker
 
 
 def worker(
@@ -39,7 +40,11 @@ def worker(
     launch = Launch(settings, overrides, log_level, log_json)
     _check(load_server_settings(launch.load_settings(), launch.overrides))
     launch.configure_logging()
-    run(serve_runs(launch, lambda: typer.echo("Budwood executes dataset runs (Ctrl-C stops it)", err=True), once=once))
+
+    def started(_: Worker) -> None:
+        typer.echo("Budwood executes dataset runs (Ctrl-C stops it)", err=True)
+
+    run(serve_runs(launch, started, once=once))
 
 
 def _check(server: ServerSettings) -> None:

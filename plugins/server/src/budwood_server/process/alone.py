@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from budwood import logs
 from budwood.errors import BudwoodError
 from budwood_server.otlp import start_export
 from budwood_server.process.file_watch import watch_files
+from budwood_server.process.kept_settings import load_kept_settings
 from budwood_server.process.server import GatewayServer, serve_worker
 from budwood_server.process.signals import handle_signals
 from budwood_server.worker import Worker
@@ -20,15 +22,23 @@ if TYPE_CHECKING:
     from budwood_server.process.launch import Launch
 
 
-def create_worker(launch: Launch) -> Worker:
+def create_worker(launch: Launch, kept: str | None = None, *, name: str = "server") -> Worker:
     """
     Create the state of a process from its settings.
+
+    Args:
+        launch: Where they are.
+        kept: Those that the process before used; see `budwood_server.process.kept_settings`. The worker starts with
+            them, because the present ones may not be valid. `keep_reloading` then loads the present ones.
+        name: What the process is, for the log.
 
     Raises:
         BudwoodError: They are not valid.
     """
-    start_export(launch.load_settings())
-    return Worker(launch.load_settings, launch.overrides, access_log=launch.access_log)
+    first = launch.load_settings() if kept is None else load_kept_settings(kept)
+    start_export(first)
+    loads = chain([first], iter(launch.load_settings, None))
+    return Worker(lambda: next(loads), launch.overrides, access_log=launch.access_log, name=name)
 
 
 async def serve_alone(launch: Launch, sockets: Sequence[socket.socket], started: Callable[[Worker], None]) -> None:
@@ -50,8 +60,15 @@ async def serve_alone(launch: Launch, sockets: Sequence[socket.socket], started:
 
 
 @contextlib.contextmanager
-def keep_reloading(worker: Worker, launch: Launch) -> Iterator[Callable[[], None]]:
-    """Load the settings again when a file changes, and when the function that it yields is called."""
+def keep_reloading(worker: Worker, launch: Launch, *, now: bool = False) -> Iterator[Callable[[], None]]:
+    """
+    Load the settings again when a file changes, and when the function that it yields is called.
+
+    Args:
+        worker: The state of the process.
+        launch: Where the settings are.
+        now: Whether they are also loaded again at once, or when the worker has started.
+    """
     tasks: set[asyncio.Task[None]] = set()
 
     def start(action: Awaitable[None]) -> None:
@@ -60,6 +77,8 @@ def keep_reloading(worker: Worker, launch: Launch) -> Iterator[Callable[[], None
         task.add_done_callback(tasks.discard)
 
     start(watch_files(launch.list_files(), lambda: try_reload(worker, if_changed=True)))
+    if now:
+        start(try_reload(worker, if_changed=True))
     try:
         yield lambda: start(try_reload(worker))
     finally:
@@ -74,4 +93,4 @@ async def try_reload(worker: Worker, *, if_changed: bool = False) -> None:
     except BudwoodError:
         pass  # the worker has logged it
     except Exception as error:  # noqa: BLE001 - a fault of a plugin must not end the server
-        logs.emit("settings rejected", level="warning", reason=f"{type(error).__name__}: {error}")
+        logs.emit("settings rejected", level="warning", process=worker.name, reason=f"{type(error).__name__}: {error}")

@@ -12,6 +12,7 @@ from typing import Final
 
 from budwood.errors import BudwoodError
 from budwood_server.process.alone import create_worker, keep_reloading
+from budwood_server.process.kept_settings import dump_settings
 from budwood_server.process.launch import Launch
 from budwood_server.process.link import Link, send_heartbeats
 from budwood_server.process.server import GatewayServer, run, serve_worker
@@ -37,7 +38,7 @@ async def _work(end: socket.socket) -> int:
     launch.configure_logging()
     try:
         with send_heartbeats(link, order):
-            await _serve(link, launch, [socket.socket(fileno=number) for number in order["sockets"]])
+            await _serve(link, launch, order["settings"], [socket.socket(fileno=number) for number in order["sockets"]])
     except BudwoodError as error:
         link.send("failed", message=error.message, hint=error.hint)
         await link.flush()
@@ -47,18 +48,18 @@ async def _work(end: socket.socket) -> int:
     return 0
 
 
-async def _serve(link: Link, launch: Launch, sockets: list[socket.socket]) -> None:
-    worker = create_worker(launch)
+async def _serve(link: Link, launch: Launch, kept: str | None, sockets: list[socket.socket]) -> None:
+    worker = create_worker(launch, kept)
 
     def report(kind: str) -> None:
-        link.send(kind, state=worker.state.to_json())
+        link.send(kind, state=worker.state.to_json(), settings=dump_settings(worker.settings))
 
     def report_start() -> None:
         report("ready")
         worker.announce = lambda: report("state")  # before its start, it has no state
 
     server = GatewayServer(worker, report_start)
-    with keep_reloading(worker, launch) as reload, handle_signals(server.stop, reload):
+    with keep_reloading(worker, launch, now=kept is not None) as reload, handle_signals(server.stop, reload):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         listening = asyncio.create_task(_obey(link, worker, server, reload))
         try:

@@ -72,9 +72,15 @@ class Supervisor:
         self._started = started
         self._children: dict[int, _Child] = {}
         self._states: dict[int, dict[str, Any]] = {}
+        self._settings: str | None = None
         self._has_started = False
         self._stopping = asyncio.Event()
         self._failure: BudwoodError | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a signal has stopped it."""
+        return self._stopping.is_set()
 
     async def run(self) -> None:
         """
@@ -115,7 +121,7 @@ class Supervisor:
 
     async def _start(self) -> _Child:
         listeners = [listener.fileno() for listener in self._sockets]
-        order = {"launch": self._launch.to_json(), "sockets": listeners}
+        order = {"launch": self._launch.to_json(), "sockets": listeners, "settings": self._settings}
         return await _Child.start(COMMAND, order, name="worker", timeout=self._timeout, pass_fds=listeners)
 
     async def _watch(self, child: _Child) -> int:
@@ -139,6 +145,7 @@ class Supervisor:
             case "ready" | "state":
                 child.is_ready = child.is_ready or message["kind"] == "ready"
                 self._states[child.process.pid] = message["state"]
+                self._settings = message["settings"]
                 self._send_states()
             case "failed":
                 child.failure = WorkerStartError(message["message"], hint=message["hint"])

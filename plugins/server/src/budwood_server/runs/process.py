@@ -1,4 +1,4 @@
-"""A process that executes runs: ``python -m budwood_server.runs.process``, which ``budwood serve`` starts."""
+"""A process that executes runs: ``python -m budwood_server.runs``, which ``budwood serve`` starts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from budwood import logs
 from budwood.errors import BudwoodError
+from budwood_server.access.tokens import new_id
+from budwood_server.process.kept_settings import dump_settings
 from budwood_server.process.launch import Launch
 from budwood_server.process.link import Link, send_heartbeats
 from budwood_server.process.linked_process import LinkedProcess
 from budwood_server.process.signals import handle_signals
 
 if TYPE_CHECKING:
+    from budwood import Settings
     from budwood_server.settings import RunSettings, ServerSettings
+    from budwood_server.worker import Worker
 
-COMMAND: Final = (sys.executable, "-P", "-m", "budwood_server.runs.process")
+COMMAND: Final = (sys.executable, "-P", "-m", "budwood_server.runs")
 FIRST_DELAY: Final = 0.5
 MAX_DELAY: Final = 30.0
 """Seconds before a process that died is started again, doubled up to the last."""
@@ -33,7 +37,12 @@ STOP_SECONDS: Final = 20.0
 
 
 async def serve_runs(
-    launch: Launch, started: Callable[[], None] = lambda: None, *, once: bool = False, mark: str | None = None
+    launch: Launch,
+    started: Callable[[Worker], None],
+    *,
+    once: bool = False,
+    mark: str | None = None,
+    kept: str | None = None,
 ) -> None:
     """
     Execute runs in this process until a signal stops it.
@@ -43,6 +52,7 @@ async def serve_runs(
         started: Called when it looks for runs.
         once: Whether it ends when no run waits.
         mark: Random text in the name of the worker, by which its claims are known; by default its own.
+        kept: The settings with which it starts; see `create_worker`.
 
     Raises:
         BudwoodError: The settings are not valid, or the database cannot be used.
@@ -50,28 +60,37 @@ async def serve_runs(
     from budwood_server.process.alone import create_worker, keep_reloading
     from budwood_server.runs.run_worker import RunWorker
 
-    worker = create_worker(launch)
-    await worker.start()
-    try:
-        runs = RunWorker(worker, mark)
-        with keep_reloading(worker, launch) as reload, handle_signals(runs.stop, reload):
-            started()
+    worker, stopping = create_worker(launch, kept, name="worker of runs"), asyncio.Event()
+    with keep_reloading(worker, launch, now=kept is not None) as reload, handle_signals(stopping.set, reload):
+        await worker.start()
+        try:
+            runs = RunWorker(worker, mark, stopping)
+            started(worker)
             await (runs.execute_waiting() if once else runs.run())
-    finally:
-        await worker.stop()
+        finally:
+            await worker.stop()
 
 
 @contextlib.asynccontextmanager
-async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIterator[Callable[[], None]]:
+async def run_worker_process(
+    launch: Launch, settings: Settings, server: ServerSettings
+) -> AsyncIterator[Callable[[Callable[[], bool]], None]]:
     """
     Yield a function that starts a process which executes runs, if the settings say so, also when they change.
 
-    The process is started again when it dies, and stopped at the end.
+    Its argument tells whether the server is stopping. The process is started again when it dies, with the settings that
+    it used, and stopped at the end.
+
+    Args:
+        launch: Where settings are.
+        settings: The settings at the start.
+        server: Those of the server.
     """
     tasks: list[asyncio.Task[None]] = []
 
-    def start() -> None:
-        tasks.append(asyncio.create_task(_follow_settings(launch, server), name="budwood-run-worker"))
+    def start(is_stopping: Callable[[], bool]) -> None:
+        process = _RunProcess(launch, settings, server, is_stopping)
+        tasks.append(asyncio.create_task(_follow_settings(launch, server.runs, process), name="budwood-run-worker"))
 
     try:
         yield start
@@ -79,17 +98,16 @@ async def run_worker_process(launch: Launch, server: ServerSettings) -> AsyncIte
         await _end(tasks)
 
 
-async def _follow_settings(launch: Launch, server: ServerSettings) -> None:
+async def _follow_settings(launch: Launch, runs: RunSettings, process: _RunProcess) -> None:
     """Keep a process while the settings say so, and another one when those of runs have changed."""
     from budwood_server.process.file_watch import watch_files
     from budwood_server.settings import load_server_settings
 
-    runs, timeout = server.runs, server.worker_timeout or 0.0
     tasks: list[asyncio.Task[None]] = []
 
     def start() -> None:
         if runs.dir is not None and runs.worker:
-            tasks.append(asyncio.create_task(_keep(launch, timeout), name="budwood-run-worker-process"))
+            tasks.append(asyncio.create_task(process.keep(), name="budwood-run-worker-process"))
 
     def load() -> RunSettings:
         return load_server_settings(launch.load_settings(), launch.overrides).runs
@@ -120,46 +138,70 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
         del tasks[-1]
 
 
-async def _keep(launch: Launch, timeout: float) -> None:
-    """Run a process that executes runs, and another one when it has died, or was killed after `timeout` of silence."""
-    from budwood_server.access.tokens import new_id
+class _RunProcess:
+    """
+    A process that executes runs, and the one that replaces it.
 
-    loop = asyncio.get_running_loop()
-    delay = FIRST_DELAY
-    while True:
-        began, mark = loop.time(), new_id()[:6]
-        order = {"launch": launch.to_json(), "mark": mark}
-        process = await LinkedProcess.start(COMMAND, order, name="worker of runs", timeout=timeout)
+    Args:
+        launch: Where settings are.
+        settings: The settings with which the first one begins.
+        server: Those of the server.
+        is_stopping: Tells whether the server is stopping, so that its end is no fault.
+    """
+
+    def __init__(
+        self, launch: Launch, settings: Settings, server: ServerSettings, is_stopping: Callable[[], bool]
+    ) -> None:
+        self._launch = launch
+        self._settings = dump_settings(settings)
+        self._database_url = server.database_url
+        self._timeout = server.worker_timeout or 0.0
+        self._is_stopping = is_stopping
+
+    async def keep(self) -> None:
+        """Run a process, and another one when it has died, or was killed after too long a silence."""
+        loop = asyncio.get_running_loop()
+        delay = FIRST_DELAY
+        while True:
+            began, mark = loop.time(), new_id()[:6]
+            process = await self._start(mark)
+            status = await self._watch(process)
+            if self._is_stopping():
+                return
+            if loop.time() - began > STABLE_SECONDS:
+                delay = FIRST_DELAY
+            pid = process.process.pid
+            logs.emit("worker of runs died", level="warning", pid=pid, status=status, restart_in=delay)
+            await _release_claims(self._database_url, pid, mark)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, MAX_DELAY)
+
+    async def _start(self, mark: str) -> LinkedProcess:
+        order = {"launch": self._launch.to_json(), "mark": mark, "settings": self._settings}
+        return await LinkedProcess.start(COMMAND, order, name="worker of runs", timeout=self._timeout)
+
+    async def _watch(self, process: LinkedProcess) -> int:
+        """Wait until a process has ended, and return its exit status. If this is cancelled, stop the process."""
         try:
-            while await process.receive() is not None:
-                pass
-            status = await process.wait()
+            while (message := await process.receive()) is not None:
+                self._settings = message.get("settings", self._settings)
+            return await process.wait()
         except asyncio.CancelledError:
             await asyncio.shield(_stop(process))
             raise
-        if loop.time() - began > STABLE_SECONDS:
-            delay = FIRST_DELAY
-        logs.emit("worker of runs died", level="warning", pid=process.process.pid, status=status, restart_in=delay)
-        await _release_claims(launch, process.process.pid, mark)
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, MAX_DELAY)
 
 
-async def _release_claims(launch: Launch, pid: int, mark: str) -> None:
+async def _release_claims(database_url: str, pid: int, mark: str) -> None:
     """Have another process continue the runs of one that died; else that waits for the end of its leases."""
     from budwood_server.database import Database
     from budwood_server.runs.claims import name_worker, release_claims
-    from budwood_server.settings import load_server_settings
 
-    def load() -> str:
-        return load_server_settings(launch.load_settings(), launch.overrides).database_url
-
-    with contextlib.suppress(BudwoodError):
-        database = Database(await asyncio.to_thread(load))
-        try:
+    database = Database(database_url)
+    try:
+        with contextlib.suppress(BudwoodError):
             await release_claims(database, name_worker(pid, mark))
-        finally:
-            await database.close()
+    finally:
+        await database.close()
 
 
 async def _stop(child: LinkedProcess) -> None:
@@ -195,8 +237,17 @@ async def _serve_until_parent_ends(end: socket.socket) -> None:
         return
     launch = Launch(**order["launch"])
     launch.configure_logging()
+
+    def report(kind: str, worker: Worker) -> None:
+        link.send(kind, settings=dump_settings(worker.settings))
+
+    def report_start(worker: Worker) -> None:
+        report("ready", worker)
+        worker.announce = lambda: report("settings", worker)
+
     with send_heartbeats(link, order):
-        serving = asyncio.create_task(serve_runs(launch, lambda: link.send("ready"), mark=order["mark"]))
+        run = serve_runs(launch, report_start, mark=order["mark"], kept=order["settings"])
+        serving = asyncio.create_task(run)
         waiting = asyncio.create_task(link.receive())  # None at the end of the parent, which sends no more
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in (serving, waiting):

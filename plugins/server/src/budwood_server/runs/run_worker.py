@@ -33,23 +33,20 @@ class RunWorker:
     Args:
         worker: The state of the process, after its start.
         mark: Random text in its name; see `budwood_server.runs.claims.name_worker`.
+        stopping: Is set when it is to claim no more runs, and to give back those that it executes, for others.
 
     Raises:
         ProblemError: Runs are off.
     """
 
-    def __init__(self, worker: Worker, mark: str | None = None) -> None:
+    def __init__(self, worker: Worker, mark: str | None = None, stopping: asyncio.Event | None = None) -> None:
         assert worker.database is not None  # noqa: S101 - its start opens the database
         self._worker = worker
         self._database: Database = worker.database
         self._name = name_worker(os.getpid(), mark or new_id()[:6])
         open_folders(self._settings)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Claim no more runs, and give back those that are executed. Others continue them."""
-        self._stopping.set()
+        self._stopping = stopping or asyncio.Event()
 
     @property
     def _settings(self) -> RunSettings:
@@ -57,7 +54,7 @@ class RunWorker:
         return self._worker.configuration.server.runs
 
     async def run(self) -> None:
-        """Execute runs until `stop` is called, and remove old ones."""
+        """Execute runs until it is stopped, and remove old ones."""
         sweeping = asyncio.create_task(self._keep_sweeping(), name="budwood-run-retention")
         try:
             while not self._stopping.is_set():
