@@ -3,10 +3,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from budwood.errors import RateLimitError
+from budwood_cli.terminal import format_dollars
+from budwood_cli.usage import _format_cost
 from tests.plugins.cli.usage_calls import HOUR, Recorder
 
 pytestmark = pytest.mark.one_python
@@ -154,6 +158,27 @@ def test_wrong_arguments_are_usage_errors(budwood, calls, arguments):
     assert run.returncode == 2
     assert arguments[0] in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_unknown_group_is_answered_with_all_groups(budwood, calls):
+    """
+    Also with the tags that need no prefix.
+    """
+    run = budwood("usage", "--by", "nonsense")
+
+    assert run.returncode == 2
+    assert "grouped by 'nonsense'" in run.stderr
+    assert "team, user, client" in " ".join(run.stderr.split())
+
+
+@pytest.mark.parametrize(("cost", "unknown", "text"), [("0", 3, "?"), ("0.5", 3, "$0.50+"), ("0", 0, "$0")])
+def test_cost_of_which_nothing_is_known_is_a_question_mark(cost, unknown, text):
+    """
+    A sum of which only a part is known has a plus.
+    """
+    totals = SimpleNamespace(cost=Decimal(cost), unknown_costs=unknown)
+
+    assert _format_cost(totals, format_dollars) == text
 
 
 def test_filters_select_calls(budwood, calls):

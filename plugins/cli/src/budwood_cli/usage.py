@@ -132,7 +132,8 @@ def _read(store: Any, groups: Sequence[str], where: Any) -> tuple[Sequence[Usage
     try:
         return store.totals(stored, where), store.totals((), where)
     except ValueError as error:
-        raise ArgumentError(f"--by: {error}") from None
+        hint = f"Group by {', '.join(GROUPS)} or tag:NAME."
+        raise ArgumentError(f"--by: {str(error).partition(', only by ')[0].rstrip('.')}.", hint=hint) from None
 
 
 def _fields(totals: UsageTotals, groups: Sequence[str]) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def _write_table(totals: Sequence[UsageTotals], sums: Sequence[UsageTotals], gro
     terminal.write_table([*groups, *COLUMNS], rows, ("saved", "cached", "errors", "input"), numbers=COLUMNS)
     if any(each.unknown_costs for each in sums):
         count = terminal.format_count(sum(each.unknown_costs for each in sums), "call")
-        terminal.note(f"+ after a cost: the cost of some calls is not known ({count}).")
+        terminal.note(f"+ after a cost, or ? in its place: the cost of some calls is not known ({count}).")
         terminal.note("hint: `budwood telemetry view --json` shows why, as cost_unknown.")
 
 
@@ -169,9 +170,16 @@ def _cells(totals: UsageTotals, format_cost: Callable[[Decimal], str] = terminal
         f"{totals.cached:,}",
         f"{totals.input_tokens:,}",
         f"{totals.output_tokens:,}",
-        format_cost(totals.cost) + ("+" if totals.unknown_costs else ""),
+        _format_cost(totals, format_cost),
         format_cost(totals.saved),
     ]
+
+
+def _format_cost(totals: UsageTotals, format_dollars: Callable[[Decimal], str]) -> str:
+    """Return a cost with a plus if calls are missing in it, and a question mark if nothing of it is known."""
+    if not totals.unknown_costs:
+        return format_dollars(totals.cost)
+    return f"{format_dollars(totals.cost)}+" if totals.cost else "?"
 
 
 def _write_bars(totals: Sequence[UsageTotals]) -> None:

@@ -116,6 +116,21 @@ def test_rendered_prompt_is_returned(prompts):
     )
 
 
+def test_mistyped_prompt_is_answered_with_similar_names(prompts):
+    """
+    Or with the labels of the prompt.
+    """
+    prompts.send("POST", body=make("farewell"))
+    prompts.send("PUT", "/farewell/labels/production", {"version": 1})
+
+    def hint(path):
+        status, reply = prompts.send("POST", path, {"variables": {"name": "Ada"}})
+        return status, reply["error"]["hint"]
+
+    assert hint("/farewel/render") == (404, "Use one of: farewell.")
+    assert hint("/farewell/render?at=live") == (404, "Its labels: production.")
+
+
 def test_keys_that_infer_may_render(gateway, prompts):
     """
     Unless their policy forbids prompts. They see and change nothing else.

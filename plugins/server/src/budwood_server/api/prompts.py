@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_prompts import LABEL_PATTERN, NAME_PATTERN, Prompt, diff_prompts, parse_reference
+from budwood_prompts.errors import PromptNotFoundError
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
@@ -128,8 +129,7 @@ async def render_prompt(
         server = get_worker(request).configuration.server
         allowed = principal.key.request_options
         check_option("prompt", "prompt", server.request_options if allowed is None else allowed)
-    async with get_database(request).read() as connection:
-        found = await store.find_prompt(connection, parse_reference(_refer(name, at)))
+    found = await _find(request, _refer(name, at))
     messages = await asyncio.to_thread(found.prompt.render, variables)
     replies = [MessageReply(role=message.role, content=message.text) for message in messages]
     return RenderedReply(version=found.version, messages=replies)
@@ -171,6 +171,22 @@ async def remove_label(request: Request, name: Name, label: Label, principal: Wr
     async with get_database(request).write() as connection:
         await store.remove_label(connection, name, label)
         await audit.record(connection, principal, "prompt.unlabel", f"{name}@{label}")
+
+
+async def _find(request: Request, reference: str) -> store.PromptVersion:
+    """
+    Return a version of a prompt; an error names the labels of the prompt, or similar prompts.
+
+    Raises:
+        PromptNotFoundError: There is no such prompt, version or label.
+    """
+    try:
+        async with get_database(request).read() as connection:
+            return await store.find_prompt(connection, parse_reference(reference))
+    except PromptNotFoundError as error:
+        services = get_worker(request).services
+        error.hint = (services and await services.prompts.suggest(reference)) or error.hint
+        raise
 
 
 def _refer(name: str, at: str | None) -> str:
