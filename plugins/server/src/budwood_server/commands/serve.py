@@ -136,6 +136,7 @@ def _run_workers(
 
 def _announce(sockets: Sequence[socket.socket], server: ServerSettings, prepared: PreparedDatabase) -> None:
     """Print what clients need: the address, the models, and how to get a key."""
+    from budwood_server.client.urls import is_protected
     from budwood_server.process.sockets import format_address
 
     names = [name for name, route in server.models.items() if not route.hidden]
@@ -146,6 +147,10 @@ def _announce(sockets: Sequence[socket.socket], server: ServerSettings, prepared
     lines.append(f"  database: {prepared.label}")
     lines.append(f"  page:     {format_address(sockets[0])}/admin")
     lines.append("  create a key for clients: budwood server keys create NAME")
+    if not is_protected(f"http://{f'[{server.host}]' if ':' in server.host else server.host}"):
+        lines.append(
+            "  warning: other machines can connect, and without a proxy with TLS, others can read keys and passwords"
+        )
     if not names:
         hint = "add them to [server.models]" + (", or use provider/model" if server.vendor_names else "")
         lines.append(f"warning: no models are configured: {hint}")
