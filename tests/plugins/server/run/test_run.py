@@ -111,7 +111,7 @@ def test_schema_has_a_parsed_value(vendor, prompted):
         ({"options": {"cache": "x"}}, 400, "invalid_value", "options.cache: expected on, off, refresh, only"),
         ({"session": "no name"}, 400, "invalid_value", "session: a name has up to 100 letters"),
         ({"stream": "yes"}, 400, "invalid_value", "stream: "),
-        ({"unknown": 1}, 400, "invalid_value", "unknown: "),
+        ({"unknown": 1}, 400, "invalid_value", "unknown: there is no such field"),
     ],
 )
 def test_errors_have_the_form_of_the_api(prompted, change, status, code, words):
@@ -123,6 +123,22 @@ def test_errors_have_the_form_of_the_api(prompted, change, status, code, words):
     error = received.json["error"]
     assert (received.status, error["code"]) == (status, code), error
     assert words in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "hint"),
+    [
+        ({"options": {"temprature": 1}}, "options.temprature: there is no such field.", "Did you mean temperature?"),
+        ({"sesion": "a"}, "sesion: there is no such field.", "Did you mean session?"),
+    ],
+)
+def test_mistyped_fields_are_answered_with_similar_ones(prompted, change, message, hint):
+    """
+    Also those of the options.
+    """
+    error = prompted.post(RUN, {"model": "fast", "input": "Hi"} | change).json["error"]
+
+    assert (error["message"], error["hint"]) == (message, hint)
     assert set(error) == {"code", "message", "hint", "request_id"}
 
 

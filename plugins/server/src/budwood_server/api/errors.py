@@ -20,7 +20,14 @@ from budwood_server.gateway.errors import INTERNAL, describe
 from budwood_server.people.accounts import AccountExistsError, AccountNotFoundError
 from budwood_server.vault.master_keys import MasterKeyError, NoMasterKeyError
 from budwood_server.vault.store import TokenExistsError, TokenNotFoundError
-from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError, describe_unknown_route
+from budwood_server.web.problems import (
+    CLIENT_GONE,
+    ClientGoneError,
+    Problem,
+    ProblemError,
+    describe_invalid,
+    describe_unknown_route,
+)
 
 _KINDS: Final[tuple[tuple[type[BudwoodError], int, str], ...]] = (
     (AccountNotFoundError, 404, "not_found"),
@@ -134,8 +141,7 @@ def _describe_invalid(error: Mapping[str, Any]) -> str:
     """Return what is wrong with a value."""
     if error.get("type") == "string_pattern_mismatch":
         return describe_pattern(error["ctx"]["pattern"])
-    text: str = error.get("msg", "is not valid")
-    return text.removeprefix("Value error, ").rstrip(".")
+    return describe_invalid(error)
 
 
 def _reply(request: Request, problem: Problem) -> JSONResponse:

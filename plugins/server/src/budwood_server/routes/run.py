@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from budwood_server.api_models.run import RunBody
+from budwood.names import did_you_mean
+from budwood_server.api_models.run import RunBody, RunOptions
 from budwood_server.formats.openai.chat_messages import find_further_content, reject_further_content
 from budwood_server.formats.run import RunForm, RunStreamEncoder, check_schema
 from budwood_server.formats.schemas import check_patterns
@@ -17,11 +18,10 @@ from budwood_server.gateway.plan import add_tags, list_allowed, plan_model
 from budwood_server.gateway.request_options import PREFIX, read_request_options
 from budwood_server.replies.kept_streams import KeptStream
 from budwood_server.sessions.conversation import Conversation, open_conversation
-from budwood_server.web.problems import reject
+from budwood_server.web.problems import describe_invalid, reject
 
 if TYPE_CHECKING:
     from budwood.types import ChatResponse
-    from budwood_server.api_models.run import RunOptions
     from budwood_server.gateway.plan import CallPlan
     from budwood_server.gateway.prompts import RenderedPrompt
     from budwood_server.idempotency.reservations import Reservation
@@ -109,8 +109,13 @@ def _parse(body: dict[str, Any]) -> RunBody:
         return RunBody.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"][: 2 if first["loc"][0] in ("options", "variables") else 1])
-        raise reject(f"{where}: {first['msg']}.", param=where) from None
+        is_inner = first["loc"][0] in ("options", "variables")
+        where = ".".join(str(part) for part in first["loc"][: 2 if is_inner else 1])
+        hint = None
+        if first["type"] == "extra_forbidden":
+            fields = RunOptions.model_fields if is_inner else RunBody.model_fields
+            hint = did_you_mean(str(first["loc"][-1]), fields)
+        raise reject(f"{where}: {describe_invalid(first)}.", param=where, hint=hint) from None
 
 
 def _plan(request: Request, body: RunBody) -> CallPlan:

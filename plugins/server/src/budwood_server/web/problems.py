@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +101,18 @@ def reject_size(name: str, limit: int, setting: str | None = None) -> ProblemErr
         hint="Send less" + (f", or have the operator raise {setting} in [server]." if setting else "."),
         status=413,
     )
+
+
+def describe_invalid(error: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value, for an error of Pydantic."""
+    match error.get("type"):
+        case "extra_forbidden":
+            return "there is no such field"
+        case "missing":
+            return "it is missing"
+        case _:
+            text: str = error.get("msg", "is not valid")
+            return text.removeprefix("Value error, ").rstrip(".")
 
 
 def describe_unknown_route(path: str) -> Problem:
