@@ -205,7 +205,7 @@ def test_csv_has_all_calls(gateway, monkeypatch):
         ("'=HYPERLINK(1)", "'@SUM(1)", "0.25", "0")
     }
     assert json.loads(rows[0]["tags"]) == {"metadata.a": 'b,"c"\nd'}
-    assert rows[0]["time"] == "2026-03-31T23:33:24+00:00"
+    assert rows[0]["time"] == "2026-03-31T23:33:24Z"
     assert b"secret" not in answer.body
 
 

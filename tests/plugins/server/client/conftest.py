@@ -71,7 +71,7 @@ class ServedGateway(GatewayServer):
         return {name: new.token for name, new in created.items()}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
     """
     A gateway.

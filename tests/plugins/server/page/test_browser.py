@@ -92,6 +92,7 @@ def log_in(page, name="ann@example.com"):
     """
     Fill in the form by keyboard.
     """
+    page.locator("input:focus").wait_for()  # a busy browser focuses the field after the page is loaded
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
