@@ -76,8 +76,8 @@ MUTANTS = {
     ),
     "path of a specification": Mutant(
         "runs/specifications.py",
-        'if ".." in parts or not parts:',
-        "if not parts:",
+        'if ".." in parts:',
+        "if False:",
         "runs/test_run_specifications.py::test_no_file_outside_of_the_folder_is_read",
     ),
     "output of a run": Mutant(

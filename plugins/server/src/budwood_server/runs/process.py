@@ -109,18 +109,20 @@ async def _follow_settings(launch: Launch, runs: RunSettings, process: _RunProce
         if runs.dir is not None and runs.worker:
             tasks.append(asyncio.create_task(process.keep(), name="budwood-run-worker-process"))
 
-    def load() -> RunSettings:
-        return load_server_settings(launch.load_settings(), launch.overrides).runs
+    def load() -> tuple[Settings, RunSettings]:
+        settings = launch.load_settings()
+        return settings, load_server_settings(settings, launch.overrides).runs
 
     async def change() -> None:
         nonlocal runs
         try:
-            loaded = await asyncio.to_thread(load)
+            settings, loaded = await asyncio.to_thread(load)
         except BudwoodError:
             return  # the server reports it, and the present ones remain in use
         if loaded != runs:
             runs = loaded
             await _end(tasks)
+            process.use(settings)
             start()
 
     start()
@@ -157,6 +159,10 @@ class _RunProcess:
         self._database_url = server.database_url
         self._timeout = server.worker_timeout or 0.0
         self._is_stopping = is_stopping
+
+    def use(self, settings: Settings) -> None:
+        """Begin the next process with other settings."""
+        self._settings = dump_settings(settings)
 
     async def keep(self) -> None:
         """Run a process, and another one when it has died, or was killed after too long a silence."""
