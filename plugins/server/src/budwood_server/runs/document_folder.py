@@ -43,7 +43,7 @@ class Copies:
     Args:
         target: The folder, which must exist.
         max_bytes: The maximum size of all files.
-        work: Ends the copying when nobody waits for it.
+        work: Ends the copying when the request is cancelled.
     """
 
     def __init__(self, target: Path, max_bytes: int, work: WorkLimit | None = None) -> None:

@@ -46,7 +46,7 @@ def copy_inputs(
         target: The folder, which must exist.
         settings: Say where documents are, and how large they may be together.
         uploads: The uploaded documents that it names; others do not exist.
-        work: Counts what the patterns look at, and ends the copying when nobody waits for it.
+        work: Counts what the patterns look at, and ends the copying when the request is cancelled.
 
     Returns:
         The specification with names of the copies, and the symbolic links that its patterns match: they are skipped.

@@ -48,7 +48,7 @@ def prepare_folder(
         folder: The folder, which must exist.
         settings: Say where documents are.
         uploads: The uploaded documents that it names.
-        work: Limits what its patterns look at, and ends it when nobody waits.
+        work: Limits what its patterns look at, and ends it when the request is cancelled.
 
     Raises:
         ProblemError: 400; the message names the field.

@@ -1,4 +1,4 @@
-"""Limits of the work that a request may have done in a thread, and its end when nobody waits for it any more."""
+"""Limit the work that a request does in a thread, and end it when the request is cancelled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_ENTRIES: Final = 100_000
 
 
 class WorkCancelledError(Exception):
-    """Nobody waits for the work any more."""
+    """The request that the work is for was cancelled."""
 
 
 class WorkLimit:
@@ -36,10 +36,10 @@ class WorkLimit:
 
     def check(self) -> None:
         """
-        Do nothing while somebody waits for the work.
+        Do nothing unless the work was cancelled.
 
         Raises:
-            WorkCancelledError: Nobody does.
+            WorkCancelledError: It was cancelled.
         """
         if self._cancelled.is_set():
             raise WorkCancelledError
@@ -54,7 +54,7 @@ class WorkLimit:
 
         Raises:
             ProblemError: 400: there are more than the maximum.
-            WorkCancelledError: Nobody waits for the work.
+            WorkCancelledError: The work was cancelled.
         """
         self.check()
         self._left -= entries
