@@ -15,7 +15,7 @@ from budwood_usage import database as usage
 VERSION_TABLE: Final = "budwood_server_version"
 """The table of alembic with the version of the tables."""
 
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 """The newest version; a file of `migrations/versions` leads to it."""
 
 _LOCK: Final = 0x62756477

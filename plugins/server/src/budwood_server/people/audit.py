@@ -1,17 +1,39 @@
-"""The log of administrative acts. An entry is written in the transaction of its act."""
+"""The log of administrative acts. An entry is written in the transaction of its act, and so is the event of the act."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.api_models.audit import AuditEntry
 from budwood_server.database.tables import AUDIT
+from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.people.principals import Principal
+
+EVENTS: Final[Mapping[str, str]] = {
+    "key.create": "key.created",
+    "key.rotate": "key.created",
+    "key.revoke": "key.revoked",
+    "token.add": "token.added",
+    "token.rotate": "token.added",
+    "token.remove": "token.removed",
+    **dict.fromkeys(
+        (
+            "prompt.save",
+            "prompt.roll_back",
+            "prompt.label",
+            "prompt.unlabel",
+            "prompt.delete",
+            "prompt.delete_version",
+        ),
+        "prompt.updated",
+    ),
+}
+"""The types of the events that tell of acts; the other acts have none."""
 
 
 async def record(
@@ -34,9 +56,10 @@ async def record(
         details: What else should be known, as JSON, without secrets.
         at: When it is, in seconds since 1970; by default now.
     """
+    at = time.time() if at is None else at
     await connection.execute(
         insert(AUDIT).values(
-            at=time.time() if at is None else at,
+            at=at,
             principal_kind=principal.kind,
             principal_id=principal.id,
             principal_name=principal.name,
@@ -45,6 +68,9 @@ async def record(
             details=dict(details or {}),
         )
     )
+    if (event := EVENTS.get(action)) is not None:
+        data = {"action": action, **(details or {}), "by": {"kind": principal.kind, "name": principal.name}}
+        await record_events(connection, [NewEvent(event, target, data, time=at)])
 
 
 async def list_entries(

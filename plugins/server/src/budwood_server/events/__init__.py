@@ -1,0 +1,1 @@
+"""Events: what happened, in one order for all who want to know."""

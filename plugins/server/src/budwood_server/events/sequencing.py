@@ -1,0 +1,115 @@
+"""
+Give committed events their places in one order.
+
+The keys of rows do not tell in which order transactions were committed: with PostgreSQL, a reader that has seen the row
+7 would miss the row 6 if that is committed later. So a row gets its place after its commit, and readers go by places.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from sqlalchemy import bindparam, exists, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from budwood import logs
+from budwood_server.database import EVENTS as SUBJECT
+from budwood_server.database import Database, DatabaseError, raise_version
+from budwood_server.database.tables import EVENTS
+from budwood_server.events.reading import Event, to_event
+
+BATCH: Final = 1000
+"""The maximum number of events that get their places in one transaction."""
+
+_LOCK: Final = 0x62776576
+"""The advisory lock of PostgreSQL for those who give places."""
+
+
+class Receiver(Protocol):
+    """What takes part in the transaction that gives events their places."""
+
+    async def receive(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
+        """Note that events have their places now. They are in their order."""
+
+
+class Sequencer:
+    """
+    Gives committed events their places, and raises the version of ``events`` to the last place.
+
+    Every process may have one; one of them at a time does the work.
+
+    Args:
+        database: The database.
+        receiver: What is told of the events, in the same transaction.
+        poll: Seconds between two looks for new events.
+    """
+
+    def __init__(self, database: Database, receiver: Receiver, *, poll: float) -> None:
+        self._database = database
+        self._receiver = receiver
+        self._poll = poll
+        self._wake = asyncio.Event()
+        self._has_failed = False
+
+    def wake(self) -> None:
+        """Look for new events at once, because this process has committed some."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Give places until the task is cancelled."""
+        while True:
+            try:
+                while await self.assign() == BATCH:
+                    pass
+                self._has_failed = False
+            except DatabaseError as error:
+                if not self._has_failed:
+                    logs.emit("events not ordered", level="warning", reason=str(error))
+                self._has_failed = True
+            await _wait(self._wake, self._poll)
+
+    async def assign(self) -> int:
+        """
+        Give events that are committed their places, at most `BATCH`. Return their number.
+
+        Raises:
+            DatabaseError: The database cannot be used. No event has got a place.
+        """
+        if not await self._has_new():
+            return 0
+        async with self._database.write() as connection:
+            if self._database.is_postgresql and not await _lock(connection):
+                return 0  # another process does it
+            query = select(EVENTS).where(EVENTS.c.place.is_(None)).order_by(EVENTS.c.id).limit(BATCH)
+            rows = (await connection.execute(query)).mappings().all()
+            if not rows:
+                return 0
+            last = await raise_version(connection, SUBJECT, len(rows))
+            places = range(last - len(rows) + 1, last + 1)
+            given = [{"row": row["id"], "given": place} for row, place in zip(rows, places, strict=True)]
+            change = update(EVENTS).where(EVENTS.c.id == bindparam("row")).values(place=bindparam("given"))
+            await connection.execute(change, given)
+            events = [to_event({**row, "place": place}) for row, place in zip(rows, places, strict=True)]
+            await self._receiver.receive(connection, events)
+        return len(rows)
+
+    async def _has_new(self) -> bool:
+        async with self._database.read() as connection:
+            return bool((await connection.execute(select(exists().where(EVENTS.c.place.is_(None))))).scalar())
+
+
+async def _lock(connection: AsyncConnection) -> bool:
+    """Take the lock until the end of the transaction, unless another process has it."""
+    return bool((await connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})"))).scalar())
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait until an event is set, and clear it, or for some seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+    event.clear()
