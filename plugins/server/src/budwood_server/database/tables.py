@@ -353,6 +353,7 @@ DELIVERIES: Final = Table(
     Column("due", Double, nullable=False),  # when it may be claimed: of one that is sent the end of the lease
     Column("worker", String(128)),
     Column("attempts", Integer, nullable=False),  # that have begun
+    Column("earlier", Integer, nullable=False),  # those before it was last replayed
     Column("created", Double, nullable=False),
     Column("finished", Double),
     Index("budwood_deliveries_once", "webhook", "place", unique=True),

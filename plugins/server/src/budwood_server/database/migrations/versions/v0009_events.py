@@ -68,7 +68,7 @@ def _create_webhooks() -> None:
     op.create_table(
         "budwood_webhook_secrets",
         sa.Column("id", sa.String(64), primary_key=True),
-        _reference("webhook", "budwood_webhooks.id", index=True),
+        _webhook(index=True),
         sa.Column("created", sa.Double(), nullable=False),
         sa.Column("expires", sa.Double()),
         sa.Column("key_id", sa.String(64), nullable=False),
@@ -81,13 +81,13 @@ def _create_deliveries() -> None:
     op.create_table(
         "budwood_deliveries",
         _number(),
-        _reference("webhook", "budwood_webhooks.id"),
+        _webhook(),
         sa.Column("place", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.String(64), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("due", sa.Double(), nullable=False),
         sa.Column("worker", sa.String(128)),
-        sa.Column("attempts", sa.Integer(), nullable=False),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("attempts", "earlier")),
         sa.Column("created", sa.Double(), nullable=False),
         sa.Column("finished", sa.Double()),
     )
@@ -96,7 +96,12 @@ def _create_deliveries() -> None:
     op.create_index("budwood_deliveries_by_end", "budwood_deliveries", ["finished"])
     op.create_table(
         "budwood_delivery_attempts",
-        _reference("delivery", "budwood_deliveries.id", primary_key=True),
+        sa.Column(
+            "delivery",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            sa.ForeignKey("budwood_deliveries.id", ondelete="CASCADE"),
+            primary_key=True,
+        ),
         sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
         *(sa.Column(name, sa.Double(), nullable=False) for name in ("at", "seconds")),
         sa.Column("status", sa.Integer()),
@@ -124,7 +129,6 @@ def _number() -> sa.Column[int]:
     return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
 
 
-def _reference(name: str, target: str, **options: bool) -> sa.Column[str]:
-    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite") if name == "delivery" else sa.String(64)
-    options.setdefault("primary_key", False)
-    return sa.Column(name, kind, sa.ForeignKey(target, ondelete="CASCADE"), nullable=False, **options)
+def _webhook(*, index: bool = False) -> sa.Column[str]:
+    target = sa.ForeignKey("budwood_webhooks.id", ondelete="CASCADE")
+    return sa.Column("webhook", sa.String(64), target, nullable=False, index=index)

@@ -1,0 +1,1 @@
+"""Webhooks: events that the server sends to endpoints over HTTP."""

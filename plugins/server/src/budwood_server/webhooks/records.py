@@ -1,0 +1,140 @@
+"""Endpoints of webhooks and deliveries, as the database has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from budwood_server.events.reading import EventFilter
+
+WebhookState = Literal["active", "paused", "disabled"]
+DeliveryState = Literal["waiting", "sending", "delivered", "failed"]
+
+OPEN: Final = ("waiting", "sending")
+"""The states of deliveries that have not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """
+    An endpoint to which events are sent.
+
+    Attributes:
+        id: Identifies it.
+        version: The version of ``webhooks`` at its last change.
+        owner: Who owns it.
+        name: A name for people.
+        url: Where events are sent.
+        types: The types of events that it gets.
+        subjects: Only events about these; None for all.
+        sees_all: Whether it gets events of all owners, and not only of its own.
+        with_texts: Whether its events have the texts of prompts and replies.
+        state: ``"active"``, ``"paused"`` by its owner, or ``"disabled"`` by its own answers.
+        reason: Why it was disabled, or None.
+        concurrency: The maximum number of requests at the same time.
+        per_second: The maximum number of requests in a second, or None.
+        created: When it was created, in seconds since 1970.
+        changed: When it was changed last.
+        failures: The number of requests that failed since one succeeded.
+        open_until: Until when nothing is sent, after many failures; 0 for now.
+    """
+
+    id: str
+    version: int
+    owner: str
+    name: str
+    url: str
+    types: frozenset[str]
+    subjects: frozenset[str] | None
+    sees_all: bool
+    with_texts: bool
+    state: WebhookState
+    reason: str | None
+    concurrency: int
+    per_second: float | None
+    created: float
+    changed: float
+    failures: int = 0
+    open_until: float = 0.0
+
+    @property
+    def filter(self) -> EventFilter:
+        """Which events it gets."""
+        return EventFilter(self.types, None if self.sees_all else self.owner, self.subjects)
+
+
+def to_webhook(row: Mapping[str, Any]) -> Webhook:
+    """Return the endpoint of a row."""
+    subjects = row["subjects"]
+    return Webhook(
+        types=frozenset(row["types"]),
+        subjects=None if subjects is None else frozenset(subjects),
+        sees_all=bool(row["sees_all"]),
+        with_texts=bool(row["with_texts"]),
+        **{name: row[name] for name in _PLAIN},
+    )
+
+
+_PLAIN: Final = (
+    *("id", "version", "owner", "name", "url", "state", "reason", "concurrency", "per_second"),
+    *("created", "changed", "failures", "open_until"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    A delivery that a worker has claimed, to send it now.
+
+    Attributes:
+        id: Identifies the delivery.
+        webhook: The id of the endpoint.
+        place: The place of the event.
+        number: The number of the attempt, from 1.
+        earlier: The number of attempts before the delivery was last replayed.
+        created: When the delivery was created, in seconds since 1970.
+    """
+
+    id: int
+    webhook: str
+    place: int
+    number: int
+    earlier: int
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """
+    What came of an attempt to send an event.
+
+    Attributes:
+        at: When it began, in seconds since 1970.
+        seconds: How long it took.
+        status: The HTTP status of the answer, or None without one.
+        error: Why there is none, or None.
+        retry_after: Seconds after which the endpoint wants the next attempt, or None.
+        request_headers: The headers that were sent, without the signature.
+        response_headers: Those of the answer.
+        response_body: The beginning of the answer.
+    """
+
+    at: float
+    seconds: float
+    status: int | None
+    error: str | None = None
+    retry_after: float | None = None
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    response_body: str = ""
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether the endpoint has accepted the event: any status of 200 to 299."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def disables(self) -> bool:
+        """Whether the endpoint wants no more events: the status 410."""
+        return self.status == 410
