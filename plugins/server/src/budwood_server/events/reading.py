@@ -103,10 +103,11 @@ def to_event(row: Mapping[str, Any]) -> Event:
 
 async def read_events(
     connection: AsyncConnection,
-    after: int,
+    after: int = 0,
     *,
-    limit: int,
+    limit: int | None = None,
     until: int | None = None,
+    places: Collection[int] | None = None,
     types: Collection[str] | None = None,
     owner: str | None = None,
 ) -> Sequence[Event]:
@@ -116,14 +117,17 @@ async def read_events(
     Args:
         connection: A transaction.
         after: The place after which they begin.
-        limit: The maximum number.
+        limit: The maximum number; None for all.
         until: The last place; None for no end.
+        places: Only those at these places.
         types: Only these types.
         owner: Only events of this owner.
     """
     query = select(EVENTS).where(EVENTS.c.place > after).order_by(EVENTS.c.place).limit(limit)
     if until is not None:
         query = query.where(EVENTS.c.place <= until)
+    if places is not None:
+        query = query.where(EVENTS.c.place.in_(places))
     if types is not None:
         query = query.where(EVENTS.c.type.in_(types))
     if owner is not None:

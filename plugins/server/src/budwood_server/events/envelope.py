@@ -1,0 +1,43 @@
+"""Events as JSON. Source: CloudEvents 1.0, "JSON Event Format"."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from budwood_server.events.reading import Event
+
+SCHEMA_PATH: Final = "/api/events/schemas/"
+"""Where the schema of the data of each type is."""
+
+
+def describe_event(event: Event, source: str, *, with_texts: bool) -> dict[str, Any]:
+    """
+    Return an event as a CloudEvent.
+
+    Args:
+        event: The event.
+        source: The URL of this server, or another name of it.
+        with_texts: Whether the texts of prompts and replies are part of it, if it has them.
+    """
+    data = dict(event.data)
+    if with_texts and event.texts is not None:
+        data |= event.texts
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "dataschema": f"{SCHEMA_PATH}{event.type}",
+        "data": data,
+    }
+
+
+def encode_event(event: Event, source: str, *, with_texts: bool) -> bytes:
+    """Return an event as JSON in one line; see `describe_event`."""
+    return to_json(describe_event(event, source, with_texts=with_texts))

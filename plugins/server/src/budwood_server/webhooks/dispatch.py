@@ -1,0 +1,181 @@
+"""Send deliveries that are due, until the worker stops."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+from budwood import logs
+from budwood_server.database import DatabaseError
+from budwood_server.events.envelope import encode_event
+from budwood_server.events.reading import Event, format_id, read_events
+from budwood_server.webhooks.records import Attempt, Claim
+from budwood_server.webhooks.signing import sign_headers
+
+if TYPE_CHECKING:
+    from budwood_server.database import Database
+    from budwood_server.webhooks.queue import Queue
+    from budwood_server.webhooks.sending import Sender
+
+MAX_RESULTS: Final = 200
+"""The maximum number of results that are stored in one transaction."""
+
+COLLECT_SECONDS: Final = 0.05
+"""Seconds for which results wait for others, so that fewer transactions store them."""
+
+
+class Target(Protocol):
+    """An endpoint with its secrets."""
+
+    url: str
+    with_texts: bool
+    secrets: Sequence[str]
+
+
+class Targets(Protocol):
+    """Finds endpoints."""
+
+    async def find(self, webhook: str) -> Target:
+        """
+        Return an endpoint with its secrets.
+
+        Raises:
+            BudwoodError: It does not exist any more, or its secrets cannot be opened.
+        """
+
+
+class Dispatcher:
+    """
+    Claims deliveries and sends them, many at the same time.
+
+    Args:
+        database: The database.
+        queue: The queue of deliveries.
+        targets: Finds endpoints.
+        sender: Sends requests.
+        source: The source of events; see `encode_event`.
+        poll: Seconds between two looks for deliveries.
+        concurrency: The maximum number of requests at the same time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        targets: Targets,
+        sender: Sender,
+        *,
+        source: str,
+        poll: float,
+        concurrency: int,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._targets = targets
+        self._sender = sender
+        self._source = source
+        self._poll = poll
+        self._concurrency = concurrency
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._results: list[tuple[Claim, Attempt]] = []
+        self._wake = asyncio.Event()
+        self._has_failed = False
+
+    def wake(self) -> None:
+        """Look for deliveries at once."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until the task is cancelled. Requests under way are then cancelled, and sent again by others."""
+        storing = asyncio.create_task(self._keep_storing(), name="budwood-deliveries")
+        try:
+            while True:
+                self._wake.clear()
+                if not await self._start_due():
+                    await self._wait()
+        finally:
+            storing.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(storing, *self._tasks, return_exceptions=True)
+            await self._store()
+
+    async def _start_due(self) -> bool:
+        """Start to send what is due, and return whether there was something."""
+        free = self._concurrency - len(self._tasks)
+        if free <= 0:
+            return False
+        try:
+            claims = await self._queue.claim(free)
+            events = await self._read(claims)
+        except DatabaseError as error:
+            self._report(error)
+            return False
+        self._has_failed = False
+        for claim in claims:
+            task = asyncio.create_task(self._deliver(claim, events.get(claim.place)))
+            self._tasks.add(task)
+            task.add_done_callback(self._end)
+        return bool(claims)
+
+    async def _read(self, claims: Sequence[Claim]) -> dict[int, Event]:
+        """Read the events of claims."""
+        places = sorted({claim.place for claim in claims})
+        found: dict[int, Event] = {}
+        if places:
+            async with self._database.read() as connection:
+                found = {event.place: event for event in await read_events(connection, places=places)}
+        return found
+
+    async def _deliver(self, claim: Claim, event: Event | None) -> None:
+        self._results.append((claim, await self._send(claim, event)))
+
+    async def _send(self, claim: Claim, event: Event | None) -> Attempt:
+        if event is None:
+            return Attempt(at=time.time(), seconds=0.0, status=None, error="The event was removed.")
+        try:
+            target = await self._targets.find(claim.webhook)
+        except DatabaseError as error:
+            return Attempt(at=time.time(), seconds=0.0, status=None, error=str(error))
+        body = encode_event(event, self._source, with_texts=target.with_texts)
+        headers = {
+            "content-type": "application/cloudevents+json; charset=utf-8",
+            "user-agent": "budwood",
+            **sign_headers(target.secrets, format_id(claim.place), int(time.time()), body),
+        }
+        return await self._sender.send(target.url, headers, body)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logs.emit("delivery failed", level="warning", error=type(error).__name__)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _keep_storing(self) -> None:
+        while True:
+            await asyncio.sleep(COLLECT_SECONDS)
+            await self._store()
+
+    async def _store(self) -> None:
+        """Store what came of requests. If that fails, they are sent again after the end of their lease."""
+        while self._results:
+            some, self._results = self._results[:MAX_RESULTS], self._results[MAX_RESULTS:]
+            try:
+                await self._queue.finish(some)
+            except DatabaseError as error:
+                self._report(error)
+            self._wake.set()
+
+    def _report(self, error: DatabaseError) -> None:
+        if not self._has_failed:
+            logs.emit("deliveries not read or stored", level="warning", reason=str(error))
+        self._has_failed = True

@@ -1,0 +1,108 @@
+"""Events that are sent over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+from standardwebhooks import Webhook
+
+from budwood_server.webhooks.dispatch import Dispatcher
+from budwood_server.webhooks.sending import Sender
+from budwood_server.webhooks.signing import create_secret
+from tests.plugins.server.webhooks.receiver import run_receiver
+from tests.plugins.server.webhooks.stored import run_stored
+
+OLD, NEW = create_secret(), create_secret()
+
+
+class FixedTargets:
+    """
+    All endpoints have the same address.
+    """
+
+    def __init__(self, url):
+        self._target = SimpleNamespace(url=url, with_texts=False, secrets=(NEW, OLD))
+
+    async def find(self, webhook):
+        """
+        Return the endpoint.
+        """
+        return self._target
+
+
+@asynccontextmanager
+async def run_dispatcher(stored, url, *, worker="a"):
+    """
+    Run a dispatcher.
+    """
+    sender = Sender(timeout=5.0, allow_local=True)
+    queue = stored.queue(worker, delays=(0.0,) * 9)
+    dispatcher = Dispatcher(stored.database, queue, FixedTargets(url), sender, source="test", poll=0.05, concurrency=20)
+    task = asyncio.create_task(dispatcher.run())
+    try:
+        yield dispatcher
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await sender.close()
+
+
+async def wait_until_delivered(stored):
+    """
+    Wait until no delivery is open.
+    """
+    while any(delivery.state in ("waiting", "sending") for delivery in await stored.read()):  # noqa: ASYNC110 - of a database
+        await asyncio.sleep(0.02)
+
+
+def test_events_arrive_with_signatures(database_url):
+    """
+    Each event arrives once, as a CloudEvent, and both secrets of a rotation verify it.
+    """
+
+    async def scenario(stored):
+        await stored.add_webhook("w")
+        async with run_receiver() as receiver, run_dispatcher(stored, receiver.url):
+            await stored.add_events(30)
+            await receiver.wait_for(30)
+            await wait_until_delivered(stored)
+        ids = set()
+        for headers, body in receiver.requests:
+            assert headers["content-type"].startswith("application/cloudevents+json")
+            for secret in (OLD, NEW):
+                Webhook(secret).verify(body, headers)
+            event = json.loads(body)
+            assert event["id"] == headers["webhook-id"]
+            ids.add(event["id"])
+        assert len(ids) == len(receiver.requests) == 30
+
+    run_stored(database_url, scenario)
+
+
+def test_events_that_are_refused_are_sent_again(database_url):
+    """
+    An endpoint that fails at first gets every event in the end, with the same id.
+    """
+
+    async def scenario(stored):
+        await stored.add_webhook("w")
+        async with run_receiver() as receiver:
+            seen = set()
+
+            def refuse_first(request):
+                is_new = request[0]["webhook-id"] not in seen
+                seen.add(request[0]["webhook-id"])
+                return 500 if is_new and len(seen) < 4 else 200
+
+            receiver.find_status = refuse_first
+            async with run_dispatcher(stored, receiver.url):
+                await stored.add_events(3)
+                await receiver.wait_for(6)
+                await wait_until_delivered(stored)
+        assert [delivery.state for delivery in await stored.read()] == ["delivered"] * 3
+        assert [delivery.attempts for delivery in await stored.read()] == [2] * 3
+
+    run_stored(database_url, scenario)
