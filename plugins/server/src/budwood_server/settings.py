@@ -25,6 +25,9 @@ from budwood_server.web.client_address import parse_network
 
 MEGABYTE: Final = 1024 * 1024
 DAY_SECONDS: Final = 86400.0
+DELAYS: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 14400.0, 43200.0, 86400.0, 108000.0)
+"""Seconds from each attempt to deliver an event to the next: ten attempts within three days."""
+
 DATABASE_NAME: Final = "server.sqlite3"
 SCHEMES: Final = frozenset({"sqlite", "postgresql", "postgres"})
 REQUEST_OPTIONS: Final = ("cache", "label", "fallbacks", "routing", "timeout", "on_unsupported", "prompt")
@@ -173,6 +176,55 @@ class RunSettings(_Section):
         return self
 
 
+class EventSettings(_Section):
+    """
+    ``[server.events]``: what happened, for webhooks and streams of events.
+
+    Attributes:
+        source: The URL of this server, or another name of it, in each event.
+        inference: Whether an event is written for each call also while no webhook and no stream gets it, so that later
+            streams can begin in the past.
+        retention: The days for which events are kept.
+        poll: Seconds between two looks for events that other processes have written.
+    """
+
+    source: Annotated[str, Field(min_length=1, max_length=200)] = "budwood"
+    inference: bool = False
+    retention: Days = 30.0
+    poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 0.25
+
+
+class WebhookSettings(_Section):
+    """
+    ``[server.webhooks]``: events that the server sends to endpoints.
+
+    Attributes:
+        worker: Whether the processes of ``budwood serve`` send events; else only ``budwood server worker`` does.
+        allow_local: Whether endpoints may be on this machine, also by http, for development.
+        timeout: Seconds for a request, with its answer.
+        concurrency: The maximum number of requests of a process at the same time.
+        schedule: The seconds from each attempt to the next; after the last attempt, the delivery has failed.
+        lease: Seconds after which another worker sends again what a worker that died was sending.
+        poll: Seconds between two looks for what is due. New events are noticed sooner.
+        retention: The days for which ended deliveries are kept.
+    """
+
+    worker: bool = True
+    allow_local: bool = False
+    timeout: Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)] = 15.0
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 100
+    schedule: Annotated[tuple[Annotated[float, Field(ge=0, le=30 * DAY_SECONDS)], ...], Field(max_length=50)] = DELAYS
+    lease: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 60.0
+    poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 1.0
+    retention: Days = 30.0
+
+    @model_validator(mode="after")
+    def _check_lease(self) -> Self:
+        if self.lease <= self.timeout:
+            raise ValueError("lease must be longer than timeout, or events under way are sent twice")
+        return self
+
+
 class ServerSettings(_Section):
     """
     Settings of the server.
@@ -209,6 +261,8 @@ class ServerSettings(_Section):
         sessions: Conversations of ``/api/run``.
         batches: Files of batches that this server keeps.
         runs: Dataset runs.
+        events: What happened, for webhooks and streams of events.
+        webhooks: Events that the server sends to endpoints.
         usage: Whether each call is recorded in the database.
         usage_retention_days: The days after which records of calls are removed; by default they are kept.
         metrics: Whether ``/metrics`` needs no key: ``"open"``; by default it needs a key with the scope ``telemetry``.
@@ -238,6 +292,8 @@ class ServerSettings(_Section):
     sessions: SessionSettings = SessionSettings()
     batches: BatchSettings = BatchSettings()
     runs: RunSettings = RunSettings()
+    events: EventSettings = EventSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     usage: bool = True
     usage_retention_days: Days | None = None
     metrics: Annotated[str, Field(pattern="^(open|key)$")] = "key"

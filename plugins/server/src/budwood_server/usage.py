@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from budwood.contracts import Clock
     from budwood.types import CallFilter, CallRecord, Observation, UsageTotals
+    from budwood_server.events.calls import CallEvents
 
 WRITE_SECONDS: Final = 0.2
 """Seconds for which a record waits at most, while the database works."""
@@ -46,12 +47,21 @@ class UsageRecorder:
         engine: The database.
         clock: The clock for the time of calls, and for retention.
         retention_days: The days after which records are removed; None to keep them.
+        events: Writes the events of calls with their records, or None.
     """
 
     event_types: Final = EVENTS
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, retention_days: float | None = None) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        retention_days: float | None = None,
+        *,
+        events: CallEvents | None = None,
+    ) -> None:
         self._engine = engine
+        self._events = events
         self._collector = Collector(clock)
         self._retention = Retention(clock, retention_days)
         self._waiting: deque[tuple[Any, ...]] = deque()  # rows
@@ -164,6 +174,8 @@ class UsageRecorder:
         batch = [waiting[index] for index in range(size)]
         async with self._engine.begin() as connection:
             await connection.run_sync(add, batch, counted)
+            if self._events is not None:
+                await self._events.record(connection, batch)
         for _ in batch:
             waiting.popleft()
         for _ in range(counted):

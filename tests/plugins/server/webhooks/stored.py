@@ -11,10 +11,10 @@ from sqlalchemy import insert, select, update
 from budwood_server.database.tables import DELIVERIES, WEBHOOKS
 from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.events.sequencing import Sequencer
+from budwood_server.settings import DELAYS
 from budwood_server.webhooks.fan_out import FanOut
 from budwood_server.webhooks.queue import Queue
 from budwood_server.webhooks.records import Attempt
-from budwood_server.webhooks.schedule import DELAYS
 from tests.plugins.server.databases import open_database
 
 ACCEPTED = Attempt(at=0.0, seconds=0.1, status=204)

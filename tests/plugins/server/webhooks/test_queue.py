@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from budwood_server.webhooks.schedule import DELAYS, OPENS_AFTER
+from budwood_server.settings import DELAYS
+from budwood_server.webhooks.schedule import OPENS_AFTER
 from tests.plugins.server.webhooks.stored import ACCEPTED, REFUSED, is_soon, run_stored
 
 

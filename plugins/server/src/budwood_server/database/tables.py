@@ -27,6 +27,7 @@ from sqlalchemy import (
 metadata: Final = MetaData()
 
 _NO_PLACE: Final = text("place IS NULL")
+_OF_CALLS: Final = text("type IN ('inference.completed', 'inference.failed')")
 
 VERSIONS: Final = Table(
     "budwood_versions",
@@ -298,6 +299,7 @@ EVENTS: Final = Table(
     Column("data", JSON, nullable=False),
     Column("texts", JSON(none_as_null=True)),  # of prompts and replies
     Index("budwood_events_without_place", "id", postgresql_where=_NO_PLACE, sqlite_where=_NO_PLACE),
+    Index("budwood_events_once", "subject", "time", unique=True, postgresql_where=_OF_CALLS, sqlite_where=_OF_CALLS),
 )
 """Events. `budwood_server.events.reading.Event` describes the columns."""
 

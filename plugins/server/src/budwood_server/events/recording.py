@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database.tables import EVENTS
+
+if TYPE_CHECKING:
+    from budwood_server.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,18 @@ class NewEvent:
         }
 
 
-async def record_events(connection: AsyncConnection, events: Sequence[NewEvent]) -> None:
+async def record_events(
+    connection: AsyncConnection, events: Sequence[NewEvent], *, database: Database | None = None
+) -> None:
     """
     Write events. They get their places in the order of events after the commit; see `Sequencer`.
 
     Args:
         connection: The transaction of what they tell.
         events: The events.
+        database: The database, if events of calls may have been written before, because a commit was not confirmed.
+            These are left alone.
     """
     if events:
-        await connection.execute(insert(EVENTS), [event.to_row() for event in events])
+        statement = insert(EVENTS) if database is None else database.insert(EVENTS).on_conflict_do_nothing()
+        await connection.execute(statement, [event.to_row() for event in events])

@@ -5,9 +5,6 @@ from __future__ import annotations
 import random
 from typing import Final
 
-DELAYS: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 14400.0, 43200.0, 86400.0, 108000.0)
-"""Seconds from each attempt to the next: ten attempts within three days."""
-
 JITTER: Final = 0.1
 """The part of a delay by which it is longer or shorter at random, so that not everything is sent again at once."""
 
@@ -22,7 +19,7 @@ MAX_PAUSE: Final = 3600.0
 """Seconds for which it gets none: the first, doubled with each further failure, and the last."""
 
 
-def find_delay(number: int, delays: tuple[float, ...] = DELAYS, retry_after: float | None = None) -> float | None:
+def find_delay(number: int, delays: tuple[float, ...], retry_after: float | None = None) -> float | None:
     """
     Return the seconds to the next attempt; None if the last one was made.
 

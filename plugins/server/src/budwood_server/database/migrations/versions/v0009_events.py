@@ -37,6 +37,15 @@ def _create_events() -> None:
     op.create_index(
         "budwood_events_without_place", "budwood_events", ["id"], postgresql_where=condition, sqlite_where=condition
     )
+    condition = sa.text("type IN ('inference.completed', 'inference.failed')")
+    op.create_index(
+        "budwood_events_once",
+        "budwood_events",
+        ["subject", "time"],
+        unique=True,
+        postgresql_where=condition,
+        sqlite_where=condition,
+    )
     op.create_table(
         "budwood_event_interests",
         sa.Column("worker", sa.String(128), primary_key=True),
