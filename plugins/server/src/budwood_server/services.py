@@ -10,13 +10,17 @@ from budwood.clock import SystemClock
 from budwood_server.access.directory import KeyDirectory
 from budwood_server.database import Database, VersionWatch
 from budwood_server.database.schema import check_schema
+from budwood_server.events.services import EventServices
 from budwood_server.limits import KeyLimits, Leases, Limiters, open_leases
 from budwood_server.prompts.directory import PromptDirectory
 from budwood_server.usage import UsageRecorder
 from budwood_server.vault.vault import Vault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from budwood_server.settings import ServerSettings
+    from budwood_server.vault.master_keys import MasterKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Services:
         limiters: Opens the limiters of clients.
         limits: Counts the requests and tokens per minute of keys.
         usage: Records calls; None if the settings say so.
+        events: Gives events their places, and sends them to webhooks.
     """
 
     database: Database
@@ -45,10 +50,14 @@ class Services:
     limiters: Limiters
     limits: KeyLimits
     usage: UsageRecorder | None
+    events: EventServices
 
-    async def start(self) -> None:
+    async def start(self, *, sends_webhooks: bool) -> None:
         """
         Start what runs in the background.
+
+        Args:
+            sends_webhooks: Whether this process sends events to webhooks.
 
         Raises:
             BudwoodError: The database cannot be used, or its tables are of another version.
@@ -56,6 +65,7 @@ class Services:
         await check_schema(self.database)
         await self.keys.start(self.watch)
         self.prompts.start(self.watch)
+        await self.events.start(self.watch, sends=sends_webhooks)
         await self.watch.start()
         await self.vault.load()
         self.leases.start()
@@ -67,21 +77,27 @@ class Services:
         async with AsyncExitStack() as stack:  # each is closed, also if another cannot be
             stack.push_async_callback(self.database.close)
             stack.callback(self.limiters.close)
-            for close in (self.keys.close, self.watch.close, self.leases.stop):
+            for close in (self.events.close, self.keys.close, self.watch.close, self.leases.stop):
                 stack.push_async_callback(close)
             if self.usage is not None:
                 stack.push_async_callback(self.usage.stop)
 
 
-def create_services(server: ServerSettings) -> Services:
+def create_services(server: ServerSettings, find_keys: Callable[[], MasterKeys]) -> Services:
     """
     Create what a worker needs, in its event loop.
+
+    Args:
+        server: The settings.
+        find_keys: Returns the master keys, which open the secrets of webhooks.
 
     Raises:
         ConfigurationError: The URL of the database is not valid, or a driver is not installed.
     """
     database, clock = Database(server.database_url), SystemClock()
     leases = open_leases(server, database, clock)
+    events = EventServices(database, server, find_keys)
+    usage = UsageRecorder(database.engine, clock, server.usage_retention_days, events=events.calls)
     return Services(
         database=database,
         watch=VersionWatch(database),
@@ -91,5 +107,6 @@ def create_services(server: ServerSettings) -> Services:
         leases=leases,
         limiters=Limiters(leases),
         limits=KeyLimits(leases, clock),
-        usage=UsageRecorder(database.engine, clock, server.usage_retention_days) if server.usage else None,
+        usage=usage if server.usage else None,
+        events=events,
     )

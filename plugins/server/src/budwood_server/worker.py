@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from budwood_server.metrics import Metrics
     from budwood_server.people.principals import Principal
     from budwood_server.services import Services
+    from budwood_server.vault.master_keys import MasterKeys
     from budwood_server.web.exchange import Exchange
 
 
@@ -173,13 +174,13 @@ class Worker:
         from budwood_server.database import CONFIG, TOKENS
         from budwood_server.services import create_services
 
-        self.services = services = create_services(self._loaded.server)
+        self.services = services = create_services(self._loaded.server, self._find_master_keys)
         self.database = services.database
         async with AsyncExitStack() as stack, self._reloading:  # changes of now are loaded after it
             stack.push_async_callback(services.close)
             services.watch.subscribe(CONFIG, self._reload_if_changed)
             services.watch.subscribe(TOKENS, self._reload_tokens_if_valid)
-            await services.start()
+            await services.start(sends_webhooks=self._loaded.server.webhooks.worker)
             self.configuration = await self._configure_with_tokens(self._loaded)
             stack.pop_all()  # it has started
 
@@ -342,6 +343,11 @@ class Worker:
             raise  # so that it is done at the next poll
         except BudwoodError:
             pass  # it is logged and reported
+
+    def _find_master_keys(self) -> MasterKeys:
+        from budwood_server.vault.master_keys import find_master_keys
+
+        return find_master_keys(self._current.settings)
 
     def _load(self) -> _Loaded:
         settings = self._load_settings()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 
 from standardwebhooks import Webhook
 
 from budwood_server.webhooks.dispatch import Dispatcher
 from budwood_server.webhooks.sending import Sender
 from budwood_server.webhooks.signing import create_secret
+from budwood_server.webhooks.targets import Target
 from tests.plugins.server.webhooks.receiver import run_receiver
 from tests.plugins.server.webhooks.stored import run_stored
 
@@ -24,7 +24,7 @@ class FixedTargets:
     """
 
     def __init__(self, url):
-        self._target = SimpleNamespace(url=url, with_texts=False, secrets=(NEW, OLD))
+        self._target = Target(url=url, with_texts=False, secrets=(NEW, OLD))
 
     async def find(self, webhook):
         """
@@ -38,7 +38,7 @@ async def run_dispatcher(stored, url, *, worker="a"):
     """
     Run a dispatcher.
     """
-    sender = Sender(timeout=5.0, allow_local=True)
+    sender = Sender(timeout=60.0, allow_local=True)
     queue = stored.queue(worker, delays=(0.0,) * 9)
     dispatcher = Dispatcher(stored.database, queue, FixedTargets(url), sender, source="test", poll=0.05, concurrency=20)
     task = asyncio.create_task(dispatcher.run())

@@ -5,45 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from budwood import logs
+from budwood.errors import BudwoodError
 from budwood_server.database import DatabaseError
 from budwood_server.events.envelope import encode_event
 from budwood_server.events.reading import Event, format_id, read_events
 from budwood_server.webhooks.records import Attempt, Claim
 from budwood_server.webhooks.signing import sign_headers
+from budwood_server.webhooks.targets import TargetError
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
     from budwood_server.webhooks.queue import Queue
     from budwood_server.webhooks.sending import Sender
+    from budwood_server.webhooks.targets import Targets
 
 MAX_RESULTS: Final = 200
 """The maximum number of results that are stored in one transaction."""
 
 COLLECT_SECONDS: Final = 0.05
 """Seconds for which results wait for others, so that fewer transactions store them."""
-
-
-class Target(Protocol):
-    """An endpoint with its secrets."""
-
-    url: str
-    with_texts: bool
-    secrets: Sequence[str]
-
-
-class Targets(Protocol):
-    """Finds endpoints."""
-
-    async def find(self, webhook: str) -> Target:
-        """
-        Return an endpoint with its secrets.
-
-        Raises:
-            BudwoodError: It does not exist any more, or its secrets cannot be opened.
-        """
 
 
 class Dispatcher:
@@ -133,12 +116,12 @@ class Dispatcher:
         self._results.append((claim, await self._send(claim, event)))
 
     async def _send(self, claim: Claim, event: Event | None) -> Attempt:
-        if event is None:
-            return Attempt(at=time.time(), seconds=0.0, status=None, error="The event was removed.")
         try:
+            if event is None:
+                raise TargetError("The event was removed.")
             target = await self._targets.find(claim.webhook)
-        except DatabaseError as error:
-            return Attempt(at=time.time(), seconds=0.0, status=None, error=str(error))
+        except BudwoodError as error:
+            return Attempt(at=time.time(), seconds=0.0, status=None, error=error.message)
         body = encode_event(event, self._source, with_texts=target.with_texts)
         headers = {
             "content-type": "application/cloudevents+json; charset=utf-8",

@@ -1,0 +1,103 @@
+"""What a process does about events: give them their places, and send them to webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from budwood_server.access.tokens import new_id
+from budwood_server.database import EVENTS, WEBHOOKS
+from budwood_server.events.calls import CallEvents
+from budwood_server.events.sequencing import Sequencer
+from budwood_server.runs.claims import name_worker
+from budwood_server.webhooks.fan_out import FanOut
+from budwood_server.webhooks.queue import Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from budwood_server.database import Database, VersionWatch
+    from budwood_server.settings import ServerSettings
+    from budwood_server.vault.master_keys import MasterKeys
+    from budwood_server.webhooks.dispatch import Dispatcher
+    from budwood_server.webhooks.sending import Sender
+
+
+class EventServices:
+    """
+    Gives events their places, and sends them to webhooks, in tasks of the event loop.
+
+    Args:
+        database: The database.
+        server: The settings.
+        find_keys: Returns the master keys, which open the secrets of webhooks.
+
+    Attributes:
+        calls: Writes the events of calls.
+    """
+
+    def __init__(self, database: Database, server: ServerSettings, find_keys: Callable[[], MasterKeys]) -> None:
+        self._database = database
+        self._server = server
+        self._find_keys = find_keys
+        self.calls = CallEvents(database, always=server.events.inference)
+        self._sequencer = Sequencer(database, FanOut(database), poll=server.events.poll)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sender: Sender | None = None
+
+    async def start(self, watch: VersionWatch, *, sends: bool) -> None:
+        """
+        Start. Call it before the start of the watch.
+
+        Args:
+            watch: Notices new events and changes of endpoints.
+            sends: Whether this process sends events to webhooks.
+        """
+        await self.calls.start(watch)
+        self._tasks.append(asyncio.create_task(self._sequencer.run(), name="budwood-events"))
+        if sends:
+            dispatcher = self._create_dispatcher(watch)
+            self._tasks.append(asyncio.create_task(dispatcher.run(), name="budwood-webhooks"))
+
+    def wake(self) -> None:
+        """Look for new events at once, because this process has written some."""
+        self._sequencer.wake()
+
+    async def close(self) -> None:
+        """Stop. Deliveries under way are sent again by others."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        if self._sender is not None:
+            await self._sender.close()
+
+    def _create_dispatcher(self, watch: VersionWatch) -> Dispatcher:
+        from budwood_server.webhooks.dispatch import Dispatcher
+        from budwood_server.webhooks.sending import Sender
+        from budwood_server.webhooks.targets import Targets
+
+        settings = self._server.webhooks
+        targets = Targets(self._database, self._find_keys)
+        self._sender = Sender(timeout=settings.timeout, allow_local=settings.allow_local)
+        dispatcher = Dispatcher(
+            self._database,
+            Queue(self._database, name_worker(os.getpid(), new_id()[:6]), settings.lease, settings.schedule),
+            targets,
+            self._sender,
+            source=self._server.events.source,
+            poll=settings.poll,
+            concurrency=settings.concurrency,
+        )
+
+        async def wake() -> None:
+            dispatcher.wake()
+
+        watch.subscribe(EVENTS, wake)
+        watch.subscribe(WEBHOOKS, targets.forget)
+        watch.subscribe(WEBHOOKS, wake)
+        return dispatcher
