@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from budwood_server.access.tokens import new_id
 from budwood_server.database import EVENTS, WEBHOOKS
 from budwood_server.events.calls import CallEvents
+from budwood_server.events.retention import keep_removing
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.runs.claims import name_worker
 from budwood_server.webhooks.fan_out import FanOut
@@ -57,6 +58,8 @@ class EventServices:
         """
         await self.calls.start(watch)
         self._tasks.append(asyncio.create_task(self._sequencer.run(), name="budwood-events"))
+        removing = keep_removing(self._database, self._server)
+        self._tasks.append(asyncio.create_task(removing, name="budwood-event-retention"))
         if sends:
             dispatcher = self._create_dispatcher(watch)
             self._tasks.append(asyncio.create_task(dispatcher.run(), name="budwood-webhooks"))

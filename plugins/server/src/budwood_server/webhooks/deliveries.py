@@ -1,0 +1,91 @@
+"""Deliveries and their attempts, as lists show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from budwood_server.database.tables import DELIVERIES, DELIVERY_ATTEMPTS
+from budwood_server.webhooks.records import Attempt, DeliveryState
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    An event on its way to an endpoint.
+
+    Attributes:
+        id: Identifies it.
+        webhook: The id of the endpoint.
+        place: The place of the event; ``type`` is its type.
+        state: ``"waiting"`` for its next attempt, ``"sending"``, ``"delivered"`` or ``"failed"``.
+        due: When the next attempt is due, in seconds since 1970.
+        attempts: The number of attempts.
+        created: When it was created.
+        finished: When it ended, or None.
+    """
+
+    id: int
+    webhook: str
+    place: int
+    type: str
+    state: DeliveryState
+    due: float
+    attempts: int
+    created: float
+    finished: float | None
+
+
+_COLUMNS = tuple(DELIVERIES.c[name] for name in Delivery.__dataclass_fields__)
+
+
+async def list_deliveries(
+    connection: AsyncConnection,
+    webhook: str,
+    *,
+    state: DeliveryState | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> Sequence[Delivery]:
+    """
+    Return deliveries of an endpoint, the newest first.
+
+    Args:
+        connection: A transaction.
+        webhook: The id of the endpoint.
+        state: Only those in this state.
+        before: Only those that are older than the one with this id.
+        limit: The maximum number.
+    """
+    query = select(*_COLUMNS).where(DELIVERIES.c.webhook == webhook).order_by(DELIVERIES.c.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(DELIVERIES.c.state == state)
+    if before is not None:
+        query = query.where(DELIVERIES.c.id < before)
+    return [Delivery(**row) for row in (await connection.execute(query)).mappings()]
+
+
+async def list_attempts(connection: AsyncConnection, deliveries: Iterable[int]) -> Mapping[int, Sequence[Attempt]]:
+    """Return the attempts of deliveries by their ids, in their order."""
+    query = select(DELIVERY_ATTEMPTS).where(DELIVERY_ATTEMPTS.c.delivery.in_(list(deliveries)))
+    found: dict[int, list[Attempt]] = {}
+    for row in (await connection.execute(query.order_by(DELIVERY_ATTEMPTS.c.number))).mappings():
+        fields: dict[str, Any] = {name: value for name, value in row.items() if name not in ("delivery", "number")}
+        found.setdefault(row["delivery"], []).append(Attempt(**fields))
+    return found
+
+
+async def count_states(connection: AsyncConnection, webhooks: Iterable[str]) -> Mapping[str, Mapping[str, int]]:
+    """Return the number of deliveries in each state, by endpoint."""
+    columns = DELIVERIES.c.webhook, DELIVERIES.c.state
+    query = select(*columns, func.count()).where(DELIVERIES.c.webhook.in_(list(webhooks))).group_by(*columns)
+    found: dict[str, dict[str, int]] = {}
+    for webhook, state, count in await connection.execute(query):
+        found.setdefault(webhook, {})[state] = count
+    return found

@@ -1,0 +1,142 @@
+"""Endpoints in the database: changes, secrets, and replays."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from budwood_server.events.retention import MAX_AGE_DAYS, remove_old
+from budwood_server.people.principals import Principal
+from budwood_server.settings import DAY_SECONDS, ServerSettings
+from budwood_server.vault.master_keys import MasterKeys, new_master_key, parse_master_key
+from budwood_server.web.problems import ProblemError
+from budwood_server.webhooks import store
+from budwood_server.webhooks.deliveries import count_states, list_attempts, list_deliveries
+from budwood_server.webhooks.targets import Targets
+from tests.plugins.server.webhooks.stored import ACCEPTED, REFUSED, run_stored
+
+KEYS = MasterKeys([parse_master_key(new_master_key(), where="test")])
+RED = Principal("k1", "red", "key", frozenset(), "team-red")
+FIELDS = {
+    "name": "hook",
+    "url": "https://example.org/events",
+    "types": {"run.finished"},
+    "subjects": None,
+    "sees_all": True,
+    "with_texts": False,
+    "concurrency": 5,
+    "per_second": None,
+}
+
+
+async def create(stored, **fields):
+    """
+    Create an endpoint, and return it with its secret.
+    """
+    async with stored.database.write() as connection:
+        return await store.create_webhook(connection, RED, KEYS, {**FIELDS, **fields})
+
+
+def test_secrets_are_sealed_and_rotated_with_overlap(database_url):
+    """
+    No row has a secret as text; after a rotation both sign, until the older one expires.
+    """
+
+    async def scenario(stored):
+        webhook, first = await create(stored)
+        targets = Targets(stored.database, lambda: KEYS)
+        assert list((await targets.find(webhook.id)).secrets) == [first]
+        async with stored.database.write() as connection:
+            second = await store.rotate_secret(connection, KEYS, webhook.id, "team-red")
+        await targets.forget()
+        assert list((await targets.find(webhook.id)).secrets) == [second, first]
+        async with stored.database.write() as connection:
+            third = await store.rotate_secret(connection, KEYS, webhook.id, None, overlap=0)
+        await targets.forget()
+        assert list((await targets.find(webhook.id)).secrets) == [third]
+        async with stored.database.read() as connection:
+            rows = (await connection.exec_driver_sql("SELECT * FROM budwood_webhook_secrets")).all()
+        assert not any(secret in repr(row) for row in rows for secret in (first, second, third))
+
+    run_stored(database_url, scenario)
+
+
+def test_others_do_not_find_an_endpoint(database_url):
+    """
+    Each change by another owner is the error for an endpoint that does not exist.
+    """
+
+    async def scenario(stored):
+        webhook, _ = await create(stored)
+        changes = (
+            lambda connection: store.find_webhook(connection, webhook.id, "blue"),
+            lambda connection: store.change_webhook(connection, webhook.id, "blue", {"name": "x"}),
+            lambda connection: store.delete_webhook(connection, webhook.id, "blue"),
+            lambda connection: store.rotate_secret(connection, KEYS, webhook.id, "blue"),
+        )
+        for change in changes:
+            async with stored.database.write() as connection:
+                with pytest.raises(ProblemError) as caught:
+                    await change(connection)
+            assert caught.value.problem.status == 404
+
+    run_stored(database_url, scenario)
+
+
+def test_replays_send_events_again(database_url):
+    """
+    One delivery, or all events since a moment with those from before the endpoint, start the schedule again.
+    """
+
+    async def scenario(stored):
+        await stored.add_events(3)
+        webhook, _ = await create(stored)
+        await stored.add_events(2)
+        queue = stored.queue()
+        claims = await queue.claim(10)
+        await queue.finish([(claims[0], ACCEPTED), (claims[1], REFUSED)])
+        async with stored.database.write() as connection:
+            assert await store.replay_delivery(connection, webhook, claims[0].id)
+            assert not await store.replay_delivery(connection, webhook, 999)
+        (again,) = await queue.claim(10)
+        assert (again.id, again.number, again.earlier) == (claims[0].id, 2, 1)
+        await queue.finish([(again, ACCEPTED)])
+        async with stored.database.write() as connection:
+            assert await store.replay_since(stored.database, connection, webhook, 0.0) == 5
+        assert len(await queue.claim(10)) == 5
+        async with stored.database.read() as connection:
+            listed = await list_deliveries(connection, webhook.id, limit=2)
+            attempts = await list_attempts(connection, [claims[0].id])
+            counts = await count_states(connection, [webhook.id])
+        assert [each.id for each in listed] == sorted((each.id for each in listed), reverse=True)
+        assert [each.status for each in attempts[claims[0].id]] == [204, 204]
+        assert counts == {webhook.id: {"sending": 5}}
+
+    run_stored(database_url, scenario)
+
+
+def test_old_events_are_removed_unless_they_are_on_their_way(database_url):
+    """
+    Ended deliveries and events go after their retention; those that wait stay, and fail after some days.
+    """
+
+    async def scenario(stored):
+        await create(stored)
+        await stored.add_events(2)
+        queue = stored.queue()
+        claims = await queue.claim(10)
+        await queue.finish([(claims[0], ACCEPTED)])
+        await queue.release(claims[1:])
+        server = ServerSettings.model_validate({"events": {"retention": 1}, "webhooks": {"retention": 1}})
+        now = time.time()
+        await remove_old(stored.database, server, now + 2 * DAY_SECONDS)
+        (left,) = await stored.read()
+        assert (left.id, left.state) == (claims[1].id, "waiting")
+        later = now + (MAX_AGE_DAYS + 1) * DAY_SECONDS
+        await remove_old(stored.database, server, later)
+        assert [each.state for each in await stored.read()] == ["failed"]
+        await remove_old(stored.database, server, later + 2 * DAY_SECONDS)
+        assert await stored.read() == []
+
+    run_stored(database_url, scenario)
