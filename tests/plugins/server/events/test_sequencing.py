@@ -34,7 +34,7 @@ def run(url, scenario):
     async def main():
         async with open_database(url) as database:
             seen = Seen()
-            return await scenario(database, Sequencer(database, seen, poll=60), seen)
+            return await scenario(database, Sequencer(database, seen.receive, poll=60), seen)
 
     return asyncio.run(main())
 
@@ -111,7 +111,7 @@ def test_several_sequencers_share_the_work(database_url):
 
     async def scenario(database, sequencer, seen):
         await write(database, *range(BATCH + 500))
-        others = [Sequencer(database, seen, poll=60) for _ in range(3)]
+        others = [Sequencer(database, seen.receive, poll=60) for _ in range(3)]
         while await read_count(database):
             await asyncio.gather(*(each.assign() for each in (sequencer, *others)))
         assert sorted(event.place for event in seen.events) == list(range(1, BATCH + 501))
@@ -137,14 +137,13 @@ def test_a_receiver_that_fails_leaves_events_without_places(database_url):
     Places and what the receiver writes are one transaction.
     """
 
-    class Failing(Seen):
-        async def receive(self, connection, events):
-            raise LookupError
+    async def fail(_connection, _events):
+        raise LookupError
 
     async def scenario(database, sequencer, seen):
         await write(database, 1)
         with pytest.raises(LookupError):
-            await Sequencer(database, Failing(), poll=60).assign()
+            await Sequencer(database, fail, poll=60).assign()
         assert await read_subjects(database) == []
         await sequencer.assign()
         assert [event.place for event in seen.events] == [1]

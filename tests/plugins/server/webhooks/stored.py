@@ -12,7 +12,7 @@ from budwood_server.database.tables import DELIVERIES, WEBHOOKS
 from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.settings import DELAYS
-from budwood_server.webhooks.fan_out import FanOut
+from budwood_server.webhooks.fan_out import fan_out
 from budwood_server.webhooks.queue import Queue
 from budwood_server.webhooks.records import Attempt
 from tests.plugins.server.databases import open_database
@@ -28,7 +28,7 @@ class Stored:
 
     def __init__(self, database):
         self.database = database
-        self.sequencer = Sequencer(database, FanOut(database), poll=60)
+        self.sequencer = Sequencer(database, fan_out, poll=60)
 
     def queue(self, worker="a", lease=60.0, delays=DELAYS):
         """

@@ -38,8 +38,8 @@ async def run_dispatcher(stored, url, *, worker="a"):
     """
     Run a dispatcher.
     """
-    sender = Sender(timeout=60.0, allow_local=True)
-    queue = stored.queue(worker, delays=(0.0,) * 9)
+    sender = Sender(timeout=500.0, allow_local=True)
+    queue = stored.queue(worker, lease=600.0, delays=(0.0,) * 9)
     dispatcher = Dispatcher(stored.database, queue, FixedTargets(url), sender, source="test", poll=0.05, concurrency=20)
     task = asyncio.create_task(dispatcher.run())
     try:

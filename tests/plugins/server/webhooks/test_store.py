@@ -103,7 +103,7 @@ def test_replays_send_events_again(database_url):
         assert (again.id, again.number, again.earlier) == (claims[0].id, 2, 1)
         await queue.finish([(again, ACCEPTED)])
         async with stored.database.write() as connection:
-            assert await store.replay_since(stored.database, connection, webhook, 0.0) == 5
+            assert await store.replay_since(connection, webhook, 0.0) == 5
         assert len(await queue.claim(10)) == 5
         async with stored.database.read() as connection:
             listed = await list_deliveries(connection, webhook.id, limit=2)

@@ -68,7 +68,7 @@ class CallEvents:
             rows: The records: rows of `budwood_usage.rows.make_row`.
         """
         if self.is_wanted:
-            await record_events(connection, [to_event(row) for row in rows], database=self._database)
+            await record_events(connection, [to_event(row) for row in rows])
 
     async def check_if_due(self) -> None:
         """Find out again whether they are wanted, after a while: streams may have ended without saying so."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import EVENTS
-
-if TYPE_CHECKING:
-    from budwood_server.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +47,16 @@ class NewEvent:
         }
 
 
-async def record_events(
-    connection: AsyncConnection, events: Sequence[NewEvent], *, database: Database | None = None
-) -> None:
+async def record_events(connection: AsyncConnection, events: Sequence[NewEvent]) -> None:
     """
     Write events. They get their places in the order of events after the commit; see `Sequencer`.
+
+    An event of a call that was written before, because a commit was not confirmed, is left alone.
 
     Args:
         connection: The transaction of what they tell.
         events: The events.
-        database: The database, if events of calls may have been written before, because a commit was not confirmed.
-            These are left alone.
     """
     if events:
-        statement = insert(EVENTS) if database is None else database.insert(EVENTS).on_conflict_do_nothing()
+        statement = insert_into(connection, EVENTS).on_conflict_do_nothing()
         await connection.execute(statement, [event.to_row() for event in events])

@@ -8,8 +8,8 @@ The keys of rows do not tell in which order transactions were committed: with Po
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from sqlalchemy import bindparam, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,11 +27,8 @@ _LOCK: Final = 0x62776576
 """The advisory lock of PostgreSQL for those who give places."""
 
 
-class Receiver(Protocol):
-    """What takes part in the transaction that gives events their places."""
-
-    async def receive(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
-        """Note that events have their places now. They are in their order."""
+Receive = Callable[[AsyncConnection, Sequence[Event]], Awaitable[None]]
+"""Takes part in the transaction that gives events their places. The events are in their order."""
 
 
 class Sequencer:
@@ -42,13 +39,13 @@ class Sequencer:
 
     Args:
         database: The database.
-        receiver: What is told of the events, in the same transaction.
+        receive: Is told of the events, in the same transaction.
         poll: Seconds between two looks for new events.
     """
 
-    def __init__(self, database: Database, receiver: Receiver, *, poll: float) -> None:
+    def __init__(self, database: Database, receive: Receive, *, poll: float) -> None:
         self._database = database
-        self._receiver = receiver
+        self._receive = receive
         self._poll = poll
         self._wake = asyncio.Event()
         self._has_failed = False
@@ -92,7 +89,7 @@ class Sequencer:
             change = update(EVENTS).where(EVENTS.c.id == bindparam("row")).values(place=bindparam("given"))
             await connection.execute(change, given)
             events = [to_event({**row, "place": place}) for row, place in zip(rows, places, strict=True)]
-            await self._receiver.receive(connection, events)
+            await self._receive(connection, events)
         return len(rows)
 
     async def _has_new(self) -> bool:

@@ -13,7 +13,7 @@ from budwood_server.events.calls import CallEvents
 from budwood_server.events.retention import keep_removing
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.runs.claims import name_worker
-from budwood_server.webhooks.fan_out import FanOut
+from budwood_server.webhooks.fan_out import fan_out
 from budwood_server.webhooks.queue import Queue
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class EventServices:
         self._server = server
         self._find_keys = find_keys
         self.calls = CallEvents(database, always=server.events.inference)
-        self._sequencer = Sequencer(database, FanOut(database), poll=server.events.poll)
+        self._sequencer = Sequencer(database, fan_out, poll=server.events.poll)
         self._tasks: list[asyncio.Task[None]] = []
         self._sender: Sender | None = None
 

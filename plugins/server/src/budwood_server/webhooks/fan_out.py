@@ -9,39 +9,32 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from budwood_server.database import Database
+from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import DELIVERIES, WEBHOOKS
 from budwood_server.events.reading import Event
 from budwood_server.webhooks.records import Webhook, to_webhook
 
 
-class FanOut:
+async def fan_out(connection: AsyncConnection, events: Sequence[Event]) -> None:
     """
-    Creates a delivery of each event for each endpoint that gets it. Endpoints that are paused get theirs later.
+    Create a delivery of each event for each endpoint that gets it. Endpoints that are paused get theirs later.
 
     Args:
-        database: The database.
+        connection: The transaction that gives the events their places.
+        events: The events.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def receive(self, connection: AsyncConnection, events: Sequence[Event]) -> None:
-        """Create the deliveries of events that have their places now."""
-        query = select(WEBHOOKS).where(WEBHOOKS.c.state != "disabled")
-        webhooks = [to_webhook(dict(row)) for row in (await connection.execute(query)).mappings()]
-        await add_deliveries(self._database, connection, webhooks, events)
+    query = select(WEBHOOKS).where(WEBHOOKS.c.state != "disabled")
+    webhooks = [to_webhook(dict(row)) for row in (await connection.execute(query)).mappings()]
+    await add_deliveries(connection, webhooks, events)
 
 
-async def add_deliveries(
-    database: Database, connection: AsyncConnection, webhooks: Iterable[Webhook], events: Sequence[Event]
-) -> None:
+async def add_deliveries(connection: AsyncConnection, webhooks: Iterable[Webhook], events: Sequence[Event]) -> None:
     """Create deliveries of events for endpoints that get them, unless they exist."""
     now = time.time()
     filters = [(webhook.id, webhook.filter) for webhook in webhooks]
     rows = [_to_row(webhook, event, now) for event in events for webhook, wanted in filters if wanted.accepts(event)]
     if rows:
-        await connection.execute(database.insert(DELIVERIES).on_conflict_do_nothing(), rows)
+        await connection.execute(insert_into(connection, DELIVERIES).on_conflict_do_nothing(), rows)
 
 
 def _to_row(webhook: str, event: Event, now: float) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from budwood_server.webhooks.signing import create_secret
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from budwood_server.database import Database
     from budwood_server.people.principals import Principal
     from budwood_server.vault.master_keys import MasterKeys
 
@@ -189,14 +188,13 @@ async def replay_delivery(connection: AsyncConnection, webhook: Webhook, deliver
     return (await connection.execute(_replay().where(is_this))).rowcount == 1
 
 
-async def replay_since(database: Database, connection: AsyncConnection, webhook: Webhook, since: float) -> int:
+async def replay_since(connection: AsyncConnection, webhook: Webhook, since: float) -> int:
     """
     Send all events since a moment again that an endpoint gets, also those from before it was created.
 
     Those that are on their way are left alone.
 
     Args:
-        database: The database.
         connection: A transaction that writes.
         webhook: The endpoint.
         since: The moment in seconds since 1970.
@@ -213,7 +211,7 @@ async def replay_since(database: Database, connection: AsyncConnection, webhook:
             places = [event.place for event in events]
             is_one = and_(DELIVERIES.c.webhook == webhook.id, DELIVERIES.c.place.in_(places))
             await connection.execute(_replay().where(is_one))
-            await add_deliveries(database, connection, [webhook], events)
+            await add_deliveries(connection, [webhook], events)
         count += len(events)
         if len(rows) < REPLAY_BATCH:
             return count
