@@ -23,7 +23,7 @@ def new_key(**fields):
     ("fields", "message"),
     [
         ({"scopes": {"admin", "infer"}}, "exclude each other"),
-        ({"scopes": {"everything"}}, "is no scope; the scopes are infer, prompts, telemetry, admin"),
+        ({"scopes": {"everything"}}, "is no scope; the scopes are infer, prompts, telemetry, webhooks, texts, admin"),
         ({"scopes": set()}, "at least 1 item"),
         ({"name": ""}, "at least 1 character"),
         ({"name": "a\nb"}, "control characters"),

@@ -15,6 +15,7 @@ WITHOUT = {
     "/api/config/reload": "the second has no effect",
     "/api/prompts/{name}/render": "it changes nothing",
     "/api/runs/documents": "the same content under the same name is stored once",
+    "/api/webhooks/{webhook_id}/test": "each sends an event of its own, and changes nothing",
 }
 """The routes that take no key, and why."""
 

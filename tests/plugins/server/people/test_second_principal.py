@@ -8,11 +8,16 @@ import re
 import pytest
 
 from budwood_server.app import create_app
+from budwood_server.events.recording import NewEvent, record_events
+from budwood_server.events.sequencing import Sequencer
 from budwood_server.people import passwords
 from budwood_server.people.accounts import create_account
 from budwood_server.people.passwords import hash_password
 from budwood_server.people.principals import COMMAND
+from budwood_server.vault.master_keys import VARIABLE, new_master_key
 from budwood_server.web import event_streams
+from budwood_server.webhooks.deliveries import list_deliveries
+from budwood_server.webhooks.fan_out import fan_out
 from tests.plugins.server.people.conftest import PASSWORD, AccountsGateway
 from tests.plugins.server.runs.running import conversation
 
@@ -36,15 +41,21 @@ operator  POST /api/run
 operator  GET|DELETE /api/sessions*
 admin     GET|POST|PATCH|DELETE /api/accounts*
 admin     GET|POST|DELETE /api/tokens*
+viewer    GET /api/events*
+viewer    GET /api/webhooks*
+operator  POST|PATCH|DELETE /api/webhooks*
 admin     GET /api/audit
 admin     GET|POST /api/config*
 """
 """The least role that may use an operation. Of several lines, the last one counts. Add a line for each new route."""
 
-OWNED = ("/api/runs", "/api/sessions")
+OWNED = ("/api/runs", "/api/sessions", "/api/webhooks")
 """The paths of objects that others do not see. The others are the same for all who have the role."""
 
-SHARED = ("/api/keys", "/api/prompts", "/api/tokens", "/api/accounts", "/api/telemetry/calls")
+SHARED = ("/api/keys", "/api/prompts", "/api/tokens", "/api/accounts", "/api/telemetry/calls", "/api/events/schemas")
+
+BODIES = {"PATCH": {}, "POST /api/webhooks/{webhook_id}/replay": {"since": "2026-01-01T00:00:00Z"}}
+"""The bodies of operations that need one, by the method, or with the path."""
 
 ROLES = ("anyone", "viewer", "operator", "admin")
 NAMES = {"viewer": "vera", "operator": "oli", "admin": "ann"}
@@ -75,8 +86,24 @@ class OwnersGateway(AccountsGateway):
         run = self.call("POST", "/api/runs", {"specification": conversation(1)}, token)
         document = self.call("POST", "/api/runs/documents?name=a.txt", "Grafting joins two plants.", token)
         said = self.call("POST", "/api/run", {"model": MODEL, "input": "What is grafting?", "session": "oli"}, token)
-        assert [each.status for each in (run, document, said)] == [201, 201, 200], (run, document, said)
-        return {"run_id": run.json["id"], "document_id": document.json["id"], "name": "oli"}
+        webhook = self.call("POST", "/api/webhooks", {"url": "https://example.org/"}, token)
+        made = (run, document, said, webhook)
+        assert [each.status for each in made] == [201, 201, 200, 201], made
+        values = {"run_id": run.json["id"], "document_id": document.json["id"], "name": "oli"}
+        return values | {"webhook_id": webhook.json["id"], "delivery_id": self._deliver(webhook.json["id"])}
+
+    def _deliver(self, webhook):
+        """Return the id of a delivery to an endpoint."""
+
+        async def run():
+            database = self.worker.database
+            async with database.write() as connection:
+                await record_events(connection, [NewEvent("run.finished", "run_1", {})])
+            await Sequencer(database, fan_out, poll=60).assign()
+            async with database.read() as connection:
+                return str((await list_deliveries(connection, webhook))[0].id)
+
+        return self.run(run())
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +118,14 @@ def gateway(tmp_path_factory):
         patch.setattr(event_streams, "MAX_SECONDS", 0.0)  # else the stream of calls goes on
         with OwnersGateway({"server": server}, f"sqlite:///{folder}/server.sqlite3") as gateway:
             yield gateway
+
+
+@pytest.fixture(autouse=True)
+def master_key(monkeypatch):
+    """
+    Have a master key, which seals the secrets of webhooks.
+    """
+    monkeypatch.setenv(VARIABLE, new_master_key())
 
 
 def list_operations(gateway):
@@ -193,7 +228,8 @@ def test_objects_of_others_do_not_exist(gateway):
 
     for method, path in sorted(owned, key=lambda each: each[0] == "DELETE"):
         target = path.format_map(values)
-        foreign = gateway.call(method, target, None, gateway.tokens["other"])
+        body = BODIES.get(f"{method} {path}", BODIES.get(method))
+        foreign = gateway.call(method, target, body, gateway.tokens["other"])
         assert (foreign.status, foreign.json["error"]["code"]) == (404, "not_found"), (method, target, foreign)
     for method, path in owned:
         if method == "GET" and not path.endswith("/events"):
@@ -206,7 +242,7 @@ def test_lists_have_no_objects_of_others(gateway):
     Neither their names nor their number.
     """
     values = gateway.create_objects()
-    for path in ("/api/runs", "/api/runs/documents", "/api/sessions"):
+    for path in ("/api/runs", "/api/runs/documents", "/api/sessions", "/api/webhooks"):
         own = gateway.call("GET", path, token=gateway.tokens["operator"])
         foreign = gateway.call("GET", path, token=gateway.tokens["other"])
 

@@ -17,11 +17,15 @@ from budwood_server.settings import RequestOptionNames
 INFER: Final = "infer"
 PROMPTS: Final = "prompts"
 TELEMETRY: Final = "telemetry"
+WEBHOOKS: Final = "webhooks"
+TEXTS: Final = "texts"
 ADMIN: Final = "admin"
 SCOPES: Final = {
     INFER: "call models, and use their files, batches and responses",
     PROMPTS: "read and change prompts",
     TELEMETRY: "read usage, costs and metrics",
+    WEBHOOKS: "send events to endpoints of its owner; which events depends on the other scopes",
+    TEXTS: "get the texts of prompts and replies in events",
     ADMIN: "manage keys and settings; it excludes infer",
 }
 """What a key can be for, and what that permits. Further scopes may follow."""

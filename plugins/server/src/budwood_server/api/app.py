@@ -16,6 +16,7 @@ from budwood_server.api import (
     auth,
     configuration,
     endpoints,
+    events,
     keys,
     prompts,
     run_documents,
@@ -23,6 +24,7 @@ from budwood_server.api import (
     sessions,
     telemetry,
     tokens,
+    webhooks,
 )
 from budwood_server.api.errors import add_error_handlers
 from budwood_server.api.query_parameters import check_names
@@ -43,6 +45,8 @@ _PARTS: Final = (
     telemetry,
     run_documents,
     runs,
+    webhooks,
+    events,
     audit,
 )
 

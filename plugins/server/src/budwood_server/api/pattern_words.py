@@ -14,6 +14,7 @@ PRINTABLE_PATTERN: Final = r"^[!-~]+$"
 RUN_ID_PATTERN: Final = r"^run_[A-Za-z0-9]{1,60}$"
 DOCUMENT_ID_PATTERN: Final = r"^doc_[A-Za-z0-9]{1,60}$"
 TOKEN_ID_PATTERN: Final = "^[0-9A-Za-z_]+$"  # noqa: S105 - no password
+WEBHOOK_ID_PATTERN: Final = r"^wh_[0-9A-Za-z_]{1,60}$"
 
 WORDS: Final[Mapping[str, str]] = {
     NAME_PATTERN: "a name has lower-case letters and digits, and single . _ - between them",
@@ -24,6 +25,7 @@ WORDS: Final[Mapping[str, str]] = {
     PRINTABLE_PATTERN: "expected ASCII characters without spaces",
     RUN_ID_PATTERN: "the id of a run is run_ with letters and digits",
     DOCUMENT_ID_PATTERN: "the id of a document is doc_ with letters and digits",
+    WEBHOOK_ID_PATTERN: "the id of an endpoint is wh_ with letters, digits and _",
     TOKEN_ID_PATTERN: "the id of a token has letters, digits and _",
 }
 

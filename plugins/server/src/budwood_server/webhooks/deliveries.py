@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from budwood_server.api_models.webhooks import DeliveryState
 from budwood_server.database.tables import DELIVERIES, DELIVERY_ATTEMPTS
-from budwood_server.webhooks.records import Attempt, DeliveryState
+from budwood_server.web.problems import reject
+from budwood_server.webhooks.records import Attempt
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -69,6 +71,22 @@ async def list_deliveries(
     if before is not None:
         query = query.where(DELIVERIES.c.id < before)
     return [Delivery(**row) for row in (await connection.execute(query)).mappings()]
+
+
+async def find_delivery(connection: AsyncConnection, webhook: str, delivery_id: int) -> Delivery:
+    """
+    Return a delivery of an endpoint.
+
+    Raises:
+        ProblemError: 404: there is none.
+    """
+    query = select(*_COLUMNS).where(DELIVERIES.c.webhook == webhook, DELIVERIES.c.id == delivery_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        message = f"The endpoint has no delivery {delivery_id}."
+        hint = f"GET /api/webhooks/{webhook}/deliveries lists them."
+        raise reject(message, code="not_found", hint=hint, status=404)
+    return Delivery(**row)
 
 
 async def list_attempts(connection: AsyncConnection, deliveries: Iterable[int]) -> Mapping[int, Sequence[Attempt]]:

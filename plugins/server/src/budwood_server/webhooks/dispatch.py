@@ -11,9 +11,9 @@ from budwood import logs
 from budwood.errors import BudwoodError
 from budwood_server.database import DatabaseError
 from budwood_server.events.envelope import encode_event
-from budwood_server.events.reading import Event, format_id, read_events
+from budwood_server.events.reading import Event, read_events
 from budwood_server.webhooks.records import Attempt, Claim
-from budwood_server.webhooks.signing import sign_headers
+from budwood_server.webhooks.signing import make_headers
 from budwood_server.webhooks.targets import TargetError
 
 if TYPE_CHECKING:
@@ -123,12 +123,7 @@ class Dispatcher:
         except BudwoodError as error:
             return Attempt(at=time.time(), seconds=0.0, status=None, error=error.message)
         body = encode_event(event, self._source, with_texts=target.with_texts)
-        headers = {
-            "content-type": "application/cloudevents+json; charset=utf-8",
-            "user-agent": "budwood",
-            **sign_headers(target.secrets, format_id(claim.place), int(time.time()), body),
-        }
-        return await self._sender.send(target.url, headers, body)
+        return await self._sender.send(target.url, make_headers(target.secrets, event.id, body), body)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from budwood_server.api_models.webhooks import WebhookState
 from budwood_server.events.reading import EventFilter
-
-WebhookState = Literal["active", "paused", "disabled"]
-DeliveryState = Literal["waiting", "sending", "delivered", "failed"]
 
 OPEN: Final = ("waiting", "sending")
 """The states of deliveries that have not ended."""

@@ -24,6 +24,7 @@ from budwood.types import HTTPCall, Timing
 from budwood.wire.public_addresses import is_public
 from budwood_server.web.problems import reject
 from budwood_server.webhooks.records import Attempt
+from budwood_server.webhooks.signing import SIGNATURE
 
 if TYPE_CHECKING:
     from budwood.contracts import AsyncTransport
@@ -137,6 +138,7 @@ class Sender:
             status=status,
             error=error,
             retry_after=_parse_seconds(answer_headers.get("retry-after")),
+            request_headers=_bound({name: value for name, value in headers.items() if name != SIGNATURE}),
             response_headers=_bound(answer_headers),
             response_body=answer.decode("utf-8", "replace").replace("\0", "\ufffd")[:MAX_KEPT],
         )

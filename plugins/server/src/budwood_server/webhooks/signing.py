@@ -10,6 +10,7 @@ import base64
 import binascii
 import hmac
 import secrets
+import time
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
@@ -66,3 +67,12 @@ def sign_headers(keys: Iterable[str], message_id: str, timestamp: int, body: byt
     """Return the headers that prove who sends a request: a signature for each secret that receivers may know."""
     signatures = " ".join(sign(secret, message_id, timestamp, body) for secret in keys)
     return {ID: message_id, TIMESTAMP: str(timestamp), SIGNATURE: signatures}
+
+
+def make_headers(keys: Iterable[str], message_id: str, body: bytes) -> dict[str, str]:
+    """Return all headers of a request that is sent now, with its signatures."""
+    return {
+        "content-type": "application/cloudevents+json; charset=utf-8",
+        "user-agent": "budwood",
+        **sign_headers(keys, message_id, int(time.time()), body),
+    }

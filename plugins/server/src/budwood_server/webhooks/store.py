@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import and_, delete, func, insert, or_, select, tuple_, update
 
 from budwood_server.access.tokens import new_id
+from budwood_server.api_models.webhooks import OVERLAP_SECONDS
 from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import raise_version
 from budwood_server.database.tables import DELIVERIES, EVENTS, WEBHOOKS
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 PREFIX: Final = "wh_"
 MAX_WEBHOOKS: Final = 100
 """The maximum number of endpoints of an owner."""
-
-OVERLAP_SECONDS: Final = 24 * 3600.0
-"""Seconds for which a secret that was replaced signs beside the new one, unless told otherwise."""
 
 REPLAY_BATCH: Final = 1000
 _ORDER: Final = (WEBHOOKS.c.created.desc(), WEBHOOKS.c.id.desc())
@@ -99,7 +97,7 @@ async def find_webhook(connection: AsyncConnection, webhook_id: str, owner: str 
     row = (await connection.execute(select(WEBHOOKS).where(_is(webhook_id, owner)))).mappings().first()
     if row is None:
         message = f"There is no endpoint {webhook_id!r}."
-        raise reject(message, code="unknown_webhook", hint="GET /api/webhooks lists them.", status=404)
+        raise reject(message, code="not_found", hint="GET /api/webhooks lists them.", status=404)
     return to_webhook(dict(row))
 
 

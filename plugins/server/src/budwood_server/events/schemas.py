@@ -1,0 +1,157 @@
+"""What the ``data`` of each type of events has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from budwood_server.events.event_types import EVENT_TYPES
+from budwood_server.telemetry.forms import Call
+from budwood_server.webhooks.trial import TEST
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Actor(_Data):
+    """
+    Who acts.
+
+    Attributes:
+        kind: ``"key"``, ``"account"``, or ``"command"`` for the command line on the database.
+        name: A name for people.
+    """
+
+    kind: Literal["key", "account", "command"]
+    name: str
+
+
+class KeyCreated(_Data):
+    """
+    A key was created, or its secret was replaced. The subject is its id.
+
+    Attributes:
+        action: What was done.
+        name: The name of the key.
+        team: Its team, or null; only of a new key.
+        scopes: What it is for; only of a new key.
+        overlap: Seconds for which the secret before is accepted; only of a new secret.
+        by: Who did it.
+    """
+
+    action: Literal["key.create", "key.rotate"]
+    name: str
+    team: str | None = None
+    scopes: list[str] | None = None
+    overlap: float | None = None
+    by: Actor
+
+
+class KeyRevoked(_Data):
+    """
+    A key was revoked. The subject is its id.
+
+    Attributes:
+        action: What was done.
+        name: The name of the key.
+        by: Who did it.
+    """
+
+    action: Literal["key.revoke"]
+    name: str
+    by: Actor
+
+
+class TokenAdded(_Data):
+    """
+    A token of a vendor was added or replaced. The subject is its id.
+
+    Attributes:
+        action: What was done.
+        provider: The provider that it is for.
+        label: Its name among those of the provider.
+        by: Who did it.
+    """
+
+    action: Literal["token.add", "token.rotate"]
+    provider: str
+    label: str
+    by: Actor
+
+
+class TokenRemoved(_Data):
+    """A token of a vendor was removed; see `TokenAdded`."""
+
+    action: Literal["token.remove"]
+    provider: str
+    label: str
+    by: Actor
+
+
+class PromptUpdated(_Data):
+    """
+    A prompt, its versions or its labels have changed. The subject is the name, with ``@`` the version or the label.
+
+    Attributes:
+        action: What was done.
+        version: The version that a label was given to.
+        restored: The version whose content was saved again.
+        versions: The number of versions that were deleted with the prompt.
+        by: Who did it.
+    """
+
+    action: Literal[
+        "prompt.save", "prompt.roll_back", "prompt.label", "prompt.unlabel", "prompt.delete", "prompt.delete_version"
+    ]
+    version: int | None = None
+    restored: int | None = None
+    versions: int | None = None
+    by: Actor
+
+
+class WebhookTest(_Data):
+    """
+    Somebody tests an endpoint. The subject is its id.
+
+    Attributes:
+        webhook: The id of the endpoint.
+        name: Its name.
+    """
+
+    webhook: str
+    name: str
+
+
+MODELS: Final[Mapping[str, type[BaseModel]]] = {
+    "inference.completed": Call,
+    "inference.failed": Call,
+    "prompt.updated": PromptUpdated,
+    "token.added": TokenAdded,
+    "token.removed": TokenRemoved,
+    "key.created": KeyCreated,
+    "key.revoked": KeyRevoked,
+    TEST: WebhookTest,
+}
+"""The model of the data of each type."""
+
+
+@cache
+def describe_data(name: str) -> Mapping[str, Any] | None:
+    """Return the JSON schema of the data of a type; None if there is no such type."""
+    model = MODELS.get(name)
+    if model is None:
+        return {"$schema": _DRAFT, "title": name, "type": "object"} if name in EVENT_TYPES else None
+    schema = model.model_json_schema(mode="serialization")
+    if model is Call:  # an event has an id of its own
+        del schema["properties"]["id"]
+        schema = schema | {
+            "additionalProperties": False,
+            "required": [each for each in schema["required"] if each != "id"],
+        }
+    return {"$schema": _DRAFT, **schema, "title": name}

@@ -1,0 +1,71 @@
+"""What somebody may choose for an endpoint: its URL, its events and their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from budwood_server.access.authentication import forbid
+from budwood_server.access.keys import ADMIN, TEXTS
+from budwood_server.api_models.webhooks import NewWebhook, WebhookChange
+from budwood_server.events.event_types import EVENT_TYPES, find_visible, select_types
+from budwood_server.people.principals import Principal
+from budwood_server.telemetry.filters import sees_all
+from budwood_server.webhooks.sending import check_url
+
+
+def choose_new(new: NewWebhook, principal: Principal, *, allow_local: bool) -> dict[str, Any]:
+    """
+    Return the fields of a new endpoint, as `budwood_server.webhooks.store.create_webhook` takes them.
+
+    Args:
+        new: What somebody wants.
+        principal: Who that is.
+        allow_local: Whether the endpoint may be on this machine.
+
+    Raises:
+        ProblemError: 400: the URL or a type is not valid. 403: the principal may not have its events or their texts.
+    """
+    wanted = dict(new)
+    wanted["name"] = new.name or find_host(new.url)
+    wanted["sees_all"] = sees_all(principal) if new.sees_all is None else new.sees_all
+    return _check(wanted, principal, allow_local=allow_local)
+
+
+def choose_change(change: WebhookChange, principal: Principal, *, allow_local: bool) -> dict[str, Any]:
+    """Return the fields of an endpoint that change; see `choose_new`."""
+    wanted = {name: getattr(change, name) for name in change.model_fields_set}
+    return _check(wanted, principal, allow_local=allow_local)
+
+
+def find_host(url: str) -> str:
+    """Return the host of a URL. The rest may have a secret of the endpoint."""
+    try:
+        return urlsplit(url).hostname or "endpoint"
+    except ValueError:
+        return "endpoint"
+
+
+def _check(wanted: dict[str, Any], principal: Principal, *, allow_local: bool) -> dict[str, Any]:
+    if "url" in wanted:
+        check_url(wanted["url"], allow_local=allow_local)
+    if "types" in wanted:
+        wanted["types"] = _choose_types(wanted["types"], principal)
+    if wanted.get("sees_all") and not sees_all(principal):
+        raise forbid(principal.scopes, ADMIN, principal.kind)
+    if wanted.get("with_texts") and TEXTS not in principal.scopes:
+        raise forbid(principal.scopes, TEXTS, principal.kind)
+    return wanted
+
+
+def _choose_types(patterns: Iterable[str], principal: Principal) -> Collection[str]:
+    """Return the types that patterns name, of those that a principal may see: each pattern names one of them."""
+    chosen: set[str] = set()
+    for pattern in patterns:
+        named = select_types([pattern])
+        visible = find_visible(named, principal)
+        if not visible:
+            raise forbid(principal.scopes, EVENT_TYPES[min(named)].scope, principal.kind)
+        chosen |= visible
+    return chosen
