@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from budwood import logs
@@ -26,7 +26,7 @@ from budwood_server.routes.table import ROUTES, RUN, Match, RouteTable
 from budwood_server.web.body_limits import find_limit, is_read_before
 from budwood_server.web.cors import allow_origin, answer_preflight
 from budwood_server.web.exchange import Exchange
-from budwood_server.web.paths import GATEWAY, is_page
+from budwood_server.web.paths import EVENTS, GATEWAY, is_page
 from budwood_server.web.problems import CLIENT_GONE, ClientGoneError, Problem, ProblemError, describe_unknown_route
 from budwood_server.worker import Worker
 
@@ -96,23 +96,33 @@ class Application:
             return
         if allow_origin(exchange, self._worker.configuration.server.allowed_origins):
             await answer_preflight(exchange)
+        elif exchange.path == EVENTS:
+            await self._attend(exchange, EVENTS, OWN, self._follow_events(exchange))
         else:
             await self._serve(exchange)
 
     async def _serve(self, exchange: Exchange) -> None:
-        """Answer a request by a thin handler, with an error in the form of its API if that fails."""
+        """Answer a request by a thin handler. It keeps the present configuration to its end."""
+        configuration = self._worker.configuration
+        match = self._routes.find(exchange.method, exchange.path)
+        path = "unknown" if match.route is None else match.route.path
+        configuration.begin()
+        try:
+            answering = self._answer(exchange, match, configuration)
+            await self._attend(exchange, path, find_api(exchange, match.route), answering)
+        finally:
+            await configuration.end()
+
+    async def _attend(self, exchange: Exchange, path: str, api: str, answering: Awaitable[None]) -> None:
+        """Await the answer to a request, and send an error in the form of its API if that fails."""
         if logs.is_enabled():
             from structlog.contextvars import bind_contextvars  # imported already
 
             bind_contextvars(request_id=exchange.request_id)  # each request has a context of its own
-        configuration = self._worker.configuration
-        match = self._routes.find(exchange.method, exchange.path)
-        api = find_api(exchange, match.route)
         started = time.perf_counter()
-        configuration.begin()
         self._worker.running.add(exchange)
         try:
-            await self._answer(exchange, match, configuration)
+            await answering
         except ClientGoneError:
             pass  # no client is left to answer
         except asyncio.CancelledError:
@@ -124,9 +134,15 @@ class Application:
             await _send_error(exchange, error, api)
         finally:
             self._worker.running.remove(exchange)
-            path = "unknown" if match.route is None else match.route.path
             self._record(exchange, path, time.perf_counter() - started)
-            await configuration.end()
+
+    async def _follow_events(self, exchange: Exchange) -> None:
+        """Send events as they come. Such a stream may last for days, so it keeps no configuration."""
+        if exchange.method != "GET":
+            raise _no_route(exchange, frozenset({"GET"}))
+        from budwood_server.routes.events import follow_events  # most workers have no such streams
+
+        await follow_events(exchange, self._worker)
 
     def interrupt(self) -> None:
         """End the requests under way with an error."""

@@ -186,12 +186,16 @@ class EventSettings(_Section):
             streams can begin in the past.
         retention: The days for which events are kept.
         poll: Seconds between two looks for events that other processes have written.
+        heartbeat: Seconds without an event after which a stream of events gets a heartbeat.
+        max_streams: The maximum number of streams of events in each process.
     """
 
     source: Annotated[str, Field(min_length=1, max_length=200)] = "budwood"
     inference: bool = False
     retention: Days = 30.0
     poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 0.25
+    heartbeat: Annotated[float, Field(ge=0.01, le=3600, allow_inf_nan=False)] = 30.0
+    max_streams: Annotated[int, Field(ge=0, le=100_000)] = 2000
 
 
 class WebhookSettings(_Section):

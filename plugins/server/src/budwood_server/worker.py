@@ -212,6 +212,8 @@ class Worker:
     def drain(self) -> None:
         """Note that no new requests are accepted."""
         self._is_draining = True
+        if self.services is not None:
+            self.services.events.hub.drain()
         self.announce()
 
     async def reload(self, *, if_changed: bool = False) -> str:

@@ -25,6 +25,15 @@ INVALID_KEY: Final = Problem(
     headers={"www-authenticate": "Bearer"},
 )
 
+INVALID_LOGIN: Final = Problem(
+    status=401,
+    message="The login is not valid, or has ended.",
+    type="authentication_error",
+    code="invalid_login",
+    hint="Log in again.",
+    headers={"www-authenticate": "Bearer"},
+)
+
 
 async def authenticate(worker: Worker, find_header: Callable[[str], str | None], scope: str) -> ApiKey:
     """

@@ -9,12 +9,12 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from budwood_server.access.authentication import find_key, find_token, forbid
+from budwood_server.access.authentication import INVALID_LOGIN, find_key, find_token, forbid
 from budwood_server.access.keys import ADMIN
 from budwood_server.gateway.errors import NO_DATABASE
 from budwood_server.people.logins import ACCESS_PREFIX, SecretKind, find_csrf_token, find_login
 from budwood_server.people.principals import Principal, from_key
-from budwood_server.web.problems import Problem, ProblemError, reject
+from budwood_server.web.problems import ProblemError, reject
 from budwood_server.worker import Worker
 
 if TYPE_CHECKING:
@@ -28,14 +28,6 @@ _bearer = HTTPBearer(
 
 
 COOKIE: Final = "budwood_session"
-INVALID_LOGIN: Final = Problem(
-    status=401,
-    message="The login is not valid, or has ended.",
-    type="authentication_error",
-    code="invalid_login",
-    hint="Log in again.",
-    headers={"www-authenticate": "Bearer"},
-)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

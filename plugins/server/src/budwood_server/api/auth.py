@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_origin, get_database, get_worker, require
+from budwood_server.access.authentication import INVALID_LOGIN
+from budwood_server.api.access import COOKIE, check_origin, get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api_models.accounts import Account
 from budwood_server.api_models.auth import LoginReply, PrincipalReply, TicketReply

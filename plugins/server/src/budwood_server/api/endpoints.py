@@ -15,9 +15,8 @@ from budwood.types import EndpointState
 from budwood_server.api.access import get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api_models.endpoints import Endpoint, EndpointsReply, ProviderEndpoints
-from budwood_server.people.principals import Principal
+from budwood_server.people.principals import Principal, sees_all
 from budwood_server.people.roles import ENDPOINTS_READ
-from budwood_server.telemetry.filters import sees_all
 from budwood_server.worker import WorkerState
 
 router = APIRouter(prefix="/api/endpoints", tags=["endpoints"])

@@ -54,16 +54,20 @@ class EventFilter:
         types: Their types.
         owner: Only events of this owner; None for those of all owners.
         subjects: Only events about these; None for all.
+        values: Only events whose data has one of these values in a field.
     """
 
     types: frozenset[str]
     owner: str | None = None
     subjects: frozenset[str] | None = None
+    values: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def accepts(self, event: Event) -> bool:
         """Tell whether it selects an event."""
         is_visible = self.owner is None or event.owner == self.owner
-        return event.type in self.types and is_visible and (self.subjects is None or event.subject in self.subjects)
+        has_subject = self.subjects is None or event.subject in self.subjects
+        has_values = all(event.data.get(name) in values for name, values in self.values.items())
+        return event.type in self.types and is_visible and has_subject and has_values
 
 
 def format_id(place: int) -> str:

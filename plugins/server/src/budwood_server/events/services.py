@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from budwood_server.access.tokens import new_id
-from budwood_server.database import EVENTS, WEBHOOKS
+from budwood_server.database import EVENTS, KEYS, WEBHOOKS
 from budwood_server.events.calls import CallEvents
+from budwood_server.events.hub import Hub
+from budwood_server.events.interests import Interests
 from budwood_server.events.retention import keep_removing
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.runs.claims import name_worker
@@ -17,7 +19,7 @@ from budwood_server.webhooks.fan_out import fan_out
 from budwood_server.webhooks.queue import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from budwood_server.database import Database, VersionWatch
     from budwood_server.settings import ServerSettings
@@ -37,6 +39,7 @@ class EventServices:
 
     Attributes:
         calls: Writes the events of calls.
+        hub: The streams of events of this process.
     """
 
     def __init__(self, database: Database, server: ServerSettings, find_keys: Callable[[], MasterKeys]) -> None:
@@ -44,6 +47,8 @@ class EventServices:
         self._server = server
         self._find_keys = find_keys
         self.calls = CallEvents(database, always=server.events.inference)
+        self._interests = Interests(database, name_worker(os.getpid(), new_id()[:6]), self.calls.check)
+        self.hub = Hub(database, server.events, self._interests)
         self._sequencer = Sequencer(database, fan_out, poll=server.events.poll)
         self._tasks: list[asyncio.Task[None]] = []
         self._sender: Sender | None = None
@@ -57,12 +62,14 @@ class EventServices:
             sends: Whether this process sends events to webhooks.
         """
         await self.calls.start(watch)
-        self._tasks.append(asyncio.create_task(self._sequencer.run(), name="budwood-events"))
-        removing = keep_removing(self._database, self._server)
-        self._tasks.append(asyncio.create_task(removing, name="budwood-event-retention"))
+        watch.subscribe(EVENTS, self.hub.notice)
+        watch.subscribe(KEYS, self.hub.recheck)
+        self._run(self._sequencer.run(), "budwood-events")
+        self._run(keep_removing(self._database, self._server), "budwood-event-retention")
+        self._run(self.hub.run(), "budwood-event-hub")
+        self._run(self._interests.run(), "budwood-event-interests")
         if sends:
-            dispatcher = self._create_dispatcher(watch)
-            self._tasks.append(asyncio.create_task(dispatcher.run(), name="budwood-webhooks"))
+            self._run(self._create_dispatcher(watch).run(), "budwood-webhooks")
 
     def wake(self) -> None:
         """Look for new events at once, because this process has written some."""
@@ -76,8 +83,12 @@ class EventServices:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()
+        await self._interests.close()
         if self._sender is not None:
             await self._sender.close()
+
+    def _run(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(coroutine, name=name))
 
     def _create_dispatcher(self, watch: VersionWatch) -> Dispatcher:
         from budwood_server.webhooks.dispatch import Dispatcher

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from budwood_server.access.authentication import forbid
-from budwood_server.api.access import COOKIE, INVALID_LOGIN, check_csrf_token, check_origin, check_token, find_logged_in
+from budwood_server.access.authentication import INVALID_LOGIN, forbid
+from budwood_server.api.access import COOKIE, check_csrf_token, check_origin, check_token, find_logged_in
 from budwood_server.page.forms import Form, read_form
 from budwood_server.page.visits import Visit
 from budwood_server.people.logins import find_csrf_token

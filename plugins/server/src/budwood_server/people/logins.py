@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.access.tokens import hash_secret, new_id, new_secret
@@ -99,17 +99,18 @@ async def issue_tokens(connection: AsyncConnection, login_id: str) -> Tokens:
 
 async def find_login(connection: AsyncConnection, secret: str, kind: SecretKind) -> Login | None:
     """Return the login that a secret proves; None if it is not valid, or its account is disabled."""
-    now = time.time()
     query = (
-        select(LOGINS.c.id.label("login_id"), *ACCOUNT_COLUMNS)
+        _select_login()
         .join(LOGIN_SECRETS, LOGIN_SECRETS.c.login_id == LOGINS.c.id)
-        .join(ACCOUNTS, ACCOUNTS.c.id == LOGINS.c.account_id)
         .where(LOGIN_SECRETS.c.secret_hash == hash_secret(secret), LOGIN_SECRETS.c.kind == kind)
-        .where(LOGIN_SECRETS.c.expires > now, LOGINS.c.expires > now, LOGINS.c.revoked.is_(None))
-        .where(ACCOUNTS.c.disabled.is_(None))
+        .where(LOGIN_SECRETS.c.expires > time.time())
     )
-    row = (await connection.execute(query)).mappings().first()
-    return None if row is None else Login(row["login_id"], Account.model_validate(dict(row)))
+    return await _read_login(connection, query)
+
+
+async def find_login_by_id(connection: AsyncConnection, login_id: str) -> Login | None:
+    """Return a login by its id; None if it has ended, or its account is disabled."""
+    return await _read_login(connection, _select_login().where(LOGINS.c.id == login_id))
 
 
 async def hold_account(
@@ -153,6 +154,20 @@ async def end_login(connection: AsyncConnection, login_id: str) -> None:
 async def end_logins(connection: AsyncConnection, account_id: str) -> None:
     """End all logins of an account."""
     await connection.execute(delete(LOGINS).where(LOGINS.c.account_id == account_id))
+
+
+def _select_login() -> Select[Any]:
+    """Return the query of logins that have not ended."""
+    return (
+        select(LOGINS.c.id.label("login_id"), *ACCOUNT_COLUMNS)
+        .join(ACCOUNTS, ACCOUNTS.c.id == LOGINS.c.account_id)
+        .where(LOGINS.c.expires > time.time(), LOGINS.c.revoked.is_(None), ACCOUNTS.c.disabled.is_(None))
+    )
+
+
+async def _read_login(connection: AsyncConnection, query: Select[Any]) -> Login | None:
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else Login(row["login_id"], Account.model_validate(dict(row)))
 
 
 async def _issue(connection: AsyncConnection, login_id: str, kind: SecretKind, seconds: float) -> str:

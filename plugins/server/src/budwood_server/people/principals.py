@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from budwood_server.access.keys import ADMIN
 from budwood_server.people.roles import ROLES, expand_scopes
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class Principal:
 
 COMMAND: Final = Principal("command", "command line", "command", frozenset(), "command")
 """Who runs ``budwood server`` on the database. The permission to do so is that of the database."""
+
+
+def sees_all(principal: Principal) -> bool:
+    """Tell whether a principal sees calls and events of all owners, and not only of its own."""
+    return principal.kind != "key" or ADMIN in principal.scopes
 
 
 def from_key(key: ApiKey) -> Principal:

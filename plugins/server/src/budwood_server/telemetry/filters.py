@@ -13,7 +13,7 @@ from budwood.contracts.tags import MAX_TAG_VALUE, is_tag_name
 from budwood.types import CallFilter
 from budwood_cli.errors import ArgumentError
 from budwood_cli.moments import parse_moment
-from budwood_server.access.keys import ADMIN
+from budwood_server.people.principals import sees_all
 from budwood_server.web.problems import Problem, ProblemError, reject
 
 if TYPE_CHECKING:
@@ -98,11 +98,6 @@ def restrict(where: CallFilter, reader: Principal) -> CallFilter:
             )
         )
     return replace(where, tags={**where.tags, name: value})
-
-
-def sees_all(reader: Principal) -> bool:
-    """Tell whether a reader of telemetry sees the calls of everyone."""
-    return reader.kind != "key" or ADMIN in reader.scopes
 
 
 def _read_moment(text: str | None, name: str, now: float) -> float | None:

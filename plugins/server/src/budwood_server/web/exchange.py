@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import from_json, to_json
 
+from budwood_server.web.connections import abort
 from budwood_server.web.problems import SLOW_BODY, ClientGoneError, Problem, ProblemError, reject, reject_size
 
 T = TypeVar("T")
@@ -283,6 +284,10 @@ class Exchange:
     async def end_stream(self) -> None:
         """End a reply that was sent part by part."""
         await self._send({"type": "http.response.body", "body": b""})
+
+    def abort(self) -> None:
+        """Close the connection at once, although the client has not read what was sent."""
+        abort(self._send)
 
     async def send_events(
         self, chunks: AsyncIterator[bytes], headers: Callable[[], Iterable[Header]], keep_alive: float

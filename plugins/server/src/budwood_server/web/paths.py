@@ -7,6 +7,9 @@ from typing import Final
 GATEWAY: Final = "/v1/"
 """What the paths of the gateway's routes begin with."""
 
+EVENTS: Final = "/v1/events"
+"""The path of streams of events."""
+
 PAGE: Final = "/admin"
 """The path of the admin page, and what its other paths begin with."""
 
