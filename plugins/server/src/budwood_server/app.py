@@ -84,10 +84,16 @@ class Application:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, or take part in start and stop of the server."""
+        request_id = f"req_{random.getrandbits(128):032x}"
+        if scope["type"] == "websocket":
+            from budwood_server.events.sockets import serve_socket  # most workers have none
+
+            await serve_socket(scope, receive, send, self._worker, request_id)
+            return
         if scope["type"] != "http":
             await self.rest(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, f"req_{random.getrandbits(128):032x}")
+        exchange = Exchange(scope, receive, send, request_id)
         if exchange.path == RUN:
             await self._serve(exchange)
             return

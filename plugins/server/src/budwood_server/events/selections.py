@@ -8,13 +8,11 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from budwood_server.access.authentication import forbid
+from budwood_server.access.keys import TEXTS
 from budwood_server.events.event_types import EVENT_TYPES, find_visible, select_types
 from budwood_server.events.reading import EventFilter, parse_id
 from budwood_server.people.principals import Principal, sees_all
 from budwood_server.web.problems import reject
-
-TEXTS: Final = "texts"
-"""The scope that texts of prompts and replies need."""
 
 DATA_FIELDS: Final = ("key", "model", "user")
 """The fields of the data of events by which a stream can be filtered."""

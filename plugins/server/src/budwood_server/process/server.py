@@ -31,6 +31,13 @@ KEEP_ALIVE_SECONDS: Final = 75
 """The time for which a connection without a request stays open; proxies usually reuse it for up to 60 s."""
 
 
+MAX_SOCKET_MESSAGE: Final = 4096
+"""The largest message in bytes that a client of a WebSocket may send; the server needs none."""
+
+PING_SECONDS: Final = 30.0
+"""Seconds between two pings of WebSockets, and until the answer must have come."""
+
+
 class GatewayServer(uvicorn.Server):
     """
     uvicorn's server, with other ways to stop.
@@ -55,7 +62,11 @@ class GatewayServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                ws="none",
+                ws=_create_socket,  # type: ignore[arg-type]  # it is only called
+                ws_max_size=MAX_SOCKET_MESSAGE,
+                ws_per_message_deflate=False,  # it would take memory for each connection
+                ws_ping_interval=PING_SECONDS,
+                ws_ping_timeout=PING_SECONDS,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
             )
@@ -128,6 +139,13 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in a new event loop, that of uvloop if it is installed."""
     with asyncio.Runner(loop_factory=_find_loop_factory()) as runner:
         return runner.run(coroutine)
+
+
+def _create_socket(**options: Any) -> asyncio.Protocol:  # noqa: ANN401 - those of uvicorn
+    """Return the protocol of a WebSocket. It is imported by the first one, since most workers have none."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(**options)
 
 
 def _find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
