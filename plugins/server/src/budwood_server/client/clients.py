@@ -11,6 +11,7 @@ from budwood_server.client.calls import Connection
 from budwood_server.client.operations import S, operation
 from budwood_server.client.requests import Request, get, path_of
 from budwood_server.client.resources.accounts import Accounts, Audit
+from budwood_server.client.resources.events import EventMethods
 from budwood_server.client.resources.jobs import Jobs
 from budwood_server.client.resources.keys import Keys
 from budwood_server.client.resources.prompts import Prompts
@@ -55,6 +56,7 @@ class _Resources(RunMethods[S]):
         accounts: Accounts of people.
         audit: The log of administrative acts.
         endpoints: Providers, and the health of their endpoints.
+        events: What happens on the server.
         keys: API keys.
         jobs: Batches of requests.
         prompts: Prompts with their versions and labels.
@@ -70,6 +72,7 @@ class _Resources(RunMethods[S]):
         self.accounts: Final = Accounts(sender)
         self.audit: Final = Audit(sender)
         self.endpoints: Final = Endpoints(sender)
+        self.events: Final = EventMethods(sender)
         self.keys: Final = Keys(sender)
         self.jobs: Final = Jobs(sender)
         self.prompts: Final = Prompts(sender)
