@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from sqlalchemy import text, update
@@ -12,9 +13,11 @@ from budwood_server.database.tables import DELIVERIES
 from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.people.audit import list_entries
-from budwood_server.vault.master_keys import VARIABLE, new_master_key
+from budwood_server.vault.master_keys import VARIABLE, MasterKeys, new_master_key, parse_master_keys
+from budwood_server.vault.store import count_by_key
 from budwood_server.webhooks import verify
 from budwood_server.webhooks.fan_out import fan_out
+from budwood_server.webhooks.secrets import load_secrets
 from tests.plugins.server.keyed_gateway import KeyedGateway
 from tests.plugins.server.webhooks.receiver import run_receiver
 
@@ -301,3 +304,44 @@ async def post(gateway, path, body=None, method="POST"):
     answer = await send_request(gateway.worker, method, f"/api/webhooks{path}", content, headers)
     assert answer.status < 300, answer.body
     return answer.json
+
+
+def test_secrets_are_sealed_with_a_new_master_key(gateway, monkeypatch):
+    """
+    An older key cannot be removed before that, and afterwards the secret is the same.
+    """
+    old = parse_master_keys(os.environ[VARIABLE], "variable")
+    webhook = create(gateway)
+    new = old.rotate()
+    monkeypatch.setenv(VARIABLE, new.to_text())
+    before = read_counts(gateway)
+    rewrapped = gateway.send("POST", "/api/tokens/rewrap", gateway.keys["admin"]).json
+    lost = parse_master_keys(new_master_key(), "variable")
+    monkeypatch.setenv(VARIABLE, lost.to_text())
+    failed = gateway.send("POST", "/api/tokens/rewrap", gateway.keys["admin"]).json
+
+    assert before == {old.current.id: 1}
+    assert rewrapped["webhook_secrets"] == {"rewrapped": 1, "unchanged": 0, "failed": []}
+    assert read_counts(gateway) == {new.current.id: 1}
+    assert failed["webhook_secrets"]["failed"] == [webhook["id"]]
+    assert gateway.run(open_secrets(gateway, MasterKeys(new.keys[:1]))) == [webhook["secret"]]
+
+
+def read_counts(gateway):
+    """
+    Return what each master key seals.
+    """
+
+    async def run():
+        async with gateway.worker.database.read() as connection:
+            return await count_by_key(connection)
+
+    return gateway.run(run())
+
+
+async def open_secrets(gateway, keys):
+    """
+    Return all secrets.
+    """
+    async with gateway.worker.database.read() as connection:
+        return [secret.open(keys) for secret in await load_secrets(connection)]

@@ -16,7 +16,7 @@ from budwood_server.api.errors import list_responses
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
 from budwood_server.api.pattern_words import TOKEN_ID_PATTERN
-from budwood_server.api_models.tokens import RewrapReply, TokenReply
+from budwood_server.api_models.tokens import RewrappedSecretsReply, RewrapReply, TokenReply
 from budwood_server.vault import acts, store
 from budwood_server.vault.master_keys import MasterKeys, find_master_keys
 from budwood_server.vault.provider_settings import check_provider, describe_problem
@@ -85,13 +85,23 @@ async def add_token(
 
 @router.post("/rewrap", response_model=RewrapReply, responses=list_responses(400, 401, 403, 409, 503))
 async def rewrap_tokens(request: Request, principal: Admin, idempotency_key: IdempotencyKey = None) -> Response:
-    """Seal all tokens with the newest master key. Those that cannot be opened stay as they are."""
+    """Seal all tokens and secrets of webhooks with the newest master key. Those that cannot be opened stay."""
 
     async def change(connection: AsyncConnection) -> RewrapReply:
-        done = await acts.rewrap(connection, principal, keys)
+        done, secrets = await acts.rewrap(connection, principal, keys)
         failed = [TokenReply(**dict(token), problem=describe_problem(error)) for token, error in done.failed]
         count = len(done.changed)
-        return RewrapReply(master_key=keys.current.id, rewrapped=count, unchanged=done.unchanged, failed=failed)
+        return RewrapReply(
+            master_key=keys.current.id,
+            rewrapped=count,
+            unchanged=done.unchanged,
+            failed=failed,
+            webhook_secrets=RewrappedSecretsReply(
+                rewrapped=secrets.changed,
+                unchanged=secrets.unchanged,
+                failed=[webhook for webhook, _ in secrets.failed],
+            ),
+        )
 
     keys = await find_keys(request)
     return await create_once(request, principal, idempotency_key, change, status=200)

@@ -18,6 +18,21 @@ class TokenReply(VendorToken):
     problem: str | None = None
 
 
+class RewrappedSecretsReply(BaseModel):
+    """
+    What sealing the secrets of webhooks again has done.
+
+    Attributes:
+        rewrapped: How many are now sealed with the newest master key.
+        unchanged: How many were sealed with it before.
+        failed: The ids of the endpoints of those that cannot be opened, which are as before.
+    """
+
+    rewrapped: int
+    unchanged: int
+    failed: list[str]
+
+
 class RewrapReply(BaseModel):
     """
     What sealing the tokens again has done.
@@ -27,9 +42,11 @@ class RewrapReply(BaseModel):
         rewrapped: How many tokens are now sealed with it.
         unchanged: How many were sealed with it before.
         failed: Those that cannot be opened, which are as before.
+        webhook_secrets: The same for the secrets of webhooks.
     """
 
     master_key: str
     rewrapped: int
     unchanged: int
     failed: list[TokenReply]
+    webhook_secrets: RewrappedSecretsReply

@@ -66,9 +66,9 @@ def rotate() -> None:
 @app.command("prune")
 def prune(*, database: URL = None) -> None:
     """
-    Remove older master keys that seal no token any more. Backups of the database may still need them.
+    Remove older master keys that seal nothing any more. Backups of the database may still need them.
 
-    It is an error if one of them still seals a token.
+    It is an error if one of them still seals a token or a secret of a webhook.
     """
     from budwood import Settings
     from budwood_server.vault.master_keys import MasterKeys, find_master_keys
@@ -77,7 +77,7 @@ def prune(*, database: URL = None) -> None:
     counts = run_with_database(database, _count)
     if left := [key.id for key in keys.keys[1:] if counts.get(key.id)]:
         raise ArgumentError(
-            f"The master key {left[0]} still seals {counts[left[0]]} tokens.",
+            f"The master key {left[0]} still seals {counts[left[0]]} tokens or secrets of webhooks.",
             hint="Seal them with the newest one first: `budwood server tokens rewrap`.",
         )
     if len(keys.keys) == 1:
@@ -88,7 +88,7 @@ def prune(*, database: URL = None) -> None:
 
 @app.command("list")
 def list_keys(*, database: URL = None, layout: options.Format = None, json_output: options.AsJSON = False) -> None:
-    """List the ids of the master keys, and how many tokens each seals. Keys that are not there are missing."""
+    """List the ids of the master keys, and how much each seals. Keys that are not there are missing."""
     from budwood import Settings
     from budwood_server.vault.master_keys import NoMasterKeyError, find_master_keys
 

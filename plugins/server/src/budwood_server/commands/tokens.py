@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from budwood_server.vault.master_keys import MasterKeys
     from budwood_server.vault.store import Rewrapped, StoredToken
     from budwood_server.vault.tokens import VendorToken
+    from budwood_server.webhooks.secrets import RewrappedSecrets
 
 COLUMNS: Final = ("id", "provider", "label", "token", "master key", "created", "changed")
 _OPTIONAL: Final = ("master key", "created")
@@ -141,7 +142,7 @@ def remove(
 @app.command("rewrap")
 def rewrap(*, database: URL = None, json_output: options.AsJSON = False) -> None:
     """
-    Seal all tokens with the newest master key. The exit status is 1 if one cannot be opened.
+    Seal all tokens, and the secrets of webhooks, with the newest master key. The exit status is 1 if one is damaged.
 
     Do it after `budwood server master-key rotate`, once all servers have the new key.
     """
@@ -152,13 +153,13 @@ def rewrap(*, database: URL = None, json_output: options.AsJSON = False) -> None
 
     keys = find_master_keys(Settings.load())
 
-    async def run(opened: Database) -> Rewrapped:
+    async def run(opened: Database) -> tuple[Rewrapped, RewrappedSecrets]:
         async with opened.write() as connection:
             return await acts.rewrap(connection, COMMAND, keys)
 
-    done = run_with_database(database, run)
-    _report_rewrapped(done, keys, json_output=json_output)
-    if done.failed:
+    done, secrets = run_with_database(database, run)
+    _report_rewrapped(done, secrets, keys, json_output=json_output)
+    if done.failed or secrets.failed:
         raise typer.Exit(1)
 
 
@@ -201,21 +202,37 @@ def _report(action: str, token: VendorToken, *, json_output: bool) -> None:
         terminal.note(f"{action}: {_describe(token)}")
 
 
-def _report_rewrapped(done: Rewrapped, keys: MasterKeys, *, json_output: bool) -> None:
+def _report_rewrapped(done: Rewrapped, secrets: RewrappedSecrets, keys: MasterKeys, *, json_output: bool) -> None:
     from budwood_server.vault.provider_settings import describe_problem
 
     failed = [(token, describe_problem(error)) for token, error in done.failed]
     if json_output:
         rows = [_to_json(token) | {"problem": problem} for token, problem in failed]
         counts = {"rewrapped": len(done.changed), "unchanged": done.unchanged}
-        terminal.write_json({"master_key": keys.current.id, **counts, "failed": rows})
+        of_webhooks = {
+            "rewrapped": secrets.changed,
+            "unchanged": secrets.unchanged,
+            "failed": [webhook for webhook, _ in secrets.failed],
+        }
+        terminal.write_json(
+            {
+                "master_key": keys.current.id,
+                **counts,
+                "failed": rows,
+                "webhook_secrets": of_webhooks,
+            }
+        )
         return
     terminal.note(f"sealed with the master key {keys.current.id}: {len(done.changed)} tokens")
     if done.unchanged:
         terminal.note(f"sealed with it before: {done.unchanged} tokens")
     for token, problem in failed:
         terminal.note(f"warning: {token.name} stays as it is: {problem}")
-    if len(keys.keys) > 1 and not failed:
+    if secrets.changed:
+        terminal.note(f"sealed with it now: {secrets.changed} secrets of webhooks")
+    for webhook, error in secrets.failed:
+        terminal.note(f"warning: a secret of {webhook} stays as it is: {describe_problem(error)}")
+    if len(keys.keys) > 1 and not failed and not secrets.failed:
         terminal.note("The older master keys are no longer needed: `budwood server master-key prune`.")
 
 

@@ -12,6 +12,7 @@ from budwood_server.vault import store
 from budwood_server.vault.master_keys import MasterKeys
 from budwood_server.vault.store import Rewrapped
 from budwood_server.vault.tokens import NewToken, VendorToken
+from budwood_server.webhooks.secrets import RewrappedSecrets, rewrap_secrets
 
 
 async def add(connection: AsyncConnection, principal: Principal, keys: MasterKeys, new: NewToken) -> VendorToken:
@@ -37,12 +38,23 @@ async def remove(connection: AsyncConnection, principal: Principal, token_id: st
     return token
 
 
-async def rewrap(connection: AsyncConnection, principal: Principal, keys: MasterKeys) -> Rewrapped:
-    """Seal all tokens with the newest master key; see `store.rewrap_tokens`."""
+async def rewrap(
+    connection: AsyncConnection, principal: Principal, keys: MasterKeys
+) -> tuple[Rewrapped, RewrappedSecrets]:
+    """
+    Seal all tokens, and all secrets of webhooks, with the newest master key.
+
+    See `store.rewrap_tokens` and `budwood_server.webhooks.secrets.rewrap_secrets`.
+    """
     done = await store.rewrap_tokens(connection, keys)
-    details = {"rewrapped": len(done.changed), "failed": len(done.failed)}
+    secrets = await rewrap_secrets(connection, keys)
+    details = {
+        "rewrapped": len(done.changed),
+        "failed": len(done.failed),
+        "webhook_secrets": {"rewrapped": secrets.changed, "failed": len(secrets.failed)},
+    }
     await record(connection, principal, "token.rewrap", keys.current.id, details)
-    return done
+    return done, secrets
 
 
 async def _record(connection: AsyncConnection, principal: Principal, action: str, token: VendorToken) -> None:

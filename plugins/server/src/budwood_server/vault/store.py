@@ -7,6 +7,7 @@ version of the tokens, which servers notice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +22,7 @@ from budwood.names import normalise
 from budwood_server.access.tokens import new_id
 from budwood_server.api_models.moments import from_seconds
 from budwood_server.database import TOKENS, raise_version
-from budwood_server.database.tables import VENDOR_TOKENS
+from budwood_server.database.tables import VENDOR_TOKENS, WEBHOOK_SECRETS
 from budwood_server.vault.master_keys import MasterKeys
 from budwood_server.vault.sealing import SealedText, SealError, seal, unseal
 from budwood_server.vault.tokens import NewToken, TokenError, VendorToken, find_ending, is_shown_by
@@ -246,9 +247,13 @@ async def find_token(connection: AsyncConnection, text: str) -> StoredToken:
 
 
 async def count_by_key(connection: AsyncConnection) -> dict[str, int]:
-    """Return the number of tokens that each master key seals, by the id of the key."""
-    query = select(VENDOR_TOKENS.c.key_id, func.count()).group_by(VENDOR_TOKENS.c.key_id)
-    return {row[0]: row[1] for row in await connection.execute(query)}
+    """Return the number of tokens and of secrets of webhooks that each master key seals, by the id of the key."""
+    counts: Counter[str] = Counter()
+    for table in (VENDOR_TOKENS, WEBHOOK_SECRETS):
+        query = select(table.c.key_id, func.count()).group_by(table.c.key_id)
+        for key_id, count in await connection.execute(query):
+            counts[key_id] += count
+    return dict(counts)
 
 
 def _check_difference(others: Iterable[StoredToken], keys: MasterKeys, provider: str, secret: SecretStr) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.access.tokens import new_id
+from budwood_server.database import WEBHOOKS, raise_version
 from budwood_server.database.tables import WEBHOOK_SECRETS
 from budwood_server.vault.master_keys import MasterKeys
-from budwood_server.vault.sealing import SealedText, seal, unseal
+from budwood_server.vault.sealing import SealedText, SealError, seal, unseal
 
 PREFIX: Final = "whk_"
 _COLUMN: Final = "webhook secret"
@@ -47,10 +48,25 @@ class StoredSecret:
         return unseal(self.sealed, keys, self.id, _COLUMN, self.webhook)
 
 
+class RewrappedSecrets(NamedTuple):
+    """
+    What sealing the secrets again has done.
+
+    Attributes:
+        changed: How many are now sealed with the newest master key.
+        unchanged: How many were sealed with it before.
+        failed: The ids of the endpoints of those that cannot be opened, which are as before, with the reasons.
+    """
+
+    changed: int
+    unchanged: int
+    failed: Sequence[tuple[str, SealError]]
+
+
 async def add_secret(connection: AsyncConnection, keys: MasterKeys, webhook: str, text: str, now: float) -> None:
     """Store a secret of an endpoint, sealed."""
     secret_id = f"{PREFIX}{new_id()}"
-    columns = _to_columns(seal(text, keys.current, secret_id, _COLUMN, webhook))
+    columns = _seal(secret_id, webhook, text, keys)
     values = {"id": secret_id, "webhook": webhook, "created": now, "expires": None, **columns}
     await connection.execute(insert(WEBHOOK_SECRETS).values(values))
 
@@ -91,7 +107,34 @@ async def load_secrets(
     ]
 
 
-def _to_columns(sealed: SealedText) -> dict[str, Any]:
+async def rewrap_secrets(connection: AsyncConnection, keys: MasterKeys) -> RewrappedSecrets:
+    """
+    Seal all secrets with the newest master key. Those that cannot be opened stay as they are.
+
+    Raises:
+        DatabaseError: The database cannot be used.
+    """
+    await raise_version(connection, WEBHOOKS)
+    changed, unchanged = 0, 0
+    failed: list[tuple[str, SealError]] = []
+    for each in await load_secrets(connection):
+        if each.sealed.key_id == keys.current.id:
+            unchanged += 1
+            continue
+        try:
+            text = each.open(keys)
+        except SealError as error:
+            failed.append((each.webhook, error))
+            continue
+        change = update(WEBHOOK_SECRETS).where(WEBHOOK_SECRETS.c.id == each.id)
+        await connection.execute(change.values(**_seal(each.id, each.webhook, text, keys)))
+        changed += 1
+    return RewrappedSecrets(changed, unchanged, failed)
+
+
+def _seal(secret_id: str, webhook: str, text: str, keys: MasterKeys) -> dict[str, Any]:
+    """Return the columns of the sealed text of a secret."""
+    sealed = seal(text, keys.current, secret_id, _COLUMN, webhook)
     return {
         "key_id": sealed.key_id,
         "version": sealed.version,
