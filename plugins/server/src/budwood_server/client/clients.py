@@ -19,6 +19,7 @@ from budwood_server.client.resources.run import RunMethods, Session, Sessions
 from budwood_server.client.resources.runs import Runs
 from budwood_server.client.resources.telemetry import Endpoints, Telemetry, Usage
 from budwood_server.client.resources.tokens import Tokens
+from budwood_server.client.resources.webhooks import Webhooks
 from budwood_server.client.senders import AsyncSender, Sender, find_transports
 from budwood_server.client.targets import find_target
 
@@ -65,6 +66,7 @@ class _Resources(RunMethods[S]):
         telemetry: Records of calls.
         tokens: Tokens of vendors.
         usage: Sums of calls, tokens and costs.
+        webhooks: Endpoints to which the server sends events.
     """
 
     def __init__(self, sender: S) -> None:
@@ -81,6 +83,7 @@ class _Resources(RunMethods[S]):
         self.telemetry: Final = Telemetry(sender)
         self.tokens: Final = Tokens(sender)
         self.usage: Final = Usage(sender)
+        self.webhooks: Final = Webhooks(sender)
 
     def session(self, name: str) -> Session[S]:
         """Return the conversation with a name, which the server keeps."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydantic_core import from_json
 
 from budwood.types import ReplyHead
 from budwood.wire import ServerSentEvent
+from budwood_server.api_models.events import EventReply, EventTypesReply
+from budwood_server.api_models.pages import PageOf
 from budwood_server.client.followed_events import REMOVED, Event
-from budwood_server.client.operations import Resource, S, following
-from budwood_server.client.requests import Request, StreamRequest, reader
+from budwood_server.client.operations import Resource, S, following, listing, operation
+from budwood_server.client.requests import Request, StreamRequest, get, path_of, reader
 
 _PATH = "/v1/events"
 
@@ -47,6 +50,17 @@ class EventMethods(Resource[S]):
         headers = {"accept": "text/event-stream"}
         request = Request(method="GET", path=_PATH, read=reader(Event), query=query, headers=headers)
         return StreamRequest(request=request, decode=_read_event, is_reopened=True)
+
+    @listing
+    def list(self, *, after: str | None = None, types: Sequence[str] | None = None) -> Request[PageOf[EventReply]]:
+        """List events in their order, from the oldest, or after the one with an id."""
+        request = get(path_of("events"), PageOf[EventReply], after=after, type=None if types is None else sorted(types))
+        return replace(request, cursor="after")
+
+    @operation
+    def types(self) -> Request[EventTypesReply]:
+        """Return the types of events."""
+        return get(path_of("events", "types"), EventTypesReply)
 
 
 def _read_event(_: ReplyHead, event: ServerSentEvent) -> Event | None:
