@@ -125,6 +125,7 @@ TEST: Final = [
     "pyyaml",
     "referencing",
     "socksio",
+    "standardwebhooks>=1.0",  # the other side of webhooks
     "trustme>=1.2",  # certificates for servers on loopback
 ]
 SITE: Final = [
