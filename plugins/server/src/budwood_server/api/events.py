@@ -16,9 +16,8 @@ from budwood_server.events.envelope import SCHEMA_PATH, describe_event
 from budwood_server.events.event_types import EVENT_TYPES, find_visible, select_types
 from budwood_server.events.reading import Event, parse_id, read_events
 from budwood_server.events.schemas import describe_data
-from budwood_server.people.principals import Principal
+from budwood_server.people.principals import Principal, sees_all
 from budwood_server.people.roles import EVENTS_READ
-from budwood_server.telemetry.filters import sees_all
 from budwood_server.web.problems import reject
 
 router = APIRouter(prefix="/api/events", tags=["events"])
