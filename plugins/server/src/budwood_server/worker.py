@@ -16,6 +16,7 @@ from budwood_server import metrics
 from budwood_server.batches.collecting import BatchCollector
 from budwood_server.breakers import BreakerAnnouncer, list_open_breakers
 from budwood_server.gateway.configuration import Configuration
+from budwood_server.readiness import check_database, check_leases
 from budwood_server.replies.background import BackgroundReplies
 from budwood_server.settings import ServerSettings, load_server_settings
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from budwood.contracts import Observer
     from budwood_server.access.keys import ApiKey
     from budwood_server.database import Database
-    from budwood_server.limits import Leases
     from budwood_server.metrics import Metrics
     from budwood_server.people.principals import Principal
     from budwood_server.services import Services
@@ -43,11 +43,10 @@ AT_START: Final = (
     "redis",
     "usage",
     "usage_retention_days",
+    "events",
+    "webhooks",
 )
 """The settings that are read only at the start."""
-
-CHECK_SECONDS: Final = 5.0
-"""The time within which the database must answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +201,11 @@ class Worker:
         if self._error is not None:  # the reason may name files and plugins
             checks["configuration"]["note"] = "Newer settings are not valid. GET /api/config has the reason."
         if self.services is not None:
-            checks["database"] = await _check_database(self.services.database)
+            checks["database"] = await check_database(self.services.database)
             if self.services.vault.opened.problems:
                 checks["tokens"] = {"ok": True, "note": "Stored tokens are not used. GET /api/tokens has the reasons."}
             if self.configuration.server.redis is not None:
-                checks["redis"] = await _check_leases(self.services.leases)
+                checks["redis"] = await check_leases(self.services.leases)
         return checks
 
     def drain(self) -> None:
@@ -375,27 +374,6 @@ class _Loaded(NamedTuple):
 
     settings: Settings
     server: ServerSettings
-
-
-async def _check_leases(leases: Leases) -> dict[str, Any]:
-    try:
-        await leases.check()
-    except OSError as error:
-        return {"ok": False, "error": str(error)}
-    return {"ok": True}
-
-
-async def _check_database(database: Database) -> dict[str, Any]:
-    from sqlalchemy import text
-
-    try:
-        async with asyncio.timeout(CHECK_SECONDS), database.read() as connection:
-            await connection.execute(text("SELECT 1"))
-    except BudwoodError as error:
-        return {"ok": False, "error": error.message}  # without the hint, which is for the operator
-    except TimeoutError:
-        return {"ok": False, "error": "The database does not answer."}
-    return {"ok": True}
 
 
 def _describe(error: BudwoodError) -> str:
