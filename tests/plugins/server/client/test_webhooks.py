@@ -10,10 +10,20 @@ import pytest
 from budwood_server.client import AsyncGatewayClient, NotFoundError
 
 
+def wait_for_key(admin):
+    """
+    Wait until an event of a key has its place.
+    """
+    with admin.events.follow(types=["key.created"], after="0") as events:
+        next(events)
+
+
 def test_endpoints_are_managed(admin):
     """
     Each method sends what its route expects; a secret is returned by two of them only.
     """
+    admin.keys.create("watched")
+    wait_for_key(admin)
     new = admin.webhooks.create("https://localhost/events", types=["key.*"], name="test", per_second=2)
     changed = admin.webhooks.change(new.id, name="other", per_second=None)
     secret = admin.webhooks.rotate(new.id, overlap=60).secret
@@ -41,6 +51,8 @@ def test_events_are_listed(gateway, admin):
     """
     In their order, from an id on; also by the async client.
     """
+    admin.keys.create("listed")
+    wait_for_key(admin)
     events = list(admin.events.list(types=["key.*"]))
 
     async def use():

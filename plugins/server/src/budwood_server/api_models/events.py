@@ -42,7 +42,7 @@ class EventTypeReply(BaseModel):
 
     Attributes:
         name: Its name.
-        meaning: When such an event is written.
+        meaning: What has happened then.
         scope: What somebody who gets its events must be allowed to do.
         is_visible: Whether you get its events.
         dataschema: The path of the JSON schema of its data on the server.
