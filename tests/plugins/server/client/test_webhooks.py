@@ -28,7 +28,8 @@ def test_endpoints_are_managed(admin):
     changed = admin.webhooks.change(new.id, name="other", per_second=None)
     secret = admin.webhooks.rotate(new.id, overlap=60).secret
 
-    assert (changed.name, changed.per_second, changed.types) == ("other", None, ["key.created", "key.revoked"])
+    assert (changed.name, changed.per_second, changed.types) == ("other", None, ["key.*"])
+    assert changed.selected_types == ["key.created", "key.revoked"]
     assert new.secret != secret
     assert admin.webhooks.pause(new.id).state == "paused"
     assert admin.webhooks.resume(new.id).state == "active"

@@ -52,8 +52,8 @@ class Stored:
             "with_texts": 0,
             "state": "active",
             "concurrency": 10,
-            "principal_kind": "key",
-            "principal_id": "k",
+            "principal_kind": "command",
+            "principal_id": "command",
             "created": 0.0,
             "changed": 0.0,
             "failures": 0,
@@ -63,13 +63,13 @@ class Stored:
         async with self.database.write() as connection:
             await connection.execute(insert(WEBHOOKS).values({**row, **values}))
 
-    async def add_events(self, count, owner="red"):
+    async def add_events(self, count, owner="red", kind="run.finished"):
         """
         Write events, and have them get their places and deliveries.
         """
         async with self.database.write() as connection:
             await record_events(
-                connection, [NewEvent("run.finished", f"run_{number}", {}, owner=owner) for number in range(count)]
+                connection, [NewEvent(kind, f"run_{number}", {}, owner=owner) for number in range(count)]
             )
         while await self.sequencer.assign():
             pass

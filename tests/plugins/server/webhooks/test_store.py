@@ -17,7 +17,7 @@ from budwood_server.webhooks.targets import Targets
 from tests.plugins.server.webhooks.stored import ACCEPTED, REFUSED, run_stored
 
 KEYS = MasterKeys([parse_master_key(new_master_key(), where="test")])
-RED = Principal("k1", "red", "key", frozenset(), "team-red")
+RED = Principal("command", "red", "command", frozenset(), "team-red")
 FIELDS = {
     "name": "hook",
     "url": "https://example.org/events",
@@ -71,7 +71,7 @@ def test_others_do_not_find_an_endpoint(database_url):
         webhook, _ = await create(stored)
         changes = (
             lambda connection: store.find_webhook(connection, webhook.id, "blue"),
-            lambda connection: store.change_webhook(connection, webhook.id, "blue", {"name": "x"}),
+            lambda connection: store.change_webhook(connection, RED, webhook.id, "blue", {"name": "x"}),
             lambda connection: store.delete_webhook(connection, webhook.id, "blue"),
             lambda connection: store.rotate_secret(connection, KEYS, webhook.id, "blue"),
         )

@@ -126,7 +126,7 @@ def test_an_endpoint_is_created_changed_rotated_and_deleted(gateway):
     entries, rows = read_log(gateway)
 
     assert created["secret"].startswith("whsec_")
-    assert (created["name"], created["types"], created["state"]) == ("example.org", ["run.finished"], "active")
+    assert (created["name"], created["types"], created["state"]) == ("example.org", ["run.*"], "active")
     assert (created["owner"], created["sees_all"], created["with_texts"]) == ("team-red", False, False)
     assert again[0] == again[1]
     assert "secret" not in shown
@@ -183,7 +183,7 @@ def test_who_sees_what(gateway):
 
     assert list_ids("red") == list_ids("texts") == [own["id"]]
     assert list_ids("admin") == [full["id"], other["id"], own["id"]]
-    assert (full["sees_all"], "inference.failed" in full["types"]) == (True, True)
+    assert (full["sees_all"], "inference.failed" in full["selected_types"]) == (True, True)
     for method, path, body in (
         ("GET", "", None),
         ("PATCH", "", {"state": "paused"}),

@@ -111,10 +111,14 @@ async def show(request: Request, reader: Reader, webhook_id: WebhookId) -> Webho
 
 @router.patch("/{webhook_id}", responses=_ERRORS)
 async def change(request: Request, writer: Writer, webhook_id: WebhookId, body: WebhookChange) -> WebhookReply:
-    """Change an endpoint: fields that are left out stay. ``"state": "active"`` also ends a pause after failures."""
+    """
+    Change an endpoint: fields that are left out stay. ``"state": "active"`` also ends a pause after failures.
+
+    An endpoint whose key was revoked, or whose account was disabled, is then that of who makes it active.
+    """
     fields = choose_change(body, writer, allow_local=_allows_local(request))
     async with get_database(request).write() as connection:
-        webhook = await store.change_webhook(connection, webhook_id, get_owner(writer), fields)
+        webhook = await store.change_webhook(connection, writer, webhook_id, get_owner(writer), fields)
         await _record(connection, writer, "webhook.change", webhook, changed=sorted(fields))
     return describe_webhook(webhook)
 

@@ -30,7 +30,8 @@ class NewWebhook(BaseModel):
     Attributes:
         url: Where they are sent, such as ``https://example.org/events``.
         name: A name for people; by default the host of the URL.
-        types: The types of events: ``run.finished``, ``key.*`` for all of a group, or ``*`` for all that you may see.
+        types: The types of events: ``run.finished``, ``key.*`` for all of a group, or ``*`` for all that you may see,
+            also those of later versions of the server.
         subjects: Only events about these ids; null for all.
         sees_all: Whether it gets events of all owners, which needs an account or the scope admin, and not only yours;
             by default if you may.
@@ -56,7 +57,8 @@ class WebhookChange(BaseModel):
     What is to change of an endpoint; see `NewWebhook`. Fields that are left out stay as they are.
 
     Attributes:
-        state: ``"active"`` or ``"paused"``. Events of a paused endpoint are sent once it is active.
+        state: ``"active"`` or ``"paused"``. Events of a paused endpoint are sent once it is active. An endpoint whose
+            key or account cannot be used any more is then owned by who makes it active.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -88,12 +90,14 @@ class WebhookReply(BaseModel):
         name: A name for people.
         url: Where events are sent.
         owner: Who owns it: the team of a key, a key, or an account.
-        types: The types of events that it gets.
+        types: The types of events that were chosen, such as ``key.*``.
+        selected_types: The types that these name now, of those that its key or account may see.
         subjects: Only events about these ids; null for all.
         sees_all: Whether it gets events of all owners.
         with_texts: Whether its events have the texts of prompts and replies.
-        state: ``"active"``, ``"paused"``, or ``"disabled"`` because it answered 410 Gone.
-        reason: Why it was disabled, or null.
+        state: ``"active"``, ``"paused"``, or ``"disabled"``: it answered 410 Gone, its key was revoked or has expired,
+            or its account was disabled or removed.
+        reason: Why it is disabled, or null.
         concurrency: The maximum number of requests at the same time.
         per_second: The maximum number of requests in a second, or null.
         failures: The number of requests that failed since one succeeded.
@@ -107,6 +111,7 @@ class WebhookReply(BaseModel):
     url: str
     owner: str
     types: list[str]
+    selected_types: list[str]
     subjects: list[str] | None
     sees_all: bool
     with_texts: bool

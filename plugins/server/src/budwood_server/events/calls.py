@@ -13,6 +13,8 @@ from budwood_server.database.tables import EVENT_INTERESTS
 from budwood_server.database.tables import WEBHOOKS as WEBHOOK_TABLE
 from budwood_server.events.event_types import INFERENCE
 from budwood_server.events.recording import NewEvent, record_events
+from budwood_server.webhooks.principals import select_webhooks
+from budwood_server.webhooks.records import to_webhook
 from budwood_usage.rows import read_row
 
 if TYPE_CHECKING:
@@ -77,8 +79,9 @@ class CallEvents:
 
 
 async def _is_wanted(connection: AsyncConnection) -> bool:
-    types = select(WEBHOOK_TABLE.c.types).where(WEBHOOK_TABLE.c.state != "disabled")
-    if any(not INFERENCE.isdisjoint(each) for each in (await connection.execute(types)).scalars()):
+    query = select_webhooks().where(WEBHOOK_TABLE.c.state != "disabled")
+    webhooks = (to_webhook(dict(row)) for row in (await connection.execute(query)).mappings())
+    if any(not INFERENCE.isdisjoint(webhook.types) for webhook in webhooks):
         return True
     streams = select(EVENT_INTERESTS.c.worker).where(EVENT_INTERESTS.c.expires > time.time()).limit(1)
     return (await connection.execute(streams)).first() is not None

@@ -64,9 +64,7 @@ def select_types(patterns: Iterable[str], *, param: str = "types") -> frozenset[
     """
     found: set[str] = set()
     for pattern in patterns:
-        prefix = pattern.removesuffix("*")
-        is_group = pattern == "*" or pattern.endswith(".*")
-        names = {name for name in EVENT_TYPES if name == pattern or (is_group and name.startswith(prefix))}
+        names = match_types(pattern)
         if not names:
             raise reject(
                 f"There is no type of events {pattern!r}.",
@@ -78,6 +76,18 @@ def select_types(patterns: Iterable[str], *, param: str = "types") -> frozenset[
     return frozenset(found)
 
 
+def match_types(pattern: str) -> frozenset[str]:
+    """Return the types that a pattern names; see `select_types`."""
+    prefix = pattern.removesuffix("*")
+    is_group = pattern == "*" or pattern.endswith(".*")
+    return frozenset(name for name in EVENT_TYPES if name == pattern or (is_group and name.startswith(prefix)))
+
+
 def find_visible(types: Collection[str], principal: Principal) -> frozenset[str]:
     """Return those of some types whose events a principal may see."""
-    return frozenset(name for name in types if EVENT_TYPES[name].scope in principal.scopes)
+    return find_permitted(types, principal.scopes)
+
+
+def find_permitted(types: Collection[str], scopes: Collection[str]) -> frozenset[str]:
+    """Return those of some types whose events somebody with some scopes may see."""
+    return frozenset(name for name in types if EVENT_TYPES[name].scope in scopes)

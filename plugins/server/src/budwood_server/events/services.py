@@ -113,5 +113,6 @@ class EventServices:
 
         watch.subscribe(EVENTS, wake)
         watch.subscribe(WEBHOOKS, targets.forget)
+        watch.subscribe(KEYS, targets.forget)
         watch.subscribe(WEBHOOKS, wake)
         return dispatcher

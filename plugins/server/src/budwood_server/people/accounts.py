@@ -14,6 +14,7 @@ from budwood.errors import BudwoodError
 from budwood_server.access.tokens import new_id
 from budwood_server.api_models.accounts import Account
 from budwood_server.api_models.moments import from_seconds
+from budwood_server.database import WEBHOOKS, raise_version
 from budwood_server.database.tables import ACCOUNTS
 from budwood_server.people.audit import record
 from budwood_server.people.logins import ACCOUNT_COLUMNS, end_logins
@@ -109,6 +110,7 @@ async def change_account(
         return account
     await connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.id == account.id).values(**values))
     await end_logins(connection, account.id)
+    await raise_version(connection, WEBHOOKS)  # what its endpoints get has changed
     shown = {"role": role, "disabled": is_disabled, "password": None if password_hash is None else "changed"}
     details = {"name": account.name} | {name: value for name, value in shown.items() if value is not None}
     await record(connection, principal, "account.change", account.id, details)
@@ -124,6 +126,7 @@ async def remove_account(connection: AsyncConnection, principal: Principal, text
     """
     account = await find_account(connection, text)
     await connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account.id))
+    await raise_version(connection, WEBHOOKS)
     await record(connection, principal, "account.remove", account.id, {"name": account.name})
     return account
 

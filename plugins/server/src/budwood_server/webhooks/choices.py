@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,7 +50,7 @@ def _check(wanted: dict[str, Any], principal: Principal, *, allow_local: bool) -
     if "url" in wanted:
         check_url(wanted["url"], allow_local=allow_local)
     if "types" in wanted:
-        wanted["types"] = _choose_types(wanted["types"], principal)
+        _check_types(wanted["types"], principal)
     if wanted.get("sees_all") and not sees_all(principal):
         raise forbid(principal.scopes, ADMIN, principal.kind)
     if wanted.get("with_texts") and TEXTS not in principal.scopes:
@@ -58,13 +58,9 @@ def _check(wanted: dict[str, Any], principal: Principal, *, allow_local: bool) -
     return wanted
 
 
-def _choose_types(patterns: Iterable[str], principal: Principal) -> Collection[str]:
-    """Return the types that patterns name, of those that a principal may see: each pattern names one of them."""
-    chosen: set[str] = set()
+def _check_types(patterns: Iterable[str], principal: Principal) -> None:
+    """Check that each pattern names a type that a principal may see."""
     for pattern in patterns:
         named = select_types([pattern])
-        visible = find_visible(named, principal)
-        if not visible:
+        if not find_visible(named, principal):
             raise forbid(principal.scopes, EVENT_TYPES[min(named)].scope, principal.kind)
-        chosen |= visible
-    return chosen

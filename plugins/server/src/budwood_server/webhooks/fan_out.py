@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import DELIVERIES, WEBHOOKS
 from budwood_server.events.reading import Event
+from budwood_server.webhooks.principals import select_webhooks
 from budwood_server.webhooks.records import Webhook, to_webhook
 
 
@@ -19,11 +19,13 @@ async def fan_out(connection: AsyncConnection, events: Sequence[Event]) -> None:
     """
     Create a delivery of each event for each endpoint that gets it. Endpoints that are paused get theirs later.
 
+    Patterns such as ``*`` name the types of this version of the server, and only those that an endpoint may get now.
+
     Args:
         connection: The transaction that gives the events their places.
         events: The events.
     """
-    query = select(WEBHOOKS).where(WEBHOOKS.c.state != "disabled")
+    query = select_webhooks().where(WEBHOOKS.c.state != "disabled")
     webhooks = [to_webhook(dict(row)) for row in (await connection.execute(query)).mappings()]
     await add_deliveries(connection, webhooks, events)
 

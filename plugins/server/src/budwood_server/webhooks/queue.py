@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import Database, raise_version
 from budwood_server.database.tables import DELIVERIES, DELIVERY_ATTEMPTS, WEBHOOKS
+from budwood_server.webhooks.principals import has_principal
 from budwood_server.webhooks.records import OPEN, Attempt, Claim
 from budwood_server.webhooks.schedule import OPENS_AFTER, find_delay, find_pause
 
@@ -68,7 +69,11 @@ class Queue:
         """Return the endpoints that may get a request now, and have one to get. The one that waits longest is first."""
         due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, DELIVERIES.c.state.in_(OPEN), DELIVERIES.c.due <= now)
         may_send = and_(WEBHOOKS.c.state == "active", WEBHOOKS.c.open_until <= now, WEBHOOKS.c.next_request <= now)
-        query = select(WEBHOOKS.c.id).where(may_send, exists().where(due)).order_by(WEBHOOKS.c.next_request)
+        query = (
+            select(WEBHOOKS.c.id)
+            .where(may_send, has_principal(now), exists().where(due))
+            .order_by(WEBHOOKS.c.next_request)
+        )
         async with self.database.read() as connection:
             return (await connection.execute(query)).scalars().all()
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from budwood_server.access.keys import TEXTS
 from budwood_server.api_models.webhooks import WebhookState
+from budwood_server.events.event_types import find_permitted, match_types
 from budwood_server.events.reading import EventFilter
+from budwood_server.webhooks.principals import find_rights
 
 OPEN: Final = ("waiting", "sending")
 """The states of deliveries that have not ended."""
@@ -24,12 +28,14 @@ class Webhook:
         owner: Who owns it.
         name: A name for people.
         url: Where events are sent.
-        types: The types of events that it gets.
+        patterns: The types of events that were chosen for it, such as ``"key.*"``.
+        types: Those types that the patterns name now, and that it may get.
         subjects: Only events about these; None for all.
         sees_all: Whether it gets events of all owners, and not only of its own.
         with_texts: Whether its events have the texts of prompts and replies.
-        state: ``"active"``, ``"paused"`` by its owner, or ``"disabled"`` by its own answers.
-        reason: Why it was disabled, or None.
+        state: ``"active"``, ``"paused"`` by its owner, or ``"disabled"`` by its answers, or with its key or account.
+        reason: Why it is disabled, or None.
+        has_principal: Whether its key or account can be used; see `budwood_server.webhooks.principals`.
         concurrency: The maximum number of requests at the same time.
         per_second: The maximum number of requests in a second, or None.
         created: When it was created, in seconds since 1970.
@@ -43,12 +49,14 @@ class Webhook:
     owner: str
     name: str
     url: str
+    patterns: frozenset[str]
     types: frozenset[str]
     subjects: frozenset[str] | None
     sees_all: bool
     with_texts: bool
     state: WebhookState
     reason: str | None
+    has_principal: bool
     concurrency: int
     per_second: float | None
     created: float
@@ -63,19 +71,27 @@ class Webhook:
 
 
 def to_webhook(row: Mapping[str, Any]) -> Webhook:
-    """Return the endpoint of a row."""
-    subjects = row["subjects"]
+    """Return the endpoint of a row of `budwood_server.webhooks.principals.select_webhooks`, as it is at this moment."""
+    subjects, rights = row["subjects"], find_rights(row, time.time())
     return Webhook(
-        types=frozenset(row["types"]),
+        patterns=frozenset(row["types"]),
+        types=find_permitted(_match_all(row["types"]), rights.scopes),
         subjects=None if subjects is None else frozenset(subjects),
-        sees_all=bool(row["sees_all"]),
-        with_texts=bool(row["with_texts"]),
+        sees_all=bool(row["sees_all"]) and rights.sees_all,
+        with_texts=bool(row["with_texts"]) and TEXTS in rights.scopes,
+        state="disabled" if rights.problem else row["state"],
+        reason=rights.problem or row["reason"],
+        has_principal=rights.problem is None,
         **{name: row[name] for name in _PLAIN},
     )
 
 
+def _match_all(patterns: Iterable[str]) -> frozenset[str]:
+    return frozenset().union(*(match_types(pattern) for pattern in patterns))
+
+
 _PLAIN: Final = (
-    *("id", "version", "owner", "name", "url", "state", "reason", "concurrency", "per_second"),
+    *("id", "version", "owner", "name", "url", "concurrency", "per_second"),
     *("created", "changed", "failures", "open_until"),
 )
 

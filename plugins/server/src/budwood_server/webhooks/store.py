@@ -18,9 +18,11 @@ from budwood_server.api_models.webhooks import OVERLAP_SECONDS
 from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import raise_version
 from budwood_server.database.tables import DELIVERIES, EVENTS, WEBHOOKS
+from budwood_server.events.event_types import match_types
 from budwood_server.events.reading import to_event
 from budwood_server.web.problems import reject
 from budwood_server.webhooks.fan_out import add_deliveries
+from budwood_server.webhooks.principals import select_webhooks
 from budwood_server.webhooks.records import Webhook, to_webhook
 from budwood_server.webhooks.secrets import add_secret, expire_secrets
 from budwood_server.webhooks.signing import create_secret
@@ -65,10 +67,8 @@ async def create_webhook(
     row = {
         "id": f"{PREFIX}{new_id()}",
         "version": version,
-        "owner": principal.owner,
+        **_owned_by(principal),
         "state": "active",
-        "principal_kind": principal.kind,
-        "principal_id": principal.id,
         "created": now,
         "changed": now,
         "failures": 0,
@@ -94,7 +94,7 @@ async def find_webhook(connection: AsyncConnection, webhook_id: str, owner: str 
     Raises:
         ProblemError: 404: there is none, or somebody else owns it.
     """
-    row = (await connection.execute(select(WEBHOOKS).where(_is(webhook_id, owner)))).mappings().first()
+    row = (await connection.execute(select_webhooks().where(_is(webhook_id, owner)))).mappings().first()
     if row is None:
         message = f"There is no endpoint {webhook_id!r}."
         raise reject(message, code="not_found", hint="GET /api/webhooks lists them.", status=404)
@@ -102,27 +102,33 @@ async def find_webhook(connection: AsyncConnection, webhook_id: str, owner: str 
 
 
 async def change_webhook(
-    connection: AsyncConnection, webhook_id: str, owner: str | None, fields: Mapping[str, Any]
+    connection: AsyncConnection, principal: Principal, webhook_id: str, owner: str | None, fields: Mapping[str, Any]
 ) -> Webhook:
     """
     Change an endpoint. Events that come later go by the new values, and so do the attempts of earlier ones.
 
     Args:
         connection: A transaction that writes.
+        principal: Who changes it. An endpoint whose key or account cannot be used any more, and that is made active,
+            is then that of the principal.
         webhook_id: Its id.
         owner: Who must own it; None for any owner.
         fields: Those of `create_webhook` that change, and ``state``: ``"active"`` or ``"paused"``. An endpoint that is
             made active gets requests at once.
 
     Raises:
-        ProblemError: 404: see `find_webhook`.
+        ProblemError: 403: its key or account may not see what the fields choose. 404: see `find_webhook`.
     """
-    await find_webhook(connection, webhook_id, owner)
+    webhook = await find_webhook(connection, webhook_id, owner)
     values = {**_to_columns(fields), "version": await raise_version(connection, SUBJECT), "changed": time.time()}
     if fields.get("state") == "active":
         values |= {"reason": None, "failures": 0, "open_until": 0.0}
+        if not webhook.has_principal:
+            values |= _owned_by(principal)
     await connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(**values))
-    return await find_webhook(connection, webhook_id, owner)
+    changed = await find_webhook(connection, webhook_id, None)
+    _check_rights(changed, fields)
+    return changed
 
 
 async def delete_webhook(connection: AsyncConnection, webhook_id: str, owner: str | None) -> Webhook:
@@ -172,7 +178,7 @@ async def list_webhooks(
         after: When the last one of the page before was created, in seconds since 1970, and its id.
         limit: The maximum number.
     """
-    query = select(WEBHOOKS).order_by(*_ORDER).limit(limit)
+    query = select_webhooks().order_by(*_ORDER).limit(limit)
     if owner is not None:
         query = query.where(WEBHOOKS.c.owner == owner)
     if after is not None:
@@ -199,7 +205,13 @@ async def replay_since(connection: AsyncConnection, webhook: Webhook, since: flo
 
     Returns:
         The number of events.
+
+    Raises:
+        ProblemError: 409: its key or account cannot be used any more.
     """
+    if not webhook.has_principal:
+        hint = "Make the endpoint active: it is then yours, and gets the events that you may see."
+        raise reject(f"The endpoint is disabled. {webhook.reason}", code="webhook_disabled", hint=hint, status=409)
     place, count = 0, 0
     while True:
         query = select(EVENTS).where(EVENTS.c.place > place, EVENTS.c.time >= since).order_by(EVENTS.c.place)
@@ -222,6 +234,27 @@ def _replay() -> Any:  # noqa: ANN401 - a statement of SQLAlchemy
     is_idle = or_(DELIVERIES.c.state != "sending", DELIVERIES.c.due <= now)
     values = {"state": "waiting", "due": now, "earlier": DELIVERIES.c.attempts, "finished": None}
     return update(DELIVERIES).where(is_idle).values(**values)
+
+
+def _owned_by(principal: Principal) -> dict[str, str]:
+    """Return the columns of an endpoint that say whose it is."""
+    return {"owner": principal.owner, "principal_kind": principal.kind, "principal_id": principal.id}
+
+
+def _check_rights(webhook: Webhook, fields: Mapping[str, Any]) -> None:
+    """Check that the key or the account of an endpoint may see what was chosen, which somebody else may have done."""
+    if not webhook.has_principal:
+        return
+    lacking = [pattern for pattern in fields.get("types", ()) if webhook.types.isdisjoint(match_types(pattern))]
+    lacking += [name for name in ("sees_all", "with_texts") if fields.get(name) and not getattr(webhook, name)]
+    if lacking:
+        raise reject(
+            f"The endpoint may not have {lacking[0]!r}: an endpoint gets what its key or account may see.",
+            param="types" if lacking[0] in fields.get("types", ()) else lacking[0],
+            code="insufficient_scope",
+            hint="Create an endpoint with a key or an account that may see it.",
+            status=403,
+        )
 
 
 def _is(webhook_id: str, owner: str | None) -> Any:  # noqa: ANN401 - a condition of SQLAlchemy

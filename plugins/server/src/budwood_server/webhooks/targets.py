@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
-
 from budwood.errors import BudwoodError
 from budwood_server.database.tables import WEBHOOKS
+from budwood_server.webhooks.principals import select_webhooks
+from budwood_server.webhooks.records import to_webhook
 from budwood_server.webhooks.secrets import load_secrets
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Targets:
         Return an endpoint with its secrets.
 
         Raises:
-            TargetError: It does not exist any more.
+            TargetError: It does not exist any more, or its key or account cannot be used.
             BudwoodError: Its secrets cannot be opened, or the database cannot be used.
         """
         now = time.monotonic()
@@ -79,11 +79,14 @@ class Targets:
         return target
 
     async def _load(self, webhook: str) -> Target:
-        columns = WEBHOOKS.c.url, WEBHOOKS.c.with_texts
+        query = select_webhooks().where(WEBHOOKS.c.id == webhook)
         async with self._database.read() as connection:
-            row = (await connection.execute(select(*columns).where(WEBHOOKS.c.id == webhook))).one_or_none()
+            row = (await connection.execute(query)).mappings().one_or_none()
             stored = await load_secrets(connection, [webhook], now=time.time())
         if row is None:
             raise TargetError("The endpoint does not exist any more.")
+        found = to_webhook(dict(row))
+        if not found.has_principal:
+            raise TargetError(f"The endpoint is disabled. {found.reason}")
         keys = await asyncio.to_thread(self._find_keys)
-        return Target(row.url, bool(row.with_texts), [secret.open(keys) for secret in stored])
+        return Target(found.url, found.with_texts, [secret.open(keys) for secret in stored])

@@ -61,9 +61,10 @@ def describe_delivery_details(delivery: Delivery, attempts: Sequence[Attempt], b
 
 
 def _fields(webhook: Webhook) -> dict[str, Any]:
-    names = WebhookReply.model_fields
+    names = WebhookReply.model_fields.keys() - {"selected_types"}
     return {name: getattr(webhook, name) for name in names} | {
-        "types": sorted(webhook.types),
+        "types": sorted(webhook.patterns),
+        "selected_types": sorted(webhook.types),
         "subjects": None if webhook.subjects is None else sorted(webhook.subjects),
         "open_until": webhook.open_until or None,
     }
