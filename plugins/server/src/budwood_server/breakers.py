@@ -10,6 +10,7 @@ from budwood.errors import BudwoodError
 from budwood.types import BreakerChanged, Observation
 
 if TYPE_CHECKING:
+    from budwood.types import EndpointState
     from budwood_server.gateway.configuration import Configuration
 
 
@@ -31,12 +32,17 @@ class BreakerAnnouncer:
         asyncio.get_running_loop().call_soon(self._announce)
 
 
-def list_open_breakers(configuration: Configuration) -> tuple[str, ...]:
-    """Return the names of the endpoints that a worker does not use at the moment."""
-    found: list[str] = []
+def list_endpoints(configuration: Configuration) -> list[EndpointState]:
+    """Return the endpoints that a worker can use, with the states of their breakers."""
+    found: list[EndpointState] = []
     for provider in configuration.providers:
         try:
-            found += [each.name for each in configuration.client.endpoints(provider) if each.state != "closed"]
+            found += configuration.client.endpoints(provider)
         except BudwoodError:  # it cannot be used, so it has no breaker
             continue
-    return tuple(found)
+    return found
+
+
+def list_open_breakers(configuration: Configuration) -> tuple[str, ...]:
+    """Return the names of the endpoints that a worker does not use at the moment."""
+    return tuple(each.name for each in list_endpoints(configuration) if each.state != "closed")

@@ -14,7 +14,7 @@ from budwood import Settings, logs
 from budwood.errors import BudwoodError
 from budwood_server import metrics
 from budwood_server.batches.collecting import BatchCollector
-from budwood_server.breakers import BreakerAnnouncer, list_open_breakers
+from budwood_server.breakers import BreakerAnnouncer, list_endpoints, list_open_breakers
 from budwood_server.gateway.configuration import Configuration
 from budwood_server.readiness import check_database, check_leases
 from budwood_server.replies.background import BackgroundReplies
@@ -181,6 +181,7 @@ class Worker:
             services.watch.subscribe(TOKENS, self._reload_tokens_if_valid)
             await services.start(sends_webhooks=self._loaded.server.webhooks.worker)
             self.configuration = await self._configure_with_tokens(self._loaded)
+            services.events.providers.list_states = lambda: list_endpoints(self.configuration)
             stack.pop_all()  # it has started
 
     async def stop(self) -> None:
@@ -361,7 +362,8 @@ class Worker:
         services = self.services
         if services is None:
             return self._configure(loaded)
-        observers: list[Observer] = [BreakerAnnouncer(lambda: self.announce())]  # noqa: PLW0108 - it is set later
+        announcer = BreakerAnnouncer(lambda: self.announce())  # noqa: PLW0108 - it is set later
+        observers: list[Observer] = [announcer, services.events.providers]
         if services.usage is not None:
             observers.append(services.usage)
         limiter = services.limiters.open(loaded.settings)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from budwood_server.api_models.moments import Moment
 from budwood_server.events.event_types import EVENT_TYPES
 from budwood_server.telemetry.forms import Call
 from budwood_server.webhooks.trial import TEST
@@ -115,6 +116,53 @@ class PromptUpdated(_Data):
     by: Actor
 
 
+class ProviderFailed(_Data):
+    """
+    The circuit breaker of an endpoint has opened in a worker. The subject is the endpoint.
+
+    There is one such event until the endpoint recovers, however many workers open their breakers.
+
+    Attributes:
+        provider: The provider in the settings.
+        endpoint: The endpoint: the provider, with a number or a label for a backup.
+        model: The vendor's model of the call that failed last.
+        error: The class of its error.
+        failures: The failures of the endpoint in a row, in this worker.
+        next_probe: Seconds until this worker lets a call through to see whether it has recovered.
+        worker: The process that noticed it: its machine, its number and some random text.
+    """
+
+    provider: str
+    endpoint: str
+    model: str
+    error: str | None
+    failures: int
+    next_probe: float | None
+    worker: str
+
+
+class ProviderRecovered(_Data):
+    """
+    An endpoint that had failed is used again. The subject is the endpoint.
+
+    Attributes:
+        provider: The provider in the settings.
+        endpoint: The endpoint, as in the event of its failure.
+        reason: ``"answered"``: a call got an answer. ``"reset"``: no worker has an open breaker any more, because all
+            were started again or the settings have changed; whether the endpoint answers is not known.
+        failed_at: When it failed.
+        seconds: How long ago that was.
+        worker: The process that noticed the recovery.
+    """
+
+    provider: str
+    endpoint: str
+    reason: Literal["answered", "reset"]
+    failed_at: Moment
+    seconds: float
+    worker: str
+
+
 class WebhookTest(_Data):
     """
     Somebody tests an endpoint. The subject is its id.
@@ -131,6 +179,8 @@ class WebhookTest(_Data):
 MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "inference.completed": Call,
     "inference.failed": Call,
+    "provider.failed": ProviderFailed,
+    "provider.recovered": ProviderRecovered,
     "prompt.updated": PromptUpdated,
     "token.added": TokenAdded,
     "token.removed": TokenRemoved,

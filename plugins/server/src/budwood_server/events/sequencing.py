@@ -19,6 +19,7 @@ from budwood_server.database import EVENTS as SUBJECT
 from budwood_server.database import Database, DatabaseError, raise_version
 from budwood_server.database.tables import EVENTS
 from budwood_server.events.reading import Event, to_event
+from budwood_server.events.waiting import wait_for_work
 
 BATCH: Final = 1000
 """The maximum number of events that get their places in one transaction."""
@@ -65,7 +66,7 @@ class Sequencer:
                 if not self._has_failed:
                     logs.emit("events not ordered", level="warning", reason=str(error))
                 self._has_failed = True
-            await _wait(self._wake, self._poll)
+            await wait_for_work(self._wake, self._poll)
 
     async def assign(self) -> int:
         """
@@ -100,13 +101,3 @@ class Sequencer:
 async def _lock(connection: AsyncConnection) -> bool:
     """Take the lock until the end of the transaction, unless another process has it."""
     return bool((await connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})"))).scalar())
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait until an event is set, and clear it, or for some seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
-    event.clear()

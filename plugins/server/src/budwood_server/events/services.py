@@ -12,6 +12,8 @@ from budwood_server.database import EVENTS, KEYS, WEBHOOKS
 from budwood_server.events.calls import CallEvents
 from budwood_server.events.hub import Hub
 from budwood_server.events.interests import Interests
+from budwood_server.events.outages import Outages
+from budwood_server.events.providers import ProviderEvents
 from budwood_server.events.retention import keep_removing
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.runs.claims import name_worker
@@ -40,6 +42,7 @@ class EventServices:
     Attributes:
         calls: Writes the events of calls.
         hub: The streams of events of this process.
+        providers: Writes the events of providers.
     """
 
     def __init__(self, database: Database, server: ServerSettings, find_keys: Callable[[], MasterKeys]) -> None:
@@ -47,9 +50,11 @@ class EventServices:
         self._server = server
         self._find_keys = find_keys
         self.calls = CallEvents(database, always=server.events.inference)
-        self._interests = Interests(database, name_worker(os.getpid(), new_id()[:6]), self.calls.check)
+        worker = name_worker(os.getpid(), new_id()[:6])
+        self._interests = Interests(database, worker, self.calls.check)
         self.hub = Hub(database, server.events, self._interests)
         self._sequencer = Sequencer(database, fan_out, poll=server.events.poll)
+        self.providers = ProviderEvents(Outages(database, worker), self.wake)
         self._tasks: list[asyncio.Task[None]] = []
         self._sender: Sender | None = None
 
@@ -66,6 +71,7 @@ class EventServices:
         watch.subscribe(KEYS, self.hub.recheck)
         self._run(self._sequencer.run(), "budwood-events")
         self._run(keep_removing(self._database, self._server), "budwood-event-retention")
+        self._run(self.providers.run(), "budwood-provider-events")
         self._run(self.hub.run(), "budwood-event-hub")
         self._run(self._interests.run(), "budwood-event-interests")
         if sends:
@@ -84,6 +90,7 @@ class EventServices:
                 await task
         self._tasks.clear()
         await self._interests.close()
+        await self.providers.close()
         if self._sender is not None:
             await self._sender.close()
 

@@ -10,6 +10,7 @@ from budwood_server.database.tables.events import DELIVERIES as DELIVERIES
 from budwood_server.database.tables.events import DELIVERY_ATTEMPTS as DELIVERY_ATTEMPTS
 from budwood_server.database.tables.events import EVENT_INTERESTS as EVENT_INTERESTS
 from budwood_server.database.tables.events import EVENTS as EVENTS
+from budwood_server.database.tables.events import PROVIDER_OUTAGES as PROVIDER_OUTAGES
 from budwood_server.database.tables.events import WEBHOOK_SECRETS as WEBHOOK_SECRETS
 from budwood_server.database.tables.events import WEBHOOKS as WEBHOOKS
 from budwood_server.database.tables.gateway import API_KEYS as API_KEYS

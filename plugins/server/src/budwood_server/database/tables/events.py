@@ -143,3 +143,14 @@ BUDGET_MARKS: Final = Table(
     Column("threshold", Double, primary_key=True),
 )
 """Parts of budgets whose event was written: one for each period."""
+
+PROVIDER_OUTAGES: Final = Table(
+    "budwood_provider_outages",
+    metadata,
+    Column("endpoint", String(512), primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("failed", Double, nullable=False),
+    Column("seen", Double, nullable=False),
+)
+"""Outages of endpoints that have not ended. `budwood_server.events.outages.Outage` describes the columns."""

@@ -1,4 +1,4 @@
-"""Create the tables of events, webhooks and alerts."""
+"""Create the tables of events, webhooks, alerts, budgets and outages."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def upgrade() -> None:
     _create_webhooks()
     _create_deliveries()
     _create_alerts()
+    _create_outages()
 
 
 def _create_events() -> None:
@@ -131,6 +132,15 @@ def _create_alerts() -> None:
         "budwood_budget_marks",
         sa.Column("budget", sa.String(512), primary_key=True),
         *(sa.Column(name, sa.Double(), primary_key=True) for name in ("resets_at", "threshold")),
+    )
+
+
+def _create_outages() -> None:
+    op.create_table(
+        "budwood_provider_outages",
+        sa.Column("endpoint", sa.String(512), primary_key=True),
+        sa.Column("provider", sa.Text(), nullable=False),
+        *(sa.Column(name, sa.Double(), nullable=False) for name in ("since", "failed", "seen")),
     )
 
 
