@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from budwood_server.limits.budget_events import BudgetEvents
 from budwood_server.limits.counts import LEASE_SECONDS, SPARE_SHARE
 from budwood_server.limits.holdings import REFUSED_SECONDS, RENEW_SECONDS
 from budwood_server.limits.sql_store import SqlLeaseStore
@@ -31,13 +32,14 @@ PROGRAM = """
 import asyncio, sys
 from budwood.clock import SystemClock
 from budwood_server.database import Database
+from budwood_server.limits.budget_events import BudgetEvents
 from budwood_server.limits.leases import Leases
 from budwood_server.limits.sql_store import SqlLeaseStore
 from tests.plugins.server.limits.workers import claim, reserve
 
 async def main():
     sys.stdin.readline()
-    worker = Leases(SqlLeaseStore(Database(sys.argv[1])), SystemClock())
+    worker = Leases(SqlLeaseStore(Database(sys.argv[1]), BudgetEvents(())), SystemClock())
     for number in range(1000):
         assert await reserve(worker, str(number), claim(1, limit=1000)) is None
         worker.settle(str(number), {})
@@ -148,7 +150,7 @@ def test_workers_never_overshoot_a_limit_in_a_file(tmp_path_factory, steps):
 
     async def main():
         async with open_database(f"sqlite:///{tmp_path_factory.mktemp('limits')}/server.sqlite3") as database:
-            await perform_all(SqlLeaseStore(database), steps)
+            await perform_all(SqlLeaseStore(database, BudgetEvents(())), steps)
 
     asyncio.run(main())
 
@@ -250,7 +252,7 @@ def test_killed_process_has_not_raised_the_limit(sqlite_url):
             await asyncio.to_thread(program.stdin.write, "\n")
             await asyncio.to_thread(program.stdin.close)
             granted = await asyncio.to_thread(count_until_killed, program)
-            workers = Workers(SqlLeaseStore(database), 1)
+            workers = Workers(SqlLeaseStore(database, BudgetEvents(())), 1)
             workers.clock.advance(time.time() - workers.clock.time() + LEASE_SECONDS + 1)
             return granted, await take_all(workers[0], limit=1000)
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from budwood_server.database import Database
+from budwood_server.limits.budget_events import BudgetEvents
 from budwood_server.limits.counts import LeaseRequest, Period
 from budwood_server.limits.holdings import REFUSED_SECONDS
 from budwood_server.limits.redis_store import RedisLeaseStore
@@ -44,10 +45,16 @@ async def open_sql(url, count):
     async with open_database(url):
         databases = [Database(url) for _ in range(count)]
         try:
-            yield [SqlLeaseStore(database) for database in databases]
+            yield [SqlLeaseStore(database, BudgetEvents(())) for database in databases]
         finally:
             for database in databases:
                 await database.close()
+
+
+async def ignore(_requests, _answers):
+    """
+    Write no events of budgets.
+    """
 
 
 @asynccontextmanager
@@ -55,7 +62,7 @@ async def open_redis(url, count):
     """
     Open stores with connections of their own.
     """
-    stores = [RedisLeaseStore(url) for _ in range(count)]
+    stores = [RedisLeaseStore(url, ignore) for _ in range(count)]
     try:
         yield stores
     finally:
@@ -223,7 +230,7 @@ def test_unreachable_redis_is_an_os_error(url):
     """
 
     async def scenario():
-        store = RedisLeaseStore(url)
+        store = RedisLeaseStore(url, ignore)
         with pytest.raises(OSError, match="Cannot use Redis") as error:
             await store.exchange("a", [request("k")], NOW)
         await store.close()
@@ -240,7 +247,7 @@ def test_database_without_tables_is_an_os_error(sqlite_url):
     async def scenario():
         database = Database(sqlite_url)
         with pytest.raises(OSError, match="budwood server db upgrade"):
-            await SqlLeaseStore(database).exchange("a", [request("k")], NOW)
+            await SqlLeaseStore(database, BudgetEvents(())).exchange("a", [request("k")], NOW)
         await database.close()
 
     asyncio.run(scenario())

@@ -31,6 +31,10 @@ SCOPES: Final = {
 """What a key can be for, and what that permits. Further scopes may follow."""
 
 
+BUDGET_OF_KEY: Final = "key-"
+"""What the names of budgets of keys begin with."""
+
+
 def _check_text(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must not contain control characters")
@@ -140,7 +144,7 @@ class ApiKey(KeyPolicy):
     @property
     def owner(self) -> str:
         """Who owns what is created with the key: its team, or the key itself."""
-        return f"key-{self.id}" if self.team is None else f"team-{self.team}"
+        return name_owner(self.id, self.team)
 
     @property
     def has_rates(self) -> bool:
@@ -161,7 +165,12 @@ class ApiKey(KeyPolicy):
 
 def name_budget(key_id: str) -> str:
     """Return the name of the budget of a key."""
-    return f"key-{key_id}"
+    return f"{BUDGET_OF_KEY}{key_id}"
+
+
+def name_owner(key_id: str, team: str | None) -> str:
+    """Return who owns what is created with a key of a team, or without one."""
+    return f"key-{key_id}" if team is None else f"team-{team}"
 
 
 @lru_cache(maxsize=1024)

@@ -29,7 +29,7 @@ class EventType(NamedTuple):
 _TYPES: Final = (
     EventType("inference.completed", "A call of a model has succeeded.", TELEMETRY),
     EventType("inference.failed", "A call of a model has failed.", TELEMETRY),
-    EventType("cost.threshold_exceeded", "A key has used a part of its budget.", TELEMETRY),
+    EventType("cost.threshold_exceeded", "A part of a budget is spent.", TELEMETRY),
     EventType(
         "provider.failed", "An endpoint of a provider failed so often that it is not used for a while.", ENDPOINTS_READ
     ),

@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, exists, select, update
 
 from budwood import logs
 from budwood_server.database import DatabaseError
-from budwood_server.database.tables import DELIVERIES, EVENTS
+from budwood_server.database.tables import BUDGET_MARKS, DELIVERIES, EVENTS
 from budwood_server.settings import DAY_SECONDS
 from budwood_server.webhooks.records import OPEN
 
@@ -47,12 +47,14 @@ async def remove_old(database: Database, server: ServerSettings, now: float) -> 
     """
     waits = and_(DELIVERIES.c.state.in_(OPEN), DELIVERIES.c.created < now - MAX_AGE_DAYS * DAY_SECONDS)
     fail = update(DELIVERIES).where(waits, DELIVERIES.c.due < now).values(state="failed", finished=now)
+    days = server.events.retention * DAY_SECONDS
     async with database.write() as connection:
         await connection.execute(fail)
+        await connection.execute(delete(BUDGET_MARKS).where(BUDGET_MARKS.c.resets_at < now - days))
     ended = DELIVERIES.c.finished < now - server.webhooks.retention * DAY_SECONDS
     await _remove(database, DELIVERIES, DELIVERIES.c.id, ended)
     is_open = exists().where(DELIVERIES.c.place == EVENTS.c.place, DELIVERIES.c.state.in_(OPEN))
-    old = and_(EVENTS.c.time < now - server.events.retention * DAY_SECONDS, EVENTS.c.place.is_not(None), ~is_open)
+    old = and_(EVENTS.c.time < now - days, EVENTS.c.place.is_not(None), ~is_open)
     await _remove(database, EVENTS, EVENTS.c.id, old)
 
 

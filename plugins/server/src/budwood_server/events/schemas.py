@@ -163,6 +163,38 @@ class ProviderRecovered(_Data):
     worker: str
 
 
+class ThresholdExceeded(_Data):
+    """
+    A part of a budget is spent. The subject is the id of its key, or the name of a budget of the settings.
+
+    There is one event for each part and period. What is spent is what the budget counts: a call whose cost is not
+    known counts with the highest cost that was reserved for it.
+
+    Attributes:
+        budget: The name of the budget: ``key-`` and the id of its key, or its name in the settings.
+        key: The id of the key; null for a budget of the settings, as are ``name`` and ``team``.
+        name: The name of the key.
+        team: The team of the key, or null.
+        threshold: The part: 0.8 for 80 %.
+        unit: What the budget counts.
+        limit: The budget in dollars or tokens, as text.
+        spent: What is spent of it.
+        per: The period after which the budget begins anew.
+        resets_at: The end of this period.
+    """
+
+    budget: str
+    key: str | None
+    name: str | None
+    team: str | None
+    threshold: float
+    unit: Literal["dollars", "tokens"]
+    limit: str
+    spent: str
+    per: Literal["day", "week", "month"]
+    resets_at: Moment
+
+
 class WebhookTest(_Data):
     """
     Somebody tests an endpoint. The subject is its id.
@@ -179,6 +211,7 @@ class WebhookTest(_Data):
 MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "inference.completed": Call,
     "inference.failed": Call,
+    "cost.threshold_exceeded": ThresholdExceeded,
     "provider.failed": ProviderFailed,
     "provider.recovered": ProviderRecovered,
     "prompt.updated": PromptUpdated,

@@ -20,6 +20,9 @@ KEPT_SECONDS: Final = 300.0
 RECALL_SECONDS: Final = 2.0
 """How long workers hold no units in reserve after one of them had too few."""
 
+NANODOLLARS: Final = 10**9
+"""The units of a dollar, in which budgets are counted."""
+
 SPARE_SHARE: Final = 0.25
 """The share of what is left that a worker may hold in reserve: the less is left, the smaller are the leases."""
 
@@ -112,6 +115,7 @@ class LeaseAnswer(NamedTuple):
             and all of those that have not reported since calls wait.
         is_recalled: Whether units in reserve are to be returned.
         is_lost: Whether the lease had expired. Then all of it counts as used, because others could not know better.
+        used: The units that all workers have used.
     """
 
     granted: float
@@ -120,6 +124,7 @@ class LeaseAnswer(NamedTuple):
     returnable: float = 0.0
     is_recalled: bool = False
     is_lost: bool = False
+    used: float = 0.0
 
 
 def exchange(count: Count, request: LeaseRequest, worker: str, now: float) -> LeaseAnswer:
@@ -149,7 +154,9 @@ def exchange(count: Count, request: LeaseRequest, worker: str, now: float) -> Le
     if kept + granted > 0:
         idle = granted if is_lost else request.idle + granted
         count.leases[worker] = Lease(kept + granted, idle, now)
-    return LeaseAnswer(granted, max(room - granted, 0.0), others_idle, returnable, is_recalled, is_lost)
+    return LeaseAnswer(
+        granted, max(room - granted, 0.0), others_idle, returnable, is_recalled, is_lost, used=count.used
+    )
 
 
 def _end_expired(count: Count, now: float) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import ConfigurationError
 from budwood.hooks import LIMITER
 from budwood.plugins import Instances
+from budwood_server.limits.budget_events import BudgetEvents
 from budwood_server.limits.leases import Leases
 from budwood_server.limits.limiter import LeasedLimiter
 
@@ -68,10 +70,11 @@ class Limiters:
 
 
 def _open_store(server: ServerSettings, database: Database) -> LeaseStore:
+    events = BudgetEvents(server.events.budget_thresholds)
     if server.redis is None:
         from budwood_server.limits.sql_store import SqlLeaseStore
 
-        return SqlLeaseStore(database)
+        return SqlLeaseStore(database, events)
     try:
         from budwood_server.limits.redis_store import RedisLeaseStore  # few workers use Redis
     except ModuleNotFoundError as error:
@@ -81,4 +84,4 @@ def _open_store(server: ServerSettings, database: Database) -> LeaseStore:
             "[server] redis needs the package redis, which is not installed.",
             hint="Install it: pip install redis.",
         ) from None
-    return RedisLeaseStore(server.redis.get_secret_value())
+    return RedisLeaseStore(server.redis.get_secret_value(), partial(events.report, database))

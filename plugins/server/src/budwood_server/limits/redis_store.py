@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, Final
@@ -29,6 +29,9 @@ SCAN_COUNT: Final = 1000
 
 _RECALLS: Final = f"{PREFIX}recalls"
 
+Report = Callable[[Sequence[LeaseRequest], Sequence[LeaseAnswer]], Awaitable[None]]
+"""Takes the requests and the answers of an exchange."""
+
 
 class RedisLeaseStore:
     """
@@ -36,9 +39,11 @@ class RedisLeaseStore:
 
     Args:
         url: The URL, such as ``redis://localhost:6379/0``, which may contain a password.
+        report: Is told of each exchange that has succeeded, for events of budgets.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, report: Report) -> None:
+        self._report = report
         self._redis: Any = Redis.from_url(  # its types do not tell blocking from async results
             url, decode_responses=True, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
         )
@@ -46,7 +51,9 @@ class RedisLeaseStore:
     async def exchange(self, worker: str, requests: Sequence[LeaseRequest], now: float) -> list[LeaseAnswer]:
         """Answer requests, each in a transaction that is repeated if another worker was faster."""
         async with _as_os_error():
-            return [await self._exchange(worker, request, now) for request in requests]
+            answers = [await self._exchange(worker, request, now) for request in requests]
+        await self._report(requests, answers)
+        return answers
 
     async def _exchange(self, worker: str, request: LeaseRequest, now: float) -> LeaseAnswer:
         name = PREFIX + _encode(request.period)

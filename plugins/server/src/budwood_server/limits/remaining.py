@@ -6,17 +6,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from math import inf
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from budwood_server.access.keys import name_budget
+from budwood_server.limits.counts import NANODOLLARS
 from budwood_server.limits.keys import KeyRates, name_requests, name_tokens
 from budwood_server.limits.limiter import BUDGET_PREFIX
 
 if TYPE_CHECKING:
     from budwood_server.access.keys import KeyBudget
     from budwood_server.limits.leases import Leases
-
-_NANODOLLARS: Final = 10**9
 
 
 class LimitedKey(KeyRates, Protocol):
@@ -100,7 +99,7 @@ def _read_budget(key: LimitedKey, taken: Mapping[str, tuple[float, float]]) -> R
     if key.budget.dollars is None:
         return _read_rate(key.budget.tokens, name, taken)
     amount, resets_at = taken.get(name, (0.0, inf))
-    left = key.budget.dollars - Decimal(round(amount)) / _NANODOLLARS
+    left = key.budget.dollars - Decimal(round(amount)) / NANODOLLARS
     return Remaining(key.budget.dollars, max(left, Decimal(0)), _end_of(resets_at))
 
 

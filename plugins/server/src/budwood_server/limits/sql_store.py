@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood_server.database import Database, DatabaseError
 from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import LIMIT_COUNTS
+from budwood_server.limits.budget_events import BudgetEvents
 from budwood_server.limits.counts import Count, Lease, LeaseAnswer, LeaseRequest, Period, exchange
 
 _COLUMNS: Final = LIMIT_COUNTS.c
@@ -25,15 +26,21 @@ class SqlLeaseStore:
 
     Args:
         database: The database, which its owner closes.
+        events: Writes events of budgets.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, events: BudgetEvents) -> None:
         self._database = database
+        self._events = events
 
     async def exchange(self, worker: str, requests: Sequence[LeaseRequest], now: float) -> list[LeaseAnswer]:
-        """Answer requests in one transaction."""
+        """Answer requests in one transaction, which also writes the events of budgets."""
         async with _as_os_error(), self._database.write() as connection:
-            return [await self._exchange(connection, worker, request, now) for request in requests]
+            answers = [await self._exchange(connection, worker, request, now) for request in requests]
+            spent = self._events.find_spent(requests, answers)
+            await self._events.record(connection, spent)
+        self._events.remember(spent)
+        return answers
 
     async def _exchange(
         self, connection: AsyncConnection, worker: str, request: LeaseRequest, now: float
