@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -76,6 +76,10 @@ class Metrics:
         self.config_hash = gauge("config_hash", "A hash of the settings in use.", "liveall")
         self.config_time = gauge("config_last_reload_success_timestamp_seconds", "When they were loaded.", "liveall")
         self.config_valid = gauge("config_last_reload_successful", "Whether the newest settings are used.", "liveall")
+        self._firing = Gauge(
+            "budwood_alert_firing", "Whether an alert fires.", ("rule",), multiprocess_mode="mostrecent"
+        )
+        self._rules: set[str] = set()
         self._series: dict[tuple[str, int], Counter] = {}
         self._durations: dict[str, Histogram] = {}
 
@@ -93,6 +97,12 @@ class Metrics:
     def refuse(self, code: str) -> None:
         """Count a request that a key may not make."""
         self._refused.labels(code).inc()
+
+    def show_alerts(self, firing: Mapping[str, bool]) -> None:
+        """Set whether each alert fires. One that does not exist any more stays, and does not."""
+        self._rules |= firing.keys()
+        for rule in self._rules:
+            self._firing.labels(rule).set(firing.get(rule, False))
 
     def collect(self) -> tuple[bytes, str]:
         """Return the metrics of all processes that share a folder, or of this one, and their content type."""

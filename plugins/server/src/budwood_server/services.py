@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from budwood.clock import SystemClock
 from budwood_server.access.directory import KeyDirectory
+from budwood_server.alerts.evaluator import Evaluator
 from budwood_server.database import Database, VersionWatch
 from budwood_server.database.schema import check_schema
 from budwood_server.events.services import EventServices
@@ -39,6 +40,7 @@ class Services:
         limits: Counts the requests and tokens per minute of keys.
         usage: Records calls; None if the settings say so.
         events: Gives events their places, and sends them to webhooks.
+        alerts: Checks the rules of alerts.
     """
 
     database: Database
@@ -51,6 +53,7 @@ class Services:
     limits: KeyLimits
     usage: UsageRecorder | None
     events: EventServices
+    alerts: Evaluator
 
     async def start(self, *, sends_webhooks: bool) -> None:
         """
@@ -71,29 +74,31 @@ class Services:
         self.leases.start()
         if self.usage is not None:
             self.usage.start()
+            self.alerts.start()
 
     async def close(self) -> None:
         """Write what is left, return what was leased, and close the database. Call it after the last request."""
         async with AsyncExitStack() as stack:  # each is closed, also if another cannot be
             stack.push_async_callback(self.database.close)
             stack.callback(self.limiters.close)
-            for close in (self.events.close, self.keys.close, self.watch.close, self.leases.stop):
+            for close in (self.alerts.close, self.events.close, self.keys.close, self.watch.close, self.leases.stop):
                 stack.push_async_callback(close)
             if self.usage is not None:
                 stack.push_async_callback(self.usage.stop)
 
 
-def create_services(server: ServerSettings, find_keys: Callable[[], MasterKeys]) -> Services:
+def create_services(find_settings: Callable[[], ServerSettings], find_keys: Callable[[], MasterKeys]) -> Services:
     """
     Create what a worker needs, in its event loop.
 
     Args:
-        server: The settings.
+        find_settings: Returns the present settings. Those of now are used for all but the alerts.
         find_keys: Returns the master keys, which open the secrets of webhooks.
 
     Raises:
         ConfigurationError: The URL of the database is not valid, or a driver is not installed.
     """
+    server = find_settings()
     database, clock = Database(server.database_url), SystemClock()
     leases = open_leases(server, database, clock)
     events = EventServices(database, server, find_keys)
@@ -109,4 +114,5 @@ def create_services(server: ServerSettings, find_keys: Callable[[], MasterKeys])
         limits=KeyLimits(leases, clock),
         usage=usage if server.usage else None,
         events=events,
+        alerts=Evaluator(database, find_settings, events.wake),
     )

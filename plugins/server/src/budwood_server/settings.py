@@ -21,6 +21,7 @@ from pydantic import (
 from budwood.errors import ConfigurationError
 from budwood.settings import Settings, user_folder, validate_settings
 from budwood_server.access.tokens import check_strength
+from budwood_server.alerts.rules import AlertRule, check_sources
 from budwood_server.web.client_address import parse_network
 
 MEGABYTE: Final = 1024 * 1024
@@ -45,6 +46,7 @@ def _check_options(names: frozenset[str]) -> frozenset[str]:
 RequestOptionNames = Annotated[frozenset[str], AfterValidator(_check_options)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Days = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+AlertName = Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=100)]
 
 
 class _Section(BaseModel):
@@ -190,6 +192,7 @@ class EventSettings(_Section):
         poll: Seconds between two looks for events that other processes have written.
         heartbeat: Seconds without an event after which a stream of events gets a heartbeat.
         max_streams: The maximum number of streams of events in each process.
+        alerts_poll: Seconds between two checks of an alert.
     """
 
     source: Annotated[str, Field(min_length=1, max_length=200)] = "budwood"
@@ -199,6 +202,7 @@ class EventSettings(_Section):
     poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 0.25
     heartbeat: Annotated[float, Field(ge=0.01, le=3600, allow_inf_nan=False)] = 30.0
     max_streams: Annotated[int, Field(ge=0, le=100_000)] = 2000
+    alerts_poll: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)] = 15.0
 
 
 class WebhookSettings(_Section):
@@ -270,6 +274,7 @@ class ServerSettings(_Section):
         runs: Dataset runs.
         events: What happened, for webhooks and streams of events.
         webhooks: Events that the server sends to endpoints.
+        alerts: The rules of alerts by their names.
         usage: Whether each call is recorded in the database.
         usage_retention_days: The days after which records of calls are removed; by default they are kept.
         metrics: Whether ``/metrics`` needs no key: ``"open"``; by default it needs a key with the scope ``telemetry``.
@@ -301,6 +306,7 @@ class ServerSettings(_Section):
     runs: RunSettings = RunSettings()
     events: EventSettings = EventSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    alerts: Annotated[dict[AlertName, AlertRule], Field(max_length=200)] = Field(default_factory=dict)
     usage: bool = True
     usage_retention_days: Days | None = None
     metrics: Annotated[str, Field(pattern="^(open|key)$")] = "key"
@@ -341,6 +347,12 @@ class ServerSettings(_Section):
             raise ValueError("several workers need a database that they share: a file, or postgresql://")
         return self
 
+    @model_validator(mode="after")
+    def _check_alerts(self) -> Self:
+        if self.alerts and not self.usage:
+            raise ValueError("alerts need usage = true: they are about the records of calls")
+        return self
+
     @property
     def database_url(self) -> str:
         """The URL of the database, which may contain a password."""
@@ -367,6 +379,7 @@ def load_server_settings(settings: Settings, overrides: Mapping[str, Any] | None
     except ConfigurationError as error:
         error.hint = error.hint or "The guide of the server lists its settings: docs/guides/gateway.md."
         raise
+    check_sources(server.alerts, settings.folder_sources)
     if server.runs.storages:
         from budwood_server.runs.outputs import load_storages
 

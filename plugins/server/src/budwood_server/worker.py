@@ -173,7 +173,7 @@ class Worker:
         from budwood_server.database import CONFIG, TOKENS
         from budwood_server.services import create_services
 
-        self.services = services = create_services(self._loaded.server, self._find_master_keys)
+        self.services = services = create_services(lambda: self._current.server, self._find_master_keys)
         self.database = services.database
         async with AsyncExitStack() as stack, self._reloading:  # changes of now are loaded after it
             stack.push_async_callback(services.close)
@@ -309,6 +309,7 @@ class Worker:
         if self.services is not None and self.services.usage is not None:
             with suppress(Exception):  # without the database, the others are still of use
                 self.metrics.dropped.set(await self.services.usage.dropped())
+                self.metrics.show_alerts(await self.services.alerts.list_firing())
         return self.metrics.collect()
 
     async def _keep_refreshing(self) -> None:

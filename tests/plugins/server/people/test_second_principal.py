@@ -30,6 +30,7 @@ viewer    POST /api/auth/password
 viewer    GET /api/auth/me
 viewer    GET /api/endpoints
 viewer    GET /api/telemetry/*
+viewer    GET /api/alerts
 viewer    GET /api/keys*
 operator  POST /api/keys*
 viewer    GET /api/prompts*

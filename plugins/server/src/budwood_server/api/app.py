@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from budwood_server.api import (
     accounts,
+    alerts,
     audit,
     auth,
     configuration,
@@ -43,6 +44,7 @@ _PARTS: Final = (
     prompts,
     sessions,
     telemetry,
+    alerts,
     run_documents,
     runs,
     webhooks,

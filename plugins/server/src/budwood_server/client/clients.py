@@ -11,6 +11,7 @@ from budwood_server.client.calls import Connection
 from budwood_server.client.operations import S, operation
 from budwood_server.client.requests import Request, get, path_of
 from budwood_server.client.resources.accounts import Accounts, Audit
+from budwood_server.client.resources.alerts import Alerts
 from budwood_server.client.resources.events import EventMethods
 from budwood_server.client.resources.jobs import Jobs
 from budwood_server.client.resources.keys import Keys
@@ -55,6 +56,7 @@ class _Resources(RunMethods[S]):
 
     Attributes:
         accounts: Accounts of people.
+        alerts: Alerts, and whether they fire.
         audit: The log of administrative acts.
         endpoints: Providers, and the health of their endpoints.
         events: What happens on the server.
@@ -72,6 +74,7 @@ class _Resources(RunMethods[S]):
     def __init__(self, sender: S) -> None:
         super().__init__(sender)
         self.accounts: Final = Accounts(sender)
+        self.alerts: Final = Alerts(sender)
         self.audit: Final = Audit(sender)
         self.endpoints: Final = Endpoints(sender)
         self.events: Final = EventMethods(sender)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from typer.core import TyperGroup
 
 from budwood_cli.groups import new_group
-from budwood_server.commands import accounts, db, keys, master_key, tokens, worker
+from budwood_server.commands import accounts, alerts, db, keys, master_key, tokens, worker
 
 _OTHER_NAMES: Final = {"users": "accounts"}
 
@@ -26,4 +26,5 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(master_key.app, name="master-key")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(db.app, name="db")
+app.command("alerts")(alerts.list_alerts)
 app.command("worker")(worker.worker)

@@ -94,10 +94,10 @@ def to_event(row: tuple[Any, ...]) -> NewEvent:
     record = read_row(0, row)
     kind = "inference.completed" if record.error is None else "inference.failed"
     data = to_call(record).model_dump(mode="json", exclude={"id"})
-    return NewEvent(kind, record.call, data, owner=_find_owner(record.tags), time=record.time)
+    return NewEvent(kind, record.call, data, owner=find_owner(record.tags), time=record.time)
 
 
-def _find_owner(tags: Mapping[str, str]) -> str | None:
+def find_owner(tags: Mapping[str, str]) -> str | None:
     """Return the owner of the key of a call, as `ApiKey.owner` has it."""
     if "team" in tags:
         return f"team-{tags['team']}"

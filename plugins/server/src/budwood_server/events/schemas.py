@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from budwood_server.alerts.rules import Condition, Metric
+from budwood_server.alerts.states import Reason
 from budwood_server.api_models.moments import Moment
 from budwood_server.events.event_types import EVENT_TYPES
 from budwood_server.telemetry.forms import Call
@@ -195,6 +197,40 @@ class ThresholdExceeded(_Data):
     resets_at: Moment
 
 
+class AlertFired(_Data):
+    """
+    An alert has started or ended. The subject is the name of its rule.
+
+    Attributes:
+        rule: The name of the rule.
+        state: Whether it has started or ended.
+        reason: Why it has ended: the value is back at ``clear``, the window has no calls, or the rule was changed or
+            removed; null for a start.
+        metric: What the rule measures.
+        condition: The side of the threshold on which the alert starts.
+        value: The value when it started or ended; null if it is not known.
+        threshold: The threshold.
+        clear: The value at which it ends.
+        window: The length of the window in seconds.
+        filters: The values that calls must have to count.
+        calls: The number of calls in the window.
+        since: When it started, in UTC.
+    """
+
+    rule: str
+    state: Literal["firing", "ended"]
+    reason: Reason | None
+    metric: Metric
+    condition: Condition
+    value: float | None
+    threshold: float
+    clear: float
+    window: float
+    filters: dict[str, str]
+    calls: int
+    since: Moment
+
+
 class WebhookTest(_Data):
     """
     Somebody tests an endpoint. The subject is its id.
@@ -219,6 +255,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "token.removed": TokenRemoved,
     "key.created": KeyCreated,
     "key.revoked": KeyRevoked,
+    "alert.fired": AlertFired,
     TEST: WebhookTest,
 }
 """The model of the data of each type."""

@@ -131,9 +131,15 @@ ALERT_STATES: Final = Table(
     Column("name", String(100), primary_key=True),
     Column("due", Double, nullable=False),  # when a worker may check it
     Column("fired", Double),  # since when it fires
+    Column("pending", Double),
     Column("value", Double),  # at the last check
+    Column("calls", BigInteger, nullable=False),
+    Column("checked", Double),
+    Column("rule", JSON(none_as_null=True)),  # at the last check
 )
-"""The states of alerts, whose rules are in the settings."""
+"""
+The states of alerts, whose rules are in the settings. `budwood_server.alerts.states.AlertState` describes the columns.
+"""
 
 BUDGET_MARKS: Final = Table(
     "budwood_budget_marks",

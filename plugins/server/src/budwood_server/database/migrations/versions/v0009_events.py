@@ -126,7 +126,10 @@ def _create_alerts() -> None:
         "budwood_alert_states",
         sa.Column("name", sa.String(100), primary_key=True),
         sa.Column("due", sa.Double(), nullable=False),
-        *(sa.Column(name, sa.Double()) for name in ("fired", "value")),
+        *(sa.Column(name, sa.Double()) for name in ("fired", "pending", "value")),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("checked", sa.Double()),
+        sa.Column("rule", sa.JSON()),
     )
     op.create_table(
         "budwood_budget_marks",

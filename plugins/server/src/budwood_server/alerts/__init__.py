@@ -1,0 +1,1 @@
+"""Alerts: rules over the calls of a sliding window, and what happens when one is broken."""
