@@ -8,6 +8,7 @@ import openai
 import pytest
 
 from tests.batch_server import BatchServer, fail, succeed
+from tests.plugins.server.events.written import read_file
 from tests.plugins.server.gateway_server import GatewayServer
 from tests.plugins.server.keys import KEYS, OTHER_TOKEN, TOKEN, make_key
 from tests.plugins.server.media_fixtures import vendor_settings
@@ -262,3 +263,23 @@ def test_ids_of_files_in_lines_are_those_of_the_vendor(client, vendor):
     assert vendor.lines()[0]["body"]["messages"][0]["content"][0]["file"]["file_id"] == "file-1"
     part["file"]["file_id"] = "file-1"
     assert refusal(client, encode(line(0, body=body))).status_code == 404
+
+
+def test_the_end_of_a_batch_is_told_once(gateway, client, tmp_path):
+    """
+    In the transaction that stores it: when a request has asked for the batch after its end.
+    """
+    file = tmp_path / "server.sqlite3"
+    batch = create(client, encode(line(0), line(1)))
+    client.batches.retrieve(batch.id)
+    assert read_file(file, "job.finished") == []
+
+    client.batches.retrieve(batch.id)
+    client.batches.retrieve(batch.id)
+    list(client.batches.list())
+
+    [event] = read_file(file, "job.finished")
+    assert (event.subject, event.owner) == (batch.id, event.data["owner"])
+    assert (event.data["kind"], event.data["status"], event.data["provider"]) == ("batch", "completed", "openai")
+    assert event.data["model"] == "fast"
+    assert event.data["requests"] == {"total": 2, "completed": 2, "failed": 0}

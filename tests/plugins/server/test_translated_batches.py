@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from tests.plugins.server.anthropic_batches import AnthropicBatches, fail, succeed
+from tests.plugins.server.events.written import read_file
 from tests.plugins.server.gateway_server import GatewayServer
 from tests.plugins.server.keys import OTHER_TOKEN, TOKEN
 
@@ -221,3 +222,24 @@ def test_lines_are_no_files_of_a_chat(client):
     part = {"type": "file", "file": {"file_id": upload(client, line(0)).id}}
     with pytest.raises(openai.BadRequestError, match="belongs to a batch"):
         client.chat.completions.create(model="claude", messages=[{"role": "user", "content": [part]}])
+
+
+def test_the_end_of_a_batch_is_told_once(vendor, connect, tmp_path):
+    """
+    With its counts and the cost of its replies, whichever worker has collected them.
+    """
+    file = tmp_path / "server.sqlite3"
+    vendor.handle = lambda row: fail(row) if "1?" in str(row) else succeed(row)
+    first, second = connect()[0], connect()[0]
+    batch = create(first, line(0), line(1))
+    first.batches.retrieve(batch.id)
+    assert read_file(file, "job.finished") == []
+
+    vendor.has_ended = True
+    for client in (first, second, first):
+        client.batches.retrieve(batch.id)
+
+    [event] = read_file(file, "job.finished")
+    assert (event.subject, event.data["model"], event.data["provider"]) == (batch.id, "claude", "anthropic")
+    assert (event.data["status"], event.data["cost"]) == ("completed", "0.00075")
+    assert event.data["requests"] == {"total": 2, "completed": 1, "failed": 1}

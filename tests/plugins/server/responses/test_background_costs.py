@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from budwood.types import CallFilter
+from tests.plugins.server.events.written import read_written
 from tests.plugins.server.keyed_gateway import KeyedGateway
 from tests.plugins.server.responses.vendor import text_item, vendor_reply
 
@@ -105,3 +106,51 @@ def test_reply_that_does_not_fit_is_refused(keyed, vendor):
 
     assert (refused.status, refused.json["error"]["code"]) == (429, "budget_exceeded")
     assert vendor.requests == []
+
+
+def test_the_end_of_a_reply_is_told_once(keyed, vendor):
+    """
+    By the first request that reads it after its end, also if its tokens are counted by a later one.
+    """
+    key = keyed.create_key(name="payer", team="red")
+    done = vendor_reply(text_item("Hello."), usage=USAGE)
+    vendor.reply({**done, "status": "queued", "output": []})
+    queued = submit(keyed, key).json
+    vendor.reply({**done, "status": "in_progress", "output": []})
+    read(keyed, key, queued["id"])
+    assert list_ends(keyed) == []
+    vendor.reply(done)
+    vendor.reply({"error": {"message": "no"}}, 500)
+    assert keyed.send("GET", f"/v1/responses/{queued['id']}", key).status == 502
+    for _ in range(4):
+        vendor.reply(done)
+
+    for _ in range(2):
+        read(keyed, key, queued["id"])
+
+    assert list_ends(keyed) == [(queued["id"], "team-red", "response", "completed", "openai", "fast")]
+
+
+def test_a_reply_that_is_cancelled_has_ended(keyed, vendor):
+    """
+    It is told by the request that cancels it.
+    """
+    key = keyed.create_key(name="payer", team="red")
+    cancelled = {**vendor_reply(text_item("Hello."), usage=USAGE), "status": "cancelled"}
+    vendor.reply({**cancelled, "status": "queued", "output": []})
+    queued = submit(keyed, key).json
+    for _ in range(2):
+        vendor.reply(cancelled)
+
+    assert keyed.send("POST", f"/v1/responses/{queued['id']}/cancel", key).status == 200
+
+    assert [end[3] for end in list_ends(keyed)] == ["cancelled"]
+
+
+def list_ends(keyed):
+    """
+    Return what the events tell of jobs that have ended.
+    """
+    found = keyed.run(read_written(keyed.worker.database, "job.finished"))
+    names = ("kind", "status", "provider", "model")
+    return [(each.subject, each.owner, *(each.data[name] for name in names)) for each in found]

@@ -12,6 +12,8 @@ from budwood_server.gateway.signs import LEASE_SECONDS
 from budwood_server.replies.store import ReplyStore
 from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import ProblemError
+from tests.plugins.server.databases import open_database
+from tests.plugins.server.events.written import read_written
 
 
 @pytest.fixture
@@ -74,6 +76,35 @@ def test_a_reply_whose_worker_has_ended_has_failed(use_store):
         assert (await store.find("a", "key-1")).status == "failed"
 
     use_store(use)
+
+
+def test_the_end_of_a_reply_in_the_background_is_told_once(database_url):
+    """
+    Once it is complete, was cancelled, or is found to be lost. A reply that was never running has no such event.
+    """
+
+    async def main():
+        async with open_database(database_url) as database:
+            now = [1000.0]
+            store = ReplyStore(database, 1, now=lambda: now[0])
+            await store.add(make("at_once"), [], owner="o", previous_id=None)
+            stored = {each: await store.add(make(each, "queued"), [], owner="o", previous_id=None) for each in "abc"}
+            await store.replace(stored["a"], make("a", "in_progress"))
+            assert await read_written(database, "job.finished") == []
+            for status in ("completed", "failed"):
+                await store.replace(stored["a"], make("a", status))
+            await store.replace(stored["b"], make("b", "cancelled"))
+            now[0] += 2 * LEASE_SECONDS
+            for _ in range(2):
+                await store.find("c", "o")
+            return await read_written(database, "job.finished")
+
+    found = asyncio.run(main())
+    assert [(each.subject, each.owner, each.data["kind"], each.data["status"]) for each in found] == [
+        ("a", "o", "response", "completed"),
+        ("b", "o", "response", "cancelled"),
+        ("c", "o", "response", "failed"),
+    ]
 
 
 def test_others_find_nothing(use_store):

@@ -12,11 +12,14 @@ from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, tuple_, 
 from budwood_server.database import Database
 from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import OBJECTS
+from budwood_server.events.recording import record_events
 from budwood_server.web.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from budwood_server.events.recording import NewEvent
 
 MAX_PAGE: Final = 1000
 """The most objects that are listed at once."""
@@ -160,7 +163,11 @@ class Ownership:
         return replace(found, data=dict(data))
 
     async def change(
-        self, found: OwnedObject, decide: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+        self,
+        found: OwnedObject,
+        decide: Callable[[Mapping[str, Any]], Mapping[str, Any] | None],
+        *,
+        tell: Callable[[OwnedObject, OwnedObject], Sequence[NewEvent]] = lambda *_: (),
     ) -> OwnedObject:
         """
         Replace what is kept about an object, depending on what is kept now. No other worker changes it meanwhile.
@@ -168,6 +175,7 @@ class Ownership:
         Args:
             found: The object.
             decide: Returns the new data for the present data; None to keep it.
+            tell: Returns the events that are written with the change, for the object before and after it.
 
         Raises:
             ProblemError: 404: it was deleted.
@@ -183,7 +191,9 @@ class Ownership:
             if data is None:
                 return present
             await connection.execute(update(OBJECTS).where(has_id).values(data=dict(data)))
-        return replace(present, data=dict(data))
+            changed = replace(present, data=dict(data))
+            await record_events(connection, tell(present, changed))
+        return changed
 
     async def delete(self, kind: str, public_id: str, owner: str) -> None:
         """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from budwood_server.access.public_ids import BATCH, encode_id
 from budwood_server.batches.chat_lines import check_lines
+from budwood_server.batches.endings import describe_end, sum_costs
 from budwood_server.batches.kept_files import open_kept_files
 from budwood_server.formats.openai.batch_results import encode_result
 from budwood_server.formats.openai.batch_states import end_record, make_record, update_record
@@ -147,7 +148,9 @@ async def _end(
             )
             names[field_name], files[file_id] = file_id, kept.public_id
     record = end_record(data["record"], state, names, completed, time.time())
-    await request.ownership.update(found, {"kept": True, "files": files, "record": record, "is_ended": True})
+    ended = {"kept": True, "files": files, "record": record, "is_ended": True}
+    event = describe_end(found, record, sum_costs(results))
+    await request.ownership.change(found, lambda now: None if now["is_ended"] else ended, tell=lambda *_: [event])
 
 
 def _write_results(folder: Path, found: OwnedObject, results: Sequence[ChatResponse | BudwoodError]) -> int:

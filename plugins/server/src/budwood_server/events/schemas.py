@@ -231,6 +231,81 @@ class AlertFired(_Data):
     since: Moment
 
 
+class RunFinished(_Data):
+    """
+    A dataset run has ended. The subject is its id. A run that is resumed ends again, with another event.
+
+    Attributes:
+        name: The name of the run.
+        state: How it ended: ``"incomplete"`` if some rows failed.
+        owner: Who owns it: the team of a key, a key, or an account.
+        key: The id of the key that pays for its calls; null for an account.
+        rows: The number of rows that it should have, or null if it was not planned; all numbers include earlier ends.
+        rows_done: Finished rows.
+        rows_failed: Rows that failed.
+        calls: Calls that were paid.
+        input_tokens: Tokens sent, or null if unknown.
+        output_tokens: Tokens of replies, or null if unknown.
+        cost: US dollars as a decimal number, or null if unknown.
+        seconds: The time from its first start to its end, with pauses; null if it was never started.
+        error: The code of the reason why it failed or is incomplete, or null. ``GET /api/runs/{id}`` has its text.
+    """
+
+    name: str
+    state: Literal["complete", "incomplete", "failed", "cancelled"]
+    owner: str
+    key: str | None
+    rows: int | None
+    rows_done: int
+    rows_failed: int
+    calls: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: str | None
+    seconds: float | None
+    error: str | None
+
+
+class JobRequests(_Data):
+    """
+    The numbers of requests of a batch.
+
+    Attributes:
+        total: All of them.
+        completed: Those with a reply.
+        failed: Those without.
+    """
+
+    total: int
+    completed: int
+    failed: int
+
+
+class JobFinished(_Data):
+    """
+    A job has ended. The subject is its id.
+
+    Attributes:
+        kind: ``"batch"``, or ``"response"`` for a reply that was made in the background.
+        status: How it ended, in the words of OpenAI's API, such as ``"completed"``, ``"failed"`` or ``"cancelled"``.
+        owner: Who owns it: the team of a key, a key, or an account.
+        model: The name of its model, of a batch that of its first line; or null.
+        provider: The provider that had it; null for a reply that the server has made.
+        requests: The numbers of its requests; null for a reply.
+        cost: US dollars as a decimal number; null if unknown, or if events of calls tell it.
+        seconds: The time from its creation until its end was noticed.
+    """
+
+    kind: Literal["batch", "response"]
+    status: str
+    owner: str
+    model: str | None
+    provider: str | None
+    requests: JobRequests | None
+    cost: str | None
+    seconds: float
+
+
 class WebhookTest(_Data):
     """
     Somebody tests an endpoint. The subject is its id.
@@ -256,6 +331,8 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "key.created": KeyCreated,
     "key.revoked": KeyRevoked,
     "alert.fired": AlertFired,
+    "run.finished": RunFinished,
+    "job.finished": JobFinished,
     TEST: WebhookTest,
 }
 """The model of the data of each type."""

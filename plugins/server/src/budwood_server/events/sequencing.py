@@ -52,7 +52,7 @@ class Sequencer:
         self._has_failed = False
 
     def wake(self) -> None:
-        """Look for new events at once, because this process has committed some."""
+        """Look for new events at once, because some were committed."""
         self._wake.set()
 
     async def run(self) -> None:

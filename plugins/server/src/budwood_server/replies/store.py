@@ -13,6 +13,8 @@ from budwood_server.access.ownership import not_found
 from budwood_server.access.public_ids import RESPONSE
 from budwood_server.database import Database
 from budwood_server.database.tables import RESPONSES
+from budwood_server.events.jobs import make_job_event
+from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.gateway.signs import LEASE_SECONDS
 from budwood_server.settings import DAY_SECONDS
 from budwood_server.web.problems import reject
@@ -119,13 +121,19 @@ class ReplyStore:
         return dict((await self.find(reply_id, owner)).body["reply"])
 
     async def replace(self, stored: StoredReply, reply: Mapping[str, Any]) -> StoredReply | None:
-        """Replace a reply that is being made; None if it was cancelled or deleted meanwhile."""
+        """
+        Replace a reply that is being made; None if it was cancelled or deleted meanwhile.
+
+        The event that tells its end is written in the same transaction.
+        """
         status, now = str(reply["status"]), self._now()
         expires = now + (LEASE_SECONDS if status in RUNNING else self._seconds)
         body = {**stored.body, "reply": dict(reply)}
         changed = update(RESPONSES).where(RESPONSES.c.id == stored.id, RESPONSES.c.status.in_(RUNNING))
         async with self._database.write() as connection:
             result = await connection.execute(changed.values(status=status, expires=expires, body=body))
+            if result.rowcount and status not in RUNNING:
+                await record_events(connection, [_describe_end(stored, status)])
         return replace(stored, status=status, expires=expires, body=body) if result.rowcount else None
 
     async def extend(self, reply_id: str) -> bool:
@@ -163,3 +171,7 @@ class ReplyStore:
             turns.append([*stored.body["input"], *stored.body["reply"]["output"]])
             next_id = stored.previous_id
         return [item for turn in reversed(turns) for item in turn]
+
+
+def _describe_end(stored: StoredReply, status: str) -> NewEvent:
+    return make_job_event(RESPONSE, stored.id, stored.owner, status=status, created=stored.created, model=stored.model)

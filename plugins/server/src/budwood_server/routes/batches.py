@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import BudwoodError, NotFoundError
 from budwood_server.access.public_ids import BATCH, FILE, encode_id
 from budwood_server.batches import jobs
+from budwood_server.batches.endings import describe_end
 from budwood_server.batches.uploaded_lines import check_models
 from budwood_server.formats.openai.batches import (
     DEFAULT_PAGE,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from budwood import AsyncBatchJob, AsyncClient
     from budwood.types import JobState
     from budwood_server.access.ownership import OwnedObject
+    from budwood_server.events.recording import NewEvent
     from budwood_server.routes.requests import Request
 
 POLLS: Final = 8
@@ -45,7 +47,7 @@ async def create(request: Request) -> None:
     name, model = next(iter(models.items()))
     client = request.configuration.client_for(request.key, resolve_allowed(request.configuration, request.key, name))
     job = await request.exchange.run(client.submit_batch_file(file.vendor_id, model=model, fields=batch.fields))
-    data = {"model": model, "files": {file.vendor_id: file.public_id}}
+    data = {"name": name, "model": model, "files": {file.vendor_id: file.public_id}}
     found = await request.ownership.record(
         BATCH,
         encode_id(BATCH, file.provider, job.id),
@@ -119,7 +121,13 @@ async def _encode(request: Request, found: OwnedObject, state: JobState | None) 
             files[vendor_id] = await _record_file(request, found, vendor_id)
     is_ended = state is not None and state.is_ended
     data = {**found.data, "files": files, "record": record, "is_ended": is_ended}
-    return _encode_kept(await request.ownership.update(found, data))
+
+    def tell(_: OwnedObject, changed: OwnedObject) -> Sequence[NewEvent]:
+        return [describe_end(changed, record)] if is_ended else ()
+
+    return _encode_kept(
+        await request.ownership.change(found, lambda now: None if now.get("is_ended") else data, tell=tell)
+    )
 
 
 async def _record_file(request: Request, batch: OwnedObject, vendor_id: str) -> str:

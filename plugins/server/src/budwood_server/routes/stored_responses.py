@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood.errors import NotFoundError
 from budwood_server.access.ownership import not_found
 from budwood_server.access.public_ids import RESPONSE, decode_id
+from budwood_server.events.jobs import make_job_event
 from budwood_server.formats.openai.lists import encode_list, parse_page
 from budwood_server.replies.following import follow
 from budwood_server.replies.state import find_store
@@ -17,6 +18,7 @@ from budwood_server.replies.store import RUNNING, ReplyStore
 if TYPE_CHECKING:
     from budwood.types import StoredReplyAction
     from budwood_server.access.ownership import OwnedObject
+    from budwood_server.events.recording import NewEvent
     from budwood_server.replies.store import StoredReply
     from budwood_server.routes.requests import Request
 
@@ -54,7 +56,7 @@ async def cancel(request: Request) -> None:
     reply_id, owner = request.exchange.parameters["id"], request.key.owner
     if _is_vendors(reply_id):
         found = await request.ownership.find(RESPONSE, reply_id, owner)
-        await request.exchange.send_json(_publish(await _ask_vendor(request, found, "cancel"), found))
+        await request.exchange.send_json(await _show(request, found, "cancel"))
         return
     store = _require_store(request)
     stored = await store.find(reply_id, owner)
@@ -93,21 +95,33 @@ async def _read(request: Request) -> dict[str, Any]:
     if not _is_vendors(reply_id):
         return await _require_store(request).read(reply_id, owner)
     found = await request.ownership.find(RESPONSE, reply_id, owner)
-    body = _publish(await _ask_vendor(request, found, "get"), found)
+    return await _show(request, found, "get")
+
+
+async def _show(request: Request, found: OwnedObject, action: StoredReplyAction) -> dict[str, Any]:
+    """Return a reply that its vendor keeps, after an action. The end of one in the background is noticed here."""
+    body = _publish(await _ask_vendor(request, found, action), found)
     if found.data.get("job") and body.get("status") not in RUNNING:
-        await _account(request, found)
+        await _account(request, found, str(body.get("status", "completed")))
     return body
 
 
-async def _account(request: Request, found: OwnedObject) -> None:
-    """Count the tokens and the cost of a reply that was made in the background, once, for the key that created it."""
+async def _account(request: Request, found: OwnedObject, status: str) -> None:
+    """
+    Note that a reply has ended that was made in the background.
+
+    Its tokens and its cost count once, for the key that created it, and one event tells its end.
+    """
     jobs: list[str] = []
 
     def take(data: Mapping[str, Any]) -> Mapping[str, Any]:
         jobs.extend(each for each in (data.get("job"),) if each)
-        return {name: value for name, value in data.items() if name != "job"}
+        return {name: value for name, value in data.items() if name != "job"} | {"is_ended": True}
 
-    await request.ownership.change(found, take)
+    def tell(before: OwnedObject, _: OwnedObject) -> Sequence[NewEvent]:
+        return () if before.data.get("is_ended") else [_describe_end(before, status)]
+
+    await request.ownership.change(found, take, tell=tell)
     if not jobs:  # another request counts it
         return
     try:
@@ -117,6 +131,18 @@ async def _account(request: Request, found: OwnedObject) -> None:
     except BaseException:
         await asyncio.shield(request.ownership.change(found, lambda data: {**data, "job": jobs[0]}))
         raise
+
+
+def _describe_end(found: OwnedObject, status: str) -> NewEvent:
+    return make_job_event(
+        RESPONSE,
+        found.public_id,
+        found.owner,
+        status=status,
+        created=found.created,
+        model=found.data.get("model"),
+        provider=found.provider,
+    )
 
 
 async def _ask_vendor(request: Request, found: OwnedObject, action: StoredReplyAction) -> Any:  # noqa: ANN401 - its body

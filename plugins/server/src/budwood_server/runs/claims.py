@@ -12,6 +12,7 @@ from sqlalchemy import and_, select, update
 from budwood_server.access.tokens import new_id
 from budwood_server.api_models.runs import RunProblem, RunProgress, RunState
 from budwood_server.database.tables import RUNS
+from budwood_server.events.runs import record_change
 from budwood_server.runs.records import Run, to_run
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Claims:
         self, run: Run, state: RunState, *, error: RunProblem | None = None, progress: RunProgress | None = None
     ) -> None:
         """
-        End a run.
+        End a run, and write the event that tells it.
 
         Raises:
             ClaimLostError: The run is not this worker's any more.
@@ -151,6 +152,9 @@ class Claims:
         query = update(RUNS).where(is_ours).values(**values).returning(RUNS)
         async with self.database.write() as connection:
             row = (await connection.execute(query)).mappings().first()
-        if row is None:
+            changed = None if row is None else to_run(dict(row))
+            if changed is not None:
+                await record_change(connection, changed)
+        if changed is None:
             raise ClaimLostError(run.id)
-        return to_run(dict(row))
+        return changed

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, insert, select, tuple_, update
 from budwood_server.access.tokens import new_id
 from budwood_server.api_models.runs import ENDED, RunProgress, RunState
 from budwood_server.database.tables import RUNS
+from budwood_server.events.runs import record_change
 from budwood_server.runs.records import Run, to_run
 from budwood_server.web.problems import Problem, ProblemError, reject
 
@@ -184,9 +185,11 @@ async def delete_run(connection: AsyncConnection, run: Run) -> None:
 
 
 async def change_run(connection: AsyncConnection, run: Run, **values: Any) -> Run:  # noqa: ANN401 - of any column
-    """Change columns of a run, and return it as it is then."""
+    """Change columns of a run, and return it as it is then. If that ends it, the event that tells it is written."""
     query = update(RUNS).where(RUNS.c.id == run.id).values(version=RUNS.c.version + 1, **values).returning(RUNS)
-    return to_run(dict((await connection.execute(query)).mappings().one()))
+    changed = to_run(dict((await connection.execute(query)).mappings().one()))
+    await record_change(connection, changed)
+    return changed
 
 
 def _of(owner: str | None) -> list[ColumnElement[bool]]:
