@@ -390,6 +390,13 @@ def proof_server(session: nox.Session) -> None:
     pytest(session, enter_checkout(session), "tests/plugins/server/process", options=options)
 
 
+@nox.session(python=False)
+def proof_events(session: nox.Session) -> None:
+    """Kill servers and workers 60 times on each database while events are sent, and check what has arrived."""
+    options = ["-m", "deep", "--proof=deep", "-o", "faulthandler_timeout=1800", "-rP"]
+    pytest(session, enter_checkout(session), "tests/plugins/server/webhooks", options=options)
+
+
 @nox.session
 def langchain(session: nox.Session) -> None:
     """Run LangChain's suites on the chat model and the caches, check its types, and run the code of its pages."""

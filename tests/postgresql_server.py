@@ -73,7 +73,7 @@ class PostgreSQLServer:
             "port": self.port,
             "unix_socket_directories": "",
             "fsync": "off",
-            "max_connections": 30,
+            "max_connections": 100,
             "shared_buffers": "16MB",
             "log_min_messages": "log",  # not errors of statements: no test reads them, and the pipe would fill
         }

@@ -37,6 +37,17 @@ def database_url(request):
     return request.getfixturevalue("postgresql").new_database()
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real_server)])
+def fresh_databases(request):
+    """
+    A function that returns the URL of another empty database, in a folder if it is a file.
+    """
+    if request.param == "sqlite":
+        return lambda folder: f"sqlite:///{folder}/server.sqlite3"
+    server = request.getfixturevalue("postgresql")
+    return lambda _: server.new_database()
+
+
 @pytest.fixture
 def vendor():
     """

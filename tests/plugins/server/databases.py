@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
+
+import psycopg
 
 from budwood_server.database import Database
 from budwood_server.database.schema import upgrade
@@ -32,3 +35,14 @@ def create_tables(url):
             pass
 
     asyncio.run(create())
+
+
+def fetch(url, query):
+    """
+    Return the rows of a query of a database that servers use.
+    """
+    if url.startswith("postgresql:"):
+        with psycopg.connect(url) as connection:
+            return connection.execute(query).fetchall()
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=60)) as connection:
+        return connection.execute(query).fetchall()

@@ -8,21 +8,14 @@ import signal
 
 import pytest
 
-from tests.plugins.server.serving import MODELS, ServeProcess, wait_until
+from tests.plugins.server.senders import list_workers, wait_for_replacement
+from tests.plugins.server.serving import MODELS, ServeProcess
 
 pytestmark = pytest.mark.one_python
 
 QUESTION = {"model": "fast", "messages": [{"role": "user", "content": "Summarise: Grafting joins two plants."}]}
 TIMEOUT = 8
 SETTINGS = f"[server]\nworker_timeout = {TIMEOUT}\n{MODELS}"
-
-
-def list_workers(server):
-    """
-    Return the process ids of the workers.
-    """
-    with server.client(server.admin_key) as client:
-        return {worker["pid"] for worker in client.get("/api/config").json()["workers"]}
 
 
 def test_worker_that_hangs_is_replaced(tmp_path):
@@ -37,7 +30,7 @@ def test_worker_that_hangs_is_replaced(tmp_path):
         with server.client(key) as client:
             assert client.post("/v1/chat/completions", json=QUESTION).status_code == 200
         line = server.wait_for_line("worker hangs and is killed")
-        wait_until(lambda: len(list_workers(server) - {hung}) == 2)
+        wait_for_replacement(server, hung)
         with server.client(key) as client:
             assert client.post("/v1/chat/completions", json=QUESTION).status_code == 200
 

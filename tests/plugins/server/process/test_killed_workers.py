@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import itertools
-import json
-import os
 import random
 import signal
 import sqlite3
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.chat_server import ChatServer
+from tests.plugins.server.senders import Senders, kill_process, list_workers, wait_for_replacement
 from tests.plugins.server.serving import ServeProcess, wait_until
 
 pytestmark = pytest.mark.one_python
@@ -44,9 +38,9 @@ REPLY_TOKENS = 16
 BUDGET = 60 * REPLY_TOKENS
 
 
-class Load:
+class Load(Senders):
     """
-    Sends requests from several threads inside a ``with`` block, over connections that are kept.
+    Sends calls with two keys.
 
     Args:
         server: The server.
@@ -54,85 +48,27 @@ class Load:
         limited: A key with a budget.
 
     Attributes:
-        count: The number of answered calls.
-        finished: The labels of the calls of each connection that was used to the end.
-        broken: The labels of the calls of each connection that the server closed.
         replies: The ids of replies that the server said it keeps.
-        statuses: The statuses that no request should have.
     """
 
     def __init__(self, server, key, limited):
-        self._server = server
+        super().__init__([server.url], SENDERS)
         self._keys = {"fast": key, "limited": limited}
-        self._numbers = itertools.count()
-        self._stopping = threading.Event()
-        self._changed = threading.Condition()
-        self.count = 0
-        self.finished, self.broken, self.replies, self.statuses = [], [], [], []
+        self.replies = []
 
-    def __enter__(self):
-        self._pool = ThreadPoolExecutor(SENDERS)
-        self._senders = [self._pool.submit(self._send_until_stopped) for _ in range(SENDERS)]
-        return self
-
-    def __exit__(self, *_):
-        self._stopping.set()
-        self._pool.shutdown()
-        for sender in self._senders:
-            sender.result()
-
-    def wait_for(self, count):
-        """Wait until so many more calls are answered."""
-        with self._changed:
-            wanted = self.count + count
-            assert self._changed.wait_for(lambda: self.count >= wanted, 120)
-
-    def _send_until_stopped(self):
-        while not self._stopping.is_set():
-            connection = self._connect()
-            calls = []
-            try:
-                while not self._stopping.is_set():
-                    self._send(connection, calls)
-                self.finished.append(calls)
-            except (OSError, http.client.HTTPException):
-                self.broken.append(calls)
-            finally:
-                connection.close()
-
-    def _connect(self):
-        """Return a connection, which reaches one worker and is not opened again."""
-        address = urlsplit(self._server.url)
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=120)
-        connection.connect()
-        connection.auto_open = 0
-        return connection
-
-    def _send(self, connection, calls):
-        label = f"call-{next(self._numbers)}"
+    def send(self, connection, labels):
+        """Send a call, one whose reply is kept, and one with a budget."""
+        label = self.new_label()
         headers = {"authorization": f"Bearer {self._keys['fast']}", "x-budwood-label": label}
-        if (
-            self._post(connection, "chat/completions", headers, {"model": "fast", "messages": MESSAGES}, 200)
-            is not None
-        ):
-            calls.append(label)
-            with self._changed:
-                self.count += 1
-                self._changed.notify_all()
-        if kept := self._post(connection, "responses", headers, {"model": "fast", "input": "Hello."}, 200):
+        body = {"model": "fast", "messages": MESSAGES}
+        if self.request(connection, "/v1/chat/completions", headers, body, 200) is not None:
+            labels.append(label)
+            self.note_answer()
+        if kept := self.request(connection, "/v1/responses", headers, {"model": "fast", "input": "Hello."}, 200):
             self.replies.append(kept["id"])
         headers = {"authorization": f"Bearer {self._keys['limited']}"}
         body = {"model": "limited", "messages": MESSAGES, "max_tokens": 5}
-        self._post(connection, "chat/completions", headers, body, 200, 429)
-
-    def _post(self, connection, path, headers, body, *expected):
-        """Return the body of a successful reply. A status that is not expected is noted."""
-        connection.request("POST", f"/v1/{path}", json.dumps(body), headers | {"content-type": "application/json"})
-        reply = connection.getresponse()
-        text = reply.read()
-        if reply.status not in expected:
-            self.statuses.append((reply.status, text))
-        return json.loads(text) if reply.status == 200 else None
+        self.request(connection, "/v1/chat/completions", headers, body, 200, 429)
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.deep)])
@@ -165,10 +101,10 @@ def kill_under_load(server, vendor, chance):
         for _ in range(KILLS):
             load.wait_for(chance.randint(1, 40))
             killed = chance.choice(list_workers(server))
-            os.kill(killed, signal.SIGKILL)
+            kill_process(killed)
             keys.append(server.create_key())
             assert [accepts(server, key) for key in keys] == [True] * len(keys)  # the other worker answers
-            wait_until(lambda killed=killed: len({*list_workers(server)} - {killed}) == 2)
+            wait_for_replacement(server, killed)
     assert load.statuses == []
     assert len(load.broken) <= KILLS * SENDERS
     with server.client(keys[0]) as client:
@@ -202,12 +138,6 @@ def check_calls(folder, load):
         found = [label in recorded for label in calls]
         assert found == sorted(found, reverse=True), calls
     assert sum(label.startswith("call-") for label in map(str, recorded)) > load.count / 2
-
-
-def list_workers(server):
-    """Return the numbers of the processes of all workers."""
-    with server.client(server.admin_key) as client:
-        return [worker["pid"] for worker in client.get("/api/config").json()["workers"]]
 
 
 def accepts(server, key):
