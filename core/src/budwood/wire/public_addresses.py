@@ -17,9 +17,14 @@ Resolve = Callable[..., list[Any]]
 """Looks up a host, as `socket.getaddrinfo` does."""
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 _ISATAP: Final = (0x00005EFE, 0x02005EFE)
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""The addresses that are assigned to the public network. Source: IANA's registry of IPv6's address space."""
+
+_SPECIAL: Final = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("3fff::/20"))
+"""Networks of the registries that not all versions of `ipaddress` know."""
+
 _CLOUD_SERVICES: Final = frozenset({ipaddress.IPv4Address("168.63.129.16")})
 """
 Public addresses that reach an agent of the cloud in which this machine runs. Source: the cloud's documentation, "What
@@ -62,10 +67,10 @@ def resolve_public(host: str, port: int, resolve: Resolve | None = None) -> tupl
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and (address.is_site_local or address in _LOCAL_NAT64):
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
     special = address.is_multicast or address.is_reserved or address.is_unspecified or address in _CLOUD_SERVICES
-    return address.is_global and not special
+    return address.is_global and not special and not any(address in network for network in _SPECIAL)
 
 
 def _unwrap(address: Address) -> Iterator[Address]:
