@@ -170,7 +170,13 @@ def _lower(name: str) -> str:
 def parse_head(status: int, raw: Iterable[tuple[bytes, bytes]]) -> ReplyHead:
     """Parse the head of a reply: names become lower case, and values of repeated headers are joined by commas."""
     headers: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}  # joined once: a head can repeat a name many thousand times
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("ascii", "replace").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if name in headers:
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        headers[name] = ", ".join(values)
     return ReplyHead(status, headers)

@@ -19,7 +19,7 @@ _MAX_UNREAD: Final = 256 * 1024
 """How many unread bytes are buffered before reading from the kernel pauses."""
 
 _MAX_HEAD: Final = 256 * 1024
-"""The size limit of a head."""
+"""The size limit of a head, and of what is no content between two parts of a body or after the last."""
 
 
 class Connection(asyncio.Protocol):
@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._unread = 0
         self._head_size = 0
+        self._has_progressed = False  # whether the end of the head or content was among the last bytes
         self._is_requested = False
         self._is_waiting_for_head = True
         self._is_reusable = False
@@ -59,7 +60,7 @@ class Connection(asyncio.Protocol):
     def send(self, request: bytes, *, is_bodiless: bool) -> None:
         """Send a request; ``is_bodiless`` if no body follows the head of the reply, whatever the head says."""
         self.headers = []
-        self._head_size = 0
+        self._head_size, self._has_progressed = 0, False
         self._is_requested, self._is_waiting_for_head, self.is_complete, self._is_reusable = True, True, False, False
         self._is_bodiless = is_bodiless
         if self._parser is None:
@@ -181,14 +182,22 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._is_reusable = False
             self._fail(ConnectionError(f"the reply is not valid HTTP: {error}"))
-        if self._is_waiting_for_head:
-            self._head_size += len(data)
-            if self._head_size > _MAX_HEAD:
-                self._fail(ConnectionError(f"the head of the reply is longer than {_MAX_HEAD:,} bytes"))
+        self._check_head_size(len(data))
         if self._unread > _MAX_UNREAD and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
         self._wake()
+
+    def _check_head_size(self, received: int) -> None:
+        """Limit the head, and what is no content of a body: extensions of chunks, and trailers."""
+        if self._has_progressed or self.is_complete:
+            self._has_progressed, self._head_size = False, 0
+            return
+        self._head_size += received
+        if self._head_size > _MAX_HEAD:
+            part = "head" if self._is_waiting_for_head else "trailer"
+            self._fail(ConnectionError(f"the {part} of the reply is longer than {_MAX_HEAD:,} bytes"))
+            abort(self._transport, self.sock, self._loop)
 
     def eof_received(self) -> None:
         """Handle the end of the data."""
@@ -245,7 +254,7 @@ class Connection(asyncio.Protocol):
             self.headers = []
             return
         self.status = status
-        self._is_waiting_for_head = False
+        self._is_waiting_for_head, self._has_progressed = False, True
         if self._is_bodiless:  # the parser still expects a body, so the next reply gets a new parser
             self.is_complete = True
             self._is_reusable = self._parser.should_keep_alive()
@@ -257,6 +266,7 @@ class Connection(asyncio.Protocol):
         else:
             self._chunks.append(data)
             self._unread += len(data)
+            self._has_progressed = True
 
     def on_message_complete(self) -> None:
         """Handle the end of the reply."""
