@@ -433,7 +433,7 @@ def test_integration(session: nox.Session, *options: str) -> None:
 
 @nox.session
 def gateway_clients(session: nox.Session) -> None:
-    """Run openai-python's own tests, and programs with two majors of it and with Node's, against the gateway."""
+    """Run openai-python's own tests, and programs with its majors and with packages of Node, against the gateway."""
     install_checkout(session)
     folder = Path(session.create_tmp()).resolve() / "older"
     python = folder / "bin" / "python"

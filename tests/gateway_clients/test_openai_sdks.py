@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
-import pytest
+from tests.gateway_clients.node import PROGRAMS, install_program
 
-PROGRAMS = Path(__file__).parent / "programs"
 NODE_PACKAGE = "openai@6.49.0"
 """The last major version for Node 20."""
 
@@ -66,13 +63,6 @@ def test_node_sdk(gateway, tmp_path):
     """
     Openai for Node sees the same.
     """
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        if "CI" in os.environ:
-            pytest.fail("Node is not installed")
-        pytest.skip("Node is not installed. On Debian: apt-get install nodejs npm")
-    install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", NODE_PACKAGE]
-    subprocess.run(install, cwd=tmp_path, check=True, capture_output=True)
-    program = shutil.copy(PROGRAMS / "openai_client.mjs", tmp_path)
+    command = install_program(tmp_path, NODE_PACKAGE, "openai_client.mjs")
 
-    assert see(gateway, node, program, folder=tmp_path) == EXPECTED
+    assert see(gateway, *command, folder=tmp_path) == EXPECTED
