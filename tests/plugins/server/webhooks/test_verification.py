@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 
@@ -103,3 +104,31 @@ def test_the_reference_library_agrees():
     now = datetime.now(UTC)
     signature = library.Webhook(secrets[1]).sign(ID, now, BODY.decode())
     assert verify(BODY, make_headers(signature, int(now.timestamp())), secrets[1]) == {"test": 2432232314}
+
+
+def test_the_vectors_of_the_specification(shared_folder):
+    """
+    The server signs them as published, and `verify` accepts those that are valid and within the tolerance.
+    """
+    vectors = json.loads((shared_folder / "specs" / "standard-webhooks" / "vectors.json").read_text("utf-8"))
+    secrets = vectors["secret"], vectors["secret_prefixed"]
+    assert vectors["sign"]
+    assert vectors["invalid_signature"]
+    for each, is_valid in [(one, name == "sign") for name in ("sign", "invalid_signature") for one in vectors[name]]:
+        body, timestamp = each["payload"].encode(), each["timestamp"]
+        headers = {
+            "webhook-id": each["id"],
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": each["signature"],
+        }
+        for secret in secrets:
+            assert (sign(secret, each["id"], timestamp, body) == each["signature"]) is is_valid
+            for seconds in (0, -vectors["tolerance_seconds"], vectors["tolerance_seconds"]):
+                now = datetime.fromtimestamp(timestamp + seconds, UTC)
+                if is_valid:
+                    assert verify(body, headers, secret, now=now) == json.loads(body)
+                else:
+                    with pytest.raises(SignatureError):
+                        verify(body, headers, secret, now=now)
+            with pytest.raises(TimestampError):
+                verify(body, headers, secret)

@@ -11,7 +11,7 @@ from budwood_server.access.keys import ADMIN, TEXTS
 from budwood_server.api_models.webhooks import NewWebhook, WebhookChange
 from budwood_server.events.event_types import EVENT_TYPES, find_visible, select_types
 from budwood_server.people.principals import Principal, sees_all
-from budwood_server.webhooks.sending import check_url
+from budwood_server.webhooks.urls import check_url
 
 
 def choose_new(new: NewWebhook, principal: Principal, *, allow_local: bool) -> dict[str, Any]:

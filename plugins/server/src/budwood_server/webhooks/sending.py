@@ -8,87 +8,36 @@ second look-up could return another address. No proxy and no redirect is used, a
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import os
 import socket
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from budwood import Settings
-from budwood.errors import BudwoodError
+from budwood.errors import BudwoodError, RequestTimeoutError
 from budwood.hooks import TRANSPORT
 from budwood.plugins import Instances
 from budwood.settings_sources import Source
 from budwood.types import HTTPCall, Timing
-from budwood.wire.public_addresses import is_public
-from budwood_server.web.problems import reject
+from budwood_server.webhooks.answers import make_printable, parse_retry_after, read_start, shorten_body, shorten_headers
 from budwood_server.webhooks.records import Attempt
 from budwood_server.webhooks.signing import SIGNATURE
+from budwood_server.webhooks.urls import UnsafeUrlError, find_problem, is_allowed, is_loopback
 
 if TYPE_CHECKING:
     from budwood.contracts import AsyncTransport
 
 CONNECT_SECONDS: Final = 5.0
-MAX_ANSWER: Final = 64 * 1024
-"""The maximum size of an answer in bytes. Longer ones are not read to their end."""
+MAX_ERROR: Final = 500
+"""The number of characters of an error that are kept: it may quote the other side."""
 
-MAX_KEPT: Final = 2048
-"""The number of characters of an answer, and of each header, that are kept."""
-
-MAX_HEADERS: Final = 30
-MAX_URL: Final = 2000
-_HIDDEN: Final = frozenset({"set-cookie", "authorization", "proxy-authenticate", "www-authenticate"})
-
-
-class UnsafeUrlError(ValueError):
-    """A URL may not get requests of this server."""
-
-
-def check_url(url: str, *, allow_local: bool) -> str:
-    """
-    Check the URL of an endpoint, as far as that is possible without looking up its host, and return it.
-
-    Args:
-        url: The URL.
-        allow_local: Whether it may have the scheme http, and lead to this machine, for development.
-
-    Raises:
-        ProblemError: 400: it may not get requests.
-    """
-    try:
-        parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
-    except ValueError:
-        port, host, parts = None, None, urlsplit("")
-    schemes = ("https", "http") if allow_local else ("https",)
-    problem = None
-    if not host or port == 0 or not url.isascii() or not url.isprintable() or " " in url or len(url) > MAX_URL:
-        problem = "it is no URL with a host"
-    elif parts.scheme not in schemes:
-        problem = "it must begin with https://"
-    elif parts.username is not None or parts.password is not None:
-        problem = "it must not contain a user name or a password"
-    elif parts.fragment:
-        problem = "it must not contain '#'"
-    elif (address := _parse_address(host)) is not None and not is_allowed(address, allow_local=allow_local):
-        problem = f"the address {address} is not public"
-    if problem is not None:
-        hint = "Use the address of a public server that begins with https://."
-        raise reject(f"The URL cannot be used: {problem}.", param="url", code="invalid_url", hint=hint)
-    return url
-
-
-def is_allowed(address: str, *, allow_local: bool) -> bool:
-    """Tell whether requests may go to an address: a public one, or one of this machine if that is allowed."""
-    return is_public(address) or (allow_local and ipaddress.ip_address(address.partition("%")[0]).is_loopback)
-
-
-def _parse_address(host: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return None
+_UNCOMPRESSED: Final = {"accept-encoding": "identity"}
+_LOOK_UPS: Final = ThreadPoolExecutor(16, thread_name_prefix="budwood-look-up")
+"""Threads of their own: hosts whose name servers are slow must not hold up what else runs in threads."""
 
 
 class Sender:
@@ -98,14 +47,14 @@ class Sender:
     Args:
         timeout: Seconds for a request, with its answer.
         allow_local: Whether they may go to this machine, also by http.
-        resolve: Looks up hosts, as `asyncio.loop.getaddrinfo` does; by default that of the loop.
+        resolve: Looks up hosts, as `asyncio.loop.getaddrinfo` does.
     """
 
     def __init__(self, *, timeout: float, allow_local: bool, resolve: Any = None) -> None:  # noqa: ANN401 - as of the loop
         self._transport = _create_transport()
         self._timeout = timeout
         self._allow_local = allow_local
-        self._resolve = resolve
+        self._resolve: Any = resolve or _resolve
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Attempt:
         """
@@ -122,25 +71,26 @@ class Sender:
         try:
             async with asyncio.timeout(self._timeout):
                 addresses = await self._look_up(url)
-                call = HTTPCall(method="POST", url=url, headers=headers, body=body, addresses=addresses)
+                sent = {**headers, **_UNCOMPRESSED}
+                call = HTTPCall(method="POST", url=url, headers=sent, body=body, addresses=addresses)
                 exchange = await self._transport.open(call, timing)
                 try:
                     status, answer_headers = exchange.head.status, dict(exchange.head.headers)
-                    answer = await exchange.read_all(MAX_ANSWER)
+                    answer = await read_start(exchange)
                 finally:
                     await exchange.close()
         except (BudwoodError, OSError, ValueError) as failure:
-            if status is None or isinstance(failure, TimeoutError):
+            if status is None or _is_timeout(failure):
                 status, error = None, _describe(failure, self._timeout)
         return Attempt(
             at=began,
             seconds=time.monotonic() - start,
             status=status,
             error=error,
-            retry_after=_parse_seconds(answer_headers.get("retry-after")),
-            request_headers=_bound({name: value for name, value in headers.items() if name != SIGNATURE}),
-            response_headers=_bound(answer_headers),
-            response_body=answer.decode("utf-8", "replace").replace("\0", "\ufffd")[:MAX_KEPT],
+            retry_after=parse_retry_after(answer_headers.get("retry-after")),
+            request_headers=shorten_headers({name: value for name, value in headers.items() if name != SIGNATURE}),
+            response_headers=shorten_headers(answer_headers),
+            response_body=shorten_body(answer),
         )
 
     async def _look_up(self, url: str) -> tuple[str, ...]:
@@ -148,17 +98,20 @@ class Sender:
         Return the addresses of the host, all of which may get requests.
 
         Raises:
-            UnsafeUrlError: One of them may not.
+            UnsafeUrlError: One of them may not, or nothing may be sent to the URL.
             OSError: The host has no address.
         """
+        if (problem := find_problem(url, allow_local=self._allow_local)) is not None:
+            raise UnsafeUrlError(f"The URL cannot be used: {problem}")
         parts = urlsplit(url)
-        resolve = self._resolve or asyncio.get_running_loop().getaddrinfo
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        found = await resolve(parts.hostname, port, type=socket.SOCK_STREAM)
+        found = await self._resolve(parts.hostname, port, type=socket.SOCK_STREAM)
         addresses = tuple(dict.fromkeys(str(place[0]) for *_, place in found))
         for address in addresses:
             if not is_allowed(address, allow_local=self._allow_local):
                 raise UnsafeUrlError(f"{parts.hostname} has the address {address}, which is not public")
+            if parts.scheme == "http" and not is_loopback(address):
+                raise UnsafeUrlError(f"{parts.hostname} is not this machine, so that the URL must begin with https://")
         if not addresses:
             raise OSError(f"{parts.hostname} has no address")
         return addresses
@@ -168,36 +121,29 @@ class Sender:
         await self._transport.close()
 
 
+async def _resolve(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401 - as of the loop
+    look_up = partial(socket.getaddrinfo, host, port, **options)
+    return await asyncio.get_running_loop().run_in_executor(_LOOK_UPS, look_up)
+
+
 def _create_transport() -> AsyncTransport:
-    """Create a transport that uses no proxy: that would look up the host itself."""
-    settings = Settings(Source("webhooks", {"transports": {"httptools": {"trust_env": False}}}))
+    """Create a transport that uses no proxy: that would look up the host itself. ``SSL_CERT_FILE`` applies."""
+    options: dict[str, Any] = {"trust_env": False, "max_idle_connections": 0}
+    if authorities := os.environ.get("SSL_CERT_FILE"):
+        options["ca_file"] = authorities
+    settings = Settings(Source("webhooks", {"transports": {"httptools": options}}))
     transport: AsyncTransport = Instances(settings).build(TRANSPORT, "httptools").implementation.asynchronous()
     return transport
 
 
+def _is_timeout(error: Exception) -> bool:
+    """Tell whether the time of the request was over: that of the event loop or that of the transport, at random."""
+    return isinstance(error, TimeoutError | RequestTimeoutError)
+
+
 def _describe(error: Exception, timeout: float) -> str:
-    if isinstance(error, TimeoutError):
+    is_connecting = isinstance(error, RequestTimeoutError) and error.phase == "connect"
+    if _is_timeout(error) and not is_connecting:
         return f"There was no complete answer within {timeout:g} s."
-    if isinstance(error, BudwoodError):
-        return error.message
-    return f"{str(error).rstrip('.')}."
-
-
-def _parse_seconds(value: str | None) -> float | None:
-    """Return the seconds of the header ``retry-after``; None without one."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdecimal() and len(value) < 10:
-        return float(value)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
-
-
-def _bound(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the first headers of an answer, shortened, without secrets of the endpoint."""
-    kept = [(name, value) for name, value in headers.items() if name not in _HIDDEN][:MAX_HEADERS]
-    return {name[:100]: value[:MAX_KEPT] for name, value in kept}
+    message = error.message if isinstance(error, BudwoodError) else f"{str(error).rstrip('.')}."
+    return make_printable(message[:MAX_ERROR])
