@@ -22,6 +22,9 @@ retries = 0
 [server]
 database = "{url}"
 
+[server.events]
+budget_thresholds = [0.25, 0.75]
+
 [server.models]
 fast = "local/small"
 """
@@ -106,7 +109,7 @@ def test_outages_and_budgets_are_told_once_for_all_workers(gateway):
     assert failed["subject"] == recovered["subject"] == failed["data"]["endpoint"] == "local"
     assert failed["data"]["error"] == "ServerError"
     assert recovered["data"]["reason"] == "answered"
-    half, most = (event["data"] for event in gateway.list_events("cost.*"))
-    assert (half["threshold"], most["threshold"]) == (0.5, 0.8)
-    assert (half["name"], half["limit"], half["unit"]) == ("limited", "2000", "tokens")
-    assert 1000 <= int(half["spent"]) <= int(most["spent"]) <= 2000
+    quarter, most = (event["data"] for event in gateway.list_events("cost.*"))
+    assert (quarter["threshold"], most["threshold"]) == (0.25, 0.75)
+    assert (quarter["name"], quarter["limit"], quarter["unit"]) == ("limited", "2000", "tokens")
+    assert 500 <= int(quarter["spent"]) <= int(most["spent"]) <= 2000
