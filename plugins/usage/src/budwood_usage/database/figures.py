@@ -12,7 +12,8 @@ from budwood_usage.database.statements import find_dialect, read_column, read_ro
 from budwood_usage.over_time import Figures, Interval, make_figures, select_counts, select_durations, select_sums
 from budwood_usage.rows import CALLS
 
-_SELECT_TIMES: Final = f"SELECT min(time), max(time) FROM {CALLS} WHERE id > ?"  # noqa: S608 - constant
+_SELECT_TIMES: Final = f"SELECT min(time + 0), max(time + 0) FROM {CALLS} WHERE id > ?"  # noqa: S608 - constant
+"""PostgreSQL would search the index of ``time`` from its start for a record with such an id, past all others."""
 
 
 def read_figures(
