@@ -126,6 +126,19 @@ def test_only_intervals_with_new_records_are_read_again(runner, monkeypatch):
     assert intervals == []
 
 
+def test_records_are_not_counted_if_removals_do_not_matter(runner, monkeypatch):
+    """
+    New ones are noticed all the same, also with an earlier time.
+    """
+    monkeypatch.setattr(module, "count_records", None)
+    kept = KeptFigures(notices_removal=False)
+    runner(clear)
+    for number, time in enumerate([70.0, 190.0, 65.0]):
+        runner(change, number, [{"time": time}])
+        found, expected = runner(read, kept, CallFilter())
+        assert found == expected
+
+
 def test_records_of_an_earlier_database_are_read_again(runner, monkeypatch):
     """
     When a copy of it takes its place, ids begin with lower ones.

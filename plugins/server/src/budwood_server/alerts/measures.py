@@ -47,7 +47,7 @@ class Measures:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._kept = KeptFigures(MAX_BYTES)
+        self._kept = KeptFigures(MAX_BYTES, notices_removal=False)
 
     async def measure(self, rule: AlertRule, now: float) -> Measured:
         """

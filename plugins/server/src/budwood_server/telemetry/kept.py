@@ -50,7 +50,7 @@ class _Entry:
     """Figures with the number of records of their interval, and the highest id of all records, when they were read."""
 
     figures: Figures
-    count: int
+    count: int | None
     last_id: int
 
     @property
@@ -78,10 +78,13 @@ class KeptFigures:
 
     Args:
         max_bytes: About how much memory they take at most. Those that were not used for the longest time are dropped.
+        notices_removal: Whether records are counted. Without it, figures of intervals may be those before old records
+            were removed, and reading takes no time that grows with the number of records.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES, *, notices_removal: bool = True) -> None:
         self._max_bytes = max_bytes
+        self._notices_removal = notices_removal
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._size = 0
 
@@ -107,13 +110,15 @@ class KeptFigures:
         selection = _Selection(_describe(where), tuple(by), with_durations)
         parts = [interval.within(where) for interval in intervals]
         news = await connection.run_sync(_find_news, [self._entries.get((selection, part)) for part in parts])
-        counts = await connection.run_sync(count_records, parts)
+        counts: Sequence[int | None] = [None] * len(parts)
+        if self._notices_removal:
+            counts = await connection.run_sync(count_records, parts)
         found = []
         for part, count in zip(parts, counts, strict=True):
             entry = self._take((selection, part))
             if entry is not None and entry.count == count and not news.touch(part):
                 figures = entry.figures
-            elif not count:
+            elif count == 0:
                 figures = make_figures((), by)
             else:
                 figures = await connection.run_sync(read_figures, part, where, by, with_durations=with_durations)
