@@ -65,7 +65,8 @@ class WorkerWithData(Worker):
 
     def __init__(self, folder: Path, calls: int) -> None:
         url = f"sqlite:///{folder}/server.sqlite3"
-        tree: dict[str, Any] = {"server": {"database": url, "models": MODELS, "runs": {"dir": f"{folder}/runs"}}}
+        server = {"database": url, "models": MODELS, "runs": {"dir": f"{folder}/runs"}}
+        tree: dict[str, Any] = {"server": server | {"webhooks": {"allow_local": True}}}
         sources = Source("budwood.toml", tree), Source("environment", {}, {VARIABLE: new_master_key()})
         super().__init__(lambda: Settings(*sources))
         self._url, self._calls = url, calls

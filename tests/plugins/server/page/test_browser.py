@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, insert
 
+from budwood_server.database.tables import EVENTS
 from budwood_usage.database import add
 from tests.browsers import HANGS, open_chromium
 from tests.plugins.server.page.conftest import list_pages
+from tests.plugins.server.page.hostile_receiver import run_hostile_receiver
 from tests.plugins.server.page.page_server import PASSWORD, PageServer
 from tests.plugins.server.telemetry_calls import make_call
 
@@ -27,6 +29,25 @@ answerer = "fast"
 [conversation.strategy]
 plugin = "seed-list"
 seeds = ["What gives the fruit?"]
+"""
+
+
+STREAM = """\
+id: evt_0000000000009000
+event: ready
+data: {}
+
+id: evt_0000000000009001
+data: {"id": "evt_0000000000009001", "type": "run.finished", "subject": "<b>first</b>", "time": "2026-11-12T09:31:00Z"}
+
+id: evt_0000000000009001
+event: lagged
+data: {"after": "evt_0000000000009001", "until": "evt_0000000000009500"}
+
+id: evt_0000000000009001
+event: removed
+data: {"after": "evt_0000000000009001", "until": "evt_0000000000009400", "count": 399}
+
 """
 
 
@@ -315,11 +336,124 @@ def test_names_stay_whole_on_a_narrow_overview(visit, server):
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
 
 
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_endpoint_is_created_tested_and_deleted(visit, has_scripts):
+    """
+    The answer of a hostile endpoint is text; the question is a dialog, or a page without scripts.
+    """
+    with run_hostile_receiver() as receiver:
+        page = visit("/admin/webhooks", java_script_enabled=has_scripts)
+        page.get_by_role("link", name="New endpoint").first.click()
+        page.get_by_label("URL").fill(receiver.url)
+        page.get_by_label("Name").fill("mailer")
+        page.get_by_role("button", name="Create endpoint").click()
+        assert re.fullmatch(r"whsec_[\w+/=]+", page.locator("#secret").inner_text())
+        page.get_by_role("link", name="Done").click()
+        page.get_by_role("button", name="Send test event").click()
+        page.get_by_text("The endpoint has accepted the test event.").wait_for()
+    assert page.locator("main img, main script").count() == 0
+    assert page.get_by_text("onerror=alert(1)").first.is_visible()
+    page.get_by_role("link", name="mailer").click()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("The endpoint is paused.").wait_for()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete endpoint").wait_for()
+    assert page.locator("dialog[open]").count() == has_scripts
+    page.get_by_role("button", name="Delete endpoint").click()
+    page.get_by_text("The endpoint is deleted.").wait_for()
+
+
+def test_delivery_is_shown_on_a_narrow_page(visit, server):
+    """
+    What a hostile endpoint answers is text, and can be read.
+    """
+    with run_hostile_receiver() as receiver:
+        page = visit("/admin/webhooks/new", width=NARROW)
+        page.get_by_label("URL").fill(receiver.url)
+        page.get_by_label("Name").fill("narrow")
+        page.get_by_role("button", name="Create endpoint").click()
+        page.get_by_role("link", name="Done").click()
+        write_event(server, "run_narrow")
+        page.get_by_role("link", name="All deliveries").click()
+        while page.get_by_text("delivered", exact=True).count() == 0:
+            page.reload()
+        page.get_by_role("link", name="run.finished").first.click()
+    page.get_by_text("onerror=alert(1)").first.wait_for()
+    assert page.locator("main img, main script").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+    assert page.evaluate(CONTRAST.read_text("utf-8")) == []
+
+
+def test_events_are_followed_and_continued(visit, server):
+    """
+    An event appears without loading the page; those of a pause follow it, in their order.
+    """
+    page = visit("/admin/events?type=run.*")
+    page.get_by_role("link", name="Follow live").click()
+    page.get_by_text("New events appear here").wait_for()
+    page.evaluate("window.isSame = true")
+    write_event(server, "run_<b>live</b>")
+    page.get_by_text("run_<b>live</b>").wait_for()
+    page.get_by_role("button", name="Pause").click()
+    for number in range(3):
+        write_event(server, f"run_paused_{number}")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_text("run_paused_2").wait_for()
+
+    shown = page.locator("[data-part=subject]").all_inner_texts()
+    assert shown[:4] == ["run_paused_2", "run_paused_1", "run_paused_0", "run_<b>live</b>"]
+    assert len(shown) == len(set(shown))
+    assert page.evaluate("window.isSame")
+    page.get_by_role("link", name="run.finished").first.click()
+    page.get_by_text('"subject": "run_paused_2"').wait_for()
+
+
+def test_live_view_says_what_it_misses(visit):
+    """
+    A connection that breaks is continued after the last event, with another ticket.
+    """
+    page = visit("/admin/account")
+    requests = []
+
+    def answer(route):
+        requests.append(route.request.url)
+        body = STREAM if len(requests) == 1 else STREAM.replace("9001", "9501").replace("first", "second")
+        route.fulfill(body=body, content_type="text/event-stream")
+
+    page.route("**/v1/events?**", answer)
+    page.goto(f"{page.url.partition('/admin')[0]}/admin/events?live=1&type=run.*")
+    page.get_by_text("The connection was slower than the events.").first.wait_for()
+    page.get_by_text("Up to 399 events are missing.").first.wait_for()
+    page.get_by_text("<b>second</b>").wait_for()
+    page.get_by_role("button", name="Pause").click()
+
+    assert page.get_by_text("<b>first</b>").is_visible()
+    first, second = (dict(re.findall(r"(\w+)=([^&]*)", url)) for url in requests[:2])
+    assert second["after"] == "evt_0000000000009001"
+    assert first["types"] == second["types"] == "run.*"
+    assert first["ticket"] != second["ticket"]
+
+
+def write_event(server, subject):
+    """
+    Write the event of a run.
+    """
+    values = {"type": "run.finished", "subject": subject, "time": time.time(), "data": {"name": "n"}}
+    write(server, lambda connection: connection.execute(insert(EVENTS).values(values)))
+
+
 def write_call(server, number, **fields):
     """
     Record a call of now.
     """
+    write(server, lambda connection: add(connection, [make_call(number, time=time.time(), **fields)]))
+
+
+def write(server, act):
+    """
+    Run a function with a transaction of the database.
+    """
     engine = create_engine(f"sqlite:///{server.database_file}")
     with engine.begin() as connection:
-        add(connection, [make_call(number, time=time.time(), **fields)])
+        act(connection)
     engine.dispose()

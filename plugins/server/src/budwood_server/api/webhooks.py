@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood_server.access.keys import ADMIN, TEXTS
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
+from budwood_server.api.events import TypesQuery
 from budwood_server.api.idempotency import IdempotencyKey, create_once
 from budwood_server.api.paging import Page, PageQuery
 from budwood_server.api.pattern_words import WEBHOOK_ID_PATTERN
@@ -32,12 +34,14 @@ from budwood_server.api_models.webhooks import (
     WebhookTestReply,
 )
 from budwood_server.events.envelope import encode_event
+from budwood_server.events.event_types import select_types
 from budwood_server.events.reading import read_events
 from budwood_server.people import audit
 from budwood_server.people.principals import Principal
 from budwood_server.people.roles import WEBHOOKS_READ, WEBHOOKS_WRITE
 from budwood_server.web.problems import reject
 from budwood_server.webhooks import store
+from budwood_server.webhooks.activity import DAY, Activity, find_activities
 from budwood_server.webhooks.choices import choose_change, choose_new, find_host
 from budwood_server.webhooks.deliveries import count_states, find_delivery, list_attempts, list_deliveries
 from budwood_server.webhooks.records import Webhook
@@ -176,13 +180,18 @@ async def list_sent(
     reader: Reader,
     webhook_id: WebhookId,
     paging: PageQuery,
+    *,
     state: Annotated[DeliveryState | None, Query()] = None,
+    types: TypesQuery = None,
 ) -> Page[DeliveryReply]:
     """List deliveries of an endpoint, the newest first, each with what came of its last attempt."""
     (before,) = paging.after(int) or (None,)
+    selected = select_types(types, param="type") if types else None
     async with get_database(request).read() as connection:
         webhook = await store.find_webhook(connection, webhook_id, get_owner(reader))
-        found = await list_deliveries(connection, webhook.id, state=state, before=before, limit=paging.fetch)
+        found = await list_deliveries(
+            connection, webhook.id, state=state, types=selected, before=before, limit=paging.fetch
+        )
         attempts = await list_attempts(connection, [each.id for each in found])
     return Page[DeliveryReply].of(
         found, paging, lambda each: describe_delivery(each, attempts.get(each.id, ())), lambda each: [each.id]
@@ -252,6 +261,12 @@ async def replay(
         return ReplayReply(events=count)
 
     return await create_once(request, writer, idempotency_key, act, status=200)
+
+
+async def read_activities(request: Request, webhooks: Sequence[WebhookReply]) -> Mapping[str, Activity]:
+    """Return what is known of the deliveries of endpoints, by their ids."""
+    async with get_database(request).read() as connection:
+        return await find_activities(connection, [each.id for each in webhooks], since=time.time() - DAY)
 
 
 def _allows_local(request: Request) -> bool:

@@ -16,7 +16,9 @@ from budwood_server.page.templating import create_environment
 from budwood_server.page.views import (
     account,
     audit,
+    deliveries,
     endpoints,
+    events,
     keys,
     login,
     overview,
@@ -28,6 +30,8 @@ from budwood_server.page.views import (
     settings,
     telemetry,
     tokens,
+    webhook_acts,
+    webhooks,
 )
 from budwood_server.page.views.home import make_home
 
@@ -42,6 +46,10 @@ VIEWS: Final[tuple[ModuleType, ...]] = (
     overview,
     telemetry,
     endpoints,
+    events,
+    webhooks,
+    webhook_acts,
+    deliveries,
     prompts,
     prompt_tests,
     run_documents,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -111,6 +112,11 @@ def format_prose(text: str) -> Markup:
     )
 
 
+def format_json(value: object) -> str:
+    """Return JSON in several lines, as people read it. It is no markup: what shows it escapes it."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "moment": format_moment,
     "iso": format_iso,
@@ -122,5 +128,6 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "cost": format_cost,
     "seconds": format_seconds,
     "prose": format_prose,
+    "json": format_json,
 }
 """The filters of templates, by their names there."""

@@ -27,6 +27,12 @@ NOTICES: Final[Mapping[str, str]] = {
     "run-cancelled": "The run is cancelled. Its finished rows stay.",
     "run-resumed": "The run continues as soon as a worker is free.",
     "run-deleted": "The run is deleted with its rows.",
+    "webhook-changed": "The endpoint is changed.",
+    "webhook-paused": "The endpoint is paused. Its events are kept until it is active again.",
+    "webhook-resumed": "The endpoint is active. The events that wait are being sent.",
+    "webhook-deleted": "The endpoint is deleted.",
+    "event-replayed": "The event is sent again, with the same id.",
+    "events-replayed": "The events are sent again, with the same ids.",
     "settings-loaded": "The settings are loaded again.",
 }
 

@@ -61,8 +61,8 @@ def read_filters(
     now = time.time()
     named = {"key": key, "team": team, "model": model, "user": user, "client": client, "prompt": prompt}
     return CallFilter(
-        since=_read_moment(since, "since", now),
-        until=_read_moment(until, "until", now),
+        since=read_moment(since, "since", now),
+        until=read_moment(until, "until", now),
         tags={**_read_tags(tag), **{name: value for name, value in named.items() if value is not None}},
         label=label,
         provider=provider,
@@ -100,7 +100,18 @@ def restrict(where: CallFilter, reader: Principal) -> CallFilter:
     return replace(where, tags={**where.tags, name: value})
 
 
-def _read_moment(text: str | None, name: str, now: float) -> float | None:
+def read_moment(text: str | None, name: str, now: float) -> float | None:
+    """
+    Return a moment of a query in seconds since 1970; None for None.
+
+    Args:
+        text: The moment, or how long ago it was, as `Moment` describes it.
+        name: The parameter that has it, for errors.
+        now: The present moment.
+
+    Raises:
+        ProblemError: 400: it is not valid.
+    """
     if text is None:
         return None
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ async def list_deliveries(
     webhook: str,
     *,
     state: DeliveryState | None = None,
+    types: Collection[str] | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> Sequence[Delivery]:
@@ -62,12 +63,15 @@ async def list_deliveries(
         connection: A transaction.
         webhook: The id of the endpoint.
         state: Only those in this state.
+        types: Only events of these types.
         before: Only those that are older than the one with this id.
         limit: The maximum number.
     """
     query = select(*_COLUMNS).where(DELIVERIES.c.webhook == webhook).order_by(DELIVERIES.c.id.desc()).limit(limit)
     if state is not None:
         query = query.where(DELIVERIES.c.state == state)
+    if types is not None:
+        query = query.where(DELIVERIES.c.type.in_(types))
     if before is not None:
         query = query.where(DELIVERIES.c.id < before)
     return [Delivery(**row) for row in (await connection.execute(query)).mappings()]

@@ -17,6 +17,7 @@ from budwood_server.api_models.keys import KeyDetailsLeft, NewKeyDetails, Rotati
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import Form, FormErrors, is_of_form
 from budwood_server.page.navigation import Link
+from budwood_server.page.overlaps import list_overlap_fields, read_overlap
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
 from budwood_server.people.roles import KEYS_READ, KEYS_WRITE
@@ -31,7 +32,6 @@ LINK: Final = Link("API keys", PATH, "key", "Access", KEYS_READ)
 _KEY: Final = f"{PATH}/{{key_id}}"
 _FIELDS: Final = ("name", "team", "scopes", "models", "expires", "requests_per_minute", "tokens_per_minute", "budget")
 _STATES: Final = ("active", "expired", "revoked")
-_OVERLAPS: Final = (("0", "At once"), ("3600", "After an hour"), ("86400", "After a day"), ("604800", "After a week"))
 
 
 async def show_keys(visit: Visit) -> Response:
@@ -81,17 +81,13 @@ async def ask_rotation(visit: Visit) -> Response:
         button="Rotate key",
         tone="primary",
         cancel=f"{PATH}/{key.id}",
-        fields=[
-            {"name": "overlap", "label": "The present secret ends", "type": "select", "options": _OVERLAPS},
-            {"name": "once", "label": "", "type": "hidden", "value": uuid4().hex},
-        ],
+        fields=list_overlap_fields(),
     )
 
 
 async def rotate_key(visit: Visit) -> Response:
     """Give a key a new secret, and show it once."""
-    overlap = visit.form.text("overlap")
-    rotation = Rotation(overlap=float(overlap if overlap in dict(_OVERLAPS) else 0))
+    rotation = Rotation(overlap=read_overlap(visit.form))
     key_id, once = visit.request.path_params["key_id"], visit.form.optional("once")
     reply = await keys.rotate(visit.request, visit.principal, key_id, rotation, once)
     return _show_new(visit, reply, "Key rotated")

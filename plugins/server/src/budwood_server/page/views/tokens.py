@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from pydantic import SecretStr
@@ -14,10 +14,10 @@ from budwood_server.api.tokens import NewText
 from budwood_server.api_models.tokens import TokenReply
 from budwood_server.page.confirmations import ask
 from budwood_server.page.forms import REFUSED, Form, FormErrors, find_errors
+from budwood_server.page.master_keys import describe_master_key
 from budwood_server.page.navigation import Link
 from budwood_server.page.routes import get, post
 from budwood_server.page.visits import Visit
-from budwood_server.vault.master_keys import COMMAND, VARIABLE, MasterKeyError, MasterKeys
 from budwood_server.vault.tokens import NewToken
 
 PATH: Final = "/admin/tokens"
@@ -30,8 +30,7 @@ _FIELDS: Final = ("provider", "label", "token")
 async def show_tokens(visit: Visit) -> Response:
     """List tokens, the newest first, and the state of the master key."""
     page = await tokens.list_tokens(visit.request, visit.principal, visit.paging())
-    keys = await _find_keys(visit)
-    return visit.render("tokens.html", {"page": page, **_show_keys(keys)})
+    return visit.render("tokens.html", {"page": page, **await describe_master_key(visit)})
 
 
 async def show_form(visit: Visit) -> Response:
@@ -106,24 +105,10 @@ async def _find(visit: Visit) -> TokenReply:
     return await tokens.get_token(visit.request, visit.principal, visit.request.path_params["token_id"])
 
 
-async def _find_keys(visit: Visit) -> MasterKeys | MasterKeyError:
-    """Return the master keys, or why there are none."""
-    try:
-        return await tokens.find_keys(visit.request)
-    except MasterKeyError as error:
-        return error
-
-
 async def _show_form(visit: Visit, form: Form, errors: FormErrors, status: int) -> Response:
-    keys = await _find_keys(visit)
     providers = sorted(visit.worker.configuration.providers)
     values = {"form": form, "errors": errors, "providers": providers, "once": uuid4().hex}
-    return visit.render("token_form.html", values | _show_keys(keys), status=status)
-
-
-def _show_keys(keys: MasterKeys | MasterKeyError) -> dict[str, Any]:
-    """Return what ``master_key.html`` needs."""
-    return {"keys": keys, "has_keys": isinstance(keys, MasterKeys), "command": COMMAND, "variable": VARIABLE}
+    return visit.render("token_form.html", values | await describe_master_key(visit), status=status)
 
 
 def _show_rotation(visit: Visit, token: TokenReply, errors: FormErrors, status: int) -> Response:
