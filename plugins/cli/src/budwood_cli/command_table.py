@@ -93,6 +93,10 @@ COMMANDS: Final = (
         distribution="budwood-server",
     ),
     Command(
+        *("webhooks", "Send events of a server to your programs.", "budwood_server.commands.webhooks:app", "Server"),
+        distribution="budwood-server",
+    ),
+    Command(
         "batch",
         "Send many prompts from a file.",
         "budwood_cli.batches:app",

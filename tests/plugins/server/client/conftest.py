@@ -42,7 +42,8 @@ class ServedGateway(GatewayServer):
         self.database = f"sqlite:///{folder}/server.sqlite3"
         models = {"fast": "offline/extractive", "demo": "offline/extractive"}
         server = {"database": self.database, "models": models, "runs": {"dir": f"{folder}/runs"}}
-        settings = {"server": server, **(settings or {})}
+        settings = settings or {}
+        settings = {**settings, "server": server | settings.get("server", {})}
         variables = {"BUDWOOD_MASTER_KEY": new_master_key()}
         super().__init__(settings)
         self.worker = Worker(lambda: Settings(Source("arguments", settings, variables)))

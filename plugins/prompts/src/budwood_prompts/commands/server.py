@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from budwood_server.client import GatewayClient
 
 _URL_VARIABLE: Final = "BUDWOOD_SERVER_URL"
-_KEY_VARIABLE: Final = "BUDWOOD_SERVER_KEY"
-_OTHER_KEY: Final = (
-    f"Log in with `budwood login URL`, set {_KEY_VARIABLE}, or set `api_key` in the server's section of budwood.toml."
-)
 Provider = Annotated[
     str | None,
     typer.Option(
@@ -48,35 +44,17 @@ def open_server(command: str, provider: str | None, *, prompt: str | None = None
         from budwood_cli.loading import missing_distribution
 
         raise missing_distribution(command, "budwood-server")
-    from budwood_server.client import AuthenticationError, NotFoundError
+    from budwood import Settings
+    from budwood_server.client import NotFoundError
+    from budwood_server.commands.clients import open_client
 
-    with _connect(provider) as client:
+    settings = Settings.load()
+    with open_client(provider or _find_section(settings), settings) as client:
         try:
             yield client
-        except AuthenticationError as error:
-            error.hint = _OTHER_KEY
-            raise
         except NotFoundError as error:
             error.hint = _suggest(client, prompt)
             raise
-
-
-def _connect(provider: str | None) -> GatewayClient:
-    from budwood import ConfigurationError, CredentialError, Settings
-    from budwood_server.client import GatewayClient
-
-    settings = Settings.load()
-    try:
-        return GatewayClient(provider=provider or _find_section(settings), settings=settings)
-    except CredentialError as error:
-        error.hint = _OTHER_KEY
-        raise
-    except ConfigurationError as error:
-        if "provider=" in (error.hint or ""):
-            error.hint = f"Pass --provider NAME, or set {_URL_VARIABLE}."
-        elif "url=" in (error.hint or ""):
-            error.hint = f"Log in with `budwood login URL`, or set {_URL_VARIABLE} and {_KEY_VARIABLE}."
-        raise
 
 
 def _suggest(client: GatewayClient, prompt: str | None) -> str:
