@@ -24,7 +24,7 @@ def test_endpoints_are_managed(admin):
     """
     admin.keys.create("watched")
     wait_for_key(admin)
-    new = admin.webhooks.create("https://localhost/events", types=["key.*"], name="test", per_second=2)
+    new = admin.webhooks.create("https://receiver.invalid/events", types=["key.*"], name="test", per_second=2)
     changed = admin.webhooks.change(new.id, name="other", per_second=None)
     secret = admin.webhooks.rotate(new.id, overlap=60).secret
 
