@@ -198,7 +198,7 @@ class EventSettings(_Section):
     source: Annotated[str, Field(min_length=1, max_length=200)] = "budwood"
     inference: bool = False
     retention: Days = 30.0
-    budget_thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5, 0.8, 1.0)
+    budget_thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5, 0.8, 0.95)
     poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 0.25
     heartbeat: Annotated[float, Field(ge=0.01, le=3600, allow_inf_nan=False)] = 30.0
     max_streams: Annotated[int, Field(ge=0, le=100_000)] = 2000
