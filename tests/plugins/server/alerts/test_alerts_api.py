@@ -9,6 +9,7 @@ import pytest
 
 from budwood_cli.program import run as run_program
 from budwood_server.access.keys import ADMIN, TELEMETRY
+from budwood_server.alerts.evaluator import Evaluator
 from budwood_server.alerts.store import LEASE_SECONDS
 from budwood_server.client import GatewayClient
 from tests.plugins.server.alerts.alarmed import ERRORS
@@ -36,11 +37,13 @@ def gateway(sqlite_url):
 
 def check(gateway, seconds=2 * LEASE_SECONDS):
     """
-    Check the alerts some seconds from now: they are due then, whatever the task has done that was stopped.
+    Check the alerts some seconds from now, as another process does. The worker's own checks have ended.
     """
-    evaluator = gateway.worker.services.alerts
-    evaluator._now = lambda: time.time() + seconds
-    gateway.run(evaluator.check())
+    worker = gateway.worker
+    later = Evaluator(
+        worker.database, lambda: worker.configuration.server, lambda: None, now=lambda: time.time() + seconds
+    )
+    gateway.run(later.check())
 
 
 def read(gateway, key="everything"):

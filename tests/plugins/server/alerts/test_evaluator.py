@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from jsonschema import Draft202012Validator
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from budwood_server.alerts import evaluator
+from budwood_server.alerts.measures import Measures
 from budwood_server.alerts.store import LEASE_SECONDS, AlertStore
+from budwood_server.database.tables import EVENTS
 from budwood_server.events.schemas import describe_data
 from tests.plugins.server.alerts.alarmed import ERRORS, POLL, START, run_alarmed
 
@@ -307,3 +311,71 @@ def test_rule_says_who_is_told(sqlite_url):
 
     targets = {"log": ["log"], "event": ["event"], "function": ["pager:send"], "nobody": []}
     run_alarmed(sqlite_url, scenario, **{name: ERRORS | {"to": to} for name, to in targets.items()})
+
+
+def test_event_of_an_alert_of_a_team_is_the_teams(sqlite_url):
+    """
+    Keys of the team see it. Other alerts are about calls of all.
+    """
+
+    async def scenario(alarmed):
+        await alarmed.call(failures=4)
+        await alarmed.check()
+        async with alarmed.database.read() as connection:
+            rows = (await connection.execute(select(EVENTS.c.subject, EVENTS.c.owner))).all()
+        assert {*map(tuple, rows)} == {("errors", None), ("red", "team-red"), ("own", "key-k1")}
+
+    rules = {"errors": ERRORS, "red": ERRORS | {"team": "red", "key": "k1"}, "own": ERRORS | {"key": "k1"}}
+    run_alarmed(sqlite_url, scenario, **rules)
+
+
+def test_stop_waits_for_the_check_under_way(sqlite_url, monkeypatch):
+    """
+    Then the next process need not wait for the end of its lease. No other check begins.
+    """
+    measure = Measures.measure
+
+    async def scenario(alarmed):
+        is_measuring, may_measure, count = asyncio.Event(), asyncio.Event(), 0
+
+        async def wait(*arguments):
+            nonlocal count
+            count += 1
+            is_measuring.set()
+            await may_measure.wait()
+            return await measure(*arguments)
+
+        monkeypatch.setattr(Measures, "measure", wait)
+        await alarmed.call(failures=4)
+        alarmed.evaluator.start()
+        await is_measuring.wait()
+        closing = asyncio.create_task(alarmed.evaluator.close())
+        await asyncio.sleep(0)
+        may_measure.set()
+        await closing
+        assert [(data["rule"], data["state"]) for data in await alarmed.read_events()] == [FIRING]
+        assert count == 1
+
+    run_alarmed(sqlite_url, scenario, errors=ERRORS)
+
+
+def test_stop_does_not_wait_for_ever(sqlite_url, monkeypatch):
+    """
+    A database that does not answer does not hold up the end of a process.
+    """
+
+    async def scenario(alarmed):
+        is_measuring = asyncio.Event()
+
+        async def hang(*_):
+            is_measuring.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(Measures, "measure", hang)
+        monkeypatch.setattr(evaluator, "STOP_SECONDS", 0.01)
+        alarmed.evaluator.start()
+        await is_measuring.wait()
+        await alarmed.evaluator.close()
+        assert await alarmed.read_events() == []
+
+    run_alarmed(sqlite_url, scenario, errors=ERRORS)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BATCH: Final = 8
 """The maximum number of alerts that a process claims at once, so that others check some at the same time."""
 
+STOP_SECONDS: Final = 5.0
+"""Seconds for which the end of the process waits for a check."""
+
 REMOVED_SECONDS: Final = 60.0
 """Seconds without a check, besides two times the pause, after which no worker has the rule of an alert any more."""
 
@@ -58,6 +61,7 @@ class Evaluator:
         self._store = AlertStore(database)
         self._measures: Measures | None = None
         self._has_failed = False
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -65,15 +69,18 @@ class Evaluator:
         self._task = asyncio.create_task(self.run(), name="budwood-alerts")
 
     async def close(self) -> None:
-        """Stop. Others check the alert whose check is under way after the end of its lease."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        """Stop after the check under way, or after some seconds: others check its alert once the lease has ended."""
+        task, self._task = self._task, None
+        self._stopping.set()
+        if task is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await task
 
     async def run(self) -> None:
-        """Check alerts until the task is cancelled."""
-        while True:
+        """Check alerts until `close` is called."""
+        while not self._stopping.is_set():
             try:
                 await self.check()
                 self._has_failed = False
@@ -81,7 +88,9 @@ class Evaluator:
                 if not self._has_failed:
                     logs.emit("alerts not checked", level="warning", reason=str(error))
                 self._has_failed = True
-            await asyncio.sleep(self._find_settings().events.alerts_poll)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._find_settings().events.alerts_poll):
+                    await self._stopping.wait()
 
     async def check(self) -> None:
         """
@@ -98,6 +107,8 @@ class Evaluator:
             states = await self._store.read()
         due = [claim for name, claim in states.items() if name in rules and self._is_due(claim, pause)]
         for start in range(0, len(due), BATCH):
+            if self._stopping.is_set():
+                return
             for claim in await self._store.claim(due[start : start + BATCH], self._now()):
                 await self._check(claim, rules[claim.name], pause)
         await self._remove([claim for name, claim in states.items() if name not in rules], pause)
