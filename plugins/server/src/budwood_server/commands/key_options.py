@@ -27,7 +27,9 @@ Expires = Annotated[
 Scopes = Annotated[
     list[str] | None,
     typer.Option(
-        "--scope", metavar="SCOPE", help="infer, prompts, telemetry or admin; can be repeated. Default: infer."
+        "--scope",
+        metavar="SCOPE",
+        help="infer, prompts, telemetry, webhooks, texts or admin; repeatable. Default: infer.",
     ),
 ]
 Models = Annotated[
