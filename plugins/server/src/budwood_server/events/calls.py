@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from budwood_server.database import INTERESTS, WEBHOOKS
+from budwood import logs
+from budwood_server.database import INTERESTS, WEBHOOKS, DatabaseError
 from budwood_server.database.tables import EVENT_INTERESTS
 from budwood_server.database.tables import WEBHOOKS as WEBHOOK_TABLE
 from budwood_server.events.event_types import INFERENCE
@@ -41,7 +43,6 @@ class CallEvents:
     def __init__(self, database: Database, *, always: bool) -> None:
         self._database = database
         self._always = always
-        self._checked = 0.0
         self.is_wanted = always
 
     async def start(self, watch: VersionWatch) -> None:
@@ -59,7 +60,6 @@ class CallEvents:
         """
         async with self._database.read() as connection:
             self.is_wanted = self._always or await _is_wanted(connection)
-        self._checked = time.monotonic()
 
     async def record(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
         """
@@ -72,10 +72,18 @@ class CallEvents:
         if self.is_wanted:
             await record_events(connection, [to_event(row) for row in rows])
 
-    async def check_if_due(self) -> None:
-        """Find out again whether they are wanted, after a while: streams may have ended without saying so."""
-        if self.is_wanted and not self._always and time.monotonic() - self._checked > CHECK_SECONDS:
-            await self.check()
+    async def run(self) -> None:
+        """
+        Find out again and again whether they are wanted, until the task is cancelled.
+
+        The interests of a process that was killed end without a change of the version.
+        """
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                await self.check()
+            except DatabaseError as error:
+                logs.emit("interest in events not read", level="warning", reason=str(error))
 
 
 async def _is_wanted(connection: AsyncConnection) -> bool:

@@ -74,6 +74,7 @@ class EventServices:
         self._run(self.providers.run(), "budwood-provider-events")
         self._run(self.hub.run(), "budwood-event-hub")
         self._run(self._interests.run(), "budwood-event-interests")
+        self._run(self.calls.run(), "budwood-call-events")
         if sends:
             self._run(self._create_dispatcher(watch).run(), "budwood-webhooks")
 
