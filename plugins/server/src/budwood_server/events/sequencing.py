@@ -62,9 +62,9 @@ class Sequencer:
                 while await self.assign() == BATCH:
                     pass
                 self._has_failed = False
-            except DatabaseError as error:
+            except Exception as error:  # noqa: BLE001 - it must go on, or events wait for ever
                 if not self._has_failed:
-                    logs.emit("events not ordered", level="warning", reason=str(error))
+                    logs.emit("events not ordered", level="warning", reason=_describe(error))
                 self._has_failed = True
             await wait_for_work(self._wake, self._poll)
 
@@ -101,3 +101,8 @@ class Sequencer:
 async def _lock(connection: AsyncConnection) -> bool:
     """Take the lock until the end of the transaction, unless another process has it."""
     return bool((await connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})"))).scalar())
+
+
+def _describe(error: Exception) -> str:
+    """Return the text of an error of the database, and only the name of others: their texts may have data."""
+    return str(error) if isinstance(error, DatabaseError) else type(error).__name__

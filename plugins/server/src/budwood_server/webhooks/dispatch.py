@@ -113,13 +113,25 @@ class Dispatcher:
         return found
 
     async def _deliver(self, claim: Claim, event: Event | None) -> None:
-        self._results.append((claim, await self._send(claim, event)))
+        """Send an event, and keep what came of it. If the database fails, it is sent after the end of the lease."""
+        began = time.time()
+        try:
+            attempt = await self._send(claim, event)
+        except DatabaseError as error:  # not a failure of the endpoint
+            self._report(error)
+            return
+        except Exception as error:  # noqa: BLE001 - else it would be sent again for ever
+            logs.emit("delivery failed", level="warning", error=type(error).__name__)
+            attempt = Attempt(at=began, seconds=0.0, status=None, error=f"Internal error: {type(error).__name__}.")
+        self._results.append((claim, attempt))
 
     async def _send(self, claim: Claim, event: Event | None) -> Attempt:
         try:
             if event is None:
                 raise TargetError("The event was removed.")
             target = await self._targets.find(claim.webhook)
+        except DatabaseError:
+            raise
         except BudwoodError as error:
             return Attempt(at=time.time(), seconds=0.0, status=None, error=error.message)
         body = encode_event(event, self._source, with_texts=target.with_texts)
@@ -128,8 +140,6 @@ class Dispatcher:
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._wake.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logs.emit("delivery failed", level="warning", error=type(error).__name__)
 
     async def _wait(self) -> None:
         try:
@@ -140,18 +150,25 @@ class Dispatcher:
 
     async def _keep_storing(self) -> None:
         while True:
-            await asyncio.sleep(COLLECT_SECONDS)
-            await self._store()
+            is_stored = await self._store()
+            await asyncio.sleep(COLLECT_SECONDS if is_stored else self._poll)
 
-    async def _store(self) -> None:
-        """Store what came of requests. If that fails, they are sent again after the end of their lease."""
+    async def _store(self) -> bool:
+        """
+        Store what came of requests, and return whether that succeeded. If not, it is kept.
+
+        Requests whose results are stored after the end of their lease may have been sent again meanwhile.
+        """
         while self._results:
-            some, self._results = self._results[:MAX_RESULTS], self._results[MAX_RESULTS:]
+            some = self._results[:MAX_RESULTS]
             try:
                 await self._queue.finish(some)
             except DatabaseError as error:
                 self._report(error)
+                return False
+            del self._results[: len(some)]
             self._wake.set()
+        return True
 
     def _report(self, error: DatabaseError) -> None:
         if not self._has_failed:
