@@ -38,6 +38,11 @@ KEYS: Final = (
 )
 MODELS: Final = {"fast": "offline/extractive", "careful": ["openai/gpt-5.1", "anthropic/claude-opus-4-6"]}
 
+ALERTS: Final = {
+    "failures": {"metric": "error_rate", "above": 0.05, "window": "1h", "for": "1m"},
+    "spending": {"metric": "cost", "above": 0.01, "window": "7d", "team": "support"},
+}
+
 
 class PageServer(GatewayServer):
     """
@@ -66,7 +71,8 @@ class WorkerWithData(Worker):
     def __init__(self, folder: Path, calls: int) -> None:
         url = f"sqlite:///{folder}/server.sqlite3"
         server = {"database": url, "models": MODELS, "runs": {"dir": f"{folder}/runs"}}
-        tree: dict[str, Any] = {"server": server | {"webhooks": {"allow_local": True}}}
+        server |= {"webhooks": {"allow_local": True}, "alerts": ALERTS}
+        tree: dict[str, Any] = {"server": server}
         sources = Source("budwood.toml", tree), Source("environment", {}, {VARIABLE: new_master_key()})
         super().__init__(lambda: Settings(*sources))
         self._url, self._calls = url, calls

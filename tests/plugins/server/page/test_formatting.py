@@ -15,7 +15,9 @@ from budwood_server.page.formatting import (
     format_number,
     format_prose,
     format_seconds,
+    format_share,
     format_short,
+    format_span,
 )
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -72,6 +74,27 @@ def test_numbers_are_short(text, expected):
     They have as many digits as people need.
     """
     assert text == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1, "100 %"), (0.99999, "99.99 %"), (0.29, "29 %"), (0.0055, "0.55 %"), (0, "0 %"), (None, "–")]
+)
+def test_shares_are_rounded_down(value, text):
+    """
+    Only the whole is 100 %.
+    """
+    assert format_share(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(300.0, "5 min"), (90, "90 s"), (3600, "1 h"), (5400, "90 min"), (86_400, "1 d")],
+)
+def test_spans_have_the_largest_whole_unit(value, text):
+    """
+    As people choose them.
+    """
+    assert format_span(value) == text
 
 
 def test_text_between_backquotes_is_code():

@@ -15,6 +15,7 @@ from budwood_server.page.security import SecurityHeaders
 from budwood_server.page.templating import create_environment
 from budwood_server.page.views import (
     account,
+    alerts,
     audit,
     deliveries,
     endpoints,
@@ -47,6 +48,7 @@ VIEWS: Final[tuple[ModuleType, ...]] = (
     telemetry,
     endpoints,
     events,
+    alerts,
     webhooks,
     webhook_acts,
     deliveries,

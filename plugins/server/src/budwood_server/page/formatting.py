@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -104,6 +105,22 @@ def format_seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
 
 
+def format_span(value: float) -> str:
+    """Return a chosen length of time in its largest whole unit, such as ``"90 s"``, ``"5 min"`` or ``"1 d"``."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if value >= size and value % size == 0:
+            return f"{value / size:.0f} {unit}"
+    return f"{value:g} s"
+
+
+def format_share(value: float | None) -> str:
+    """Return a part of a whole in percent, such as ``"99.5 %"``, rounded down; a dash for None."""
+    if value is None:
+        return "–"
+    hundredths = math.floor(round(value * 10_000, 6))  # 0.29 is a little less than 29 %
+    return f"{hundredths / 100:g} %"
+
+
 def format_prose(text: str) -> Markup:
     """Return a text in which what is between backquotes is code. All else is escaped."""
     return Markup("").join(
@@ -127,6 +144,8 @@ FILTERS: Final[Mapping[str, Callable[..., str]]] = {
     "dollars": format_dollars,
     "cost": format_cost,
     "seconds": format_seconds,
+    "share": format_share,
+    "span": format_span,
     "prose": format_prose,
     "json": format_json,
 }
