@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from budwood_server.alerts.evaluator import Evaluator
 from budwood_server.alerts.store import LEASE_SECONDS
 from tests.plugins.server.page.conftest import Browser, read
 from tests.plugins.server.people.conftest import AccountsGateway
@@ -27,11 +28,13 @@ def gateway(sqlite_url, monkeypatch):
     """
     monkeypatch.setattr("budwood_server.people.passwords._N", 16)
     with AccountsGateway({"server": {"alerts": ALERTS}}, sqlite_url) as gateway:
-        alerts = gateway.worker.services.alerts
-        gateway.run(alerts.close())
+        worker = gateway.worker
+        gateway.run(worker.services.alerts.close())
         write_calls(gateway, [make_call(number, time=time.time()) for number in range(5)])
-        alerts._now = lambda: time.time() + 2 * LEASE_SECONDS  # all are due then
-        gateway.run(alerts.check())
+        soon = time.time() + 2 * LEASE_SECONDS  # all are due then
+        gateway.run(
+            Evaluator(worker.database, lambda: worker.configuration.server, lambda: None, now=lambda: soon).check()
+        )
         yield gateway
 
 
