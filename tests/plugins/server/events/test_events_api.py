@@ -154,3 +154,29 @@ def test_events_are_listed_after_an_id(gateway):
     assert {each["subject"] for each in send(gateway, "GET", "/api/events", key="other")["items"]} == {"run_9"}
     assert send(gateway, "GET", "/api/events?after=x", status=400)["error"]["message"] == "'x' is no id of an event."
     send(gateway, "GET", "/api/events?type=runs.*", status=400)
+
+
+def test_the_newest_events_are_listed_first(gateway):
+    """
+    In pages, by what they are about and when they happened; somebody else's is not found.
+    """
+
+    async def write():
+        async with gateway.worker.database.write() as connection:
+            events = [NewEvent("run.finished", "run_1", {"number": n}, owner="team-red") for n in range(3)]
+            await record_events(connection, [*events, NewEvent("run.finished", "run_2", {}, owner="team-red")])
+
+    gateway.run(write())
+    order(gateway)
+    path = "/api/events?order=newest&subject=run_1&since=1h&limit=2"
+    first = send(gateway, "GET", path, key="owner")
+    second = send(gateway, "GET", f"{path}&before={first['next_cursor']}", key="owner")
+    event = second["items"][0]
+
+    assert [each["data"]["number"] for each in first["items"] + second["items"]] == [2, 1, 0]
+    assert second["next_cursor"] is None
+    assert send(gateway, "GET", "/api/events?type=run.*&until=2020-01-01")["items"] == []
+    assert send(gateway, "GET", f"/api/events/{event['id']}", key="owner") == event
+    assert send(gateway, "GET", f"/api/events/{event['id']}", key="other", status=404)["error"]["code"] == "not_found"
+    for query in ("before=x", "since=yesterday", "order=other", "subject="):
+        send(gateway, "GET", f"/api/events?{query}", status=400)

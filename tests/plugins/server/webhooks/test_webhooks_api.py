@@ -231,6 +231,9 @@ def test_deliveries_and_replays(gateway):
     assert (shown["is_truncated"], shown["requests"]) == (False, [])
     assert call(gateway, "GET", f"{path}/999").status == 404
     assert call(gateway, "GET", f"{path}?state=failed").json["items"] == []
+    assert len(call(gateway, "GET", f"{path}?type=run.*&type=key.created").json["items"]) == 3
+    assert call(gateway, "GET", f"{path}?type=key.*").json["items"] == []
+    assert call(gateway, "GET", f"{path}?type=runs.*").status == 400
 
     gateway.run(end_deliveries(gateway))
     assert call(gateway, "GET", f"/{webhook['id']}").json["deliveries"] == {"delivered": 3}
