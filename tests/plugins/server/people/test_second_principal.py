@@ -53,7 +53,7 @@ admin     GET|POST /api/config*
 OWNED = ("/api/runs", "/api/sessions", "/api/webhooks")
 """The paths of objects that others do not see. The others are the same for all who have the role."""
 
-SHARED = ("/api/keys", "/api/prompts", "/api/tokens", "/api/accounts", "/api/telemetry/calls", "/api/events/schemas")
+SHARED = ("/api/keys", "/api/prompts", "/api/tokens", "/api/accounts", "/api/telemetry/calls", "/api/events")
 
 BODIES = {"PATCH": {}, "POST /api/webhooks/{webhook_id}/replay": {"since": "2026-01-01T00:00:00Z"}}
 """The bodies of operations that need one, by the method, or with the path."""
