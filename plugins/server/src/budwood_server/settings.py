@@ -187,6 +187,8 @@ class EventSettings(_Section):
         inference: Whether an event is written for each call also while no webhook and no stream gets it, so that later
             streams can begin in the past.
         retention: The days for which events are kept.
+        text_retention: The days for which the texts of prompts and replies are kept in events.
+        max_text: The maximum number of characters of a prompt or reply in events; longer ones are cut.
         budget_thresholds: The parts of a budget after which an event is written, such as 0.8 for 80 %; none for no such
             events.
         poll: Seconds between two looks for events that other processes have written.
@@ -198,6 +200,8 @@ class EventSettings(_Section):
     source: Annotated[str, Field(min_length=1, max_length=200)] = "budwood"
     inference: bool = False
     retention: Days = 30.0
+    text_retention: Days = 7.0
+    max_text: Annotated[int, Field(ge=0, le=1_000_000)] = 65_536
     budget_thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5, 0.8, 0.95)
     poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 0.25
     heartbeat: Annotated[float, Field(ge=0.01, le=3600, allow_inf_nan=False)] = 30.0

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from budwood import logs
+from budwood.types import RequestFinished
 from budwood_usage.collector import EVENTS, Collector
 from budwood_usage.database import add, find_calls, prune, read_dropped, sum_calls
 from budwood_usage.retention import Retention
@@ -82,6 +83,8 @@ class UsageRecorder:
             return
         rows, _ = make_rows((ended,))
         if rows and len(self._waiting) < MAX_WAITING:
+            if self._events is not None and self._events.texts.owners and isinstance(event, RequestFinished):
+                self._events.texts.keep(rows[0], event)
             self._waiting += rows
         else:
             self._dropped.append(None)
@@ -176,6 +179,8 @@ class UsageRecorder:
             await connection.run_sync(add, batch, counted)
             if self._events is not None:
                 await self._events.record(connection, batch)
+        if self._events is not None:
+            self._events.texts.forget(batch)
         for _ in batch:
             waiting.popleft()
         for _ in range(counted):

@@ -19,7 +19,7 @@ def test_the_interest_of_a_killed_process_ends(database_url, monkeypatch):
     """
 
     async def scenario(database):
-        row = {"worker": "killed", "with_texts": 0, "expires": time.time() + 100}
+        row = {"worker": "killed", "texts": [], "expires": time.time() + 100}
         async with database.write() as connection:
             await connection.execute(insert(EVENT_INTERESTS).values(row))
         events = CallEvents(database, always=False)

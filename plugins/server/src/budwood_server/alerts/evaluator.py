@@ -14,7 +14,7 @@ from budwood_server.alerts.rules import EVENT, LOG, AlertRule
 from budwood_server.alerts.states import AlertState, Change, advance
 from budwood_server.alerts.store import LEASE_SECONDS, AlertStore, Claim, Outcome
 from budwood_server.database import DatabaseError
-from budwood_server.events.calls import find_owner
+from budwood_server.events.owners import find_owner
 from budwood_server.events.recording import NewEvent
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from budwood_server.alerts import listing
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api_models.alerts import AlertsReply
-from budwood_server.events.calls import find_owner
+from budwood_server.events.owners import find_owner
 from budwood_server.people.principals import Principal, sees_all
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"])

@@ -208,8 +208,8 @@ async def show_sent(
         webhook = await store.find_webhook(connection, webhook_id, get_owner(reader))
         delivery = await find_delivery(connection, webhook.id, delivery_id)
         attempts = (await list_attempts(connection, [delivery.id])).get(delivery.id, ())
-        events = await read_events(connection, places=[delivery.place])
-    with_texts = webhook.with_texts and TEXTS in reader.scopes
+        with_texts = webhook.with_texts and TEXTS in reader.scopes
+        events = await read_events(connection, places=[delivery.place], with_texts=with_texts)
     body = encode_event(events[0], source, with_texts=with_texts).decode() if events else None
     return describe_delivery_details(delivery, attempts, body)
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from budwood import logs
-from budwood_server.database import INTERESTS, WEBHOOKS, DatabaseError
+from budwood_server.database import INTERESTS, KEYS, WEBHOOKS, DatabaseError
 from budwood_server.database.tables import EVENT_INTERESTS
 from budwood_server.database.tables import WEBHOOKS as WEBHOOK_TABLE
 from budwood_server.events.event_types import INFERENCE
+from budwood_server.events.owners import find_owner
 from budwood_server.events.recording import NewEvent, record_events
+from budwood_server.events.texts import ALL, CallTexts
 from budwood_server.webhooks.principals import select_webhooks
 from budwood_server.webhooks.records import to_webhook
 from budwood_usage.rows import read_row
@@ -35,31 +37,36 @@ class CallEvents:
     Args:
         database: The database.
         always: Whether they are written in any case.
+        max_text: The maximum number of characters of a prompt or reply.
 
     Attributes:
         is_wanted: Whether they are written now.
+        texts: The texts of calls whose events are not written yet.
     """
 
-    def __init__(self, database: Database, *, always: bool) -> None:
+    def __init__(self, database: Database, *, always: bool, max_text: int = 65_536) -> None:
         self._database = database
         self._always = always
         self.is_wanted = always
+        self.texts = CallTexts(max_text)
 
     async def start(self, watch: VersionWatch) -> None:
         """Find out whether they are wanted, and notice changes of that. Call it before the start of the watch."""
         watch.subscribe(WEBHOOKS, self.check)
         watch.subscribe(INTERESTS, self.check)
+        watch.subscribe(KEYS, self.check)  # one that is revoked or changed may get no texts any more
         await self.check()
 
     async def check(self) -> None:
         """
-        Find out whether they are wanted.
+        Find out whether they are wanted, and whose texts.
 
         Raises:
             DatabaseError: The database cannot be used.
         """
         async with self._database.read() as connection:
-            self.is_wanted = self._always or await _is_wanted(connection)
+            is_wanted, self.texts.owners = await _find_wants(connection)
+        self.is_wanted = self._always or is_wanted
 
     async def record(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
         """
@@ -70,7 +77,7 @@ class CallEvents:
             rows: The records: rows of `budwood_usage.rows.make_row`.
         """
         if self.is_wanted:
-            await record_events(connection, [to_event(row) for row in rows])
+            await record_events(connection, [to_event(row, self.texts.find(row)) for row in rows])
 
     async def run(self) -> None:
         """
@@ -86,28 +93,22 @@ class CallEvents:
                 logs.emit("interest in events not read", level="warning", reason=str(error))
 
 
-async def _is_wanted(connection: AsyncConnection) -> bool:
+async def _find_wants(connection: AsyncConnection) -> tuple[bool, frozenset[str]]:
+    """Return whether events of calls are wanted, and the owners of the calls whose texts are."""
     query = select_webhooks().where(WEBHOOK_TABLE.c.state != "disabled")
-    webhooks = (to_webhook(dict(row)) for row in (await connection.execute(query)).mappings())
-    if any(not INFERENCE.isdisjoint(webhook.types) for webhook in webhooks):
-        return True
-    streams = select(EVENT_INTERESTS.c.worker).where(EVENT_INTERESTS.c.expires > time.time()).limit(1)
-    return (await connection.execute(streams)).first() is not None
+    webhooks = [to_webhook(dict(row)) for row in (await connection.execute(query)).mappings()]
+    wanting = [webhook for webhook in webhooks if not INFERENCE.isdisjoint(webhook.types)]
+    owners = {ALL if webhook.sees_all else webhook.owner for webhook in wanting if webhook.with_texts}
+    streams = select(EVENT_INTERESTS.c.texts).where(EVENT_INTERESTS.c.expires > time.time())
+    found = (await connection.execute(streams)).scalars().all()
+    return bool(wanting or found), frozenset(owners.union(*found))
 
 
-def to_event(row: tuple[Any, ...]) -> NewEvent:
-    """Return the event of a call."""
+def to_event(row: tuple[Any, ...], texts: Mapping[str, Any] | None = None) -> NewEvent:
+    """Return the event of a call, with its texts if they are kept."""
     from budwood_server.telemetry.forms import to_call  # imports FastAPI's models; most workers write no events
 
     record = read_row(0, row)
     kind = "inference.completed" if record.error is None else "inference.failed"
     data = to_call(record).model_dump(mode="json", exclude={"id"})
-    return NewEvent(kind, record.call, data, owner=find_owner(record.tags), time=record.time)
-
-
-def find_owner(tags: Mapping[str, str]) -> str | None:
-    """Return the owner of the key of a call, as `ApiKey.owner` has it."""
-    if "team" in tags:
-        return f"team-{tags['team']}"
-    key = tags.get("key")
-    return key if key is None or key.startswith("account-") else f"key-{key}"
+    return NewEvent(kind, record.call, data, owner=find_owner(record.tags), texts=texts, time=record.time)

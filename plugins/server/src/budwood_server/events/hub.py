@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from budwood import logs
 from budwood_server.database import EVENTS, DatabaseError
 from budwood_server.database.versions import read_versions
-from budwood_server.events.pages import Page, read_page
+from budwood_server.events.pages import TEXT_PLACES, Page, read_page
 from budwood_server.events.reading import format_id, read_events
 from budwood_server.events.ring import Ring
 from budwood_server.events.streams import EventStream
@@ -99,7 +99,7 @@ class Hub:
         finally:
             self._streams.discard(stream)
 
-    async def read_page(self, selected: EventFilter, after: int, until: int) -> Page:
+    async def read_page(self, selected: EventFilter, after: int, until: int, *, with_texts: bool = False) -> Page:
         """
         Return a page of past events; see `budwood_server.events.pages.read_page`.
 
@@ -107,7 +107,7 @@ class Hub:
             DatabaseError: The database cannot be used.
         """
         async with self._pages, self._database.read() as connection:
-            return await read_page(connection, selected, after, until)
+            return await read_page(connection, selected, after, until, with_texts=with_texts)
 
     def find_send_seconds(self) -> float:
         """Return the seconds within which a client must read what is sent now."""
@@ -160,11 +160,12 @@ class Hub:
         if not stream.wants_calls:
             yield
             return
-        await self._interests.add()
+        text_owner = stream.text_owner
+        await self._interests.add(text_owner)
         try:
             yield
         finally:
-            self._interests.remove()
+            self._interests.remove(text_owner)
 
     async def _create(self, reader: Reader, selection: Selection) -> EventStream:
         """Create a stream after the last event, or after the one that it is asked for."""
@@ -180,9 +181,14 @@ class Hub:
                 hint="The database may be a copy that was restored: begin without after.",
             )
         stream = EventStream(self, reader, selection, last if after is None else after)
+        if stream.wants_texts and not self._needs_texts():
+            self.ring.reset(self.ring.last)  # its events have no texts
         self._streams.add(stream)
         self._wake.set()  # there may be events since then
         return stream
+
+    def _needs_texts(self) -> bool:
+        return any(stream.wants_texts for stream in self._streams)
 
     async def _find_last(self) -> int:
         async with self._database.read() as connection:
@@ -197,8 +203,12 @@ class Hub:
         if last - self.ring.last > self.ring.capacity:
             self.ring.reset(last - self.ring.capacity)
         while self.ring.last < last:
+            with_texts = self._needs_texts()
+            page = TEXT_PLACES if with_texts else _PAGE
             async with self._database.read() as connection:
-                events = await read_events(connection, self.ring.last, limit=_PAGE, until=last)
-            self.ring.add(events, last if len(events) < _PAGE else events[-1].place)
+                events = await read_events(connection, self.ring.last, limit=page, until=last, with_texts=with_texts)
+            if self._needs_texts() and not with_texts:
+                continue
+            self.ring.add(events, last if len(events) < page else events[-1].place)
             for stream in self._streams:
                 stream.wake()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
@@ -39,25 +40,38 @@ class Interests:
         self._worker = worker
         self._notice = notice
         self._count = 0
+        self._owners: Counter[str] = Counter()  # of texts
+        self._written: frozenset[str] = frozenset()
         self._has_row = False
         self._turns = asyncio.Lock()
 
-    async def add(self) -> None:
+    async def add(self, text_owner: str | None = None) -> None:
         """
         Count a stream that wants events of calls. They are written from now on, in this process at once.
+
+        Args:
+            text_owner: The owner of the calls whose texts it gets, or `ALL`; None if it gets none.
 
         Raises:
             DatabaseError: The database cannot be used. The stream is not counted.
         """
         async with self._turns:
-            if not self._has_row:
-                await self._write()
+            wanted = self._find_owners() | ({text_owner} if text_owner is not None else set())
+            if not self._has_row or not wanted <= self._written:
+                await self._write(frozenset(wanted))
                 await self._notice()
             self._count += 1
+            if text_owner is not None:
+                self._owners[text_owner] += 1
 
-    def remove(self) -> None:
+    def remove(self, text_owner: str | None = None) -> None:
         """Count a stream less. Events are written for a while, because it may be opened again."""
         self._count -= 1
+        if text_owner is not None:
+            self._owners[text_owner] -= 1
+
+    def _find_owners(self) -> set[str]:
+        return {owner for owner, count in self._owners.items() if count > 0}
 
     async def run(self) -> None:
         """Renew the row, or remove it, until the task is cancelled."""
@@ -77,7 +91,8 @@ class Interests:
         """
         async with self._turns:
             if self._count:
-                await self._write()
+                self._owners = +self._owners  # those that are counted
+                await self._write(frozenset(self._owners))
             elif self._has_row:
                 await self._delete()
 
@@ -89,15 +104,15 @@ class Interests:
         except DatabaseError as error:
             logs.emit("interest in events not removed", level="warning", reason=str(error))
 
-    async def _write(self) -> None:
-        values = {"worker": self._worker, "with_texts": 0, "expires": time.time() + LEASE_SECONDS}
+    async def _write(self, owners: frozenset[str]) -> None:
+        values = {"worker": self._worker, "texts": sorted(owners), "expires": time.time() + LEASE_SECONDS}
         async with self._database.write() as connection:
             statement = insert_into(connection, EVENT_INTERESTS).values(values)
-            changed = {"expires": values["expires"]}
+            changed = {name: values[name] for name in ("texts", "expires")}
             await connection.execute(statement.on_conflict_do_update(index_elements=["worker"], set_=changed))
-            if not self._has_row:
+            if not self._has_row or owners != self._written:
                 await raise_version(connection, INTERESTS)
-        self._has_row = True
+        self._has_row, self._written = True, owners
 
     async def _delete(self) -> None:
         async with self._database.write() as connection:

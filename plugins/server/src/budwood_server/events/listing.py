@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database.tables import EVENTS
-from budwood_server.events.reading import Event, to_event
+from budwood_server.events.reading import Event, select_events, to_event
 
 Order = Literal["oldest", "newest"]
 """Which events come first."""
@@ -57,7 +56,7 @@ async def list_events(
         limit: The maximum number.
     """
     place = EVENTS.c.place
-    query = select(EVENTS).where(place > after, EVENTS.c.type.in_(where.types))
+    query = select_events().where(place > after, EVENTS.c.type.in_(where.types))
     if before is not None:
         query = query.where(place < before)
     if where.subject is not None:

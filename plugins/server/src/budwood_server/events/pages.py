@@ -14,6 +14,9 @@ from budwood_server.events.reading import Event, EventFilter, read_events
 PLACES: Final = 500
 """The maximum number of places of a page."""
 
+TEXT_PLACES: Final = 50
+"""That of a page with texts, which may be long."""
+
 
 class Page(NamedTuple):
     """
@@ -31,7 +34,9 @@ class Page(NamedTuple):
     removed: int
 
 
-async def read_page(connection: AsyncConnection, selected: EventFilter, after: int, until: int) -> Page:
+async def read_page(
+    connection: AsyncConnection, selected: EventFilter, after: int, until: int, *, with_texts: bool = False
+) -> Page:
     """
     Return the page after a place.
 
@@ -40,8 +45,9 @@ async def read_page(connection: AsyncConnection, selected: EventFilter, after: i
         selected: Which events it has.
         after: The place.
         until: The last place that a page may have.
+        with_texts: Whether its events have texts.
     """
-    last = min(after + PLACES, until)
+    last = min(after + (TEXT_PLACES if with_texts else PLACES), until)
     kept = select(func.count()).where(EVENTS.c.place > after, EVENTS.c.place <= last)
     count: int = (await connection.execute(kept)).scalar_one()
     if not count:
@@ -49,5 +55,7 @@ async def read_page(connection: AsyncConnection, selected: EventFilter, after: i
         found: int | None = (await connection.execute(following)).scalar_one()
         last = until if found is None else found - 1
         return Page(last, (), last - after)
-    events = await read_events(connection, after, until=last, types=selected.types, owner=selected.owner)
+    events = await read_events(
+        connection, after, until=last, types=selected.types, owner=selected.owner, with_texts=with_texts
+    )
     return Page(last, [event for event in events if selected.accepts(event)], last - after - count)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database.tables import EVENTS
@@ -28,7 +28,7 @@ class Event:
         subject: The id of what it is about.
         owner: Who owns that; None if only those see the event who see everything.
         data: What happened.
-        texts: Texts of prompts and replies, or None.
+        texts: Texts of prompts and replies; None if it has none, or they were not read.
     """
 
     place: int
@@ -101,8 +101,13 @@ def to_event(row: Mapping[str, Any]) -> Event:
         subject=row["subject"],
         owner=row["owner"],
         data=row["data"],
-        texts=row["texts"],
+        texts=row.get("texts"),
     )
+
+
+def select_events(*, with_texts: bool = False) -> Select[Any]:
+    """Return the query for events, whose rows `to_event` takes."""
+    return select(*[column for column in EVENTS.c if with_texts or column is not EVENTS.c.texts])
 
 
 async def read_events(
@@ -114,6 +119,7 @@ async def read_events(
     places: Collection[int] | None = None,
     types: Collection[str] | None = None,
     owner: str | None = None,
+    with_texts: bool = False,
 ) -> Sequence[Event]:
     """
     Return events in their order.
@@ -126,8 +132,9 @@ async def read_events(
         places: Only those at these places.
         types: Only these types.
         owner: Only events of this owner.
+        with_texts: Whether they have texts, which may be long.
     """
-    query = select(EVENTS).where(EVENTS.c.place > after).order_by(EVENTS.c.place).limit(limit)
+    query = select_events(with_texts=with_texts).where(EVENTS.c.place > after).order_by(EVENTS.c.place).limit(limit)
     if until is not None:
         query = query.where(EVENTS.c.place <= until)
     if places is not None:

@@ -53,9 +53,20 @@ async def remove_old(database: Database, server: ServerSettings, now: float) -> 
         await connection.execute(delete(BUDGET_MARKS).where(BUDGET_MARKS.c.resets_at < now - days))
     ended = DELIVERIES.c.finished < now - server.webhooks.retention * DAY_SECONDS
     await _remove(database, DELIVERIES, DELIVERIES.c.id, ended)
+    await _remove_texts(database, now - server.events.text_retention * DAY_SECONDS)
     is_open = exists().where(DELIVERIES.c.place == EVENTS.c.place, DELIVERIES.c.state.in_(OPEN))
     old = and_(EVENTS.c.time < now - days, EVENTS.c.place.is_not(None), ~is_open)
     await _remove(database, EVENTS, EVENTS.c.id, old)
+
+
+async def _remove_texts(database: Database, before: float) -> None:
+    """Remove the texts of older events, which stay."""
+    old = select(EVENTS.c.id).where(EVENTS.c.texts.is_not(None), EVENTS.c.time < before).limit(BATCH)
+    change = update(EVENTS).where(EVENTS.c.id.in_(old)).values(texts=None)
+    while True:
+        async with database.write() as connection:
+            if (await connection.execute(change)).rowcount < BATCH:
+                return
 
 
 async def _remove(database: Database, table: Any, key: Any, condition: Any) -> None:  # noqa: ANN401 - of SQLAlchemy

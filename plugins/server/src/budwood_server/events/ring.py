@@ -13,6 +13,10 @@ CAPACITY: Final = 2000
 """The events that are kept in memory; streams that are further behind read the table."""
 
 
+TEXT_CAPACITY: Final = 200
+"""Those that are kept as soon as one has texts, which may be long."""
+
+
 class SharedEvent:
     """
     An event that is encoded once for all streams that send it.
@@ -53,6 +57,7 @@ class Ring:
         self._source = source
         self.capacity = capacity
         self._events: deque[SharedEvent] = deque(maxlen=capacity)
+        self._has_texts = False
         self.last = 0
 
     @property
@@ -63,6 +68,7 @@ class Ring:
     def reset(self, last: int) -> None:
         """Forget all events, and continue after a place."""
         self._events.clear()
+        self._has_texts = False
         self.last = last
 
     def add(self, events: Sequence[Event], until: int) -> None:
@@ -76,6 +82,10 @@ class Ring:
         for event in events:
             if event.place != self.last + 1:
                 self.reset(event.place - 1)
+            if event.texts is not None:
+                self._has_texts = True
+            while self._has_texts and len(self._events) >= TEXT_CAPACITY:
+                self._events.popleft()
             self._events.append(SharedEvent(event, self._source))
             self.last = event.place
         if self.last < until:

@@ -319,9 +319,35 @@ class WebhookTest(_Data):
     name: str
 
 
+class Texts(_Data):
+    """
+    The texts of a call, for those who ask for them and have the scope ``texts``.
+
+    Attributes:
+        prompt: The last text of the request.
+        reply: The text of the reply; null if it has none.
+        truncated: Those of the two that are longer than `max_text` in ``[server.events]``, and were cut.
+    """
+
+    prompt: str
+    reply: str | None
+    truncated: list[Literal["prompt", "reply"]]
+
+
+class EventCall(Call):
+    """
+    A call has ended. The subject is its id.
+
+    Attributes:
+        texts: Its texts. Most events have none: they are collected only while an endpoint or a stream gets them.
+    """
+
+    texts: Texts | None = None
+
+
 MODELS: Final[Mapping[str, type[BaseModel]]] = {
-    "inference.completed": Call,
-    "inference.failed": Call,
+    "inference.completed": EventCall,
+    "inference.failed": EventCall,
     "cost.threshold_exceeded": ThresholdExceeded,
     "provider.failed": ProviderFailed,
     "provider.recovered": ProviderRecovered,
@@ -345,7 +371,7 @@ def describe_data(name: str) -> Mapping[str, Any] | None:
     if model is None:
         return {"$schema": _DRAFT, "title": name, "type": "object"} if name in EVENT_TYPES else None
     schema = model.model_json_schema(mode="serialization")
-    if model is Call:  # an event has an id of its own
+    if model is EventCall:  # an event has an id of its own
         del schema["properties"]["id"]
         schema = schema | {
             "additionalProperties": False,

@@ -18,7 +18,7 @@ from budwood import logs
 from budwood_server.database import EVENTS as SUBJECT
 from budwood_server.database import Database, DatabaseError, raise_version
 from budwood_server.database.tables import EVENTS
-from budwood_server.events.reading import Event, to_event
+from budwood_server.events.reading import Event, select_events, to_event
 from budwood_server.events.waiting import wait_for_work
 
 BATCH: Final = 1000
@@ -80,7 +80,7 @@ class Sequencer:
         async with self._database.write() as connection:
             if self._database.is_postgresql and not await _lock(connection):
                 return 0  # another process does it
-            query = select(EVENTS).where(EVENTS.c.place.is_(None)).order_by(EVENTS.c.id).limit(BATCH)
+            query = select_events().where(EVENTS.c.place.is_(None)).order_by(EVENTS.c.id).limit(BATCH)
             rows = (await connection.execute(query)).mappings().all()
             if not rows:
                 return 0

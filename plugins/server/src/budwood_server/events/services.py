@@ -49,7 +49,7 @@ class EventServices:
         self._database = database
         self._server = server
         self._find_keys = find_keys
-        self.calls = CallEvents(database, always=server.events.inference)
+        self.calls = CallEvents(database, always=server.events.inference, max_text=server.events.max_text)
         worker = name_worker(os.getpid(), new_id()[:6])
         self._interests = Interests(database, worker, self.calls.check)
         self.hub = Hub(database, server.events, self._interests)

@@ -13,6 +13,7 @@ from budwood_server.database import DatabaseError
 from budwood_server.events.event_types import INFERENCE
 from budwood_server.events.reading import format_id
 from budwood_server.events.ring import SharedEvent
+from budwood_server.events.texts import ALL
 from budwood_server.web.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -96,6 +97,16 @@ class EventStream:
     def wants_calls(self) -> bool:
         """Whether it is asked for events of calls, which are only written while somebody wants them."""
         return not INFERENCE.isdisjoint(self._filter.types)
+
+    @property
+    def wants_texts(self) -> bool:
+        """Whether it is asked for the texts of prompts and replies."""
+        return self._selection.with_texts
+
+    @property
+    def text_owner(self) -> str | None:
+        """The owner of the calls whose texts it gets, or `ALL`; None if it gets none."""
+        return (self._filter.owner or ALL) if self.wants_texts else None
 
     def wake(self) -> None:
         """Look for new events."""
@@ -191,7 +202,7 @@ class EventStream:
         if self._is_live:
             items.append(self._make_notice(LAGGED, after=format_id(after), until=format_id(until)))
             self._is_live = False
-        page = await self._hub.read_page(self._filter, after, until)
+        page = await self._hub.read_page(self._filter, after, until, with_texts=self.wants_texts)
         self._place = page.last
         if page.removed:
             span = {"after": format_id(after), "until": format_id(page.last), "count": page.removed}

@@ -11,6 +11,7 @@ from budwood import logs
 from budwood.errors import BudwoodError
 from budwood_server.database import DatabaseError
 from budwood_server.events.envelope import encode_event
+from budwood_server.events.event_types import INFERENCE
 from budwood_server.events.reading import Event, read_events
 from budwood_server.webhooks.records import Attempt, Claim
 from budwood_server.webhooks.signing import make_headers
@@ -103,13 +104,14 @@ class Dispatcher:
             task.add_done_callback(self._end)
         return bool(claims)
 
-    async def _read(self, claims: Sequence[Claim]) -> dict[int, Event]:
+    async def _read(self, claims: Sequence[Claim], *, with_texts: bool = False) -> dict[int, Event]:
         """Read the events of claims."""
         places = sorted({claim.place for claim in claims})
         found: dict[int, Event] = {}
         if places:
             async with self._database.read() as connection:
-                found = {event.place: event for event in await read_events(connection, places=places)}
+                events = await read_events(connection, places=places, with_texts=with_texts)
+                found = {event.place: event for event in events}
         return found
 
     async def _deliver(self, claim: Claim, event: Event | None) -> None:
@@ -130,6 +132,8 @@ class Dispatcher:
             if event is None:
                 raise TargetError("The event was removed.")
             target = await self._targets.find(claim.webhook)
+            if target.with_texts and event.type in INFERENCE:  # they are long: one is read at a time
+                event = (await self._read([claim], with_texts=True)).get(claim.place, event)
         except DatabaseError:
             raise
         except BudwoodError as error:

@@ -19,7 +19,7 @@ from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import raise_version
 from budwood_server.database.tables import DELIVERIES, EVENTS, WEBHOOKS
 from budwood_server.events.event_types import match_types
-from budwood_server.events.reading import to_event
+from budwood_server.events.reading import select_events, to_event
 from budwood_server.web.problems import reject
 from budwood_server.webhooks.fan_out import add_deliveries
 from budwood_server.webhooks.principals import select_webhooks
@@ -214,7 +214,7 @@ async def replay_since(connection: AsyncConnection, webhook: Webhook, since: flo
         raise reject(f"The endpoint is disabled. {webhook.reason}", code="webhook_disabled", hint=hint, status=409)
     place, count = 0, 0
     while True:
-        query = select(EVENTS).where(EVENTS.c.place > place, EVENTS.c.time >= since).order_by(EVENTS.c.place)
+        query = select_events().where(EVENTS.c.place > place, EVENTS.c.time >= since).order_by(EVENTS.c.place)
         rows = (await connection.execute(query.limit(REPLAY_BATCH))).mappings().all()
         events = [event for event in (to_event(dict(row)) for row in rows) if webhook.filter.accepts(event)]
         if events:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from budwood_server.database.tables.metadata import metadata
 
 _NO_PLACE: Final = text("place IS NULL")
+_HAS_TEXTS: Final = text("texts IS NOT NULL")
 _OF_CALLS: Final = text("type IN ('inference.completed', 'inference.failed')")
 
 EVENTS: Final = Table(
@@ -35,6 +36,7 @@ EVENTS: Final = Table(
     Column("owner", Text),
     Column("data", JSON, nullable=False),
     Column("texts", JSON(none_as_null=True)),  # of prompts and replies
+    Index("budwood_events_with_texts", "time", postgresql_where=_HAS_TEXTS, sqlite_where=_HAS_TEXTS),
     Index("budwood_events_without_place", "id", postgresql_where=_NO_PLACE, sqlite_where=_NO_PLACE),
     Index("budwood_events_once", "subject", "time", unique=True, postgresql_where=_OF_CALLS, sqlite_where=_OF_CALLS),
 )
@@ -44,7 +46,7 @@ EVENT_INTERESTS: Final = Table(
     "budwood_event_interests",
     metadata,
     Column("worker", String(128), primary_key=True),
-    Column("with_texts", Integer, nullable=False),
+    Column("texts", JSON, nullable=False),  # the owners of calls whose texts they want; "*" for all
     Column("expires", Double, nullable=False, index=True),
 )
 """Workers with streams of events that want an event for each call."""

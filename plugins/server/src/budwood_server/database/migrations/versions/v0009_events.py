@@ -38,6 +38,10 @@ def _create_events() -> None:
     op.create_index(
         "budwood_events_without_place", "budwood_events", ["id"], postgresql_where=condition, sqlite_where=condition
     )
+    condition = sa.text("texts IS NOT NULL")
+    op.create_index(
+        "budwood_events_with_texts", "budwood_events", ["time"], postgresql_where=condition, sqlite_where=condition
+    )
     condition = sa.text("type IN ('inference.completed', 'inference.failed')")
     op.create_index(
         "budwood_events_once",
@@ -50,7 +54,7 @@ def _create_events() -> None:
     op.create_table(
         "budwood_event_interests",
         sa.Column("worker", sa.String(128), primary_key=True),
-        sa.Column("with_texts", sa.Integer(), nullable=False),
+        sa.Column("texts", sa.JSON(), nullable=False),
         sa.Column("expires", sa.Double(), nullable=False, index=True),
     )
 
