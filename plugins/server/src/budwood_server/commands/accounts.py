@@ -102,7 +102,7 @@ def change(
 
 @app.command("disable")
 def disable(name: Name, *, database: URL = None, json_output: options.AsJSON = False) -> None:
-    """Let an account no longer log in, and end its logins. What it owns stays."""
+    """Let an account no longer log in, and end its logins. What it owns stays; its webhooks send nothing."""
     _report("disabled", _change_account(database, name, is_disabled=True), as_json=json_output)
 
 

@@ -86,7 +86,7 @@ def list_keys(
 
 @app.command("revoke")
 def revoke(key: Key, *, yes: options.Yes = False, database: URL = None, json_output: options.AsJSON = False) -> None:
-    """Revoke a key for good. Every server refuses it within a second."""
+    """Revoke a key for good. Every server refuses it within a second, and its webhooks send nothing more."""
     from budwood_cli.questions import confirm
     from budwood_server.commands.key_output import describe_key, to_json
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -189,7 +190,8 @@ def _print(arrival: Arrival, *, as_json: bool) -> None:
     if event is None:
         terminal.note(f"refused: {arrival.problem}")
     elif as_json:
-        terminal.write_json({"event": event, "is_duplicate": arrival.is_duplicate, "received": arrival.received})
+        received = datetime.fromtimestamp(arrival.received, UTC).isoformat(timespec="milliseconds")
+        terminal.write_json({"event": event, "is_duplicate": arrival.is_duplicate, "received": received})
     else:
         from budwood_cli.moments import format_moment
 
