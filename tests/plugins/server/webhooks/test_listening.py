@@ -21,22 +21,33 @@ from tests.plugins.server.client.conftest import ServedGateway
 EVENT = {"specversion": "1.0", "id": "evt_1", "type": "key.created", "subject": "key_1", "data": {"name": "a\x1b[1m"}}
 
 
-def start(tmp_path, *options, **variables):
+@pytest.fixture
+def start(tmp_path):
     """
-    Start the command, and return it.
+    Start the command with options and variables, and return it. It does not outlive the test.
     """
-    hidden = ("BUDWOOD_SERVER_URL", "BUDWOOD_SERVER_KEY", "BUDWOOD_WEBHOOK_SECRET")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    environment |= {"BUDWOOD_CONFIG_DIR": str(tmp_path / "config"), **variables}
-    return subprocess.Popen(
-        [sys.executable, "-m", "budwood_cli", "webhooks", "listen", *options],
-        cwd=tmp_path,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    started = []
+
+    def start_command(*options, **variables):
+        hidden = ("BUDWOOD_SERVER_URL", "BUDWOOD_SERVER_KEY", "BUDWOOD_WEBHOOK_SECRET")
+        environment = {name: value for name, value in os.environ.items() if name not in hidden}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "budwood_cli", "webhooks", "listen", *options],
+            cwd=tmp_path,
+            env=environment | {"BUDWOOD_CONFIG_DIR": str(tmp_path / "config"), **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start_command
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def read_line(stream, part):
@@ -83,12 +94,12 @@ def gateway(tmp_path):
         yield running
 
 
-def test_a_temporary_endpoint_lasts_as_long_as_the_command(gateway, tmp_path):
+def test_a_temporary_endpoint_lasts_as_long_as_the_command(gateway, start):
     """
     Its events are verified and printed, those that arrive again are marked, and the endpoint is deleted at the end.
     """
     variables = {"BUDWOOD_SERVER_URL": gateway.url, "BUDWOOD_SERVER_KEY": gateway.keys["admin"]}
-    process = start(tmp_path, "--types", "key.created", "--json", **variables)
+    process = start("--types", "key.created", "--json", **variables)
     read_url(process)
     webhook_id = read_line(process.stderr, "created wh_").split()[1]
     with GatewayClient(gateway.url, key=gateway.keys["admin"]) as client:
@@ -109,12 +120,12 @@ def test_a_temporary_endpoint_lasts_as_long_as_the_command(gateway, tmp_path):
     assert left == []
 
 
-def test_requests_that_cannot_be_verified_are_refused(tmp_path):
+def test_requests_that_cannot_be_verified_are_refused(start):
     """
     The secret of an endpoint that somebody created may be one of several; after some events the command ends.
     """
     old, new = create_secret(), create_secret()
-    process = start(tmp_path, "--count", "1", BUDWOOD_WEBHOOK_SECRET=f"{new} {old}")
+    process = start("--count", "1", BUDWOOD_WEBHOOK_SECRET=f"{new} {old}")
     url, body = read_url(process), json.dumps(EVENT).encode()
     assert post(url, body) == 401
     assert post(url, body, make_headers([create_secret()], "evt_1", body)) == 401
@@ -129,13 +140,13 @@ def test_requests_that_cannot_be_verified_are_refused(tmp_path):
     assert messages.endswith("1 event, 0 duplicates, 3 refused requests\n")
 
 
-def test_a_server_without_allow_local_is_named(tmp_path):
+def test_a_server_without_allow_local_is_named(start, tmp_path):
     """
     The error says which setting of the server permits it, and nothing is left.
     """
     with ServedGateway(tmp_path) as gateway:
         variables = {"BUDWOOD_SERVER_URL": gateway.url, "BUDWOOD_SERVER_KEY": gateway.keys["admin"]}
-        process = start(tmp_path, "--types", "*", **variables)
+        process = start("--types", "*", **variables)
         _, messages = process.communicate()
         assert process.returncode != 0
         assert "allow_local = true in [server.webhooks]" in messages
@@ -143,11 +154,11 @@ def test_a_server_without_allow_local_is_named(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM that programs receive")
-def test_a_signal_of_the_system_ends_it_too(tmp_path):
+def test_a_signal_of_the_system_ends_it_too(start):
     """
     As Ctrl-C does, with the status 0.
     """
-    process = start(tmp_path, BUDWOOD_WEBHOOK_SECRET=create_secret())
+    process = start(BUDWOOD_WEBHOOK_SECRET=create_secret())
     url = read_url(process)
     assert post(url, b"{}") == 401
     read_line(process.stderr, "refused")
