@@ -191,7 +191,8 @@ class EventSettings(_Section):
         max_text: The maximum number of characters of a prompt or reply in events; longer ones are cut.
         budget_thresholds: The parts of a budget after which an event is written, such as 0.8 for 80 %; none for no such
             events.
-        poll: Seconds between two looks for events that other processes have written.
+        poll: Seconds between two looks for events that have no place in the order yet. A process orders its own events
+            at once; this is for those of commands, and of processes that died.
         heartbeat: Seconds without an event after which a stream of events gets a heartbeat.
         max_streams: The maximum number of streams of events in each process.
         alerts_poll: Seconds between two checks of an alert.
@@ -203,7 +204,7 @@ class EventSettings(_Section):
     text_retention: Days = 7.0
     max_text: Annotated[int, Field(ge=0, le=1_000_000)] = 65_536
     budget_thresholds: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5, 0.8, 0.95)
-    poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 0.25
+    poll: Annotated[float, Field(ge=0.01, le=60, allow_inf_nan=False)] = 2.0
     heartbeat: Annotated[float, Field(ge=0.01, le=3600, allow_inf_nan=False)] = 30.0
     max_streams: Annotated[int, Field(ge=0, le=100_000)] = 2000
     alerts_poll: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)] = 15.0
@@ -214,7 +215,8 @@ class WebhookSettings(_Section):
     ``[server.webhooks]``: events that the server sends to endpoints.
 
     Attributes:
-        worker: Whether the processes of ``budwood serve`` send events; else only ``budwood server worker`` does.
+        worker: Whether the processes of ``budwood serve`` that answer requests send events; else only
+            ``budwood server worker`` does.
         allow_local: Whether endpoints may be on this machine, also by http, for development.
         timeout: Seconds for a request, with its answer.
         concurrency: The maximum number of requests of a process at the same time.

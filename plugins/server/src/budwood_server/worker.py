@@ -83,6 +83,7 @@ class Worker:
         load_settings: Reads the settings, at the start and at each reload.
         overrides: Settings of the command line, which take precedence over ``[server]``.
         authenticate: Returns the key of a token, or None; by default the database has the keys.
+        sends_webhooks: Whether it sends events to webhooks; by default ``worker`` in ``[server.webhooks]`` tells.
 
     Raises:
         BudwoodError: The settings are not valid.
@@ -109,8 +110,10 @@ class Worker:
         authenticate: Callable[[str], ApiKey | None] | None = None,
         access_log: bool = False,
         name: str = "server",
+        sends_webhooks: bool | None = None,
     ) -> None:
         self._load_settings = load_settings
+        self._sends_webhooks = sends_webhooks
         self._overrides = overrides
         self._authenticate = authenticate
         self._reloading = asyncio.Lock()
@@ -179,7 +182,8 @@ class Worker:
             stack.push_async_callback(services.close)
             services.watch.subscribe(CONFIG, self._reload_if_changed)
             services.watch.subscribe(TOKENS, self._reload_tokens_if_valid)
-            await services.start(sends_webhooks=self._loaded.server.webhooks.worker)
+            sends = self._sends_webhooks
+            await services.start(sends_webhooks=self._loaded.server.webhooks.worker if sends is None else sends)
             self.configuration = await self._configure_with_tokens(self._loaded)
             services.events.providers.list_states = lambda: list_endpoints(self.configuration)
             stack.pop_all()  # it has started

@@ -287,9 +287,9 @@ def submit_to(client, folder):
 
 def test_the_worker_says_that_runs_are_off(tmp_path, monkeypatch, capsys):
     """
-    The command needs the folder of runs.
+    To execute those that wait, the command needs the folder of runs.
     """
     monkeypatch.setenv("BUDWOOD_SERVER__DATABASE", f"sqlite:///{tmp_path}/server.sqlite3")
 
-    assert run_program(["server", "worker"]) != 0
+    assert run_program(["server", "worker", "--once"]) != 0
     assert "Dataset runs are off" in capsys.readouterr().err

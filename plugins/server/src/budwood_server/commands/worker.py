@@ -1,4 +1,4 @@
-"""``budwood server worker``: execute dataset runs."""
+"""``budwood server worker``: send webhooks and execute dataset runs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ def worker(
         str | None,
         typer.Option("--settings", metavar="FILE", help="Read this file instead of each budwood.toml and .env."),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Execute the runs that wait, and end.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Execute the runs that wait, and end, without sending webhooks.")
+    ] = False,
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="The lowest level of the log.")] = "warning",
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON, one object a line.")] = False,
 ) -> None:
     """
-    Execute dataset runs of a server until a signal stops it. Runs under way continue in another worker.
+    Send webhooks and execute dataset runs of a server. A signal stops it, and others continue its work.
 
-    `budwood serve` starts one such process on its own, unless worker = false in [server.runs].
+    `budwood serve` does both on its own, unless worker = false in [server.webhooks] and [server.runs].
     """
     from budwood_server.process.server import run
     from budwood_server.runs.process import serve_runs
@@ -38,21 +40,26 @@ def worker(
 
     overrides: dict[str, Any] = {"database": database}
     launch = Launch(settings, overrides, log_level, log_json)
-    _check(load_server_settings(launch.load_settings(), launch.overrides))
+    server = load_server_settings(launch.load_settings(), launch.overrides)
+    if once or server.runs.dir is not None:
+        _check_runs(server)
     launch.configure_logging()
+    work = [] if once else ["sends webhooks"]
+    if server.runs.dir is not None:
+        work.append("executes dataset runs")
 
     def started(_: Worker) -> None:
-        typer.echo("Budwood executes dataset runs (Ctrl-C stops it)", err=True)
+        typer.echo(f"Budwood {' and '.join(work)} (Ctrl-C stops it)", err=True)
 
-    run(serve_runs(launch, started, once=once))
+    run(serve_runs(launch, started, once=once, sends_webhooks=not once))
 
 
-def _check(server: ServerSettings) -> None:
+def _check_runs(server: ServerSettings) -> None:
     """
-    Check that the server has runs.
+    Check that runs can be executed.
 
     Raises:
-        ConfigurationError: It has none, or budwood-generation is not installed.
+        ConfigurationError: They are off, or budwood-generation is not installed.
     """
     from budwood.errors import ConfigurationError
     from budwood.plugins.first_party import install_hint

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from budwood_server.database.changes import note_change
 from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import EVENTS
 
@@ -60,3 +61,4 @@ async def record_events(connection: AsyncConnection, events: Sequence[NewEvent])
     if events:
         statement = insert_into(connection, EVENTS).on_conflict_do_nothing()
         await connection.execute(statement, [event.to_row() for event in events])
+        note_change(connection, EVENTS.name)

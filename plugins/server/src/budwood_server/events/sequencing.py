@@ -78,8 +78,8 @@ class Sequencer:
         if not await self._has_new():
             return 0
         async with self._database.write() as connection:
-            if self._database.is_postgresql and not await _lock(connection):
-                return 0  # another process does it
+            if self._database.is_postgresql:  # SQLite has one writer at a time
+                await _lock(connection)
             query = select_events().where(EVENTS.c.place.is_(None)).order_by(EVENTS.c.id).limit(BATCH)
             rows = (await connection.execute(query)).mappings().all()
             if not rows:
@@ -98,9 +98,13 @@ class Sequencer:
             return bool((await connection.execute(select(exists().where(EVENTS.c.place.is_(None))))).scalar())
 
 
-async def _lock(connection: AsyncConnection) -> bool:
-    """Take the lock until the end of the transaction, unless another process has it."""
-    return bool((await connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})"))).scalar())
+async def _lock(connection: AsyncConnection) -> None:
+    """
+    Take the lock until the end of the transaction, once no other process has it.
+
+    The other one may have looked already when the events of this process were committed, so it does not suffice.
+    """
+    await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
 def _describe(error: Exception) -> str:

@@ -8,7 +8,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from budwood_server.access.tokens import new_id
-from budwood_server.database import EVENTS, KEYS, WEBHOOKS
+from budwood_server.database import EVENTS, KEYS, PROMPTS, TOKENS, WEBHOOKS
+from budwood_server.database.changes import call_after_changes
+from budwood_server.database.tables import DELIVERIES
+from budwood_server.database.tables import EVENTS as TABLE
 from budwood_server.events.calls import CallEvents
 from budwood_server.events.hub import Hub
 from budwood_server.events.interests import Interests
@@ -54,6 +57,7 @@ class EventServices:
         self._interests = Interests(database, worker, self.calls.check)
         self.hub = Hub(database, server.events, self._interests)
         self._sequencer = Sequencer(database, fan_out, poll=server.events.poll)
+        call_after_changes(database, TABLE.name, self.wake)
         self.providers = ProviderEvents(Outages(database, worker), self.wake)
         self._tasks: list[asyncio.Task[None]] = []
         self._sender: Sender | None = None
@@ -67,6 +71,8 @@ class EventServices:
             sends: Whether this process sends events to webhooks.
         """
         await self.calls.start(watch)
+        for subject in (KEYS, TOKENS, PROMPTS):  # commands that change them order no events
+            watch.subscribe(subject, self._wake)
         watch.subscribe(EVENTS, self.hub.notice)
         watch.subscribe(KEYS, self.hub.recheck)
         self._run(self._sequencer.run(), "budwood-events")
@@ -79,8 +85,11 @@ class EventServices:
             self._run(self._create_dispatcher(watch).run(), "budwood-webhooks")
 
     def wake(self) -> None:
-        """Look for new events at once, because this process has written some."""
+        """Look for new events at once. It is called after each transaction of this process that has written some."""
         self._sequencer.wake()
+
+    async def _wake(self) -> None:
+        self.wake()
 
     async def close(self) -> None:
         """Stop. Deliveries under way are sent again by others."""
@@ -119,6 +128,7 @@ class EventServices:
         async def wake() -> None:
             dispatcher.wake()
 
+        call_after_changes(self._database, DELIVERIES.name, dispatcher.wake)
         watch.subscribe(EVENTS, wake)
         watch.subscribe(WEBHOOKS, targets.forget)
         watch.subscribe(KEYS, targets.forget)

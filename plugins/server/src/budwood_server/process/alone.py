@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from budwood import logs
 from budwood.errors import BudwoodError
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from budwood_server.process.launch import Launch
 
 
-def create_worker(launch: Launch, kept: str | None = None, *, name: str = "server") -> Worker:
+def create_worker(
+    launch: Launch, kept: str | None = None, *, name: str = "server", sends_webhooks: bool | None = None
+) -> Worker:
     """
     Create the state of a process from its settings.
 
@@ -31,6 +33,7 @@ def create_worker(launch: Launch, kept: str | None = None, *, name: str = "serve
         kept: Those that the process before used; see `budwood_server.process.kept_settings`. The worker starts with
             them, because the present ones may not be valid. `keep_reloading` then loads the present ones.
         name: What the process is, for the log.
+        sends_webhooks: Whether it sends events to webhooks; by default the settings tell.
 
     Raises:
         BudwoodError: They are not valid.
@@ -38,7 +41,8 @@ def create_worker(launch: Launch, kept: str | None = None, *, name: str = "serve
     first = launch.load_settings() if kept is None else load_kept_settings(kept)
     start_export(first)
     loads = chain([first], iter(launch.load_settings, None))
-    return Worker(lambda: next(loads), launch.overrides, access_log=launch.access_log, name=name)
+    options: dict[str, Any] = {"access_log": launch.access_log, "name": name, "sends_webhooks": sends_webhooks}
+    return Worker(lambda: next(loads), launch.overrides, **options)
 
 
 async def serve_alone(launch: Launch, sockets: Sequence[socket.socket], started: Callable[[Worker], None]) -> None:

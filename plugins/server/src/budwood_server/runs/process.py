@@ -1,4 +1,8 @@
-"""A process that executes runs: ``python -m budwood_server.runs``, which ``budwood serve`` starts."""
+"""
+A process that executes runs: ``python -m budwood_server.runs``, which ``budwood serve`` starts.
+
+It sends no webhooks, because the processes that answer requests do. `budwood server worker` sends them as well.
+"""
 
 from __future__ import annotations
 
@@ -41,16 +45,18 @@ async def serve_runs(
     started: Callable[[Worker], None],
     *,
     once: bool = False,
+    sends_webhooks: bool = False,
     mark: str | None = None,
     kept: str | None = None,
 ) -> None:
     """
-    Execute runs in this process until a signal stops it.
+    Execute runs in this process until a signal stops it, while runs are on.
 
     Args:
         launch: The settings.
         started: Called when it looks for runs.
         once: Whether it ends when no run waits.
+        sends_webhooks: Whether it also sends events to webhooks.
         mark: Random text in the name of the worker, by which its claims are known; by default its own.
         kept: The settings with which it starts; see `create_worker`.
 
@@ -60,7 +66,8 @@ async def serve_runs(
     from budwood_server.process.alone import create_worker, keep_reloading
     from budwood_server.runs.run_worker import RunWorker
 
-    worker, stopping = create_worker(launch, kept, name="worker of runs"), asyncio.Event()
+    worker = create_worker(launch, kept, name="worker of runs", sends_webhooks=sends_webhooks)
+    stopping = asyncio.Event()
     with keep_reloading(worker, launch, now=kept is not None) as reload, handle_signals(stopping.set, reload):
         await worker.start()
         try:

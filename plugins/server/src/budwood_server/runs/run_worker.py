@@ -28,15 +28,12 @@ SWEEP_SECONDS: Final = 300.0
 
 class RunWorker:
     """
-    Executes runs until it is stopped, each with the settings at its claim.
+    Executes runs until it is stopped, each with the settings at its claim. While runs are off, it waits.
 
     Args:
         worker: The state of the process, after its start.
         mark: Random text in its name; see `budwood_server.runs.claims.name_worker`.
         stopping: Is set when it is to claim no more runs, and to give back those that it executes, for others.
-
-    Raises:
-        ProblemError: Runs are off.
     """
 
     def __init__(self, worker: Worker, mark: str | None = None, stopping: asyncio.Event | None = None) -> None:
@@ -44,7 +41,8 @@ class RunWorker:
         self._worker = worker
         self._database: Database = worker.database
         self._name = name_worker(os.getpid(), mark or new_id()[:6])
-        open_folders(self._settings)
+        if self._settings.dir is not None:
+            open_folders(self._settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = stopping or asyncio.Event()
 

@@ -64,6 +64,7 @@ class Dispatcher:
         self._concurrency = concurrency
         self._tasks: set[asyncio.Task[None]] = set()
         self._results: list[tuple[Claim, Attempt]] = []
+        self._has_results = asyncio.Event()
         self._wake = asyncio.Event()
         self._has_failed = False
 
@@ -126,6 +127,7 @@ class Dispatcher:
             logs.emit("delivery failed", level="warning", error=type(error).__name__)
             attempt = Attempt(at=began, seconds=0.0, status=None, error=f"Internal error: {type(error).__name__}.")
         self._results.append((claim, attempt))
+        self._has_results.set()
 
     async def _send(self, claim: Claim, event: Event | None) -> Attempt:
         try:
@@ -154,8 +156,12 @@ class Dispatcher:
 
     async def _keep_storing(self) -> None:
         while True:
-            is_stored = await self._store()
-            await asyncio.sleep(COLLECT_SECONDS if is_stored else self._poll)
+            await self._has_results.wait()
+            await asyncio.sleep(COLLECT_SECONDS)
+            self._has_results.clear()
+            if not await self._store():
+                self._has_results.set()
+                await asyncio.sleep(self._poll)
 
     async def _store(self) -> bool:
         """

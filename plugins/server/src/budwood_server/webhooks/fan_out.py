@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from budwood_server.database.changes import note_change
 from budwood_server.database.inserts import insert_into
 from budwood_server.database.tables import DELIVERIES, WEBHOOKS
 from budwood_server.events.reading import Event
@@ -37,6 +38,7 @@ async def add_deliveries(connection: AsyncConnection, webhooks: Iterable[Webhook
     rows = [_to_row(webhook, event, now) for event in events for webhook, wanted in filters if wanted.accepts(event)]
     if rows:
         await connection.execute(insert_into(connection, DELIVERIES).on_conflict_do_nothing(), rows)
+        note_change(connection, DELIVERIES.name)
 
 
 def _to_row(webhook: str, event: Event, now: float) -> dict[str, Any]:
