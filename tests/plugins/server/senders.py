@@ -8,10 +8,14 @@ import json
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from tests.plugins.server.serving import wait_until
+
+PAUSE = 0.05
+"""Seconds between two looks for a worker that starts."""
 
 
 class Senders:
@@ -131,4 +135,10 @@ def wait_for_replacement(server, killed):
     """
     Wait until a server of two workers has another one in place of one that was killed.
     """
-    wait_until(lambda: len({*list_workers(server)} - {killed}) == 2)
+    with server.client(server.admin_key) as client:  # one connection, to a worker that runs
+
+        def has_two():
+            time.sleep(PAUSE)  # the new worker needs the processor
+            return len({worker["pid"] for worker in client.get("/api/config").json()["workers"]} - {killed}) == 2
+
+        wait_until(has_two)

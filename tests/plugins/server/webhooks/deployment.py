@@ -1,4 +1,4 @@
-"""Two servers and two workers on one database, which send events to an endpoint."""
+"""Servers and workers on one database, which send events to an endpoint: two of each, or one with SQLite."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ worker = false
 
 class Deployment:
     """
-    Servers and workers inside a ``with`` block.
+    Servers and workers inside a ``with`` block: two of each with PostgreSQL, and one with SQLite.
 
     Args:
         folder: An empty folder.
@@ -59,9 +59,10 @@ class Deployment:
         self.endpoint.secret = asyncio.run(self._create_webhook())
         with ExitStack() as stack:
             stack.enter_context(self.endpoint)
-            self.servers = [stack.enter_context(self._create_server(name)) for name in ("first", "second")]
+            names = ("first", "second") if self.url.startswith("postgresql:") else ("only",)
+            self.servers = [stack.enter_context(self._create_server(name)) for name in names]
             self.admin_key = self.servers[0].admin_key
-            self.servers[1].admin_key = self.admin_key
+            self.servers[-1].admin_key = self.admin_key
             self.workers = [stack.enter_context(WorkerProcess(server)) for server in self.servers]
             self._stack = stack.pop_all()
         return self

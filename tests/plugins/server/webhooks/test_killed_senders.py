@@ -23,6 +23,7 @@ MESSAGES = [{"role": "user", "content": "Summarise: Grafting joins two plants."}
 ACT, COMMITTED = "during an act", "after the answer to an act"
 MOMENTS = (ACT, COMMITTED, DURING, AFTER)
 KILLS = 10
+SENDERS = 3
 LEAD = 10
 """The number of events by which the endpoint may be behind while requests are sent."""
 
@@ -40,7 +41,7 @@ class Acts(Senders):
     """
 
     def __init__(self, deployment, key):
-        super().__init__([server.url for server in deployment.servers], 4)
+        super().__init__([server.url for server in deployment.servers], SENDERS)
         self._admin = {"authorization": f"Bearer {deployment.admin_key}"}
         self._caller = {"authorization": f"Bearer {key}"}
         self._endpoint = deployment.endpoint
