@@ -63,3 +63,22 @@ def test_events_are_listed(gateway, admin):
     assert [each.id for each in events] == sorted(each.id for each in events)
     assert asyncio.run(use())[: len(events) - 1] == [each.id for each in events[1:]]
     assert "run.finished" in {each.name for each in admin.events.types().types}
+
+
+def test_events_are_listed_newest_first(admin):
+    """
+    Over all pages, by what they are about and when they happened.
+    """
+    new = admin.keys.create("twice")
+    admin.keys.rotate(new.id)
+    with admin.events.follow(types=["key.*"], subjects=[new.id], after="0") as events:
+        first, second = next(events).id, next(events).id
+
+    newest = [each.id for each in admin.events.list(order="newest", types=["key.*"])]
+    assert newest == sorted(newest, reverse=True)
+    assert [each.id for each in admin.events.list(order="newest", subject=new.id)] == [second, first]
+    assert [each.id for each in admin.events.list(before=second, subject=new.id, since="1h")] == [first]
+    assert list(admin.events.list(until="1h")) == []
+    assert admin.events.get(first).subject == new.id
+    with pytest.raises(NotFoundError):
+        admin.events.get("evt_999999")

@@ -14,10 +14,10 @@ from budwood_server.access.keys import Name
 from budwood_server.api.access import get_database, get_worker, require
 from budwood_server.api.errors import list_responses
 from budwood_server.api.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
-from budwood_server.api_models.events import EventReply, EventTypeReply, EventTypesReply
+from budwood_server.api_models.events import EventReply, EventTypeReply, EventTypesReply, Order
 from budwood_server.events.envelope import SCHEMA_PATH, describe_event
 from budwood_server.events.event_types import EVENT_TYPES, find_visible, select_types
-from budwood_server.events.listing import EventQuery, Order
+from budwood_server.events.listing import EventQuery
 from budwood_server.events.listing import list_events as read_list
 from budwood_server.events.reading import Event, parse_id, read_events
 from budwood_server.events.schemas import describe_data

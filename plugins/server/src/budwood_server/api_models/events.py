@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 from budwood_server.api_models.moments import Moment
 
+Order = Literal["oldest", "newest"]
+"""Which events come first."""
+
 
 class EventReply(BaseModel):
     """

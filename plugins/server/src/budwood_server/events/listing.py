@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from budwood_server.api_models.events import Order
 from budwood_server.database.tables import EVENTS
 from budwood_server.events.reading import Event, select_events, to_event
-
-Order = Literal["oldest", "newest"]
-"""Which events come first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic_core import from_json
 
 from budwood.types import ReplyHead
 from budwood.wire import ServerSentEvent
-from budwood_server.api_models.events import EventReply, EventTypesReply
+from budwood_server.api_models.events import EventReply, EventTypesReply, Order
 from budwood_server.api_models.pages import PageOf
 from budwood_server.client.followed_events import REMOVED, Event
 from budwood_server.client.operations import Resource, S, following, listing, operation
@@ -52,10 +53,37 @@ class EventMethods(Resource[S]):
         return StreamRequest(request=request, decode=_read_event, is_reopened=True)
 
     @listing
-    def list(self, *, after: str | None = None, types: Sequence[str] | None = None) -> Request[PageOf[EventReply]]:
-        """List events in their order, from the oldest, or after the one with an id."""
-        request = get(path_of("events"), PageOf[EventReply], after=after, type=None if types is None else sorted(types))
-        return replace(request, cursor="after")
+    def list(
+        self,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        order: Order = "oldest",
+        types: Sequence[str] = (),
+        subject: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+    ) -> Request[PageOf[EventReply]]:
+        """
+        List past events, without texts of prompts and replies.
+
+        Args:
+            after: Only events after the one with this id.
+            before: Only events before the one with this id.
+            order: Whether the ``"oldest"`` or the ``"newest"`` come first.
+            types: Their types, such as ``["run.finished", "key.*"]``; by default all that the key may see.
+            subject: Only events about this.
+            since: Only events from this moment on, or from a time ago such as ``"7d"``.
+            until: Only events before this moment, or before a time ago.
+        """
+        where = {"type": [*types] or None, "subject": subject, "since": since, "until": until}
+        request = get(path_of("events"), PageOf[EventReply], after=after, before=before, order=order, **where)
+        return replace(request, cursor="after" if order == "oldest" else "before")
+
+    @operation
+    def get(self, event_id: str) -> Request[EventReply]:
+        """Return an event, without texts of prompts and replies."""
+        return get(path_of("events", event_id), EventReply)
 
     @operation
     def types(self) -> Request[EventTypesReply]:
