@@ -8,21 +8,23 @@ end of the lease, so that an event may arrive twice, and none is lost.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import and_, exists, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from budwood_server.database import WEBHOOKS as SUBJECT
-from budwood_server.database import Database, raise_version
+from budwood_server.database import Database
 from budwood_server.database.tables import DELIVERIES, DELIVERY_ATTEMPTS, WEBHOOKS
-from budwood_server.webhooks.principals import has_principal
-from budwood_server.webhooks.records import OPEN, Attempt, Claim
-from budwood_server.webhooks.schedule import OPENS_AFTER, find_delay, find_pause
+from budwood_server.events.counts import EventCounts
+from budwood_server.webhooks.judging import judge
+from budwood_server.webhooks.records import OPEN, Attempt, Claim, may_send
+from budwood_server.webhooks.schedule import OPENS_AFTER, find_delay
 
-_GONE: Final = "It answered 410 Gone."
+CHUNK: Final = 8
+"""The deliveries of an endpoint that are claimed together, if there are as many; other endpoints come next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,14 @@ class Queue:
         worker: Identifies the worker.
         lease: Seconds for which a claim holds.
         delays: The seconds from each attempt to the next.
+        counts: Where results are counted.
     """
 
     database: Database
     worker: str
     lease: float
     delays: tuple[float, ...]
+    counts: EventCounts = field(default_factory=EventCounts)
 
     async def claim(self, limit: int) -> Sequence[Claim]:
         """
@@ -57,58 +61,37 @@ class Queue:
         claims: list[Claim] = []
         if not ready:
             return claims
+        share = max(-(-limit // len(ready)), CHUNK)  # rounded up
         async with self.database.write() as connection:
-            for index, webhook in enumerate(ready):
-                share = -(-(limit - len(claims)) // (len(ready) - index))  # rounded up
-                if share <= 0:
-                    break
-                claims += await self._claim_of(connection, webhook, share, now)
-        return claims
+            webhooks = await _lock(connection, ready[: -(-limit // share)], now)
+            await _end_leases(connection, list(webhooks), now)
+            in_flight = await _count_in_flight(connection, list(webhooks))
+            for webhook, row in webhooks.items():
+                count = min(share, limit - len(claims), _find_limit(row, in_flight.get(webhook, 0)))
+                if count > 0:
+                    claims += await self._claim_of(connection, webhook, count, now)
+            await _put_off(connection, webhooks, claims, now)
+        return sorted(claims, key=lambda claim: claim.place)
 
     async def _find_ready(self, now: float) -> Sequence[str]:
         """Return the endpoints that may get a request now, and have one to get. The one that waits longest is first."""
         due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, DELIVERIES.c.state.in_(OPEN), DELIVERIES.c.due <= now)
-        may_send = and_(WEBHOOKS.c.state == "active", WEBHOOKS.c.open_until <= now, WEBHOOKS.c.next_request <= now)
-        query = (
-            select(WEBHOOKS.c.id)
-            .where(may_send, has_principal(now), exists().where(due))
-            .order_by(WEBHOOKS.c.next_request)
-        )
+        query = select(WEBHOOKS.c.id).where(may_send(now), exists().where(due)).order_by(WEBHOOKS.c.next_request)
         async with self.database.read() as connection:
             return (await connection.execute(query)).scalars().all()
 
-    async def _claim_of(self, connection: AsyncConnection, webhook: str, limit: int, now: float) -> Sequence[Claim]:
-        """Claim deliveries of an endpoint, unless another worker does it at this moment."""
-        query = select(WEBHOOKS).where(WEBHOOKS.c.id == webhook).with_for_update(skip_locked=True)
-        row = (await connection.execute(query)).mappings().first()
-        if row is None or row["state"] != "active" or max(row["open_until"], row["next_request"]) > now:
-            return []
-        count = min(limit, await self._count_free(connection, dict(row), now))
-        if count <= 0:
-            return []
-        first = select(DELIVERIES.c.id).where(
-            DELIVERIES.c.webhook == webhook, DELIVERIES.c.state.in_(OPEN), DELIVERIES.c.due <= now
-        )
-        first = first.order_by(DELIVERIES.c.due, DELIVERIES.c.place).limit(count)
-        change = update(DELIVERIES).where(DELIVERIES.c.id.in_(first.scalar_subquery()))
+    async def _claim_of(self, connection: AsyncConnection, webhook: str, count: int, now: float) -> Iterable[Claim]:
+        """Claim deliveries of an endpoint."""
+        of_webhook = (DELIVERIES.c.webhook == webhook, DELIVERIES.c.state == "waiting", DELIVERIES.c.due <= now)
+        first = select(DELIVERIES.c.id).where(*of_webhook).order_by(DELIVERIES.c.due, DELIVERIES.c.place).limit(count)
+        found = first.with_for_update(skip_locked=True).cte("first")  # PostgreSQL could run a subquery more than once
+        change = update(DELIVERIES).where(DELIVERIES.c.id.in_(select(found.c.id)))
         change = change.values(
             state="sending", due=now + self.lease, worker=self.worker, attempts=DELIVERIES.c.attempts + 1
         )
         columns = ("id", "webhook", "place", "attempts", "earlier", "created")
         rows = (await connection.execute(change.returning(*(DELIVERIES.c[name] for name in columns)))).all()
-        next_request = now + (len(rows) / row["per_second"] if row["per_second"] else 0.0)
-        change_webhook = update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(next_request=next_request)
-        await connection.execute(change_webhook)
-        return sorted((Claim(*row) for row in rows), key=lambda claim: claim.place)
-
-    async def _count_free(self, connection: AsyncConnection, row: Mapping[str, Any], now: float) -> int:
-        """Return how many more requests an endpoint may get now."""
-        sent = and_(DELIVERIES.c.webhook == row["id"], DELIVERIES.c.state == "sending", DELIVERIES.c.due > now)
-        in_flight: int = (await connection.execute(select(func.count()).where(sent))).scalar_one()
-        limit: int = 1 if row["failures"] >= OPENS_AFTER else row["concurrency"]  # one request tells if it works again
-        if row["per_second"]:
-            limit = min(limit, in_flight + max(1, int(row["per_second"])))
-        return limit - in_flight
+        return (Claim(*row) for row in rows)
 
     async def finish(self, results: Sequence[tuple[Claim, Attempt]]) -> None:
         """
@@ -120,14 +103,18 @@ class Queue:
             DatabaseError: The database cannot be used. They are sent again after the end of their lease.
         """
         now = time.time()
+        counts: Counter[str] = Counter()
         async with self.database.write() as connection:
-            ours = [(claim, attempt) for claim, attempt in results if await self._end(connection, claim, attempt, now)]
+            held = await self._find_held(connection, [claim.id for claim, _ in results])
+            ours = [(claim, attempt) for claim, attempt in results if held.get(claim.id) == claim.number]
+            counts["superseded"] = len(results) - len(ours)
             if ours:
+                counts += await self._end(connection, ours, now)
                 rows = [_to_row(claim, attempt) for claim, attempt in ours]
                 await connection.execute(insert(DELIVERY_ATTEMPTS), rows)
-            for webhook in sorted({claim.webhook for claim, _ in ours}):
-                of_webhook = [attempt for claim, attempt in ours if claim.webhook == webhook]
-                await self._judge(connection, webhook, of_webhook, now)
+                await judge(connection, ours, now)
+        self.counts.attempts += counts
+        self.counts.seconds += sum(attempt.seconds for _, attempt in results)
 
     async def release(self, claims: Iterable[Claim]) -> None:
         """
@@ -143,14 +130,37 @@ class Queue:
                     change.values(state="waiting", due=time.time(), attempts=DELIVERIES.c.attempts - 1)
                 )
 
-    async def _end(self, connection: AsyncConnection, claim: Claim, attempt: Attempt, now: float) -> bool:
-        """End a delivery, or put it off to its next attempt. Return whether it is still this worker's."""
-        delay = None if attempt.disables else find_delay(claim.number - claim.earlier, self.delays, attempt.retry_after)
-        values: dict[str, Any] = {"state": "delivered" if attempt.has_succeeded else "failed", "finished": now}
-        if not attempt.has_succeeded and delay is not None:
-            values = {"state": "waiting", "due": now + delay}
-        done = await connection.execute(update(DELIVERIES).where(self._is_ours(claim)).values(**values))
-        return done.rowcount == 1
+    async def _find_held(self, connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, int]:
+        """Return the numbers of the attempts of those deliveries that this worker still holds, and lock them."""
+        query = select(DELIVERIES.c.id, DELIVERIES.c.attempts).where(
+            DELIVERIES.c.id.in_(ids), DELIVERIES.c.worker == self.worker, DELIVERIES.c.state == "sending"
+        )
+        return {row.id: row.attempts for row in await connection.execute(query.with_for_update())}
+
+    async def _end(
+        self, connection: AsyncConnection, results: Sequence[tuple[Claim, Attempt]], now: float
+    ) -> Counter[str]:
+        """End deliveries, or put them off to their next attempts. Return what came of how many."""
+        counts: Counter[str] = Counter()
+        delivered, others = [], []
+        for claim, attempt in results:
+            if attempt.has_succeeded:
+                counts["delivered"] += 1
+                delivered.append(claim.id)
+                continue
+            delay = find_delay(claim.number - claim.earlier, self.delays, attempt.retry_after)
+            if attempt.disables or delay is None:
+                counts["gone" if attempt.disables else "expired"] += 1
+                others.append({"row": claim.id, "to": "failed", "at": now, "end": now})
+            else:
+                counts["failed"] += 1
+                others.append({"row": claim.id, "to": "waiting", "at": now + delay, "end": None})
+        if delivered:
+            is_delivered = DELIVERIES.c.id.in_(delivered)
+            await connection.execute(update(DELIVERIES).where(is_delivered).values(state="delivered", finished=now))
+        if others:
+            await connection.execute(_END_OTHER, others)
+        return counts
 
     def _is_ours(self, claim: Claim) -> Any:  # noqa: ANN401 - a condition of SQLAlchemy
         return and_(
@@ -160,21 +170,61 @@ class Queue:
             DELIVERIES.c.state == "sending",
         )
 
-    async def _judge(self, connection: AsyncConnection, webhook: str, attempts: Sequence[Attempt], now: float) -> None:
-        """Note whether an endpoint works."""
-        is_this = WEBHOOKS.c.id == webhook
-        if any(attempt.disables for attempt in attempts):
-            version = await raise_version(connection, SUBJECT)
-            values = {"state": "disabled", "reason": _GONE, "version": version, "changed": now}
-            await connection.execute(update(WEBHOOKS).where(is_this).values(**values))
-        elif any(attempt.has_succeeded for attempt in attempts):
-            had_failed = or_(WEBHOOKS.c.failures > 0, WEBHOOKS.c.open_until > 0)
-            await connection.execute(update(WEBHOOKS).where(is_this, had_failed).values(failures=0, open_until=0.0))
-        else:
-            change = update(WEBHOOKS).where(is_this).values(failures=WEBHOOKS.c.failures + len(attempts))
-            failures = (await connection.execute(change.returning(WEBHOOKS.c.failures))).scalar_one()
-            if pause := find_pause(failures):
-                await connection.execute(update(WEBHOOKS).where(is_this).values(open_until=now + pause))
+
+_END_OTHER: Final = (
+    update(DELIVERIES)
+    .where(DELIVERIES.c.id == bindparam("row"))
+    .values(state=bindparam("to"), due=bindparam("at"), finished=bindparam("end"))
+)
+_PUT_OFF: Final = update(WEBHOOKS).where(WEBHOOKS.c.id == bindparam("row")).values(next_request=bindparam("next"))
+
+
+async def _lock(connection: AsyncConnection, ready: Sequence[str], now: float) -> Mapping[str, Mapping[str, Any]]:
+    """
+    Lock endpoints, so that other workers claim nothing of them meanwhile, and return their rows by id.
+
+    Those that another worker has locked are left out. New deliveries may be created meanwhile.
+    """
+    query = select(WEBHOOKS).where(WEBHOOKS.c.id.in_(ready), may_send(now)).order_by(WEBHOOKS.c.next_request)
+    rows = (await connection.execute(query.with_for_update(skip_locked=True, key_share=True))).mappings()
+    return {row["id"]: dict(row) for row in rows}
+
+
+async def _end_leases(connection: AsyncConnection, webhooks: Sequence[str], now: float) -> None:
+    """Free what workers held that have died, or that were too slow."""
+    ended = select(DELIVERIES.c.id).where(
+        DELIVERIES.c.webhook.in_(webhooks), DELIVERIES.c.state == "sending", DELIVERIES.c.due <= now
+    )
+    found = ended.with_for_update(skip_locked=True).cte("ended")
+    await connection.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(select(found.c.id))).values(state="waiting"))
+
+
+async def _count_in_flight(connection: AsyncConnection, webhooks: Sequence[str]) -> Mapping[str, int]:
+    """Return the number of requests that each endpoint gets at this moment."""
+    query = select(DELIVERIES.c.webhook, func.count())
+    query = query.where(DELIVERIES.c.webhook.in_(webhooks), DELIVERIES.c.state == "sending")
+    return {row[0]: row[1] for row in await connection.execute(query.group_by(DELIVERIES.c.webhook))}
+
+
+def _find_limit(row: Mapping[str, Any], in_flight: int) -> int:
+    """Return how many more requests an endpoint may get now."""
+    limit: int = 1 if row["failures"] >= OPENS_AFTER else row["concurrency"]  # one request tells if it works again
+    if row["per_second"]:
+        limit = min(limit, in_flight + max(1, int(row["per_second"])))
+    return limit - in_flight
+
+
+async def _put_off(
+    connection: AsyncConnection, webhooks: Mapping[str, Mapping[str, Any]], claims: Sequence[Claim], now: float
+) -> None:
+    """Note when endpoints may get their next requests: those that get one now are the last in the next turn."""
+    numbers = Counter(claim.webhook for claim in claims)
+    rows = [
+        {"row": webhook, "next": now + (numbers[webhook] / row["per_second"] if row["per_second"] else 0.0)}
+        for webhook, row in webhooks.items()
+    ]
+    if rows:
+        await connection.execute(_PUT_OFF, rows)
 
 
 def _to_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:

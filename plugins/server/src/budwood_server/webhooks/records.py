@@ -7,14 +7,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sqlalchemy import ColumnElement, and_
+
 from budwood_server.access.keys import TEXTS
 from budwood_server.api_models.webhooks import WebhookState
+from budwood_server.database.tables import WEBHOOKS
 from budwood_server.events.event_types import find_permitted, match_types
 from budwood_server.events.reading import EventFilter
-from budwood_server.webhooks.principals import find_rights
+from budwood_server.webhooks.principals import find_rights, has_principal
 
 OPEN: Final = ("waiting", "sending")
 """The states of deliveries that have not ended."""
+
+
+def may_send(now: float) -> ColumnElement[bool]:
+    """Return the condition that an endpoint may get a request now."""
+    is_ready = and_(WEBHOOKS.c.state == "active", WEBHOOKS.c.open_until <= now, WEBHOOKS.c.next_request <= now)
+    return and_(is_ready, has_principal(now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ DELIVERIES: Final = Table(
     Column("created", Double, nullable=False),
     Column("finished", Double),
     Index("budwood_deliveries_once", "webhook", "place", unique=True),
-    Index("budwood_deliveries_by_state", "state", "webhook", "due"),
+    Index("budwood_deliveries_by_state", "state", "webhook", "due", "place"),
     Index("budwood_deliveries_by_end", "finished"),
 )
 """Events that are sent to webhooks. `budwood_server.webhooks.deliveries.Delivery` describes the columns."""

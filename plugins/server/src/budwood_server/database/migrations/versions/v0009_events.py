@@ -106,7 +106,7 @@ def _create_deliveries() -> None:
         sa.Column("finished", sa.Double()),
     )
     op.create_index("budwood_deliveries_once", "budwood_deliveries", ["webhook", "place"], unique=True)
-    op.create_index("budwood_deliveries_by_state", "budwood_deliveries", ["state", "webhook", "due"])
+    op.create_index("budwood_deliveries_by_state", "budwood_deliveries", ["state", "webhook", "due", "place"])
     op.create_index("budwood_deliveries_by_end", "budwood_deliveries", ["finished"])
     op.create_table(
         "budwood_delivery_attempts",
