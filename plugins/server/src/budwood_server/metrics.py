@@ -52,10 +52,15 @@ class Metrics:
     The metrics of the process. They are in the global registry, together with those of the plugin `prometheus`.
 
     Use `get_metrics`: a registry can have each metric once.
+
+    Attributes:
+        events: Those of events and webhooks.
     """
 
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
+
+        from budwood_server.events.metrics import EventMetrics  # needs the database, which not every server has
 
         def gauge(name: str, text: str, mode: str) -> Gauge:
             return Gauge(f"budwood_server_{name}", text, multiprocess_mode=mode)  # type: ignore[arg-type]
@@ -80,6 +85,7 @@ class Metrics:
             "budwood_alert_firing", "Whether an alert fires.", ("rule",), multiprocess_mode="mostrecent"
         )
         self._rules: set[str] = set()
+        self.events = EventMetrics()
         self._series: dict[tuple[str, int], Counter] = {}
         self._durations: dict[str, Histogram] = {}
 

@@ -191,6 +191,7 @@ class Worker:
     async def stop(self) -> None:
         """Write what is left, and close the database and the client."""
         async with AsyncExitStack() as stack:  # both are closed, also if one cannot be
+            stack.callback(self._refresh_metrics)
             if self.services is not None:
                 stack.push_async_callback(self.services.close)
             stack.push_async_callback(self.configuration.replace)
@@ -310,10 +311,12 @@ class Worker:
         """Return the metrics as text, and its content type. There must be metrics."""
         assert self.metrics is not None  # noqa: S101 - for type checkers
         self._refresh_metrics()
-        if self.services is not None and self.services.usage is not None:
+        if self.services is not None:
             with suppress(Exception):  # without the database, the others are still of use
-                self.metrics.dropped.set(await self.services.usage.dropped())
-                self.metrics.show_alerts(await self.services.alerts.list_firing())
+                if self.services.usage is not None:
+                    self.metrics.dropped.set(await self.services.usage.dropped())
+                    self.metrics.show_alerts(await self.services.alerts.list_firing())
+                await self.metrics.events.measure(self.services.database)
         return self.metrics.collect()
 
     async def _keep_refreshing(self) -> None:
@@ -330,6 +333,8 @@ class Worker:
         self.metrics.config_hash.set(int(self.configuration.version[:12], 16))
         self.metrics.config_time.set(self._loaded_at.timestamp())
         self.metrics.config_valid.set(self._error is None)
+        if self.services is not None:
+            self.metrics.events.refresh(self.services.events)
 
     async def find_key(self, token: str) -> ApiKey | None:
         """Return the key of a token; None if there is none, or it has expired or was revoked."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from budwood import logs
 from budwood_server.database import EVENTS, DatabaseError
 from budwood_server.database.versions import read_versions
+from budwood_server.events.counts import EventCounts
 from budwood_server.events.pages import TEXT_PLACES, Page, read_page
 from budwood_server.events.reading import format_id, read_events
 from budwood_server.events.ring import Ring
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from budwood_server.events.reading import EventFilter
     from budwood_server.events.selections import Selection
     from budwood_server.settings import EventSettings
+
+StreamKind = Literal["sse", "websocket"]
+"""How a stream is sent."""
 
 SEND_SECONDS: Final = 120.0
 """Seconds within which a client must read what was sent, or its connection is closed."""
@@ -55,32 +60,40 @@ class Hub:
         database: The database.
         settings: The settings of events.
         interests: Lets all workers know that streams want events of calls.
+        counts: Where streams that fall behind are counted.
 
     Attributes:
+        counts: See above.
         ring: The last events. They are only kept while there are streams.
         heartbeat: Seconds without an event after which a stream gets a heartbeat.
         source: The name of this server in events.
         is_draining: Whether the server stops.
     """
 
-    def __init__(self, database: Database, settings: EventSettings, interests: Interests) -> None:
+    def __init__(self, database: Database, settings: EventSettings, interests: Interests, counts: EventCounts) -> None:
         self._database = database
         self._interests = interests
         self._max_streams = settings.max_streams
         self.heartbeat = settings.heartbeat
         self.source = settings.source
+        self.counts = counts
         self.ring = Ring(settings.source)
         self.is_draining = False
-        self._streams: set[EventStream] = set()
+        self._streams: dict[EventStream, StreamKind] = {}
         self._opening = 0
         self._wake = asyncio.Event()
         self._pages = asyncio.Semaphore(_READERS)
         self._has_failed = False
 
     @asynccontextmanager
-    async def open(self, reader: Reader, selection: Selection) -> AsyncIterator[EventStream]:
+    async def open(self, reader: Reader, selection: Selection, kind: StreamKind) -> AsyncIterator[EventStream]:
         """
         Open a stream, for the time of a ``with`` block.
+
+        Args:
+            reader: Who reads it.
+            selection: What it is asked for.
+            kind: How it is sent.
 
         Raises:
             ProblemError: 400: it is to begin after an event that does not exist yet. 403: the reader may not see what
@@ -90,14 +103,14 @@ class Hub:
         self._check_room()
         self._opening += 1
         try:
-            stream = await self._create(reader, selection)
+            stream = await self._create(reader, selection, kind)
         finally:
             self._opening -= 1
         try:
             async with self._count_interest(stream):
                 yield stream
         finally:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
 
     async def read_page(self, selected: EventFilter, after: int, until: int, *, with_texts: bool = False) -> Page:
         """
@@ -108,6 +121,10 @@ class Hub:
         """
         async with self._pages, self._database.read() as connection:
             return await read_page(connection, selected, after, until, with_texts=with_texts)
+
+    def count_streams(self) -> Counter[StreamKind]:
+        """Return the number of open streams by kind."""
+        return Counter(self._streams.values())
 
     def find_send_seconds(self) -> float:
         """Return the seconds within which a client must read what is sent now."""
@@ -167,7 +184,7 @@ class Hub:
         finally:
             self._interests.remove(text_owner)
 
-    async def _create(self, reader: Reader, selection: Selection) -> EventStream:
+    async def _create(self, reader: Reader, selection: Selection, kind: StreamKind) -> EventStream:
         """Create a stream after the last event, or after the one that it is asked for."""
         last = await self._find_last()
         if not self._streams:
@@ -183,7 +200,7 @@ class Hub:
         stream = EventStream(self, reader, selection, last if after is None else after)
         if stream.wants_texts and not self._needs_texts():
             self.ring.reset(self.ring.last)  # its events have no texts
-        self._streams.add(stream)
+        self._streams[stream] = kind
         self._wake.set()  # there may be events since then
         return stream
 

@@ -18,6 +18,7 @@ from budwood import logs
 from budwood_server.database import EVENTS as SUBJECT
 from budwood_server.database import Database, DatabaseError, raise_version
 from budwood_server.database.tables import EVENTS
+from budwood_server.events.counts import EventCounts
 from budwood_server.events.reading import Event, select_events, to_event
 from budwood_server.events.waiting import wait_for_work
 
@@ -42,12 +43,14 @@ class Sequencer:
         database: The database.
         receive: Is told of the events, in the same transaction.
         poll: Seconds between two looks for new events.
+        counts: Where events that have got their places are counted.
     """
 
-    def __init__(self, database: Database, receive: Receive, *, poll: float) -> None:
+    def __init__(self, database: Database, receive: Receive, *, poll: float, counts: EventCounts | None = None) -> None:
         self._database = database
         self._receive = receive
         self._poll = poll
+        self._counts = counts or EventCounts()
         self._wake = asyncio.Event()
         self._has_failed = False
 
@@ -91,6 +94,7 @@ class Sequencer:
             await connection.execute(change, given)
             events = [to_event({**row, "place": place}) for row, place in zip(rows, places, strict=True)]
             await self._receive(connection, events)
+        self._counts.ordered.update(event.type for event in events)
         return len(rows)
 
     async def _has_new(self) -> bool:

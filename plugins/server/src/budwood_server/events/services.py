@@ -13,6 +13,7 @@ from budwood_server.database.changes import call_after_changes
 from budwood_server.database.tables import DELIVERIES
 from budwood_server.database.tables import EVENTS as TABLE
 from budwood_server.events.calls import CallEvents
+from budwood_server.events.counts import EventCounts
 from budwood_server.events.hub import Hub
 from budwood_server.events.interests import Interests
 from budwood_server.events.outages import Outages
@@ -46,17 +47,19 @@ class EventServices:
         calls: Writes the events of calls.
         hub: The streams of events of this process.
         providers: Writes the events of providers.
+        counts: What has happened in this process, for metrics.
     """
 
     def __init__(self, database: Database, server: ServerSettings, find_keys: Callable[[], MasterKeys]) -> None:
         self._database = database
         self._server = server
         self._find_keys = find_keys
+        self.counts = EventCounts()
         self.calls = CallEvents(database, always=server.events.inference, max_text=server.events.max_text)
         worker = name_worker(os.getpid(), new_id()[:6])
         self._interests = Interests(database, worker, self.calls.check)
-        self.hub = Hub(database, server.events, self._interests)
-        self._sequencer = Sequencer(database, fan_out, poll=server.events.poll)
+        self.hub = Hub(database, server.events, self._interests, self.counts)
+        self._sequencer = Sequencer(database, fan_out, poll=server.events.poll, counts=self.counts)
         call_after_changes(database, TABLE.name, self.wake)
         self.providers = ProviderEvents(Outages(database, worker), self.wake)
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,7 +120,13 @@ class EventServices:
         self._sender = Sender(timeout=settings.timeout, allow_local=settings.allow_local)
         dispatcher = Dispatcher(
             self._database,
-            Queue(self._database, name_worker(os.getpid(), new_id()[:6]), settings.lease, settings.schedule),
+            Queue(
+                self._database,
+                name_worker(os.getpid(), new_id()[:6]),
+                settings.lease,
+                settings.schedule,
+                self.counts,
+            ),
             targets,
             self._sender,
             source=self._server.events.source,

@@ -58,7 +58,7 @@ async def _serve(scope: Message, receive: Receive, send: Send, worker: Worker) -
     selection = parse_selection(scope["query_string"])
     reader = await find_reader(worker, find_header, selection.ticket)
     assert worker.services is not None  # noqa: S101 - for type checkers; else there is no reader
-    async with worker.services.events.hub.open(reader, selection) as stream:
+    async with worker.services.events.hub.open(reader, selection, "websocket") as stream:
         await send({"type": "websocket.accept"})
         await _run(stream, receive, send)
 

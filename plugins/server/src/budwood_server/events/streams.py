@@ -202,6 +202,7 @@ class EventStream:
         if self._is_live:
             items.append(self._make_notice(LAGGED, after=format_id(after), until=format_id(until)))
             self._is_live = False
+            self._hub.counts.lagged += 1
         page = await self._hub.read_page(self._filter, after, until, with_texts=self.wants_texts)
         self._place = page.last
         if page.removed:

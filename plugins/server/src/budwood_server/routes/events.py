@@ -40,7 +40,7 @@ async def follow_events(exchange: Exchange, worker: Worker) -> None:
     reader = await find_reader(worker, exchange.find_header, selection.ticket)
     exchange.key_id = reader.principal.id
     assert worker.services is not None  # noqa: S101 - for type checkers; else there is no reader
-    async with worker.services.events.hub.open(reader, selection) as stream:
+    async with worker.services.events.hub.open(reader, selection, "sse") as stream:
         await exchange.run(_send_items(exchange, stream))
 
 
