@@ -13,7 +13,7 @@ from budwood_server.webhooks.sending import Sender
 from budwood_server.webhooks.signing import create_secret
 from budwood_server.webhooks.targets import Target
 from tests.plugins.server.webhooks.receiver import run_receiver
-from tests.plugins.server.webhooks.stored import run_stored
+from tests.plugins.server.webhooks.stored import ACCEPTED, run_stored
 
 OLD, NEW = create_secret(), create_secret()
 
@@ -33,12 +33,38 @@ class FixedTargets:
         return self._target
 
 
+class HeldSender:
+    """
+    Ends each request when it is released.
+
+    Attributes:
+        requests: The requests under way, each as what releases it.
+    """
+
+    def __init__(self):
+        self.requests = asyncio.Queue()
+
+    async def send(self, url, headers, body):
+        """
+        Wait, and accept the event.
+        """
+        release = asyncio.Event()
+        await self.requests.put(release)
+        await release.wait()
+        return ACCEPTED
+
+    async def close(self):
+        """
+        Do nothing.
+        """
+
+
 @asynccontextmanager
-async def run_dispatcher(stored, url, *, worker="a"):
+async def run_dispatcher(stored, url, *, worker="a", sender=None):
     """
     Run a dispatcher.
     """
-    sender = Sender(timeout=500.0, allow_local=True)
+    sender = sender or Sender(timeout=500.0, allow_local=True)
     queue = stored.queue(worker, lease=600.0, delays=(0.0,) * 9)
     dispatcher = Dispatcher(stored.database, queue, FixedTargets(url), sender, source="test", poll=0.05, concurrency=20)
     task = asyncio.create_task(dispatcher.run())
@@ -106,3 +132,25 @@ def test_events_that_are_refused_are_sent_again(database_url):
         assert [delivery.attempts for delivery in await stored.read()] == [2] * 3
 
     run_stored(database_url, scenario)
+
+
+def test_results_are_stored_while_others_are_awaited(sqlite_url):
+    """
+    Also that of a request that was under way when earlier results were stored.
+    """
+
+    async def scenario(stored):
+        await stored.add_webhook("w")
+        sender = HeldSender()
+        async with run_dispatcher(stored, "", sender=sender) as dispatcher:
+            await stored.add_events(2)
+            first, second = await sender.requests.get(), await sender.requests.get()
+            first.set()
+            while {delivery.state for delivery in await stored.read()} == {"sending"}:  # noqa: ASYNC110 - of a database
+                await asyncio.sleep(0)
+            second.set()
+            while dispatcher._tasks:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0)
+        assert [delivery.state for delivery in await stored.read()] == ["delivered"] * 2
+
+    run_stored(sqlite_url, scenario)
