@@ -154,3 +154,24 @@ def test_results_are_stored_while_others_are_awaited(sqlite_url):
         assert [delivery.state for delivery in await stored.read()] == ["delivered"] * 2
 
     run_stored(sqlite_url, scenario)
+
+
+def test_others_send_at_once_what_a_worker_leaves_unfinished(database_url):
+    """
+    They need not wait for the end of its leases, and the attempt that was not finished does not count.
+    """
+
+    async def scenario(stored):
+        await stored.add_webhook("w")
+        sender = HeldSender()
+        async with run_dispatcher(stored, "", sender=sender):
+            await stored.add_events(2)
+            (await sender.requests.get()).set()
+            await sender.requests.get()
+        async with run_receiver() as receiver, run_dispatcher(stored, receiver.url, worker="b"):
+            await receiver.wait_for(1)
+            await wait_until_delivered(stored)
+        assert [delivery.state for delivery in await stored.read()] == ["delivered"] * 2
+        assert [delivery.attempts for delivery in await stored.read()] == [1] * 2
+
+    run_stored(database_url, scenario)

@@ -62,7 +62,7 @@ class Dispatcher:
         self._source = source
         self._poll = poll
         self._concurrency = concurrency
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._results: list[tuple[Claim, Attempt]] = []
         self._has_results = asyncio.Event()
         self._wake = asyncio.Event()
@@ -82,10 +82,12 @@ class Dispatcher:
                     await self._wait()
         finally:
             storing.cancel()
-            for task in self._tasks:
+            under_way = dict(self._tasks)
+            for task in under_way:
                 task.cancel()
-            await asyncio.gather(storing, *self._tasks, return_exceptions=True)
-            await self._store()
+            await asyncio.gather(storing, *under_way, return_exceptions=True)
+            if await self._store():
+                await self._release([*under_way.values()])
 
     async def _start_due(self) -> bool:
         """Start to send what is due, and return whether there was something."""
@@ -101,7 +103,7 @@ class Dispatcher:
         self._has_failed = False
         for claim in claims:
             task = asyncio.create_task(self._deliver(claim, events.get(claim.place)))
-            self._tasks.add(task)
+            self._tasks[task] = claim
             task.add_done_callback(self._end)
         return bool(claims)
 
@@ -144,7 +146,7 @@ class Dispatcher:
         return await self._sender.send(target.url, make_headers(target.secrets, event.id, body), body)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         self._wake.set()
 
     async def _wait(self) -> None:
@@ -179,6 +181,13 @@ class Dispatcher:
             del self._results[: len(some)]
             self._wake.set()
         return True
+
+    async def _release(self, claims: Sequence[Claim]) -> None:
+        """Give back those of some claims that were not sent."""
+        try:
+            await self._queue.release(claims)
+        except DatabaseError as error:
+            self._report(error)
 
     def _report(self, error: DatabaseError) -> None:
         if not self._has_failed:

@@ -116,19 +116,22 @@ class Queue:
         self.counts.attempts += counts
         self.counts.seconds += sum(attempt.seconds for _, attempt in results)
 
-    async def release(self, claims: Iterable[Claim]) -> None:
+    async def release(self, claims: Sequence[Claim]) -> None:
         """
-        Give claims back that were not sent, because the worker stops.
+        Give claims back whose requests were not finished, because the worker stops. Those that ended are left alone.
 
         Raises:
             DatabaseError: The database cannot be used. Others claim them after the end of the lease.
         """
+        if not claims:
+            return
         async with self.database.write() as connection:
-            for claim in claims:
-                change = update(DELIVERIES).where(self._is_ours(claim))
-                await connection.execute(
-                    change.values(state="waiting", due=time.time(), attempts=DELIVERIES.c.attempts - 1)
-                )
+            held = await self._find_held(connection, [claim.id for claim in claims])
+            ours = [claim.id for claim in claims if held.get(claim.id) == claim.number]
+            change = update(DELIVERIES).where(DELIVERIES.c.id.in_(ours))
+            await connection.execute(
+                change.values(state="waiting", due=time.time(), attempts=DELIVERIES.c.attempts - 1)
+            )
 
     async def _find_held(self, connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, int]:
         """Return the numbers of the attempts of those deliveries that this worker still holds, and lock them."""
@@ -161,14 +164,6 @@ class Queue:
         if others:
             await connection.execute(_END_OTHER, others)
         return counts
-
-    def _is_ours(self, claim: Claim) -> Any:  # noqa: ANN401 - a condition of SQLAlchemy
-        return and_(
-            DELIVERIES.c.id == claim.id,
-            DELIVERIES.c.worker == self.worker,
-            DELIVERIES.c.attempts == claim.number,
-            DELIVERIES.c.state == "sending",
-        )
 
 
 _END_OTHER: Final = (
