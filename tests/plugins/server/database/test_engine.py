@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import event, insert, select, text
 
 from budwood_server.database import Database, DatabaseError, raise_version
 from budwood_server.database.tables import OBJECTS, RESPONSES, metadata
@@ -152,6 +154,29 @@ def test_writers_take_turns(database_url):
             return sorted(versions), (await read_versions(connection))["keys"]
 
     assert run(database_url, scenario) == (list(range(1, 21)), 20)
+
+
+def test_a_cancelled_transaction_releases_the_lock_of_sqlite(sqlite_url):
+    """
+    At once, also while its exception is kept and a result has rows left.
+    """
+
+    async def cancel_a_query(database):
+        async def query():
+            async with database.write() as connection:
+                await connection.execute(new_object("file-1"))
+                cancelling = lambda *_: asyncio.get_running_loop().call_soon(task.cancel)  # noqa: E731
+                event.listen(database.engine.sync_engine, "before_cursor_execute", cancelling, once=True)
+                await connection.execute(text("VALUES (1), (2)"))
+
+        task = asyncio.create_task(query())
+        await asyncio.wait([task])
+        assert task.cancelled()
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        assert await count(database) == 0
+
+    run(sqlite_url, cancel_a_query)
 
 
 def test_a_database_in_memory_lasts_as_long_as_its_object():

@@ -121,6 +121,7 @@ def _create_sqlite_engine(address: Address) -> AsyncEngine:
         event.listen(engine.sync_engine, "do_connect", lambda *_: _create_file(path))
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "invalidate", _roll_back_sqlite)
     return engine
 
 
@@ -149,6 +150,16 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 def _begin_sqlite(connection: Connection) -> None:
     is_immediate = connection.get_execution_options().get(_IMMEDIATE)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_immediate else "BEGIN")
+
+
+def _roll_back_sqlite(connection: Any, *_: object) -> None:  # noqa: ANN401 - of any driver
+    """
+    Release the lock of a transaction whose task was cancelled.
+
+    Closing the connection does not: SQLite keeps it while a cursor, which the exception refers to, has rows left.
+    """
+    with contextlib.suppress(Exception):  # the connection may be closed
+        connection.rollback()
 
 
 def _create_postgresql_engine(address: Address) -> AsyncEngine:
