@@ -93,7 +93,40 @@ def test_other_urls_are_refused(url):
     """
     with pytest.raises(ProblemError) as caught:
         check_url(url, allow_local=False)
-    assert "secret" not in str(caught.value)
+    assert ":secret" not in f"{caught.value} {caught.value.problem.hint}"
+
+
+@pytest.mark.parametrize(
+    ("url", "allow_local", "message", "hint"),
+    [
+        ("foo", True, "no URL with a host", "such as https://"),
+        ("ftp://x/y", True, "must begin with https://", "begins with https://"),
+        ("http://example.org/", False, "must begin with https://", "begins with https://"),
+        ("http://example.org/", True, "http:// is for addresses of this machine only", "begins with https://"),
+        ("http://93.184.216.34/", True, "http:// is for addresses of this machine only", "begins with https://"),
+        ("http://localhost.example.org/", True, "http:// is for", "begins with https://"),
+        ("https://example.org:99999/", True, "its port", "Correct the port"),
+        ("https://user:pw@example.org/", True, "a user name or a password", "Remove them"),
+        ("https://example.org/#part", True, "'#'", "Remove '#'"),
+        (f"https://example.org/{'a' * 2000}", True, "more than 2000 characters", "shorter"),
+        ("https://10.0.0.1/", True, "10.0.0.1 is not public", "a public server"),
+        ("http://10.0.0.1/", True, "10.0.0.1 is not public", "a public server"),
+        ("https://2130706433/", True, "four decimal numbers", "203.0.113.7"),
+        ("http://127.0.0.1:9000/", False, "127.0.0.1 is not public", "allow_local = true"),
+        ("http://localhost:9000/", False, "localhost is this machine", "allow_local = true"),
+    ],
+)
+def test_each_cause_has_its_cure(url, allow_local, message, hint):
+    """
+    A setting of the server is named only where it helps.
+    """
+    with pytest.raises(ProblemError) as caught:
+        check_url(url, allow_local=allow_local)
+
+    problem = caught.value.problem
+    assert message in problem.message
+    assert hint in problem.hint
+    assert ("allow_local" in problem.hint) is ("allow_local" in hint)
 
 
 def test_usual_urls_are_accepted():
@@ -107,7 +140,7 @@ def test_usual_urls_are_accepted():
         "https://93.184.216.34:443/",
     ):
         assert check_url(url, allow_local=False) == url
-    for url in ("http://localhost:9000/", "http://127.0.0.1/", "https://[::1]:8443/"):
+    for url in ("http://localhost:9000/", "http://127.0.0.1/", "http://[::1]/", "https://[::1]:8443/"):
         assert check_url(url, allow_local=True) == url
 
 
@@ -126,8 +159,9 @@ def test_http_is_for_this_machine_only():
     """
     Even in development, events do not go to others unencrypted.
     """
-    assert "https://" in send("http://example.org/", [PUBLIC[0]], allow_local=True)
-    assert "https://" in send("http://localhost/", ["127.0.0.1"])  # a URL from before the setting was changed
+    assert "this machine only" in send("http://example.org/", [LOOPBACK[0]], allow_local=True)
+    assert "https://" in send("http://localhost/", [PUBLIC[0]], allow_local=True)
+    assert "is this machine" in send("http://localhost/", ["127.0.0.1"])  # a URL from before the setting was changed
 
 
 def send(url, addresses, *, allow_local=False):

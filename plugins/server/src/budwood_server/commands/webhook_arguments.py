@@ -20,7 +20,6 @@ ALLOW_LOCAL: Final = "set allow_local = true in [server.webhooks] of a server fo
 PREFIX: Final = "wh_"
 _NO_DELIVERY: Final = re.compile(r"GET /api/webhooks/(?P<id>[^/ ]+)/deliveries lists them\.")
 _HINTS: Final = {
-    "invalid_url": f"Write an https:// address of a public server. For one on this machine, {ALLOW_LOCAL}.",
     "webhook_disabled": "`budwood webhooks resume ID` makes it yours: it then gets the events that you may see.",
     "too_many_webhooks": "Remove one first: `budwood webhooks rm ID`.",
     "delivery_in_progress": "Try again when the request that is under way has ended.",

@@ -102,7 +102,7 @@ class Sender:
             OSError: The host has no address.
         """
         if (problem := find_problem(url, allow_local=self._allow_local)) is not None:
-            raise UnsafeUrlError(f"The URL cannot be used: {problem}")
+            raise UnsafeUrlError(f"The URL cannot be used: {problem.message}")
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         found = await self._resolve(parts.hostname, port, type=socket.SOCK_STREAM)
