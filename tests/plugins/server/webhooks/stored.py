@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 from sqlalchemy import insert, select, update
@@ -19,6 +20,13 @@ from tests.plugins.server.databases import open_database
 
 ACCEPTED = Attempt(at=0.0, seconds=0.1, status=204)
 REFUSED = Attempt(at=0.0, seconds=0.1, status=500)
+
+
+def fail_now():
+    """
+    Return a failed attempt that begins now.
+    """
+    return replace(REFUSED, at=time.time())
 
 
 class Stored:

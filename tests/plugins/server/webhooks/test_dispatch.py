@@ -6,8 +6,10 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
+from sqlalchemy import delete
 from standardwebhooks import Webhook
 
+from budwood_server.database.tables import EVENTS
 from budwood_server.webhooks.dispatch import Dispatcher
 from budwood_server.webhooks.sending import Sender
 from budwood_server.webhooks.signing import create_secret
@@ -173,5 +175,24 @@ def test_others_send_at_once_what_a_worker_leaves_unfinished(database_url):
             await wait_until_delivered(stored)
         assert [delivery.state for delivery in await stored.read()] == ["delivered"] * 2
         assert [delivery.attempts for delivery in await stored.read()] == [1] * 2
+
+    run_stored(database_url, scenario)
+
+
+def test_an_event_that_was_removed_is_tried_once(database_url):
+    """
+    Its delivery fails at once, and this is no failure of the endpoint.
+    """
+
+    async def scenario(stored):
+        await stored.add_webhook("w")
+        await stored.add_events(1)
+        async with stored.database.write() as connection:
+            await connection.execute(delete(EVENTS))
+        async with run_dispatcher(stored, "", sender=HeldSender()):
+            await wait_until_delivered(stored)
+        [delivery] = await stored.read()
+        assert (delivery.state, delivery.attempts) == ("failed", 1)
+        assert (await stored.read_webhook("w")).failures == 0
 
     run_stored(database_url, scenario)

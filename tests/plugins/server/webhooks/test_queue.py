@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 
 from budwood_server.settings import DELAYS
-from budwood_server.webhooks.schedule import OPENS_AFTER
 from tests.plugins.server.webhooks.stored import ACCEPTED, REFUSED, is_soon, run_stored
 
 
@@ -163,31 +162,6 @@ def test_failures_are_repeated_by_the_schedule_and_then_end(database_url):
         await queue.finish([(claim, REFUSED)])
         (delivery,) = await stored.read()
         assert (delivery.state, delivery.attempts) == ("failed", 10)
-
-    run_stored(database_url, scenario)
-
-
-def test_an_endpoint_that_fails_again_and_again_gets_no_requests_for_a_while(database_url):
-    """
-    After some failures in a row one request at a time is sent, after a pause; a success ends that.
-    """
-
-    async def scenario(stored):
-        await stored.add_webhook("w", concurrency=5)
-        await stored.add_events(OPENS_AFTER + 20)
-        queue = stored.queue()
-        claims = await queue.claim(100)
-        await queue.finish([(claim, REFUSED) for claim in claims])
-        assert await queue.claim(100) == []
-        await stored.pass_time(31)
-        (probe,) = await queue.claim(100)
-        await queue.finish([(probe, REFUSED)])
-        await stored.pass_time(31)
-        assert await queue.claim(100) == []
-        await stored.pass_time(31)
-        (probe,) = await queue.claim(100)
-        await queue.finish([(probe, ACCEPTED)])
-        assert len(await queue.claim(100)) == 5
 
     run_stored(database_url, scenario)
 

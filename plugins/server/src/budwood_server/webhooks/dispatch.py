@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +12,8 @@ from budwood_server.database import DatabaseError
 from budwood_server.events.envelope import encode_event
 from budwood_server.events.event_types import INFERENCE
 from budwood_server.events.reading import Event, read_events
-from budwood_server.webhooks.records import Attempt, Claim
+from budwood_server.webhooks.records import Attempt, Claim, fail_locally
 from budwood_server.webhooks.signing import make_headers
-from budwood_server.webhooks.targets import TargetError
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
@@ -119,7 +117,6 @@ class Dispatcher:
 
     async def _deliver(self, claim: Claim, event: Event | None) -> None:
         """Send an event, and keep what came of it. If the database fails, it is sent after the end of the lease."""
-        began = time.time()
         try:
             attempt = await self._send(claim, event)
         except DatabaseError as error:  # not a failure of the endpoint
@@ -127,21 +124,21 @@ class Dispatcher:
             return
         except Exception as error:  # noqa: BLE001 - else it would be sent again for ever
             logs.emit("delivery failed", level="warning", error=type(error).__name__)
-            attempt = Attempt(at=began, seconds=0.0, status=None, error=f"Internal error: {type(error).__name__}.")
+            attempt = fail_locally(f"Internal error: {type(error).__name__}.")
         self._results.append((claim, attempt))
         self._has_results.set()
 
     async def _send(self, claim: Claim, event: Event | None) -> Attempt:
+        if event is None:
+            return fail_locally("The event was removed.", is_last=True)
         try:
-            if event is None:
-                raise TargetError("The event was removed.")
             target = await self._targets.find(claim.webhook)
             if target.with_texts and event.type in INFERENCE:  # they are long: one is read at a time
                 event = (await self._read([claim], with_texts=True)).get(claim.place, event)
         except DatabaseError:
             raise
         except BudwoodError as error:
-            return Attempt(at=time.time(), seconds=0.0, status=None, error=error.message)
+            return fail_locally(error.message)
         body = encode_event(event, self._source, with_texts=target.with_texts)
         return await self._sender.send(target.url, make_headers(target.secrets, event.id, body), body)
 

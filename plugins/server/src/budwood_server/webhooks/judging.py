@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import or_, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import raise_version
 from budwood_server.database.tables import WEBHOOKS
 from budwood_server.webhooks.records import Attempt, Claim
-from budwood_server.webhooks.schedule import find_pause
+from budwood_server.webhooks.schedule import OPENS_AFTER, find_pause
 
 _GONE: Final = "It answered 410 Gone."
 
@@ -22,6 +22,8 @@ async def judge(connection: AsyncConnection, results: Iterable[tuple[Claim, Atte
     """
     Note which endpoints work: after failures they get no requests for a while, and after 410 none at all.
 
+    Attempts that failed on this server tell nothing about an endpoint.
+
     Args:
         connection: The transaction that stores the results.
         results: The results.
@@ -29,34 +31,57 @@ async def judge(connection: AsyncConnection, results: Iterable[tuple[Claim, Atte
     """
     attempts: dict[str, list[Attempt]] = defaultdict(list)
     for claim, attempt in results:
-        attempts[claim.webhook].append(attempt)
-    working = []
-    for webhook, found in sorted(attempts.items()):
-        if any(attempt.disables for attempt in found):
-            await _disable(connection, webhook, now)
-        elif any(attempt.has_succeeded for attempt in found):
-            working.append(webhook)
+        if not attempt.is_local:
+            attempts[claim.webhook].append(attempt)
+    if not attempts:
+        return
+    gone = [webhook for webhook, made in attempts.items() if any(attempt.disables for attempt in made)]
+    version = await raise_version(connection, SUBJECT) if gone else 0  # before the rows, as changes of users do
+    for row in await _lock_to_change(connection, attempts):
+        made = attempts[row["id"]]
+        if row["id"] in gone:
+            values = {"state": "disabled", "reason": _GONE, "version": version, "changed": now}
+        elif _is_working(made):
+            values = {"failures": 0, "open_until": 0.0}
         else:
-            await _count_failures(connection, webhook, len(found), now)
-    if working:
-        await _forget_failures(connection, working)
+            values = _count_failures(row, made, now)
+        if values:
+            await connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == row["id"]).values(**values))
 
 
-async def _disable(connection: AsyncConnection, webhook: str, now: float) -> None:
-    version = await raise_version(connection, SUBJECT)
-    values = {"state": "disabled", "reason": _GONE, "version": version, "changed": now}
-    await connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook).values(**values))
+async def _lock_to_change(
+    connection: AsyncConnection, attempts: Mapping[str, Sequence[Attempt]]
+) -> Sequence[Mapping[str, Any]]:
+    """
+    Lock the endpoints whose rows may change, and return them.
 
-
-async def _count_failures(connection: AsyncConnection, webhook: str, number: int, now: float) -> None:
-    is_this = WEBHOOKS.c.id == webhook
-    change = update(WEBHOOKS).where(is_this).values(failures=WEBHOOKS.c.failures + number)
-    failures = (await connection.execute(change.returning(WEBHOOKS.c.failures))).scalar_one_or_none()
-    if failures is not None and (pause := find_pause(failures)):
-        await connection.execute(update(WEBHOOKS).where(is_this).values(open_until=now + pause))
-
-
-async def _forget_failures(connection: AsyncConnection, webhooks: Sequence[str]) -> None:
+    All transactions lock them in the same order, so that none waits for another one that waits for it.
+    """
     had_failed = or_(WEBHOOKS.c.failures > 0, WEBHOOKS.c.open_until > 0)
-    change = update(WEBHOOKS).where(WEBHOOKS.c.id.in_(webhooks), had_failed)
-    await connection.execute(change.values(failures=0, open_until=0.0))
+    working = [webhook for webhook, made in attempts.items() if _is_working(made)]
+    others = attempts.keys() - set(working)
+    query = select(WEBHOOKS.c.id, WEBHOOKS.c.failures, WEBHOOKS.c.open_until).order_by(WEBHOOKS.c.id)
+    query = query.where(or_(WEBHOOKS.c.id.in_(others), and_(WEBHOOKS.c.id.in_(working), had_failed)))
+    rows = (await connection.execute(query.with_for_update(key_share=True))).mappings()
+    return [dict(row) for row in rows]
+
+
+def _is_working(attempts: Sequence[Attempt]) -> bool:
+    return any(attempt.has_succeeded for attempt in attempts) and not any(attempt.disables for attempt in attempts)
+
+
+def _count_failures(row: Mapping[str, Any], attempts: Sequence[Attempt], now: float) -> dict[str, Any]:
+    """
+    Return what changes after failures: they begin a pause, and a request that fails after it begins a longer one.
+
+    Requests that were under way when a pause began tell nothing new.
+    """
+    failures = row["failures"]
+    if failures < OPENS_AFTER:
+        failures = min(failures + len(attempts), OPENS_AFTER)
+    elif any(attempt.at >= row["open_until"] for attempt in attempts):
+        failures += 1
+    else:
+        return {}
+    pause = find_pause(failures)
+    return {"failures": failures, "open_until": now + pause} if pause else {"failures": failures}

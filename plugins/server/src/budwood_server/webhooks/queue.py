@@ -152,7 +152,7 @@ class Queue:
                 delivered.append(claim.id)
                 continue
             delay = find_delay(claim.number - claim.earlier, self.delays, attempt.retry_after)
-            if attempt.disables or delay is None:
+            if attempt.disables or attempt.is_last or delay is None:
                 counts["gone" if attempt.disables else "expired"] += 1
                 others.append({"row": claim.id, "to": "failed", "at": now, "end": now})
             else:

@@ -141,6 +141,8 @@ class Attempt:
         request_headers: The headers that were sent, without the signature.
         response_headers: Those of the answer.
         response_body: The beginning of the answer.
+        is_local: Whether it failed on this server, before a request: this tells nothing about the endpoint.
+        is_last: Whether the event can never be sent, so that there is no further attempt.
     """
 
     at: float
@@ -151,6 +153,8 @@ class Attempt:
     request_headers: Mapping[str, str] = field(default_factory=dict)
     response_headers: Mapping[str, str] = field(default_factory=dict)
     response_body: str = ""
+    is_local: bool = False
+    is_last: bool = False
 
     @property
     def has_succeeded(self) -> bool:
@@ -161,3 +165,14 @@ class Attempt:
     def disables(self) -> bool:
         """Whether the endpoint wants no more events: the status 410."""
         return self.status == 410
+
+
+def fail_locally(error: str, *, is_last: bool = False) -> Attempt:
+    """
+    Return an attempt that failed on this server, before a request.
+
+    Args:
+        error: What happened.
+        is_last: Whether the event can never be sent.
+    """
+    return Attempt(at=time.time(), seconds=0.0, status=None, error=error, is_local=True, is_last=is_last)
