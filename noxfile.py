@@ -392,9 +392,14 @@ def proof_server(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def proof_events(session: nox.Session) -> None:
-    """Kill servers and workers 60 times on each database while events are sent, and check what has arrived."""
+    """
+    Kill servers and workers 60 times on each database while events are sent, and check what has arrived.
+
+    Restart a server under 1,000 streams of events, too.
+    """
     options = ["-m", "deep", "--proof=deep", "-o", "faulthandler_timeout=1800", "-rP"]
-    pytest(session, enter_checkout(session), "tests/plugins/server/webhooks", options=options)
+    tests = ["tests/plugins/server/webhooks", "tests/plugins/server/events"]
+    pytest(session, enter_checkout(session), *tests, options=options)
 
 
 @nox.session
