@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from budwood_server.database.tables import EVENT_INTERESTS, EVENTS, VERSIONS
 from budwood_server.events import hub as hubs
-from budwood_server.events.reading import format_id
+from budwood_server.events.reading import Event, format_id
 from budwood_server.people.accounts import create_account
 from budwood_server.people.logins import end_login, issue_ticket, issue_tokens, start_login
 from budwood_server.people.principals import COMMAND
@@ -380,6 +381,29 @@ def test_all_workers_have_all_events(database_url):
                 assert await second.take_numbers(20) == numbers
 
     run(database_url, scenario)
+
+
+def test_events_for_others_do_not_delay_heartbeats(sqlite_url):
+    """
+    While events of other types come without a pause, a stream gets heartbeats.
+    """
+
+    async def scenario(gateway):
+        now = asyncio.get_running_loop().time
+        end = now() + 100 * gateway.hub.heartbeat
+        async with gateway.follow(gateway.admin, "types=run.*") as client:
+            await client.next()
+            (stream,) = gateway.hub._streams
+            beat = asyncio.create_task(client.next())
+            ring = gateway.hub.ring
+            while not beat.done() and now() < end:
+                ring.add([Event(ring.last + 1, "key.created", 0.0, "k", None, {})], ring.last + 1)
+                stream.wake()
+                await asyncio.sleep(0)
+            assert beat.done()
+            assert (await beat).notice == "heartbeat"
+
+    run(sqlite_url, scenario, heartbeat=0.01)
 
 
 def test_a_restored_database_continues(sqlite_url):

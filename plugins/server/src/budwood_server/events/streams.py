@@ -151,29 +151,38 @@ class EventStream:
         if not self._is_started:
             self._is_started = True
             return [self._make_notice(READY, id=format_id(self._place))]
+        due = asyncio.get_running_loop().time() + self._hub.heartbeat
         while True:
             self._changed.clear()
             if self._hub.is_draining:
                 raise StreamEnd(*RESTART)
             try:
                 await self._check()
-                while self._place < self._hub.ring.last:
-                    if items := await self._read():
-                        return items
-                self._is_live = True
+                if items := await self._read_until(due):
+                    return items
             except DatabaseError:
                 raise StreamEnd(*NO_DATABASE) from None
-            if not await self._wait():
+            if not await self._wait_until(due):
                 return [self._make_notice(HEARTBEAT, id=format_id(self._place))]
 
-    async def _wait(self) -> bool:
-        """Wait for new events; return False after the time for a heartbeat."""
+    async def _read_until(self, due: float) -> Sequence[Item]:
+        """Return the next items; none if there are no more, or when a heartbeat is due, in time of the event loop."""
+        while self._place < self._hub.ring.last:
+            if items := await self._read():
+                return items
+            if _is_past(due):
+                return ()
+        self._is_live = True
+        return ()
+
+    async def _wait_until(self, due: float) -> bool:
+        """Wait for new events; return False when a heartbeat is due, also while there are events for others."""
         try:
-            async with asyncio.timeout(self._hub.heartbeat):
+            async with asyncio.timeout_at(due):
                 await self._changed.wait()
         except TimeoutError:
             return False
-        return True
+        return not _is_past(due)
 
     async def _check(self) -> None:
         """Check that the reader may still read, after a change of keys and again and again: logins end unnoticed."""
@@ -216,3 +225,7 @@ class EventStream:
 
     def _make_notice(self, name: str, **fields: Any) -> Item:  # noqa: ANN401 - JSON
         return Item(self._place, name, to_json({"notice": name, **fields}))
+
+
+def _is_past(due: float) -> bool:
+    return asyncio.get_running_loop().time() >= due
