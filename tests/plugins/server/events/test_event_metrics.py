@@ -57,7 +57,8 @@ def test_the_backlog_is_that_of_the_database(database_url):
         await stored.queue().claim(1)
         await stored.pass_time(30)
         async with stored.database.write() as connection:
-            row = {"place": 99, "type": "run.finished", "state": "waiting", "attempts": 0, "earlier": 0, "created": 0.0}
+            row = {"place": 99, "type": "run.finished", "state": "waiting", "attempts": 0, "earlier": 0}
+            row |= {"created": 0.0, "queued": 0.0}
             rows = [{**row, "webhook": webhook, "due": time.time() - 1e5} for webhook in ("paused", "failing")]
             await connection.execute(insert(DELIVERIES), rows)
         backlog = await read_backlog(stored.database)

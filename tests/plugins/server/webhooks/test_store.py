@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import update
 
+from budwood_server.database.tables import DELIVERIES
 from budwood_server.events.retention import MAX_AGE_DAYS, remove_old
 from budwood_server.people.principals import Principal
 from budwood_server.settings import DAY_SECONDS, ServerSettings
@@ -138,5 +140,30 @@ def test_old_events_are_removed_unless_they_are_on_their_way(database_url):
         assert [each.state for each in await stored.read()] == ["failed"]
         await remove_old(stored.database, server, later + 2 * DAY_SECONDS)
         assert await stored.read() == []
+
+    run_stored(database_url, scenario)
+
+
+def test_replays_of_old_deliveries_have_their_time(database_url):
+    """
+    One whose event was delivered long ago waits as long as a new one when it is replayed, alone or since a moment.
+    """
+
+    async def scenario(stored):
+        webhook, _ = await create(stored)
+        await stored.add_events(2)
+        queue = stored.queue()
+        claims = await queue.claim(10)
+        await queue.finish([(claim, ACCEPTED) for claim in claims])
+        server = ServerSettings.model_validate({})
+        for replay in (store.replay_delivery, store.replay_since):
+            long_ago = time.time() - (MAX_AGE_DAYS + 1) * DAY_SECONDS
+            async with stored.database.write() as connection:
+                await connection.execute(update(DELIVERIES).values(created=long_ago, queued=long_ago))
+                await replay(connection, webhook, 0 if replay is store.replay_since else claims[0].id)
+            await remove_old(stored.database, server, time.time() + 1)
+            assert (await stored.read())[0].state == "waiting"
+            (*_, claim) = await queue.claim(1)
+            await queue.finish([(claim, ACCEPTED)])
 
     run_stored(database_url, scenario)

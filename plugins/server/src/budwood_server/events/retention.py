@@ -25,7 +25,9 @@ BATCH: Final = 1000
 """The maximum number of rows of one transaction, so that others need not wait long for the database."""
 
 MAX_AGE_DAYS: Final = 7.0
-"""The days after which a delivery has failed that was never tried to the end: its endpoint gets no requests."""
+"""
+The days after which a delivery has failed whose schedule has not ended: its endpoint gets no requests, or few of them.
+"""
 
 
 async def keep_removing(database: Database, server: ServerSettings) -> None:
@@ -45,7 +47,7 @@ async def remove_old(database: Database, server: ServerSettings, now: float) -> 
     Raises:
         DatabaseError: The database cannot be used.
     """
-    waits = and_(DELIVERIES.c.state.in_(OPEN), DELIVERIES.c.created < now - MAX_AGE_DAYS * DAY_SECONDS)
+    waits = and_(DELIVERIES.c.state.in_(OPEN), DELIVERIES.c.queued < now - MAX_AGE_DAYS * DAY_SECONDS)
     fail = update(DELIVERIES).where(waits, DELIVERIES.c.due < now).values(state="failed", finished=now)
     days = server.events.retention * DAY_SECONDS
     async with database.write() as connection:

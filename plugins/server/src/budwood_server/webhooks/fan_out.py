@@ -51,4 +51,5 @@ def _to_row(webhook: str, event: Event, now: float) -> dict[str, Any]:
         "attempts": 0,
         "earlier": 0,
         "created": now,
+        "queued": now,
     }

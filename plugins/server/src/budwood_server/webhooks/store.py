@@ -232,7 +232,7 @@ def _replay() -> Any:  # noqa: ANN401 - a statement of SQLAlchemy
     """Return the statement that has deliveries sent again, unless a request is under way."""
     now = time.time()
     is_idle = or_(DELIVERIES.c.state != "sending", DELIVERIES.c.due <= now)
-    values = {"state": "waiting", "due": now, "earlier": DELIVERIES.c.attempts, "finished": None}
+    values = {"state": "waiting", "due": now, "queued": now, "earlier": DELIVERIES.c.attempts, "finished": None}
     return update(DELIVERIES).where(is_idle).values(**values)
 
 

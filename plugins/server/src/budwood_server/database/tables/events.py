@@ -105,6 +105,7 @@ DELIVERIES: Final = Table(
     Column("attempts", Integer, nullable=False),  # that have begun
     Column("earlier", Integer, nullable=False),  # those before it was last replayed
     Column("created", Double, nullable=False),
+    Column("queued", Double, nullable=False),  # when it was created, or last replayed
     Column("finished", Double),
     Index("budwood_deliveries_once", "webhook", "place", unique=True),
     Index("budwood_deliveries_by_state", "state", "webhook", "due", "place"),

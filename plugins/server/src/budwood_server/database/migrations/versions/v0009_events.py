@@ -102,7 +102,7 @@ def _create_deliveries() -> None:
         sa.Column("due", sa.Double(), nullable=False),
         sa.Column("worker", sa.String(128)),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in ("attempts", "earlier")),
-        sa.Column("created", sa.Double(), nullable=False),
+        *(sa.Column(name, sa.Double(), nullable=False) for name in ("created", "queued")),
         sa.Column("finished", sa.Double()),
     )
     op.create_index("budwood_deliveries_once", "budwood_deliveries", ["webhook", "place"], unique=True)
