@@ -58,9 +58,9 @@ def test_events_arrive_as_messages(sqlite_url):
     run(sqlite_url, scenario)
 
 
-def test_programs_get_errors_of_http(sqlite_url):
+def test_programs_get_errors_of_http(sqlite_url, caplog):
     """
-    Before the connection is accepted.
+    Before the connection is accepted, without a line in the log: the server has not failed.
     """
 
     async def read_error(served, **options):
@@ -76,6 +76,7 @@ def test_programs_get_errors_of_http(sqlite_url):
         assert await read_error(served, token=served.admin, path="/v1/models") == (404, "unknown_route")
 
     run(sqlite_url, scenario)
+    assert [record.message for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 def test_pages_learn_why_they_may_not_connect(sqlite_url):

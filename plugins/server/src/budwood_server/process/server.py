@@ -143,9 +143,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _create_socket(**options: Any) -> asyncio.Protocol:  # noqa: ANN401 - those of uvicorn
     """Return the protocol of a WebSocket. It is imported by the first one, since most workers have none."""
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from budwood_server.web.socket_protocol import SocketProtocol
 
-    return WebSocketsSansIOProtocol(**options)
+    return SocketProtocol(**options)
 
 
 def _find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
