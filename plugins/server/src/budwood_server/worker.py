@@ -19,6 +19,7 @@ from budwood_server.gateway.configuration import Configuration
 from budwood_server.readiness import check_database, check_leases
 from budwood_server.replies.background import BackgroundReplies
 from budwood_server.settings import ServerSettings, load_server_settings
+from budwood_server.settings_at_start import list_changed
 
 if TYPE_CHECKING:
     from budwood.contracts import Observer
@@ -32,21 +33,6 @@ if TYPE_CHECKING:
 
 
 REFRESH_SECONDS: Final = 1.0
-
-AT_START: Final = (
-    "host",
-    "port",
-    "workers",
-    "worker_timeout",
-    "database",
-    "admin_key",
-    "redis",
-    "usage",
-    "usage_retention_days",
-    "events",
-    "webhooks",
-)
-"""The settings that are read only at the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +100,7 @@ class Worker:
     ) -> None:
         self._load_settings = load_settings
         self._sends_webhooks = sends_webhooks
+        self._told: Sequence[str] = ()
         self._overrides = overrides
         self._authenticate = authenticate
         self._reloading = asyncio.Lock()
@@ -282,10 +269,11 @@ class Worker:
         return is_new
 
     def _report_fixed(self, server: ServerSettings) -> None:
-        """Warn of changed settings that take effect at the next start."""
-        changed = [name for name in AT_START if getattr(server, name) != getattr(self._loaded.server, name)]
-        if changed:
-            logs.emit("settings need a restart", level="warning", settings=changed)
+        """Warn of changed settings that take effect at the next start, once for each change of them."""
+        changed = list_changed(self._loaded.server, server)
+        if changed and changed != self._told:
+            logs.emit("settings need a restart", level="warning", process=self.name, pid=os.getpid(), settings=changed)
+        self._told = changed
 
     async def reload_everywhere(self, principal: Principal) -> str:
         """
