@@ -209,6 +209,7 @@ async def read_error(gateway, token, query="", **headers):
         ("texts=perhaps", {}, (400, "invalid_value")),
         ("texts=true", {}, (403, "missing_scope")),
         ("ticket=wrong", {"authorization": ""}, (401, "invalid_login")),
+        ("ticket=wrong", {}, (400, "invalid_value")),
         ("", {"authorization": ""}, (401, "invalid_api_key")),
         ("", {"authorization": "Bearer bw_access_x"}, (401, "invalid_login")),
         ("", {"accept": "application/json"}, (406, "invalid_value")),

@@ -10,7 +10,7 @@ from budwood_server.access.authentication import INVALID_KEY, INVALID_LOGIN, fin
 from budwood_server.gateway.errors import NO_DATABASE
 from budwood_server.people.logins import ACCESS_PREFIX, find_login, find_login_by_id, hold_login, use_once
 from budwood_server.people.principals import Principal, from_key
-from budwood_server.web.problems import ProblemError
+from budwood_server.web.problems import ProblemError, reject
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
@@ -42,12 +42,15 @@ async def find_reader(worker: Worker, find_header: Callable[[str], str | None], 
         ticket: A ticket of the query in place of a header, which is valid once.
 
     Raises:
-        ProblemError: 401 without a valid key, access token or ticket; 503 if the server has no database.
+        ProblemError: 400 with a ticket beside a key or an access token; 401 without a valid one of them; 503 if the
+            server has no database.
     """
     if worker.database is None:
         raise ProblemError(NO_DATABASE)
     token = find_token(find_header)
-    if token is None and ticket is not None:
+    if token is not None and ticket is not None:
+        raise reject("A request has a key or a ticket, not both.", param="ticket", hint="Leave out one of them.")
+    if ticket is not None:
         return _read_as(worker.database, await _use_ticket(worker.database, ticket))
     if token is not None and token.startswith(ACCESS_PREFIX):
         async with worker.database.read() as connection:
