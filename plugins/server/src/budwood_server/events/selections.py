@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs
 
-from budwood_server.access.authentication import forbid
 from budwood_server.access.keys import TEXTS
-from budwood_server.events.event_types import EVENT_TYPES, find_visible, select_types
+from budwood_server.events.event_types import find_visible, select_types
+from budwood_server.events.permissions import check_patterns, check_texts
 from budwood_server.events.reading import EventFilter, parse_id
 from budwood_server.people.principals import Principal, sees_all
 from budwood_server.web.problems import reject
@@ -49,12 +49,9 @@ class Selection:
         Raises:
             ProblemError: 400: a pattern names no type. 403: it may see none of a pattern, or no texts.
         """
-        for pattern in self.patterns:
-            types = select_types([pattern])
-            if not find_visible(types, principal):
-                raise forbid(principal.scopes, EVENT_TYPES[min(types)].scope, principal.kind)
-        if self.with_texts and TEXTS not in principal.scopes:
-            raise forbid(principal.scopes, TEXTS, principal.kind)
+        check_patterns(self.patterns, principal)
+        if self.with_texts:
+            check_texts(principal)
         owner = None if sees_all(principal) else principal.owner
         visible = find_visible(select_types(self.patterns), principal)
         return EventFilter(visible, owner, self.subjects, self.values)

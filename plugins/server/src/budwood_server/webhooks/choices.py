@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from budwood_server.access.authentication import forbid
-from budwood_server.access.keys import ADMIN, TEXTS
+from budwood_server.access.keys import ADMIN
 from budwood_server.api_models.webhooks import NewWebhook, WebhookChange
-from budwood_server.events.event_types import EVENT_TYPES, find_visible, select_types
+from budwood_server.events.permissions import check_patterns, check_texts
 from budwood_server.people.principals import Principal, sees_all
 from budwood_server.webhooks.urls import check_url
 
@@ -50,17 +49,9 @@ def _check(wanted: dict[str, Any], principal: Principal, *, allow_local: bool) -
     if "url" in wanted:
         check_url(wanted["url"], allow_local=allow_local)
     if "types" in wanted:
-        _check_types(wanted["types"], principal)
+        check_patterns(wanted["types"], principal)
     if wanted.get("sees_all") and not sees_all(principal):
         raise forbid(principal.scopes, ADMIN, principal.kind)
-    if wanted.get("with_texts") and TEXTS not in principal.scopes:
-        raise forbid(principal.scopes, TEXTS, principal.kind)
+    if wanted.get("with_texts"):
+        check_texts(principal)
     return wanted
-
-
-def _check_types(patterns: Iterable[str], principal: Principal) -> None:
-    """Check that each pattern names a type that a principal may see."""
-    for pattern in patterns:
-        named = select_types([pattern])
-        if not find_visible(named, principal):
-            raise forbid(principal.scopes, EVENT_TYPES[min(named)].scope, principal.kind)
