@@ -10,6 +10,7 @@ from sqlalchemy import text, update
 
 from budwood_server.access.keys import ADMIN, INFER, TELEMETRY, TEXTS, WEBHOOKS
 from budwood_server.database.tables import DELIVERIES
+from budwood_server.database.tables import WEBHOOKS as ENDPOINTS
 from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.people.audit import list_entries
@@ -169,6 +170,54 @@ def test_choices_are_checked(gateway):
         for answer in answers:
             assert answer.status == status, answer.body
             assert problem in answer.json["error"]["message"]
+
+
+def test_a_name_identifies_an_endpoint_of_an_owner(gateway):
+    """
+    A name that is in use is refused with the id that has it, and the host as a default gets a number.
+    """
+    first, other = create(gateway, name="mailer"), create(gateway, "blue", name="mailer")
+    hosts = [create(gateway) for _ in range(3)]
+    refused = [
+        call(gateway, "POST", body={"url": URL, "name": "mailer"}),
+        call(gateway, "PATCH", f"/{hosts[0]['id']}", {"name": "mailer"}),
+        call(gateway, "PATCH", f"/{hosts[0]['id']}", {"name": "mailer"}, key="admin"),
+    ]
+
+    assert [answer.status for answer in refused] == [409] * 3
+    for answer in refused:
+        assert answer.json["error"]["code"] == "name_in_use"
+        assert first["id"] in answer.json["error"]["message"]
+    assert [each["name"] for each in hosts] == ["example.org", "example.org-2", "example.org-3"]
+    assert call(gateway, "PATCH", f"/{first['id']}", {"name": "mailer"}).status == 200
+    assert call(gateway, "PATCH", f"/{other['id']}", {"name": "example.org"}, key="blue").status == 200
+
+
+def test_deliveries_of_an_endpoint_that_rests_come_after_its_pause(gateway):
+    """
+    A pause that is over is none, and an endpoint that is paused by its owner has no next attempt.
+    """
+    webhook = create(gateway)
+    write_events(gateway)
+    path, found = f"/{webhook['id']}", []
+    for until in (1e10, 1.0):
+        gateway.run(set_pause(gateway, until))
+        (delivery,) = call(gateway, "GET", f"{path}/deliveries").json["items"]
+        found.append((call(gateway, "GET", path).json["open_until"], delivery["due"]))
+    call(gateway, "PATCH", path, {"state": "paused"})
+    (delivery,) = call(gateway, "GET", f"{path}/deliveries").json["items"]
+
+    assert found[0] == ("2286-11-20T17:46:40Z",) * 2
+    assert (found[1][0], found[1][1] > "2026") == (None, True)
+    assert (delivery["state"], delivery["due"]) == ("waiting", None)
+
+
+async def set_pause(gateway, until):
+    """
+    Have all endpoints rest until a moment.
+    """
+    async with gateway.worker.database.write() as connection:
+        await connection.execute(update(ENDPOINTS).values(failures=7, open_until=until))
 
 
 def test_who_sees_what(gateway):

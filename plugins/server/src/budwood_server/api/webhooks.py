@@ -42,12 +42,13 @@ from budwood_server.people.roles import WEBHOOKS_READ, WEBHOOKS_WRITE
 from budwood_server.web.problems import reject
 from budwood_server.webhooks import store
 from budwood_server.webhooks.activity import DAY, Activity, find_activities
-from budwood_server.webhooks.choices import choose_change, choose_new, find_host
+from budwood_server.webhooks.choices import choose_change, choose_new
 from budwood_server.webhooks.deliveries import count_states, find_delivery, list_attempts, list_deliveries
 from budwood_server.webhooks.records import Webhook
 from budwood_server.webhooks.secrets import load_secrets
 from budwood_server.webhooks.sending import Sender
 from budwood_server.webhooks.trial import send_test
+from budwood_server.webhooks.urls import find_host
 from budwood_server.webhooks.views import (
     describe_attempt,
     describe_delivery,
@@ -113,7 +114,7 @@ async def show(request: Request, reader: Reader, webhook_id: WebhookId) -> Webho
     return describe_details(webhook, secrets, counts.get(webhook.id, {}))
 
 
-@router.patch("/{webhook_id}", responses=_ERRORS)
+@router.patch("/{webhook_id}", responses=_ERRORS | list_responses(409))
 async def change(request: Request, writer: Writer, webhook_id: WebhookId, body: WebhookChange) -> WebhookReply:
     """
     Change an endpoint: fields that are left out stay. ``"state": "active"`` also ends a pause after failures.
@@ -194,7 +195,7 @@ async def list_sent(
         )
         attempts = await list_attempts(connection, [each.id for each in found])
     return Page[DeliveryReply].of(
-        found, paging, lambda each: describe_delivery(each, attempts.get(each.id, ())), lambda each: [each.id]
+        found, paging, lambda each: describe_delivery(webhook, each, attempts.get(each.id, ())), lambda each: [each.id]
     )
 
 
@@ -211,7 +212,7 @@ async def show_sent(
         with_texts = webhook.with_texts and TEXTS in reader.scopes
         events = await read_events(connection, places=[delivery.place], with_texts=with_texts)
     body = encode_event(events[0], source, with_texts=with_texts).decode() if events else None
-    return describe_delivery_details(delivery, attempts, body)
+    return describe_delivery_details(webhook, delivery, attempts, body)
 
 
 @router.post(
@@ -239,7 +240,7 @@ async def replay_one(
             raise reject("The event is being sent.", code="delivery_in_progress", hint=hint, status=409)
         await _record(connection, writer, "webhook.replay", webhook, delivery=delivery.id)
         attempts = (await list_attempts(connection, [delivery.id])).get(delivery.id, ())
-        return describe_delivery(await find_delivery(connection, webhook.id, delivery.id), attempts)
+        return describe_delivery(webhook, await find_delivery(connection, webhook.id, delivery.id), attempts)
 
     return await create_once(request, writer, idempotency_key, act, status=200)
 

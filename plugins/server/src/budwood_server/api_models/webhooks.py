@@ -29,7 +29,8 @@ class NewWebhook(BaseModel):
 
     Attributes:
         url: Where they are sent, such as ``https://example.org/events``.
-        name: A name for people; by default the host of the URL.
+        name: A name for people, which no other endpoint of the owner has; by default the host of the URL, with a number
+            if that is in use.
         types: The types of events: ``run.finished``, ``key.*`` for all of a group, or ``*`` for all that you may see,
             also those of later versions of the server.
         subjects: Only events about these ids; null for all.
@@ -101,7 +102,7 @@ class WebhookReply(BaseModel):
         concurrency: The maximum number of requests at the same time.
         per_second: The maximum number of requests in a second, or null.
         failures: The number of requests that failed since one succeeded.
-        open_until: Until when nothing is sent, after many failures; null if it gets requests.
+        open_until: Until when an active endpoint rests after many failures: nothing is sent; null if it does not.
         created: When it was created.
         changed: When it was changed last.
     """
@@ -233,7 +234,8 @@ class DeliveryReply(BaseModel):
         event: The id of the event.
         type: The type of the event.
         state: ``"waiting"`` for its next attempt, ``"sending"``, ``"delivered"`` or ``"failed"``.
-        due: When the next attempt is due, or null.
+        due: When the next attempt comes, not before the end of the pause of an endpoint that rests; null if it is under
+            way, or none will come: the delivery has ended, or the endpoint is paused or disabled.
         attempts: The number of attempts.
         last: What came of the last one, or null.
         created: When the delivery was created.

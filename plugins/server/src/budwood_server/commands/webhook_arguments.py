@@ -20,6 +20,7 @@ ALLOW_LOCAL: Final = "set allow_local = true in [server.webhooks] of a server fo
 PREFIX: Final = "wh_"
 _NO_DELIVERY: Final = re.compile(r"GET /api/webhooks/(?P<id>[^/ ]+)/deliveries lists them\.")
 _HINTS: Final = {
+    "name_in_use": "Choose another --name. `budwood webhooks list` lists your endpoints.",
     "webhook_disabled": "`budwood webhooks resume ID` makes it yours: it then gets the events that you may see.",
     "too_many_webhooks": "Remove one first: `budwood webhooks rm ID`.",
     "delivery_in_progress": "Try again when the request that is under way has ended.",

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
+from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -96,7 +97,7 @@ def _register(receiver: Receiver, url: str, types: Sequence[str], provider: str 
     """Have the server send events to the receiver, by an endpoint that is deleted at the end."""
     hints = {"invalid_url": _NOT_LOCAL} if url == receiver.url else {}
     with open_server(provider, hints) as client:
-        new = client.webhooks.create(url, name="budwood webhooks listen", types=types)
+        new = client.webhooks.create(url, name=f"budwood webhooks listen {token_hex(4)}", types=types)
         try:
             receiver.secrets = [new.secret]
             receiver.start()

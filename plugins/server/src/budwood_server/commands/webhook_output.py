@@ -31,10 +31,25 @@ _DELIVERY_COLUMNS: Final = ("delivery", "event", "type", "state", "attempts", "l
 def write_webhooks(webhooks: Iterable[WebhookReply], *, layout: Layout | None) -> None:
     """Write a table of endpoints."""
     rows = [
-        (each.id, each.name, each.state, ", ".join(each.types), each.url, each.failures or "", _format(each.created))
+        (
+            *(each.id, each.name, format_state(each), ", ".join(each.types)),
+            *(each.url, each.failures or "", _format(each.created)),
+        )
         for each in webhooks
     ]
     terminal.write_table(_COLUMNS, rows, ("created", "failures", "url"), layout=layout)
+
+
+def note_problems(webhooks: Iterable[WebhookReply]) -> None:
+    """Say of endpoints that get nothing why that is, and which command helps."""
+    for each in webhooks:
+        if each.state == "disabled":
+            terminal.note(f"{each.id} is disabled: {each.reason} `budwood webhooks resume {each.id}` enables it.")
+        elif each.state == "active" and each.open_until is not None:
+            terminal.note(
+                f"{each.id} rests: its last {each.failures} requests have failed. `budwood webhooks logs {each.id}` "
+                f"shows what it answered, and `budwood webhooks resume {each.id}` sends at once."
+            )
 
 
 def write_webhook(webhook: WebhookDetails) -> None:
@@ -46,7 +61,7 @@ def write_webhook(webhook: WebhookDetails) -> None:
         "name": webhook.name,
         "url": webhook.url,
         "owner": webhook.owner,
-        "state": webhook.state + (f": {webhook.reason}" if webhook.reason else ""),
+        "state": format_state(webhook) + (f": {webhook.reason}" if webhook.reason else ""),
         "types": ", ".join(webhook.types),
         "selected": ", ".join(webhook.selected_types) or "none",
         "subjects": "all" if webhook.subjects is None else ", ".join(webhook.subjects),
@@ -54,12 +69,17 @@ def write_webhook(webhook: WebhookDetails) -> None:
         "texts": "yes" if webhook.with_texts else "no",
         "requests": f"{webhook.concurrency} at the same time{limit}",
         "failures": f"{webhook.failures} since the last success",
-        "pause until": _format(webhook.open_until),
         "deliveries": ", ".join(f"{count:,} {state}" for state, count in webhook.deliveries.items()) or "none",
         "older secrets": ", ".join(expiring),
         "created": _format(webhook.created),
     }
     terminal.write_fields({name: value for name, value in fields.items() if value})
+
+
+def format_state(webhook: WebhookReply) -> str:
+    """Return the state of an endpoint; for an active one that gets nothing after failures, until when it rests."""
+    is_resting = webhook.state == "active" and webhook.open_until is not None
+    return f"resting until {_format(webhook.open_until)}" if is_resting else webhook.state
 
 
 def write_secret(message: str, secret: str) -> None:

@@ -21,7 +21,7 @@ from budwood_server.commands.webhook_arguments import (
     open_server,
     split_types,
 )
-from budwood_server.commands.webhook_output import write_secret, write_webhook, write_webhooks
+from budwood_server.commands.webhook_output import note_problems, write_secret, write_webhook, write_webhooks
 
 if TYPE_CHECKING:
     from budwood_server.api_models.webhooks import WebhookReply
@@ -93,9 +93,8 @@ def list_all(
         write_webhooks(shown, layout=layout)
     else:
         terminal.note("no endpoints: `budwood webhooks add URL` creates one.")
-    for each in shown:
-        if each.state == "disabled" and not json_output:
-            terminal.note(f"{each.id} is disabled: {each.reason} `budwood webhooks resume {each.id}` enables it.")
+    if not json_output:
+        note_problems(shown)
     if len(found) > limit:
         terminal.note(f"There are more: pass --limit {2 * limit}.")
 

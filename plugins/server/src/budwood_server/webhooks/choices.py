@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from budwood_server.access.authentication import forbid
 from budwood_server.access.keys import ADMIN
@@ -26,7 +25,6 @@ def choose_new(new: NewWebhook, principal: Principal, *, allow_local: bool) -> d
         ProblemError: 400: the URL or a type is not valid. 403: the principal may not have its events or their texts.
     """
     wanted = dict(new)
-    wanted["name"] = new.name or find_host(new.url)
     wanted["sees_all"] = sees_all(principal) if new.sees_all is None else new.sees_all
     return _check(wanted, principal, allow_local=allow_local)
 
@@ -35,14 +33,6 @@ def choose_change(change: WebhookChange, principal: Principal, *, allow_local: b
     """Return the fields of an endpoint that change; see `choose_new`."""
     wanted = {name: getattr(change, name) for name in change.model_fields_set}
     return _check(wanted, principal, allow_local=allow_local)
-
-
-def find_host(url: str) -> str:
-    """Return the host of a URL. The rest may have a secret of the endpoint."""
-    try:
-        return urlsplit(url).hostname or "endpoint"
-    except ValueError:
-        return "endpoint"
 
 
 def _check(wanted: dict[str, Any], principal: Principal, *, allow_local: bool) -> dict[str, Any]:

@@ -22,10 +22,12 @@ from budwood_server.events.event_types import match_types
 from budwood_server.events.reading import select_events, to_event
 from budwood_server.web.problems import reject
 from budwood_server.webhooks.fan_out import add_deliveries
+from budwood_server.webhooks.names import check_name, find_free_name
 from budwood_server.webhooks.principals import select_webhooks
 from budwood_server.webhooks.records import Webhook, to_webhook
 from budwood_server.webhooks.secrets import add_secret, expire_secrets
 from budwood_server.webhooks.signing import create_secret
+from budwood_server.webhooks.urls import find_host
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -52,10 +54,11 @@ async def create_webhook(
         principal: Who creates it, and owns it.
         keys: The master keys, which seal the secret.
         fields: ``name``, ``url``, ``types``, ``subjects``, ``sees_all``, ``with_texts``, ``concurrency`` and
-            ``per_second``, as `Webhook` has them.
+            ``per_second``, as `Webhook` has them. Without a name, it has that of the host, with a number if that is
+            in use.
 
     Raises:
-        ProblemError: 429: the owner has `MAX_WEBHOOKS` endpoints.
+        ProblemError: 409: another endpoint of the owner has the name. 429: the owner has `MAX_WEBHOOKS` endpoints.
     """
     version = await raise_version(connection, SUBJECT)  # others who change endpoints wait here
     count = select(func.count()).where(WEBHOOKS.c.owner == principal.owner)
@@ -63,6 +66,8 @@ async def create_webhook(
         raise reject(
             f"You have {MAX_WEBHOOKS} endpoints.", code="too_many_webhooks", hint="Delete one first.", status=429
         )
+    name = fields["name"] or await find_free_name(connection, principal.owner, find_host(fields["url"]))
+    await check_name(connection, principal.owner, name)
     now = time.time()
     row = {
         "id": f"{PREFIX}{new_id()}",
@@ -75,6 +80,7 @@ async def create_webhook(
         "open_until": 0.0,
         "next_request": 0.0,
         **_to_columns(fields),
+        "name": name,
     }
     await connection.execute(insert(WEBHOOKS).values(row))
     secret = create_secret()
@@ -117,14 +123,18 @@ async def change_webhook(
             made active gets requests at once.
 
     Raises:
-        ProblemError: 403: its key or account may not see what the fields choose. 404: see `find_webhook`.
+        ProblemError: 403: its key or account may not see what the fields choose. 404: see `find_webhook`. 409: another
+            endpoint of the owner has the name.
     """
     webhook = await find_webhook(connection, webhook_id, owner)
     values = {**_to_columns(fields), "version": await raise_version(connection, SUBJECT), "changed": time.time()}
     if fields.get("state") == "active":
         values |= {"reason": None, "failures": 0, "open_until": 0.0}
         if not webhook.has_principal:
-            values |= _owned_by(principal)
+            name = await find_free_name(connection, principal.owner, webhook.name, webhook_id=webhook_id)
+            values = {"name": name, **values, **_owned_by(principal)}
+    if "name" in fields:
+        await check_name(connection, values.get("owner", webhook.owner), fields["name"], webhook_id=webhook_id)
     await connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(**values))
     changed = await find_webhook(connection, webhook_id, None)
     _check_rights(changed, fields)

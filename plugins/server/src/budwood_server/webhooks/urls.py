@@ -153,3 +153,11 @@ def is_loopback(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return (mapped or parsed).is_loopback
+
+
+def find_host(url: str) -> str:
+    """Return the host of a URL. The rest may have a secret of the endpoint."""
+    try:
+        return urlsplit(url).hostname or "endpoint"
+    except ValueError:
+        return "endpoint"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from budwood_server.api_models.webhooks import (
 )
 from budwood_server.events.reading import format_id
 from budwood_server.webhooks.deliveries import Delivery
-from budwood_server.webhooks.records import OPEN, Attempt, Webhook
+from budwood_server.webhooks.records import Attempt, Webhook
 from budwood_server.webhooks.secrets import StoredSecret
 
 MAX_BODY: Final = 64 * 1024
@@ -45,14 +46,16 @@ def describe_attempt(attempt: Attempt) -> AttemptReply:
     return AttemptReply.model_validate({name: getattr(attempt, name) for name in AttemptReply.model_fields})
 
 
-def describe_delivery(delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryReply:
-    """Return a delivery as it is shown, with what came of the last of its attempts."""
-    return DeliveryReply.model_validate(_delivery_fields(delivery, attempts))
+def describe_delivery(webhook: Webhook, delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryReply:
+    """Return a delivery to an endpoint as it is shown, with what came of the last of its attempts."""
+    return DeliveryReply.model_validate(_delivery_fields(webhook, delivery, attempts))
 
 
-def describe_delivery_details(delivery: Delivery, attempts: Sequence[Attempt], body: str | None) -> DeliveryDetails:
+def describe_delivery_details(
+    webhook: Webhook, delivery: Delivery, attempts: Sequence[Attempt], body: str | None
+) -> DeliveryDetails:
     """Return a delivery with its attempts and the beginning of its body."""
-    fields = _delivery_fields(delivery, attempts) | {
+    fields = _delivery_fields(webhook, delivery, attempts) | {
         "requests": [describe_attempt(attempt) for attempt in attempts],
         "body": None if body is None else body[:MAX_BODY],
         "is_truncated": body is not None and len(body) > MAX_BODY,
@@ -66,11 +69,11 @@ def _fields(webhook: Webhook) -> dict[str, Any]:
         "types": sorted(webhook.patterns),
         "selected_types": sorted(webhook.types),
         "subjects": None if webhook.subjects is None else sorted(webhook.subjects),
-        "open_until": webhook.open_until or None,
+        "open_until": webhook.open_until if webhook.open_until > time.time() else None,
     }
 
 
-def _delivery_fields(delivery: Delivery, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def _delivery_fields(webhook: Webhook, delivery: Delivery, attempts: Sequence[Attempt]) -> dict[str, Any]:
     last = None
     if attempts:
         last = AttemptSummary.model_validate(
@@ -79,6 +82,13 @@ def _delivery_fields(delivery: Delivery, attempts: Sequence[Attempt]) -> dict[st
     return {
         **{name: getattr(delivery, name) for name in ("id", "type", "state", "attempts", "created", "finished")},
         "event": format_id(delivery.place),
-        "due": delivery.due if delivery.state in OPEN else None,
+        "due": _find_due(webhook, delivery),
         "last": last,
     }
+
+
+def _find_due(webhook: Webhook, delivery: Delivery) -> float | None:
+    """Return when the next attempt comes: not before the endpoint gets requests again. None if none will come."""
+    if delivery.state != "waiting" or webhook.state != "active":
+        return None
+    return max(delivery.due, webhook.open_until)
