@@ -22,6 +22,7 @@ from budwood.errors import ConfigurationError
 from budwood.settings import Settings, user_folder, validate_settings
 from budwood_server.access.tokens import check_strength
 from budwood_server.alerts.rules import AlertRule, check_sources
+from budwood_server.settings_help import describe_help
 from budwood_server.web.client_address import parse_network
 
 MEGABYTE: Final = 1024 * 1024
@@ -383,7 +384,7 @@ def load_server_settings(settings: Settings, overrides: Mapping[str, Any] | None
     try:
         server = validate_settings(ServerSettings, values, where="server")
     except ConfigurationError as error:
-        error.hint = error.hint or "The guide of the server lists its settings: docs/guides/gateway.md."
+        error.hint = error.hint or describe_help(ServerSettings, error.message)
         raise
     check_sources(server.alerts, settings.folder_sources)
     if server.runs.storages:
