@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from budwood_server.access.keys import PROMPTS
 from budwood_server.database.tables import EVENTS
+from budwood_server.events.envelope import encode_event
 from budwood_server.events.event_types import EVENT_TYPES
+from budwood_server.events.listing import EventQuery, list_events
 from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.events.schemas import MODELS, describe_data
 from budwood_server.events.sequencing import Sequencer
@@ -180,3 +182,29 @@ def test_the_newest_events_are_listed_first(gateway):
     assert send(gateway, "GET", f"/api/events/{event['id']}", key="other", status=404)["error"]["code"] == "not_found"
     for query in ("before=x", "since=yesterday", "order=other", "subject="):
         send(gateway, "GET", f"/api/events?{query}", status=400)
+
+
+def test_lists_have_the_same_events_as_streams(gateway):
+    """
+    Each with the same JSON, also if it happened in a whole second.
+    """
+
+    async def write():
+        async with gateway.worker.database.write() as connection:
+            new = [
+                NewEvent("run.finished", f"run_{time}", {}, owner="team-red", time=time) for time in (1e9, 1e9 + 0.25)
+            ]
+            await record_events(connection, new)
+
+    gateway.run(write())
+    order(gateway)
+    listed = send(gateway, "GET", "/api/events?type=run.finished")["items"]
+
+    async def read():
+        everything = EventQuery(frozenset({"run.finished"}))
+        async with gateway.worker.database.read() as connection:
+            found = await list_events(connection, everything, "oldest", limit=9)
+        return [json.loads(encode_event(event, "budwood", with_texts=False)) for event in found]
+
+    assert [event["time"] for event in listed] == ["2001-09-09T01:46:40.000Z", "2001-09-09T01:46:40.250Z"]
+    assert listed == gateway.run(read())

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from budwood_server.api_models.moments import Moment
+from budwood_server.api_models.moments import EventMoment
 
 Order = Literal["oldest", "newest"]
 """Which events come first."""
@@ -33,7 +33,7 @@ class EventReply(BaseModel):
     source: str
     type: str
     subject: str
-    time: Moment
+    time: EventMoment
     datacontenttype: Literal["application/json"]
     dataschema: str
     data: dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, overload
 
-from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, PlainSerializer, WithJsonSchema
 
 
 @overload
@@ -22,6 +22,11 @@ def format_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def format_milliseconds(moment: datetime) -> str:
+    """Return the text of the moment of an event, such as ``"2026-11-12T09:31:00.250Z"``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _to_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
@@ -32,3 +37,11 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": "Z$"}, mode="serialization"),
 ]
 """A moment in a reply of ``/api``: a `datetime` in UTC. Seconds since 1970 are accepted, too."""
+
+EventMoment = Annotated[
+    AwareDatetime,
+    AfterValidator(_to_utc),
+    PlainSerializer(format_milliseconds, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": "Z$"}, mode="serialization"),
+]
+"""A `Moment` that has milliseconds in JSON, as in event streams and webhooks."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic_core import to_json
 
+from budwood_server.api_models.moments import format_milliseconds, from_seconds
 from budwood_server.events.reading import Event
 
 SCHEMA_PATH: Final = "/api/events/schemas/"
@@ -31,7 +31,7 @@ def describe_event(event: Event, source: str, *, with_texts: bool) -> dict[str, 
         "source": source,
         "type": event.type,
         "subject": event.subject,
-        "time": datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": format_milliseconds(from_seconds(event.time)),
         "datacontenttype": "application/json",
         "dataschema": f"{SCHEMA_PATH}{event.type}",
         "data": data,
