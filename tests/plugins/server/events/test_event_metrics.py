@@ -51,7 +51,7 @@ def test_the_backlog_is_that_of_the_database(database_url):
     async def scenario(stored):
         assert (await read_backlog(stored.database)).deliveries == {"waiting": 0, "sending": 0}
         await stored.add_webhook("w")
-        for webhook, values in (("paused", {"state": "paused"}), ("failing", {"open_until": time.time() + 1e6})):
+        for webhook, values in (("paused", {"state": "paused"}), ("failing", {"open_until": time.time() + 1000})):
             await stored.add_webhook(webhook, **values)
         await stored.add_events(3)
         await stored.queue().claim(1)

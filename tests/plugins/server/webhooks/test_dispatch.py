@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from contextlib import asynccontextmanager
 
 from sqlalchemy import delete
@@ -18,6 +19,7 @@ from tests.plugins.server.webhooks.receiver import run_receiver
 from tests.plugins.server.webhooks.stored import ACCEPTED, run_stored
 
 OLD, NEW = create_secret(), create_secret()
+CONCURRENCY = 20
 
 
 class FixedTargets:
@@ -62,13 +64,14 @@ class HeldSender:
 
 
 @asynccontextmanager
-async def run_dispatcher(stored, url, *, worker="a", sender=None):
+async def run_dispatcher(stored, url="", *, worker="a", sender=None, targets=None):
     """
     Run a dispatcher.
     """
     sender = sender or Sender(timeout=500.0, allow_local=True)
     queue = stored.queue(worker, lease=600.0, delays=(0.0,) * 9)
-    dispatcher = Dispatcher(stored.database, queue, FixedTargets(url), sender, source="test", poll=0.05, concurrency=20)
+    targets = targets or FixedTargets(url)
+    dispatcher = Dispatcher(stored.database, queue, targets, sender, source="test", poll=0.05, concurrency=CONCURRENCY)
     task = asyncio.create_task(dispatcher.run())
     try:
         yield dispatcher
@@ -194,5 +197,63 @@ def test_an_event_that_was_removed_is_tried_once(database_url):
         [delivery] = await stored.read()
         assert (delivery.state, delivery.attempts) == ("failed", 1)
         assert (await stored.read_webhook("w")).failures == 0
+
+    run_stored(database_url, scenario)
+
+
+class HeldTargets:
+    """
+    The address of an endpoint is its name.
+    """
+
+    async def find(self, webhook):
+        """
+        Return the endpoint.
+        """
+        return Target(url=webhook, with_texts=False, secrets=(NEW,))
+
+
+class SlowSender:
+    """
+    Accepts each event at once, but for slow endpoints never.
+
+    Attributes:
+        counts: The number of requests to each endpoint.
+    """
+
+    def __init__(self):
+        self.counts = Counter()
+
+    async def send(self, url, headers, body):
+        """
+        Accept the event, or wait until the test ends.
+        """
+        self.counts[url] += 1
+        if url.startswith("slow"):
+            await asyncio.Event().wait()
+        return ACCEPTED
+
+    async def close(self):
+        """
+        Do nothing.
+        """
+
+
+def test_slow_endpoints_leave_room_for_others(database_url):
+    """
+    They get a half of the requests that a process can have under way, also if they were created first.
+    """
+
+    async def scenario(stored):
+        for number in range(9):
+            await stored.add_webhook(f"slow{number}")
+        await stored.add_webhook("w")
+        await stored.add_events(50)
+        sender = SlowSender()
+        async with run_dispatcher(stored, sender=sender, targets=HeldTargets()):
+            while any(each.state != "delivered" for each in await stored.read("w")):
+                assert sender.counts.total() - sender.counts["w"] <= CONCURRENCY // 2
+                await asyncio.sleep(0)
+        assert sender.counts["w"] == 50
 
     run_stored(database_url, scenario)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
+from sqlalchemy import update
+
+from budwood_server.database.tables import DELIVERIES
 from budwood_server.settings import DELAYS
-from tests.plugins.server.webhooks.stored import ACCEPTED, REFUSED, is_soon, run_stored
+from budwood_server.webhooks.schedule import FIRST_PAUSE, OPENS_AFTER
+from tests.plugins.server.webhooks.stored import ACCEPTED, REFUSED, fail_now, is_soon, run_stored
 
 
 def test_each_event_is_delivered_to_each_endpoint_that_wants_it(database_url):
@@ -100,6 +105,48 @@ def test_requests_per_second_bound_claims(database_url):
         assert await queue.claim(100) == []
         await stored.pass_time(1.1)
         assert len(await queue.claim(100)) == 5
+
+    run_stored(database_url, scenario)
+
+
+def test_endpoints_that_are_full_do_not_hide_others(database_url):
+    """
+    A claim for one delivery finds the endpoint that can get it, however many others have as many as they may get.
+    """
+
+    async def scenario(stored):
+        for number in range(20):
+            await stored.add_webhook(f"full{number}", concurrency=1)
+        await stored.add_events(2)
+        queue = stored.queue()
+        while await queue.claim(20):
+            pass
+        assert Counter(delivery.state for delivery in await stored.read()) == {"sending": 20, "waiting": 20}
+        await stored.add_webhook("w", next_request=time.time())
+        await stored.add_events(1)
+        assert [claim.webhook for claim in await queue.claim(1)] == ["w"]
+
+    run_stored(database_url, scenario)
+
+
+def test_wrong_clocks_of_workers_that_died_stop_no_endpoint(database_url):
+    """
+    Nothing waits until the time of a clock that was an hour ahead.
+    """
+
+    async def scenario(stored):
+        await stored.add_webhook("w", per_second=2.0, concurrency=3)
+        await stored.add_webhook("open", open_until=time.time() + 7200, failures=OPENS_AFTER, concurrency=3)
+        await stored.add_events(10)
+        assert len(await stored.queue("dead").claim(100)) == 3
+        await stored.pass_time(-3600)
+        async with stored.database.write() as connection:
+            await connection.execute(update(DELIVERIES).where(DELIVERIES.c.state == "waiting").values(due=0.0))
+        claims = await stored.queue("right").claim(100)
+        assert Counter(claim.webhook for claim in claims) == {"w": 2, "open": 1}
+        await stored.queue("right").finish([(claim, fail_now()) for claim in claims])
+        pause = (await stored.read_webhook("open")).open_until - time.time()
+        assert 0 < pause <= 2 * FIRST_PAUSE
 
     run_stored(database_url, scenario)
 

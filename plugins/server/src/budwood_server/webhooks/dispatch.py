@@ -14,6 +14,7 @@ from budwood_server.events.event_types import INFERENCE
 from budwood_server.events.reading import Event, read_events
 from budwood_server.webhooks.records import Attempt, Claim, fail_locally
 from budwood_server.webhooks.signing import make_headers
+from budwood_server.webhooks.slots import Slots
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
@@ -60,6 +61,7 @@ class Dispatcher:
         self._source = source
         self._poll = poll
         self._concurrency = concurrency
+        self._slots = Slots(concurrency)
         self._tasks: dict[asyncio.Task[None], Claim] = {}
         self._results: list[tuple[Claim, Attempt]] = []
         self._has_results = asyncio.Event()
@@ -93,7 +95,7 @@ class Dispatcher:
         if free <= 0:
             return False
         try:
-            claims = await self._queue.claim(free)
+            claims = await self._queue.claim(free, self._slots.share)
             events = await self._read(claims)
         except DatabaseError as error:
             self._report(error)
@@ -102,6 +104,7 @@ class Dispatcher:
         for claim in claims:
             task = asyncio.create_task(self._deliver(claim, events.get(claim.place)))
             self._tasks[task] = claim
+            self._slots.start(claim.id, claim.webhook)
             task.add_done_callback(self._end)
         return bool(claims)
 
@@ -143,7 +146,7 @@ class Dispatcher:
         return await self._sender.send(target.url, make_headers(target.secrets, event.id, body), body)
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
+        self._slots.end(self._tasks.pop(task).id)
         self._wake.set()
 
     async def _wait(self) -> None:

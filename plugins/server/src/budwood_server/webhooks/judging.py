@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import raise_version
 from budwood_server.database.tables import WEBHOOKS
-from budwood_server.webhooks.records import Attempt, Claim
-from budwood_server.webhooks.schedule import OPENS_AFTER, find_pause
+from budwood_server.webhooks.records import CLOCK_SECONDS, Attempt, Claim
+from budwood_server.webhooks.schedule import MAX_PAUSE, OPENS_AFTER, find_pause
 
 _GONE: Final = "It answered 410 Gone."
+_LONGEST: Final = MAX_PAUSE + CLOCK_SECONDS
+"""Seconds for which a pause can last after a request began: one that lasts longer was written by a wrong clock."""
 
 
 async def judge(connection: AsyncConnection, results: Iterable[tuple[Claim, Attempt]], now: float) -> None:
@@ -79,7 +81,7 @@ def _count_failures(row: Mapping[str, Any], attempts: Sequence[Attempt], now: fl
     failures = row["failures"]
     if failures < OPENS_AFTER:
         failures = min(failures + len(attempts), OPENS_AFTER)
-    elif any(attempt.at >= row["open_until"] for attempt in attempts):
+    elif any(not 0 < row["open_until"] - attempt.at <= _LONGEST for attempt in attempts):
         failures += 1
     else:
         return {}

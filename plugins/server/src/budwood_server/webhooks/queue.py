@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.database import Database
 from budwood_server.database.tables import DELIVERIES, DELIVERY_ATTEMPTS, WEBHOOKS
 from budwood_server.events.counts import EventCounts
 from budwood_server.webhooks.judging import judge
-from budwood_server.webhooks.records import OPEN, Attempt, Claim, may_send
+from budwood_server.webhooks.records import Attempt, Claim, has_passed, may_send
 from budwood_server.webhooks.schedule import OPENS_AFTER, find_delay
+from budwood_server.webhooks.slots import share_evenly
 
-CHUNK: Final = 8
-"""The deliveries of an endpoint that are claimed together, if there are as many; other endpoints come next."""
+Share: TypeAlias = Callable[[Sequence[str], int], Mapping[str, int]]
+"""Returns how many deliveries of each endpoint may be claimed; see `share_evenly`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +47,62 @@ class Queue:
     delays: tuple[float, ...]
     counts: EventCounts = field(default_factory=EventCounts)
 
-    async def claim(self, limit: int) -> Sequence[Claim]:
+    async def claim(self, limit: int, share: Share = share_evenly) -> Sequence[Claim]:
         """
         Claim deliveries that are due, some of each endpoint, so that none has to wait for another one's.
 
         Args:
             limit: The maximum number.
+            share: Returns how many of each endpoint.
 
         Raises:
             DatabaseError: The database cannot be used.
         """
         now = time.time()
         ready = await self._find_ready(now)
+        while ready and (shares := share(ready, limit)):
+            if claims := await self._claim_shares(shares, now):
+                return sorted(claims, key=lambda claim: claim.place)
+            ready = [webhook for webhook in ready if webhook not in shares]  # others have locked those
+        return []
+
+    async def _claim_shares(self, shares: Mapping[str, int], now: float) -> Sequence[Claim]:
         claims: list[Claim] = []
-        if not ready:
-            return claims
-        share = max(-(-limit // len(ready)), CHUNK)  # rounded up
         async with self.database.write() as connection:
-            webhooks = await _lock(connection, ready[: -(-limit // share)], now)
-            await _end_leases(connection, list(webhooks), now)
+            webhooks = await _lock(connection, list(shares), now)
+            await self._end_leases(connection, list(webhooks), now)
             in_flight = await _count_in_flight(connection, list(webhooks))
             for webhook, row in webhooks.items():
-                count = min(share, limit - len(claims), _find_limit(row, in_flight.get(webhook, 0)))
+                count = min(shares[webhook], _find_limit(row, in_flight.get(webhook, 0)))
                 if count > 0:
                     claims += await self._claim_of(connection, webhook, count, now)
             await _put_off(connection, webhooks, claims, now)
-        return sorted(claims, key=lambda claim: claim.place)
+        return claims
 
     async def _find_ready(self, now: float) -> Sequence[str]:
         """Return the endpoints that may get a request now, and have one to get. The one that waits longest is first."""
-        due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, DELIVERIES.c.state.in_(OPEN), DELIVERIES.c.due <= now)
-        query = select(WEBHOOKS.c.id).where(may_send(now), exists().where(due)).order_by(WEBHOOKS.c.next_request)
+        is_over = self._is_lease_over(now)
+        numbers = (
+            func.count().filter(condition).label(name) for name, condition in (("over", is_over), ("held", ~is_over))
+        )
+        sending = select(DELIVERIES.c.webhook, *numbers).where(DELIVERIES.c.state == "sending")
+        under_way = sending.group_by(DELIVERIES.c.webhook).subquery()
+        due = and_(DELIVERIES.c.webhook == WEBHOOKS.c.id, DELIVERIES.c.state == "waiting", DELIVERIES.c.due <= now)
+        query = select(WEBHOOKS.c.id).outerjoin(under_way, under_way.c.webhook == WEBHOOKS.c.id)
+        query = query.where(may_send(now), or_(under_way.c.over > 0, exists().where(due)))
+        query = query.where(func.coalesce(under_way.c.held, 0) < _LIMIT).order_by(WEBHOOKS.c.next_request)
         async with self.database.read() as connection:
             return (await connection.execute(query)).scalars().all()
+
+    def _is_lease_over(self, now: float) -> ColumnElement[bool]:
+        return has_passed(DELIVERIES.c.due, now, 2 * self.lease)  # that of other settings may be longer
+
+    async def _end_leases(self, connection: AsyncConnection, webhooks: Sequence[str], now: float) -> None:
+        """Free what workers held that have died, or that were too slow."""
+        is_over = DELIVERIES.c.webhook.in_(webhooks), DELIVERIES.c.state == "sending", self._is_lease_over(now)
+        found = select(DELIVERIES.c.id).where(*is_over).with_for_update(skip_locked=True).cte("ended")
+        is_found = DELIVERIES.c.id.in_(select(found.c.id))
+        await connection.execute(update(DELIVERIES).where(is_found).values(state="waiting", due=now))
 
     async def _claim_of(self, connection: AsyncConnection, webhook: str, count: int, now: float) -> Iterable[Claim]:
         """Claim deliveries of an endpoint."""
@@ -171,6 +195,9 @@ _END_OTHER: Final = (
     .where(DELIVERIES.c.id == bindparam("row"))
     .values(state=bindparam("to"), due=bindparam("at"), finished=bindparam("end"))
 )
+_LIMIT: Final = case((WEBHOOKS.c.failures >= OPENS_AFTER, 1), else_=WEBHOOKS.c.concurrency)
+"""The requests that an endpoint may get at the same time. After many failures one tells whether it works again."""
+
 _PUT_OFF: Final = update(WEBHOOKS).where(WEBHOOKS.c.id == bindparam("row")).values(next_request=bindparam("next"))
 
 
@@ -185,15 +212,6 @@ async def _lock(connection: AsyncConnection, ready: Sequence[str], now: float) -
     return {row["id"]: dict(row) for row in rows}
 
 
-async def _end_leases(connection: AsyncConnection, webhooks: Sequence[str], now: float) -> None:
-    """Free what workers held that have died, or that were too slow."""
-    ended = select(DELIVERIES.c.id).where(
-        DELIVERIES.c.webhook.in_(webhooks), DELIVERIES.c.state == "sending", DELIVERIES.c.due <= now
-    )
-    found = ended.with_for_update(skip_locked=True).cte("ended")
-    await connection.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(select(found.c.id))).values(state="waiting"))
-
-
 async def _count_in_flight(connection: AsyncConnection, webhooks: Sequence[str]) -> Mapping[str, int]:
     """Return the number of requests that each endpoint gets at this moment."""
     query = select(DELIVERIES.c.webhook, func.count())
@@ -203,7 +221,7 @@ async def _count_in_flight(connection: AsyncConnection, webhooks: Sequence[str])
 
 def _find_limit(row: Mapping[str, Any], in_flight: int) -> int:
     """Return how many more requests an endpoint may get now."""
-    limit: int = 1 if row["failures"] >= OPENS_AFTER else row["concurrency"]  # one request tells if it works again
+    limit: int = 1 if row["failures"] >= OPENS_AFTER else row["concurrency"]  # as `_LIMIT`
     if row["per_second"]:
         limit = min(limit, in_flight + max(1, int(row["per_second"])))
     return limit - in_flight

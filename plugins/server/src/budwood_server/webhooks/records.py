@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, case, or_
 
 from budwood_server.access.keys import TEXTS
 from budwood_server.api_models.webhooks import WebhookState
@@ -15,15 +15,36 @@ from budwood_server.database.tables import WEBHOOKS
 from budwood_server.events.event_types import find_permitted, match_types
 from budwood_server.events.reading import EventFilter
 from budwood_server.webhooks.principals import find_rights, has_principal
+from budwood_server.webhooks.schedule import MAX_PAUSE
 
 OPEN: Final = ("waiting", "sending")
 """The states of deliveries that have not ended."""
 
+CLOCK_SECONDS: Final = 600.0
+"""Seconds by which clocks of workers may differ."""
+
+_RATE: Final = WEBHOOKS.c.per_second
+_MAX_WAIT: Final = case((_RATE.is_(None), 0.0), (_RATE < 1e-9, 1e9), else_=1.0 + 1.0 / _RATE)
+"""Seconds for which an endpoint waits for its next request at most: it gets the requests of a second together."""
+
+
+def has_passed(moment: ColumnElement[float], now: float, longest: float | ColumnElement[float]) -> ColumnElement[bool]:
+    """
+    Return the condition that a moment has passed. One that is too far ahead was written by a wrong clock.
+
+    Args:
+        moment: A column.
+        now: The time in seconds since 1970.
+        longest: The longest time in seconds that a right clock puts it ahead.
+    """
+    return or_(moment <= now, moment > now + longest + CLOCK_SECONDS)
+
 
 def may_send(now: float) -> ColumnElement[bool]:
     """Return the condition that an endpoint may get a request now."""
-    is_ready = and_(WEBHOOKS.c.state == "active", WEBHOOKS.c.open_until <= now, WEBHOOKS.c.next_request <= now)
-    return and_(is_ready, has_principal(now))
+    is_over = has_passed(WEBHOOKS.c.open_until, now, MAX_PAUSE)
+    is_next = has_passed(WEBHOOKS.c.next_request, now, _MAX_WAIT)
+    return and_(WEBHOOKS.c.state == "active", is_over, is_next, has_principal(now))
 
 
 @dataclass(frozen=True, slots=True)
