@@ -44,13 +44,30 @@ class Report:
         return {"requests": self.requests, "events": len(self.ids), "last": self.last}
 
 
+class Slow:
+    """
+    The requests to slow endpoints that are under way.
+    """
+
+    def __init__(self):
+        self.now = self.most = 0
+
+    def change(self, by):
+        """
+        Note that one begins (1) or ends (-1).
+        """
+        self.now += by
+        self.most = max(self.most, self.now)
+
+
 class Connection(asyncio.Protocol):
     """
     Answers the requests of a connection, which come one after the other.
     """
 
-    def __init__(self, reports, randomness):
+    def __init__(self, reports, randomness, slow):
         self._reports = reports
+        self._slow = slow
         self._random = randomness
         self._data = b""
 
@@ -81,9 +98,14 @@ class Connection(asyncio.Protocol):
             return
         report.add(headers["webhook-id"])
         if path.startswith("/slow"):
-            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._answer, 204)
+            self._slow.change(1)
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._answer_slowly)
         else:
             self._answer(204)
+
+    def _answer_slowly(self):
+        self._slow.change(-1)
+        self._answer(204)
 
     def _answer(self, status):
         self._transport.write(b"HTTP/1.1 %d X\r\ncontent-length: 0\r\n\r\n" % status)
@@ -93,13 +115,14 @@ async def main(seed):
     """
     Serve, print the port, and print what has arrived when the input ends.
     """
-    reports, randomness = defaultdict(Report), random.Random(seed)
+    reports, randomness, slow = defaultdict(Report), random.Random(seed), Slow()
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(reports, randomness), "127.0.0.1", 0, backlog=1024
+        lambda: Connection(reports, randomness, slow), "127.0.0.1", 0, backlog=1024
     )
     tell(server.sockets[0].getsockname()[1])
     await asyncio.to_thread(sys.stdin.read)
-    tell(json.dumps({path: report.describe() for path, report in reports.items()}))
+    found = {path: report.describe() for path, report in reports.items()}
+    tell(json.dumps(found | {"most_slow": slow.most}))
 
 
 def tell(line):

@@ -19,6 +19,7 @@ from budwood_server.webhooks.targets import Target
 from tests.plugins.server.webhooks.receivers import run_receivers
 
 SECRET = create_secret()
+CONCURRENCY = 100
 WRITTEN = 500
 """The events of one transaction."""
 
@@ -34,6 +35,7 @@ class Figures:
         cpu_seconds: The processor time of the process that sends until then.
         ends: For each healthy endpoint the seconds to its last delivery, in order.
         reports: What has arrived, by the path of the endpoint.
+        most_slow: The most requests to slow endpoints that were under way at the same time.
     """
 
     requests: int
@@ -41,6 +43,7 @@ class Figures:
     cpu_seconds: float
     ends: list[float]
     reports: dict
+    most_slow: int
 
     def __str__(self):
         cpu = 1e6 * self.cpu_seconds / self.requests
@@ -90,8 +93,9 @@ async def deliver(stored, endpoints, events, *, to_each, seed=1):
             await _wait_until_delivered(stored, healthy)
             cpu = time.process_time() - cpu
         reports = receivers.stop()
+    most_slow = reports.pop("most_slow")
     ends = sorted(reports[f"/{webhook.replace('-', '/')}"]["last"] - began for webhook in healthy)
-    return Figures(sum(each["requests"] for each in reports.values()), ends[-1], cpu, ends, reports)
+    return Figures(sum(each["requests"] for each in reports.values()), ends[-1], cpu, ends, reports, most_slow)
 
 
 @asynccontextmanager
@@ -101,7 +105,7 @@ async def run_services(stored, targets):
     """
     sender = Sender(timeout=15.0, allow_local=True)
     queue = stored.queue(delays=(0.5,) * 9)
-    dispatcher = Dispatcher(stored.database, queue, targets, sender, source="test", poll=0.25, concurrency=100)
+    dispatcher = Dispatcher(stored.database, queue, targets, sender, source="test", poll=0.25, concurrency=CONCURRENCY)
     tasks = [asyncio.create_task(stored.sequencer.run()), asyncio.create_task(dispatcher.run())]
     try:
         yield

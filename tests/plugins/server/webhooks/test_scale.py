@@ -1,20 +1,24 @@
-"""Many events to many endpoints, of which one refuses connections, one is slow, and one answers 500 at random."""
+"""Many events to many endpoints, of which one refuses connections, some are slow, and one answers 500 at random."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.plugins.server.webhooks.scale import deliver
+from tests.plugins.server.webhooks.scale import CONCURRENCY, deliver
 from tests.plugins.server.webhooks.stored import run_stored
 
 pytestmark = pytest.mark.one_python
+
+SLOW = 8
+"""The number of slow endpoints: without a limit they would take most of the requests of a process."""
 
 
 def name_endpoints(healthy):
     """
     Return the names of endpoints, the broken ones first.
     """
-    return ["dead-0", "slow-0", "flaky-0", *(f"healthy-{number}" for number in range(healthy))]
+    slow = [f"slow-{number}" for number in range(SLOW)]
+    return ["dead-0", *slow, "flaky-0", *(f"healthy-{number}" for number in range(healthy))]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +31,7 @@ def name_endpoints(healthy):
 )
 def test_broken_endpoints_do_not_delay_others(database_url, healthy, events, to_each):
     """
-    Healthy ones get all their events, and end at about the same time. The slow one gets its own share only.
+    Healthy ones get all their events, and end at about the same time. The slow ones get a half of the requests at most.
     """
 
     async def scenario(stored):
@@ -38,7 +42,7 @@ def test_broken_endpoints_do_not_delay_others(database_url, healthy, events, to_
         for number in range(healthy):
             assert figures.reports[f"/healthy/{number}"]["events"] >= expected
             assert figures.reports[f"/healthy/{number}"]["requests"] == figures.reports[f"/healthy/{number}"]["events"]
-        assert figures.reports.get("/slow/0", {"events": 0})["events"] < expected
+        assert figures.most_slow <= CONCURRENCY // 2
         assert "/dead/0" not in figures.reports
 
     run_stored(database_url, scenario)
