@@ -29,6 +29,9 @@ VENDOR: Final = 6
 PARTIAL: Final = 7
 INTERRUPTED: Final = 130
 
+_IS_USAGE: Final = "is_usage_error"
+"""The attribute of errors that `blame_arguments` sets."""
+
 STATUSES: Final[Mapping[type[errors.BudwoodError], int]] = {
     errors.BudwoodError: GENERAL,
     errors.PromptError: USAGE,
@@ -75,11 +78,16 @@ class NoModelError(errors.ConfigurationError):
     error_code = "no_model"
 
 
+def blame_arguments(error: errors.BudwoodError) -> None:
+    """Have an error end a command with the status of usage: a server has found it in the arguments of the command."""
+    setattr(error, _IS_USAGE, True)
+
+
 def status_of(error: Exception) -> int:
     """Return the exit status of an error."""
     if isinstance(error, PartialError):
         return PARTIAL
-    if isinstance(error, ArgumentError):
+    if isinstance(error, ArgumentError) or getattr(error, _IS_USAGE, False):
         return USAGE
     if isinstance(error, _UsageError):
         return error.exit_code

@@ -177,9 +177,9 @@ def test_errors_say_what_to_do(prompts, folder, monkeypatch):
     prompts("push")
 
     status, _, messages = prompts("show", "greetnig", "--server")
-    assert (status, "Did you mean greeting? `budwood prompts list --server`" in messages) == (6, True)
+    assert (status, "Did you mean greeting? `budwood prompts list --server`" in messages) == (2, True)
     status, _, messages = prompts("rollback", "greeting", "7")
-    assert (status, "hint: `budwood prompts list --server` lists" in messages) == (6, True)
+    assert (status, "hint: `budwood prompts list --server` lists" in messages) == (2, True)
     assert prompts("diff", "Greeting!")[0] == 2
     status, _, messages = prompts("push", "--label", "Live!")
     assert (status, "--label 'Live!' is not a label" in messages) == (2, True)

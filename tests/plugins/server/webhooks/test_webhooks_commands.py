@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 
 from budwood_cli.program import run
 from budwood_server.access.keys import INFER, WEBHOOKS
 from budwood_server.client import GatewayClient
+from budwood_server.commands.webhook_output import format_state
 from budwood_server.webhooks import verify
 from tests.plugins.server.client.conftest import ServedGateway
 
@@ -191,6 +194,55 @@ def test_a_test_says_what_the_endpoint_answers(webhooks, receiver):
     assert webhooks("test", new["id"])[0] == 1
     assert "`budwood webhooks test" in webhooks("logs", new["id"])[2]
     webhooks("rm", new["id"], "--yes")
+
+
+def test_an_endpoint_without_an_address_is_added_with_a_warning(webhooks):
+    """
+    The host may get its address later. A test names the host and what to check.
+    """
+    status, _, messages = webhooks("add", "https://no-such-host.invalid/x", "--name", "lost")
+    assert (status, "warning: Nothing can be sent to it now: no-such-host.invalid has no address" in messages) == (
+        0,
+        True,
+    )
+    status, _, messages = webhooks("test", "lost")
+    assert (status, "no-such-host.invalid has no address" in messages) == (1, True)
+    assert "Check the host of the URL" in messages
+    assert webhooks("logs", "lost", "--state", "failed")[2] == "no failed deliveries.\n"
+    webhooks("rm", "lost", "--yes")
+
+
+def test_what_a_server_refuses_about_arguments_is_a_usage_error(webhooks, receiver):
+    """
+    With the status 2, so that scripts do not try again, and the names of the options.
+    """
+    new = add(webhooks, receiver, "--name", "taken")
+    for arguments, message in (
+        (["show", "wh_none"], "no endpoint 'wh_none'"),
+        (["logs", new["id"], "999"], "no delivery 999"),
+        (["logs", new["id"], "abc"], "'abc' is no number of a delivery"),
+        (["replay", new["id"], "999"], "no delivery 999"),
+        (["add", "foo"], "no URL with a host"),
+        (["add", "https://example.org", "--types", "runs.*"], "no type of events 'runs.*'"),
+        (["add", "https://example.org", "--name", "taken"], f"The endpoint {new['id']} has the name 'taken'"),
+        (["add", "https://example.org", "--name", ""], "--name: it must have at least 1 character."),
+        (["change", new["id"], "--name", "n" * 201], "--name: it must have at most 200 characters."),
+        (["rotate", new["id"], "--overlap", "400d"], "At most 30d"),
+    ):
+        status, _, messages = webhooks(*arguments)
+        assert (status, message in messages) == (2, True), messages
+    webhooks("rm", new["id"], "--yes")
+
+
+def test_endpoints_that_rest_are_shown_so():
+    """
+    With the end of the pause, in lists and alone; the state of others is their own.
+    """
+    until = datetime(2100, 1, 2, 3, 4, 5, tzinfo=UTC)
+    states = [(state, end) for state in ("active", "paused") for end in (None, until)]
+    shown = [format_state(SimpleNamespace(state=state, open_until=end)) for state, end in states]
+
+    assert shown == ["active", "resting until 2100-01-02 03:04:05Z", "paused", "paused"]
 
 
 def test_errors_name_the_command_that_helps(webhooks, receiver):

@@ -46,7 +46,7 @@ from budwood_server.webhooks.choices import choose_change, choose_new
 from budwood_server.webhooks.deliveries import count_states, find_delivery, list_attempts, list_deliveries
 from budwood_server.webhooks.records import Webhook
 from budwood_server.webhooks.secrets import load_secrets
-from budwood_server.webhooks.sending import Sender
+from budwood_server.webhooks.sending import Sender, find_warning
 from budwood_server.webhooks.trial import send_test
 from budwood_server.webhooks.urls import find_host
 from budwood_server.webhooks.views import (
@@ -95,11 +95,12 @@ async def create(request: Request, writer: Writer, new: NewWebhook, idempotency_
     """
     fields = choose_new(new, writer, allow_local=_allows_local(request))
     keys = await find_keys(request)
+    warning = await find_warning(new.url, allow_local=_allows_local(request))
 
     async def insert(connection: AsyncConnection) -> NewWebhookReply:
         webhook, secret = await store.create_webhook(connection, writer, keys, fields)
         await _record(connection, writer, "webhook.create", webhook)
-        return NewWebhookReply(**dict(describe_webhook(webhook)), secret=secret)
+        return NewWebhookReply(**dict(describe_webhook(webhook)), secret=secret, warning=warning)
 
     return await create_once(request, writer, idempotency_key, insert)
 

@@ -160,9 +160,11 @@ class NewWebhookReply(WebhookReply):
 
     Attributes:
         secret: The secret that signs its requests, ``whsec_…``. It is not shown again.
+        warning: Why nothing can be sent to its host now, such as that it has no address; null if nothing is known.
     """
 
     secret: str = Field(repr=False)
+    warning: str | None = None
 
 
 class SecretRotation(BaseModel):

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 _OTHER_KEY: Final = (
     f"Log in with `budwood login URL`, set {KEY_VARIABLE}, or set `api_key` in the server's section of budwood.toml."
 )
+_OF_SERVER: Final = frozenset(
+    {
+        *("unknown_route", "no_master_key", "invalid_master_key"),
+        *("delivery_in_progress", "idempotency_in_progress", "idempotency_unavailable"),
+    }
+)
+"""Codes of errors 404 and 409 that say nothing about the arguments of a command."""
+
 Provider = Annotated[
     str | None,
     typer.Option(
@@ -32,6 +40,8 @@ def open_client(provider: str | None, settings: Settings | None = None) -> Itera
     """
     Open a client of the server. Hints of errors are those of the command line.
 
+    What the server refuses about arguments, such as an unknown id, ends a command with the status of usage.
+
     Args:
         provider: The section of the settings. None for the server of the environment, the only one of the settings, or
             that of the login.
@@ -41,13 +51,18 @@ def open_client(provider: str | None, settings: Settings | None = None) -> Itera
         ConfigurationError: No server is named, or several are.
         CredentialError: There is no key and no login.
     """
-    from budwood_server.client import AuthenticationError
+    from budwood_cli.errors import blame_arguments
+    from budwood_server.client import AuthenticationError, ConflictError, InvalidRequestError, NotFoundError
 
     with _connect(provider, settings) as client:
         try:
             yield client
         except AuthenticationError as error:
             error.hint = _OTHER_KEY
+            raise
+        except (InvalidRequestError, NotFoundError, ConflictError) as error:
+            if error.code is not None and error.code not in _OF_SERVER:  # a proxy has no code
+                blame_arguments(error)
             raise
 
 

@@ -18,6 +18,12 @@ ALLOW_LOCAL: Final = "set allow_local = true in [server.webhooks] of a server fo
 """What lets a server send events to its own machine."""
 
 PREFIX: Final = "wh_"
+_FIELD: Final = re.compile(r"(?:body|path)\.(?P<name>\w+)(?:\.\d+)?: (?P<problem>.*)", re.DOTALL)
+"""The message of an error of the server that names a field of a request."""
+
+_ARGUMENTS: Final = {"url": "URL", "webhook_id": "WEBHOOK", "delivery_id": "DELIVERY", "subjects": "--subject"}
+"""The arguments of commands whose names are not those of the fields."""
+
 _NO_DELIVERY: Final = re.compile(r"GET /api/webhooks/(?P<id>[^/ ]+)/deliveries lists them\.")
 _HINTS: Final = {
     "name_in_use": "Choose another --name. `budwood webhooks list` lists your endpoints.",
@@ -28,8 +34,19 @@ _HINTS: Final = {
 }
 """The hints of errors of the server at the command line, by their codes."""
 
+MAX_DELIVERY: Final = 2**63 - 1
+
+
+def _parse_delivery(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= MAX_DELIVERY):
+        raise typer.BadParameter(f"{text!r} is no number of a delivery. `budwood webhooks logs WEBHOOK` lists them.")
+    return int(text)
+
+
 Webhook = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The id of the endpoint, or its name.")]
-Delivery = Annotated[int | None, typer.Argument(metavar="DELIVERY", min=1, help="The number of one delivery.")]
+Delivery = Annotated[
+    int | None, typer.Argument(metavar="DELIVERY", parser=_parse_delivery, help="The number of one delivery.")
+]
 Types = Annotated[
     list[str] | None,
     typer.Option(
@@ -69,6 +86,7 @@ def open_server(provider: str | None, hints: Mapping[str, str] | None = None) ->
             yield client
         except APIError as error:
             error.hint = _find_hint(error, hints or {})
+            error.message = _name_argument(error.message)
             raise
 
 
@@ -107,6 +125,15 @@ def _suggest(text: str, names: Iterable[str]) -> str:
 
     near = did_you_mean(text, sorted(set(names)))
     return f"{near} `budwood webhooks list` lists them." if near else "`budwood webhooks list` lists them."
+
+
+def _name_argument(message: str) -> str:
+    """Return a message about a field of a request with the argument of the command instead."""
+    if (found := _FIELD.fullmatch(message)) is None:
+        return message
+    name = found["name"]
+    argument = _ARGUMENTS.get(name, "--" + name.replace("_", "-"))
+    return f"{argument}: {found['problem']}"
 
 
 def _find_hint(error: APIError, hints: Mapping[str, str]) -> str | None:

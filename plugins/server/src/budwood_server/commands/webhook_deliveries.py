@@ -126,8 +126,12 @@ def _list_deliveries(
         terminal.write_json([each.model_dump(mode="json") for each in shown])
     elif shown:
         write_deliveries(shown, layout=layout)
+    elif state is not None:
+        terminal.note(f"no deliveries are {state}." if state in ("waiting", "sending") else f"no {state} deliveries.")
     else:
-        terminal.note(f"no deliveries: `budwood webhooks test {webhook_id}` sends a test event.")
+        terminal.note(
+            f"no deliveries: `budwood webhooks test {webhook_id}` sends a test event, which is not listed here."
+        )
     if len(found) > limit:
         terminal.note(f"There are more: pass --limit {2 * limit}.")
 

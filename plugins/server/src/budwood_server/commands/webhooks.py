@@ -68,6 +68,8 @@ def add(
         terminal.write_json(new.model_dump(mode="json"))
         return
     terminal.note(f"added: {_describe(new)}, for {', '.join(new.selected_types)}.")
+    if new.warning is not None:
+        terminal.note(f"Nothing can be sent to it now: {new.warning}", label="warning:")
     write_secret(f"`budwood webhooks test {new.id}` tries it.", new.secret)
 
 
@@ -188,9 +190,13 @@ def rotate(
 
     Until the end of the overlap, requests have signatures of both, so that receivers can change at any time.
     """
+    from budwood_cli.errors import ArgumentError
     from budwood_cli.moments import format_moment, parse_duration
+    from budwood_server.api_models.webhooks import MAX_OVERLAP
 
     seconds = 0.0 if overlap == "0" else parse_duration(overlap, option="--overlap")
+    if seconds > MAX_OVERLAP:
+        raise ArgumentError(f"--overlap {overlap} is too long.", hint=f"At most {MAX_OVERLAP // 86_400}d are possible.")
     with open_server(provider) as client:
         new = client.webhooks.rotate(find_id(client, webhook), overlap=seconds)
     if json_output:

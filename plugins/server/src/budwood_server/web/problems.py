@@ -110,6 +110,10 @@ def describe_invalid(error: Mapping[str, Any]) -> str:
             return "there is no such field"
         case "missing":
             return "it is missing"
+        case "string_too_short" | "string_too_long":
+            is_short = error["type"] == "string_too_short"
+            number = error["ctx"]["min_length" if is_short else "max_length"]
+            return f"it must have at {'least' if is_short else 'most'} {number} character{'' if number == 1 else 's'}"
         case _:
             text: str = error.get("msg", "is not valid")
             return text.removeprefix("Value error, ").rstrip(".")

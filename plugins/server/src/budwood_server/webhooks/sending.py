@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from budwood.contracts import AsyncTransport
 
 CONNECT_SECONDS: Final = 5.0
+WARNING_SECONDS: Final = 2.0
+"""Seconds for a look-up that only warns."""
+
 MAX_ERROR: Final = 500
 """The number of characters of an error that are kept: it may quote the other side."""
 
@@ -70,7 +73,7 @@ class Sender:
         timing = Timing(connect_timeout=CONNECT_SECONDS, idle_timeout=self._timeout, deadline=start + self._timeout)
         try:
             async with asyncio.timeout(self._timeout):
-                addresses = await self._look_up(url)
+                addresses = await _look_up(url, self._resolve, allow_local=self._allow_local)
                 sent = {**headers, **_UNCOMPRESSED}
                 call = HTTPCall(method="POST", url=url, headers=sent, body=body, addresses=addresses)
                 exchange = await self._transport.open(call, timing)
@@ -93,32 +96,56 @@ class Sender:
             response_body=shorten_body(answer),
         )
 
-    async def _look_up(self, url: str) -> tuple[str, ...]:
-        """
-        Return the addresses of the host, all of which may get requests.
-
-        Raises:
-            UnsafeUrlError: One of them may not, or nothing may be sent to the URL.
-            OSError: The host has no address.
-        """
-        if (problem := find_problem(url, allow_local=self._allow_local)) is not None:
-            raise UnsafeUrlError(f"The URL cannot be used: {problem.message}")
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        found = await self._resolve(parts.hostname, port, type=socket.SOCK_STREAM)
-        addresses = tuple(dict.fromkeys(str(place[0]) for *_, place in found))
-        for address in addresses:
-            if not is_allowed(address, allow_local=self._allow_local):
-                raise UnsafeUrlError(f"{parts.hostname} has the address {address}, which is not public")
-            if parts.scheme == "http" and not is_loopback(address):
-                raise UnsafeUrlError(f"{parts.hostname} is not this machine, so that the URL must begin with https://")
-        if not addresses:
-            raise OSError(f"{parts.hostname} has no address")
-        return addresses
-
     async def close(self) -> None:
         """Close all connections."""
         await self._transport.close()
+
+
+async def find_warning(url: str, *, allow_local: bool, resolve: Any = None) -> str | None:  # noqa: ANN401 - as above
+    """
+    Return why nothing can be sent to a URL now, by what its host is looked up as; None if nothing is known.
+
+    Args:
+        url: The URL.
+        allow_local: Whether it may lead to this machine.
+        resolve: Looks up hosts, as `asyncio.loop.getaddrinfo` does.
+    """
+    try:
+        async with asyncio.timeout(WARNING_SECONDS):
+            await _look_up(url, resolve or _resolve, allow_local=allow_local)
+    except TimeoutError:
+        return None
+    except (OSError, ValueError) as error:
+        return _describe(error, WARNING_SECONDS)
+    return None
+
+
+async def _look_up(url: str, resolve: Any, *, allow_local: bool) -> tuple[str, ...]:  # noqa: ANN401 - as above
+    """
+    Return the addresses of the host, all of which may get requests.
+
+    Raises:
+        UnsafeUrlError: One of them may not, or nothing may be sent to the URL.
+        OSError: The host has no address.
+    """
+    if (problem := find_problem(url, allow_local=allow_local)) is not None:
+        raise UnsafeUrlError(f"The URL cannot be used: {problem.message}")
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = await resolve(parts.hostname, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        cure = "Check the host of the URL, and that the server can look up names"
+        raise OSError(f"{parts.hostname} has no address ({error.strerror}). {cure}") from None
+    addresses = tuple(dict.fromkeys(str(place[0]) for *_, place in found))
+    for address in addresses:
+        if not is_allowed(address, allow_local=allow_local):
+            raise UnsafeUrlError(f"{parts.hostname} has the address {address}, which is not public")
+        if parts.scheme == "http" and not is_loopback(address):
+            raise UnsafeUrlError(f"{parts.hostname} is not this machine, so that the URL must begin with https://")
+    if not addresses:
+        raise OSError(f"{parts.hostname} has no address")
+    return addresses
 
 
 async def _resolve(host: str, port: int, **options: Any) -> Any:  # noqa: ANN401 - as of the loop

@@ -60,7 +60,9 @@ async def rotate(visit: Visit) -> Response:
     reply = await webhooks.rotate(visit.request, visit.principal, webhook.id, rotation, once)
     new = SecretReply.model_validate_json(bytes(reply.body))
     expires = new.old_secrets_expire if rotation.overlap else None
-    return visit.render("webhook_secret.html", {"webhook": webhook, "secret": new.secret, "expires": expires})
+    return visit.render(
+        "webhook_secret.html", {"webhook": webhook, "secret": new.secret, "warning": None, "expires": expires}
+    )
 
 
 async def ask_replay(visit: Visit) -> Response:

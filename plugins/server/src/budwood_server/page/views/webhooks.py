@@ -72,7 +72,8 @@ async def create(visit: Visit) -> Response:
     except REFUSED as error:
         return await _show_form(visit, visit.form, *find_errors(error, _FIELDS))
     created = NewWebhookReply.model_validate_json(bytes(reply.body))
-    return visit.render("webhook_secret.html", {"webhook": created, "secret": created.secret, "expires": None})
+    values = {"webhook": created, "secret": created.secret, "warning": created.warning, "expires": None}
+    return visit.render("webhook_secret.html", values)
 
 
 async def show_change(visit: Visit) -> Response:
