@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from budwood_server.database.tables import DELIVERIES
 from budwood_server.events.retention import MAX_AGE_DAYS, remove_old
@@ -165,5 +165,31 @@ def test_replays_of_old_deliveries_have_their_time(database_url):
             assert (await stored.read())[0].state == "waiting"
             (*_, claim) = await queue.claim(1)
             await queue.finish([(claim, ACCEPTED)])
+
+    run_stored(database_url, scenario)
+
+
+def test_replays_of_many_events_are_few_statements(database_url):
+    """
+    Others that write wait for the transaction, so it does not read the events. Those that it replays are the selected.
+    """
+
+    async def scenario(stored):
+        await stored.add_events(1200, owner="team-red")
+        await stored.add_events(3, owner="team-blue")
+        await stored.add_events(3, owner="team-red", kind="key.created")
+        webhook, _ = await create(stored)
+        own, _ = await create(stored, name="own", sees_all=False, subjects={"run_1", "run_2"})
+        statements = []
+        engine = stored.database.engine.sync_engine
+        event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+        async with stored.database.write() as connection:
+            assert await store.replay_since(connection, webhook, 0.0) == 1203
+            assert await store.replay_since(connection, own, 0.0) == 2
+        assert len([each for each in statements if "budwood_" in each]) == 6
+        assert [each.place for each in await stored.read(webhook.id)] == list(range(1, 1204))
+        assert [each.place for each in await stored.read(own.id)] == [2, 3]
+        async with stored.database.write() as connection:
+            assert await store.replay_since(connection, webhook, time.time() + 60) == 0
 
     run_stored(database_url, scenario)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, tuple_, update
 
 from budwood_server.access.tokens import new_id
 from budwood_server.api_models.webhooks import OVERLAP_SECONDS
@@ -19,9 +19,8 @@ from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import raise_version
 from budwood_server.database.tables import DELIVERIES, EVENTS, WEBHOOKS
 from budwood_server.events.event_types import match_types
-from budwood_server.events.reading import select_events, to_event
 from budwood_server.web.problems import reject
-from budwood_server.webhooks.fan_out import add_deliveries
+from budwood_server.webhooks.fan_out import add_past_deliveries
 from budwood_server.webhooks.names import check_name, find_free_name
 from budwood_server.webhooks.principals import select_webhooks
 from budwood_server.webhooks.records import Webhook, to_webhook
@@ -39,7 +38,6 @@ PREFIX: Final = "wh_"
 MAX_WEBHOOKS: Final = 100
 """The maximum number of endpoints of an owner."""
 
-REPLAY_BATCH: Final = 1000
 _ORDER: Final = (WEBHOOKS.c.created.desc(), WEBHOOKS.c.id.desc())
 
 
@@ -206,7 +204,7 @@ async def replay_since(connection: AsyncConnection, webhook: Webhook, since: flo
     """
     Send all events since a moment again that an endpoint gets, also those from before it was created.
 
-    Those that are on their way are left alone.
+    Those that are on their way are left alone. Others that write wait meanwhile, so it is few statements.
 
     Args:
         connection: A transaction that writes.
@@ -222,20 +220,24 @@ async def replay_since(connection: AsyncConnection, webhook: Webhook, since: flo
     if not webhook.has_principal:
         hint = "Make the endpoint active: it is then yours, and gets the events that you may see."
         raise reject(f"The endpoint is disabled. {webhook.reason}", code="webhook_disabled", hint=hint, status=409)
-    place, count = 0, 0
-    while True:
-        query = select_events().where(EVENTS.c.place > place, EVENTS.c.time >= since).order_by(EVENTS.c.place)
-        rows = (await connection.execute(query.limit(REPLAY_BATCH))).mappings().all()
-        events = [event for event in (to_event(dict(row)) for row in rows) if webhook.filter.accepts(event)]
-        if events:
-            places = [event.place for event in events]
-            is_one = and_(DELIVERIES.c.webhook == webhook.id, DELIVERIES.c.place.in_(places))
-            await connection.execute(_replay().where(is_one))
-            await add_deliveries(connection, [webhook], events)
-        count += len(events)
-        if len(rows) < REPLAY_BATCH:
-            return count
-        place = rows[-1]["place"]
+    is_replayed = _select_replayed(webhook, since)
+    places = select(EVENTS.c.place).where(is_replayed)
+    is_one = and_(DELIVERIES.c.webhook == webhook.id, DELIVERIES.c.place.in_(places))
+    await connection.execute(_replay().where(is_one))
+    await add_past_deliveries(connection, webhook.id, is_replayed)
+    count: int = (await connection.execute(select(func.count()).select_from(EVENTS).where(is_replayed))).scalar_one()
+    return count
+
+
+def _select_replayed(webhook: Webhook, since: float) -> ColumnElement[bool]:
+    """Return the condition that an event is one since a moment that an endpoint gets, as `EventFilter.accepts` says."""
+    selected = webhook.filter
+    conditions = [EVENTS.c.place.is_not(None), EVENTS.c.time >= since, EVENTS.c.type.in_(selected.types)]
+    if selected.owner is not None:
+        conditions.append(EVENTS.c.owner == selected.owner)
+    if selected.subjects is not None:
+        conditions.append(EVENTS.c.subject.in_(selected.subjects))
+    return and_(*conditions)
 
 
 def _replay() -> Any:  # noqa: ANN401 - a statement of SQLAlchemy
