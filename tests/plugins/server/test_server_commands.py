@@ -14,6 +14,11 @@ from budwood_server.access.directory import KeyDirectory
 from budwood_server.access.tokens import parse_token
 from budwood_server.database import Database
 from budwood_server.database.schema import VERSION_TABLE
+from budwood_server.events.reading import read_events
+from budwood_server.events.recording import NewEvent, record_events
+from budwood_server.events.sequencing import Sequencer
+from budwood_server.webhooks.fan_out import fan_out
+from tests.plugins.server.databases import open_database
 
 pytestmark = pytest.mark.one_python
 
@@ -215,6 +220,27 @@ def test_the_database_is_upgraded(server):
     assert (found["version"], found["usage_version"]) == (found["required_version"], found["required_usage_version"])
     assert server("db", "upgrade")[2].startswith("up to date: ")
     assert json.loads(server("db", "upgrade", "--json")[1])["state"] == "current"
+
+
+def test_events_of_a_restored_database_have_new_ids(server, database_url):
+    """
+    They are above those that were used after the backup was made. Streams after such an id continue.
+    """
+
+    async def write():
+        async with open_database(database_url) as database:
+            async with database.write() as connection:
+                await record_events(connection, [NewEvent("run.finished", "run_1", {}, owner="red")])
+            await Sequencer(database, fan_out, poll=60).assign()
+            async with database.read() as connection:
+                return [event.id for event in await read_events(connection)]
+
+    (first,) = asyncio.run(write())
+    status, output, _ = server("db", "restored", "--database", database_url, "--json")
+    last = json.loads(output)["last_id"]
+    assert (status, last) == (0, "evt_0000001000000001")
+    assert asyncio.run(write()) == [first, "evt_0000001000000002"]
+    assert "evt_0000002000000002" in server("db", "restored", "--database", database_url)[2]
 
 
 def test_keys_of_an_older_or_newer_database_are_left_alone(server, create, sqlite_url):

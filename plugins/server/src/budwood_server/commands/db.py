@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from budwood_server.database import Database
 
 app = new_group("Create the tables of the database, or bring them up to date.")
+
+SKIPPED_IDS: Final = 1_000_000_000
+"""The ids of events that are skipped after a restore: more than a server gives between a backup and its restore."""
 
 
 @app.command("status")
@@ -45,6 +48,29 @@ def upgrade(*, database: URL = None, json_output: options.AsJSON = False) -> Non
     else:
         done = "created" if before["state"] == "empty" else "upgraded"
         terminal.note(f"{done}: the tables in {before['database']} have version {CURRENT}")
+
+
+@app.command("restored")
+def restored(*, database: URL = None, json_output: options.AsJSON = False) -> None:
+    """
+    Have ids of events continue above those that were used after the backup was made.
+
+    Run it once after you have restored a backup, before you start servers. Receivers that know the ids of earlier
+    events would take new events with the same ids for copies of them, and ignore them.
+    """
+    last = run_with_database(database, _skip_ids)
+    if json_output:
+        terminal.write_json({"last_id": last})
+    else:
+        terminal.note(f"the ids of new events continue after {last}")
+
+
+async def _skip_ids(database: Database) -> str:
+    from budwood_server.database import EVENTS, raise_version
+    from budwood_server.events.reading import format_id
+
+    async with database.write() as connection:
+        return format_id(await raise_version(connection, EVENTS, SKIPPED_IDS))
 
 
 async def _read_status(database: Database) -> dict[str, Any]:
