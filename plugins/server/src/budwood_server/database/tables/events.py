@@ -76,7 +76,7 @@ WEBHOOKS: Final = Table(
     Column("next_request", Double, nullable=False),  # when the next request is within per_second
     Index("budwood_webhooks_by_owner", "owner", "created", "id"),
 )
-"""Endpoints of webhooks. `budwood_server.webhooks.endpoints.Webhook` describes the columns."""
+"""Endpoints of webhooks. `budwood_server.webhooks.records.Webhook` describes the columns."""
 
 WEBHOOK_SECRETS: Final = Table(
     "budwood_webhook_secrets",
