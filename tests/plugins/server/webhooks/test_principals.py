@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -186,5 +187,26 @@ def test_who_may_see_more_cannot_give_it_to_the_endpoint_of_another(database_url
             with pytest.raises(ProblemError, match=name):
                 await change(stored, COMMAND, webhook, **fields)
         assert (await find(stored, webhook)).patterns == {"*"}
+
+    run_stored(database_url, scenario)
+
+
+def test_who_takes_an_endpoint_over_gets_only_what_they_may_see(database_url):
+    """
+    While its account is disabled others can resume it as theirs; they cannot leave a URL of theirs behind.
+    """
+
+    async def scenario(stored):
+        async with stored.database.write() as connection:
+            bob = from_account(await create_account(connection, COMMAND, "bob", "admin", "hash"), "login")
+        webhook = await create(stored, replace(bob, owner="team-red"))
+        async with stored.database.write() as connection:
+            await change_account(connection, COMMAND, "bob", is_disabled=True)
+        other = from_key(await create_key(stored))
+        with pytest.raises(ProblemError, match="'admin'"):
+            await change(stored, other, webhook, url="https://example.com/")
+        assert (await find(stored, webhook)).url == FIELDS["url"]
+        taken = await change(stored, other, webhook, url="https://example.com/", state="active")
+        assert (taken.types, taken.sees_all, taken.with_texts) == (frozenset(), False, False)
 
     run_stored(database_url, scenario)

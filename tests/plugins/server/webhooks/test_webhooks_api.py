@@ -319,6 +319,39 @@ def test_texts_need_their_scope(gateway):
     assert bodies["red"]["data"] == {"name": "n"}
 
 
+def test_an_endpoint_is_used_by_those_who_see_its_events(gateway):
+    """
+    Another key of the team cannot have its events sent elsewhere, nor get its secret or its deliveries.
+    """
+    gateway.keys["thief"] = gateway.create_key(name="thief", team="red", scopes={WEBHOOKS})
+    webhook = create(gateway, "texts", types=["inference.*"], with_texts=True)
+    own = create(gateway)
+    write_events(gateway)
+    delivery = call(gateway, "GET", f"/{own['id']}/deliveries").json["items"][0]["id"]
+    path = f"/{webhook['id']}"
+    refused = [
+        call(gateway, method, where, body, key).status
+        for key in ("thief", "red", "admin")
+        for method, where, body in (
+            ("PATCH", path, {"url": "https://example.com/"}),
+            ("PATCH", path, {"state": "active", "subjects": ["x"]}),
+            ("POST", f"{path}/rotate", None),
+            ("POST", f"{path}/test", None),
+            ("POST", f"{path}/replay", {"since": "2026-01-01T00:00:00Z"}),
+        )
+    ]
+    shown = f"/{own['id']}/deliveries/{delivery}"
+
+    assert set(refused) == {403}
+    assert call(gateway, "GET", path).json["url"] == URL
+    assert call(gateway, "GET", shown, key="thief").status == 403
+    assert call(gateway, "POST", f"{shown}/replay", key="thief").status == 403
+    assert call(gateway, "GET", shown).status == 200
+    assert call(gateway, "PATCH", path, {"url": f"{URL}/new"}, "texts").status == 200
+    assert call(gateway, "PATCH", path, {"state": "paused"}, "thief").status == 200
+    assert call(gateway, "DELETE", path, key="thief").status == 204
+
+
 def test_a_test_event_is_sent_at_once(gateway):
     """
     Also to an endpoint that is paused: signed, and the reply has the answer.

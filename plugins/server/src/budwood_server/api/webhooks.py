@@ -44,6 +44,7 @@ from budwood_server.webhooks import store
 from budwood_server.webhooks.activity import DAY, Activity, find_activities
 from budwood_server.webhooks.choices import choose_change, choose_new
 from budwood_server.webhooks.deliveries import count_states, find_delivery, list_attempts, list_deliveries
+from budwood_server.webhooks.permissions import check_access, check_delivery
 from budwood_server.webhooks.records import Webhook
 from budwood_server.webhooks.secrets import load_secrets
 from budwood_server.webhooks.sending import Sender, find_warning
@@ -120,7 +121,8 @@ async def change(request: Request, writer: Writer, webhook_id: WebhookId, body: 
     """
     Change an endpoint: fields that are left out stay. ``"state": "active"`` also ends a pause after failures.
 
-    An endpoint whose key was revoked, or whose account was disabled, is then that of who makes it active.
+    An endpoint whose key was revoked, or whose account was disabled, is then that of who makes it active. Other changes
+    than a pause need a key or an account that may see all that the endpoint gets.
     """
     fields = choose_change(body, writer, allow_local=_allows_local(request))
     async with get_database(request).write() as connection:
@@ -150,7 +152,7 @@ async def rotate(
     keys = await find_keys(request)
 
     async def act(connection: AsyncConnection) -> SecretReply:
-        webhook = await store.find_webhook(connection, webhook_id, get_owner(writer))
+        webhook = await _find(connection, writer, webhook_id)
         secret = await store.rotate_secret(connection, keys, webhook.id, webhook.owner, overlap)
         await _record(connection, writer, "webhook.rotate", webhook, overlap=overlap)
         return SecretReply(id=webhook.id, secret=secret, old_secrets_expire=from_seconds(time.time() + overlap))
@@ -164,7 +166,7 @@ async def test(request: Request, writer: Writer, webhook_id: WebhookId) -> Webho
     server = get_worker(request).configuration.server
     keys = await find_keys(request)
     async with get_database(request).write() as connection:
-        webhook = await store.find_webhook(connection, webhook_id, get_owner(writer))
+        webhook = await _find(connection, writer, webhook_id)
         stored = await load_secrets(connection, [webhook.id], now=time.time())
         await _record(connection, writer, "webhook.test", webhook)
     secrets = [each.open(keys) for each in stored]
@@ -212,7 +214,9 @@ async def show_sent(
         attempts = (await list_attempts(connection, [delivery.id])).get(delivery.id, ())
         with_texts = webhook.with_texts and TEXTS in reader.scopes
         events = await read_events(connection, places=[delivery.place], with_texts=with_texts)
-    body = encode_event(events[0], source, with_texts=with_texts).decode() if events else None
+    event = events[0] if events else None
+    check_delivery(delivery, event, reader)
+    body = None if event is None else encode_event(event, source, with_texts=with_texts).decode()
     return describe_delivery_details(webhook, delivery, attempts, body)
 
 
@@ -231,7 +235,7 @@ async def replay_one(
     """Send the event of a delivery again, with the same id, by the schedule from its start."""
 
     async def act(connection: AsyncConnection) -> DeliveryReply:
-        webhook = await store.find_webhook(connection, webhook_id, get_owner(writer))
+        webhook = await _find(connection, writer, webhook_id)
         delivery = await find_delivery(connection, webhook.id, delivery_id)
         if not await read_events(connection, places=[delivery.place]):
             hint = "Events are kept for the days that [server.events] retention says."
@@ -257,7 +261,7 @@ async def replay(
     """
 
     async def act(connection: AsyncConnection) -> ReplayReply:
-        webhook = await store.find_webhook(connection, webhook_id, get_owner(writer))
+        webhook = await _find(connection, writer, webhook_id)
         count = await store.replay_since(connection, webhook, body.since.timestamp())
         await _record(connection, writer, "webhook.replay", webhook, since=body.since.isoformat(), events=count)
         return ReplayReply(events=count)
@@ -269,6 +273,13 @@ async def read_activities(request: Request, webhooks: Sequence[WebhookReply]) ->
     """Return what is known of the deliveries of endpoints, by their ids."""
     async with get_database(request).read() as connection:
         return await find_activities(connection, [each.id for each in webhooks], since=time.time() - DAY)
+
+
+async def _find(connection: AsyncConnection, principal: Principal, webhook_id: str) -> Webhook:
+    """Return an endpoint that somebody may use, and not only see."""
+    webhook = await store.find_webhook(connection, webhook_id, get_owner(principal))
+    check_access(webhook, principal)
+    return webhook
 
 
 def _allows_local(request: Request) -> bool:

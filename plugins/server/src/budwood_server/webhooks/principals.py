@@ -29,9 +29,9 @@ class Rights(NamedTuple):
     What an endpoint may get.
 
     Attributes:
-        scopes: The scopes of its key or account.
+        scopes: The scopes of its key or account; none if it can never be used again.
         sees_all: Whether it may get events of all owners.
-        problem: Why it may get nothing, or None.
+        problem: Why it may get nothing now, or None.
     """
 
     scopes: frozenset[str] = frozenset()
@@ -75,15 +75,13 @@ def _find_key_rights(row: Mapping[str, Any], now: float) -> Rights:
         return Rights(problem="Its key does not exist any more.")
     if row["key_revoked"] is not None:
         return Rights(problem="Its key was revoked.")
-    if row["key_expires"] is not None and row["key_expires"] <= now:
-        return Rights(problem="Its key has expired.")
     scopes = expand_scopes(frozenset(row["key_scopes"]))
-    return Rights(scopes, sees_all=ADMIN in scopes)
+    has_expired = row["key_expires"] is not None and row["key_expires"] <= now
+    return Rights(scopes, ADMIN in scopes, "Its key has expired." if has_expired else None)
 
 
 def _find_account_rights(row: Mapping[str, Any]) -> Rights:
     if row["account_role"] is None:
         return Rights(problem="Its account was removed.")
-    if row["account_disabled"] is not None:
-        return Rights(problem="Its account was disabled.")
-    return Rights(ROLES[row["account_role"]], sees_all=True)
+    problem = None if row["account_disabled"] is None else "Its account was disabled."
+    return Rights(ROLES[row["account_role"]], sees_all=True, problem=problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, or_
 
@@ -14,7 +14,7 @@ from budwood_server.api_models.webhooks import WebhookState
 from budwood_server.database.tables import WEBHOOKS
 from budwood_server.events.event_types import find_permitted, match_types
 from budwood_server.events.reading import EventFilter
-from budwood_server.webhooks.principals import find_rights, has_principal
+from budwood_server.webhooks.principals import Rights, find_rights, has_principal
 from budwood_server.webhooks.schedule import MAX_PAUSE
 
 OPEN: Final = ("waiting", "sending")
@@ -47,6 +47,21 @@ def may_send(now: float) -> ColumnElement[bool]:
     return and_(WEBHOOKS.c.state == "active", is_over, is_next, has_principal(now))
 
 
+class Reach(NamedTuple):
+    """
+    Which events an endpoint gets.
+
+    Attributes:
+        types: Their types.
+        sees_all: Whether it gets events of all owners, and not only of its own.
+        with_texts: Whether its events have the texts of prompts and replies.
+    """
+
+    types: frozenset[str] = frozenset()
+    sees_all: bool = False
+    with_texts: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """
@@ -66,6 +81,8 @@ class Webhook:
         state: ``"active"``, ``"paused"`` by its owner, or ``"disabled"`` by its answers, or with its key or account.
         reason: Why it is disabled, or None.
         has_principal: Whether its key or account can be used; see `budwood_server.webhooks.principals`.
+        reach: What it gets, or, if its key or account cannot be used, what it would get if that changed: an account
+            can be enabled again.
         concurrency: The maximum number of requests at the same time.
         per_second: The maximum number of requests in a second, or None.
         created: When it was created, in seconds since 1970.
@@ -87,6 +104,7 @@ class Webhook:
     state: WebhookState
     reason: str | None
     has_principal: bool
+    reach: Reach
     concurrency: int
     per_second: float | None
     created: float
@@ -103,16 +121,27 @@ class Webhook:
 def to_webhook(row: Mapping[str, Any]) -> Webhook:
     """Return the endpoint of a row of `budwood_server.webhooks.principals.select_webhooks`, as it is at this moment."""
     subjects, rights = row["subjects"], find_rights(row, time.time())
+    reach = _find_reach(row, rights)
+    now = Reach() if rights.problem else reach
     return Webhook(
         patterns=frozenset(row["types"]),
-        types=find_permitted(_match_all(row["types"]), rights.scopes),
+        types=now.types,
         subjects=None if subjects is None else frozenset(subjects),
-        sees_all=bool(row["sees_all"]) and rights.sees_all,
-        with_texts=bool(row["with_texts"]) and TEXTS in rights.scopes,
+        sees_all=now.sees_all,
+        with_texts=now.with_texts,
         state="disabled" if rights.problem else row["state"],
         reason=rights.problem or row["reason"],
         has_principal=rights.problem is None,
+        reach=reach,
         **{name: row[name] for name in _PLAIN},
+    )
+
+
+def _find_reach(row: Mapping[str, Any], rights: Rights) -> Reach:
+    return Reach(
+        types=find_permitted(_match_all(row["types"]), rights.scopes),
+        sees_all=bool(row["sees_all"]) and rights.sees_all,
+        with_texts=bool(row["with_texts"]) and TEXTS in rights.scopes,
     )
 
 

@@ -22,6 +22,7 @@ from budwood_server.events.event_types import match_types
 from budwood_server.web.problems import reject
 from budwood_server.webhooks.fan_out import add_past_deliveries
 from budwood_server.webhooks.names import check_name, find_free_name
+from budwood_server.webhooks.permissions import PAUSE, check_access, check_choices
 from budwood_server.webhooks.principals import select_webhooks
 from budwood_server.webhooks.records import Webhook, to_webhook
 from budwood_server.webhooks.secrets import add_secret, expire_secrets
@@ -121,8 +122,9 @@ async def change_webhook(
             made active gets requests at once.
 
     Raises:
-        ProblemError: 403: its key or account may not see what the fields choose. 404: see `find_webhook`. 409: another
-            endpoint of the owner has the name.
+        ProblemError: 403: its key or account may not see what the fields choose, or the principal may not see what
+            the endpoint then gets; see `budwood_server.webhooks.permissions.check_access`. 404: see `find_webhook`.
+            409: another endpoint of the owner has the name.
     """
     webhook = await find_webhook(connection, webhook_id, owner)
     values = {**_to_columns(fields), "version": await raise_version(connection, SUBJECT), "changed": time.time()}
@@ -135,7 +137,9 @@ async def change_webhook(
         await check_name(connection, values.get("owner", webhook.owner), fields["name"], webhook_id=webhook_id)
     await connection.execute(update(WEBHOOKS).where(WEBHOOKS.c.id == webhook_id).values(**values))
     changed = await find_webhook(connection, webhook_id, None)
-    _check_rights(changed, fields)
+    check_choices(changed, fields)
+    if fields != PAUSE:
+        check_access(changed, principal)
     return changed
 
 
@@ -251,22 +255,6 @@ def _replay() -> Any:  # noqa: ANN401 - a statement of SQLAlchemy
 def _owned_by(principal: Principal) -> dict[str, str]:
     """Return the columns of an endpoint that say whose it is."""
     return {"owner": principal.owner, "principal_kind": principal.kind, "principal_id": principal.id}
-
-
-def _check_rights(webhook: Webhook, fields: Mapping[str, Any]) -> None:
-    """Check that the key or the account of an endpoint may see what was chosen, which somebody else may have done."""
-    if not webhook.has_principal:
-        return
-    lacking = [pattern for pattern in fields.get("types", ()) if webhook.types.isdisjoint(match_types(pattern))]
-    lacking += [name for name in ("sees_all", "with_texts") if fields.get(name) and not getattr(webhook, name)]
-    if lacking:
-        raise reject(
-            f"The endpoint may not have {lacking[0]!r}: an endpoint gets what its key or account may see.",
-            param="types" if lacking[0] in fields.get("types", ()) else lacking[0],
-            code="insufficient_scope",
-            hint="Create an endpoint with a key or an account that may see it.",
-            status=403,
-        )
 
 
 def _is(webhook_id: str, owner: str | None) -> Any:  # noqa: ANN401 - a condition of SQLAlchemy
