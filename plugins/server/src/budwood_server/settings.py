@@ -184,7 +184,7 @@ class EventSettings(_Section):
     ``[server.events]``: what happened, for webhooks and streams of events.
 
     Attributes:
-        source: The URL of this server, or another name of it, in each event.
+        source: The URL of this server, or another name of it, in each event. With a URL, events have ``dataschema``.
         inference: Whether an event is written for each call also while no webhook and no stream gets it, so that later
             streams can begin in the past.
         retention: The days for which events are kept.

@@ -24,7 +24,8 @@ class EventReply(BaseModel):
         subject: The id of what it is about.
         time: When it happened.
         datacontenttype: The media type of ``data``.
-        dataschema: The path of the JSON schema of ``data`` on the server.
+        dataschema: The URL of the JSON schema of ``data``; None unless the setting ``source`` is the URL of the server.
+            ``/api/events/schemas/TYPE`` is its path.
         data: What happened, as that schema describes it.
     """
 
@@ -35,7 +36,7 @@ class EventReply(BaseModel):
     subject: str
     time: EventMoment
     datacontenttype: Literal["application/json"]
-    dataschema: str
+    dataschema: str | None = None
     data: dict[str, Any]
 
 

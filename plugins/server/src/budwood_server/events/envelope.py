@@ -25,6 +25,7 @@ def describe_event(event: Event, source: str, *, with_texts: bool) -> dict[str, 
     data = dict(event.data)
     if with_texts and event.texts is not None:
         data |= event.texts
+    schema = find_schema(event.type, source)
     return {
         "specversion": "1.0",
         "id": event.id,
@@ -33,9 +34,16 @@ def describe_event(event: Event, source: str, *, with_texts: bool) -> dict[str, 
         "subject": event.subject,
         "time": format_milliseconds(from_seconds(event.time)),
         "datacontenttype": "application/json",
-        "dataschema": f"{SCHEMA_PATH}{event.type}",
+        **({} if schema is None else {"dataschema": schema}),
         "data": data,
     }
+
+
+def find_schema(name: str, source: str) -> str | None:
+    """Return the URL of the schema of the data of a type; None if the source is no URL, since CloudEvents needs one."""
+    if not source.startswith(("https://", "http://")):
+        return None
+    return f"{source.rstrip('/')}{SCHEMA_PATH}{name}"
 
 
 def encode_event(event: Event, source: str, *, with_texts: bool) -> bytes:
