@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -11,7 +12,7 @@ from sqlalchemy import delete, select, update
 from budwood_server.database.tables import EVENT_INTERESTS, EVENTS, VERSIONS
 from budwood_server.events import hub as hubs
 from budwood_server.events.reading import Event, format_id
-from budwood_server.people.accounts import create_account
+from budwood_server.people.accounts import change_account, create_account, remove_account
 from budwood_server.people.logins import end_login, issue_ticket, issue_tokens, start_login
 from budwood_server.people.principals import COMMAND
 from tests.plugins.server.events.streaming import open_gateway, run, write
@@ -252,11 +253,28 @@ def test_a_ticket_opens_one_stream(database_url):
             assert await client.take_numbers(1) == await other.take_numbers(1) == [1]
             async with gateway.worker.database.write() as connection:
                 await end_login(connection, login)
-            await gateway.hub.recheck()
             for each in (client, other):
                 end = await each.next()
                 assert (end.notice, end.data["code"]) == ("end", 4401)
                 assert await each.next() is None
+
+    run(database_url, scenario)
+
+
+@pytest.mark.parametrize("act", [partial(change_account, is_disabled=True), remove_account])
+def test_a_stream_ends_with_its_account(database_url, act):
+    """
+    At once: it does not wait for the next heartbeat.
+    """
+
+    async def scenario(gateway):
+        _, access, _ = await log_in(gateway)
+        async with gateway.follow(access, "types=run.*") as client:
+            await client.next()
+            async with gateway.worker.database.write() as connection:
+                await act(connection, COMMAND, "ada")
+            end = await client.next()
+            assert (end.notice, end.data["code"]) == ("end", 4401)
 
     run(database_url, scenario)
 

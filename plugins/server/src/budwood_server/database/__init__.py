@@ -6,6 +6,7 @@ from budwood_server.database.versions import CONFIG as CONFIG
 from budwood_server.database.versions import EVENTS as EVENTS
 from budwood_server.database.versions import INTERESTS as INTERESTS
 from budwood_server.database.versions import KEYS as KEYS
+from budwood_server.database.versions import LOGINS as LOGINS
 from budwood_server.database.versions import PROMPTS as PROMPTS
 from budwood_server.database.versions import TOKENS as TOKENS
 from budwood_server.database.versions import WEBHOOKS as WEBHOOKS

@@ -16,6 +16,7 @@ PROMPTS: Final = "prompts"
 EVENTS: Final = "events"
 WEBHOOKS: Final = "webhooks"
 INTERESTS: Final = "event_interests"
+LOGINS: Final = "logins"
 """The subjects; a migration inserts the row of each."""
 
 CHANNEL: Final = "budwood_versions"

@@ -135,7 +135,7 @@ class Hub:
         self._wake.set()
 
     async def recheck(self) -> None:
-        """Find out whether the readers may still read, because keys have changed."""
+        """Find out whether the readers may still read, because keys have changed or logins have ended."""
         for stream in self._streams:
             stream.recheck()
 

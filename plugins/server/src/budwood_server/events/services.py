@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from budwood_server.access.tokens import new_id
-from budwood_server.database import EVENTS, KEYS, PROMPTS, TOKENS, WEBHOOKS
+from budwood_server.database import EVENTS, KEYS, LOGINS, PROMPTS, TOKENS, WEBHOOKS
 from budwood_server.database.changes import call_after_changes
 from budwood_server.database.tables import DELIVERIES
 from budwood_server.database.tables import EVENTS as TABLE
@@ -77,7 +77,8 @@ class EventServices:
         for subject in (KEYS, TOKENS, PROMPTS):  # commands that change them order no events
             watch.subscribe(subject, self._wake)
         watch.subscribe(EVENTS, self.hub.notice)
-        watch.subscribe(KEYS, self.hub.recheck)
+        for subject in (KEYS, LOGINS):
+            watch.subscribe(subject, self.hub.recheck)
         self._run(self._sequencer.run(), "budwood-events")
         self._run(keep_removing(self._database, self._server), "budwood-event-retention")
         self._run(self.providers.run(), "budwood-provider-events")

@@ -125,6 +125,7 @@ async def remove_account(connection: AsyncConnection, principal: Principal, text
         AccountNotFoundError: There is none with this id or name.
     """
     account = await find_account(connection, text)
+    await end_logins(connection, account.id)
     await connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.id == account.id))
     await raise_version(connection, WEBHOOKS)
     await record(connection, principal, "account.remove", account.id, {"name": account.name})

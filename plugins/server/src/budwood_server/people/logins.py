@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from budwood_server.access.tokens import hash_secret, new_id, new_secret
 from budwood_server.api_models.accounts import Account
+from budwood_server.database import LOGINS as SUBJECT
+from budwood_server.database import raise_version
 from budwood_server.database.tables import ACCOUNTS, LOGIN_SECRETS, LOGINS
 from budwood_server.people.principals import Principal, from_account
 
@@ -147,13 +149,15 @@ async def use_once(connection: AsyncConnection, secret: str, kind: SecretKind) -
 
 
 async def end_login(connection: AsyncConnection, login_id: str) -> None:
-    """End a login: all that proves it is refused from now on."""
+    """End a login: all that proves it is refused from now on, and workers close its streams of events."""
     await connection.execute(update(LOGINS).where(LOGINS.c.id == login_id).values(revoked=time.time()))
+    await raise_version(connection, SUBJECT)
 
 
 async def end_logins(connection: AsyncConnection, account_id: str) -> None:
     """End all logins of an account."""
     await connection.execute(delete(LOGINS).where(LOGINS.c.account_id == account_id))
+    await raise_version(connection, SUBJECT)
 
 
 def _select_login() -> Select[Any]:

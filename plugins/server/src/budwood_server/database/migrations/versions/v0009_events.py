@@ -8,7 +8,7 @@ from alembic import op
 revision = "0009"
 down_revision = "0008"
 
-_SUBJECTS = ("events", "webhooks", "event_interests")
+_SUBJECTS = ("events", "webhooks", "event_interests", "logins")
 
 
 def upgrade() -> None:
