@@ -11,6 +11,8 @@ from sqlalchemy import delete
 from standardwebhooks import Webhook
 
 from budwood_server.database.tables import EVENTS
+from budwood_server.events.event_types import EVENT_TYPES
+from budwood_server.events.reading import EventFilter
 from budwood_server.webhooks.dispatch import Dispatcher
 from budwood_server.webhooks.sending import Sender
 from budwood_server.webhooks.signing import create_secret
@@ -28,7 +30,8 @@ class FixedTargets:
     """
 
     def __init__(self, url):
-        self._target = Target(url=url, with_texts=False, secrets=(NEW, OLD))
+        accepted = EventFilter(frozenset(EVENT_TYPES))
+        self._target = Target(url=url, filter=accepted, with_texts=False, secrets=(NEW, OLD))
 
     async def find(self, webhook):
         """

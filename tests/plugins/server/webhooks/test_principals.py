@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +20,9 @@ from budwood_server.vault.master_keys import MasterKeys, new_master_key, parse_m
 from budwood_server.web.problems import ProblemError
 from budwood_server.webhooks import store
 from budwood_server.webhooks.targets import TargetError, Targets
+from tests.plugins.server.webhooks.receiver import run_receiver
 from tests.plugins.server.webhooks.stored import run_stored
+from tests.plugins.server.webhooks.test_dispatch import run_dispatcher, wait_until_delivered
 
 KEYS = MasterKeys([parse_master_key(new_master_key(), where="test")])
 FIELDS = {
@@ -208,5 +211,57 @@ def test_who_takes_an_endpoint_over_gets_only_what_they_may_see(database_url):
         assert (await find(stored, webhook)).url == FIELDS["url"]
         taken = await change(stored, other, webhook, url="https://example.com/", state="active")
         assert (taken.types, taken.sees_all, taken.with_texts) == (frozenset(), False, False)
+
+    run_stored(database_url, scenario)
+
+
+async def take_over(stored, receiver):
+    """
+    Have another key of the team resume the endpoint of a key that was revoked.
+    """
+    key = await create_key(stored, ADMIN)
+    webhook = await create(stored, from_key(key), url=receiver.url)
+    await add_waiting(stored)
+    await KeyStore(stored.database).revoke(key.id)
+    await change(stored, from_key(await create_key(stored, INFER)), webhook, state="active")
+
+
+async def lower_role(stored, receiver):
+    """
+    Have an administrator who has an endpoint become a viewer.
+    """
+    async with stored.database.write() as connection:
+        bob = from_account(await create_account(connection, COMMAND, "bob", "admin", "hash"), "login")
+    await create(stored, bob, url=receiver.url, with_texts=False)
+    await add_waiting(stored)
+    async with stored.database.write() as connection:
+        await change_account(connection, COMMAND, "bob", role="viewer")
+
+
+async def add_waiting(stored):
+    """
+    Have two events wait, of which the key or account may see only one after a change.
+    """
+    await stored.add_events(1, owner="team-red")
+    await stored.add_events(1, owner="team-red", kind="token.added")
+
+
+@pytest.mark.parametrize("lose_rights", [take_over, lower_role])
+def test_events_that_wait_are_not_sent_without_the_rights(database_url, lose_rights):
+    """
+    They end as failed, and the endpoint is not to blame. The others are sent.
+    """
+
+    async def scenario(stored):
+        async with run_receiver() as receiver:
+            await lose_rights(stored, receiver)
+            webhook = next(each.webhook for each in await stored.read())
+            async with run_dispatcher(stored, receiver.url, targets=Targets(stored.database, lambda: KEYS)):
+                await wait_until_delivered(stored)
+        states = {each.type: (each.state, each.attempts) for each in await stored.read(webhook)}
+        assert states["run.finished"] == ("delivered", 1)
+        assert states["token.added"] == ("failed", 1)
+        assert [json.loads(body)["type"] for _, body in receiver.requests] == ["run.finished"]
+        assert (await stored.read_webhook(webhook)).failures == 0
 
     run_stored(database_url, scenario)

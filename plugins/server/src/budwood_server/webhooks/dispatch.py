@@ -136,6 +136,8 @@ class Dispatcher:
             return fail_locally("The event was removed.", is_last=True)
         try:
             target = await self._targets.find(claim.webhook)
+            if not target.filter.accepts(event):
+                return fail_locally("The endpoint does not get this event any more.", is_last=True)
             if target.with_texts and event.type in INFERENCE:  # they are long: one is read at a time
                 event = (await self._read([claim], with_texts=True)).get(claim.place, event)
         except DatabaseError:

@@ -16,6 +16,7 @@ from budwood_server.webhooks.secrets import load_secrets
 
 if TYPE_CHECKING:
     from budwood_server.database import Database
+    from budwood_server.events.reading import EventFilter
     from budwood_server.vault.master_keys import MasterKeys
 
 KEPT_SECONDS: Final = 60.0
@@ -35,11 +36,13 @@ class Target:
 
     Attributes:
         url: Its URL.
+        filter: Which events it may get now. Deliveries of others may wait: its rights or choices may have changed.
         with_texts: Whether it gets the texts of prompts and replies.
         secrets: The secrets that sign, the newest first.
     """
 
     url: str
+    filter: EventFilter
     with_texts: bool
     secrets: Sequence[str] = field(repr=False)
 
@@ -89,4 +92,4 @@ class Targets:
         if not found.has_principal:
             raise TargetError(f"The endpoint is disabled. {found.reason}")
         keys = await asyncio.to_thread(self._find_keys)
-        return Target(found.url, found.with_texts, [secret.open(keys) for secret in stored])
+        return Target(found.url, found.filter, found.with_texts, [secret.open(keys) for secret in stored])
