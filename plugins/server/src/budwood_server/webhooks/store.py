@@ -18,7 +18,6 @@ from budwood_server.api_models.webhooks import OVERLAP_SECONDS
 from budwood_server.database import WEBHOOKS as SUBJECT
 from budwood_server.database import raise_version
 from budwood_server.database.tables import DELIVERIES, EVENTS, WEBHOOKS
-from budwood_server.events.event_types import match_types
 from budwood_server.web.problems import reject
 from budwood_server.webhooks.fan_out import add_past_deliveries
 from budwood_server.webhooks.names import check_name, find_free_name
