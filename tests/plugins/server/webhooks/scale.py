@@ -17,6 +17,7 @@ from budwood_server.webhooks.sending import Sender
 from budwood_server.webhooks.signing import create_secret
 from budwood_server.webhooks.targets import Target
 from tests.plugins.server.webhooks.receivers import run_receivers
+from tests.plugins.server.webhooks.stored import EVERYTHING
 
 SECRET = create_secret()
 CONCURRENCY = 100
@@ -67,7 +68,8 @@ class PathTargets:
         Return the endpoint.
         """
         url = self._dead if webhook.startswith("dead") else self._url
-        return Target(url=f"{url}/{webhook.replace('-', '/')}", with_texts=False, secrets=(SECRET,))
+        address = f"{url}/{webhook.replace('-', '/')}"
+        return Target(url=address, filter=EVERYTHING, with_texts=False, secrets=(SECRET,))
 
 
 async def deliver(stored, endpoints, events, *, to_each, seed=1):

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from sqlalchemy import insert, select, update
 
 from budwood_server.database.tables import DELIVERIES, WEBHOOKS
+from budwood_server.events.event_types import EVENT_TYPES
+from budwood_server.events.reading import EventFilter
 from budwood_server.events.recording import NewEvent, record_events
 from budwood_server.events.sequencing import Sequencer
 from budwood_server.settings import DELAYS
@@ -18,6 +20,7 @@ from budwood_server.webhooks.queue import Queue
 from budwood_server.webhooks.records import Attempt
 from tests.plugins.server.databases import open_database
 
+EVERYTHING = EventFilter(frozenset(EVENT_TYPES))
 ACCEPTED = Attempt(at=0.0, seconds=0.1, status=204)
 REFUSED = Attempt(at=0.0, seconds=0.1, status=500)
 

@@ -11,14 +11,12 @@ from sqlalchemy import delete
 from standardwebhooks import Webhook
 
 from budwood_server.database.tables import EVENTS
-from budwood_server.events.event_types import EVENT_TYPES
-from budwood_server.events.reading import EventFilter
 from budwood_server.webhooks.dispatch import Dispatcher
 from budwood_server.webhooks.sending import Sender
 from budwood_server.webhooks.signing import create_secret
 from budwood_server.webhooks.targets import Target
 from tests.plugins.server.webhooks.receiver import run_receiver
-from tests.plugins.server.webhooks.stored import ACCEPTED, run_stored
+from tests.plugins.server.webhooks.stored import ACCEPTED, EVERYTHING, run_stored
 
 OLD, NEW = create_secret(), create_secret()
 CONCURRENCY = 20
@@ -30,8 +28,7 @@ class FixedTargets:
     """
 
     def __init__(self, url):
-        accepted = EventFilter(frozenset(EVENT_TYPES))
-        self._target = Target(url=url, filter=accepted, with_texts=False, secrets=(NEW, OLD))
+        self._target = Target(url=url, filter=EVERYTHING, with_texts=False, secrets=(NEW, OLD))
 
     async def find(self, webhook):
         """
@@ -213,7 +210,7 @@ class HeldTargets:
         """
         Return the endpoint.
         """
-        return Target(url=webhook, with_texts=False, secrets=(NEW,))
+        return Target(url=webhook, filter=EVERYTHING, with_texts=False, secrets=(NEW,))
 
 
 class SlowSender:
