@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -188,13 +189,14 @@ def test_lists_have_the_same_events_as_streams(gateway):
     """
     Each with the same JSON, also if it happened in a whole second.
     """
+    second = float(int(time.time()))
 
     async def write():
         async with gateway.worker.database.write() as connection:
-            new = [
-                NewEvent("run.finished", f"run_{time}", {}, owner="team-red", time=time) for time in (1e9, 1e9 + 0.25)
-            ]
-            await record_events(connection, new)
+            moments = {"run_1": second, "run_2": second + 0.25}
+            await record_events(
+                connection, [NewEvent("run.finished", name, {}, time=moment) for name, moment in moments.items()]
+            )
 
     gateway.run(write())
     order(gateway)
@@ -206,5 +208,5 @@ def test_lists_have_the_same_events_as_streams(gateway):
             found = await list_events(connection, everything, "oldest", limit=9)
         return [json.loads(encode_event(event, "budwood", with_texts=False)) for event in found]
 
-    assert [event["time"] for event in listed] == ["2001-09-09T01:46:40.000Z", "2001-09-09T01:46:40.250Z"]
+    assert [event["time"][-5:] for event in listed] == [".000Z", ".250Z"]
     assert listed == gateway.run(read())

@@ -59,7 +59,7 @@ def read_query(
     )
 
 
-@router.get("", responses=list_responses(400, 401, 403, 503))
+@router.get("", response_model_exclude_unset=True, responses=list_responses(400, 401, 403, 503))
 async def list_events(
     request: Request,
     reader: Reader,
@@ -122,7 +122,7 @@ async def show_schema(_: Reader, name: Annotated[str, Path(max_length=64, descri
     return JSONResponse(schema, media_type="application/schema+json")
 
 
-@router.get("/{event_id}", responses=list_responses(400, 401, 403, 404, 503))
+@router.get("/{event_id}", response_model_exclude_unset=True, responses=list_responses(400, 401, 403, 404, 503))
 async def show(
     request: Request,
     reader: Reader,
