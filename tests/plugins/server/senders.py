@@ -131,14 +131,14 @@ def kill_process(pid):
     os.kill(pid, signal.SIGKILL)
 
 
-def wait_for_replacement(server, killed):
+def wait_for_replacement(server, *killed):
     """
-    Wait until a server of two workers has another one in place of one that was killed.
+    Wait until a server of two workers has others in place of those that were killed.
     """
     with server.client(server.admin_key) as client:  # one connection, to a worker that runs
 
         def has_two():
             time.sleep(PAUSE)  # the new worker needs the processor
-            return len({worker["pid"] for worker in client.get("/api/config").json()["workers"]} - {killed}) == 2
+            return len({worker["pid"] for worker in client.get("/api/config").json()["workers"]} - {*killed}) == 2
 
         wait_until(has_two)

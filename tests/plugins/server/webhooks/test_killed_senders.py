@@ -23,7 +23,9 @@ MESSAGES = [{"role": "user", "content": "Summarise: Grafting joins two plants."}
 ACT, COMMITTED = "during an act", "after the answer to an act"
 MOMENTS = (ACT, COMMITTED, DURING, AFTER)
 KILLS = 10
-SENDERS = 3
+PROCESSES = 6
+"""Two of each server, and two workers."""
+SENDERS = 2
 LEAD = 10
 """The number of events by which the endpoint may be behind while requests are sent."""
 
@@ -93,14 +95,15 @@ def kill_under_load(deployment, chance):
     chance.shuffle(moments)
     followed = []
     with Acts(deployment, key) as acts:
-        acts.wait_for(10)
+        first = {*deployment.list_running()}
         for moment in moments:
-            before = deployment.list_processes()
-            acts.wait_for(chance.randint(1, 20))
-            killed = kill_one(deployment, chance, moment)
+            acts.wait_for(chance.randint(1, 10))
+            deployment.replace(kill_one(deployment, chance, moment))
             followed += follow(deployment.url, followed)
-            deployment.replace(killed, before)
+        deployment.wait_for_replacements()
     assert acts.statuses == []
+    assert first - {*deployment.killed} <= {*deployment.list_running()}
+    assert len(deployment.list_running()) == len(first) == PROCESSES
     for server in deployment.servers:  # they write their last records; the workers send the last events
         server.send_signal(signal.SIGTERM)
         assert server.wait() == 0
@@ -114,7 +117,7 @@ def kill_one(deployment, chance, moment):
     """
     if moment in (DURING, AFTER):
         return deployment.endpoint.kill_at(moment)
-    killed = chance.choice(deployment.list_killable())
+    killed = chance.choice(deployment.list_running())
     if moment == ACT:
         for _ in range(chance.randrange(20_000)):  # some milliseconds
             os.kill(killed, 0)
