@@ -39,8 +39,11 @@ MAX_ERROR: Final = 500
 """The number of characters of an error that are kept: it may quote the other side."""
 
 _UNCOMPRESSED: Final = {"accept-encoding": "identity"}
-_LOOK_UPS: Final = ThreadPoolExecutor(16, thread_name_prefix="budwood-look-up")
-"""Threads of their own: hosts whose name servers are slow must not hold up what else runs in threads."""
+_LOOK_UPS: Final = ThreadPoolExecutor(128, thread_name_prefix="budwood-look-up")
+"""
+Threads of their own, which are started when they are needed: hosts whose name servers are slow must not hold up what
+else runs in threads. A look-up cannot be stopped, so there are more of them than requests to slow endpoints.
+"""
 
 
 class Sender:
