@@ -2,7 +2,7 @@
 Check the addresses of hosts that data or users name, so that a URL cannot reach services inside a private network.
 
 Sources: the IANA registries of special-purpose addresses (RFC 6890); IPv4-mapped and -compatible addresses (RFC 4291,
-section 2.5.5), 6to4 (RFC 3056), Teredo (RFC 4380), NAT64 (RFC 6052 and 8215), ISATAP (RFC 5214, section 6.1).
+section 2.5.5), 6to4 (RFC 3056 and 7526), Teredo (RFC 4380), NAT64 (RFC 6052 and 8215), ISATAP (RFC 5214, section 6.1).
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ _ISATAP: Final = (0x00005EFE, 0x02005EFE)
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 """The addresses that are assigned to the public network. Source: IANA's registry of IPv6's address space."""
 
-_SPECIAL: Final = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("3fff::/20"))
-"""Networks of the registries that not all versions of `ipaddress` know."""
+_SPECIAL: Final = (
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv6Network("2002::/16"),  # 6to4, which is not used any more
+    ipaddress.IPv6Network("3fff::/20"),
+)
+"""Networks of the registries that not all versions of `ipaddress` know as not public."""
 
 _CLOUD_SERVICES: Final = frozenset({ipaddress.IPv4Address("168.63.129.16")})
 """
@@ -88,8 +92,6 @@ def _unwrap(address: Address) -> Iterator[Address]:
         yield from (address, embedded)
     else:
         yield address
-        if address.sixtofour is not None:
-            yield address.sixtofour
         if address.teredo is not None:
             yield from address.teredo
         if number >> 32 & 0xFFFFFFFF in _ISATAP:

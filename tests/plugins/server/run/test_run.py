@@ -104,6 +104,7 @@ def test_schema_has_a_parsed_value(vendor, prompted):
         ({"prompt": "greeting"}, 400, "invalid_prompt", "needs the variable 'name'"),
         ({"variables": {"name": "a"}}, 400, "invalid_value", "variables needs the name of a prompt"),
         ({"options": {"temperature": "hot"}}, 400, "invalid_value", "options.temperature: "),
+        ({"options": {"routing": ""}}, 400, "invalid_value", "options.routing: it must have at least 1 character."),
         ({"options": {"fallbacks": ["unknown"]}}, 404, "model_not_found", "unknown"),
         ({"options": {"retries": 5}}, 400, "invalid_value", "options.retries: "),
         ({"options": {"schema": {"type": 5}}}, 400, "invalid_request", "schema"),

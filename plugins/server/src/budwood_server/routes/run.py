@@ -108,7 +108,7 @@ def _parse(body: dict[str, Any]) -> RunBody:
     try:
         return RunBody.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        first = error.errors(include_input=False, include_url=False)[0]
         is_inner = first["loc"][0] in ("options", "variables")
         where = ".".join(str(part) for part in first["loc"][: 2 if is_inner else 1])
         hint = None

@@ -104,7 +104,7 @@ def reject_size(name: str, limit: int, setting: str | None = None) -> ProblemErr
 
 
 def describe_invalid(error: Mapping[str, Any]) -> str:
-    """Return what is wrong with a value, for an error of Pydantic."""
+    """Return what is wrong with a value, for an error of Pydantic with its context."""
     match error.get("type"):
         case "extra_forbidden":
             return "there is no such field"
