@@ -153,7 +153,7 @@ class Evaluator:
             await self._finish(Outcome(claim, None, 0.0, _make_event(rule, alert, now)), rule, alert)
 
     async def _finish(self, outcome: Outcome, rule: AlertRule | None, alert: Mapping[str, Any] | None) -> None:
-        """Store an outcome, and tell of a change unless somebody else has claimed the alert meanwhile."""
+        """Store an outcome, and tell of a change unless another worker has claimed the alert meanwhile."""
         if not await self._store.finish(outcome) or rule is None or alert is None:
             return
         if outcome.event is not None:

@@ -88,7 +88,7 @@ class AlertStore:
 
     async def claim(self, claims: Sequence[Claim], now: float) -> Sequence[Claim]:
         """
-        Claim alerts unless somebody else has claimed or checked them meanwhile.
+        Claim alerts unless another worker has claimed or checked them meanwhile.
 
         Args:
             claims: What was read of them.
@@ -114,7 +114,7 @@ class AlertStore:
 
 
 async def _store(connection: AsyncConnection, outcome: Outcome) -> bool:
-    """Store a state unless somebody else has claimed the alert."""
+    """Store a state unless another worker has claimed the alert."""
     claim, state = outcome.claim, outcome.state
     if state is None:
         return (await connection.execute(delete(ALERT_STATES).where(_is(claim)))).rowcount == 1

@@ -24,7 +24,7 @@ async def list_alerts(request: Request, reader: Reader) -> AlertsReply:
     """
     List the alerts of the settings with their states, by name.
 
-    Somebody who does not see all calls gets those whose rule selects only calls of its own team, or its own calls.
+    A principal that does not see all calls gets those whose rule selects only calls of its own team, or its own calls.
     """
     rules = get_worker(request).configuration.server.alerts
     visible = {

@@ -77,8 +77,8 @@ async def list_events(
     """
     List events in their order, the oldest first unless `order` says otherwise, without texts of prompts and replies.
 
-    The `next_cursor` is the `after` of the next page, or its `before` if the newest come first. Somebody who does not
-    see everything gets the events of what it owns.
+    The `next_cursor` is the `after` of the next page, or its `before` if the newest come first. A principal that does
+    not see everything gets the events of what it owns.
     """
     places = {"after": parse_id(after) if after is not None else 0}
     if before is not None:
@@ -140,7 +140,7 @@ async def show(
 
 
 def _restrict(where: EventQuery, reader: Principal) -> EventQuery:
-    """Return a query that selects only what somebody may see."""
+    """Return a query that selects only what a principal may see."""
     owner = None if sees_all(reader) else reader.owner
     return replace(where, types=find_visible(where.types, reader), owner=owner)
 

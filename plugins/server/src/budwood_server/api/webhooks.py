@@ -70,7 +70,7 @@ DeliveryId = Annotated[int, Path(ge=1, le=MAX_DELIVERY, description="The id of a
 
 
 def get_owner(principal: Principal) -> str | None:
-    """Return whose endpoints somebody sees; None for those of all owners."""
+    """Return whose endpoints a principal sees; None for those of all owners."""
     return None if ADMIN in principal.scopes else principal.owner
 
 
@@ -276,7 +276,7 @@ async def read_activities(request: Request, webhooks: Sequence[WebhookReply]) ->
 
 
 async def _find(connection: AsyncConnection, principal: Principal, webhook_id: str) -> Webhook:
-    """Return an endpoint that somebody may use, and not only see."""
+    """Return an endpoint that a principal may use, and not only see."""
     webhook = await store.find_webhook(connection, webhook_id, get_owner(principal))
     check_access(webhook, principal)
     return webhook

@@ -1,4 +1,4 @@
-"""Events of calls, written in the transaction of their records while somebody wants them."""
+"""Events of calls, written in the transaction of their records while a webhook or a stream gets them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class EventType(NamedTuple):
     Attributes:
         name: Its name.
         meaning: When such an event is written.
-        scope: What somebody who sees its events must be allowed to do.
+        scope: The scope that a principal needs to see its events.
     """
 
     name: str
@@ -48,7 +48,7 @@ EVENT_TYPES: Final = {each.name: each for each in _TYPES}
 """All types by their names."""
 
 INFERENCE: Final = frozenset({"inference.completed", "inference.failed"})
-"""The types of which there is an event for each call. They are only written while somebody wants them."""
+"""The types of which there is an event for each call. They are only written while a webhook or a stream gets them."""
 
 
 def select_types(patterns: Iterable[str], *, param: str = "types") -> frozenset[str]:
@@ -89,5 +89,5 @@ def find_visible(types: Collection[str], principal: Principal) -> frozenset[str]
 
 
 def find_permitted(types: Collection[str], scopes: Collection[str]) -> frozenset[str]:
-    """Return those of some types whose events somebody with some scopes may see."""
+    """Return those of some types whose events a principal with some scopes may see."""
     return frozenset(name for name in types if EVENT_TYPES[name].scope in scopes)

@@ -14,7 +14,7 @@ from budwood_server.web.problems import Problem, ProblemError
 
 def check_patterns(patterns: Iterable[str], principal: Principal) -> None:
     """
-    Check that each pattern has a type that somebody may see.
+    Check that each pattern has a type that a principal may see.
 
     Args:
         patterns: What `select_types` takes.
@@ -31,7 +31,7 @@ def check_patterns(patterns: Iterable[str], principal: Principal) -> None:
 
 def check_texts(principal: Principal) -> None:
     """
-    Check that somebody may get texts of prompts and replies.
+    Check that a principal may get texts of prompts and replies.
 
     Raises:
         ProblemError: 403: it may not.

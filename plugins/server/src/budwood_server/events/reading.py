@@ -48,7 +48,7 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class EventFilter:
     """
-    Which events somebody gets.
+    Which events a webhook, a stream or a list gets.
 
     Attributes:
         types: Their types.

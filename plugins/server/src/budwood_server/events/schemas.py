@@ -308,7 +308,7 @@ class JobFinished(_Data):
 
 class WebhookTest(_Data):
     """
-    Somebody tests an endpoint. The subject is its id.
+    An endpoint is tested. The subject is its id.
 
     Attributes:
         webhook: The id of the endpoint.

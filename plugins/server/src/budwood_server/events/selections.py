@@ -44,7 +44,7 @@ class Selection:
 
     def restrict(self, principal: Principal) -> EventFilter:
         """
-        Return which events somebody gets.
+        Return which events a principal gets.
 
         Raises:
             ProblemError: 400: a pattern names no type. 403: it may see none of a pattern, or no texts.

@@ -95,7 +95,7 @@ class EventStream:
 
     @property
     def wants_calls(self) -> bool:
-        """Whether it is asked for events of calls, which are only written while somebody wants them."""
+        """Whether it is asked for events of calls, which are only written while a webhook or a stream gets them."""
         return not INFERENCE.isdisjoint(self._filter.types)
 
     @property

@@ -1,4 +1,4 @@
-"""Texts of prompts and replies of calls, which are collected only while somebody gets them who may."""
+"""Texts of prompts and replies of calls, which are collected only for webhooks and streams that may have them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CallTexts:
         limit: The maximum number of characters of a text; longer ones are cut.
 
     Attributes:
-        owners: The owners of the keys whose calls have texts that somebody gets; `ALL` for all of them.
+        owners: The owners of the keys whose texts a webhook or a stream gets; `ALL` for all of them.
     """
 
     def __init__(self, limit: int) -> None:
@@ -44,7 +44,7 @@ class CallTexts:
         self.owners: frozenset[str] = frozenset()
 
     def keep(self, row: Row, event: RequestFinished) -> None:
-        """Keep the texts of a call that has ended, if somebody gets them."""
+        """Keep the texts of a call that has ended, if a webhook or a stream gets them."""
         if not self.owners or (ALL not in self.owners and find_owner(event.tags) not in self.owners):
             return
         texts = describe_texts(event.prompt, getattr(event.response, "text", None), self._limit)

@@ -1,4 +1,4 @@
-"""What somebody may choose for an endpoint: its URL, its events and their texts."""
+"""What a principal may choose for an endpoint: its URL, its events and their texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def choose_new(new: NewWebhook, principal: Principal, *, allow_local: bool) -> d
     Return the fields of a new endpoint, as `budwood_server.webhooks.store.create_webhook` takes them.
 
     Args:
-        new: What somebody wants.
+        new: The fields of the request.
         principal: Who that is.
         allow_local: Whether the endpoint may be on this machine.
 

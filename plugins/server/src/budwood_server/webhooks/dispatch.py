@@ -12,6 +12,7 @@ from budwood_server.database import DatabaseError
 from budwood_server.events.envelope import encode_event
 from budwood_server.events.event_types import INFERENCE
 from budwood_server.events.reading import Event, read_events
+from budwood_server.events.waiting import wait_for_work
 from budwood_server.webhooks.records import Attempt, Claim, fail_locally
 from budwood_server.webhooks.signing import make_headers
 from budwood_server.webhooks.slots import Slots
@@ -79,7 +80,7 @@ class Dispatcher:
             while True:
                 self._wake.clear()
                 if not await self._start_due():
-                    await self._wait()
+                    await wait_for_work(self._wake, self._poll)
         finally:
             storing.cancel()
             under_way = dict(self._tasks)
@@ -150,13 +151,6 @@ class Dispatcher:
     def _end(self, task: asyncio.Task[None]) -> None:
         self._slots.end(self._tasks.pop(task).id)
         self._wake.set()
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
 
     async def _keep_storing(self) -> None:
         while True:

@@ -58,7 +58,7 @@ def check_delivery(delivery: Delivery, event: Event | None, principal: Principal
 
 def check_choices(webhook: Webhook, fields: Mapping[str, Any]) -> None:
     """
-    Check that the key or the account of an endpoint may see what was chosen for it, which somebody else may have done.
+    Check that the key or the account of an endpoint may see what another principal has chosen for it.
 
     Args:
         webhook: The endpoint with what was chosen.

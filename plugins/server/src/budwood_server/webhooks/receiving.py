@@ -28,7 +28,7 @@ MAX_REQUESTS: Final = 100
 """The maximum number of requests at the same time."""
 
 MAX_WAITING: Final = 1000
-"""The maximum number of arrivals that nobody has taken. Until then the server is asked to try again later."""
+"""The maximum number of arrivals that wait to be read. The server is asked to send further ones later."""
 
 MAX_IDS: Final = 100_000
 """The number of events whose ids are kept, to notice those that arrive again."""

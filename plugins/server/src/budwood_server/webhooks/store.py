@@ -96,7 +96,7 @@ async def find_webhook(connection: AsyncConnection, webhook_id: str, owner: str 
         owner: Who must own it; None for any owner.
 
     Raises:
-        ProblemError: 404: there is none, or somebody else owns it.
+        ProblemError: 404: there is none, or it has another owner.
     """
     row = (await connection.execute(select_webhooks().where(_is(webhook_id, owner)))).mappings().first()
     if row is None:
